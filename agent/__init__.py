@@ -1,0 +1,1 @@
+"""LangGraph agents: a model, its tools, and the memory they share with nobody."""
