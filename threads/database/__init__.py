@@ -1,0 +1,1 @@
+"""The database: connections, whole transactions, migrations, named SQL and the triggers."""

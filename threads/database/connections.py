@@ -1,0 +1,195 @@
+"""Connections to one SQLite database: one that writes, as many as needed that read.
+
+A file is written through a single connection (`Writer`) and read through read-only ones, so a
+reader never waits for a writer nor holds one up. `:memory:` is one connection behind a lock. What
+our promises rest on (WAL, synchronous=FULL, foreign keys, secure_delete) is set and checked here,
+not hoped for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from threads.database.faults import translated
+from threads.database.writer import Work, Writer
+from threads.errors import DatabaseError
+
+T = TypeVar("T")
+
+DURABLE = {"foreign_keys": 1, "secure_delete": 1, "synchronous": 2}
+"""The pragmas of a writing connection and the values they must have (2 is FULL)."""
+
+
+class Database(ABC):
+    """A database that is read in consistent snapshots and written in whole transactions."""
+
+    where: str
+    """The path, or `:memory:`, for messages to people."""
+    read_only: bool
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection that sees one consistent state until the block ends; nothing may be written on it."""
+
+    @abstractmethod
+    def write(self, work: Work[T]) -> T:
+        """The result of `work(connection)`, done in one transaction: all of it is stored, or nothing."""
+
+    @abstractmethod
+    def submit(self, work: Work[T]) -> Future[T]:
+        """As `write`, for callers that must not wait: returns at once, the work is done in any case."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish what was submitted and let go of the file; closing twice is harmless."""
+
+
+def connect(target: str | Path, *, uri: bool = False, timeout: float = 10.0) -> sqlite3.Connection:
+    """A connection without Python's own transaction handling, usable from any thread; rows by name."""
+    connection = sqlite3.connect(
+        target, uri=uri, timeout=timeout, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def make_durable(connection: sqlite3.Connection, where: str) -> None:
+    """Set what our promises rest on; `DatabaseError` where SQLite does not take it."""
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode not in ("wal", "memory"):
+        raise DatabaseError(f"{where} cannot use a write-ahead log (journal_mode is {mode})")
+    for pragma, value in DURABLE.items():
+        connection.execute(f"PRAGMA {pragma}={value}")
+        found = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+        if found != value:
+            raise DatabaseError(f"{where}: SQLite keeps {pragma} at {found}, {value} is needed")
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection, where: str) -> Iterator[sqlite3.Connection]:
+    """A read transaction on `connection`; SQLite's errors come out in our words."""
+    try:
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise translated(error, where) from error
+
+
+class FileDatabase(Database):
+    """A database file, opened for reading and writing."""
+
+    read_only = False
+
+    def __init__(self, path: Path, writer: sqlite3.Connection, *, timeout: float) -> None:
+        self.where = str(path)
+        self._path = path
+        self._timeout = timeout
+        self._writer = Writer(writer, self.where)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="threads-writer")
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        connection = self._take()
+        try:
+            with snapshot(connection, self.where):
+                yield connection
+        finally:
+            self._give_back(connection)
+
+    def write(self, work: Work[T]) -> T:
+        self._check_open()
+        return self._writer.write(work)
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        self._check_open()
+        promise = self._writer.submit(work)
+        self._worker.submit(self._writer.drain)
+        return promise
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            idle, self._idle = self._idle, []
+        self._worker.shutdown(wait=True)
+        for connection in idle:
+            connection.close()
+        self._writer.close()
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            self._check_open()
+            if self._idle:
+                return self._idle.pop()
+        return connect(self._path, timeout=self._timeout)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+
+
+class MemoryDatabase(Database):
+    """A database that lives in this object only: one connection, used by one caller at a time."""
+
+    read_only = False
+    where = ":memory:"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._writer = Writer(connection, self.where)
+        self._lock = threading.RLock()
+        self._closed = False
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._check_open()
+            if self._connection.in_transaction:  # a read inside a read sees the same state
+                yield self._connection
+                return
+            with snapshot(self._connection, self.where):
+                yield self._connection
+
+    def write(self, work: Work[T]) -> T:
+        with self._lock:
+            self._check_open()
+            return self._writer.write(work)
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        with self._lock:
+            self._check_open()
+            promise = self._writer.submit(work)
+            self._writer.drain()
+            return promise
+
+    def close(self) -> None:
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._writer.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DatabaseError("this in-memory registry was closed; what it held is gone")

@@ -1,0 +1,42 @@
+"""SQLite's error codes in the words of `threads.errors`."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from threads.errors import (
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseFull,
+    DatabaseNotFound,
+    NotADatabase,
+    ReadOnly,
+    ThreadDeleted,
+)
+
+DELETED = "threads: deleted"
+"""What the trigger raises when a checkpoint's parent went with its thread."""
+
+REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
+    sqlite3.SQLITE_NOTADB: (NotADatabase, "{where} is not an SQLite database"),
+    sqlite3.SQLITE_CORRUPT: (NotADatabase, "{where} is damaged ({why}); restore it from a backup"),
+    sqlite3.SQLITE_CANTOPEN: (DatabaseNotFound, "{where} cannot be opened ({why}); check path and permissions"),
+    sqlite3.SQLITE_READONLY: (ReadOnly, "{where} cannot be written; open it with read_only=True to look only"),
+    sqlite3.SQLITE_PERM: (ReadOnly, "{where} cannot be written; open it with read_only=True to look only"),
+    sqlite3.SQLITE_FULL: (DatabaseFull, "the disk of {where} is full; nothing was stored, make room, try again"),
+    sqlite3.SQLITE_BUSY: (DatabaseBusy, "{where} is locked by another process; nothing was stored, try again"),
+    sqlite3.SQLITE_LOCKED: (DatabaseBusy, "{where} is locked; nothing was stored, try again"),
+}
+
+
+def translated(error: BaseException, where: str) -> BaseException:
+    """The error to raise in place of `error`: ours where we have a word for it, else itself."""
+    if not isinstance(error, sqlite3.Error):
+        return error
+    if DELETED in str(error):
+        return ThreadDeleted()
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return error
+    kind, words = REMEDIES.get(code & 0xFF, (None, ""))
+    return kind(words.format(where=where, why=error)) if kind else error

@@ -1,0 +1,154 @@
+"""The registry's format: numbered migrations, each in one transaction together with its own record.
+
+Migrating twice is a no-op; a file of a newer version is refused before anything is touched. The
+first migration also adopts what a stock saver left: one row a thread, from the checkpoint ids
+alone. What its messages say is then a projection like any other, made when it is looked at.
+`detach` takes everything out again that the migrations brought.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from uuid import UUID
+
+from threads.database.statements import statements
+from threads.errors import NewerDatabase
+
+Progress = Callable[[str, int, int], None]
+"""Told what goes on, how much is done and how much there is; called often, so it should be quick."""
+
+MIGRATIONS = ("0001_registry",)
+ADOPTED_AT_ONCE = 5000
+UUID_EPOCH_MS = 12_219_292_800_000
+"""From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
+
+MINE = re.compile(r"CREATE (?:UNIQUE )?(TABLE|INDEX|TRIGGER) (threads_\w+)")
+RECORD = """
+CREATE TABLE IF NOT EXISTS threads_migration (
+    version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
+)"""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The number of the last migration applied to this database; 0 where there is no registry."""
+    if not has_table(connection, "threads_migration"):
+        return 0
+    return int(connection.execute("SELECT coalesce(max(version), 0) FROM threads_migration").fetchone()[0])
+
+
+def check_version(connection: sqlite3.Connection, where: str) -> int:
+    """The database's version, or `NewerDatabase` where we do not know it."""
+    found = version(connection)
+    if found > len(MIGRATIONS):
+        raise NewerDatabase(where, found, len(MIGRATIONS))
+    return found
+
+
+def migrate(connection: sqlite3.Connection, where: str, progress: Progress | None = None) -> None:
+    """Bring the database to the newest format; several processes may try at once."""
+    for number, name in enumerate(MIGRATIONS, start=1):
+        if check_version(connection, where) >= number:
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if version(connection) < number:  # nobody did it while we waited for the lock
+                _apply(connection, number, name, progress)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def detach(connection: sqlite3.Connection) -> None:
+    """Take the registry out of the database; checkpoints and writes stay as they are."""
+    kinds = {"TRIGGER": 0, "INDEX": 1, "TABLE": 2}
+    mine = [MINE.match(statement) for name in MIGRATIONS for statement in script(name)]
+    brought = sorted((found.groups() for found in mine if found), key=lambda kind: kinds[kind[0]])
+    connection.execute("BEGIN IMMEDIATE")
+    for kind, name in (*brought, ("TABLE", "threads_migration")):
+        if kind != "TABLE" or name != "threads_thread":
+            connection.execute(f"DROP {kind} IF EXISTS {name}")
+    connection.execute("DROP TABLE IF EXISTS threads_thread")  # last: others refer to it
+    connection.execute("COMMIT")
+
+
+def shadow(connection: sqlite3.Connection) -> None:
+    """Give a connection that may not write a registry of its own, in temporary tables.
+
+    Does nothing where the file has one. Called again when the file has changed.
+    """
+    for table in ("checkpoints", "writes", "threads_tag", "threads_tombstone", "threads_thread"):
+        connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    if version(connection):
+        return
+    for statement in script(MIGRATIONS[0]):
+        found = re.match(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", statement)
+        if found and not has_table(connection, found[1]):
+            connection.execute(statement.replace(found[0], f"CREATE TEMP TABLE {found[1]}", 1))
+    adopt(connection)
+
+
+def adopt(connection: sqlite3.Connection, progress: Progress | None = None) -> None:
+    """Make a row for every thread that has checkpoints and no row."""
+    sql = statements("adopt")
+    connection.create_function("uuid_milliseconds", 1, uuid_milliseconds, deterministic=True)
+    connection.execute(sql["prepare"])
+    size = connection.execute(sql["size"]).fetchone()[0]
+    since, done = "", 0
+    while connection.execute(sql["collect"], {"since": since, "chunk": ADOPTED_AT_ONCE}).rowcount:
+        last, done = connection.execute(sql["collected"]).fetchone()
+        since = last + "\0"  # the next id in SQLite's order
+        if progress:
+            progress("reading checkpoints", done, max(size, done))
+    connection.execute(sql["adopt"])
+    connection.execute(sql["finish"])
+
+
+def uuid_milliseconds(checkpoint_id: str) -> int | None:
+    """Milliseconds since 1970 of a time-based checkpoint id (UUID version 6); None for any other id."""
+    try:
+        parsed = UUID(checkpoint_id)
+    except ValueError:
+        return None
+    if parsed.version != 6:
+        return None
+    ticks = (parsed.int >> 80) << 12 | (parsed.int >> 64) & 0x0FFF
+    return ticks // 10_000 - UUID_EPOCH_MS
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the file itself (not the connection's temporary part) has this table."""
+    found = connection.execute("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?", (name,))
+    return found.fetchone() is not None
+
+
+def script(name: str) -> Iterator[str]:
+    """The statements of one migration."""
+    statement = ""
+    for line in files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8").splitlines():
+        if not statement and (not line.strip() or line.startswith("--")):
+            continue
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement.strip()
+            statement = ""
+
+
+def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Progress | None) -> None:
+    connection.execute(RECORD)
+    for statement in script(name):
+        connection.execute(statement)
+    if number == 1:
+        columns = {row["name"] for row in connection.execute("PRAGMA table_info(writes)")}
+        if "task_path" not in columns:  # a file from before the stock saver had it; it does the same
+            connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
+        adopt(connection, progress)
+    connection.execute(
+        "INSERT INTO threads_migration (version, name, applied_at) VALUES (?, ?, ?)",
+        (number, name, time.time_ns() // 1_000_000),
+    )

@@ -1,0 +1,120 @@
+"""Opening a database by name: `:memory:`, a path, or a `sqlite:///` URL."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from threads.database import migrations
+from threads.database.connections import Database, FileDatabase, MemoryDatabase, connect, make_durable
+from threads.database.faults import translated
+from threads.database.migrations import Progress
+from threads.database.readonly import ReadOnlyFile
+from threads.errors import DatabaseNotFound, UsageError
+
+BUSY_TIMEOUT = 10.0
+"""Seconds to wait for another process's write lock."""
+
+
+def open_database(
+    where: str | os.PathLike[str], *, read_only: bool = False, progress: Progress | None = None
+) -> Database:
+    """The database at `where`, brought to our format unless `read_only`.
+
+    Raises a `DatabaseError` that names the file and the remedy; the file is untouched then.
+    """
+    path = located(where)
+    if path is None:
+        connection = connect(":memory:")
+        make_durable(connection, ":memory:")
+        migrations.migrate(connection, ":memory:")
+        return MemoryDatabase(connection)
+    path = reachable(path, must_exist=read_only)
+    if read_only:
+        return _open_to_look(path)
+    connection = _writable(path, progress)
+    return FileDatabase(path, connection, timeout=BUSY_TIMEOUT)
+
+
+def detach(where: str | os.PathLike[str]) -> None:
+    """Take the registry out of the file; its checkpoints stay, as any LangGraph program reads them."""
+    path = located(where)
+    if path is None:
+        raise UsageError("an in-memory registry has no file to detach from")
+    path = reachable(path, must_exist=True)
+    connection = connect(path, timeout=BUSY_TIMEOUT)
+    try:
+        connection.execute("PRAGMA secure_delete=1")
+        migrations.check_version(connection, str(path))
+        migrations.detach(connection)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise translated(error, str(path)) from error
+    finally:
+        connection.close()
+
+
+def located(where: str | os.PathLike[str]) -> Path | None:
+    """The file that `where` names; None for `:memory:`."""
+    if not isinstance(where, (str, os.PathLike)):
+        raise UsageError(f"where: {where!r} is neither a path nor a URL")
+    text = os.fspath(where)
+    if not isinstance(text, str):
+        raise UsageError("where: the path must be str, not bytes")
+    if not text:
+        raise UsageError('where: it is empty; name a file such as "threads.db", or ":memory:"')
+    if text == ":memory:":
+        return None
+    if "://" in text:
+        url = urlsplit(text)
+        if url.scheme != "sqlite":
+            raise UsageError(f"where: there is no {url.scheme}:// database here; use a path or sqlite:///file.db")
+        text = unquote(url.path)[1:]  # sqlite:///relative.db, sqlite:////absolute.db
+        if text in ("", ":memory:"):
+            return None
+    return Path(text)
+
+
+def reachable(path: Path, *, must_exist: bool) -> Path:
+    """`path` with `~` expanded, if a database is or can be there; else `DatabaseNotFound`."""
+    path = path.expanduser()
+    if path.is_dir():
+        raise DatabaseNotFound(f"{path} is a folder; name a file in it, such as {path / 'threads.db'}")
+    if not path.exists() and must_exist:
+        raise DatabaseNotFound(f"there is no file {path}")
+    if not path.parent.is_dir():
+        raise DatabaseNotFound(f"{path} cannot be created: there is no folder {path.parent}")
+    return path
+
+
+def _writable(path: Path, progress: Progress | None) -> sqlite3.Connection:
+    created = not path.exists()
+    connection = None
+    try:
+        connection = connect(path, timeout=BUSY_TIMEOUT)
+        migrations.check_version(connection, str(path))  # before anything is touched
+        make_durable(connection, str(path))
+        migrations.migrate(connection, str(path), progress)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if created and path.exists() and path.stat().st_size == 0:
+            path.unlink()
+        fault = translated(error, str(path))
+        if fault is error:
+            raise
+        raise fault from error
+    return connection
+
+
+def _open_to_look(path: Path) -> Database:
+    database = ReadOnlyFile(path, prepare=migrations.shadow, timeout=BUSY_TIMEOUT)
+    try:
+        with database.read() as connection:
+            migrations.check_version(connection, str(path))
+    except BaseException:
+        database.close()
+        raise
+    return database

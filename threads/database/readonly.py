@@ -1,0 +1,116 @@
+"""A database file that is only looked at: nothing is written, not even a `-wal` beside it.
+
+SQLite's own read-only mode leaves `-wal` and `-shm` files behind. So a file nobody is writing is
+opened as immutable; as soon as somebody writes (a `-wal` with content appears), in read-only mode
+like any other reader. A file that has no registry yet gets one in the connection's temporary
+tables, made anew when the file has changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from threads.database.connections import Database, connect, snapshot
+from threads.database.faults import translated
+from threads.database.writer import Work
+from threads.errors import DatabaseBusy, DatabaseError, ReadOnly
+
+T = TypeVar("T")
+
+
+class Seen(NamedTuple):
+    """What a look at the folder tells: whether someone may be writing, and which content stands there."""
+
+    live: bool
+    size: int
+    changed: int
+
+
+class ReadOnlyFile(Database):
+    """`path`, opened for reading; `prepare` is called with each connection whose content is new."""
+
+    read_only = True
+
+    def __init__(self, path: Path, *, prepare: Callable[[sqlite3.Connection], None], timeout: float) -> None:
+        self.where = str(path)
+        self._path = path
+        self._prepare = prepare
+        self._timeout = timeout
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._seen: Seen | None = None
+        self._version = -1
+        self._depth = 0
+        self._closed = False
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._closed:
+                raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+            connection = self._current()
+            if self._depth:  # a read inside a read sees the same state
+                yield connection
+                return
+            self._depth += 1
+            try:
+                with snapshot(connection, self.where):
+                    yield connection
+            finally:
+                self._depth -= 1
+            if self._seen is not None and not self._seen.live and self._look() != self._seen:
+                raise DatabaseBusy(f"{self.where} was written while it was read; read again")
+
+    def write(self, work: Work[T]) -> T:
+        raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        return self.write(work)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._disconnect()
+
+    def _current(self) -> sqlite3.Connection:
+        if self._depth and self._connection is not None:
+            return self._connection
+        seen = self._look()
+        if self._connection is None or self._seen is None or seen.live != self._seen.live or (
+            not seen.live and seen != self._seen
+        ):
+            self._disconnect()
+            self._connection = self._connect(seen)
+            self._version = -1
+        self._seen = seen
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._prepare(self._connection)
+            self._version = version
+        return self._connection
+
+    def _connect(self, seen: Seen) -> sqlite3.Connection:
+        uri = f"{self._path.resolve().as_uri()}?{'mode=ro' if seen.live else 'immutable=1'}"
+        try:
+            return connect(uri, uri=True, timeout=self._timeout)
+        except sqlite3.Error as error:
+            raise translated(error, self.where) from error
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _look(self) -> Seen:
+        live = any(
+            beside.exists() and beside.stat().st_size > 0
+            for beside in (Path(f"{self._path}-wal"), Path(f"{self._path}-journal"))
+        )
+        stat = self._path.stat()
+        return Seen(live, stat.st_size, stat.st_mtime_ns)

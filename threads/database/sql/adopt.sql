@@ -1,0 +1,38 @@
+-- name: prepare
+CREATE TEMP TABLE adoptable (
+    thread_id TEXT PRIMARY KEY, first_id TEXT NOT NULL, head_id TEXT NOT NULL, checkpoints INTEGER NOT NULL
+)
+
+-- name: size
+SELECT coalesce(max(rowid), 0) FROM checkpoints
+
+-- name: collect
+INSERT INTO temp.adoptable (thread_id, first_id, head_id, checkpoints)
+SELECT thread_id, min(checkpoint_id), max(checkpoint_id), count(*) FROM checkpoints
+WHERE checkpoint_ns = '' AND thread_id >= :since
+GROUP BY thread_id ORDER BY thread_id LIMIT :chunk
+
+-- name: collected
+SELECT max(thread_id), sum(checkpoints) FROM temp.adoptable
+
+-- The stock saver takes the largest id as a thread's latest checkpoint, so that is the head it was left with.
+-- name: adopt
+INSERT INTO threads_thread (thread_id, activity, head_id, status, created_at, updated_at, agent_id)
+SELECT a.thread_id, row_number() OVER (ORDER BY a.head_id), a.head_id,
+    coalesce((
+        SELECT CASE w.channel WHEN '__interrupt__' THEN 'interrupted' ELSE 'error' END FROM writes w
+        WHERE w.thread_id = a.thread_id AND w.checkpoint_ns = '' AND w.checkpoint_id = a.head_id
+          AND w.channel IN ('__interrupt__', '__error__') ORDER BY w.channel DESC LIMIT 1), 'idle'),
+    uuid_milliseconds(a.first_id), uuid_milliseconds(a.head_id),
+    (SELECT CASE
+        WHEN NOT json_valid(CAST(c.metadata AS TEXT)) THEN NULL
+        WHEN json_type(CAST(c.metadata AS TEXT), '$.agent_id') = 'text'
+        THEN json_extract(CAST(c.metadata AS TEXT), '$.agent_id') END
+     FROM checkpoints c
+     WHERE c.thread_id = a.thread_id AND c.checkpoint_ns = '' AND c.checkpoint_id = a.head_id)
+FROM temp.adoptable a
+WHERE NOT EXISTS (SELECT 1 FROM threads_thread t WHERE t.thread_id = a.thread_id)
+ORDER BY a.first_id
+
+-- name: finish
+DROP TABLE temp.adoptable

@@ -1,0 +1,19 @@
+"""Named SQL: each statement stands in a `.sql` file under `-- name: what_it_does`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+
+
+@cache
+def statements(file: str) -> Mapping[str, str]:
+    """The statements of `sql/<file>.sql` by name."""
+    text = files(__package__).joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
+    _, *parts = NAME.split(text)
+    return MappingProxyType(dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True)))

@@ -1,0 +1,134 @@
+"""What can go wrong, one class per fact; each names what was wrong and what to do.
+
+Raised below, worded once here, and translated in one table per door: the command line's exit code,
+the API's HTTP status. Each error carries its data as attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ThreadsError(Exception):
+    """Base of every error of this package."""
+
+
+class UsageError(ThreadsError, ValueError):
+    """Something that was handed in cannot be used as it is."""
+
+
+class InvalidThreadId(UsageError):
+    """A thread id must be a non-empty str of at most 255 characters without control characters."""
+
+    def __init__(self, thread_id: object, reason: str) -> None:
+        self.thread_id = thread_id
+        shown = repr(thread_id)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        super().__init__(f"thread id {shown} cannot be used: {reason}")
+
+
+class InvalidValue(UsageError):
+    """A field was given a value it cannot hold."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        super().__init__(f"{field}: {reason}")
+
+
+class InvalidCursor(UsageError):
+    """A page cursor is damaged, or belongs to a list with another order."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"cursor: {reason}; start again without a cursor")
+
+
+class ThreadNotFound(ThreadsError, LookupError):
+    """There is no thread with this id."""
+
+    def __init__(self, thread_id: str, near: Sequence[str] = ()) -> None:
+        self.thread_id = thread_id
+        self.near = tuple(near)
+        hint = f"; did you mean {' or '.join(map(repr, self.near))}?" if self.near else ""
+        super().__init__(f"there is no thread {thread_id!r}{hint}")
+
+
+class CheckpointNotFound(ThreadsError, LookupError):
+    """The thread has no such checkpoint."""
+
+    def __init__(self, thread_id: str, checkpoint_id: str | None) -> None:
+        self.thread_id, self.checkpoint_id = thread_id, checkpoint_id
+        what = f"no checkpoint {checkpoint_id!r}" if checkpoint_id else "nothing stored yet"
+        super().__init__(f"thread {thread_id!r} has {what}; registry.history(id) lists what it has")
+
+
+class ThreadExists(ThreadsError):
+    """A thread with this id is there already; if_exists="do_nothing" returns it."""
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(f'thread {thread_id!r} exists already; if_exists="do_nothing" returns the stored one')
+
+
+class ThreadTrashed(ThreadsError):
+    """The thread is in the trash: neither read nor written until it is restored."""
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(f"thread {thread_id!r} is in the trash; registry.restore(id) brings it back")
+
+
+class ThreadDeleted(ThreadsError):
+    """The thread was deleted while this run was going on; what the run still wanted to store is refused."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the thread was deleted while this run was going on, so the run cannot store anything more; "
+            "a new run under the same id begins a new thread"
+        )
+
+
+class TypeNotAllowed(ThreadsError):
+    """A stored value has a type that was not named at open(types=...)."""
+
+    def __init__(self, blocked: Sequence[str]) -> None:
+        self.blocked = tuple(blocked)
+        names = ", ".join(self.blocked)
+        super().__init__(
+            f"the stored state holds {names}, which is not on the allow-list; if you trust the file, "
+            f"name the type when opening it: threads.open(..., types=[{', '.join(n.rsplit('.', 1)[-1] for n in self.blocked)}])"
+        )
+
+
+class DatabaseError(ThreadsError):
+    """The database cannot do what was asked; nothing was changed."""
+
+
+class NotADatabase(DatabaseError):
+    """The file is not an SQLite database, or is damaged."""
+
+
+class NewerDatabase(DatabaseError):
+    """The file was written by a newer version of langgraph-threads."""
+
+    def __init__(self, where: str, found: int, known: int) -> None:
+        self.found, self.known = found, known
+        super().__init__(
+            f"{where} has format {found}, this version of langgraph-threads knows up to {known}; "
+            "update with: pip install -U langgraph-threads"
+        )
+
+
+class DatabaseNotFound(DatabaseError, FileNotFoundError):
+    """There is no file at this path, or no folder to create it in."""
+
+
+class ReadOnly(DatabaseError):
+    """The database was opened for reading, or its file cannot be written."""
+
+
+class DatabaseFull(DatabaseError):
+    """The disk is full; what was being stored was rolled back as a whole."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Another process held the database's write lock for too long; nothing was stored, try again."""
