@@ -29,13 +29,13 @@ texts = st.sampled_from(["", "hi", "Grüße 👋", "line\nline"])
 ids = st.sampled_from(IDS)
 maybe_ids = st.none() | ids
 
-messages = st.one_of(
-    st.builds(HumanMessage, content=texts, id=maybe_ids),
-    st.builds(AIMessage, content=texts, id=maybe_ids),
-    st.builds(SystemMessage, content=texts, id=maybe_ids),
-    st.builds(ToolMessage, content=texts, id=maybe_ids, tool_call_id=st.just("call")),
-    st.builds(AIMessageChunk, content=texts, id=maybe_ids),
-    st.builds(HumanMessageChunk, content=texts, id=maybe_ids),
+messages = st.builds(
+    lambda kind, content, id: (
+        ToolMessage(content, id=id, tool_call_id="call") if kind is ToolMessage else kind(content, id=id)
+    ),
+    st.sampled_from([HumanMessage, AIMessage, SystemMessage, ToolMessage, AIMessageChunk, HumanMessageChunk]),
+    texts,
+    maybe_ids,
 )
 dicts = st.builds(
     lambda role, content, id: {"role": role, "content": content} | ({"id": id} if id else {}),
@@ -44,7 +44,7 @@ dicts = st.builds(
     maybe_ids,
 )
 pairs = st.tuples(st.sampled_from(["user", "ai", "system"]), texts)
-removals = st.builds(RemoveMessage, id=ids)
+removals = ids.map(lambda id: RemoveMessage(id=id))
 remove_all = st.just(None).map(lambda _: RemoveMessage(id=REMOVE_ALL_MESSAGES))
 items = st.one_of(messages, messages, dicts, texts, pairs, removals, remove_all)
 updates = st.lists(items, max_size=4) | messages | dicts | texts | removals | remove_all

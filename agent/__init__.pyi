@@ -1,0 +1,2 @@
+from agent.graph import build_agent as build_agent
+from agent.models import load_model as load_model
