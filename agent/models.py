@@ -1,10 +1,11 @@
 """`load_model`: a chat model by name, "offline" or "openai:NAME".
 
-"openai:NAME" is langchain-openai's `ChatOpenAI` and takes `OPENAI_API_KEY` and `OPENAI_BASE_URL` from the
-environment, so it speaks to every server with that interface: Ollama, vLLM and llama.cpp too. With a base
-URL the key may be missing, since local servers ask for none. Without a name the default is
-`THREADS_MODEL`; else OpenAI, if there is a key; else the offline model. Which one that was is said on
-stderr, once, because the answers differ more than their looks.
+"openai:NAME" is langchain-openai's `ChatOpenAI` (`agent.openai`). It takes `OPENAI_API_KEY` and
+`OPENAI_BASE_URL` from the environment and so speaks to every server with that interface: Ollama, vLLM and
+llama.cpp too. With a base URL the key may be missing, since local servers ask for none.
+
+Without a name the default is `THREADS_MODEL`; else OpenAI, if there is a key; else the offline model.
+Which one that was is said on stderr, once, because the answers differ more than their looks.
 """
 
 import functools
@@ -60,9 +61,9 @@ def _openai(name: str, kwargs: dict[str, Any]) -> BaseChatModel:
         raise ModelUnavailable(
             f"Which OpenAI model? Say 'openai:NAME', for example 'openai:{DEFAULT_OPENAI_MODEL}'."
         )
-    from langchain_openai import ChatOpenAI
+    from agent.openai import WholeChatOpenAI
 
-    return ChatOpenAI(
+    return WholeChatOpenAI(
         model=name, **(_key(kwargs) | {"stream_usage": True, "timeout": 60, "max_retries": 2} | kwargs)
     )
 
