@@ -87,6 +87,17 @@ class ThreadDeleted(ThreadsError):
         )
 
 
+class MessagesUnknown(ThreadsError):
+    """The thread's state is kept in a way that does not tell its messages."""
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(
+            f"the messages of thread {thread_id!r} cannot be told: its graph folds them with a reducer of its own; "
+            "name it when opening the file: threads.open(..., reducer=...)"
+        )
+
+
 class TypeNotAllowed(ThreadsError):
     """A stored value has a type that was not named at open(types=...)."""
 

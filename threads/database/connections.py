@@ -46,6 +46,10 @@ class Database(ABC):
     def submit(self, work: Work[T]) -> Future[T]:
         """As `write`, for callers that must not wait: returns at once, the work is done in any case."""
 
+    def scrub(self) -> bool:
+        """Empty the write-ahead log, where deleted text would linger; False while a reader is in the way."""
+        return True
+
     @abstractmethod
     def close(self) -> None:
         """Finish what was submitted and let go of the file; closing twice is harmless."""
@@ -119,6 +123,10 @@ class FileDatabase(Database):
         promise = self._writer.submit(work)
         self._worker.submit(self._writer.drain)
         return promise
+
+    def scrub(self) -> bool:
+        self._check_open()
+        return self._writer.truncate_log()
 
     def close(self) -> None:
         with self._lock:

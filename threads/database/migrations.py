@@ -64,17 +64,30 @@ def migrate(connection: sqlite3.Connection, where: str, progress: Progress | Non
             raise
 
 
+def brought() -> list[tuple[str, str]]:
+    """What the migrations bring to a database: kind and name, dependants first."""
+    kinds = ("TRIGGER", "INDEX", "TABLE")
+    found = [MINE.match(statement) for name in MIGRATIONS for statement in script(name)]
+    mine = [(match[1], match[2]) for match in reversed(found) if match]
+    return sorted(mine, key=lambda each: kinds.index(each[0]))
+
+
 def detach(connection: sqlite3.Connection) -> None:
     """Take the registry out of the database; checkpoints and writes stay as they are."""
-    kinds = {"TRIGGER": 0, "INDEX": 1, "TABLE": 2}
-    mine = [MINE.match(statement) for name in MIGRATIONS for statement in script(name)]
-    brought = sorted((found.groups() for found in mine if found), key=lambda kind: kinds[kind[0]])
     connection.execute("BEGIN IMMEDIATE")
-    for kind, name in (*brought, ("TABLE", "threads_migration")):
-        if kind != "TABLE" or name != "threads_thread":
-            connection.execute(f"DROP {kind} IF EXISTS {name}")
-    connection.execute("DROP TABLE IF EXISTS threads_thread")  # last: others refer to it
+    for kind, name in (*brought(), ("TABLE", "threads_migration")):
+        connection.execute(f"DROP {kind} IF EXISTS {name}")
     connection.execute("COMMIT")
+
+
+def restore_missing(connection: sqlite3.Connection) -> None:
+    """Make again what someone dropped of the registry's tables, indexes and triggers."""
+    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    for name in MIGRATIONS:
+        for statement in script(name):
+            match = MINE.match(statement)
+            if match and match[2] not in there:
+                connection.execute(statement)
 
 
 def shadow(connection: sqlite3.Connection) -> None:
@@ -82,10 +95,13 @@ def shadow(connection: sqlite3.Connection) -> None:
 
     Does nothing where the file has one. Called again when the file has changed.
     """
-    for table in ("checkpoints", "writes", "threads_tag", "threads_tombstone", "threads_thread"):
-        connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    for kind, name in connection.execute("SELECT type, name FROM temp.sqlite_master").fetchall():
+        if kind in ("table", "view"):
+            connection.execute(f"DROP {kind} temp.{name}")
     if version(connection):
         return
+    if has_table(connection, "writes") and not has_column(connection, "writes", "task_path"):
+        connection.execute("CREATE TEMP VIEW writes AS SELECT *, '' AS task_path FROM main.writes")
     for statement in script(MIGRATIONS[0]):
         found = re.match(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", statement)
         if found and not has_table(connection, found[1]):
@@ -127,6 +143,11 @@ def has_table(connection: sqlite3.Connection, name: str) -> bool:
     return found.fetchone() is not None
 
 
+def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """Whether the file's table has this column."""
+    return any(row["name"] == column for row in connection.execute(f"PRAGMA main.table_info({table})"))
+
+
 def script(name: str) -> Iterator[str]:
     """The statements of one migration."""
     statement = ""
@@ -144,8 +165,7 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
     for statement in script(name):
         connection.execute(statement)
     if number == 1:
-        columns = {row["name"] for row in connection.execute("PRAGMA table_info(writes)")}
-        if "task_path" not in columns:  # a file from before the stock saver had it; it does the same
+        if not has_column(connection, "writes", "task_path"):  # a file from before the stock saver had it; it does the same
             connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
         adopt(connection, progress)
     connection.execute(

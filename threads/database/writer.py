@@ -58,6 +58,12 @@ class Writer:
         with self._lock:
             self._commit_queued()
 
+    def truncate_log(self) -> bool:
+        """Move the write-ahead log into the file and empty it; False while another connection reads."""
+        with self._lock:
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+
     def close(self) -> None:
         """Commit what is queued and close the connection."""
         with self._lock:

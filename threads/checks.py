@@ -1,0 +1,89 @@
+"""Verify and repair: where registry and memory disagree, and making them agree.
+
+They must agree everywhere, always; this is how one can see it. A stale row is no disagreement: it
+says of itself that it is to be refreshed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+
+from threads.database import migrations
+from threads.database.connections import Database
+from threads.database.erasing import erase
+from threads.database.statements import statements
+from threads.models import Problem
+from threads.registry.projection import Decoder, projected
+
+LOOKED_AT_ONCE = 200
+KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")
+
+
+def verify(database: Database, decoder: Callable[[], Decoder]) -> list[Problem]:
+    """All disagreements; an empty list where there are none."""
+    with database.read() as connection:
+        found = [Problem("damaged", None, line) for line in _integrity(connection)]
+        if not database.read_only or migrations.version(connection):
+            found += [Problem("missing", None, f"{name} is not in the file") for name in _missing(connection)]
+        for kind in KINDS:
+            rows = connection.execute(statements("checks")[kind])
+            found += [Problem(kind, row["thread_id"], row["detail"]) for row in rows]
+    return found + list(_wrong_words(database, decoder))
+
+
+def repair(database: Database, decoder: Callable[[], Decoder]) -> list[Problem]:
+    """Mend what `verify` finds; returns it. Damage to the file itself is beyond repair and stays."""
+    found = verify(database, decoder)
+    if found:
+        database.write(lambda connection: [_mend(connection, problem) for problem in found])
+    return found
+
+
+def _mend(connection: sqlite3.Connection, problem: Problem) -> None:
+    sql = statements("checks")
+    thread = {"thread_id": problem.thread_id}
+    if problem.kind == "missing":
+        migrations.restore_missing(connection)
+    elif problem.kind == "unlisted":
+        migrations.adopt(connection)
+    elif problem.kind == "leftover" and problem.thread_id is not None:
+        erase(connection, problem.thread_id)
+    elif problem.kind in ("ghost", "headless", "wrong_head"):
+        connection.execute(sql["mend_head"], thread)
+        if problem.kind == "ghost" and connection.execute(sql["is_empty"], thread).fetchone():
+            erase(connection, str(problem.thread_id))
+    elif problem.kind == "orphan_tag":
+        connection.execute(sql["mend_tags"], thread)
+    elif problem.kind == "wrong_words":
+        connection.execute(sql["mend_projection"], thread)
+
+
+def _integrity(connection: sqlite3.Connection) -> list[str]:
+    lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+    return [] if lines == ["ok"] else lines
+
+
+def _missing(connection: sqlite3.Connection) -> list[str]:
+    there = {row[0] for row in connection.execute("SELECT name FROM main.sqlite_master")}
+    return [name for _, name in migrations.brought() if name not in there]
+
+
+def _wrong_words(database: Database, decoder: Callable[[], Decoder]) -> Iterator[Problem]:
+    after = 0
+    while True:
+        with database.read() as connection:
+            page = {"after": after, "limit": LOOKED_AT_ONCE}
+            rows = connection.execute(statements("checks")["projected_rows"], page).fetchall()
+            for row in rows:
+                if row["head_id"] is None:
+                    continue
+                made = projected(row, connection, decoder())
+                stored = (row["auto_title"], row["preview"], row["message_count"])
+                told = (made["auto_title"], made["preview"], made["message_count"])
+                if stored != told:
+                    detail = f"the list says {stored}, the messages say {told}"
+                    yield Problem("wrong_words", row["thread_id"], detail)
+        if not rows:
+            return
+        after = rows[-1]["position"]

@@ -1,0 +1,101 @@
+-- What the memory asks of the checkpointer's own tables.
+
+-- name: thread
+SELECT head_id, trashed_at FROM threads_thread WHERE thread_id = :thread_id
+
+-- name: newest
+SELECT checkpoint_id AS head_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+ORDER BY rowid DESC LIMIT 1
+
+-- name: checkpoint
+SELECT type, checkpoint, metadata FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
+
+-- From a checkpoint to the root, itself first. CROSS JOIN keeps it at one key lookup a step.
+-- name: ancestors
+WITH RECURSIVE ancestor (checkpoint_id, parent_checkpoint_id, depth) AS (
+    SELECT checkpoint_id, parent_checkpoint_id, 0 FROM checkpoints
+    WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
+    UNION
+    SELECT c.checkpoint_id, c.parent_checkpoint_id, a.depth + 1 FROM ancestor a CROSS JOIN checkpoints c
+    WHERE c.thread_id = :thread_id AND c.checkpoint_ns = '' AND c.checkpoint_id = a.parent_checkpoint_id
+      AND a.depth < :deepest
+)
+SELECT checkpoint_id, parent_checkpoint_id FROM ancestor
+
+-- name: size
+SELECT count(*) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+
+-- name: metadata
+SELECT checkpoint_id, metadata FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+
+-- name: writes_at
+SELECT type, value, task_path, task_id, idx FROM writes
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel
+
+-- name: channel_writes
+SELECT checkpoint_id, type, value, task_path, task_id, idx FROM writes
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND channel = :channel
+
+-- Storing a checkpoint again keeps its place in the order; INSERT OR REPLACE would make it the newest.
+-- name: put
+INSERT INTO checkpoints
+    (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+VALUES (:thread_id, :checkpoint_ns, :checkpoint_id, :parent_checkpoint_id, :type, :checkpoint, :metadata)
+ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET
+    parent_checkpoint_id = excluded.parent_checkpoint_id, type = excluded.type,
+    checkpoint = excluded.checkpoint, metadata = excluded.metadata
+
+-- name: put_writes
+INSERT OR IGNORE INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: replace_writes
+INSERT OR REPLACE INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: list
+SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints {where} ORDER BY rowid DESC LIMIT ?
+
+-- name: place
+SELECT rowid FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
+
+-- name: history
+SELECT checkpoint_id, parent_checkpoint_id, metadata FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = '' ORDER BY rowid DESC
+
+-- The delete triggers take the thread's row and leave the tombstone; a thread never used has a row only.
+-- name: delete_checkpoints
+DELETE FROM checkpoints WHERE thread_id = :thread_id
+
+-- name: delete_writes
+DELETE FROM writes WHERE thread_id = :thread_id
+
+-- name: delete_row
+DELETE FROM threads_thread WHERE thread_id = :thread_id
+
+-- name: copy_checkpoint
+INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+WHERE thread_id = :source AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
+
+-- name: copy_writes
+INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)
+SELECT :target, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value FROM writes
+WHERE thread_id = :source AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
+
+-- The checkpoints of subgraphs say which of the root's they belong to.
+-- name: copy_subgraph_checkpoints
+INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+WHERE thread_id = :source AND checkpoint_ns <> ''
+  AND json_extract(CAST(metadata AS TEXT), '$.parents.""') IN (SELECT value FROM json_each(:roots))
+ORDER BY rowid
+
+-- name: copy_subgraph_writes
+INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)
+SELECT :target, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.task_path, w.idx, w.channel, w.type, w.value
+FROM writes w JOIN checkpoints c
+  ON c.thread_id = w.thread_id AND c.checkpoint_ns = w.checkpoint_ns AND c.checkpoint_id = w.checkpoint_id
+WHERE w.thread_id = :source AND w.checkpoint_ns <> ''
+  AND json_extract(CAST(c.metadata AS TEXT), '$.parents.""') IN (SELECT value FROM json_each(:roots))

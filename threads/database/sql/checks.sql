@@ -1,0 +1,58 @@
+-- Where registry and memory disagree. Each statement gives thread_id and detail.
+
+-- name: unlisted
+SELECT DISTINCT c.thread_id, 'it has checkpoints and is in no list' AS detail FROM checkpoints c
+WHERE c.checkpoint_ns = '' AND NOT EXISTS (SELECT 1 FROM threads_thread t WHERE t.thread_id = c.thread_id)
+
+-- name: ghost
+SELECT thread_id, 'its head ' || head_id || ' is not stored' AS detail FROM threads_thread t
+WHERE head_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM checkpoints c
+    WHERE c.thread_id = t.thread_id AND c.checkpoint_ns = '' AND c.checkpoint_id = t.head_id)
+
+-- name: headless
+SELECT t.thread_id, 'it has checkpoints and no head' AS detail FROM threads_thread t
+WHERE t.head_id IS NULL
+  AND EXISTS (SELECT 1 FROM checkpoints c WHERE c.thread_id = t.thread_id AND c.checkpoint_ns = '')
+
+-- The head was written last, so nothing can have been written after it.
+-- name: wrong_head
+SELECT t.thread_id, 'its head ' || t.head_id || ' has a successor' AS detail FROM threads_thread t
+WHERE EXISTS (
+    SELECT 1 FROM checkpoints c
+    WHERE c.thread_id = t.thread_id AND c.checkpoint_ns = '' AND c.parent_checkpoint_id = t.head_id
+      AND c.checkpoint_id <> t.head_id)
+
+-- name: leftover
+SELECT thread_id, 'it was deleted, and a run left something behind' AS detail FROM threads_tombstone t
+WHERE NOT EXISTS (
+        SELECT 1 FROM checkpoints c WHERE c.thread_id = t.thread_id AND c.checkpoint_ns = '')
+  AND (EXISTS (SELECT 1 FROM writes w WHERE w.thread_id = t.thread_id)
+    OR EXISTS (SELECT 1 FROM checkpoints c WHERE c.thread_id = t.thread_id))
+
+-- name: orphan_tag
+SELECT DISTINCT thread_id, 'it is tagged and is not there' AS detail FROM threads_tag
+WHERE thread_id NOT IN (SELECT thread_id FROM threads_thread)
+
+-- name: projected_rows
+SELECT position, thread_id, head_id, projected_id, auto_title, preview, message_count, created_at, updated_at
+FROM threads_thread WHERE head_id IS projected_id AND position > :after ORDER BY position LIMIT :limit
+
+-- Repairs.
+
+-- name: mend_head
+UPDATE threads_thread
+SET status = 'idle', projected_id = NULL, head_id = (
+    SELECT checkpoint_id FROM checkpoints c
+    WHERE c.thread_id = threads_thread.thread_id AND c.checkpoint_ns = ''
+    ORDER BY c.rowid DESC LIMIT 1)
+WHERE thread_id = :thread_id
+
+-- name: mend_projection
+UPDATE threads_thread SET projected_id = NULL WHERE thread_id = :thread_id
+
+-- name: mend_tags
+DELETE FROM threads_tag WHERE thread_id = :thread_id
+
+-- name: is_empty
+SELECT 1 FROM threads_thread WHERE thread_id = :thread_id AND head_id IS NULL

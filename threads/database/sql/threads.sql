@@ -1,0 +1,128 @@
+-- What the registry asks of its own tables.
+
+-- name: columns
+position, thread_id, activity, head_id, status, created_at, updated_at, title, agent_id, owner, metadata,
+pinned, archived, trashed_at, projected_id, auto_title, preview, message_count,
+(SELECT json_group_array(tag) FROM (
+    SELECT tag FROM threads_tag WHERE threads_tag.thread_id = threads_thread.thread_id ORDER BY tag)) AS tags
+
+-- name: get
+SELECT {columns} FROM threads_thread WHERE thread_id = :thread_id
+
+-- name: get_many
+SELECT {columns} FROM threads_thread WHERE position IN (SELECT value FROM json_each(:positions))
+
+-- name: list
+SELECT {columns}, {key} AS key FROM threads_thread {where} ORDER BY {key} {order}, position {order} LIMIT :limit OFFSET :offset
+
+-- name: count
+SELECT count(*) FROM threads_thread {where}
+
+-- name: after
+({key}, position) {beyond} (:after_key, :after_position)
+
+-- The orders, each a single value that is never NULL. Activity and creation are the ledger's own
+-- sequences: clocks step back, sequences do not.
+
+-- name: sort_updated_at
+activity
+
+-- name: sort_created_at
+position
+
+-- name: sort_title
+lower(coalesce(title, auto_title))
+
+-- name: sort_message_count
+coalesce(message_count, -1)
+
+-- name: sort_thread_id
+thread_id
+
+-- The filters, one condition each.
+
+-- name: filter_agent_id
+agent_id = :agent_id
+
+-- name: filter_owner
+owner = :owner
+
+-- name: filter_status
+status = :status
+
+-- name: filter_pinned
+pinned = :pinned
+
+-- name: filter_archived
+archived = :archived
+
+-- name: filter_in_trash
+trashed_at IS NOT NULL
+
+-- name: filter_not_in_trash
+trashed_at IS NULL
+
+-- name: filter_tags
+NOT EXISTS (
+    SELECT 1 FROM json_each(:tags) AS wanted WHERE NOT EXISTS (
+        SELECT 1 FROM threads_tag
+        WHERE threads_tag.tag = wanted.value AND threads_tag.thread_id = threads_thread.thread_id))
+
+-- name: filter_metadata
+NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata) AS wanted WHERE NOT EXISTS (
+        SELECT 1 FROM json_each(threads_thread.metadata) AS stored
+        WHERE stored.key = wanted.key AND stored.type = wanted.type AND stored.value IS wanted.value))
+
+-- name: filter_since
+updated_at >= :since
+
+-- name: filter_until
+updated_at < :until
+
+-- name: create
+INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, title, agent_id, owner, metadata)
+VALUES (:thread_id, (SELECT coalesce(max(activity), 0) + 1 FROM threads_thread),
+    :now, :now, :title, :agent_id, :owner, :metadata)
+
+-- name: update
+UPDATE threads_thread SET {assignments} WHERE thread_id = :thread_id
+
+-- name: untag
+DELETE FROM threads_tag WHERE thread_id = :thread_id
+
+-- name: tag
+INSERT INTO threads_tag (thread_id, tag) VALUES (:thread_id, :tag)
+
+-- name: ids_near
+SELECT thread_id FROM (SELECT thread_id FROM threads_thread ORDER BY activity DESC LIMIT 1000)
+UNION
+SELECT thread_id FROM (
+    SELECT thread_id FROM threads_thread WHERE thread_id >= :start ORDER BY thread_id LIMIT 200)
+
+-- name: ids_with_prefix
+SELECT thread_id FROM threads_thread WHERE thread_id >= :start AND substr(thread_id, 1, length(:start)) = :start
+ORDER BY thread_id LIMIT :limit
+
+-- name: stale
+SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+WHERE head_id IS NOT projected_id ORDER BY position LIMIT :limit
+
+-- name: stale_count
+SELECT count(*) FROM threads_thread WHERE head_id IS NOT projected_id
+
+-- A projection is stored only while the head it was made from is still the head.
+-- name: project
+UPDATE threads_thread
+SET projected_id = :head_id, auto_title = :auto_title, preview = :preview, message_count = :message_count,
+    created_at = coalesce(created_at, :created_at), updated_at = coalesce(updated_at, :updated_at)
+WHERE thread_id = :thread_id AND head_id IS :head_id
+
+-- name: first_checkpoint
+SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+
+-- name: is_shadow
+SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_thread'
+
+-- name: shadow
+CREATE TEMP TABLE threads_thread AS SELECT * FROM main.threads_thread

@@ -1,0 +1,52 @@
+"""Refreshing what is stale while nobody writes, so that the next list finds everything ready."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from threads.errors import ThreadsError
+
+QUIET = 0.5
+"""Seconds without a write after which the writer counts as idle."""
+
+
+class IdleRefresher:
+    """Calls `refresh(stop)` in a thread of its own once `touch` was not called for `QUIET` seconds."""
+
+    def __init__(self, refresh: Callable[[Callable[[], bool]], object]) -> None:
+        self._refresh = refresh
+        self._touched = threading.Event()
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def touch(self) -> None:
+        """Something was written just now."""
+        self._touched.set()
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None and not self._closed.is_set():
+                    self._thread = threading.Thread(target=self._run, name="threads-idle", daemon=True)
+                    self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and wait until what is under way is done."""
+        with self._lock:
+            self._closed.set()
+            self._touched.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            self._touched.wait()
+            while self._touched.is_set() and not self._closed.is_set():
+                self._touched.clear()
+                self._closed.wait(QUIET)
+            if not self._closed.is_set():
+                try:
+                    self._refresh(lambda: self._closed.is_set() or self._touched.is_set())
+                except ThreadsError as error:  # a full disk, say: whoever reads the rows will meet it
+                    logging.getLogger(__name__).warning("stale threads stay stale for now: %s", error)

@@ -1,0 +1,1 @@
+"""The agents' memory: the checkpointer, and reading what it keeps."""

@@ -1,0 +1,269 @@
+"""The checkpointer: LangGraph's SqliteSaver on our connections, one object for sync and async.
+
+Reads go to read-only connections and hold nothing once they return; each write is one transaction
+on the one writing connection. What the stock saver leaves to chance is decided here:
+
+* the head is the checkpoint written last, by the ledger, whatever the clock said;
+* a thread in the trash is neither read nor written;
+* an id must be text, and a new one one that a person can type (see `threads.ids`);
+* stored values are read with the strict allow-list.
+
+Async methods do the same work in a thread; a task that is cancelled leaves the write to finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    get_checkpoint_id,
+    get_checkpoint_metadata,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.checkpoint.sqlite.utils import search_where
+
+from threads import ids
+from threads.database.connections import Database
+from threads.database.erasing import erase
+from threads.database.statements import statements
+from threads.errors import ThreadTrashed
+
+T = TypeVar("T")
+
+READ_AT_ONCE = 50
+"""Checkpoints that `list` reads ahead before it yields them."""
+READERS = 4
+"""Threads in which async reads wait for the disk."""
+
+
+class Checkpointer(SqliteSaver):
+    """Keeps the memory of graphs in `database`; `on_put` is called after each checkpoint."""
+
+    def __init__(
+        self, database: Database, *, serde: SerializerProtocol, on_put: Callable[[], None] = lambda: None
+    ) -> None:
+        # The stock saver's own connection is not used: `cursor` below leads its statements to ours.
+        super().__init__(sqlite3.connect(":memory:", check_same_thread=False), serde=serde)
+        self.conn.close()
+        self.is_setup = True
+        self._database = database
+        self._on_put = on_put
+        self._sql = statements("checkpoints")
+        self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="threads-reader")
+
+    def setup(self) -> None:
+        """Nothing to do: the tables are there since the database was opened."""
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """A cursor for reading; what writes goes through `Database.write` instead."""
+        if transaction:
+            raise RuntimeError("the stock saver's write methods are all replaced here")
+        with self._database.read() as connection:
+            cursor = connection.cursor()
+            cursor.row_factory = None
+            yield cursor
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        thread_id, checkpoint_ns = address(config)
+        at = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
+        with self._database.read() as connection:
+            thread = connection.execute(self._sql["thread"], at).fetchone()
+            if thread is None:
+                ids.check_new(thread_id)
+            elif thread["trashed_at"] is not None:
+                raise ThreadTrashed(thread_id)
+            if get_checkpoint_id(config):
+                latest = None
+            elif checkpoint_ns:
+                latest = connection.execute(self._sql["newest"], at).fetchone()
+            else:
+                latest = thread
+        if get_checkpoint_id(config):
+            return super().get_tuple(config)
+        if latest is None or latest["head_id"] is None:
+            return None
+        return super().get_tuple({"configurable": {**at, "checkpoint_id": latest["head_id"]}})
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """As the stock saver's, newest first in the order of writing; a half-read list holds nothing."""
+        if config is not None:
+            address(config)
+        with self._database.read() as connection:
+            place = self._place(connection, config, before) if before is not None else None
+            where, values = search_where(config, filter, before if place is None else None)
+            if place is not None:
+                where, values = (f"{where} AND" if where else "WHERE") + " rowid < ?", [*values, place]
+            query = self._sql["list"].format(where=where)
+            rows = connection.execute(query, [*values, -1 if limit is None else limit]).fetchall()
+        for row in rows:
+            found = super().get_tuple({"configurable": dict(row)})
+            if found is not None:  # else it was deleted since
+                yield found
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        stored, work = self._put(config, checkpoint, metadata)
+        self._database.write(work)
+        self._on_put()
+        return stored
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        self._database.write(self._put_writes(config, writes, task_id, task_path))
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Erase the thread: its checkpoints, its writes, and its row in the registry."""
+        self._database.write(self._delete(thread_id))
+        self._database.scrub()
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return await self._aside(self.get_tuple, config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        found = self.list(config, filter=filter, before=before, limit=limit)
+        while some := await self._aside(_take, found):
+            for item in some:
+                yield item
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        stored, work = self._put(config, checkpoint, metadata)
+        await self._submitted(work)
+        self._on_put()
+        return stored
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        await self._submitted(self._put_writes(config, writes, task_id, task_path))
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        await self._submitted(self._delete(thread_id))
+        await self._aside(self._database.scrub)
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
+
+    def close(self) -> None:
+        """Let the threads go in which async reads waited; the database is closed by its owner."""
+        self._readers.shutdown(wait=True)
+
+    def _put(
+        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata
+    ) -> tuple[RunnableConfig, Callable[[sqlite3.Connection], None]]:
+        thread_id, checkpoint_ns = address(config)
+        kind, blob = self.serde.dumps_typed(checkpoint)
+        described = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False)
+        row = {
+            "thread_id": thread_id,
+            "checkpoint_ns": checkpoint_ns,
+            "checkpoint_id": checkpoint["id"],
+            "parent_checkpoint_id": get_checkpoint_id(config),
+            "type": kind,
+            "checkpoint": blob,
+            "metadata": described.encode("utf-8", "ignore"),
+        }
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._check_writable(connection, thread_id)
+            connection.execute(self._sql["put"], row)
+
+        address_of = {name: row[name] for name in ("thread_id", "checkpoint_ns", "checkpoint_id")}
+        return {"configurable": address_of}, work
+
+    def _put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    ) -> Callable[[sqlite3.Connection], None]:
+        thread_id, checkpoint_ns = address(config)
+        special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+        sql = self._sql["replace_writes" if special else "put_writes"]
+        at = (thread_id, checkpoint_ns, get_checkpoint_id(config), task_id, task_path)
+        rows = [
+            (*at, WRITES_IDX_MAP.get(channel, idx), channel, *self.serde.dumps_typed(value))
+            for idx, (channel, value) in enumerate(writes)
+        ]
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._check_writable(connection, thread_id)
+            connection.executemany(sql, rows)
+
+        return work
+
+    def _delete(self, thread_id: object) -> Callable[[sqlite3.Connection], None]:
+        text = ids.text_of(thread_id)
+        return lambda connection: erase(connection, text)
+
+    def _check_writable(self, connection: sqlite3.Connection, thread_id: str) -> None:
+        thread = connection.execute(self._sql["thread"], {"thread_id": thread_id}).fetchone()
+        if thread is None:
+            ids.check_new(thread_id)
+        elif thread["trashed_at"] is not None:
+            raise ThreadTrashed(thread_id)
+
+    def _place(
+        self, connection: sqlite3.Connection, config: RunnableConfig | None, before: RunnableConfig
+    ) -> int | None:
+        """Where the checkpoint `before` stands in the order of writing; None if it is not there."""
+        asked = {**(config["configurable"] if config else {}), **before["configurable"]}
+        at = (asked.get("thread_id"), asked.get("checkpoint_ns") or "", asked.get("checkpoint_id"))
+        row = connection.execute(self._sql["place"], at).fetchone()
+        return row and int(row[0])
+
+    async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
+
+    async def _submitted(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        await asyncio.shield(asyncio.wrap_future(self._database.submit(work)))
+
+
+def address(config: RunnableConfig) -> tuple[str, str]:
+    """The thread id and namespace in a config; `InvalidThreadId` if the id is no text."""
+    configurable = config["configurable"]
+    return ids.text_of(configurable.get("thread_id")), str(configurable.get("checkpoint_ns") or "")
+
+
+def _take(found: Iterator[CheckpointTuple]) -> list[CheckpointTuple]:
+    """The next few of an iterator."""
+    return [item for _, item in zip(range(READ_AT_ONCE), found, strict=False)]

@@ -1,0 +1,234 @@
+"""A thread's messages, read from its checkpoints without the graph that wrote them.
+
+What stands in the checkpoint's `messages` is taken as it is. A `DeltaChannel` stores only what each
+step added; its writes fold as our agents say they do (`messages_reducer` in the checkpoint's
+metadata), or by the reducer handed to `threads.open`. Any other delta is unknown: None, never a
+wrong number. A graph that keeps its messages under another name is recognised where exactly one
+channel holds a list of messages.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
+from langgraph.checkpoint.base import writes_sort_key
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
+
+from threads.database.migrations import uuid_milliseconds
+from threads.database.statements import statements
+from threads.memory.fold import Undecodable, coerced, fold
+from threads.models import Message, Role, ToolCall, Usage, moment
+
+Reducer = Callable[[list[Any], list[Any]], list[Any]]
+"""A `DeltaChannel`'s reducer: the value so far and the writes, oldest first."""
+
+CHANNEL = "messages"
+SAYS_ADD_MESSAGES = ("messages_reducer", "add_messages")
+"""The checkpoint metadata by which an agent says how its delta writes fold."""
+ROLES: Mapping[str, Role] = {
+    "human": "user", "user": "user", "ai": "assistant", "assistant": "assistant",
+    "system": "system", "developer": "system", "tool": "tool", "function": "tool",
+}  # fmt: skip
+
+
+class Origin(NamedTuple):
+    """The step that brought a message: when it was stored, in which run."""
+
+    milliseconds: int | None = None
+    run_id: str | None = None
+
+
+class Transcripts:
+    """Reads transcripts with `serde`; `reducer` folds the delta channels that do not say how."""
+
+    def __init__(self, serde: SerializerProtocol, reducer: Reducer | None = None) -> None:
+        self._serde = serde
+        self._reducer = reducer
+        self._sql = statements("checkpoints")
+
+    def messages(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, *, dated: bool = False
+    ) -> list[Message] | None:
+        """The messages that `get_state().values` holds at a checkpoint; None if they cannot be told.
+
+        `dated`: with times and run ids, as far as the stored history tells them.
+        """
+        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        try:
+            said = self._state(connection, at)
+        except Undecodable:
+            return None
+        origins = self._origins(connection, at, said) if dated else [Origin()] * len(said)
+        return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
+
+    def written_at(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> int | None:
+        """When a checkpoint was made, in milliseconds since 1970, by its own account."""
+        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        try:
+            return round(datetime.fromisoformat(self._checkpoint(connection, at)[0]["ts"]).timestamp() * 1000)
+        except (Undecodable, KeyError, TypeError, ValueError):
+            return None
+
+    def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
+        checkpoint, metadata = self._checkpoint(connection, at)
+        values = checkpoint.get("channel_values") or {}
+        deltas = metadata.get("counters_since_delta_snapshot") or {}
+        if CHANNEL in values:
+            return coerced_list(values[CHANNEL])
+        if CHANNEL in deltas:
+            return self._folded(connection, at, metadata)
+        return elsewhere(values, deltas)
+
+    def _folded(
+        self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
+    ) -> list[BaseMessage]:
+        key, value = SAYS_ADD_MESSAGES
+        known = metadata.get(key) == value
+        if not known and self._reducer is None:
+            raise Undecodable("a delta channel with a reducer of its own")
+        seed: list[Any] = []
+        updates: list[list[Any]] = []
+        for ancestor in list(self._ancestors(connection, at))[1:]:
+            here = {**at, "checkpoint_id": ancestor}
+            updates.append(self._writes(connection.execute(self._sql["writes_at"], {**here, "channel": CHANNEL})))
+            stored = (self._checkpoint(connection, here)[0].get("channel_values") or {}).get(CHANNEL)
+            if stored is not None:
+                seed = unwrapped(stored)
+                break
+        writes = [write for step in reversed(updates) for write in step]
+        if known or self._reducer is None:
+            return fold(coerced_list(seed), writes)
+        return coerced_list(self._reducer(list(seed), writes) if writes else seed)
+
+    def _origins(
+        self, connection: sqlite3.Connection, at: dict[str, Any], said: list[BaseMessage]
+    ) -> Iterator[Origin]:
+        """Where each of the messages came from: found by its id, else by its words, in order."""
+        by_id: dict[str, Origin] = {}
+        by_words: defaultdict[tuple[str, str], list[Origin]] = defaultdict(list)
+        for origin, value in self._updates(connection, at):
+            try:
+                messages = coerced(value)
+            except Undecodable:
+                continue
+            for message in messages:
+                if message.id:
+                    by_id.setdefault(message.id, origin)
+                else:
+                    by_words[words(message)].append(origin)
+        for message in said:
+            found = by_id.get(message.id or "")
+            alike = by_words.get(words(message))
+            yield found or (alike.pop(0) if alike else Origin())
+
+    def _updates(self, connection: sqlite3.Connection, at: dict[str, Any]) -> Iterator[tuple[Origin, Any]]:
+        """All that was written to the messages up to a checkpoint, oldest first."""
+        chain = list(self._ancestors(connection, at))
+        told = {row[0]: metadata_of(row[1]) for row in connection.execute(self._sql["metadata"], at)}
+        rows: defaultdict[str, list[sqlite3.Row]] = defaultdict(list)
+        for row in connection.execute(self._sql["channel_writes"], {**at, "channel": CHANNEL}):
+            rows[row["checkpoint_id"]].append(row)
+        for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
+            run_id = told.get(child, {}).get("run_id")
+            origin = Origin(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
+            for value in self._writes(rows[parent]):
+                yield origin, value
+
+    def _ancestors(self, connection: sqlite3.Connection, at: dict[str, Any]) -> Iterator[str]:
+        """The checkpoint and those it came from, newest first; a loop ends where it would begin again."""
+        deepest = connection.execute(self._sql["size"], at).fetchone()[0]
+        seen: set[str] = set()
+        for row in connection.execute(self._sql["ancestors"], {**at, "deepest": deepest}):
+            if row[0] in seen:
+                return
+            seen.add(row[0])
+            yield row[0]
+
+    def _checkpoint(
+        self, connection: sqlite3.Connection, at: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        row = connection.execute(self._sql["checkpoint"], at).fetchone()
+        if row is None:
+            raise Undecodable("there is no such checkpoint")
+        checkpoint = self._load(row["type"], row["checkpoint"])
+        if not isinstance(checkpoint, dict):
+            raise Undecodable("what is stored is no checkpoint")
+        return checkpoint, metadata_of(row["metadata"])
+
+    def _writes(self, rows: Any) -> list[Any]:
+        ordered = sorted(rows, key=lambda row: writes_sort_key(row["task_path"], row["task_id"], row["idx"]))
+        return [self._load(row["type"], row["value"]) for row in ordered]
+
+    def _load(self, kind: str, data: bytes) -> Any:
+        try:
+            return self._serde.loads_typed((kind, data))
+        except (ValueError, TypeError, NotImplementedError) as error:
+            raise Undecodable(f"a stored value cannot be read: {error}") from error
+
+
+def unwrapped(stored: Any) -> Any:
+    """The value in a delta channel's snapshot; anything else as it is."""
+    return stored.value if isinstance(stored, _DeltaSnapshot) else stored
+
+
+def coerced_list(stored: Any) -> list[BaseMessage]:
+    """The messages of a channel that holds a list of them; `Undecodable` if it holds something else."""
+    value = unwrapped(stored)
+    if not isinstance(value, list):
+        raise Undecodable("messages is not a list")
+    return coerced(value)
+
+
+def elsewhere(values: Mapping[str, Any], deltas: Mapping[str, Any]) -> list[BaseMessage]:
+    """The messages of a graph that does not call them `messages`; none where it has none."""
+    lists = [unwrapped(value) for value in values.values()]
+    found = [
+        value
+        for value in lists
+        if isinstance(value, list) and value and all(isinstance(item, BaseMessage) for item in value)
+    ]
+    if len(found) > 1 or (not found and any(name not in values for name in deltas)):
+        raise Undecodable("it does not show which channel holds the conversation")
+    return coerced(found[0]) if found else []
+
+
+def shown(message: BaseMessage, origin: Origin) -> Message:
+    """A LangChain message as a person reads it."""
+    said_as = message.role if isinstance(message, ChatMessage) else message.type
+    usage = message.usage_metadata if isinstance(message, AIMessage) else None
+    return Message(
+        id=message.id,
+        role=ROLES.get(said_as.lower().removesuffix("messagechunk"), "assistant"),
+        text=str(message.text),
+        content=tuple(dict(block) for block in message.content_blocks),
+        tool_calls=tuple(
+            ToolCall(call["id"], call["name"], call["args"])
+            for call in (message.tool_calls if isinstance(message, AIMessage) else ())
+        ),
+        tool_call_id=message.tool_call_id if isinstance(message, ToolMessage) else None,
+        name=message.name,
+        created_at=moment(origin.milliseconds),
+        run_id=origin.run_id,
+        usage=Usage(usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) if usage else None,
+    )
+
+
+def words(message: BaseMessage) -> tuple[str, str]:
+    """What tells a message without an id from others."""
+    return message.type, json.dumps(message.content, default=str)
+
+
+def metadata_of(stored: bytes | None) -> dict[str, Any]:
+    """A checkpoint's metadata; empty where it is not readable."""
+    try:
+        metadata = json.loads(stored) if stored else {}
+    except ValueError:
+        return {}
+    return metadata if isinstance(metadata, dict) else {}

@@ -1,0 +1,156 @@
+"""What crosses the walls: threads, messages, pages. Frozen, and free of any row or connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from threads import notebook
+
+T = TypeVar("T")
+
+Status = Literal["idle", "busy", "interrupted", "error"]
+Role = Literal["user", "assistant", "system", "tool"]
+SortBy = Literal["updated_at", "created_at", "title", "message_count", "thread_id"]
+SortOrder = Literal["asc", "desc"]
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """A stored time as a `datetime` in UTC."""
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A conversation, as a list shows it."""
+
+    id: str
+    title: str
+    """Set by hand, else taken from the first user message."""
+    agent_id: str | None
+    """The agent that answers here, where it was said or the agent's checkpoints say it."""
+    owner: str | None
+    """Whose it is; None: the local user's and the admins'."""
+    status: Status
+    created_at: datetime | None
+    """UTC; None where an adopted checkpoint does not tell."""
+    updated_at: datetime | None
+    """When a checkpoint was last stored, UTC."""
+    message_count: int | None
+    """User and assistant messages with visible text; None where the state cannot be decoded."""
+    last_message: str | None
+    """Preview: the last user or assistant message with text, at most 100 characters, without Markdown."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    pinned: bool = False
+    archived: bool = False
+    trashed_at: datetime | None = None
+
+    @property
+    def config(self) -> dict[str, dict[str, str]]:
+        """What LangGraph wants as `config` to speak in this thread."""
+        return {"configurable": {"thread_id": self.id}}
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return notebook.bundle([self], repr(self))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What an assistant message asks a tool to do."""
+
+    id: str | None
+    name: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens a model reported for one message."""
+
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a thread, as a person would read it."""
+
+    id: str | None
+    role: Role
+    text: str
+    """What is visible: the text parts, joined."""
+    content: tuple[Mapping[str, Any], ...] = ()
+    """LangChain's standard content blocks: text, images, tool calls, reasoning, ..."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    """In a tool's message: the call it answers."""
+    name: str | None = None
+    created_at: datetime | None = None
+    """When the step that wrote it was stored, UTC; None where the history no longer tells."""
+    run_id: str | None = None
+    usage: Usage | None = None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return notebook.bundle([self], repr(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A state of a thread that can be read, forked or gone back to."""
+
+    id: str
+    parent_id: str | None
+    created_at: datetime | None
+    source: str | None
+    """What made it: `input`, `loop`, `update` or `fork`."""
+    step: int | None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return notebook.bundle([self], repr(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A place where registry and memory disagree."""
+
+    kind: str
+    thread_id: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Page(Sequence[T], Generic[T]):
+    """A part of a list: a sequence of its items, and how to go on."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+    """Hand it in as `cursor` to get the next page; None on the last one."""
+    count: Callable[[], int] = field(default=lambda: 0, compare=False)
+
+    @property
+    def total(self) -> int:
+        """How many there are on all pages together; counted when it is read."""
+        return self.count()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        return self.items[index]
+
+    def __repr__(self) -> str:
+        return f"Page({list(self.items)!r})"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return notebook.bundle(self.items, repr(self))

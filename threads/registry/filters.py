@@ -1,0 +1,143 @@
+"""What a list shows, in which order, and how it goes on: filters, orders and cursors as SQL.
+
+A cursor is the place of the last item in the list's order, so a page neither skips nor repeats a
+thread while others are active. It is not a secret: it holds nothing a list does not show.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, get_args
+
+from threads.database.statements import statements
+from threads.errors import InvalidCursor, InvalidValue
+from threads.models import SortBy, SortOrder, Status
+from threads.registry.fields import checked_flag, checked_metadata, checked_name, checked_tags
+from threads.registry.rows import json_of
+
+MOST_AT_ONCE = 1000
+PROJECTED: frozenset[str] = frozenset(("title", "message_count"))
+"""Orders that look at what a projection says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which threads: each that is not None narrows the list.
+
+    `tag`: one, or several that must all be there. `metadata`: keys and the values they must have.
+    `since` is included, `until` is not; both look at `updated_at`.
+    """
+
+    agent_id: str | None = None
+    owner: str | None = None
+    tag: str | Sequence[str] | None = None
+    status: Status | None = None
+    pinned: bool | None = None
+    archived: bool | None = False
+    trashed: bool | None = False
+    metadata: Mapping[str, Any] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> tuple[list[str], dict[str, Any]]:
+        """The names of the SQL conditions that are asked for, and their values; `InvalidValue`."""
+        names: list[str] = []
+        values: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                name, bound = CONDITIONS[field.name](field.name, value)
+                names.append(name)
+                values |= bound
+        return names, values
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One of the orders of a list, and where to go on in it."""
+
+    sort_by: SortBy
+    sort_order: SortOrder
+
+    def __post_init__(self) -> None:
+        for field, allowed in (("sort_by", get_args(SortBy)), ("sort_order", get_args(SortOrder))):
+            if getattr(self, field) not in allowed:
+                raise InvalidValue(field, f"{getattr(self, field)!r} is none of {', '.join(allowed)}")
+
+    @property
+    def key(self) -> str:
+        """The SQL expression it goes by."""
+        return statements("threads")[f"sort_{self.sort_by}"]
+
+    @property
+    def beyond(self) -> str:
+        """How keys further on compare with this one."""
+        return "<" if self.sort_order == "desc" else ">"
+
+    def cursor(self, key: Any, position: int) -> str:
+        """The cursor of what comes after this place."""
+        return base64.urlsafe_b64encode(json_of([self.sort_by, self.sort_order, key, position]).encode()).decode()
+
+    def place(self, cursor: str) -> dict[str, Any]:
+        """The place a cursor stands for, as bound values; `InvalidCursor`."""
+        try:
+            sort_by, sort_order, key, position = json.loads(base64.b64decode(cursor, b"-_", validate=True))
+        except (binascii.Error, ValueError, TypeError, UnicodeError):
+            raise InvalidCursor("it is not one of ours") from None
+        if (sort_by, sort_order) != (self.sort_by, self.sort_order):
+            raise InvalidCursor(f"it belongs to a list by {sort_by} {sort_order}")
+        if not isinstance(key, str | int) or not isinstance(position, int):
+            raise InvalidCursor("it is not one of ours")
+        return {"after_key": key, "after_position": position}
+
+
+def checked_range(limit: object, offset: object) -> tuple[int, int]:
+    """A page's size and start, within bounds; `InvalidValue`."""
+    for field, value, least, most in (("limit", limit, 1, MOST_AT_ONCE), ("offset", offset, 0, 2**53)):
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise InvalidValue(field, f"a whole number from {least} to {most} is needed, not {value!r}")
+    assert isinstance(limit, int) and isinstance(offset, int)
+    return limit, offset
+
+
+def _name(field: str, value: Any) -> tuple[str, dict[str, Any]]:
+    return f"filter_{field}", {field: checked_name(field, value)}
+
+
+def _tag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
+    return "filter_tags", {"tags": json_of(checked_tags([value] if isinstance(value, str) else value))}
+
+
+def _status(field: str, value: Any) -> tuple[str, dict[str, Any]]:
+    if value not in get_args(Status):
+        raise InvalidValue(field, f"{value!r} is none of {', '.join(get_args(Status))}")
+    return "filter_status", {field: value}
+
+
+def _flag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
+    return f"filter_{field}", {field: int(checked_flag(field, value))}
+
+
+def _trashed(field: str, value: Any) -> tuple[str, dict[str, Any]]:
+    return ("filter_in_trash" if checked_flag(field, value) else "filter_not_in_trash"), {}
+
+
+def _metadata(field: str, value: Any) -> tuple[str, dict[str, Any]]:
+    return "filter_metadata", {field: json_of(checked_metadata(value))}
+
+
+def _moment(field: str, value: Any) -> tuple[str, dict[str, Any]]:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidValue(field, f"a datetime with a time zone is needed, not {value!r}")
+    return f"filter_{field}", {field: round(value.timestamp() * 1000)}
+
+
+CONDITIONS = {
+    "agent_id": _name, "owner": _name, "tag": _tag, "status": _status, "pinned": _flag, "archived": _flag,
+    "trashed": _trashed, "metadata": _metadata, "since": _moment, "until": _moment,
+}  # fmt: skip

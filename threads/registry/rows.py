@@ -1,0 +1,40 @@
+"""From a row of the registry to a `Thread`, and back for the fields a user owns."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from threads.models import Thread, moment
+
+
+def thread_of(row: sqlite3.Row | Mapping[str, Any]) -> Thread:
+    """The thread that a row of `columns` tells of."""
+    return Thread(
+        id=row["thread_id"],
+        title=row["title"] if row["title"] is not None else row["auto_title"],
+        agent_id=row["agent_id"],
+        owner=row["owner"],
+        status=row["status"],
+        created_at=moment(row["created_at"]),
+        updated_at=moment(row["updated_at"]),
+        message_count=row["message_count"],
+        last_message=row["preview"],
+        metadata=json.loads(row["metadata"]),
+        tags=tuple(json.loads(row["tags"])),
+        pinned=bool(row["pinned"]),
+        archived=bool(row["archived"]),
+        trashed_at=moment(row["trashed_at"]),
+    )
+
+
+def is_stale(row: sqlite3.Row | Mapping[str, Any]) -> bool:
+    """Whether the row's words are older than the thread's head."""
+    return bool(row["head_id"] != row["projected_id"])
+
+
+def json_of(value: Any) -> str:
+    """JSON as the registry stores and compares it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,96 @@
+"""`ThreadStore`: what any backend for threads has to offer.
+
+The threading document's `ThreadStore`, in LangGraph's words. `threads.contract` is its test suite;
+a backend of your own can run it. There is no `update_thread_with_message`: titles and counts are
+projections of the memory, and nobody has to remember to call anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from threads.models import Page, SortBy, SortOrder, Status, Thread
+
+
+class Unset:
+    """Stands where a field is to stay as it is; None is a value."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset()
+
+
+@runtime_checkable
+class ThreadStore(Protocol):
+    """Keeps threads: makes, finds, lists, changes, and lets them go in two steps."""
+
+    def create(
+        self,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        agent_id: str | None = None,
+        owner: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        if_exists: Literal["raise", "do_nothing"] = "raise",
+    ) -> Thread:
+        """A new thread; `ThreadExists` if the id is taken, or with `do_nothing` the stored one as it is."""
+        ...
+
+    def get(self, id: str) -> Thread:
+        """The thread, also from the trash; `ThreadNotFound`."""
+        ...
+
+    def list(
+        self,
+        *,
+        agent_id: str | None = None,
+        owner: str | None = None,
+        tag: str | Sequence[str] | None = None,
+        status: Status | None = None,
+        pinned: bool | None = None,
+        archived: bool | None = False,
+        trashed: bool | None = False,
+        metadata: Mapping[str, Any] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        sort_by: SortBy = "updated_at",
+        sort_order: SortOrder = "desc",
+        limit: int = 20,
+        offset: int = 0,
+        cursor: str | None = None,
+    ) -> Page[Thread]:
+        """The threads that fit all filters, newest activity first; None leaves a filter out."""
+        ...
+
+    def update(
+        self,
+        id: str,
+        *,
+        title: str | None | Unset = UNSET,
+        metadata: Mapping[str, Any] | Unset = UNSET,
+        tags: Sequence[str] | Unset = UNSET,
+        pinned: bool | Unset = UNSET,
+        archived: bool | Unset = UNSET,
+        owner: str | None | Unset = UNSET,
+        agent_id: str | None | Unset = UNSET,
+    ) -> Thread:
+        """The changed thread. Metadata merges by key, and None removes a key; tags are replaced."""
+        ...
+
+    def trash(self, id: str) -> Thread:
+        """Out of sight: not listed, neither read nor written, until `restore`."""
+        ...
+
+    def restore(self, id: str) -> Thread:
+        """Back from the trash."""
+        ...
+
+    def delete(self, id: str) -> None:
+        """Erased, with every byte of its memory; `ThreadNotFound`."""
+        ...

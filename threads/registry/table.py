@@ -1,0 +1,138 @@
+"""The registry's table: one row a thread, read and changed on a connection that is handed in."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from threads import ids
+from threads.database.statements import statements
+from threads.errors import InvalidValue, ThreadExists, ThreadNotFound
+from threads.registry import fields
+from threads.registry.filters import Filters, Order
+from threads.registry.rows import json_of
+from threads.registry.store import Unset
+
+
+def find(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
+    """The thread's row, or None."""
+    row: sqlite3.Row | None = connection.execute(_sql("get"), {"thread_id": thread_id}).fetchone()
+    return row
+
+
+def get(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row:
+    """The thread's row, or `ThreadNotFound` with ids that look like it."""
+    text = ids.text_of(thread_id)
+    row = find(connection, text)
+    if row is None:
+        raise ThreadNotFound(text, near(connection, text))
+    return row
+
+
+def get_many(connection: sqlite3.Connection, positions: Sequence[int]) -> dict[int, sqlite3.Row]:
+    """The rows at these positions, as far as they are still there."""
+    rows = connection.execute(_sql("get_many"), {"positions": json_of(list(positions))})
+    return {row["position"]: row for row in rows}
+
+
+def select(
+    connection: sqlite3.Connection, filters: Filters, order: Order, *, limit: int, offset: int, cursor: str | None
+) -> list[sqlite3.Row]:
+    """The rows of a page, in order, each with its `key` in that order."""
+    names, values = filters.conditions()
+    sql = statements("threads")
+    conditions = [sql[name] for name in names]
+    if cursor is not None:
+        conditions.append(sql["after"].format(key=order.key, beyond=order.beyond))
+        values |= order.place(cursor)
+    query = _sql("list", where=_where(conditions), key=order.key, order=order.sort_order)
+    return connection.execute(query, {**values, "limit": limit, "offset": offset}).fetchall()
+
+
+def count(connection: sqlite3.Connection, filters: Filters) -> int:
+    """How many threads fit."""
+    names, values = filters.conditions()
+    sql = statements("threads")
+    query = sql["count"].format(where=_where([sql[name] for name in names]))
+    return int(connection.execute(query, values).fetchone()[0])
+
+
+def create(connection: sqlite3.Connection, row: Mapping[str, Any], tags: Iterable[str]) -> None:
+    """Store a new thread's row; `ThreadExists` if the id is taken."""
+    if find(connection, row["thread_id"]) is not None:
+        raise ThreadExists(row["thread_id"])
+    connection.execute(_sql("create"), row)
+    _set_tags(connection, row["thread_id"], tags)
+
+
+def update(connection: sqlite3.Connection, thread_id: str, changes: Mapping[str, Any]) -> None:
+    """Change the fields a user owns; `ThreadNotFound`, `InvalidValue`."""
+    row = get(connection, thread_id)
+    columns = {name: CHECKS[name](name, value) for name, value in changes.items() if name in CHECKS}
+    if "metadata" in changes:
+        columns["metadata"] = _merged(json.loads(row["metadata"]), changes["metadata"])
+    set_columns(connection, row["thread_id"], columns)
+    if "tags" in changes:
+        _set_tags(connection, row["thread_id"], fields.checked_tags(changes["tags"]))
+
+
+def set_columns(connection: sqlite3.Connection, thread_id: str, columns: Mapping[str, Any]) -> None:
+    """Store these columns of a thread that is there."""
+    if columns:
+        assignments = ", ".join(f"{name} = :{name}" for name in columns)
+        connection.execute(_sql("update", assignments=assignments), {**columns, "thread_id": thread_id})
+
+
+def given(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that were given, without those left `UNSET`."""
+    return {name: value for name, value in changes.items() if not isinstance(value, Unset)}
+
+
+def ids_with_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
+    """The ids that begin with `prefix`, in their order."""
+    rows = connection.execute(_sql("ids_with_prefix"), {"start": prefix, "limit": limit})
+    return [row[0] for row in rows]
+
+
+def near(connection: sqlite3.Connection, thread_id: str) -> list[str]:
+    """Up to three ids that someone who wrote `thread_id` may have meant."""
+    rows = connection.execute(_sql("ids_near"), {"start": thread_id[:3]})
+    by_folded = {row[0].casefold().strip(): row[0] for row in rows}
+    found = difflib.get_close_matches(thread_id.casefold().strip(), list(by_folded), n=3, cutoff=0.7)
+    return [by_folded[folded] for folded in found]
+
+
+def _merged(stored: dict[str, Any], changes: object) -> str:
+    merged = {**stored, **fields.checked_metadata(changes)}
+    return json_of(fields.checked_metadata({key: value for key, value in merged.items() if value is not None}))
+
+
+def _set_tags(connection: sqlite3.Connection, thread_id: str, tags: Iterable[str]) -> None:
+    connection.execute(_sql("untag"), {"thread_id": thread_id})
+    rows = [{"thread_id": thread_id, "tag": tag} for tag in tags]
+    connection.executemany(_sql("tag"), rows)
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _sql(name: str, **parts: str) -> str:
+    sql = statements("threads")
+    return sql[name].format(columns=sql["columns"], **parts) if "{" in sql[name] else sql[name]
+
+
+def _flag(field: str, value: object) -> int:
+    return int(fields.checked_flag(field, value))
+
+
+CHECKS = {
+    "title": lambda _, value: fields.checked_title(value),
+    "agent_id": fields.checked_name,
+    "owner": fields.checked_name,
+    "pinned": _flag,
+    "archived": _flag,
+}
