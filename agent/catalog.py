@@ -1,0 +1,105 @@
+"""The agents by id: a table to read, and functions that build from it.
+
+Reading the table costs nothing: LangGraph, the models and the tools are imported when an agent is built,
+so that listing agents stays instant. That is also why `build` promises an `AgentGraph` in words only: to name
+the type here would be to import it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+DEFAULT_AGENT = "support"
+"""The agent that answers when none is named."""
+
+
+@dataclass(frozen=True)
+class AgentCard:
+    """What is known about an agent before it is built."""
+
+    id: str
+    title: str
+    description: str
+    system_prompt: str
+    tools: tuple[str, ...] = ()
+    """Names of tools in `agent.tools`."""
+
+
+class UnknownAgent(LookupError):
+    """There is no agent with this id; the message names those there are."""
+
+    def __init__(self, agent_id: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"There is no agent {agent_id!r}. Known agents: {', '.join(known)}.")
+        self.agent_id = agent_id
+        self.known = known
+
+
+AGENTS: Mapping[str, AgentCard] = MappingProxyType(
+    {
+        card.id: card
+        for card in (
+            AgentCard(
+                id="support",
+                title="Customer support",
+                description="Looks up orders and subscriptions and remembers what the customer said.",
+                system_prompt=(
+                    "You are a customer support agent. Be brief and friendly. Use only what is said in this "
+                    "conversation and what your tools return; say so when you do not know."
+                ),
+                tools=("look_up_order", "look_up_subscription", "list_plans", "refund_policy"),
+            ),
+            AgentCard(
+                id="tutor",
+                title="LangGraph tutor",
+                description="Explains the words of LangGraph and does sums.",
+                system_prompt=(
+                    "You are a tutor for people learning LangGraph. Explain in plain words, one thing at a time; "
+                    "say so when you do not know."
+                ),
+                tools=("explain_term", "calculate"),
+            ),
+            AgentCard(
+                id="assistant",
+                title="Plain assistant",
+                description="Just talks; has no tools.",
+                system_prompt="You are a helpful assistant. Use only what is said in this conversation.",
+            ),
+        )
+    }
+)
+
+
+def agent_ids() -> tuple[str, ...]:
+    """The ids of all agents, the default first."""
+    return tuple(AGENTS)
+
+
+def card(agent_id: str) -> AgentCard:
+    """What is known about an agent; raises `UnknownAgent`."""
+    if agent_id not in AGENTS:
+        raise UnknownAgent(agent_id, agent_ids())
+    return AGENTS[agent_id]
+
+
+def build(agent_id: str, *, model: Any = None, checkpointer: Any = None, store: Any = None) -> Any:
+    """The agent with this id as an `AgentGraph`, with the arguments of `build_agent`; raises `UnknownAgent`."""
+    chosen = card(agent_id)
+    from agent import tools
+    from agent.graph import build_agent
+
+    return build_agent(
+        model,
+        tools=[getattr(tools, name) for name in chosen.tools],
+        system_prompt=chosen.system_prompt,
+        checkpointer=checkpointer,
+        store=store,
+        name=agent_id,
+    )
+
+
+def build_all(*, model: Any = None, checkpointer: Any = None, store: Any = None) -> dict[str, Any]:
+    """Every agent by its id, sharing a model and a checkpointer."""
+    return {
+        each: build(each, model=model, checkpointer=checkpointer, store=store) for each in agent_ids()
+    }

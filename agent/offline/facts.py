@@ -1,0 +1,75 @@
+"""What the user has said, as facts: the later one wins.
+
+A `Fact` keeps the user's own words turned into the second person, so that recalling it is repeating
+them. Its `key` says what it is about: a person has one home but many likes, so a new home replaces
+the old one while a new like stands beside it. A `Notebook` is made from the messages for every single
+reply and thrown away; nothing outlives the call.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from agent.offline.text import words
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing the user said."""
+
+    kind: str
+    """What sort of thing: name, home, attribute, like, problem, note, ..."""
+    key: tuple[str, ...]
+    """What it is about; a later fact with the same key replaces this one."""
+    value: str
+    """What was said about it, in the user's words."""
+    sentence: str
+    """The whole, as the listener would repeat it: "your dog is called Rex"."""
+    topics: frozenset[str] = frozenset()
+    """Stems of what the sentence is about, broader words included."""
+    denied: bool = False
+    """True for "I don't like fish"."""
+    about: str = ""
+    """The noun that "it" or "his" in the next clause would stand for."""
+    turn: int = 0
+    """Which of the user's messages it was said in, counted from 0; -1 for the system prompt."""
+
+
+def same_value(one: str, other: str) -> bool:
+    """Whether two values are the same but for case, articles and punctuation."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(value: str) -> list[str]:
+    return [word for word in words(value) if word not in {"a", "an", "the", "my", "any", "some", "you", "your"}]
+
+
+@dataclass
+class Notebook:
+    """The facts of one conversation in the order they were said."""
+
+    facts: list[Fact] = field(default_factory=list)
+
+    def add(self, fact: Fact) -> None:
+        """Note a fact: it replaces what was said before about the same thing, or takes it back."""
+        known = self.find(fact.key)
+        if fact.denied and known and not known.denied and not same_value(known.value, fact.value):
+            return
+        self.facts = [each for each in self.facts if each.key != fact.key]
+        self.facts.append(fact)
+
+    def find(self, key: tuple[str, ...]) -> Fact | None:
+        """The fact under a key, denied or not."""
+        return next((fact for fact in self.facts if fact.key == key), None)
+
+    def value(self, kind: str) -> str | None:
+        """The value of the latest fact of a kind that still holds."""
+        return next((fact.value for fact in reversed(self.facts) if fact.kind == kind and not fact.denied), None)
+
+    def holding(self) -> Iterator[Fact]:
+        """Every fact that was not denied, oldest first."""
+        return (fact for fact in self.facts if not fact.denied)
+
+    def forget(self, facts: Iterable[Fact]) -> None:
+        """Strike facts out."""
+        gone = list(facts)
+        self.facts = [fact for fact in self.facts if fact not in gone]

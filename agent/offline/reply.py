@@ -1,0 +1,175 @@
+"""Making one reply: what to say, or which tool to call.
+
+The steps of a turn, first come first served: results that a tool just gave back; a call the caller
+insists on; questions, answered one by one from recall, tools, sums and small talk; and, when nothing was
+asked, a word that shows what was taken in. Every step is a function of the messages and the bound tools,
+so the same conversation always gets the same reply, in this thread and no other.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import BaseMessage, ToolCall
+
+from agent.offline.acknowledge import acknowledge
+from agent.offline.arguments import expression, filler, fill, several
+from agent.offline.arithmetic import NotASum, work_out
+from agent.offline.conversation import Conversation, last_answer, listen
+from agent.offline.looking_back import look_back
+from agent.offline.persona import about_itself
+from agent.offline.recall import OFFLINE, ONLY_THIS, recall
+from agent.offline.results import in_words, pending_results
+from agent.offline.smalltalk import ABILITIES, small_talk
+from agent.offline.statements import bare_clause
+from agent.offline.text import Clause, clauses
+from agent.offline.toolbox import ToolSpec, searching, specs, suited, tool_call
+
+_ASKING = "Could you tell me the "
+_REQUEST = re.compile(
+    r"(?:please |can you |could you |I (?:want|need|would like|am trying) to |I would like |help me )*(?:look|check|track|find|search|calculate|compute|convert|"
+    r"show|list|get|tell|explain|define|give|book|send|cancel|add|multiply|divide|subtract|translate|where|what|look up|see|know|status)\b",
+    re.IGNORECASE,
+)
+_SOMEBODY = re.compile(
+    r"(?:do you (?:know|remember) (?:who )?|who is |(?:what|who|where|when|how|did|does|is|has|which|tell me)\b.*?\b)(?P<who>(?-i:[A-Z])[\w-]+)(?:'s)?\b.*",
+    re.IGNORECASE,
+)
+_OTHERS = re.compile(
+    r".*\b(?:other|another|someone else|anyone else|somebody|else)\b.*\b(?:users?|customers?|people|conversations?|chats?|threads?|said|say|talk\w*|told|tell|name)\b.*|"
+    r".*\b(?:users?|customers?|people|who)\b.*\b(?:else|other|before me|talk\w* to (?:before|today))\b.*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model answers: words, or tool calls."""
+
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+
+
+def reply_to(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (), tool_choice: str | None = None) -> Reply:
+    """The reply to a conversation; `tool_choice` is None, "none", "any" or a tool's name."""
+    if results := pending_results(messages):
+        return Reply(in_words(results))
+    talk = listen(messages)
+    known = [] if tool_choice == "none" else specs(tools)
+    if tool_choice not in {None, "none", "auto"} and (forced := _forced(talk, known, tool_choice)):
+        return forced
+    return _in_turn(talk, known)
+
+
+def _forced(talk: Conversation, tools: Sequence[ToolSpec], choice: str | None) -> Reply | None:
+    named = [tool for tool in tools if tool.name == choice] or tools
+    if not named:
+        return None
+    tool = suited(talk.last, named) or named[0]
+    args, missing = fill(tool, talk.last, talk)
+    args |= {name: filler(tool.properties.get(name, {})) for name in missing}
+    return Reply(calls=(tool_call(tool, args, _place(talk)),))
+
+
+def _in_turn(talk: Conversation, tools: Sequence[ToolSpec]) -> Reply:
+    if not talk.said:
+        return Reply("Hello! How can I help?")
+    parts = clauses(talk.last)
+    if request := _continued(talk):
+        tool = suited(request, tools)
+        if tool and not fill(tool, request, talk)[1]:
+            return _use(tool, request, talk)
+    asked = [clause.text for clause in parts if clause.asks]
+    if reply := _by_tool(parts, talk, tools):
+        return reply
+    answers = [_answer(question, talk, tools) for question in asked]
+    told = [answer for answer in answers if answer]
+    if told:
+        return Reply(" ".join(dict.fromkeys(told)))
+    return Reply(acknowledge(talk, [clause.text for clause in parts], _abilities(tools)))
+
+
+def _continued(talk: Conversation) -> str | None:
+    """The earlier request together with the detail just given, when the model had asked for it."""
+    if last_answer(talk.messages).startswith(_ASKING) and len(talk.said) > 1:
+        return f"{talk.said[-2]} {talk.last}"
+    return None
+
+
+def _by_tool(parts: Sequence[Clause], talk: Conversation, tools: Sequence[ToolSpec]) -> Reply | None:
+    for clause in parts:
+        if not tools or not (clause.asks or _REQUEST.match(bare_clause(clause.text))):
+            continue
+        if clause.asks and _without_tools(clause.text, talk):
+            continue
+        if (tool := suited(clause.text, tools)) or (tool := _for_the_world(clause, tools)):
+            return _use(tool, clause.text, talk)
+    return None
+
+
+def _without_tools(question: str, talk: Conversation) -> bool:
+    """Whether the conversation itself answers a question, so that no tool is needed."""
+    answer = recall(question, talk)
+    bare = bare_clause(question)
+    return bool((answer and answer.known) or about_itself(bare, talk) or look_back(bare, talk) or small_talk(bare, None))
+
+
+def _for_the_world(clause: Clause, tools: Sequence[ToolSpec]) -> ToolSpec | None:
+    about_us = re.search(r"\b(?:I|me|my|mine|we|our|you|your)\b", clause.text, re.IGNORECASE)
+    return searching(tools) if clause.asks and not about_us else None
+
+
+def _use(tool: ToolSpec, request: str, talk: Conversation) -> Reply:
+    args, missing = fill(tool, request, talk)
+    if missing:
+        return Reply(f"{_ASKING}{' and the '.join(name.replace('_', ' ') for name in missing)}, please?")
+    named = several(tool, request)
+    if len(named) > 1:
+        all_args = [{**args, tool.required[0]: each} for each in named]
+        return Reply(calls=tuple(tool_call(tool, each, _place(talk), n) for n, each in enumerate(all_args)))
+    return Reply(calls=(tool_call(tool, args, _place(talk)),))
+
+
+def _place(talk: Conversation) -> str:
+    """Where in the conversation a call is made: no two turns share it."""
+    last = talk.messages[-1] if talk.messages else None
+    return f"{len(talk.messages)}|{len(talk.said)}|{last.id if last else ''}|{talk.last}"
+
+
+def _abilities(tools: Sequence[ToolSpec]) -> str:
+    if not tools:
+        return ABILITIES
+    names = ", ".join(tool.name.replace("_", " ") for tool in tools)
+    return f"I can chat, remember what you tell me in this conversation, and use my tools: {names}."
+
+
+def _answer(question: str, talk: Conversation, tools: Sequence[ToolSpec]) -> str | None:
+    bare = bare_clause(question)
+    steps: tuple[Callable[[], str | None], ...] = (
+        lambda: about_itself(bare, talk),
+        lambda: small_talk(bare, talk.name, _abilities(tools)),
+        lambda: look_back(bare, talk),
+        lambda: found.text if (found := recall(question, talk)) else None,
+        lambda: _sum(bare),
+        lambda: _others(bare),
+    )
+    return next((said for step in steps if (said := step())), OFFLINE)
+
+
+def _sum(question: str) -> str | None:
+    sum_ = expression(question)
+    if not sum_ or not re.match(r"(?:what|how much|calculate|compute|can you|could you|tell|\W*\d|do you)", question, re.IGNORECASE):
+        return None
+    try:
+        return f"{sum_.replace('**', '^')} = {work_out(sum_)}"
+    except NotASum:
+        return None
+    except ZeroDivisionError:
+        return "That would divide by zero."
+
+
+def _others(question: str) -> str | None:
+    if _OTHERS.fullmatch(question):
+        return f"I can't see any other conversation. {ONLY_THIS}"
+    return f"I don't know. {ONLY_THIS}" if _SOMEBODY.fullmatch(question) else None

@@ -1,0 +1,164 @@
+"""Reading text: sentences, clauses, topics, and turning "my" into "your".
+
+The model never understands a sentence as a whole. It cuts a message into clauses that each say or
+ask one thing, compares the *topics* of two clauses (stems of their content words), and repeats a
+statement in the second person. These four steps live here; what they mean lives elsewhere.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.offline.vocabulary import BROADER, SHORTHAND, STOPWORDS, SYNONYMS
+
+READ_AT_MOST = 6_000
+"""Characters of one message that are read; a pasted novel is not searched for facts."""
+
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\u00a0": " ", "？": "? ", "！": "! ", "。": ". "})  # fmt: skip  # noqa: E501
+_WORD = re.compile(r"[^\W_]+(?:[-'.@][^\W_]+)*")
+_SENTENCE_END = re.compile(
+    r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bProf\.)(?<!\bno\.)(?<!\bNo\.)(?<!\b[A-Z]\.)"
+    r"(?<=[.!?])\s+|\s*[\n;]+\s*"
+)
+_STARTS = (
+    r"I|I'm|I've|I'd|I'll|my|it|it's|he|she|they|his|its|their|we|our|you|your|what|what's|who|who's|where|"
+    r"where's|when|which|why|how|do|does|did|can|could|is|am|was|will|would|should|tell|remind|remember|please|actually|call"
+)
+_ACTIONS = r"live|work|have|like|love|hate|enjoy|am|need|want|ordered|bought|moved|study|come|was born|speak|own"
+_CLAUSE_BREAK = re.compile(
+    rf"\s*(?:,|\s-|\s–|—|:)\s*(?:(?:and|but|so|or|because|then|anyway)\s+)?(?=(?:{_STARTS}|the|this|that|there|her|not)\b)"
+    rf"|\s+(?:and|but|so|because)\s+(?=(?:{_STARTS})\b)|\s*,\s+(?:and|but)\s+",
+    re.IGNORECASE,
+)
+_ELIDED_I = re.compile(rf"\s*,?\s+and\s+(?=(?:also\s+|I\s+)?(?:{_ACTIONS})\b)|\s*,\s+(?=(?:{_ACTIONS})\b)")
+_ASKS = re.compile(
+    r"(?:what(?! a\b)|who|whose|why|how(?! (?:nice|lovely|great|kind|funny)\b)|do|does|did|is|are|am|was|were"
+    r"|can|could|will you|would|should|have (?:you|I)|has (?:my|the|it)|where(?:'s| is| do| did| am| was| are| were)"
+    r"|when(?:'s| is| do| did| am| was| are| were| will)|which|tell me|remind me|say my|spell|repeat|"
+    r"summari[sz]e|recap|list|show|give me|guess|explain|define|describe|calculate|compute)\b",
+    re.IGNORECASE,
+)
+_EXPANSIONS = (
+    (re.compile(r"\bI'm\b"), "I am"),
+    (re.compile(r"\bI've\b"), "I have"),
+    (re.compile(r"\bI'll\b"), "I will"),
+    (re.compile(r"\bI'd\b"), "I would"),
+    (re.compile(r"\b(you|we|they)'re\b", re.I), r"\1 are"),
+    (re.compile(r"\b(what|where|who|when|how|it|that|there|he|she|name|number)'s\b", re.I), r"\1 is"),
+    (re.compile(r"(\w)'s (?=(?:called|named|not|now|currently)\b)"), r"\1 is "),
+    (re.compile(r"\b(is|are|was|were|do|does|did|have|has)n't\b", re.I), r"\1 not"),
+    (re.compile(r"\b(order|invoice|ticket|case|customer|account|booking|phone|tracking)\s+(?:no\b\.?|nr\b\.?|num\b|#)"
+                r"(?=\W|$)", re.I), r"\1 number"),
+)  # fmt: skip
+_PERSON = re.compile(r"\bI was\b|\bwas I\b|[^\W\d_]+(?:'[^\W\d_]+)?")
+_YOURS = {
+    "i was": "you were", "was i": "were you",
+    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you",
+    "our": "your", "ours": "yours", "am": "are", "your": "my", "yours": "mine", "yourself": "myself",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One thing said or asked, contractions written out."""
+
+    text: str
+    asks: bool
+
+
+def tidy(text: str) -> str:
+    """The text with plain quotes and chat spellings written out; names and case stay."""
+    plain = text[:READ_AT_MOST].translate(_PLAIN)
+    return re.sub(r"[\w'-]+", lambda match: SHORTHAND.get(match[0].lower(), match[0]), plain)
+
+
+def clauses(text: str) -> list[Clause]:
+    """Every clause of a message, in order; "I'm Alice, what's my name?" gives two."""
+    return [clause for sentence in _SENTENCE_END.split(tidy(text)) for clause in _clauses_of(sentence)]
+
+
+def _clauses_of(sentence: str) -> Iterator[Clause]:
+    asks_at_end = sentence.rstrip(" \"')").endswith("?")
+    parts = [part for part in _with_subjects(_CLAUSE_BREAK.split(sentence)) if part.strip(" .,!?-\"'()")]
+    asked = False
+    for position, part in enumerate(parts):
+        text = _expand(part.strip().strip(",-\"() ").rstrip(".!?").strip())
+        last = position == len(parts) - 1
+        asked = bool(_ASKS.match(text)) or (asks_at_end and (last or asked))
+        yield Clause(text, asked)
+
+
+def _with_subjects(parts: list[str]) -> Iterator[str]:
+    for part in parts:
+        first, *rest = _ELIDED_I.split(part) if re.match(r"(?i)(?:\W*\w+[,!]?\s+){0,2}I\b", part) else [part]
+        yield first
+        yield from (each if each.startswith("I ") else f"I {each}" for each in rest)
+
+
+def _expand(text: str) -> str:
+    for pattern, replacement in _EXPANSIONS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case."""
+    return [match.lower() for match in _WORD.findall(text)]
+
+
+def stem(word: str) -> str:
+    """A rough stem, the same for "lives", "living" and "live", with synonyms folded together."""
+    word = word.lower().removesuffix("'s").removesuffix("'")
+    word = SYNONYMS.get(word, word)
+    base = _cut(word)
+    base = SYNONYMS.get(base, SYNONYMS.get(base + "e", base))
+    return base.removesuffix("e") if len(base) > 3 else base
+
+
+def _cut(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    for ending, shortest in (("ing", 6), ("ed", 5)):
+        if word.endswith(ending) and len(word) >= shortest:
+            base = word[: -len(ending)]
+            return base[:-1] if base[-1] == base[-2] and base[-1] not in "ls" else base
+    if word.endswith(("xes", "ches", "shes", "sses")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")) else word
+
+
+def topics(text: str) -> frozenset[str]:
+    """The stems of the words that carry a meaning."""
+    return frozenset(stem(word) for word in words(text) if word.removesuffix("'s") not in STOPWORDS)
+
+
+def broader(text: str) -> frozenset[str]:
+    """The stems of the broader words for what a text names: a dog is a pet and an animal."""
+    named = {form for word in words(text) for form in (word, _cut(word))}
+    return frozenset(stem(each) for word in named for each in BROADER.get(SYNONYMS.get(word, word), ()))
+
+
+def to_second_person(text: str) -> str:
+    """The clause as the listener repeats it: "I live with my dog" gives "you live with your dog"."""
+    return re.sub(r"\byou are\b", "you're", _PERSON.sub(_flip, text))
+
+
+def _flip(match: re.Match[str]) -> str:
+    phrase = match[0]
+    if phrase in {"US", "ME", "AM"}:
+        return phrase
+    if phrase.lower() == "you":
+        return "me" if match.string[: match.start()].strip() else "I"
+    return _YOURS.get(phrase.lower(), phrase)
+
+
+def sentence(text: str, mark: str = ".") -> str:
+    """The text with a capital and a full stop."""
+    text = text.strip()
+    return (text[:1].upper() + text[1:]).rstrip(" .!") + mark
+
+
+def shorten(text: str, limit: int = 200) -> str:
+    """The text on one line, cut at a word when longer than `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[:limit].rsplit(" ", 1)[0] + " …"
