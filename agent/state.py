@@ -102,7 +102,9 @@ class _Fold:
         self._start(read_update(state))
 
     def messages(self) -> list[BaseMessage]:
-        return [message for message in self._places if message is not None]
+        if self._gaps:
+            return [message for message in self._places if message is not None]
+        return cast("list[BaseMessage]", self._places)
 
     def add(self, update: list[BaseMessage]) -> None:
         """Fold one update: what `add_messages` does with its right side."""
@@ -114,19 +116,19 @@ class _Fold:
             if isinstance(message, RemoveMessage):
                 removed.add(self._known(message))
             else:
-                removed.discard(self._put(self._with_id(message)))
+                removed.discard(self._put(self._with_id(message, len(self._places) - self._gaps)))
         for id in removed:
             self._drop(id)
         return None
 
     def _start(self, messages: list[BaseMessage]) -> None:
-        self._places: list[BaseMessage | None] = []
+        self._places: list[BaseMessage | None] = [*messages]
+        self._at = {message.id: at for at, message in enumerate(messages)}  # the last place, if there are two
         self._gaps = 0
-        self._at = {m.id: at for at, m in enumerate(messages) if m.id is not None}  # the last, if twice
-        for message in messages:
-            named = message if message.id is not None else self._with_id(message)
-            self._at.setdefault(cast("str", named.id), len(self._places))
-            self._places.append(named)
+        if self._at.pop(None, None) is not None:
+            for at, message in enumerate(messages):
+                named = self._places[at] = self._with_id(message, at)
+                self._at.setdefault(named.id, at)
         self._twice = len(self._at) < len(self._places)
 
     def _known(self, removal: RemoveMessage) -> str:
@@ -151,17 +153,15 @@ class _Fold:
             self._places[at] = None
         self._gaps += len(places)
 
-    def _with_id(self, message: BaseMessage) -> BaseMessage:
-        """The message with an id made of its place and content, and free: the same at every fold."""
+    def _with_id(self, message: BaseMessage, place: int) -> BaseMessage:
+        """The message; if it has no id, with one made of place and content: the same at every fold."""
         if message.id is not None:
             return message
         content = json.dumps(message.content, default=str)
-        for attempt in itertools.count():
-            seed = f"{len(self._places) - self._gaps}:{attempt}:{message.type}:{content}"
-            id = str(uuid.uuid5(_NAMESPACE, seed))
-            if id not in self._at:
-                break
-        return message.model_copy(update={"id": id})
+        ids = (
+            str(uuid.uuid5(_NAMESPACE, f"{place}:{n}:{message.type}:{content}")) for n in itertools.count()
+        )
+        return message.model_copy(update={"id": next(id for id in ids if id not in self._at)})
 
 
 def _after_remove_all(update: list[BaseMessage]) -> list[BaseMessage] | None:

@@ -223,6 +223,9 @@ def test_waiting_for_the_model_holds_no_thread():
     everybody: asyncio.Event
 
     class Slow(Scripted):
+        def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+            raise AssertionError("called in a way that holds a thread")
+
         async def _agenerate(self, messages: Any, *args: Any, **kwargs: Any) -> ChatResult:
             nonlocal arrived
             arrived += 1

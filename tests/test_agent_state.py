@@ -143,6 +143,14 @@ def test_a_removed_id_that_is_said_again_in_one_update_keeps_its_place():
     assert [m.content for m in later] == ["2", "3"]
 
 
+def test_of_two_messages_with_one_id_the_last_is_replaced_and_both_are_removed():
+    """As `add_messages` has it; they come from one update that begins with "remove all"."""
+    start = [RemoveMessage(id=REMOVE_ALL_MESSAGES), *(HumanMessage(text, id="a") for text in "12")]
+    for after in ([AIMessage("3", id="a")], [RemoveMessage(id="a")]):
+        history = [start, [SystemMessage("s", id="b")], after]
+        assert merge_messages([], history) == reference(history)
+
+
 def test_a_bare_tuple_is_refused_with_the_remedy():
     with pytest.raises(MessageRefused, match="wrap it in a list"):
         merge_messages([], [("user", "hi")])
