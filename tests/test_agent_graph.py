@@ -24,14 +24,14 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.graph import START
+from langgraph.graph import START, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, Overwrite
+from langgraph.types import Command, Overwrite, interrupt
 from pydantic import Field
 
 from agent import build_agent
-from agent.state import MessageRefused
+from agent.state import AgentState, MessageRefused
 
 ALICE: Any = {"configurable": {"thread_id": "alice"}}
 BOB: Any = {"configurable": {"thread_id": "bob"}}
@@ -179,6 +179,31 @@ def test_a_tool_that_fails_answers_with_its_error_and_the_thread_goes_on(saver):
     ]
     assert state["messages"][-2].status == "error"
     assert len(agent.invoke(said("y"), ALICE)["messages"]) == 8
+
+
+def test_a_tool_may_ask_the_user_and_go_on_with_the_answer(where):
+    @tool
+    def ask(number: int) -> str:
+        """Asks."""
+        return str(interrupt("May I?"))
+
+    def step(given: Any) -> Any:
+        return on_file(where, lambda agent: agent.invoke(given, ALICE), calls("ask"), [ask])
+
+    assert step(said("x"))["__interrupt__"][0].value == "May I?"
+    assert told(step(Command(resume="yes")))[-1] == ("ai", "It is yes")
+
+
+def test_an_agent_works_as_a_part_of_another_graph(saver):
+    part = build_agent(scripted(calls("double")), tools=[double], name="part")
+    whole = StateGraph(AgentState)
+    whole.add_node("part", part)
+    whole.add_edge(START, "part")
+    graph = whole.compile(checkpointer=saver)
+    for turn in range(2):
+        live = graph.invoke(said("x"), ALICE)
+        assert len(live["messages"]) == 4 * (turn + 1)
+    assert graph.get_state(ALICE).values == live
 
 
 def test_a_tool_the_model_made_up_is_answered_too():

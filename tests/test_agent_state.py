@@ -179,6 +179,32 @@ def test_what_is_no_message_is_refused_by_name(update):
         merge_messages([HumanMessage("1", id="a")], [update])
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(["", "user", "ai", "tool", "a", "{}"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["role", "type", "content", "id", "tool_calls", "tool_call_id", "name", "lc", "kwargs"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(json_values)
+def test_whatever_json_comes_in_is_folded_or_refused(value):
+    try:
+        state = merge_messages([], [value])
+    except MessageRefused:
+        return
+    assert all(isinstance(message, BaseMessage) and message.id is not None for message in state)
+
+
 def test_a_state_that_is_no_list_is_refused():
     with pytest.raises(MessageRefused, match="are a list"):
         merge_messages(("user", "hi"), [])
