@@ -10,7 +10,7 @@ Every conversation is there, whoever speaks in it, with title, count, preview an
 this package is cheap: LangGraph is loaded when someone speaks.
 """
 
-from threads.bootstrap import Registry, open
+from threads.bootstrap import Registry, open  # noqa: A004  the name a user types
 from threads.database.opening import detach
 from threads.errors import (
     CheckpointNotFound,

@@ -21,15 +21,15 @@ from typing import Any, Literal, Self
 from threads import checks, ids
 from threads.database.connections import Database
 from threads.database.erasing import erase
-from threads.database.migrations import Progress, uuid_milliseconds
+from threads.database.migrations import Progress
 from threads.database.opening import open_database
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound, InvalidValue, MessagesUnknown, ThreadExists, ThreadTrashed
 from threads.idle import IdleRefresher
-from threads.models import Checkpoint, Message, Page, Problem, SortBy, SortOrder, Status, Thread, moment
+from threads.models import Checkpoint, Message, Page, Problem, SortBy, SortOrder, Status, Thread
 from threads.registry import fields, projection, table
-from threads.registry.filters import MOST_AT_ONCE, PROJECTED, Filters, Order, checked_range
-from threads.registry.rows import is_stale, json_of, thread_of
+from threads.registry.filters import PROJECTED, Filters, Order, checked_range
+from threads.registry.rows import checkpoint_of, is_stale, json_of, thread_of
 from threads.registry.store import UNSET, Unset
 
 Clock = Callable[[], datetime]
@@ -116,7 +116,8 @@ class Registry:
         await asyncio.to_thread(self.close)
 
     def __repr__(self) -> str:
-        return f"threads.open({self._database.where!r}{', read_only=True' if self._database.read_only else ''})"
+        how = ", read_only=True" if self._database.read_only else ""
+        return f"threads.open({self._database.where!r}{how})"
 
     # the memory
 
@@ -161,16 +162,9 @@ class Registry:
         """The thread's checkpoints, the one written last first; `ThreadNotFound`, `ThreadTrashed`."""
         with self._database.read() as connection:
             thread_id = self._visible(table.get(connection, id))["thread_id"]
-            rows = connection.execute(statements("checkpoints")["history"], {"thread_id": thread_id}).fetchall()
-        found = []
-        for row in rows:
-            told = json.loads(row["metadata"] or "{}")
-            made = moment(uuid_milliseconds(row["checkpoint_id"]))
-            found.append(
-                Checkpoint(
-                    row["checkpoint_id"], row["parent_checkpoint_id"], made, told.get("source"), told.get("step")
-                )
-            )
+            asked = {"thread_id": thread_id}
+            rows = connection.execute(statements("checkpoints")["history"], asked).fetchall()
+        found = [checkpoint_of(row) for row in rows]
         return Page(tuple(found), None, lambda: len(found))
 
     def fork(self, id: str, *, at: str | None = None, new_id: str | None = None) -> Thread:
@@ -188,7 +182,8 @@ class Registry:
             checkpoint_id = at if at is not None else row["head_id"]
             if checkpoint_id is None:
                 raise CheckpointNotFound(row["thread_id"], None)
-            table.create(connection, {**dict(row), "thread_id": target, "now": self._now()}, json.loads(row["tags"]))
+            begun = {**dict(row), "thread_id": target, "now": self._now()}
+            table.create(connection, begun, json.loads(row["tags"]))
             copy_memory(connection, row["thread_id"], target, checkpoint_id)
 
         self._database.write(work)
@@ -213,8 +208,9 @@ class Registry:
         """
         if if_exists not in ("raise", "do_nothing"):
             raise InvalidValue("if_exists", f'"raise" or "do_nothing" is needed, not {if_exists!r}')
+        thread_id = ids.new_id() if id is None else ids.check_new(id)
         row = {
-            "thread_id": ids.new_id() if id is None else ids.check_new(id),
+            "thread_id": thread_id,
             "title": fields.checked_title(title),
             "agent_id": fields.checked_name("agent_id", agent_id),
             "owner": fields.checked_name("owner", owner),
@@ -227,7 +223,7 @@ class Registry:
         except ThreadExists:
             if if_exists == "raise":
                 raise
-        return self.get(row["thread_id"])
+        return self.get(thread_id)
 
     def get(self, id: str) -> Thread:
         """The thread, also from the trash; `ThreadNotFound` names ids that look like it."""
@@ -282,13 +278,13 @@ class Registry:
         self,
         id: str,
         *,
-        title: str | None | Unset = UNSET,
+        title: str | Unset | None = UNSET,
         metadata: Mapping[str, Any] | Unset = UNSET,
         tags: Sequence[str] | Unset = UNSET,
         pinned: bool | Unset = UNSET,
         archived: bool | Unset = UNSET,
-        owner: str | None | Unset = UNSET,
-        agent_id: str | None | Unset = UNSET,
+        owner: str | Unset | None = UNSET,
+        agent_id: str | Unset | None = UNSET,
     ) -> Thread:
         """The changed thread; what is not given stays.
 

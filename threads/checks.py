@@ -36,8 +36,13 @@ def repair(database: Database, decoder: Callable[[], Decoder]) -> list[Problem]:
     """Mend what `verify` finds; returns it. Damage to the file itself is beyond repair and stays."""
     found = verify(database, decoder)
     if found:
-        database.write(lambda connection: [_mend(connection, problem) for problem in found])
+        database.write(lambda connection: _mend_all(connection, found))
     return found
+
+
+def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
+    for problem in found:
+        _mend(connection, problem)
 
 
 def _mend(connection: sqlite3.Connection, problem: Problem) -> None:

@@ -66,7 +66,7 @@ class ThreadExists(ThreadsError):
 
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
-        super().__init__(f'thread {thread_id!r} exists already; if_exists="do_nothing" returns the stored one')
+        super().__init__(f'thread {thread_id!r} exists; if_exists="do_nothing" returns the stored one')
 
 
 class ThreadTrashed(ThreadsError):
@@ -93,8 +93,8 @@ class MessagesUnknown(ThreadsError):
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
         super().__init__(
-            f"the messages of thread {thread_id!r} cannot be told: its graph folds them with a reducer of its own; "
-            "name it when opening the file: threads.open(..., reducer=...)"
+            f"the messages of thread {thread_id!r} cannot be told: its graph folds them with its own "
+            "reducer; name it when opening the file: threads.open(..., reducer=...)"
         )
 
 
@@ -103,10 +103,10 @@ class TypeNotAllowed(ThreadsError):
 
     def __init__(self, blocked: Sequence[str]) -> None:
         self.blocked = tuple(blocked)
-        names = ", ".join(self.blocked)
+        names = ", ".join(name.rpartition(".")[2] for name in self.blocked)
         super().__init__(
-            f"the stored state holds {names}, which is not on the allow-list; if you trust the file, "
-            f"name the type when opening it: threads.open(..., types=[{', '.join(n.rsplit('.', 1)[-1] for n in self.blocked)}])"
+            f"the stored state holds {', '.join(self.blocked)}, which is not on the allow-list; if you trust "
+            f"the file, name the type when opening it: threads.open(..., types=[{names}])"
         )
 
 

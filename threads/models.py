@@ -129,12 +129,12 @@ class Page(Sequence[T], Generic[T]):
     items: tuple[T, ...]
     next_cursor: str | None = None
     """Hand it in as `cursor` to get the next page; None on the last one."""
-    count: Callable[[], int] = field(default=lambda: 0, compare=False)
+    counted: Callable[[], int] = field(default=lambda: 0, compare=False)
 
     @property
     def total(self) -> int:
         """How many there are on all pages together; counted when it is read."""
-        return self.count()
+        return self.counted()
 
     def __len__(self) -> int:
         return len(self.items)

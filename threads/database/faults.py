@@ -20,11 +20,11 @@ DELETED = "threads: deleted"
 REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
     sqlite3.SQLITE_NOTADB: (NotADatabase, "{where} is not an SQLite database"),
     sqlite3.SQLITE_CORRUPT: (NotADatabase, "{where} is damaged ({why}); restore it from a backup"),
-    sqlite3.SQLITE_CANTOPEN: (DatabaseNotFound, "{where} cannot be opened ({why}); check path and permissions"),
-    sqlite3.SQLITE_READONLY: (ReadOnly, "{where} cannot be written; open it with read_only=True to look only"),
-    sqlite3.SQLITE_PERM: (ReadOnly, "{where} cannot be written; open it with read_only=True to look only"),
-    sqlite3.SQLITE_FULL: (DatabaseFull, "the disk of {where} is full; nothing was stored, make room, try again"),
-    sqlite3.SQLITE_BUSY: (DatabaseBusy, "{where} is locked by another process; nothing was stored, try again"),
+    sqlite3.SQLITE_CANTOPEN: (DatabaseNotFound, "{where} cannot be opened ({why}); check its permissions"),
+    sqlite3.SQLITE_READONLY: (ReadOnly, "{where} cannot be written; read_only=True opens it to look only"),
+    sqlite3.SQLITE_PERM: (ReadOnly, "{where} cannot be written; read_only=True opens it to look only"),
+    sqlite3.SQLITE_FULL: (DatabaseFull, "the disk of {where} is full; nothing was stored, make room"),
+    sqlite3.SQLITE_BUSY: (DatabaseBusy, "{where} is locked by others; nothing was stored, try again"),
     sqlite3.SQLITE_LOCKED: (DatabaseBusy, "{where} is locked; nothing was stored, try again"),
 }
 

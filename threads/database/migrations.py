@@ -165,7 +165,7 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
     for statement in script(name):
         connection.execute(statement)
     if number == 1:
-        if not has_column(connection, "writes", "task_path"):  # a file from before the stock saver had it; it does the same
+        if not has_column(connection, "writes", "task_path"):  # an old file; the stock saver does the same
             connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
         adopt(connection, progress)
     connection.execute(

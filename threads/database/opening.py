@@ -70,7 +70,9 @@ def located(where: str | os.PathLike[str]) -> Path | None:
     if "://" in text:
         url = urlsplit(text)
         if url.scheme != "sqlite":
-            raise UsageError(f"where: there is no {url.scheme}:// database here; use a path or sqlite:///file.db")
+            raise UsageError(
+                f"where: there is no {url.scheme}:// database here; use a path or sqlite:///file.db"
+            )
         text = unquote(url.path)[1:]  # sqlite:///relative.db, sqlite:////absolute.db
         if text in ("", ":memory:"):
             return None

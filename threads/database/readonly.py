@@ -71,7 +71,7 @@ class ReadOnlyFile(Database):
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
     def submit(self, work: Work[T]) -> Future[T]:
-        return self.write(work)
+        raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
     def close(self) -> None:
         with self._lock:
@@ -82,8 +82,11 @@ class ReadOnlyFile(Database):
         if self._depth and self._connection is not None:
             return self._connection
         seen = self._look()
-        if self._connection is None or self._seen is None or seen.live != self._seen.live or (
-            not seen.live and seen != self._seen
+        if (
+            self._connection is None
+            or self._seen is None
+            or seen.live != self._seen.live
+            or (not seen.live and seen != self._seen)
         ):
             self._disconnect()
             self._connection = self._connect(seen)

@@ -9,6 +9,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+COMMENT = re.compile(r"^--.*$", re.MULTILINE)
 
 
 @cache
@@ -16,4 +17,5 @@ def statements(file: str) -> Mapping[str, str]:
     """The statements of `sql/<file>.sql` by name."""
     text = files(__package__).joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
     _, *parts = NAME.split(text)
-    return MappingProxyType(dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True)))
+    texts = [COMMENT.sub("", part).strip() for part in parts[1::2]]
+    return MappingProxyType(dict(zip(parts[::2], texts, strict=True)))

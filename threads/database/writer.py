@@ -78,50 +78,56 @@ class Writer:
             self._commit(pieces)
 
     def _commit(self, pieces: list[Piece]) -> None:
-        results: list[tuple[Piece, Any]] = []
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for piece in pieces:
-                done, result = self._savepoint(piece)
-                if done:
-                    results.append((piece, result))
-                elif not self._connection.in_transaction:
-                    return self._one_by_one([other for other in pieces if not other.promise.done()])
-            self._connection.execute("COMMIT")
+            results = self._transaction(pieces)
         except sqlite3.Error as error:
             self._rollback()
-            fault = translated(error, self._where)
-            fault.__cause__ = error if fault is not error else None
-            for piece in pieces:
-                if not piece.promise.done():
-                    piece.promise.set_exception(fault)
-        except BaseException:  # an interrupt in the thread that commits for all: the others are not its victims
+            for piece in self._open(pieces):
+                piece.promise.set_exception(self._fault(error))
+        except BaseException:  # an interrupt in the thread that commits for all: the others do not pay
             self._rollback()
-            self._queue.extendleft(reversed([piece for piece in pieces if not piece.promise.done()]))
+            self._queue.extendleft(reversed(self._open(pieces)))
             raise
-        for piece, result in results:
-            if not piece.promise.done():
+        else:
+            for piece, result in results:
                 piece.promise.set_result(result)
+            for piece in self._open(pieces):  # a trigger took the transaction away from these
+                self._commit([piece])
+
+    def _transaction(self, pieces: list[Piece]) -> list[tuple[Piece, Any]]:
+        """Do the pieces in one transaction; returns the results of those that are stored."""
+        results: list[tuple[Piece, Any]] = []
+        self._connection.execute("BEGIN IMMEDIATE")
+        for piece in pieces:
+            done, result = self._savepoint(piece)
+            if done:
+                results.append((piece, result))
+            elif not self._connection.in_transaction:
+                return []
+        self._connection.execute("COMMIT")
+        return results
 
     def _savepoint(self, piece: Piece) -> tuple[bool, Any]:
         self._connection.execute("SAVEPOINT piece")
         try:
             result = piece.work(self._connection)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  it is raised again where the result is asked for
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO piece")
                 self._connection.execute("RELEASE piece")
-            fault = translated(error, self._where)
-            if fault is not error:
-                fault.__cause__ = error
-            piece.promise.set_exception(fault)
+            piece.promise.set_exception(self._fault(error))
             return False, None
         self._connection.execute("RELEASE piece")
         return True, result
 
-    def _one_by_one(self, pieces: list[Piece]) -> None:
-        for piece in pieces:
-            self._commit([piece])
+    def _fault(self, error: Exception) -> BaseException:
+        fault = translated(error, self._where)
+        if fault is not error:
+            fault.__cause__ = error
+        return fault
+
+    def _open(self, pieces: list[Piece]) -> list[Piece]:
+        return [piece for piece in pieces if not piece.promise.done()]
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:

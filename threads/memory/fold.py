@@ -78,7 +78,7 @@ def coerced(value: Any) -> list[BaseMessage]:
 
 
 def overwrite(value: Any) -> tuple[bool, Any]:
-    """Whether an update replaces what was there (LangGraph's `Overwrite`, in its three forms), and by what."""
+    """Whether an update is LangGraph's `Overwrite`, in one of its three forms, and its value."""
     kind = type(value)
     if kind.__name__ == "Overwrite" and kind.__module__ == "langgraph.types":
         return True, value.value or []
@@ -93,7 +93,8 @@ def overwrite(value: Any) -> tuple[bool, Any]:
 def made_id(message: BaseMessage, said: dict[str, BaseMessage]) -> str:
     """An id for a message without one, from its place and content: the same at every reading."""
     content = json.dumps(message.content, default=str)
-    tries = (
-        str(uuid5(NAMESPACE, f"{len(said)}:{attempt}:{message.type}:{content}")) for attempt in itertools.count()
-    )
-    return next(id for id in tries if id not in said)
+    for attempt in itertools.count():
+        id = str(uuid5(NAMESPACE, f"{len(said)}:{attempt}:{message.type}:{content}"))
+        if id not in said:
+            break
+    return id

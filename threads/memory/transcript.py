@@ -97,7 +97,8 @@ class Transcripts:
         updates: list[list[Any]] = []
         for ancestor in list(self._ancestors(connection, at))[1:]:
             here = {**at, "checkpoint_id": ancestor}
-            updates.append(self._writes(connection.execute(self._sql["writes_at"], {**here, "channel": CHANNEL})))
+            rows = connection.execute(self._sql["writes_at"], {**here, "channel": CHANNEL})
+            updates.append(self._writes(rows))
             stored = (self._checkpoint(connection, here)[0].get("channel_values") or {}).get(CHANNEL)
             if stored is not None:
                 seed = unwrapped(stored)

@@ -81,7 +81,8 @@ class Order:
 
     def cursor(self, key: Any, position: int) -> str:
         """The cursor of what comes after this place."""
-        return base64.urlsafe_b64encode(json_of([self.sort_by, self.sort_order, key, position]).encode()).decode()
+        place = json_of([self.sort_by, self.sort_order, key, position])
+        return base64.urlsafe_b64encode(place.encode()).decode()
 
     def place(self, cursor: str) -> dict[str, Any]:
         """The place a cursor stands for, as bound values; `InvalidCursor`."""

@@ -27,7 +27,9 @@ class Decoder(Protocol):
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> list[Message] | None: ...
 
-    def written_at(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> int | None: ...
+    def written_at(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> int | None: ...
 
 
 def projected(
@@ -61,7 +63,7 @@ def refresh(
     if made and not database.read_only:
         fresh = [columns for _, columns in made]
         database.write(lambda connection: connection.executemany(statements("threads")["project"], fresh))
-    return {position: columns for position, columns in made}
+    return dict(made)
 
 
 def refresh_here(connection: sqlite3.Connection, decoder: Callable[[], Decoder]) -> None:

@@ -1,4 +1,4 @@
-"""From a row of the registry to a `Thread`, and back for the fields a user owns."""
+"""From rows to what crosses the walls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from threads.models import Thread, moment
+from threads.database.migrations import uuid_milliseconds
+from threads.models import Checkpoint, Thread, moment
 
 
 def thread_of(row: sqlite3.Row | Mapping[str, Any]) -> Thread:
@@ -27,6 +28,15 @@ def thread_of(row: sqlite3.Row | Mapping[str, Any]) -> Thread:
         pinned=bool(row["pinned"]),
         archived=bool(row["archived"]),
         trashed_at=moment(row["trashed_at"]),
+    )
+
+
+def checkpoint_of(row: sqlite3.Row) -> Checkpoint:
+    """The checkpoint that a row of the history tells of."""
+    told = json.loads(row["metadata"] or "{}")
+    made = moment(uuid_milliseconds(row["checkpoint_id"]))
+    return Checkpoint(
+        row["checkpoint_id"], row["parent_checkpoint_id"], made, told.get("source"), told.get("step")
     )
 
 

@@ -72,13 +72,13 @@ class ThreadStore(Protocol):
         self,
         id: str,
         *,
-        title: str | None | Unset = UNSET,
+        title: str | Unset | None = UNSET,
         metadata: Mapping[str, Any] | Unset = UNSET,
         tags: Sequence[str] | Unset = UNSET,
         pinned: bool | Unset = UNSET,
         archived: bool | Unset = UNSET,
-        owner: str | None | Unset = UNSET,
-        agent_id: str | None | Unset = UNSET,
+        owner: str | Unset | None = UNSET,
+        agent_id: str | Unset | None = UNSET,
     ) -> Thread:
         """The changed thread. Metadata merges by key, and None removes a key; tags are replaced."""
         ...

@@ -10,7 +10,7 @@ from typing import Any
 
 from threads import ids
 from threads.database.statements import statements
-from threads.errors import InvalidValue, ThreadExists, ThreadNotFound
+from threads.errors import ThreadExists, ThreadNotFound
 from threads.registry import fields
 from threads.registry.filters import Filters, Order
 from threads.registry.rows import json_of
@@ -39,7 +39,13 @@ def get_many(connection: sqlite3.Connection, positions: Sequence[int]) -> dict[i
 
 
 def select(
-    connection: sqlite3.Connection, filters: Filters, order: Order, *, limit: int, offset: int, cursor: str | None
+    connection: sqlite3.Connection,
+    filters: Filters,
+    order: Order,
+    *,
+    limit: int,
+    offset: int,
+    cursor: str | None,
 ) -> list[sqlite3.Row]:
     """The rows of a page, in order, each with its `key` in that order."""
     names, values = filters.conditions()
@@ -107,7 +113,8 @@ def near(connection: sqlite3.Connection, thread_id: str) -> list[str]:
 
 def _merged(stored: dict[str, Any], changes: object) -> str:
     merged = {**stored, **fields.checked_metadata(changes)}
-    return json_of(fields.checked_metadata({key: value for key, value in merged.items() if value is not None}))
+    kept = {key: value for key, value in merged.items() if value is not None}
+    return json_of(fields.checked_metadata(kept))
 
 
 def _set_tags(connection: sqlite3.Connection, thread_id: str, tags: Iterable[str]) -> None:

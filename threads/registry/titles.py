@@ -78,14 +78,13 @@ def without_markdown(text: str) -> str:
     """What a reader of the rendered text would read, blocks separated by spaces."""
     from markdown_it import MarkdownIt  # a tenth of a second, which a list with nothing stale need not pay
 
-    return " ".join(filter(None, (_words(token) for token in MarkdownIt("commonmark", {"html": False}).parse(text))))
+    blocks = MarkdownIt("commonmark", {"html": False}).parse(text)
+    return " ".join(filter(None, (_words(block) for block in blocks)))
 
 
 def _words(token: Any) -> str:
-    if token.type in ("fence", "code_block", "code_inline", "text"):
-        return token.content.strip() if token.block else token.content
     if token.type in ("softbreak", "hardbreak"):
         return " "
-    if token.type == "html_block":
-        return token.content
+    if token.type in ("fence", "code_block", "code_inline", "text"):
+        return str(token.content).strip() if token.block else str(token.content)
     return "".join(_words(child) for child in token.children or ())
