@@ -54,7 +54,8 @@ AGENTS: Mapping[str, AgentCard] = MappingProxyType(
                 title="LangGraph tutor",
                 description="Explains the words of LangGraph and does sums.",
                 system_prompt=(
-                    "You are a tutor for people learning LangGraph. Explain in plain words, one thing at a time; "
+                    "You are a tutor for people learning LangGraph. Explain in plain words, one thing "
+                    "at a time; "
                     "say so when you do not know."
                 ),
                 tools=("explain_term", "calculate"),
@@ -100,6 +101,4 @@ def build(agent_id: str, *, model: Any = None, checkpointer: Any = None, store: 
 
 def build_all(*, model: Any = None, checkpointer: Any = None, store: Any = None) -> dict[str, Any]:
     """Every agent by its id, sharing a model and a checkpointer."""
-    return {
-        each: build(each, model=model, checkpointer=checkpointer, store=store) for each in agent_ids()
-    }
+    return {each: build(each, model=model, checkpointer=checkpointer, store=store) for each in agent_ids()}

@@ -38,18 +38,25 @@ PLANS: Mapping[str, str] = MappingProxyType(
 )
 GLOSSARY: Mapping[str, str] = MappingProxyType(
     {
-        "thread": "A thread is one conversation with its own memory. Its thread_id in the config keeps it apart from every other.",
-        "thread_id": "The thread_id is the value under config['configurable'] that says which thread's checkpoints a run reads and writes.",
+        "thread": "A thread is one conversation with its own memory. Its thread_id in the config keeps "
+        "it apart from every other.",
+        "thread_id": "The thread_id is the value under config['configurable'] that says which thread's "
+        "checkpoints a run reads and writes.",
         "checkpoint": "A checkpoint is a snapshot of a graph's state, saved after every step of a run.",
-        "checkpointer": "A checkpointer is what saves and loads checkpoints, in memory or in a database. A graph compiled without one forgets.",
+        "checkpointer": "A checkpointer is what saves and loads checkpoints, in memory or in a "
+        "database. A graph compiled without one forgets.",
         "state": "The state is what a graph's nodes read and update: a set of channels such as messages.",
-        "reducer": "A reducer says how an update joins the state, for example appending new messages to the old instead of replacing them.",
+        "reducer": "A reducer says how an update joins the state, for example appending new messages "
+        "to the old instead of replacing them.",
         "node": "A node is a function of a graph: it reads the state and returns an update.",
         "edge": "An edge says which node comes next, always or on a condition.",
-        "graph": "A graph is nodes and edges over a shared state, compiled into something that can be invoked and streamed.",
+        "graph": "A graph is nodes and edges over a shared state, compiled into something that can be "
+        "invoked and streamed.",
         "run": "A run is one input let through the graph, from its first node until it stops.",
-        "interrupt": "An interrupt pauses a run so that a person can look; it continues from its checkpoint when resumed.",
-        "tool": "A tool is a function the model may ask to have called, described to it by name, docstring and arguments.",
+        "interrupt": "An interrupt pauses a run so that a person can look; it continues from its "
+        "checkpoint when resumed.",
+        "tool": "A tool is a function the model may ask to have called, described to it by name, "
+        "docstring and arguments.",
         "store": "A store is long-term memory that is shared between threads, unlike a checkpointer.",
     }
 )
@@ -80,7 +87,10 @@ def list_plans() -> str:
 @tool
 def refund_policy() -> str:
     """Say how a refund works: returning an item, getting money back."""
-    return "Anything can be returned within 30 days. The refund reaches the same account within five working days."
+    return (
+        "Anything can be returned within 30 days. The refund reaches the same account within five "
+        "working days."
+    )
 
 
 @tool

@@ -72,7 +72,9 @@ def convert(amount: float, unit: Literal["miles", "kilometres"]) -> str:
 TOOLS = [get_weather, look_up_order, add, search, convert]
 
 
-def calls(text: str, *before: BaseMessage, tools: Any = TOOLS, **kwargs: Any) -> list[tuple[str, dict[str, Any]]]:
+def calls(
+    text: str, *before: BaseMessage, tools: Any = TOOLS, **kwargs: Any
+) -> list[tuple[str, dict[str, Any]]]:
     reply = MODEL.bind_tools(tools, **kwargs).invoke([*before, HumanMessage(text)])
     return [(call["name"], call["args"]) for call in reply.tool_calls]
 
@@ -80,7 +82,9 @@ def calls(text: str, *before: BaseMessage, tools: Any = TOOLS, **kwargs: Any) ->
 # Streaming
 
 
-@pytest.mark.parametrize("text", ["Hi, I'm Alice.", "What's my name?", "tell me a joke", "", "😀", "Who are you?"])
+@pytest.mark.parametrize(
+    "text", ["Hi, I'm Alice.", "What's my name?", "tell me a joke", "", "😀", "Who are you?"]
+)
 def test_a_streamed_reply_is_the_invoked_one_in_pieces(text: str) -> None:
     invoked = MODEL.invoke([HumanMessage(text)])
     chunks = list(MODEL.stream([HumanMessage(text)]))
@@ -174,7 +178,9 @@ def test_content_blocks_are_read_and_pictures_are_said_not_to_be_seen() -> None:
         ),
     ],
 )
-def test_a_question_that_a_tool_answers_calls_it(question: str, expected: list[tuple[str, dict[str, Any]]]) -> None:
+def test_a_question_that_a_tool_answers_calls_it(
+    question: str, expected: list[tuple[str, dict[str, Any]]]
+) -> None:
     assert calls(question) == expected
 
 
@@ -213,7 +219,8 @@ def test_a_result_is_answered_in_words_and_the_tool_is_not_called_again() -> Non
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (json.dumps({"status": "shipped", "due_date": "Friday"}), "Here is what I found: status: shipped, due date: Friday."),
+        (json.dumps({"status": "shipped", "due_date": "Friday"}), "Here is what I found: status: "
+            "shipped, due date: Friday."),
         ("42", "The answer is 42."),
         ("[]", "I found nothing."),
         ('["red", "blue"]', "Here is what I found:\n- red\n- blue"),
@@ -238,7 +245,11 @@ def test_asking_twice_makes_two_calls_with_two_ids() -> None:
     bound = MODEL.bind_tools(TOOLS)
     messages: list[BaseMessage] = [HumanMessage("Where is order 1001?")]
     first = bound.invoke(messages)
-    messages += [first, ToolMessage("on its way", tool_call_id=first.tool_calls[0]["id"]), AIMessage("on its way")]
+    messages += [
+        first,
+        ToolMessage("on its way", tool_call_id=first.tool_calls[0]["id"]),
+        AIMessage("on its way"),
+    ]
     second = bound.invoke([*messages, HumanMessage("Where is order 1001?")])
     assert first.tool_calls[0]["id"] != second.tool_calls[0]["id"]
     assert first.tool_calls == bound.invoke(messages[:1]).tool_calls
@@ -247,7 +258,9 @@ def test_asking_twice_makes_two_calls_with_two_ids() -> None:
 def test_tool_choice_is_honoured() -> None:
     assert calls("What's the weather in Paris?", tool_choice="none") == []
     assert calls("hello", tool_choice="look_up_order") == [("look_up_order", {"order_number": ""})]
-    assert calls("What's the weather in Paris?", tool_choice="required") == [("get_weather", {"city": "Paris"})]
+    assert calls("What's the weather in Paris?", tool_choice="required") == [
+        ("get_weather", {"city": "Paris"})
+    ]
     assert len(calls("hello", tool_choice="any")) == 1
     with pytest.raises(ValueError, match="names no bound tool"):
         MODEL.bind_tools(TOOLS, tool_choice="fly")
@@ -266,7 +279,9 @@ def test_structured_output_is_filled_from_what_was_said() -> None:
 
 # Whatever people send
 
-words = st.sampled_from("I am my name is not Alice Bob what who where do live in order 1001 ? . , call me and the dog's".split())
+words = st.sampled_from(
+    ["I", "am", "my", "name", "is", "not", "Alice", "Bob", "what", "who", "where", "do", "live", "in", "order", "1001", "?", ".", ",", "call", "me", "and", "the", "dog's"]
+)
 texts = st.one_of(st.text(max_size=80), st.lists(words, max_size=12).map(" ".join))
 messages = st.one_of(
     texts.map(HumanMessage), texts.map(AIMessage), texts.map(SystemMessage), st.builds(ToolMessage, texts, tool_call_id=st.just("1"))
@@ -275,7 +290,9 @@ messages = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(messages, max_size=6))
-def test_no_messages_are_too_strange_and_the_reply_is_always_the_same(conversation: list[BaseMessage]) -> None:
+def test_no_messages_are_too_strange_and_the_reply_is_always_the_same(
+    conversation: list[BaseMessage],
+) -> None:
     bound = MODEL.bind_tools(TOOLS)
     reply = bound.invoke(conversation) if conversation else MODEL.invoke([HumanMessage("")])
     assert reply.content or reply.tool_calls

@@ -12,21 +12,32 @@ from typing import Any
 from agent.offline.conversation import Conversation
 from agent.offline.text import stem, topics, words
 from agent.offline.toolbox import ToolSpec
+from agent.offline.vocabulary import NOT_PLACES
 
 _IDENTIFIER = re.compile(r"#?\b((?=[\w-]*\d)[A-Za-z]{0,6}-?\d[\w-]*)\b")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)?(?![\w])")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_DATE = re.compile(r"\b(\d{4}-\d\d-\d\d|today|tomorrow|yesterday|tonight|(?:next |last )?(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday))\b", re.I)
+_DATE = re.compile(
+    r"\b(\d{4}-\d\d-\d\d|today|tomorrow|yesterday|tonight|(?:next |last )?(?:monday|"
+    r"tuesday|wednesday|thursday|friday|saturday|sunday))\b",
+    re.I,
+)
 _EXPRESSION = re.compile(r"[-(]*\d[\d\s.,()+*/%^×÷-]*[-+*/%^×÷][\d\s.()+*/%^×÷-]*\d\)*|sqrt\(.+?\)")
-_PLACE = re.compile(r"\b(?:in|at|for|near|to|of|from)\s+((?:the )?[^\W\d_][\w'.-]*(?:[ -](?-i:[A-Z])[\w'.-]*)*)", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\b(?:in|at|for|near|to|of|from)\s+((?:the )?[^\W\d_][\w'.-]*(?:[ "
+    r"-](?-i:[A-Z])[\w'.-]*)*)",
+    re.IGNORECASE,
+)
 _PROPER = re.compile(r"(?<!^)(?<![.!?] )\b([A-Z][\w'.-]*(?: [A-Z][\w'.-]*)*)")
 _QUOTED = re.compile(r"[\"“'](\S[^\"”']*)[\"”'](?!\w)")
 _OBJECT = re.compile(
-    r"(?:what(?: is| are|'s| does| do)|explain(?: to me)?|define|describe|meaning of|meant by|about|look up|search(?: the web)?(?: for)?|called|named|for|of)"
+    r"(?:what(?: is| are|'s| does| do)|explain(?: to me)?|define|describe|meaning of|meant by|about|"
+    r"look up|search(?: the web)?(?: for)?|called|named|for|of)"
     r"\s+(?:the (?:word|term|concept) )?(?:an? |the )?(.+?)(?: mean| means| do| work)?(?: in \w+)?[?.! ]*$",
     re.IGNORECASE,
 )
-_WORD_SIGNS = ((r"\bplus\b|\band\b", "+"), (r"\bminus\b", "-"), (r"\b(?:times|multiplied by)\b|×|(?<=\d)\s*x\s*(?=\d)", "*"), (r"\b(?:divided by|over)\b|÷", "/"), (r"\bto the power of\b|\^", "**"))  # fmt: skip  # noqa: E501
+_WORD_SIGNS = ((r"\bplus\b|\band\b", "+"), (r"\bminus\b", "-"), (r"\b(?:times|multiplied by)\b|×|"
+    r"(?<=\d)\s*x\s*(?=\d)", "*"), (r"\b(?:divided by|over)\b|÷", "/"), (r"\bto the power of\b|\^", "**"))  # fmt: skip
 
 
 def fill(tool: ToolSpec, request: str, talk: Conversation) -> tuple[dict[str, Any], list[str]]:
@@ -57,16 +68,21 @@ def expression(text: str) -> str | None:
     """The sum in a text, in figures and signs: "2 plus 3" gives "2 + 3"."""
     for shape, sign in _WORD_SIGNS:
         text = re.sub(rf"(?<=[\d)])\s*(?:{shape})\s*(?=[\d(-])", f" {sign} ", text, flags=re.IGNORECASE)
+    text = re.sub(r"(\d+(?:\.\d+)?) ?(?:%|percent) of (\d+)", r"\1 / 100 * \2", text)
     match = _EXPRESSION.search(text)
     return " ".join(match[0].split()).replace("^", "**") if match else None
 
 
 def _type(prop: Mapping[str, Any]) -> str:
-    kind = prop.get("type") or next((each.get("type") for each in prop.get("anyOf", ()) if each.get("type") != "null"), "string")
+    kind = prop.get("type") or next(
+        (each.get("type") for each in prop.get("anyOf", ()) if each.get("type") != "null"), "string"
+    )
     return str(kind)
 
 
-def _value(name: str, prop: Mapping[str, Any], request: str, talk: Conversation, numbers: list[str], required: bool) -> Any:
+def _value(
+    name: str, prop: Mapping[str, Any], request: str, talk: Conversation, numbers: list[str], required: bool
+) -> Any:
     kind = _type(prop)
     choices = prop.get("enum")
     if choices:
@@ -89,10 +105,12 @@ def _choice(choices: list[Any], request: str) -> Any:
     return max(named, key=lambda choice: len(str(choice)), default=None)
 
 
-def _number(name: str, kind: str, request: str, talk: Conversation, numbers: list[str], required: bool) -> int | float | None:
+def _number(
+    name: str, kind: str, request: str, talk: Conversation, numbers: list[str], required: bool
+) -> int | float | None:
     spelled = name.replace("_", r"[ _]")
-    near = re.search(rf"{spelled}\D{{0,12}}(-?\d+(?:\.\d+)?)", request, re.IGNORECASE)
-    found = near[1] if near else None
+    near = re.search(rf"\b{spelled}\b\D{{0,12}}(-?\d+(?:\.\d+)?)", request, re.IGNORECASE)
+    found = near[1] if near and len(name) > 1 else None
     if found is None and required and numbers:
         found = numbers.pop(0)
     if found is None and required:
@@ -104,7 +122,9 @@ def _number(name: str, kind: str, request: str, talk: Conversation, numbers: lis
 
 
 def _looks_for_identifier(name: str) -> bool:
-    return bool(re.search(r"(?:^|_)(?:id|number|no|code|ref|reference|nr)$", name)) or name.endswith(("Id", "Number"))
+    return bool(re.search(r"(?:^|_)(?:id|number|no|code|ref|reference|nr)$", name)) or name.endswith(
+        ("Id", "Number")
+    )
 
 
 def _text(name: str, prop: Mapping[str, Any], request: str, talk: Conversation, required: bool) -> str | None:
@@ -115,7 +135,10 @@ def _text(name: str, prop: Mapping[str, Any], request: str, talk: Conversation, 
         (r"expr|formula|calc|equation|sum$|math", lambda: expression(request)),
         (r"city|location|place|country|town|destination|region|address", lambda: _place(request)),
         (r"query|question|input|prompt|message|search|request", lambda: request.strip() or None),
-        (r"term|word|topic|concept|subject|name|title|item|product|keyword|text|content|key|value", lambda: _object(request)),
+        (
+            r"term|word|topic|concept|subject|name|title|item|product|keyword|text|content|key|value",
+            lambda: _object(request),
+        ),
     )
     if _looks_for_identifier(hint):
         return _first(_IDENTIFIER, request) or _known(name, talk)
@@ -132,7 +155,7 @@ def _first(shape: re.Pattern[str], text: str) -> str | None:
 
 def _place(request: str) -> str | None:
     found = [match[1].removeprefix("the ") for match in _PLACE.finditer(request)]
-    found = [place for place in found if place.lower().split()[0] not in {"weather", "me", "my", "a", "an", "today", "tomorrow", "this", "now", "temperature", "forecast", "know", "see", "take", "here"}]
+    found = [place for place in found if place.lower().split()[0] not in NOT_PLACES]
     return (found[-1].strip() if found else None) or _first(_PROPER, request)
 
 

@@ -48,7 +48,7 @@ def _value(node: ast.expr) -> float:
 
 
 def _apply(op: ast.operator, left: float, right: float) -> float:
-    if isinstance(op, ast.Pow) and (abs(right) > _HIGHEST_POWER or left < 0 and right != int(right)):
+    if isinstance(op, ast.Pow) and (abs(right) > _HIGHEST_POWER or (left < 0 and right != int(right))):
         raise NotASum
     return _checked(_OPERATORS[type(op)](left, right))
 

@@ -8,18 +8,45 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from agent.offline.facts import Fact, Notebook
 from agent.offline.names import bare_name
-from agent.offline.statements import bare_clause, read, stated
+from agent.offline.smalltalk import small_talk
+from agent.offline.statements import bare_clause, identifiers, read, stated
 from agent.offline.text import Clause, clauses, topics
 
 ASK_NAME = "What should I call you?"
-_DENIES_NAME = re.compile(r"(?:I am|my name is|do not call me|don't call me|not) (?:not )?(.+)", re.IGNORECASE)
-_FORGET = re.compile(r"(?:please )?(?:forget|delete|erase) (?:about )?(?:what I (?:said|told you) about |that )?(.+)", re.IGNORECASE)
-_THE_USER = re.compile(r"\b(?:the|this|our) (?:user|customer|client|person|human|caller|student|learner)\b", re.IGNORECASE)
-_TALKING_TO = re.compile(r"you are (?:talking|speaking|chatting) (?:to|with) ((?-i:[A-Z][\w'-]+)(?: (?-i:[A-Z][\w'-]+))*)", re.IGNORECASE)
+_DENIES_NAME = re.compile(
+    r"(?:I am|my name is|do not call me|don't call me|not) (?:not )?(.+)", re.IGNORECASE
+)
+_APPOSITION = re.compile(
+    r"an? .+|\d{1,3}(?: years old)?|from .+|(?:calling|writing|working|living|"
+    r"looking|waiting) .+",
+    re.IGNORECASE,
+)
+_FORGET = re.compile(
+    r"(?:please )?(?:forget|delete|erase) (?:about )?(?:what I (?:said|told you) "
+    r"about |that )?(.+)",
+    re.IGNORECASE,
+)
+_THE_USER = re.compile(
+    r"\b(?:the|this|our) (?:user|customer|client|person|human|caller|student|"
+    r"learner)\b",
+    re.IGNORECASE,
+)
+_TALKING_TO = re.compile(
+    r"you are (?:talking|speaking|chatting) (?:to|with) ((?-i:[A-Z][\w'-]+)(?: "
+    r"(?-i:[A-Z][\w'-]+))*)",
+    re.IGNORECASE,
+)
 _FIELD = re.compile(r"(?:user|customer|client)(?: name)?: ?((?-i:[A-Z])[\w' -]+)", re.IGNORECASE)
 _VERBS = {"is": "am", "has": "have", "was": "was", "does": "do"}
 
@@ -55,7 +82,9 @@ class Conversation:
 
 def is_human(message: BaseMessage) -> bool:
     """Whether the user wrote this message."""
-    return isinstance(message, HumanMessage) or (isinstance(message, ChatMessage) and message.role in {"user", "human"})
+    return isinstance(message, HumanMessage) or (
+        isinstance(message, ChatMessage) and message.role in {"user", "human"}
+    )
 
 
 def spoken(message: BaseMessage) -> str:
@@ -73,7 +102,9 @@ def listen(messages: Sequence[BaseMessage]) -> Conversation:
         elif is_human(message):
             before = Notebook(list(notebook.facts))
             said.append(spoken(message))
-            pictures = isinstance(message.content, list) and any(_not_text(block) for block in message.content)
+            pictures = isinstance(message.content, list) and any(
+                _not_text(block) for block in message.content
+            )
             _take_in(said[-1], notebook, len(said) - 1, answered)
         elif not isinstance(message, ToolMessage):
             answered = spoken(message)
@@ -91,11 +122,22 @@ def _not_text(block: object) -> bool:
 
 def _take_in(text: str, notebook: Notebook, turn: int, answered: str) -> None:
     parts = clauses(text)
-    if answered.endswith(ASK_NAME) and len(parts) <= 2 and (name := bare_name(bare_clause(parts[-1].text if parts else ""))):
+    if (
+        answered.endswith(ASK_NAME)
+        and len(parts) <= 2
+        and (name := bare_name(bare_clause(parts[-1].text if parts else "")))
+    ):
         parts = [Clause(f"my name is {name}", False)]
     previous = next((fact for fact in reversed(notebook.facts) if fact.turn >= turn - 1), None)
     for clause in parts:
         if clause.asks and not _tells(clause.text):
+            for fact in identifiers(clause.text):
+                if notebook.find(fact.key) is None and not re.match(
+                    r"(?i)(?:is|was|did|do|are)\b", clause.text
+                ):
+                    notebook.add(replace(fact, turn=turn))
+            continue
+        if small_talk(bare_clause(clause.text), None):
             continue
         if match := _FORGET.fullmatch(clause.text):
             wanted = topics(match[1]) | ({"name"} if "name" in match[1] else set())
@@ -110,7 +152,9 @@ def _tells(question: str) -> bool:
     """Whether a question is really a statement: "Can you call me Liz?", "Did you know that I have a dog?"."""
     bare = bare_clause(question)
     wrapped = bare != question and stated(bare) is not None
-    return wrapped or (re.match(r"(?i)(?:can|could|will|would) you (?:please )?call me", question) is not None)
+    return wrapped or (
+        re.match(r"(?i)(?:can|could|will|would) you (?:please )?call me", question) is not None
+    )
 
 
 def _facts(text: str, notebook: Notebook, previous: Fact | None) -> list[Fact]:
@@ -119,9 +163,12 @@ def _facts(text: str, notebook: Notebook, previous: Fact | None) -> list[Fact]:
         words_left = re.sub(r"^not\s+", "", match[1])
         if words_left.casefold() == name.value.casefold() and "not" in text:
             return [replace(name, denied=True, sentence=f"your name is not {name.value}")]
-    if previous and previous.kind == "name" and re.fullmatch(r"(?:an? .+|\d{1,3}|from .+)", text):
-        text = f"I am {text}"
-    return read(text, notebook, previous)
+    found = read(text, notebook, previous)
+    if found and found[0].kind == "name" and (rest := text.partition(", ")[2]):
+        for part in rest.split(", "):
+            if _APPOSITION.fullmatch(part):
+                found += read(f"I am {part}", notebook, found[0])
+    return found
 
 
 def _brief(prompt: str, notebook: Notebook) -> None:

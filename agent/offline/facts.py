@@ -6,10 +6,14 @@ the old one while a new like stands beside it. A `Notebook` is made from the mes
 reply and thrown away; nothing outlives the call.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from agent.offline.text import words
+
+_NEGATION = re.compile(r"n't\b|\b(?:not|never|no longer)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ class Fact:
     turn: int = 0
     """Which of the user's messages it was said in, counted from 0; -1 for the system prompt."""
 
+    @property
+    def negative(self) -> bool:
+        """Whether it says that something is not so."""
+        return self.denied or _NEGATION.search(self.sentence) is not None
+
 
 def same_value(one: str, other: str) -> bool:
     """Whether two values are the same but for case, articles and punctuation."""
@@ -40,7 +49,20 @@ def same_value(one: str, other: str) -> bool:
 
 
 def _bare(value: str) -> list[str]:
-    return [word for word in words(value) if word not in {"a", "an", "the", "my", "any", "some", "you", "your"}]
+    plain = "".join(char for char in unicodedata.normalize("NFKD", value) if not unicodedata.combining(char))
+    return [
+        word for word in words(plain) if word not in {"a", "an", "the", "my", "any", "some", "you", "your"}
+    ]
+
+
+def distinct(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts without those that only pick a number or a name out of another's sentence."""
+    kept: list[Fact] = []
+    for fact in facts:
+        picked = fact.kind in {"attribute", "named"} and any(fact.value in each.sentence for each in kept)
+        if not picked:
+            kept.append(fact)
+    return kept
 
 
 @dataclass
@@ -63,7 +85,9 @@ class Notebook:
 
     def value(self, kind: str) -> str | None:
         """The value of the latest fact of a kind that still holds."""
-        return next((fact.value for fact in reversed(self.facts) if fact.kind == kind and not fact.denied), None)
+        return next(
+            (fact.value for fact in reversed(self.facts) if fact.kind == kind and not fact.denied), None
+        )
 
     def holding(self) -> Iterator[Fact]:
         """Every fact that was not denied, oldest first."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from agent.offline.conversation import Conversation, last_answer
+from agent.offline.facts import distinct
 from agent.offline.recall import ONLY_THIS
 from agent.offline.text import sentence, shorten
 
@@ -12,10 +13,12 @@ _SHOWN = 12
 
 
 def _summary(talk: Conversation) -> str:
-    known = [fact.sentence for fact in talk.notebook.holding()] or [fact.sentence for fact in talk.notebook.facts]
+    known = [fact.sentence for fact in distinct(talk.notebook.facts)]
     if not known:
         return f"You haven't told me anything about yourself yet. {ONLY_THIS}"
-    return sentence("here is what you've told me: " + "; ".join(shorten(each, 120) for each in known[-_SHOWN:]))
+    return sentence(
+        "here is what you've told me: " + "; ".join(shorten(each, 120) for each in known[-_SHOWN:])
+    )
 
 
 def _quote(talk: Conversation, position: int) -> str:
@@ -46,17 +49,37 @@ def _everything_said(talk: Conversation) -> str:
 _TABLE: tuple[tuple[re.Pattern[str], Callable[[Conversation], str]], ...] = tuple(
     (re.compile(shape, re.IGNORECASE), answer)
     for shape, answer in (
-        (r".*\bhow many (?:messages?|times|questions?|things)\b.*\b(?:I|we|sent?|asked?|wr[io]te\w*|said?)\b.*", _count),
-        (r".*\b(?:what (?:did|have) I (?:just )?(?:say|said|write|written|ask|asked|type|typed|tell you|told you)(?: to you)?|what I (?:just )?(?:said|wrote|asked)|my (?:last|previous) (?:message|question|sentence)|what (?:is|was) (?:my|the) (?:last|previous) (?:message|question|thing I \w+))"
-         r"(?! (?:first|about))(?: just now| now| last| before| before that| a (?:moment|minute|second) ago| previously| earlier)?", lambda talk: _quote(talk, -1)),
-        (r".*\b(?:what (?:did|have) I (?:say|said|write|ask|asked|tell you) (?:first|at the (?:start|beginning)|in the beginning|initially)|my (?:very )?first (?:message|question|sentence)|first thing (?:that )?I (?:said|told you|wrote|asked)|how did (?:this|the|our) (?:conversation|chat) (?:start|begin)|what did I start with)\b.*", lambda talk: _quote(talk, 0)),
-        (r".*\bwhat (?:did|have) you (?:just )?(?:say|said|answer|reply|tell me)\b.*|.*\byour (?:last|previous) (?:message|answer|reply)\b.*|(?:can you |please |could you )*(?:repeat|say) (?:that|it)(?: again)?(?: please)?|come again|pardon|(?:say|what) again|what did you say", _own_words),
-        (r".*\bwhat (?:do|did|have) you (?:actually |really )?(?:know|learn|learned|learnt|remember|remembered|noted?|stored?|got|have)(?: so far)?(?: (?:about|of|on) (?:me|us|myself|my (?:situation|case)))?(?: so far| until now| by now| now)?", _summary),
-        (r".*\b(?:what (?:have I (?:already |so far )?(?:told|said to|shared with|mentioned to)|did I (?:already )?tell|do you remember|I (?:have )?told) (?:you|me)?(?: about (?:me|myself))?(?: so far| about me| about myself| until now| up to now)?)(?: so far)?", _summary),
+        (r".*\bhow many (?:messages?|times|questions?|things)\b.*\b(?:I|we|sent?|asked?|wr[io]te\w*|"
+         r"said?)\b.*", _count),
+        (r".*\b(?:what (?:did|have) I (?:just )?(?:say|said|write|written|ask|asked|type|typed|tell "
+         r"you|told you)(?: to you)?|what I (?:just )?(?:said|wrote|asked)|my (?:last|previous) "
+         r"(?:message|question|sentence)|what (?:is|was) (?:my|the) (?:last|previous) (?:message|"
+         r"question|thing I \w+))"
+         r"(?! (?:first|about))(?: just now| now| last| before| before that| a (?:moment|minute|"
+         r"second) ago| previously| earlier)?", lambda talk: _quote(talk, -1)),
+        (r".*\b(?:what (?:did|have) I (?:say|said|write|ask|asked|tell you) (?:first|at the (?:start|"
+         r"beginning)|in the beginning|initially)|my (?:very )?first (?:message|question|sentence)|"
+         r"first thing (?:that )?I (?:said|told you|wrote|asked)|how did (?:this|the|our) "
+         r"(?:conversation|chat) (?:start|begin)|what did I start with)\b.*", lambda talk: _quote(talk, 0)),
+        (r".*\bwhat (?:did|have) you (?:just )?(?:say|said|answer|reply|tell me)\b.*|.*\byour (?:last|"
+         r"previous) (?:message|answer|reply)\b.*|(?:can you |please |could you )*(?:repeat|say) "
+         r"(?:that|it)(?: again)?(?: please)?|come again|pardon|(?:say|what) again|what did you say", _own_words),
+        (r".*\bwhat (?:do|did|have) you (?:actually |really )?(?:know|learn|learned|learnt|remember|"
+         r"remembered|noted?|stored?|got|have)(?: so far)?(?: (?:about|of|on) (?:me|us|myself|my "
+         r"(?:situation|case)))?(?: so far| until now| by now| now)?", _summary),
+        (r".*\b(?:what (?:have I (?:already |so far )?(?:told|said to|shared with|mentioned to)|did I "
+         r"(?:already )?tell|do you remember|I (?:have )?told) (?:you|me)?(?: about (?:me|myself))?(?: "
+         r"so far| about me| about myself| until now| up to now)?)(?: so far)?", _summary),
         (r".*\b(?:summari[sz]e|summary|recap|sum up|wrap up|overview)\b.*", _summary),
-        (r".*\b(?:everything|all|what(?:ever)?|anything|things?|something) (?:that )?(?:you (?:know|remember|have)|I (?:have )?(?:told|said to|shared)(?: with)?(?: you)?)(?: about me| of me| so far)?\b.*|(?:tell me |say something )?about (?:me|myself)|describe me|who am I to you", _summary),
-        (r"(?:what (?:were|are|did|have) we (?:been )?(?:talk\w*|discuss\w*|chat\w*|speak\w*)(?: about)?\b.*|where were we|what (?:is|was) (?:this|the|our) (?:conversation|chat|discussion) about|what was (?:I|this) (?:saying|talking about|about)|what (?:is|was) (?:the|our) (?:topic|subject)|what happened so far|remind me where we were)", _summary),
-        (r"(?:show|list|repeat) (?:me )?(?:all )?(?:my messages|the (?:conversation|history|chat)|our (?:conversation|chat))(?: history)?", _everything_said),
+        (r".*\b(?:everything|all|what(?:ever)?|anything|things?|something) (?:that )?(?:you (?:know|"
+         r"remember|have)|I (?:have )?(?:told|said to|shared)(?: with)?(?: you)?)(?: about me| of me| "
+         r"so far)?\b.*|(?:tell me |say something )?about (?:me|myself)|describe me|who am I to you", _summary),
+        (r"(?:what (?:were|are|did|have) we (?:been )?(?:talk\w*|discuss\w*|chat\w*|speak\w*)(?: "
+         r"about)?\b.*|where were we|what (?:is|was) (?:this|the|our) (?:conversation|chat|discussion) "
+         r"about|what was (?:I|this) (?:saying|talking about|about)|what (?:is|was) (?:the|our) "
+         r"(?:topic|subject)|what happened so far|remind me where we were)", _summary),
+        (r"(?:show|list|repeat) (?:me )?(?:all )?(?:my messages|the (?:conversation|history|chat)|our "
+         r"(?:conversation|chat))(?: history)?", _everything_said),
     )
 )  # fmt: skip
 

@@ -111,7 +111,9 @@ class OfflineChatModel(BaseChatModel):
                 await run_manager.on_llm_new_token(str(chunk.message.content), chunk=chunk)
             yield chunk
 
-    def _reply(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> AIMessage:
+    def _reply(
+        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> AIMessage:
         reply = reply_to(messages, kwargs.get("tools") or (), _plain_choice(kwargs.get("tool_choice")))
         text = _cut_at(reply.text, [*(stop or ()), *(self.stop or ())])
         words = pieces(text)
@@ -121,7 +123,11 @@ class OfflineChatModel(BaseChatModel):
         message = AIMessage(
             content="".join(words[:limit]) if cut else text,
             tool_calls=list(reply.calls),
-            response_metadata={"model_name": kwargs.get("model", self.model), "model_provider": "offline", "finish_reason": reason},
+            response_metadata={
+                "model_name": kwargs.get("model", self.model),
+                "model_provider": "offline",
+                "finish_reason": reason,
+            },
         )
         message.usage_metadata = measure(messages, message)
         return message

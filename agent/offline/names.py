@@ -12,32 +12,51 @@ from agent.offline.vocabulary import DEMONYMS, NAMES_LIKE_WORDS, NOT_NAMES, OCCU
 _SAID = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"(?:hi |hello |hey )?my (?:full |first |real |actual |given |proper |new |user ?)?name(?: is|:| =|'s)(?: now| actually| really| in fact| still)* (.+)",
+        r"(?:hi |hello |hey )?my (?:full |first |real |actual |given |proper |new |user ?)?name(?: is|"
+        r":| =|'s)(?: now| actually| really| in fact| still)* (.+)",
         r"(?:the )?name(?: is|:| =|'s) (.+)",
-        r"(?:can you |could you |please |just |you (?:can|may|could|should) (?:just |also )?)*(?:call|name) me (?!back\b)(.+)",
-        r"(?:my friends|friends|people|everyone|everybody|they|most people|my family) (?:all |just |usually )?calls? me (.+)",
+        r"(?:can you |could you |please |just |you (?:can|may|could|should) (?:just |also )?)*(?:call|"
+        r"name) me (?!back\b)(.+)",
+        r"(?:my friends|friends|people|everyone|everybody|they|most people|my family) (?:all |just |"
+        r"usually )?calls? me (.+)",
         r"I (?:am|was|have been) (?:now |actually |usually )?(?:called|named|known as) (.+)",
-        r"I (?:now )?(?:go by|prefer to be called|prefer to go by|want to be called|would like to be called|would rather be called) (.+)",
+        r"I (?:now )?(?:go by|prefer to be called|prefer to go by|want to be called|would like to be "
+        r"called|would rather be called) (.+)",
         r"I (?:have )?changed my name (?:from .+ )?to (.+)",
         r"I prefer (?!to\b)(.+) as my name",
         r"(?:my )?name changed to (.+)",
         r"je m'appelle (.+)|me llamo (.+)|mi nombre es (.+)|ich hei(?:ß|ss)e (.+)|mein name ist (.+)",
-        r"mi chiamo (.+)|il mio nome è (.+)|(?:eu )?me chamo (.+)|meu nome é (.+)|ik heet (.+)|mijn naam is (.+)",
+        r"mi chiamo (.+)|il mio nome è (.+)|(?:eu )?me chamo (.+)|meu nome é (.+)|ik heet (.+)|mijn "
+        r"naam is (.+)",
         r"我叫(.+)|我的名字是(.+)|меня зовут (.+)|私の名前は(.+?)(?:です)?$|nazywam się (.+)|jag heter (.+)",
     )
 )  # fmt: skip
 _HERE = re.compile(r"(?:(?:it|this) is )?(.+?) (?:here|speaking|on the line)(?: again)?", re.IGNORECASE)
-_THIS_IS = re.compile(r"(?:this|it) is (.+)", re.IGNORECASE)
-_I_AM = re.compile(r"(?:I am|it is me,?|me is)(?: actually| really| in fact| just| still)* (.+)|我是(.+)", re.IGNORECASE)
-_TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof|professor|doctor|sir|lady|madam)\.?$", re.IGNORECASE)
-_TAIL = re.compile(
-    r"\s*(?:[,(;:]|\s-)\s*.*|\s+(?:not|and|but|from|here|speaking|by the way|btw|please|again|if|for short|instead|"
-    r"now|the|at|with|of|in|on|who|actually|though|too|already|still|so|because|as|or|calling|writing|working|"
-    r"living|looking|trying|having|is|who's|your|my|today|then|thanks|thank|right|ok|okay|sorry|nice|pleased|to|for)\b.*",
+_GREETED = re.compile(
+    r"(?:hi+|hey+|hello|yo|hiya)(?: there)?,? (?:it is|its|it's|this is) (?:me,? "
+    r")?(\w+)",
     re.IGNORECASE,
 )
+_THIS_IS = re.compile(r"(?:this|it) is (.+)", re.IGNORECASE)
+_I_AM = re.compile(
+    r"(?:I am|it is me,?|me is)(?: actually| really| in fact| just| still)* (.+)|我是(.+)", re.IGNORECASE
+)
+_TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof|professor|doctor|sir|lady|madam)\.?$", re.IGNORECASE)
+_TAIL = re.compile(
+    r"\s*(?:[,(;:]|\s-)\s*.*|\s+(?:not|and|but|from|here|speaking|by the way|btw|please|again|if|for "
+    r"short|instead|"
+    r"now|the|at|with|of|in|on|who|actually|though|too|already|still|so|because|as|or|calling|writing|"
+    r"working|"
+    r"living|looking|trying|having|is|who's|your|my|today|then|thanks|thank|right|ok|okay|sorry|nice|"
+    r"pleased|to|for)\b.*",
+    re.IGNORECASE,
+)
+_BOND = re.compile(r"(\w+), (\w+ \1)")
 _TOKEN = re.compile(r"[^\W\d_](?:[^\W_]|['.\-])*")
-_DESCRIBES = re.compile(r"(?:\w{3,}ing|\w{3,}ed|\w{3,}ly|\w+ful|\w+less|\w+ous|\w+able|\w+ible|\w+ish|\w+ive|\w+ied)$")
+_DESCRIBES = re.compile(
+    r"(?:\w{3,}ing|\w{3,}ed|\w{3,}ly|\w+ful|\w+less|\w+ous|\w+able|\w+ible|\w+ish|"
+    r"\w+ive|\w+ied)$"
+)
 
 
 def introduced_name(clause: str) -> str | None:
@@ -45,6 +64,8 @@ def introduced_name(clause: str) -> str | None:
     for pattern in _SAID:
         if match := pattern.fullmatch(clause):
             return _name(_group(match))
+    if (match := _GREETED.fullmatch(clause)) and _can_be_one(match[1]):
+        return _name(match[1])
     if (match := _HERE.fullmatch(clause)) and (name := _name(match[1])) and _written_like_one(match[1]):
         return name
     if match := _I_AM.fullmatch(clause):
@@ -95,6 +116,8 @@ def _is_a_word(token: str, small: bool) -> bool:
 
 
 def _name(text: str) -> str | None:
+    if twice := _BOND.fullmatch(text):
+        text = twice[2]
     tokens = _cut(text).split()
     if not tokens or len(tokens) > 6 or not all(_TOKEN.fullmatch(token) for token in tokens):
         return None

@@ -7,19 +7,19 @@ so the same conversation always gets the same reply, in this thread and no other
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolCall
 
-from agent.offline.acknowledge import acknowledge
-from agent.offline.arguments import expression, filler, fill, several
-from agent.offline.arithmetic import NotASum, work_out
+from agent.offline.acknowledge import acknowledge, with_hello
+from agent.offline.answers import answer
+from agent.offline.arguments import fill, filler, several
 from agent.offline.conversation import Conversation, last_answer, listen
 from agent.offline.looking_back import look_back
 from agent.offline.persona import about_itself
-from agent.offline.recall import OFFLINE, ONLY_THIS, recall
+from agent.offline.recall import recall
 from agent.offline.results import in_words, pending_results
 from agent.offline.smalltalk import ABILITIES, small_talk
 from agent.offline.statements import bare_clause
@@ -28,17 +28,10 @@ from agent.offline.toolbox import ToolSpec, searching, specs, suited, tool_call
 
 _ASKING = "Could you tell me the "
 _REQUEST = re.compile(
-    r"(?:please |can you |could you |I (?:want|need|would like|am trying) to |I would like |help me )*(?:look|check|track|find|search|calculate|compute|convert|"
-    r"show|list|get|tell|explain|define|give|book|send|cancel|add|multiply|divide|subtract|translate|where|what|look up|see|know|status)\b",
-    re.IGNORECASE,
-)
-_SOMEBODY = re.compile(
-    r"(?:do you (?:know|remember) (?:who )?|who is |(?:what|who|where|when|how|did|does|is|has|which|tell me)\b.*?\b)(?P<who>(?-i:[A-Z])[\w-]+)(?:'s)?\b.*",
-    re.IGNORECASE,
-)
-_OTHERS = re.compile(
-    r".*\b(?:other|another|someone else|anyone else|somebody|else)\b.*\b(?:users?|customers?|people|conversations?|chats?|threads?|said|say|talk\w*|told|tell|name)\b.*|"
-    r".*\b(?:users?|customers?|people|who)\b.*\b(?:else|other|before me|talk\w* to (?:before|today))\b.*",
+    r"(?:please |can you |could you |I (?:want|need|would like|am trying) to |I would like |help me "
+    r")*(?:look|check|track|find|search|calculate|compute|convert|"
+    r"show|list|get|tell|explain|define|give|book|send|cancel|add|multiply|divide|subtract|translate|"
+    r"where|what|look up|see|know|status)\b",
     re.IGNORECASE,
 )
 
@@ -51,7 +44,9 @@ class Reply:
     calls: tuple[ToolCall, ...] = ()
 
 
-def reply_to(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (), tool_choice: str | None = None) -> Reply:
+def reply_to(
+    messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (), tool_choice: str | None = None
+) -> Reply:
     """The reply to a conversation; `tool_choice` is None, "none", "any" or a tool's name."""
     if results := pending_results(messages):
         return Reply(in_words(results))
@@ -83,11 +78,13 @@ def _in_turn(talk: Conversation, tools: Sequence[ToolSpec]) -> Reply:
     asked = [clause.text for clause in parts if clause.asks]
     if reply := _by_tool(parts, talk, tools):
         return reply
-    answers = [_answer(question, talk, tools) for question in asked]
-    told = [answer for answer in answers if answer]
-    if told:
-        return Reply(" ".join(dict.fromkeys(told)))
-    return Reply(acknowledge(talk, [clause.text for clause in parts], _abilities(tools)))
+    answers = [answer(question, talk, _abilities(tools)) for question in asked]
+    if not answers or (
+        all(said.chat for said in answers) and any(fact.kind != "note" for fact in talk.fresh)
+    ):
+        return Reply(acknowledge(talk, [clause.text for clause in parts], _abilities(tools)))
+    told = " ".join(dict.fromkeys(said.text for said in answers))
+    return Reply(with_hello(talk, told))
 
 
 def _continued(talk: Conversation) -> str | None:
@@ -98,8 +95,8 @@ def _continued(talk: Conversation) -> str | None:
 
 
 def _by_tool(parts: Sequence[Clause], talk: Conversation, tools: Sequence[ToolSpec]) -> Reply | None:
-    for clause in parts:
-        if not tools or not (clause.asks or _REQUEST.match(bare_clause(clause.text))):
+    for clause in parts if tools else ():
+        if not (clause.asks or _REQUEST.match(bare_clause(clause.text))):
             continue
         if clause.asks and _without_tools(clause.text, talk):
             continue
@@ -112,7 +109,12 @@ def _without_tools(question: str, talk: Conversation) -> bool:
     """Whether the conversation itself answers a question, so that no tool is needed."""
     answer = recall(question, talk)
     bare = bare_clause(question)
-    return bool((answer and answer.known) or about_itself(bare, talk) or look_back(bare, talk) or small_talk(bare, None))
+    return bool(
+        (answer and answer.known)
+        or about_itself(bare, talk)
+        or look_back(bare, talk)
+        or small_talk(bare, None)
+    )
 
 
 def _for_the_world(clause: Clause, tools: Sequence[ToolSpec]) -> ToolSpec | None:
@@ -142,34 +144,3 @@ def _abilities(tools: Sequence[ToolSpec]) -> str:
         return ABILITIES
     names = ", ".join(tool.name.replace("_", " ") for tool in tools)
     return f"I can chat, remember what you tell me in this conversation, and use my tools: {names}."
-
-
-def _answer(question: str, talk: Conversation, tools: Sequence[ToolSpec]) -> str | None:
-    bare = bare_clause(question)
-    steps: tuple[Callable[[], str | None], ...] = (
-        lambda: about_itself(bare, talk),
-        lambda: small_talk(bare, talk.name, _abilities(tools)),
-        lambda: look_back(bare, talk),
-        lambda: found.text if (found := recall(question, talk)) else None,
-        lambda: _sum(bare),
-        lambda: _others(bare),
-    )
-    return next((said for step in steps if (said := step())), OFFLINE)
-
-
-def _sum(question: str) -> str | None:
-    sum_ = expression(question)
-    if not sum_ or not re.match(r"(?:what|how much|calculate|compute|can you|could you|tell|\W*\d|do you)", question, re.IGNORECASE):
-        return None
-    try:
-        return f"{sum_.replace('**', '^')} = {work_out(sum_)}"
-    except NotASum:
-        return None
-    except ZeroDivisionError:
-        return "That would divide by zero."
-
-
-def _others(question: str) -> str | None:
-    if _OTHERS.fullmatch(question):
-        return f"I can't see any other conversation. {ONLY_THIS}"
-    return f"I don't know. {ONLY_THIS}" if _SOMEBODY.fullmatch(question) else None

@@ -49,7 +49,10 @@ def _read(text: str) -> str:
 
 def _say(data: Any) -> str:
     if isinstance(data, dict) and data:
-        return sentence("here is what I found: " + ", ".join(f"{_label(key)}: {_plain(value)}" for key, value in data.items()))
+        return sentence(
+            "here is what I found: "
+            + ", ".join(f"{_label(key)}: {_plain(value)}" for key, value in data.items())
+        )
     if isinstance(data, list) and data:
         return "Here is what I found:\n" + "\n".join(f"- {_plain(item)}" for item in data)
     return f"The answer is {_plain(data)}." if data not in ({}, [], None, "") else "I found nothing."
@@ -60,7 +63,11 @@ def _plain(value: Any) -> str:
         return ", ".join(f"{_label(key)} {_plain(each)}" for key, each in value.items())
     if isinstance(value, list):
         return ", ".join(_plain(each) for each in value) or "none"
-    return {True: "yes", False: "no", None: "unknown"}[value] if value is None or isinstance(value, bool) else str(value)
+    return (
+        {True: "yes", False: "no", None: "unknown"}[value]
+        if value is None or isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _label(key: object) -> str:

@@ -14,7 +14,7 @@ from agent.offline.vocabulary import BROADER, SHORTHAND, STOPWORDS, SYNONYMS
 READ_AT_MOST = 6_000
 """Characters of one message that are read; a pasted novel is not searched for facts."""
 
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\u00a0": " ", "？": "? ", "！": "! ", "。": ". "})  # fmt: skip  # noqa: E501
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\u00a0": " ", "？": "? ", "！": "! ", "。": ". "})  # fmt: skip
 _WORD = re.compile(r"[^\W_]+(?:[-'.@][^\W_]+)*")
 _SENTENCE_END = re.compile(
     r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bProf\.)(?<!\bno\.)(?<!\bNo\.)(?<!\b[A-Z]\.)"
@@ -22,18 +22,27 @@ _SENTENCE_END = re.compile(
 )
 _STARTS = (
     r"I|I'm|I've|I'd|I'll|my|it|it's|he|she|they|his|its|their|we|our|you|your|what|what's|who|who's|where|"
-    r"where's|when|which|why|how|do|does|did|can|could|is|am|was|will|would|should|tell|remind|remember|please|actually|call"
+    r"where's|when|which|why|how|do|does|did|can|could|is|am|was|will|would|should|tell|remind|"
+    r"remember|please|actually|call|"
+    r"je|ich|me llamo|mi|mein|il mio|ik|mijn|eu|meu|jag"
 )
-_ACTIONS = r"live|work|have|like|love|hate|enjoy|am|need|want|ordered|bought|moved|study|come|was born|speak|own"
+_ACTIONS = (
+    r"live|work|have|like|love|hate|enjoy|am|need|want|ordered|bought|moved|study|come|was born|"
+    r"speak|own"
+)
 _CLAUSE_BREAK = re.compile(
-    rf"\s*(?:,|\s-|\s–|—|:)\s*(?:(?:and|but|so|or|because|then|anyway)\s+)?(?=(?:{_STARTS}|the|this|that|there|her|not)\b)"
-    rf"|\s+(?:and|but|so|because)\s+(?=(?:{_STARTS})\b)|\s*,\s+(?:and|but)\s+",
+    rf"\s*(?:,|\s-|\s–|—|:)\s*(?:(?:and|but|so|or|because|then|anyway)\s+)?(?=(?:{_STARTS}|the|this|"
+    rf"that|there|her|not)\b)"
+    rf"|\s+(?:and|but|so|because)\s+(?:now\s+|then\s+|also\s+|currently\s+)?(?=(?:{_STARTS})\b)"
+    rf"|\s+and\s+(?=the [\w ]{{1,30}} (?:is|are)\b|(?-i:[A-Z])\w+ (?:is|has|was|lives|works|likes)\b)|"
+    rf"\s*,\s+(?:and|but)\s+",
     re.IGNORECASE,
 )
 _ELIDED_I = re.compile(rf"\s*,?\s+and\s+(?=(?:also\s+|I\s+)?(?:{_ACTIONS})\b)|\s*,\s+(?=(?:{_ACTIONS})\b)")
 _ASKS = re.compile(
     r"(?:what(?! a\b)|who|whose|why|how(?! (?:nice|lovely|great|kind|funny)\b)|do|does|did|is|are|am|was|were"
-    r"|can|could|will you|would|should|have (?:you|I)|has (?:my|the|it)|where(?:'s| is| do| did| am| was| are| were)"
+    r"|can|could|will you|would|should|have (?:you|I)|has (?:my|the|it)|where(?:'s| is| do| did| am| "
+    r"was| are| were)"
     r"|when(?:'s| is| do| did| am| was| are| were| will)|which|tell me|remind me|say my|spell|repeat|"
     r"summari[sz]e|recap|list|show|give me|guess|explain|define|describe|calculate|compute)\b",
     re.IGNORECASE,
@@ -45,17 +54,41 @@ _EXPANSIONS = (
     (re.compile(r"\bI'd\b"), "I would"),
     (re.compile(r"\b(you|we|they)'re\b", re.I), r"\1 are"),
     (re.compile(r"\b(what|where|who|when|how|it|that|there|he|she|name|number)'s\b", re.I), r"\1 is"),
-    (re.compile(r"(\w)'s (?=(?:called|named|not|now|currently)\b)"), r"\1 is "),
+    (re.compile(r"(\w)'s (?=(?:called|named|not|now|currently|from|in|at)\b)"), r"\1 is "),
     (re.compile(r"\b(is|are|was|were|do|does|did|have|has)n't\b", re.I), r"\1 not"),
-    (re.compile(r"\b(order|invoice|ticket|case|customer|account|booking|phone|tracking)\s+(?:no\b\.?|nr\b\.?|num\b|#)"
+    (re.compile(r"\b(order|invoice|ticket|case|customer|account|booking|phone|tracking)\s+(?:no\b\.?|"
+        r"nr\b\.?|num\b|#)"
                 r"(?=\W|$)", re.I), r"\1 number"),
 )  # fmt: skip
-_PERSON = re.compile(r"\bI was\b|\bwas I\b|[^\W\d_]+(?:'[^\W\d_]+)?")
+_PERSON = re.compile(r"(?<!\w)I was\b|\bwas I\b|(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)?")
+_SHORT = (
+    (re.compile(r"\byou are\b"), "you're"),
+    (re.compile(r"\byou have (?=got|been|just|already|not)"), "you've "),
+    (re.compile(r"\byou would\b"), "you'd"),
+    (re.compile(r"\b(do|does|did|is|are|was|were|has|have) not\b"), r"\1n't"),
+)
+_SMALL_FIRST = re.compile(
+    r"(?:It|The|This|That|These|They|He|She|There|A|An|You|Your|You're|You've|"
+    r"You'd|One|Today)\b"
+)
 _YOURS = {
     "i was": "you were", "was i": "were you",
     "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you",
     "our": "your", "ours": "yours", "am": "are", "your": "my", "yours": "mine", "yourself": "myself",
 }  # fmt: skip
+
+
+_OPENERS = re.compile(
+    r"(?:(?:(?:hey|hi|hello|hiya|yo|good \w+) (?:there|again|everyone|everybody|all|team|guys|folks|"
+    r"mate)|and|but|so|well|ok|okay|oh|um|uh|hmm|please|also|by the way|btw|actually|no|nope|yes|yeah|"
+    r"yep|sorry|wait|hey|hi|hello|yo|"
+    r"hiya|now|then|right|great|thanks|thank you|look|listen|fyi|for your information|just|anyway|"
+    r"alright|cool|in fact|correction|"
+    r"nowadays|these days|unfortunately|sadly|honestly|for the record|first of all|basically|"
+    r"apparently|today|guten (?:tag|morgen|abend)|good (?:morning|afternoon|evening|day)"
+    r"|hola|bonjour|salut|hallo|ciao|greetings|dear \w+)\b[,.!:]*\s*)+",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -82,10 +115,16 @@ def _clauses_of(sentence: str) -> Iterator[Clause]:
     parts = [part for part in _with_subjects(_CLAUSE_BREAK.split(sentence)) if part.strip(" .,!?-\"'()")]
     asked = False
     for position, part in enumerate(parts):
-        text = _expand(part.strip().strip(",-\"() ").rstrip(".!?").strip())
+        text = _expand(part.strip().strip(',-"() ').rstrip(".!?").strip())
         last = position == len(parts) - 1
-        asked = bool(_ASKS.match(text)) or (asks_at_end and (last or asked))
+        asked = bool(_ASKS.match(without_opener(text))) or (asks_at_end and (last or asked))
         yield Clause(text, asked)
+
+
+def without_opener(text: str) -> str:
+    """The clause without "well, actually" and the like, unless it is nothing else."""
+    match = _OPENERS.match(text)
+    return text[match.end() :] if match and match.end() < len(text) else text
 
 
 def _with_subjects(parts: list[str]) -> Iterator[str]:
@@ -118,17 +157,20 @@ def stem(word: str) -> str:
 def _cut(word: str) -> str:
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
+    if word.endswith(("xes", "ches", "shes", "sses")):
+        return word[:-2]
+    if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
     for ending, shortest in (("ing", 6), ("ed", 5)):
         if word.endswith(ending) and len(word) >= shortest:
             base = word[: -len(ending)]
             return base[:-1] if base[-1] == base[-2] and base[-1] not in "ls" else base
-    if word.endswith(("xes", "ches", "shes", "sses")):
-        return word[:-2]
-    return word[:-1] if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")) else word
+    return word
 
 
 def topics(text: str) -> frozenset[str]:
     """The stems of the words that carry a meaning."""
+    text = re.sub(r"(?i)\be-?mail address", "email", text)
     return frozenset(stem(word) for word in words(text) if word.removesuffix("'s") not in STOPWORDS)
 
 
@@ -140,7 +182,10 @@ def broader(text: str) -> frozenset[str]:
 
 def to_second_person(text: str) -> str:
     """The clause as the listener repeats it: "I live with my dog" gives "you live with your dog"."""
-    return re.sub(r"\byou are\b", "you're", _PERSON.sub(_flip, text))
+    said = _PERSON.sub(_flip, text)
+    for shape, short in _SHORT:
+        said = shape.sub(short, said)
+    return _SMALL_FIRST.sub(lambda match: match[0].lower(), said)
 
 
 def _flip(match: re.Match[str]) -> str:

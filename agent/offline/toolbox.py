@@ -16,13 +16,10 @@ from typing import Any
 from langchain_core.messages import ToolCall
 
 from agent.offline.text import stem, topics, words
+from agent.offline.vocabulary import GENERIC_IN_TOOL_NAMES, SEARCH_TOOLS
 
-_GENERIC = frozenset(
-    stem(word)
-    for word in "get look lookup up find search fetch list show check tool query run do call api read make give tell "
-    "retrieve ask my of for the and by from to info information details data return request use useful when".split()
-)
-_SEARCHES = frozenset({"search", "web", "google", "wikipedia", "retriev", "browse", "knowledge", "internet", "tavily"})
+_GENERIC = frozenset(stem(word) for word in GENERIC_IN_TOOL_NAMES)
+_SEARCHES = frozenset(stem(word) for word in SEARCH_TOOLS)
 
 
 @dataclass(frozen=True)
@@ -108,4 +105,9 @@ def _arithmetic_words(request: str) -> frozenset[str]:
 def tool_call(tool: ToolSpec, args: Mapping[str, Any], place: str, number: int = 0) -> ToolCall:
     """A call with an id made from its place in the conversation: the same each time, another next time."""
     seed = json.dumps([place, tool.name, args, number], sort_keys=True, default=str)
-    return ToolCall(name=tool.name, args=dict(args), id=f"call_{hashlib.sha256(seed.encode()).hexdigest()[:24]}", type="tool_call")
+    return ToolCall(
+        name=tool.name,
+        args=dict(args),
+        id=f"call_{hashlib.sha256(seed.encode()).hexdigest()[:24]}",
+        type="tool_call",
+    )

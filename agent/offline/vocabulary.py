@@ -31,7 +31,7 @@ NOT_NAMES = _words(
     disabled retired unemployed employed self-employed freelance student male female gay straight
     trans nonbinary queer bi human real serious honest polite rude right wrong correct true false
     fair crazy insane stupid dumb smart clever silly dull grateful thankful hopeful helpful careful
-    useless hopeless speechless clueless homeless fearless jealous anonymous curious famous
+    broken delayed ruined finished blue red green useless hopeless speechless clueless homeless fearless jealous anonymous curious famous
     interested impressed disappointed satisfied dissatisfied unhappy unhappy unsure uncertain unable
     unwell content comfortable uncomfortable responsible available unavailable welcome innocent guilty
     full empty open closed active offline online abroad indoors outside inside overseas underway
@@ -107,10 +107,24 @@ STOPWORDS = _words(
     right today exactly ever one ones thing things kind sort type give gave please hi hello hey again
     well oh let up out off over before earlier ago last time get got much many long far often
     s t m re ve ll d don't doesn't didn't isn't wasn't won't can't hasn't haven't let's anything
-    something all both such other else same own called name's bit lot little called know what's
+    something happen happens happening happened all both such other else same own called name's bit lot little called know what's
     """
 )
 """Words that carry no topic of their own."""
+
+GENERIC_IN_TOOL_NAMES = _words(
+    """
+    get look lookup up find search fetch list show check tool query run do call api read give tell
+    retrieve ask my of for the and by from to info information details data request use useful when
+    """
+)
+"""Words in a tool's name or description that say nothing about what it is for."""
+
+SEARCH_TOOLS = _words("search web google wikipedia retriever browse knowledge internet tavily")
+
+NOT_PLACES = _words(
+    "weather me my a an today tomorrow this now temperature forecast know see take here the it you us"
+)
 
 SYNONYMS = MappingProxyType(
     {
@@ -163,6 +177,7 @@ SYNONYMS = MappingProxyType(
             ("send", "sent"),
             ("arrive", "delivery", "delivered", "deliver"),
             ("marry", "married", "marriage"),
+            ("budget", "spend"),
             ("travel", "travelling", "trip"),
             ("birthday", "birth", "born", "birthdate", "dob"),
             ("address", "adress"),
@@ -176,32 +191,36 @@ SYNONYMS = MappingProxyType(
 )
 """Each word to the word that stands for its group."""
 
+_KINDS = {
+    "pet animal": "dog cat hamster rabbit parrot goldfish fish turtle puppy kitten budgie horse snake",
+    "music": "jazz rock pop techno blues metal punk opera hip-hop rap classical reggae folk",
+    "food": "pizza pasta sushi curry chocolate cheese burger salad soup rice bread peanut nut "
+    "gluten seafood shellfish strawberry egg milk tapas ramen tacos steak chicken apple",
+    "drink": "tea coffee beer wine juice water cola lemonade espresso whisky milk",
+    "sport hobby": "football tennis basketball chess climbing swimming running cycling hiking "
+    "yoga golf "
+    "rugby cricket hockey skiing badminton volleyball",
+    "hobby": "painting gardening reading cooking knitting photography fishing dancing singing",
+    "instrument": "guitar piano violin drum flute cello saxophone",
+    "family sibling": "brother sister twin",
+    "family parent": "mother father",
+    "family partner": "wife husband married",
+    "partner": "boyfriend girlfriend fiancé fiancée",
+    "family child": "son daughter baby",
+    "family": "uncle aunt cousin nephew niece grandmother grandfather grandma grandpa",
+    "colour": "red green blue yellow purple orange pink black white brown grey gray teal turquoise",
+    "vehicle": "car bike bicycle motorcycle van truck scooter",
+    "computer device": "laptop pc macbook desktop tablet",
+    "phone": "iphone smartphone galaxy pixel",
+    "device": "smartphone phone iphone printer router",
+    "language": "english french german spanish italian dutch chinese japanese portuguese python",
+}
 BROADER = MappingProxyType(
     {
-        word: tuple(broader.split())
-        for broader, members in {
-            "pet animal": "dog cat hamster rabbit parrot goldfish fish turtle puppy kitten budgie horse snake",
-            "music": "jazz rock pop techno blues metal punk opera hip-hop rap classical reggae folk",
-            "food": "pizza pasta sushi curry chocolate cheese burger salad soup rice bread peanut nut "
-            "gluten seafood shellfish strawberry egg milk tapas ramen tacos steak chicken apple",
-            "drink": "tea coffee beer wine juice water cola lemonade espresso whisky milk",
-            "sport hobby": "football tennis basketball chess climbing swimming running cycling hiking yoga golf "
-            "rugby cricket hockey skiing badminton volleyball",
-            "hobby": "painting gardening reading cooking knitting photography fishing dancing singing",
-            "instrument": "guitar piano violin drum flute cello saxophone",
-            "family sibling": "brother sister twin",
-            "family parent": "mother father",
-            "family partner": "wife husband",
-            "partner": "boyfriend girlfriend fiancé fiancée",
-            "family child": "son daughter baby",
-            "family": "uncle aunt cousin nephew niece grandmother grandfather grandma grandpa",
-            "colour": "red green blue yellow purple orange pink black white brown grey gray teal turquoise",
-            "vehicle": "car bike bicycle motorcycle van truck scooter",
-            "computer device": "laptop pc macbook desktop tablet",
-            "device": "smartphone phone iphone printer router",
-            "language": "english french german spanish italian dutch chinese japanese portuguese python",
-        }.items()
-        for word in members.split()
+        word: tuple(
+            kind for kinds, members in _KINDS.items() if word in members.split() for kind in kinds.split()
+        )
+        for word in " ".join(_KINDS.values()).split()
     }
 )
 """Each word to the broader words a question may use for it."""
@@ -214,7 +233,7 @@ SHORTHAND = MappingProxyType(
         "pls": "please", "plz": "please", "thx": "thanks", "ty": "thanks", "dont": "don't", "cant": "can't",
         "wont": "won't", "doesnt": "doesn't", "didnt": "didn't", "isnt": "isn't", "hasnt": "hasn't",
         "havent": "haven't", "nmae": "name", "naem": "name", "mi": "my", "teh": "the", "taht": "that",
-        "rember": "remember", "remeber": "remember", "rememeber": "remember", "adress": "address",
+        "wot": "what", "rember": "remember", "remeber": "remember", "rememeber": "remember", "adress": "address",
         "gonna": "going to", "wanna": "want to", "bday": "birthday", "b-day": "birthday", "abt": "about",
         "thats": "that's", "its'": "it's", "yr": "year", "yrs": "years", "favrite": "favourite",
         "favourit": "favourite", "favorit": "favorite", "freind": "friend", "recieve": "receive",
