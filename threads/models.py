@@ -153,4 +153,4 @@ class Page(Sequence[T], Generic[T]):
         return f"Page({list(self.items)!r})"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return notebook.bundle(self.items, repr(self))
+        return notebook.bundle(self.items, repr(self), more=self.next_cursor is not None)

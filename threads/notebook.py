@@ -1,11 +1,226 @@
-"""How threads, messages and pages look in a notebook."""
+"""How threads, messages and pages look in a notebook: tables and chat bubbles.
+
+One bundle holds the same thing as text, HTML and Markdown, and the frontend takes the richest it
+knows. Everything in it was typed by strangers: in HTML each text is escaped, in Markdown each character
+that could mean something is written as its number, and control characters, which a terminal would obey,
+become a replacement sign. The HTML has no scripts, no links and nothing to load. It names no text colour
+and tints by transparency, so it is legible on light and dark pages; without its styles it still reads.
+
+`models` imports this module, so an item is known here by its class's name and its fields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from html import escape
+from typing import Any, NamedTuple
+
+LONGEST = 10_000
+"""Characters of one text that are shown; the rest is counted."""
+
+_GREY, _BLUE = "rgba(128,128,128,.16)", "rgba(56,139,253,.22)"
+_CELL = f"text-align:left;vertical-align:top;padding:.3em .7em;border-top:1px solid {_GREY}"
+_CODE = (
+    f"background:{_GREY};color:inherit;padding:.1em .3em;border-radius:.3em;"
+    "white-space:pre-wrap;overflow-wrap:anywhere"
+)
+_BUBBLE = "max-width:75%;padding:.4em .8em;border-radius:1em;white-space:pre-wrap;overflow-wrap:anywhere"
+_SMALL = "font-size:.8em;opacity:.7"
+_MARK = f"{_SMALL};display:inline-block;border:1px solid;border-radius:.6em;padding:0 .4em"
+_STYLES = {"strong": "", "code": _CODE, "span": "white-space:nowrap"}
+_SIDES = {
+    "user": f"align-self:flex-end;background:{_BLUE}",
+    "assistant": f"align-self:flex-start;background:{_GREY}",
+}
+_ASIDE = "align-self:flex-start;border:1px dashed rgba(128,128,128,.5);opacity:.7;font-size:.9em"
 
 
-def bundle(items: Sequence[Any], text: str) -> dict[str, str]:
-    """The MIME bundle of `items`; `text` is what stands in a plain terminal."""
-    return {"text/plain": text}
+class Cell(NamedTuple):
+    """A text in a table, and how it stands out: by a tag of `_STYLES`, or not at all."""
+
+    text: str
+    tag: str = ""
+    marks: tuple[str, ...] = ()
+
+
+class Bubble(NamedTuple):
+    """What one message shows."""
+
+    role: str
+    label: str
+    text: str
+    calls: tuple[str, ...]
+
+
+def bundle(items: Sequence[Any], text: str, *, more: bool = False) -> dict[str, str]:
+    """The MIME bundle of `items`; `text` is what stands in a plain terminal. `more`: others follow."""
+    kind = type(items[0]).__name__ if items else ""
+    if not items:
+        html, markdown = _note("Nothing here."), "*Nothing here.*"
+    elif kind == "Message":
+        html, markdown = _chat([_bubble(item) for item in items])
+        if more:
+            older = "There are older messages: ask for them with before=page.next_cursor."
+            html, markdown = _note(older) + html, f"{_plain(older)}\n\n{markdown}"
+    else:
+        head, row_of = _TABLES.get(kind, (_field_names(items[0]), _any_row))
+        html, markdown = _table(head, [row_of(item) for item in items])
+        if more:
+            further = "There are more: ask for them with cursor=page.next_cursor."
+            html, markdown = html + _note(further), f"{markdown}\n\n{_plain(further)}"
+    return {"text/plain": text, "text/html": html, "text/markdown": markdown}
+
+
+# what is shown of each kind
+
+
+def _thread_row(thread: Any) -> list[Cell]:
+    marks = [
+        mark
+        for mark, there in (
+            ("pinned", thread.pinned),
+            ("archived", thread.archived),
+            ("in the trash", thread.trashed_at is not None),
+            (thread.status, thread.status != "idle"),
+        )
+        if there
+    ]
+    return [
+        Cell(thread.title, "strong", tuple(marks)),
+        Cell(thread.id, "code"),
+        Cell("unknown" if thread.message_count is None else str(thread.message_count)),
+        Cell(_time(thread.updated_at), "span"),
+        Cell(thread.last_message or ""),
+        Cell("", marks=thread.tags),
+    ]
+
+
+def _checkpoint_row(checkpoint: Any) -> list[Cell]:
+    return [
+        Cell("" if checkpoint.step is None else str(checkpoint.step)),
+        Cell(checkpoint.source or ""),
+        Cell(_time(checkpoint.created_at), "span"),
+        Cell(checkpoint.id, "code"),
+    ]
+
+
+def _field_names(item: Any) -> tuple[str, ...]:
+    return tuple(each.name.replace("_", " ") for each in fields(item)) if is_dataclass(item) else ("item",)
+
+
+def _any_row(item: Any) -> list[Cell]:
+    if not is_dataclass(item):
+        return [Cell(str(item))]
+    return [Cell(str(getattr(item, each.name))) for each in fields(item)]
+
+
+_TABLES: dict[str, tuple[tuple[str, ...], Callable[[Any], list[Cell]]]] = {
+    "Thread": (("title", "thread", "messages", "last activity (UTC)", "preview", "tags"), _thread_row),
+    "Checkpoint": (("step", "made by", "when (UTC)", "checkpoint"), _checkpoint_row),
+}
+
+
+def _bubble(message: Any) -> Bubble:
+    others = [
+        f"[{block.get('type')}]" for block in message.content if block.get("type") not in _SHOWN_OTHERWISE
+    ]
+    calls = [
+        f"{call.name}({', '.join(f'{key}={value!r}' for key, value in call.args.items())})"
+        for call in message.tool_calls
+    ]
+    label = " · ".join(filter(None, (message.role, message.name, _time(message.created_at))))
+    return Bubble(message.role, label, "\n".join(filter(None, (message.text, *others))), tuple(calls))
+
+
+_SHOWN_OTHERWISE = ("text", "tool_call", "reasoning")
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+
+
+# how it is written
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> tuple[str, str]:
+    titles = "".join(f'<th style="{_CELL}">{_escaped(title)}</th>' for title in head)
+    body = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in rows)
+    html = (
+        f'<table style="border-collapse:collapse;color:inherit">'
+        f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    )
+    lines = [[_plain(title) for title in head], ["---"] * len(head)]
+    lines += [[_in_one_line(" ".join((cell.text, *cell.marks)).strip()) for cell in row] for row in rows]
+    return html, "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _html_cell(cell: Cell) -> str:
+    text = _escaped(cell.text)
+    if cell.tag:
+        text = f'<{cell.tag} style="{_STYLES[cell.tag]}">{text}</{cell.tag}>'
+    marks = "".join(f' <span style="{_MARK}" dir="auto">{_escaped(mark)}</span>' for mark in cell.marks)
+    return f'<td style="{_CELL}" dir="auto">{text}{marks}</td>'
+
+
+def _chat(bubbles: Sequence[Bubble]) -> tuple[str, str]:
+    html = "".join(map(_html_bubble, bubbles))
+    return (
+        f'<div style="display:flex;flex-direction:column;gap:.4em;max-width:48em;color:inherit">{html}</div>',
+        "\n\n".join(map(_markdown_bubble, bubbles)),
+    )
+
+
+def _html_bubble(bubble: Bubble) -> str:
+    calls = "".join(
+        f'<div>calls <code style="{_CODE}">{_escaped(call)}</code></div>' for call in bubble.calls
+    )
+    return (
+        f'<div style="{_BUBBLE};{_SIDES.get(bubble.role, _ASIDE)}" dir="auto">'
+        f'<div style="{_SMALL}">{_escaped(bubble.label)}</div>{_escaped(bubble.text)}{calls}</div>'
+    )
+
+
+def _markdown_bubble(bubble: Bubble) -> str:
+    texts = [*bubble.text.splitlines(), *(f"calls {call}" for call in bubble.calls)]
+    said = "".join(f"\n> {_plain(line)}  " for text in texts for line in _shown(text).splitlines())
+    return f"**{_in_one_line(bubble.label)}**\n{said}"
+
+
+def _note(text: str) -> str:
+    return f'<div style="{_SMALL}">{_escaped(text)}</div>'
+
+
+# what strangers typed
+
+
+def _shown(text: str) -> str:
+    """At most `LONGEST` characters, none of which a terminal obeys or no file can hold."""
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}… and {len(text) - LONGEST} characters more"
+    return re.sub(_UNPRINTABLE, "\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+_UNPRINTABLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"  # compiled when first used: imports stay cheap
+
+
+def _escaped(text: str) -> str:
+    return escape(_shown(text)).replace("\n", "<br>")
+
+
+def _plain(line: str) -> str:
+    """One line of Markdown that means nothing but its words."""
+    return re.sub(_MARKUP, lambda found: f"&#{ord(found[0])};", line, flags=re.VERBOSE)
+
+
+_MARKUP = r"""
+    [&<>`*\[\]{}|~$\\\#]                # anywhere
+    | (?<![^\W_])_ | _(?![^\W_])        # not inside a word, where it means nothing: alice_session
+    | ^\W | ^\d(?=\d*[.)])              # what could begin a list, a rule, indented code
+"""
+
+
+def _in_one_line(text: str) -> str:
+    return _plain(" ".join(_shown(text).split()))
