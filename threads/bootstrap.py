@@ -12,7 +12,6 @@ import builtins
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -33,9 +32,6 @@ from threads.registry.rows import checkpoint_of, is_stale, json_of, thread_of
 from threads.registry.store import UNSET, Unset
 
 Clock = Callable[[], datetime]
-
-AT_CLOSE = 1.0
-"""Seconds that closing spends at most on refreshing what is stale."""
 
 
 def open(
@@ -93,10 +89,6 @@ class Registry:
         self._idle.close()
         if self._loaded_checkpointer is not None:
             self._loaded_checkpointer.close()
-            self._loaded_checkpointer = None
-            if not self._database.read_only:
-                deadline = time.monotonic() + AT_CLOSE
-                self._refresh_all(lambda: time.monotonic() > deadline)
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from threads.errors import ThreadsError
 
 QUIET = 0.5
 """Seconds without a write after which the writer counts as idle."""
+AT_CLOSE = 1.0
+"""Seconds that closing spends at most on what is stale."""
 
 
 class IdleRefresher:
@@ -32,12 +35,16 @@ class IdleRefresher:
                     self._thread.start()
 
     def close(self) -> None:
-        """Stop, and wait until what is under way is done."""
+        """Stop, and refresh a last time, if anything was written."""
         with self._lock:
+            if self._closed.is_set():
+                return
             self._closed.set()
             self._touched.set()
         if self._thread is not None:
             self._thread.join()
+            deadline = time.monotonic() + AT_CLOSE
+            self._try(lambda: time.monotonic() > deadline)
 
     def _run(self) -> None:
         while not self._closed.is_set():
@@ -46,7 +53,10 @@ class IdleRefresher:
                 self._touched.clear()
                 self._closed.wait(QUIET)
             if not self._closed.is_set():
-                try:
-                    self._refresh(lambda: self._closed.is_set() or self._touched.is_set())
-                except ThreadsError as error:  # a full disk, say: whoever reads the rows will meet it
-                    logging.getLogger(__name__).warning("stale threads stay stale for now: %s", error)
+                self._try(lambda: self._closed.is_set() or self._touched.is_set())
+
+    def _try(self, stop: Callable[[], bool]) -> None:
+        try:
+            self._refresh(stop)
+        except ThreadsError as error:  # a full disk, say; the rows stay stale, and whoever reads them meets it
+            logging.getLogger(__name__).warning("stale threads stay stale for now: %s", error)

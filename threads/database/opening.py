@@ -12,7 +12,7 @@ from threads.database.connections import Database, FileDatabase, MemoryDatabase,
 from threads.database.faults import translated
 from threads.database.migrations import Progress
 from threads.database.readonly import ReadOnlyFile
-from threads.errors import DatabaseNotFound, UsageError
+from threads.errors import DatabaseNotFound, ReadOnly, UsageError
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process's write lock."""
@@ -107,6 +107,8 @@ def _writable(path: Path, progress: Progress | None) -> sqlite3.Connection:
         fault = translated(error, str(path))
         if fault is error:
             raise
+        if isinstance(fault, DatabaseNotFound) and not created:  # no room beside it for a write-ahead log
+            fault = ReadOnly(f"{path} cannot be written; read_only=True opens it to look only")
         raise fault from error
     return connection
 

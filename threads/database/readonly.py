@@ -54,7 +54,10 @@ class ReadOnlyFile(Database):
         with self._lock:
             if self._closed:
                 raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
-            connection = self._current()
+            try:
+                connection = self._current()
+            except sqlite3.Error as error:
+                raise translated(error, self.where) from error
             if self._depth:  # a read inside a read sees the same state
                 yield connection
                 return
@@ -100,10 +103,7 @@ class ReadOnlyFile(Database):
 
     def _connect(self, seen: Seen) -> sqlite3.Connection:
         uri = f"{self._path.resolve().as_uri()}?{'mode=ro' if seen.live else 'immutable=1'}"
-        try:
-            return connect(uri, uri=True, timeout=self._timeout)
-        except sqlite3.Error as error:
-            raise translated(error, self.where) from error
+        return connect(uri, uri=True, timeout=self._timeout)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

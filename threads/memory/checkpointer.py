@@ -259,9 +259,17 @@ class Checkpointer(SqliteSaver):
 
 
 def address(config: RunnableConfig) -> tuple[str, str]:
-    """The thread id and namespace in a config; `InvalidThreadId` if the id is no text."""
+    """The thread id and namespace in a config; `InvalidThreadId` if the id is no text.
+
+    In a run LangGraph has made text of the id already (`1` and `True` would be mixed up with `"1"` and
+    `"True"`), but langchain keeps what the caller gave in the config's metadata.
+    """
     configurable = config["configurable"]
-    return ids.text_of(configurable.get("thread_id")), str(configurable.get("checkpoint_ns") or "")
+    thread_id = configurable.get("thread_id")
+    given = (config.get("metadata") or {}).get("thread_id")
+    if isinstance(given, (bool, int, float)) and str(given) == thread_id:
+        thread_id = given
+    return ids.text_of(thread_id), str(configurable.get("checkpoint_ns") or "")
 
 
 def _take(found: Iterator[CheckpointTuple]) -> list[CheckpointTuple]:
