@@ -280,7 +280,32 @@ def test_structured_output_is_filled_from_what_was_said() -> None:
 # Whatever people send
 
 words = st.sampled_from(
-    ["I", "am", "my", "name", "is", "not", "Alice", "Bob", "what", "who", "where", "do", "live", "in", "order", "1001", "?", ".", ",", "call", "me", "and", "the", "dog's"]
+    [
+        "I",
+        "am",
+        "my",
+        "name",
+        "is",
+        "not",
+        "Alice",
+        "Bob",
+        "what",
+        "who",
+        "where",
+        "do",
+        "live",
+        "in",
+        "order",
+        "1001",
+        "?",
+        ".",
+        ",",
+        "call",
+        "me",
+        "and",
+        "the",
+        "dog's",
+    ]
 )
 texts = st.one_of(st.text(max_size=80), st.lists(words, max_size=12).map(" ".join))
 messages = st.one_of(

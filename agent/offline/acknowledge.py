@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from agent.offline.conversation import ASK_NAME, Conversation
 from agent.offline.facts import Fact, distinct
+from agent.offline.shapes import SINGLE
 from agent.offline.smalltalk import GREETING, greet, small_talk
-from agent.offline.statements import SINGLE, bare_clause
+from agent.offline.statements import bare_clause
 from agent.offline.text import sentence, shorten, without_opener
 
 COMMAND = re.compile(

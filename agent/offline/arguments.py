@@ -33,7 +33,8 @@ _QUOTED = re.compile(r"[\"“'](\S[^\"”']*)[\"”'](?!\w)")
 _OBJECT = re.compile(
     r"(?:what(?: is| are|'s| does| do)|explain(?: to me)?|define|describe|meaning of|meant by|about|"
     r"look up|search(?: the web)?(?: for)?|called|named|for|of)"
-    r"\s+(?:the (?:word|term|concept) )?(?:an? |the )?(.+?)(?: mean| means| do| work)?(?: in \w+)?[?.! ]*$",
+    r"\s+(?:the (?:word|term|concept) )?(?:an? |the )?(.+?)(?: mean| means| do| work| please| to me| "
+    r"for me| again)*(?: in \w+)?[?.! ]*$",
     re.IGNORECASE,
 )
 _WORD_SIGNS = ((r"\bplus\b|\band\b", "+"), (r"\bminus\b", "-"), (r"\b(?:times|multiplied by)\b|×|"

@@ -97,3 +97,11 @@ class Notebook:
         """Strike facts out."""
         gone = list(facts)
         self.facts = [fact for fact in self.facts if fact not in gone]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in words, and whether the conversation really held it."""
+
+    text: str
+    known: bool

@@ -7,7 +7,7 @@ so the same conversation always gets the same reply, in this thread and no other
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def _forced(talk: Conversation, tools: Sequence[ToolSpec], choice: str | None) -
     named = [tool for tool in tools if tool.name == choice] or tools
     if not named:
         return None
-    tool = suited(talk.last, named) or named[0]
+    tool = suited(talk.last, named, _ready(talk.last, talk)) or named[0]
     args, missing = fill(tool, talk.last, talk)
     args |= {name: filler(tool.properties.get(name, {})) for name in missing}
     return Reply(calls=(tool_call(tool, args, _place(talk)),))
@@ -72,7 +72,7 @@ def _in_turn(talk: Conversation, tools: Sequence[ToolSpec]) -> Reply:
         return Reply("Hello! How can I help?")
     parts = clauses(talk.last)
     if request := _continued(talk):
-        tool = suited(request, tools)
+        tool = suited(request, tools, _ready(request, talk))
         if tool and not fill(tool, request, talk)[1]:
             return _use(tool, request, talk)
     asked = [clause.text for clause in parts if clause.asks]
@@ -85,6 +85,16 @@ def _in_turn(talk: Conversation, tools: Sequence[ToolSpec]) -> Reply:
         return Reply(acknowledge(talk, [clause.text for clause in parts], _abilities(tools)))
     told = " ".join(dict.fromkeys(said.text for said in answers))
     return Reply(with_hello(talk, told))
+
+
+def _ready(request: str, talk: Conversation) -> Callable[[ToolSpec], int]:
+    """How many arguments of a tool the conversation holds; -1 when one is missing."""
+
+    def count(tool: ToolSpec) -> int:
+        args, missing = fill(tool, request, talk)
+        return -1 if missing else len(args)
+
+    return count
 
 
 def _continued(talk: Conversation) -> str | None:
@@ -100,7 +110,9 @@ def _by_tool(parts: Sequence[Clause], talk: Conversation, tools: Sequence[ToolSp
             continue
         if clause.asks and _without_tools(clause.text, talk):
             continue
-        if (tool := suited(clause.text, tools)) or (tool := _for_the_world(clause, tools)):
+        if (tool := suited(clause.text, tools, _ready(clause.text, talk))) or (
+            tool := _for_the_world(clause, tools)
+        ):
             return _use(tool, clause.text, talk)
     return None
 

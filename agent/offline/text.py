@@ -68,7 +68,7 @@ _SHORT = (
     (re.compile(r"\b(do|does|did|is|are|was|were|has|have) not\b"), r"\1n't"),
 )
 _SMALL_FIRST = re.compile(
-    r"(?:It|The|This|That|These|They|He|She|There|A|An|You|Your|You're|You've|"
+    r"^(?:It|The|This|That|These|They|He|She|There|A|An|You|Your|You're|You've|"
     r"You'd|One|Today)\b"
 )
 _YOURS = {

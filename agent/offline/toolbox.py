@@ -9,7 +9,7 @@ the user said ("what's my order number?") is left to recall.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,10 +65,10 @@ def specs(tools: Sequence[Mapping[str, Any]]) -> list[ToolSpec]:
     ]
 
 
-def suited(request: str, tools: Sequence[ToolSpec]) -> ToolSpec | None:
-    """The tool that answers a request best, or None."""
+def suited(request: str, tools: Sequence[ToolSpec], ready: Callable[[ToolSpec], int]) -> ToolSpec | None:
+    """The tool that answers a request best, or None; of two alike the one with more arguments `ready`."""
     asked = topics(request) | (_arithmetic_words(request))
-    ranked = sorted(tools, key=lambda tool: _score(asked, tool), reverse=True)
+    ranked = sorted(tools, key=lambda tool: (_score(asked, tool), ready(tool)), reverse=True)
     best = ranked[0] if ranked else None
     return best if best and _score(asked, best) > 0 and not _asks_for_argument(request, asked, best) else None
 
@@ -87,7 +87,8 @@ def _score(asked: frozenset[str], tool: ToolSpec) -> float:
     by_text = asked & tool.topics
     if not by_name and not (by_text and asked - _GENERIC <= tool.topics):
         return 0
-    return 3 * len(by_name) + len(by_text) - 0.1 * len(tool.name_words - asked)
+    telling = 3 * len(by_name) - len(by_name & tool.arguments)
+    return telling + len(by_text - by_name)
 
 
 def _asks_for_argument(request: str, asked: frozenset[str], tool: ToolSpec) -> bool:
