@@ -1,0 +1,138 @@
+"""Making threads and changing what is known about them: `new`, `rename`, `trash`, `restore`, `rm`, `fork`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from threads import Thread
+from threads.cli.finding import find, find_all
+from threads.cli.output import as_json, line, on_terminal
+from threads.cli.session import Session, common
+from threads.cli.text import field
+
+
+def _pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    for value in values:
+        if not value.partition("=")[1] or value.startswith("="):
+            raise click.BadParameter(f"{value!r} is not of the form key=value", param=parameter)
+    return dict(value.split("=", 1) for value in values)
+
+
+@click.command(epilog='Example: threads new --title "Refund for Alice" --tag vip')
+@click.option("--title", help="Its title; otherwise the first message makes one.")
+@click.option("--agent", "agent_id", metavar="ID", help="The agent that answers here.")
+@click.option("--owner", metavar="NAME", help="Whose it is.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; may be given several times.")
+@click.option(
+    "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="A fact of yours, kept as text."
+)
+@click.option("--id", metavar="ID", help="Its id; otherwise a new one is made.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def new(session: Session, /, json: bool, **given: Any) -> None:
+    """Make a new thread and print its id."""
+    with session.open(create=True) as registry:
+        thread = registry.create(**given)
+    as_json(thread) if json else line(thread.id)
+
+
+@click.command(epilog='Example: threads rename 0199c3a2 "Refund for Alice"')
+@click.argument("id")
+@click.argument("title", nargs=-1)
+@click.option("--auto", is_flag=True, help="Bring the automatic title back.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def rename(session: Session, id: str, title: tuple[str, ...], auto: bool, json: bool) -> None:
+    """Give a thread a title of your own; no message changes it then."""
+    if auto == bool(title):
+        raise click.UsageError("say either a TITLE or --auto")
+    with session.open() as registry:
+        thread = registry.update(find(registry, id).id, title=None if auto else " ".join(title))
+    _done("renamed", [thread], json)
+
+
+@click.command(epilog="Example: threads trash 0199c3a2 0199c3b7")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def trash(session: Session, ids: tuple[str, ...], json: bool) -> None:
+    """Put threads into the trash: out of sight, and nobody can speak in them."""
+    with session.open() as registry:
+        found = [registry.trash(thread.id) for thread in find_all(registry, ids)]
+    _done("trashed", found, json)
+
+
+@click.command(epilog="Example: threads restore -")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def restore(session: Session, ids: tuple[str, ...], json: bool) -> None:
+    """Take threads out of the trash; - is the latest one in there."""
+    with session.open() as registry:
+        found = [registry.restore(thread.id) for thread in find_all(registry, ids, trashed=True)]
+    _done("restored", found, json)
+
+
+@click.command(epilog="Example: threads rm --yes 0199c3a2")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def rm(session: Session, ids: tuple[str, ...], yes: bool, json: bool) -> None:
+    """Erase threads for good, with all their messages."""
+    with session.open() as registry:
+        found = find_all(registry, ids)
+        for thread in found:
+            if not yes:
+                click.echo(field(f"{thread.id}  {thread.title}"), err=True)
+        confirm("erase for good?", yes)
+        for thread in found:
+            registry.delete(thread.id)
+    if json:
+        as_json({"deleted": [thread.id for thread in found]})
+    else:
+        _done("erased", found, False)
+
+
+@click.command(epilog="Example: threads fork - --at 1f0c2e34-...")
+@click.argument("id")
+@click.option(
+    "--at", metavar="CHECKPOINT", help="Where to fork, from `threads history`; otherwise at the end."
+)
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def fork(session: Session, id: str, at: str | None, json: bool) -> None:
+    """Begin a new thread with what another one remembers, and print its id."""
+    with session.open() as registry:
+        thread = registry.fork(find(registry, id).id, at=at)
+    as_json(thread) if json else line(thread.id)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask the person before something that cannot be undone; a program has to say --yes."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is nobody to ask: say --yes if it is meant")
+    click.confirm(question, abort=True, err=True)
+
+
+def _done(what: str, found: list[Thread], json: bool) -> None:
+    if json:
+        as_json({"threads": found})
+        return
+    for thread in found:
+        if on_terminal():
+            click.echo(f"{what}: {field(thread.title)} {click.style(field(thread.id), dim=True)}")
+        else:
+            line(thread.id)

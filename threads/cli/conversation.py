@@ -1,0 +1,138 @@
+"""The loop of `threads chat`: a line is a message, a line with a slash tells the program something.
+
+At a terminal an error is shown and the talk goes on; lines from a pipe end at the first error, so
+that a script notices.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+
+import click
+
+from threads import Registry, Thread
+from threads.cli.faults import fault_of
+from threads.cli.finding import find
+from threads.cli.listing import show_list
+from threads.cli.output import note, on_terminal
+from threads.cli.talk import Talk
+from threads.cli.text import block, spoken
+
+
+class Conversation:
+    """A person (or a pipe), the thread they are in, and who answers.
+
+    `thread` None: a new one, made at the first message.
+    """
+
+    def __init__(self, registry: Registry, talk: Talk, thread: Thread | None) -> None:
+        self._registry = registry
+        self._talk = talk
+        self._thread = None if thread is None else talk.begin(thread)
+        self._title: str | None = None
+        self._person = sys.stdin.isatty()
+        self._going = True
+
+    def run(self) -> None:
+        """Until the person leaves or the lines end."""
+        if self._person:
+            with contextlib.suppress(ImportError):  # Windows has none: its console edits lines itself
+                import readline  # noqa: F401
+            self._greet()
+        while self._going and (line := self._next()) is not None:
+            if self._person:
+                self._patiently(line)
+            else:
+                self._take(line)
+        if self._thread is not None:
+            note(f"to go on: threads chat {self._thread.id}")
+
+    def _next(self) -> str | None:
+        """The next line; None where there is none, or the person pressed Ctrl+D or Ctrl+C."""
+        if not self._person:
+            line = sys.stdin.readline()
+            return line.rstrip("\r\n") if line else None
+        try:
+            return input("> ")
+        except (EOFError, KeyboardInterrupt):
+            click.echo()
+            return None
+
+    def _patiently(self, line: str) -> None:
+        try:
+            self._take(line)
+        except KeyboardInterrupt:
+            note("(stopped)")
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            note(f"Error: {fault.format_message()}")
+
+    def _take(self, line: str) -> None:
+        if not line.strip():
+            return
+        if not line.startswith("/"):
+            self._say(line)
+        elif line.startswith("//"):
+            self._say(line[1:])
+        else:
+            word, _, rest = line.partition(" ")
+            if word not in WORDS:
+                raise click.UsageError(f"there is no {word}; see /help")
+            WORDS[word][0](self, rest.strip())
+
+    def _say(self, text: str) -> None:
+        text = spoken(text)
+        if self._thread is None:
+            self._thread = self._talk.begin(None, title=self._title)
+        if on_terminal():
+            self._talk.stream(self._thread, text)
+        else:
+            click.echo(block(self._talk.whole(self._thread, text)[0]))
+
+    def _new(self, title: str) -> None:
+        self._thread, self._title = None, title or None
+        note("a new thread begins with your next message")
+
+    def _switch(self, given: str) -> None:
+        if not given:
+            raise click.UsageError("which thread? say /switch ID")
+        self._thread = self._talk.begin(find(self._registry, given))
+        self._greet()
+
+    def _rename(self, title: str) -> None:
+        if not title:
+            raise click.UsageError("which title? say /title TEXT")
+        if self._thread is None:
+            self._title = title
+        else:
+            self._thread = self._registry.update(self._thread.id, title=title)
+        note(f"the title is {title}")
+
+    def _list(self, _rest: str) -> None:
+        show_list(self._registry, self._registry.list())
+
+    def _help(self, _rest: str) -> None:
+        for word, (_, meaning) in WORDS.items():
+            note(f"{word:9} {meaning}")
+        note("//text    a message that begins with a slash")
+
+    def _quit(self, _rest: str) -> None:
+        self._going = False
+
+    def _greet(self) -> None:
+        where = "a new thread" if self._thread is None else f"{self._thread.title}, {self._thread.id}"
+        note(f"{where} (/help for help, Ctrl+D to leave)")
+
+
+WORDS: dict[str, tuple[Callable[[Conversation, str], None], str]] = {
+    "/new": (Conversation._new, "begin a new thread; a title may follow"),
+    "/switch": (Conversation._switch, "go on in another thread: /switch ID"),
+    "/title": (Conversation._rename, "give this thread a title: /title TEXT"),
+    "/list": (Conversation._list, "list the threads"),
+    "/help": (Conversation._help, "this list"),
+    "/quit": (Conversation._quit, "leave, as Ctrl+D does"),
+}

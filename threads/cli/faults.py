@@ -1,0 +1,78 @@
+"""Errors at the command line: one table from class to exit code, and the words where ours speak Python."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import IO, Any
+
+import click
+
+from threads import errors
+from threads.cli.text import block
+
+
+class Fault(click.ClickException):
+    """An error as it is shown: a plain sentence, and exit code 1."""
+
+    exit_code = 1
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"Error: {block(self.format_message())}", file=file, err=file is None)
+
+
+class Misused(Fault):
+    """What was asked for cannot be asked for."""
+
+    exit_code = 2
+
+
+class NotFound(Fault):
+    """What was asked for is not there."""
+
+    exit_code = 3
+
+
+class AgentFailed(Fault):
+    """An agent's model, tools or code raised `error`: told in one sentence, after what was going on."""
+
+    def __init__(self, error: Exception, what: str = "the agent failed") -> None:
+        first = next(iter(str(error).strip().splitlines()), "")
+        super().__init__(f"{what}: {type(error).__name__}{': ' if first else ''}{first}")
+
+
+AS_IT_IS = "{error}"
+
+TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
+    (errors.ThreadNotFound, NotFound, AS_IT_IS),
+    (
+        errors.CheckpointNotFound,
+        NotFound,
+        "thread {error.thread_id!r} has no such checkpoint; `threads history` lists what it has",
+    ),
+    (
+        errors.ThreadTrashed,
+        Fault,
+        "thread {error.thread_id!r} is in the trash; `threads restore` brings it back",
+    ),
+    (errors.ThreadExists, Fault, "thread {error.thread_id!r} exists already"),
+    (
+        errors.DatabaseNotFound,
+        Fault,
+        "{error} (--db FILE names another; `threads new` and `threads chat` make one)",
+    ),
+    (errors.UsageError, Misused, AS_IT_IS),
+    (errors.ThreadsError, Fault, AS_IT_IS),
+    (sqlite3.Error, Fault, "the database said: {error}"),
+    (OSError, Fault, AS_IT_IS),
+)
+"""The first that fits decides."""
+
+
+def fault_of(error: Exception) -> click.ClickException | None:
+    """How `error` is shown; None for a bug of ours."""
+    if isinstance(error, click.ClickException):
+        return error
+    for kind, fault, words in TABLE:
+        if isinstance(error, kind):
+            return fault(words.format(error=error))
+    return None

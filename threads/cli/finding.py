@@ -1,0 +1,60 @@
+"""Which thread is meant: by its id, the beginning of one, or `-` for the latest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from threads import Registry, Thread, ThreadNotFound
+from threads.cli.faults import NotFound
+from threads.cli.text import field
+
+LATEST = "-"
+SHOWN = 4
+"""Candidates named when a beginning fits several."""
+STAMP = 13
+"""Characters of a UUIDv7 that hold its millisecond: no thread made later begins with them."""
+UUID_LENGTH = 36
+
+
+def find(registry: Registry, given: str, *, trashed: bool = False) -> Thread:
+    """The thread that is meant; `trashed`: that the latest is looked for in the trash.
+
+    An exact id wins over the beginning of others. Raises `ThreadNotFound`, and a usage error that
+    names candidates where several ids begin so.
+    """
+    if given == LATEST:
+        return _latest(registry, trashed)
+    try:
+        return registry.get(given)
+    except ThreadNotFound:
+        found = registry.ids_with_prefix(given, limit=SHOWN + 1) if given else []
+        if not found:
+            raise
+    if len(found) > 1:
+        named = ", ".join(map(repr, found[:SHOWN])) + (", ..." if len(found) > SHOWN else "")
+        raise click.UsageError(field(f"several threads begin with {given!r}: {named}"))
+    return registry.get(found[0])
+
+
+def find_all(registry: Registry, given: Sequence[str], *, trashed: bool = False) -> list[Thread]:
+    """The threads that are meant, each once: all of them, or an error before anything is done."""
+    found = (find(registry, each, trashed=trashed) for each in given)
+    return list({thread.id: thread for thread in found}.values())
+
+
+def short_id(registry: Registry, thread_id: str) -> str:
+    """The beginning of a UUID where that is enough to find it; any other id as it is."""
+    if len(thread_id) != UUID_LENGTH or thread_id.count("-") != 4:
+        return thread_id
+    start = thread_id[:STAMP]
+    return start if registry.ids_with_prefix(start, limit=2) == [thread_id] else thread_id
+
+
+def _latest(registry: Registry, trashed: bool) -> Thread:
+    page = registry.list(limit=1, trashed=trashed, archived=None if trashed else False)
+    if not page:
+        where = "the trash is empty" if trashed else "there are no threads yet; `threads chat` begins one"
+        raise NotFound(where)
+    return page[0]

@@ -1,0 +1,98 @@
+"""The group of commands: loads the one that is called, and ends every one in the same way.
+
+Here errors become exit codes, a reader who leaves ends us quietly, and the output streams are made
+unable to fail: what an encoding cannot hold comes out as `\\u2026`, not as a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from threads.cli import leave_pipe
+from threads.cli.faults import fault_of
+from threads.cli.session import Session, common
+
+COMMANDS = {
+    "new": "changing",
+    "ls": "listing",
+    "show": "listing",
+    "send": "talking",
+    "chat": "talking",
+    "rename": "changing",
+    "trash": "changing",
+    "restore": "changing",
+    "rm": "changing",
+    "fork": "changing",
+    "history": "listing",
+    "verify": "checking",
+    "detach": "checking",
+}
+"""The commands and the modules they stand in, in the order of the help."""
+
+
+class Threads(click.Group):
+    """Commands by name, each loaded when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"threads.cli.{COMMANDS[name]}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # not so where someone captures us in a stream of their own
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(args, *rest, **options)
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            result = super().invoke(context)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            leave_pipe()
+            return None
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            if context.ensure_object(Session).traceback:
+                traceback.print_exception(error)
+            raise fault from error
+        return result
+
+
+@click.group(
+    cls=Threads,
+    invoke_without_command=True,
+    epilog="An ID may be cut short as long as it is unique; - is the thread last spoken in.",
+)
+@click.version_option(package_name="langgraph-threads")
+@common("--db", "--agents", "--traceback", environment=True)
+@click.pass_context
+def threads(context: click.Context) -> None:
+    """Chat threads of LangGraph agents, in one SQLite file."""
+    if context.invoked_subcommand is not None:
+        return
+    if not context.ensure_object(Session).exists():
+        click.echo(context.get_help())
+        return
+    command = context.command
+    assert isinstance(command, Threads)
+    listing = command.get_command(context, "ls")
+    assert listing is not None
+    with listing.make_context("ls", [], parent=context) as inner:
+        listing.invoke(inner)
+    click.echo("\nthreads chat - goes on with the latest; threads --help shows what else there is", err=True)

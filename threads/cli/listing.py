@@ -1,0 +1,155 @@
+"""Looking: `ls`, `show` and `history`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import click
+
+from threads import Message, Page, Registry, Thread
+from threads.cli.finding import find
+from threads.cli.moments import Moment
+from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal
+from threads.cli.session import Session, common
+from threads.cli.text import block, field, instant
+from threads.models import SortBy, Status
+
+ASCENDING = ("title", "thread_id")
+"""Orders that people read from A to Z."""
+
+
+@click.command(epilog="Example: threads ls --tag vip --since 7d --sort title")
+@click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent.")
+@click.option("--owner", metavar="NAME", help="Only threads of this owner.")
+@click.option("--tag", metavar="TAG", multiple=True, help="Only threads with this tag; with all of several.")
+@click.option("--status", type=click.Choice(get_args(Status)), help="Only threads in this status.")
+@click.option("--pinned/--no-pinned", default=None, help="Only pinned threads, or only the others.")
+@click.option("--archived", is_flag=True, help="The archived threads instead.")
+@click.option("--trashed", is_flag=True, help="The threads in the trash instead.")
+@click.option("--since", type=Moment(), help="Active since then: 7d, 2h, 2026-01-31, 2026-01-31T12:00Z.")
+@click.option("--until", type=Moment(), help="Last active before then.")
+@click.option(
+    "--sort", "sort_by", type=click.Choice(get_args(SortBy)), default="updated_at", show_default=True
+)
+@click.option(
+    "--asc/--desc", "ascending", default=None, help="The direction; names go from A to Z otherwise."
+)
+@click.option("-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
+@click.option("--cursor", metavar="CURSOR", help="Go on where the list before ended.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def ls(
+    session: Session, /, json: bool, ascending: bool | None, trashed: bool, archived: bool, **asked: Any
+) -> None:
+    """List the threads, newest activity first.
+
+    On a terminal a table; otherwise a line each, with tabs between id, title, messages, last
+    activity, agent and preview.
+    """
+    if ascending is None:
+        ascending = asked["sort_by"] in ASCENDING
+    asked["tag"] = asked["tag"] or None
+    with session.look() as registry:
+        page = registry.list(
+            **asked,
+            sort_order="asc" if ascending else "desc",
+            trashed=trashed,
+            archived=None if trashed and not archived else archived,
+        )
+        if json:
+            as_json({"threads": page.items, "next_cursor": page.next_cursor})
+        else:
+            show_list(registry, page)
+
+
+def show_list(registry: Registry, page: Page[Thread]) -> None:
+    """A page of threads, for people or for programs; what goes on after it is said on stderr."""
+    if on_terminal() and page:
+        from threads.cli.table import draw
+
+        draw(registry, page)
+    elif page:
+        for thread in page:
+            when, agent = instant(thread.updated_at), thread.agent_id or ""
+            line(thread.id, thread.title, count_of(thread), when, agent, thread.last_message or "")
+    else:
+        note("no threads here")
+    if page.next_cursor:
+        note(f"there are more: add --cursor {page.next_cursor}")
+
+
+@click.command(epilog="Example: threads show - -n 10")
+@click.argument("id")
+@click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only the last N messages.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def show(session: Session, id: str, last: int | None, json: bool) -> None:
+    """Show a thread: what is known about it, and its messages."""
+    with session.look() as registry:
+        thread = find(registry, id)
+        messages = registry.messages(thread.id, limit=last or None).items
+    messages = () if last == 0 else messages
+    if json:
+        as_json({"thread": thread, "messages": messages})
+    elif on_terminal():
+        _show_to_person(thread, messages)
+    else:
+        for name, value in facts_of(thread).items():
+            line(name, value)
+        click.echo()
+        for message in messages:
+            line(instant(message.created_at), message.role, message.text, *_calls_of(message))
+
+
+@click.command(epilog="Example: threads history - --json")
+@click.argument("id")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def history(session: Session, id: str, json: bool) -> None:
+    """List a thread's checkpoints, the last first: places to fork from."""
+    with session.look() as registry:
+        found = registry.history(find(registry, id).id)
+    if json:
+        as_json({"checkpoints": found.items})
+        return
+    for each in found:
+        line(each.id, instant(each.created_at), each.source or "", "" if each.step is None else each.step)
+
+
+def facts_of(thread: Thread) -> dict[str, str]:
+    """What is known about a thread, by name; without what is not set."""
+    facts = {
+        "id": thread.id,
+        "title": thread.title,
+        "agent": thread.agent_id or "",
+        "owner": thread.owner or "",
+        "tags": ", ".join(thread.tags),
+        "marks": ", ".join(flags_of(thread)),
+        "messages": count_of(thread),
+        "created": instant(thread.created_at),
+        "updated": instant(thread.updated_at),
+        "metadata": ", ".join(f"{key}={value}" for key, value in thread.metadata.items()),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _show_to_person(thread: Thread, messages: tuple[Message, ...]) -> None:
+    for name, value in facts_of(thread).items():
+        click.echo(click.style(f"{name:>9}  ", dim=True) + field(value))
+    for message in messages:
+        said_at = message.created_at or datetime.now(UTC)
+        when = f"  {said_at.astimezone():%Y-%m-%d %H:%M}" if message.created_at else ""
+        colour = "cyan" if message.role == "user" else "green" if message.role == "assistant" else None
+        click.echo("\n" + click.style(message.role, fg=colour, bold=True) + click.style(when, dim=True))
+        for call in _calls_of(message):
+            click.secho(field(call), dim=True)
+        if message.text:
+            click.echo(block(message.text))
+
+
+def _calls_of(message: Message) -> list[str]:
+    return [f"calls {call.name} {dict(call.args)}" for call in message.tool_calls]

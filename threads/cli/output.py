@@ -1,0 +1,68 @@
+"""What comes out on stdout: lines for people, fields between tabs for programs, JSON for both.
+
+Nothing here knows markup. What others wrote goes through `threads.cli.text` first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from threads.cli.text import field, json_escaped
+from threads.models import Thread
+
+
+def on_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout.isatty()
+
+
+def line(*values: object) -> None:
+    """One record: its fields between tabs."""
+    click.echo("\t".join(field(str(value)) for value in values))
+
+
+def note(text: str) -> None:
+    """Something said to the person beside the output, on stderr."""
+    click.echo(field(text), err=True)
+
+
+def as_json(value: Any) -> None:
+    """`value` as JSON: ASCII only where the stream is not one of Unicode."""
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    click.echo(json_escaped(json.dumps(json_form(value), ensure_ascii=not unicode, indent=2)))
+
+
+def json_form(value: Any) -> Any:
+    """`value` as JSON knows it: dataclasses by field, times in ISO 8601 UTC."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: json_form(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): json_form(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [json_form(each) for each in value]
+    return repr(value)  # a block of content that holds an object of someone's own
+
+
+def count_of(thread: Thread) -> str:
+    """The number of messages; a question mark where it cannot be told."""
+    return "?" if thread.message_count is None else str(thread.message_count)
+
+
+def flags_of(thread: Thread) -> list[str]:
+    """What is special about a thread, in words."""
+    marks = {"pinned": thread.pinned, "archived": thread.archived, "trashed": thread.trashed_at is not None}
+    return [word for word, is_so in marks.items() if is_so] + [thread.status] * (thread.status != "idle")

@@ -1,0 +1,59 @@
+"""The list as a table on a terminal: the only place that loads rich's tables.
+
+Every cell is a `Text`, which has no markup; what could act on the terminal was escaped before.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from threads import Page, Registry, Thread
+from threads.cli.finding import short_id
+from threads.cli.output import count_of, flags_of
+from threads.cli.text import ago, encodable, field
+
+
+def draw(registry: Registry, page: Page[Thread]) -> None:
+    """The page on stdout."""
+    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("id", no_wrap=True)
+    table.add_column("title", ratio=2)
+    table.add_column("messages", justify="right", no_wrap=True)
+    table.add_column("last activity", no_wrap=True)
+    table.add_column("agent")
+    table.add_column("preview", ratio=3)
+    now = datetime.now(UTC)
+    for thread in page:
+        table.add_row(
+            _cell(short_id(registry, thread.id), "cyan"),
+            _title(thread),
+            _cell(count_of(thread)),
+            _cell(ago(thread.updated_at, now)),
+            _cell(thread.agent_id or "", "dim"),
+            _cell(thread.last_message or "", "dim"),
+        )
+    console.print(table)
+
+
+def _title(thread: Thread) -> Text:
+    marks = flags_of(thread)
+    title = _cell(f"{', '.join(marks)}: " if marks else "", "yellow")
+    return title.append_text(_cell(thread.title, "bold"))
+
+
+def _cell(text: str, style: str = "") -> Text:
+    """One line that is cut where its column ends; rich's ellipsis needs an encoding that has one."""
+    encoding = sys.stdout.encoding or "utf-8"
+    has_ellipsis = encoding.lower().startswith("utf")
+    return Text(
+        encodable(field(text), encoding),
+        style=style,
+        no_wrap=True,
+        overflow="ellipsis" if has_ellipsis else "crop",
+    )

@@ -1,0 +1,76 @@
+"""Speaking in threads: `send` one message, or `chat` on and on."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from threads.cli.finding import find
+from threads.cli.output import as_json, note, on_terminal
+from threads.cli.session import Session, common
+from threads.cli.text import block, spoken
+
+STDIN = "-"
+
+
+@click.command(epilog='Example: threads send - "Where is order 1001?"')
+@click.argument("words", metavar="(ID | --new) [TEXT]...", nargs=-1)
+@click.option("--new", "is_new", is_flag=True, help="In a new thread, instead of one by ID.")
+@click.option("--agent", "agent_id", metavar="ID", help="Who answers, if not the thread's own agent.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--agents", "--traceback")
+@click.pass_obj
+def send(session: Session, words: tuple[str, ...], is_new: bool, agent_id: str | None, json: bool) -> None:
+    """Send a message to a thread and print the answer.
+
+    Without TEXT, or with - for it, the message is read from standard input.
+    """
+    if not words and not is_new:
+        raise click.UsageError("which thread? say its ID, - for the latest, or --new")
+    text = _message(words if is_new else words[1:])
+    with session.open(create=is_new) as registry:
+        thread = None if is_new else find(registry, words[0])
+        from threads.cli.talk import Talk
+
+        talk = Talk(registry, session.agents, agent_id)
+        thread = talk.begin(thread)
+        if on_terminal() and not json:
+            talk.stream(thread, text)
+        else:
+            reply, message = talk.whole(thread, text)
+            if json:
+                as_json({"thread_id": thread.id, "reply": reply, "message": message})
+            else:
+                click.echo(block(reply))
+    if is_new and not json:
+        note(f"thread {thread.id}")
+
+
+@click.command(epilog="Example: threads chat -")
+@click.argument("id", required=False)
+@click.option("--agent", "agent_id", metavar="ID", help="Who answers, if not the thread's own agent.")
+@common("--db", "--agents", "--traceback")
+@click.pass_obj
+def chat(session: Session, id: str | None, agent_id: str | None) -> None:
+    """Talk in a thread, or in a new one; /help says what else can be typed.
+
+    Ctrl+C stops an answer, Ctrl+D leaves. Lines from a pipe are messages too.
+    """
+    with session.open(create=id is None) as registry:
+        thread = None if id is None else find(registry, id)
+        from threads.cli.conversation import Conversation
+        from threads.cli.talk import Talk
+
+        Conversation(registry, Talk(registry, session.agents, agent_id), thread).run()
+
+
+def _message(words: tuple[str, ...]) -> str:
+    """The message in the arguments, or on stdin."""
+    return spoken(_read() if words in ((), (STDIN,)) else " ".join(words))
+
+
+def _read() -> str:
+    if sys.stdin.isatty():
+        note("type the message; end it with Ctrl+D (on Windows Ctrl+Z and Enter)")
+    return sys.stdin.read().removesuffix("\n")
