@@ -84,7 +84,7 @@ def card(agent_id: str) -> AgentCard:
 
 
 def build(agent_id: str, *, model: Any = None, checkpointer: Any = None, store: Any = None) -> Any:
-    """The agent with this id as an `AgentGraph`, with the arguments of `build_agent`; raises `UnknownAgent`."""
+    """The agent with this id as an `AgentGraph`; arguments as for `build_agent`; raises `UnknownAgent`."""
     chosen = card(agent_id)
     from agent import tools
     from agent.graph import build_agent

@@ -64,7 +64,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
 
 @tool
 def look_up_order(order_number: str) -> str:
-    """Look up the status of an order: what was ordered, the carrier and the expected delivery, shipping or tracking."""
+    """Look up the status of an order: the items, the carrier, shipping, tracking and expected delivery."""
     number = order_number.strip().lstrip("#")
     found = ORDERS.get(number)
     return f"Order {number} {found}." if found else f"There is no order {number[:40]}."
@@ -95,7 +95,11 @@ def refund_policy() -> str:
 
 @tool
 def explain_term(term: str) -> str:
-    """Explain a LangGraph word: thread, thread_id, checkpoint, checkpointer, state, reducer, node, edge, graph, run, interrupt, tool, store."""
+    """Explain a LangGraph word.
+
+    The words are thread, thread_id, checkpoint, checkpointer, state, reducer, node, edge, graph, run,
+    interrupt, tool and store.
+    """
     word = term.strip().lower()
     found = GLOSSARY.get(word) or GLOSSARY.get(word.replace(" ", "_")) or GLOSSARY.get(word.removesuffix("s"))
     return found or f"I have no explanation for {word[:40]!r}. I know: {', '.join(GLOSSARY)}."

@@ -80,9 +80,12 @@ def test_an_introduction_is_understood(introduction: str, name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "I'm tired", "I'm looking for help", "I'm from Lyon", "I'm 34", "I'm a teacher", "I'm having trouble with my phone",
-        "I'm sorry", "I'm still waiting", "I'm Canadian", "I'm fine, thanks", "I'm so angry!", "I'M FURIOUS", "I am not sure",
-        "This is urgent", "it's broken", "Call me back tomorrow", "I'm Vegetarian", "I'm back", "i'm vegan", "i'm totally lost",
+        "I'm tired", "I'm looking for help", "I'm from Lyon", "I'm 34", "I'm a teacher",
+        "I'm having trouble with my phone",
+        "I'm sorry", "I'm still waiting", "I'm Canadian", "I'm fine, thanks", "I'm so angry!",
+        "I'M FURIOUS", "I am not sure",
+        "This is urgent", "it's broken", "Call me back tomorrow", "I'm Vegetarian", "I'm back",
+        "i'm vegan", "i'm totally lost",
         "This is great", "I'm in Paris", "My name is not important", "I'm interested in your Pro plan",
     ],
 )  # fmt: skip
@@ -95,8 +98,10 @@ def test_what_only_looks_like_an_introduction_is_not_one(text: str) -> None:
     [
         "whats my name", "What is my name again?", "tell me my name", "Can you remind me what my name "
             "is?", "Who am I?", "name?",
-        "do you know my name", "Do you remember me?", "Did I tell you my name?", "What did I say my name was?", "and my name?",
-        "What should you call me?", "what am I called?", "sorry what was my name", "who is this?", "Do you still know who I am?",
+        "do you know my name", "Do you remember me?", "Did I tell you my name?",
+        "What did I say my name was?", "and my name?",
+        "What should you call me?", "what am I called?", "sorry what was my name", "who is this?",
+        "Do you still know who I am?",
     ],
 )  # fmt: skip
 def test_a_name_can_be_asked_for_in_many_ways(question: str) -> None:
@@ -167,13 +172,15 @@ def test_a_fact_is_recalled_when_asked_in_other_words(said: str, question: str, 
     ("turns", "answer"),
     [
         (["I live in Lyon", "I moved to Paris", "where do I live?"], "You live in Paris."),
-        (["my favourite colour is red", "I changed my favourite colour to blue", "my favourite colour?"], "Your favourite colour is blue."),
+        (["my favourite colour is red", "I changed my favourite colour to blue",
+         "my favourite colour?"], "Your favourite colour is blue."),
         (["my order number is 4711", "sorry, I meant 4712", "my order number?"], "Your order number is "
             "4712."),
         (["I'm 28. No, sorry, I'm 29.", "how old am I?"], "You're 29 years old."),
         (["I like fish", "I don't like fish any more", "do I like fish?"], "No, you don't like fish "
             "any more."),
-        (["my favourite colour is blue", "my favourite colour is not blue, it's red", "my favourite colour?"], "Your favourite colour is red."),
+        (["my favourite colour is blue", "my favourite colour is not blue, it's red",
+         "my favourite colour?"], "Your favourite colour is red."),
     ],
 )  # fmt: skip
 def test_a_later_statement_wins(turns: Sequence[str], answer: str) -> None:
@@ -201,7 +208,8 @@ def test_yes_and_no_are_answered_from_what_was_said(said: str, question: str, an
 
 @pytest.mark.parametrize(
     "question",
-    ["what's my favourite food?", "What's my cat's name?", "where do I work?", "How old am I?", "what is my sister called?",
+    ["what's my favourite food?", "What's my cat's name?", "where do I work?", "How old am I?",
+     "what is my sister called?",
      "Do I have a car?", "what's my password?", "when is my birthday?", "What is Bob's order number?"],
 )  # fmt: skip
 def test_what_was_not_said_is_not_known(question: str) -> None:
@@ -298,7 +306,8 @@ def test_statement_and_question_may_share_a_message() -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["What's my name?", "Who am I?", "What do you know about me?", "What is Bob's name?", "Do you know Bob?", "What did Bob say?",
+    ["What's my name?", "Who am I?", "What do you know about me?", "What is Bob's name?",
+     "Do you know Bob?", "What did Bob say?",
      "Where does Bob live?", "What's the code?", "Who else did you talk to?", "What did the other user "
          "tell you?"],
 )  # fmt: skip

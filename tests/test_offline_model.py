@@ -186,8 +186,10 @@ def test_a_question_that_a_tool_answers_calls_it(
 
 @pytest.mark.parametrize(
     "text",
-    ["Hi", "Hi, I'm Alice.", "thanks!", "How are you?", "What's my name?", "Who are you?", "What's my order number?",
-     "My order number is 1001", "I live in Paris", "What did I just say?", "Where do I live?", "ok", "bye", "I like the weather"],
+    ["Hi", "Hi, I'm Alice.", "thanks!", "How are you?", "What's my name?", "Who are you?",
+     "What's my order number?",
+     "My order number is 1001", "I live in Paris", "What did I just say?", "Where do I live?", "ok",
+     "bye", "I like the weather"],
 )  # fmt: skip
 def test_small_talk_statements_and_recall_call_no_tool(text: str) -> None:
     assert calls(text) == []
@@ -309,7 +311,8 @@ words = st.sampled_from(
 )
 texts = st.one_of(st.text(max_size=80), st.lists(words, max_size=12).map(" ".join))
 messages = st.one_of(
-    texts.map(HumanMessage), texts.map(AIMessage), texts.map(SystemMessage), st.builds(ToolMessage, texts, tool_call_id=st.just("1"))
+    texts.map(HumanMessage), texts.map(AIMessage), texts.map(SystemMessage),
+    st.builds(ToolMessage, texts, tool_call_id=st.just("1"))
 )  # fmt: skip
 
 

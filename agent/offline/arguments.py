@@ -38,7 +38,8 @@ _OBJECT = re.compile(
     re.IGNORECASE,
 )
 _WORD_SIGNS = ((r"\bplus\b|\band\b", "+"), (r"\bminus\b", "-"), (r"\b(?:times|multiplied by)\b|×|"
-    r"(?<=\d)\s*x\s*(?=\d)", "*"), (r"\b(?:divided by|over)\b|÷", "/"), (r"\bto the power of\b|\^", "**"))  # fmt: skip
+    r"(?<=\d)\s*x\s*(?=\d)", "*"),
+    (r"\b(?:divided by|over)\b|÷", "/"), (r"\bto the power of\b|\^", "**"))  # fmt: skip
 
 
 def fill(tool: ToolSpec, request: str, talk: Conversation) -> tuple[dict[str, Any], list[str]]:

@@ -63,7 +63,8 @@ _TABLE: tuple[tuple[re.Pattern[str], Callable[[Conversation], str]], ...] = tupl
          r"(?:conversation|chat) (?:start|begin)|what did I start with)\b.*", lambda talk: _quote(talk, 0)),
         (r".*\bwhat (?:did|have) you (?:just )?(?:say|said|answer|reply|tell me)\b.*|.*\byour (?:last|"
          r"previous) (?:message|answer|reply)\b.*|(?:can you |please |could you )*(?:repeat|say) "
-         r"(?:that|it)(?: again)?(?: please)?|come again|pardon|(?:say|what) again|what did you say", _own_words),
+         r"(?:that|it)(?: again)?(?: please)?|come again|pardon|(?:say|what) again|what did you say",
+         _own_words),
         (r".*\bwhat (?:do|did|have) you (?:actually |really )?(?:know|learn|learned|learnt|remember|"
          r"remembered|noted?|stored?|got|have)(?: so far)?(?: (?:about|of|on) (?:me|us|myself|my "
          r"(?:situation|case)))?(?: so far| until now| by now| now)?", _summary),
@@ -73,7 +74,8 @@ _TABLE: tuple[tuple[re.Pattern[str], Callable[[Conversation], str]], ...] = tupl
         (r".*\b(?:summari[sz]e|summary|recap|sum up|wrap up|overview)\b.*", _summary),
         (r".*\b(?:everything|all|what(?:ever)?|anything|things?|something) (?:that )?(?:you (?:know|"
          r"remember|have)|I (?:have )?(?:told|said to|shared)(?: with)?(?: you)?)(?: about me| of me| "
-         r"so far)?\b.*|(?:tell me |say something )?about (?:me|myself)|describe me|who am I to you", _summary),
+         r"so far)?\b.*|(?:tell me |say something )?about (?:me|myself)|describe me|who am I to you",
+         _summary),
         (r"(?:what (?:were|are|did|have) we (?:been )?(?:talk\w*|discuss\w*|chat\w*|speak\w*)(?: "
          r"about)?\b.*|where were we|what (?:is|was) (?:this|the|our) (?:conversation|chat|discussion) "
          r"about|what was (?:I|this) (?:saying|talking about|about)|what (?:is|was) (?:the|our) "

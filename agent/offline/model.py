@@ -58,7 +58,11 @@ class OfflineChatModel(BaseChatModel):
         tool_choice: str | dict[str, Any] | bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The model with tools it may call; `tool_choice` as in OpenAI: "auto", "none", "any", "required", a name."""
+        """The model with tools it may call.
+
+        `tool_choice` is "auto", "none", "any" (or "required", True), or the name of a tool; raises ValueError
+        for a name that is not among them.
+        """
         choice = _plain_choice(tool_choice)
         formatted = [convert_to_openai_tool(tool) for tool in tools]
         names = [tool["function"]["name"] for tool in formatted if "function" in tool]

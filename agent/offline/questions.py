@@ -39,18 +39,21 @@ PARAPHRASES = tuple(
         (r"what (?:do|did) I do(?: for (?:a living|work|money))?|what I do(?: for (?:a living|work))?|"
          r"how do I (?:earn|make) (?:my )?.+", "what is my job"),
         (r"what (?:is|was) my (?:line of work|work|profession|role|position|job title)|what (?:kind|"
-         r"sort) of (?:work|job) .+|what am I (?:working as|by profession)|what do I work as", "what is my job"),
+         r"sort) of (?:work|job) .+|what am I (?:working as|by profession)|what do I work as",
+         "what is my job"),
         (r"where (?:do I work|am I (?:working|employed)|I work)|who (?:do I work for|employs me|is my "
          r"employer)|(?:which|what) company .*work.*", "what is my employer"),
         (r"where (?:am I|do I come|I am|I come|are my roots)(?: originally)? from|what is my "
-         r"(?:nationality|country of origin|home ?town)|where (?:did I grow up|was I born)", "what is my origin"),
+         r"(?:nationality|country of origin|home ?town)|where (?:did I grow up|was I born)",
+         "what is my origin"),
         (r"where (?:do I (?:live|stay|reside|dwell)|am I(?: (?:living|based|located|staying|at))?|is "
          r"my (?:home|house|place)|I live|I am|did I (?:move|relocate)(?: to)?)", "what is my home"),
         (r"(?:in )?(?:which|what) (city|town|country|place|village|area|region)\b(?:.*\b(?:live|in|"
          r"based|home|from|moved?|reside|to)\b.*|)", r"what is my home"),
         (r"(?:which|what) (.+?) do I (?:like|love|prefer|enjoy) (?:the )?(?:best|most)|(?:which|what) "
          r"(.+?) do I prefer", r"what is my favourite \1\2"),
-        (r"when (?:was I born|were you born me|is my b-?day|do I (?:celebrate|turn) .+|I was born)", "what is my birthday"),
+        (r"when (?:was I born|were you born me|is my b-?day|do I (?:celebrate|turn) .+|I was born)",
+         "what is my birthday"),
         (r"(?:what (?:is|was)|tell) (?:my |the )?(?:problem|issue|matter|wrong|trouble|complaint)(?: "
          r"with me| I had)?"
          r"|why (?:did I|am I|I) (?:contact|write|call|come|here|reach|message|text|get in touch|"

@@ -72,7 +72,10 @@ _TOO_COMMON = frozenset(
 )
 _QUESTION_WORD = re.compile(r"^(?:and )?(where|when|why|how many|how much)\b", re.IGNORECASE)
 _EVIDENCE: dict[str, Callable[[Fact], bool]] = {
-    "where": lambda fact: fact.kind in {"home", "origin", "employer"} or bool(re.search(r"\b(?:in|at|from|near|to|on|under)\b", fact.sentence)),
+    "where": lambda fact: (
+        fact.kind in {"home", "origin", "employer"}
+        or bool(re.search(r"\b(?:in|at|from|near|to|on|under)\b", fact.sentence))
+    ),
     "when": lambda fact: fact.kind == "birthday" or bool(re.search(r"(?i)\d|\b(?:on|yesterday|today|"
         r"tomorrow|last|next|ago|morning|"
         r"monday|tuesday|wednesday|thursday|"
@@ -154,25 +157,24 @@ def _check(asked: str, talk: Conversation, told: bool) -> Answer | None:
     if asked.lower().startswith(("what", "who", "where", "which", "how", "why")):
         return None
     for shape, statement in _CHECKS:
-        if not (match := shape.fullmatch(asked)):
-            continue
-        said = match.expand(statement)
-        claim = stated(bare_clause(said)) or (
-            stated(_BE.sub(_as_statement, said)) if shape is _IS_MY and _BE.match(said) else None
-        )
-        if claim and not re.fullmatch(r"(?:any|some)?\s*(?:pets?|child\w*|kids?|animals?)", claim.value):
-            return _compare(claim, talk)
-        facts = covering(
-            re.sub(r"(?i)^I (?:am|have) ", lambda m: "I have " if "have" in m[0] else "I ", said), talk
-        )
-        if facts and (told or " any" in said or statement == r"I \1" or statement == r"I have \1"):
-            agrees = all(fact.negative for fact in facts) == bool(re.search(r"(?i)\bnot\b|n't\b", asked))
-            return Answer(
-                sentence(("yes, " if agrees else "no, ") + " and ".join(fact.sentence for fact in facts)),
-                True,
-            )
-        return None if told else Answer(f"I don't know; you haven't told me. {ONLY_THIS}", False)
+        if match := shape.fullmatch(asked):
+            return _confirm(asked, match.expand(statement), shape is _IS_MY, told, talk)
     return None
+
+
+def _confirm(asked: str, said: str, is_my: bool, told: bool, talk: Conversation) -> Answer | None:
+    """Whether what `said` states is so; `told` when only a yes would be an answer."""
+    claim = stated(bare_clause(said)) or (stated(_BE.sub(_as_statement, said)) if is_my else None)
+    if claim and not re.fullmatch(r"(?:any|some)?\s*(?:pets?|child\w*|kids?|animals?)", claim.value):
+        return _compare(claim, talk)
+    if claim is None and said == asked:
+        return None
+    facts = covering(re.sub(r"(?i)^I (?:am|have) ", lambda m: m[0] if "have" in m[0] else "I ", said), talk)
+    if facts and (told or " any" in said or said.startswith("I ")):
+        agrees = all(fact.negative for fact in facts) == bool(re.search(r"(?i)\bnot\b|n't\b", asked))
+        because = " and ".join(fact.sentence for fact in facts)
+        return Answer(sentence(f"{'yes' if agrees else 'no'}, {because}"), True)
+    return None if told else Answer(f"I don't know; you haven't told me. {ONLY_THIS}", False)
 
 
 def _as_statement(match: re.Match[str]) -> str:

@@ -48,7 +48,8 @@ SINGLE = frozenset(
 """Kinds of which there is one at a time; of the others there are many."""
 
 ATTRIBUTE_KINDS = {
-    "age": "age", "birthday": "birthday", "date birthday": "birthday", "job": "job", "city": "home", "town": "home",
+    "age": "age", "birthday": "birthday", "date birthday": "birthday", "job": "job", "city": "home",
+    "town": "home",
     "home town": "origin", "hometown": "origin", "company": "employer", "current job": "job",
 }  # fmt: skip
 _NUMBER = (
@@ -108,7 +109,8 @@ RULES = (
     _rule("attribute", rf"my (?P<what>favou?rite [\w' -]{{1,50}}?) (?:is|are|was|would be) (?:now |"
         rf"actually |definitely )*{_VALUE}",
           "my {what} is {value}"),
-    _rule("attribute", r"(?P<value>[^,]+?) (?:is|are) my (?P<what>favou?rite [\w' -]{1,50})", "my {what} is {value}"),
+    _rule("attribute", r"(?P<value>[^,]+?) (?:is|are) my (?P<what>favou?rite [\w' -]{1,50})",
+    "my {what} is {value}"),
     _rule("attribute", rf"I {_SOON}(?:changed|updated|switched|corrected) my {_WHAT} (?:from .+ )?to "
         rf"{_VALUE}", "my {what} is {value}"),
     _rule("attribute", rf"my {_WHAT} (?:has |was |is )?(?:changed|updated|switched)(?: from .+)? to "

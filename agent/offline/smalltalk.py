@@ -22,7 +22,8 @@ _TABLE = tuple(
          r"(?:your day|life|everything)\b.*|are you (?:ok|okay|well|alright)|you (?:ok(?:ay)?|all "
          r"?right|good|well)|what(?:'s| is) (?:up|new|happening)|how you doin\w*",
          "I'm doing well, thank you{name}! How can I help?"),
-        (r"(?:and )?(?:you|yourself|what about you|how about you)", "I'm doing well, thank you! How can I help?"),
+        (r"(?:and )?(?:you|yourself|what about you|how about you)",
+         "I'm doing well, thank you! How can I help?"),
         (r"(?:I am )?(?:doing )?(?:very |pretty |quite |really |so )?(?:fine|good|great|well|alright|"
          r"not bad)(?:,? (?:thanks|thank you|cheers)\b.*| today| too)?|all good",
          "Glad to hear it{name}! How can I help?"),
@@ -41,7 +42,8 @@ _TABLE = tuple(
         (r"(?:yes|yeah|yep|yup|sure|of course|absolutely|certainly|exactly|correct|right|ja|oui|si|sí|"
          r"indeed|that is (?:right|correct|it)|y)(?:,? please)?",
          "All right{name}. Tell me more, or ask me anything about what you've told me."),
-        (r"(?:no|nope|nah|not really|nein|non|n|no thank you|no thanks|never ?mind|forget it|nothing)", "No problem{name}. I'm here if you need anything."),
+        (r"(?:no|nope|nah|not really|nein|non|n|no thank you|no thanks|never ?mind|forget it|nothing)",
+         "No problem{name}. I'm here if you need anything."),
         (r"(?:ok|okay|k|kk|fine|alright|all right|got it|I see|understood|cool|great|nice|perfect|good|"
          r"awesome|wow|oh|ah|hmm+|hm|interesting|excellent|wonderful|super|lol|haha+|hehe+|ha)(?: ok| "
          r"okay)?",
@@ -67,15 +69,18 @@ _TABLE = tuple(
         (r".*\b(?:stupid|idiot|dumb|useless|moron|suck|sucks|shut up|hate you|fuck|fucking|shit|crap|"
          r"rubbish bot|worthless)\b.*(?<!my .)",
          "I'm sorry I've not been more helpful{name}. What can I do to put it right?"),
-        (r"(?:nice|good|pleased|great|lovely|happy) to (?:meet|see|talk to|speak to) you\b.*", "Nice to meet you too{name}! How can I help?"),
+        (r"(?:nice|good|pleased|great|lovely|happy) to (?:meet|see|talk to|speak to) you\b.*",
+         "Nice to meet you too{name}! How can I help?"),
         (r"(?:I )?(?:really )?(?:love|like) you\b.*|you are (?:cool|nice|sweet|funny|smart|clever|the "
          r"best)\b.*", "That's kind of you{name}, thank you!"),
-        (r"welcome back|I am (?:back|here)(?: again)?|it is me(?: again)?|back again", "Welcome back{name}! How can I help?"),
+        (r"welcome back|I am (?:back|here)(?: again)?|it is me(?: again)?|back again",
+         "Welcome back{name}! How can I help?"),
         (r"(?:are you |you are )?(?:really |very |quite )?(?:sure|certain|serious|seriously)(?: about "
          r"that)?|really", "As sure as I can be{name}: I go by what you've told me here."),
         (r"(?:not much,? |nothing,? )?(?:just |only )?(?:a |this is a )?(?:test|testing)(?: \d+)*|ping|"
          r"can you (?:hear|read|see) (?:me|this)\b.*", "I'm here{name}, and I can read you."),
-        (r"what (?:time|day|date|year|month) is it\b.*|what is (?:the (?:time|date)|today's date|today)\b.*", "I can't tell: I'm an offline model without a clock. I only know what you tell me in this conversation."),
+        (r"what (?:time|day|date|year|month) is it\b.*|what is (?:the (?:time|date)|today's date|today)\b.*",
+         "I can't tell: I'm an offline model without a clock. I only know what you tell me here."),
         (r"(?:I am )?(?:so |very |really |quite |a bit |feeling |a little )*(?:tired|sad|bored|lonely|"
          r"stressed|exhausted|sick|ill|unhappy|depressed|angry|upset|frustrated|annoyed|anxious|"
          r"worried|scared|unwell|fed up|overwhelmed|nervous|hungry|thirsty|lost|confused)(?: today| "

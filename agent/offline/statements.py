@@ -77,7 +77,7 @@ def read(clause: str, notebook: Notebook, previous: Fact | None = None) -> list[
 
 
 def stated(text: str, whole: str = "") -> Fact | None:
-    """The fact a clause states by its shape, or None; `whole` is the clause with its opener, if it had one."""
+    """The fact a clause states by its shape, or None; `whole` is the clause with its opener, if any."""
     if name := introduced_name(text) or introduced_name(whole):
         return _fact("name", f"my name is {name}", name)
     for rule in RULES:

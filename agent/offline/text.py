@@ -14,7 +14,10 @@ from agent.offline.vocabulary import BROADER, SHORTHAND, STOPWORDS, SYNONYMS
 READ_AT_MOST = 6_000
 """Characters of one message that are read; a pasted novel is not searched for facts."""
 
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\u00a0": " ", "？": "? ", "！": "! ", "。": ". "})  # fmt: skip
+_PLAIN = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"'}
+    | {"\u00a0": " ", "？": "? ", "！": "! ", "。": ". "}
+)
 _WORD = re.compile(r"[^\W_]+(?:[-'.@][^\W_]+)*")
 _SENTENCE_END = re.compile(
     r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bProf\.)(?<!\bno\.)(?<!\bNo\.)(?<!\b[A-Z]\.)"

@@ -66,9 +66,14 @@ def specs(tools: Sequence[Mapping[str, Any]]) -> list[ToolSpec]:
 
 
 def suited(request: str, tools: Sequence[ToolSpec], ready: Callable[[ToolSpec], int]) -> ToolSpec | None:
-    """The tool that answers a request best, or None; of two alike the one with more arguments `ready`."""
+    """The tool that answers a request best, or None.
+
+    Of two alike it is the one spoken of first, then the one with more arguments `ready`.
+    """
     asked = topics(request) | (_arithmetic_words(request))
-    ranked = sorted(tools, key=lambda tool: (_score(asked, tool), ready(tool)), reverse=True)
+    ranked = sorted(
+        tools, key=lambda tool: (_score(asked, tool), -_first(request, tool), ready(tool)), reverse=True
+    )
     best = ranked[0] if ranked else None
     return best if best and _score(asked, best) > 0 and not _asks_for_argument(request, asked, best) else None
 
@@ -87,8 +92,12 @@ def _score(asked: frozenset[str], tool: ToolSpec) -> float:
     by_text = asked & tool.topics
     if not by_name and not (by_text and asked - _GENERIC <= tool.topics):
         return 0
-    telling = 3 * len(by_name) - len(by_name & tool.arguments)
-    return telling + len(by_text - by_name)
+    return 3 * len(by_name) + len(by_text - by_name)
+
+
+def _first(request: str, tool: ToolSpec) -> int:
+    """Where in the request the tool is first spoken of."""
+    return next((place for place, word in enumerate(words(request)) if stem(word) in tool.name_words), 1_000)
 
 
 def _asks_for_argument(request: str, asked: frozenset[str], tool: ToolSpec) -> bool:

@@ -31,7 +31,8 @@ NOT_NAMES = _words(
     disabled retired unemployed employed self-employed freelance student male female gay straight
     trans nonbinary queer bi human real serious honest polite rude right wrong correct true false
     fair crazy insane stupid dumb smart clever silly dull grateful thankful hopeful helpful careful
-    broken delayed ruined finished blue red green useless hopeless speechless clueless homeless fearless jealous anonymous curious famous
+    broken delayed ruined finished blue red green useless hopeless speechless clueless homeless fearless
+    jealous anonymous curious famous
     interested impressed disappointed satisfied dissatisfied unhappy unhappy unsure uncertain unable
     unwell content comfortable uncomfortable responsible available unavailable welcome innocent guilty
     full empty open closed active offline online abroad indoors outside inside overseas underway
@@ -69,7 +70,8 @@ NAMES_LIKE_WORDS = _words(
     """
     ming ying jing ning bing ling qing ping ding king sterling irving fleming yifeng
     fred ned ted ahmed mohammed mohamed muhammed jared alfred wilfred winifred reed ed syed saeed
-    waheed obed rasheed majeed naveed hamed mehmed manfred khaled walid emily kelly sally molly polly billy lily
+    waheed obed rasheed majeed naveed hamed mehmed manfred khaled walid emily kelly sally molly polly
+    billy lily
     holly elly ally carly charly beverly kimberly lilly willy wally olly tilly milly
     """
 )
@@ -107,7 +109,8 @@ STOPWORDS = _words(
     right today exactly ever one ones thing things kind sort type give gave please hi hello hey again
     well oh let up out off over before earlier ago last time get got much many long far often
     s t m re ve ll d don't doesn't didn't isn't wasn't won't can't hasn't haven't let's anything
-    something happen happens happening happened all both such other else same own called name's bit lot little called know what's
+    something happen happens happening happened all both such other else same own called name's bit lot
+    little called know what's
     """
 )
 """Words that carry no topic of their own."""
@@ -233,7 +236,8 @@ SHORTHAND = MappingProxyType(
         "pls": "please", "plz": "please", "thx": "thanks", "ty": "thanks", "dont": "don't", "cant": "can't",
         "wont": "won't", "doesnt": "doesn't", "didnt": "didn't", "isnt": "isn't", "hasnt": "hasn't",
         "havent": "haven't", "nmae": "name", "naem": "name", "mi": "my", "teh": "the", "taht": "that",
-        "wot": "what", "rember": "remember", "remeber": "remember", "rememeber": "remember", "adress": "address",
+        "wot": "what", "rember": "remember", "remeber": "remember", "rememeber": "remember",
+        "adress": "address",
         "gonna": "going to", "wanna": "want to", "bday": "birthday", "b-day": "birthday", "abt": "about",
         "thats": "that's", "its'": "it's", "yr": "year", "yrs": "years", "favrite": "favourite",
         "favourit": "favourite", "favorit": "favorite", "freind": "friend", "recieve": "receive",
