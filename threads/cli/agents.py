@@ -55,7 +55,7 @@ class Agents:
         if thread.agent_id not in self.ids:
             raise Fault(
                 f"thread {thread.id!r} belongs to agent {thread.agent_id!r}, which is not here; bring it "
-                f"along with --agents MODULE:NAME, or let another one answer with --agent (there are: {known})"
+                f"along with --agents MODULE:NAME, or say who else answers by --agent (there are: {known})"
             )
         return thread.agent_id
 

@@ -12,31 +12,31 @@ from datetime import UTC, datetime
 
 from threads.errors import InvalidValue
 
-_HARMFUL = r"\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff"
+HARMFUL = r"\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff"
 """Delete and C1 controls, separators, embeddings, overrides and isolates, annotations, half characters."""
-
-IN_A_FIELD = re.compile(rf"[\x00-\x1f{_HARMFUL}]")
-IN_A_BLOCK = re.compile(rf"[\x00-\x08\x0b-\x1f{_HARMFUL}]")
+IN_A_FIELD = rf"[\x00-\x1f{HARMFUL}]"
+IN_A_BLOCK = rf"[\x00-\x08\x0b-\x1f{HARMFUL}]"
 """The same without tab and line feed."""
-IN_JSON = re.compile(rf"[{_HARMFUL}]")
+IN_JSON = rf"[{HARMFUL}]"
 """What JSON leaves as it is."""
-
 SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def field(text: str) -> str:
     """`text` in one line without anything that acts, for a table's cell or one of several fields."""
-    return IN_A_FIELD.sub(_escaped, text)
+    if text.isprintable():  # most are, and the pattern need not be compiled for them
+        return text
+    return re.sub(IN_A_FIELD, _escaped, text)
 
 
 def block(text: str) -> str:
     """`text` without anything that acts, its lines kept; carriage returns are left out."""
-    return IN_A_BLOCK.sub(_escaped, text.replace("\r", ""))
+    return re.sub(IN_A_BLOCK, _escaped, text.replace("\r", ""))
 
 
 def json_escaped(text: str) -> str:
     """JSON without anything that acts; it says the same as before."""
-    return IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def spoken(text: str) -> str:
