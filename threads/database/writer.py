@@ -79,7 +79,7 @@ class Writer:
 
     def _commit(self, pieces: list[Piece]) -> None:
         try:
-            results = self._transaction(pieces)
+            results = self._transaction(pieces) if len(pieces) > 1 else self._alone(pieces[0])
         except sqlite3.Error as error:
             self._rollback()
             for piece in self._open(pieces):
@@ -106,6 +106,18 @@ class Writer:
                 return []
         self._connection.execute("COMMIT")
         return results
+
+    def _alone(self, piece: Piece) -> list[tuple[Piece, Any]]:
+        """Do one piece in a transaction of its own."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = piece.work(self._connection)
+        except Exception as error:  # noqa: BLE001  it is raised again where the result is asked for
+            self._rollback()
+            piece.promise.set_exception(self._fault(error))
+            return []
+        self._connection.execute("COMMIT")
+        return [(piece, result)]
 
     def _savepoint(self, piece: Piece) -> tuple[bool, Any]:
         self._connection.execute("SAVEPOINT piece")

@@ -19,6 +19,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -33,6 +34,7 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.utils import search_where
 
@@ -41,9 +43,12 @@ from threads.database.connections import Database
 from threads.database.erasing import erase
 from threads.database.statements import statements
 from threads.errors import ThreadTrashed
+from threads.memory.late import LateWrites, do_all
 
 T = TypeVar("T")
 
+AT_ONCE = frozenset((ERROR, INTERRUPT, RESUME, SCHEDULED))
+"""Channels whose writes are stored at once; no checkpoint may follow them for long."""
 READ_AT_ONCE = 50
 """Checkpoints that `list` reads ahead before it yields them."""
 READERS = 4
@@ -63,6 +68,7 @@ class Checkpointer(SqliteSaver):
         self._database = database
         self._on_put = on_put
         self._sql = statements("checkpoints")
+        self._late = LateWrites(database)
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="threads-reader")
 
     def setup(self) -> None:
@@ -80,6 +86,7 @@ class Checkpointer(SqliteSaver):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         thread_id, checkpoint_ns = address(config)
+        self._late.flush()
         at = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
         with self._database.read() as connection:
             thread = connection.execute(self._sql["thread"], at).fetchone()
@@ -110,6 +117,7 @@ class Checkpointer(SqliteSaver):
         """As the stock saver's, newest first in the order of writing; a half-read list holds nothing."""
         if config is not None:
             address(config)
+        self._late.flush()
         with self._database.read() as connection:
             place = self._place(connection, config, before) if before is not None else None
             where, values = search_where(config, filter, before if place is None else None)
@@ -137,7 +145,9 @@ class Checkpointer(SqliteSaver):
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        self._database.write(self._put_writes(config, writes, task_id, task_path))
+        work = self._put_writes(config, writes, task_id, task_path)
+        if work is not None:
+            self._database.write(work)
 
     def delete_thread(self, thread_id: str) -> None:
         """Erase the thread: its checkpoints, its writes, and its row in the registry."""
@@ -175,7 +185,9 @@ class Checkpointer(SqliteSaver):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        await self._submitted(self._put_writes(config, writes, task_id, task_path))
+        work = self._put_writes(config, writes, task_id, task_path)
+        if work is not None:
+            await self._submitted(work)
 
     async def adelete_thread(self, thread_id: str) -> None:
         await self._submitted(self._delete(thread_id))
@@ -187,7 +199,8 @@ class Checkpointer(SqliteSaver):
         return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
 
     def close(self) -> None:
-        """Let the threads go in which async reads waited; the database is closed by its owner."""
+        """Store what waits, and let go of the threads; the database is closed by its owner."""
+        self._late.close()
         self._readers.shutdown(wait=True)
 
     def _put(
@@ -211,11 +224,12 @@ class Checkpointer(SqliteSaver):
             connection.execute(self._sql["put"], row)
 
         address_of = {name: row[name] for name in ("thread_id", "checkpoint_ns", "checkpoint_id")}
-        return {"configurable": address_of}, work
+        return {"configurable": address_of}, self._with_late(thread_id, work)
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
-    ) -> Callable[[sqlite3.Connection], None]:
+    ) -> Callable[[sqlite3.Connection], None] | None:
+        """What is to be stored now; None if it waits for the checkpoint that comes of it."""
         thread_id, checkpoint_ns = address(config)
         special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
         sql = self._sql["replace_writes" if special else "put_writes"]
@@ -229,10 +243,21 @@ class Checkpointer(SqliteSaver):
             self._check_writable(connection, thread_id)
             connection.executemany(sql, rows)
 
-        return work
+        if not any(channel in AT_ONCE for channel, _ in writes):
+            self._late.add(thread_id, work)
+            return None
+        return self._with_late(thread_id, work)
+
+    def _with_late(
+        self, thread_id: str, work: Callable[[sqlite3.Connection], None]
+    ) -> Callable[[sqlite3.Connection], None]:
+        """`work`, and before it in the same transaction what waited for it."""
+        late = self._late.take(thread_id)
+        return partial(do_all, [*late, work]) if late else work
 
     def _delete(self, thread_id: object) -> Callable[[sqlite3.Connection], None]:
         text = ids.text_of(thread_id)
+        self._late.take(text)
         return lambda connection: erase(connection, text)
 
     def _check_writable(self, connection: sqlite3.Connection, thread_id: str) -> None:

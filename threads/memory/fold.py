@@ -53,18 +53,19 @@ def _start(said: dict[str, BaseMessage], messages: list[BaseMessage]) -> None:
 
 
 def _add(said: dict[str, BaseMessage], messages: list[BaseMessage]) -> None:
-    removed: dict[str | None, None] = {}
+    removed: dict[str, None] = {}
     for message in messages:
         if isinstance(message, RemoveMessage):
+            if message.id not in said:
+                raise Undecodable(f"a message {message.id!r} that is not there was removed")
             removed[message.id] = None
             continue
         if message.id is None:
             message = message.model_copy(update={"id": made_id(message, said)})
         said[message.id or ""] = message
-        removed.pop(message.id, None)
+        removed.pop(message.id or "", None)
     for id in removed:
-        if id is None or said.pop(id, None) is None:
-            raise Undecodable(f"a message {id!r} that is not there was removed")
+        del said[id]
 
 
 def coerced(value: Any) -> list[BaseMessage]:
