@@ -70,6 +70,10 @@ def test_the_exercise_is_answered_word_for_word() -> None:
         ("My name is Bond, James Bond.", "James Bond"),
         ("Can you call me Max?", "Max"),
         ("I am Alice. No wait, I'm Bob.", "Bob"),
+        ("My name's Elizabeth but everybody calls me Beth", "Beth"),
+        ("hi i am mr. singh", "Mr. Singh"),
+        ("Do you know my name? It's Carlos.", "Carlos"),
+        ("hey there im dave and im from leeds, u alright?", "Dave"),
     ],
 )
 def test_an_introduction_is_understood(introduction: str, name: str) -> None:
@@ -86,7 +90,8 @@ def test_an_introduction_is_understood(introduction: str, name: str) -> None:
         "I'M FURIOUS", "I am not sure",
         "This is urgent", "it's broken", "Call me back tomorrow", "I'm Vegetarian", "I'm back",
         "i'm vegan", "i'm totally lost",
-        "This is great", "I'm in Paris", "My name is not important", "I'm interested in your Pro plan",
+        "This is great", "I'm in Paris", "My name is not important", "I'm Alice's brother",
+        "I'm interested in your Pro plan",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_an_introduction_is_not_one(text: str) -> None:
@@ -159,6 +164,12 @@ def test_a_bare_name_answers_the_question_for_it() -> None:
         ("My flight is on Friday at 9am", "when is my flight?", "Your flight is on Friday at 9am."),
         ("I lost my keys at the station", "where did I lose my keys?", "You lost your keys at the station."),
         ("My sister lives in Rome", "where does my sister live?", "Your sister lives in Rome."),
+        ("My order 5512 hasn't arrived", "Has my order arrived?", "No, your order 5512 hasn't arrived."),
+        ("I think my brother Tom might visit in March", "what's my brother's name?",
+         "Your brother's name is Tom."),
+        ("I have a son who is called Leo", "Do I have children?", "Yes, you have a son who is called Leo."),
+        ("Our company is called Brightline", "what is the name of my company?",
+         "Your company is called Brightline."),
         ("I don't eat meat", "do I eat meat?", "No, you don't eat meat."),
         ("I don't like fish", "do I like fish?", "No, you don't like fish."),
         ("I'm married to Paul", "Am I married?", "Yes, you're married to Paul."),
@@ -216,6 +227,11 @@ def test_what_was_not_said_is_not_known(question: str) -> None:
     answer = last("I'm Alice, my dog is called Rex and my favourite colour is green", question)
     assert "know" in answer or "haven't told me" in answer
     assert not any(fact in answer for fact in ("Rex", "green"))
+
+
+def test_what_was_asked_for_may_be_given_in_a_word() -> None:
+    turns = ("what's my favourite season?", "It's autumn", "what's my favourite season?")
+    assert last(*turns) == "Your favourite season is autumn."
 
 
 def test_only_the_users_words_are_facts() -> None:

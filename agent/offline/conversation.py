@@ -32,6 +32,7 @@ _APPOSITION = re.compile(
     r"looking|waiting) .+",
     re.IGNORECASE,
 )
+_NOT_TOLD = re.compile(r"I don't know your (.+)\. You haven't told me yet\.")
 _FORGET = re.compile(
     r"(?:please )?(?:forget|delete|erase) (?:about )?(?:what I (?:said|told you) "
     r"about |that )?(.+)",
@@ -96,11 +97,12 @@ def listen(messages: Sequence[BaseMessage]) -> Conversation:
     """Read the messages, oldest first."""
     notebook, before, said, pictures = Notebook(), Notebook(), list[str](), False
     answered = ""
+    newest = next((message for message in reversed(messages) if is_human(message)), None)
     for message in messages:
         if isinstance(message, SystemMessage):
             _brief(spoken(message), notebook)
         elif is_human(message):
-            before = Notebook(list(notebook.facts))
+            before = Notebook(notebook.facts) if message is newest else before
             said.append(spoken(message))
             pictures = isinstance(message.content, list) and any(
                 _not_text(block) for block in message.content
@@ -128,7 +130,9 @@ def _take_in(text: str, notebook: Notebook, turn: int, answered: str) -> None:
         and (name := bare_name(bare_clause(parts[-1].text if parts else "")))
     ):
         parts = [Clause(f"my name is {name}", False)]
-    previous = next((fact for fact in reversed(notebook.facts) if fact.turn >= turn - 1), None)
+    elif (asked := _NOT_TOLD.fullmatch(answered)) and len(parts) == 1 and (value := _bare_value(parts[0])):
+        parts = [Clause(f"my {asked[1]} is {value}", False)]
+    previous = next((fact for fact in notebook.newest_first() if fact.turn >= turn - 1), None)
     for clause in parts:
         if clause.asks and not _tells(clause.text):
             for fact in identifiers(clause.text):
@@ -146,6 +150,14 @@ def _take_in(text: str, notebook: Notebook, turn: int, answered: str) -> None:
         for fact in _facts(clause.text, notebook, previous):
             previous = replace(fact, turn=turn)
             notebook.add(previous)
+
+
+def _bare_value(clause: Clause) -> str:
+    """What a short clause gives as an answer: "It's autumn" gives "autumn"; empty when it states a fact."""
+    bare = bare_clause(clause.text)
+    if clause.asks or len(bare.split()) > 5 or stated(bare) or small_talk(bare, None):
+        return ""
+    return re.sub(r"(?i)^(?:it|that|they) (?:is|are) ", "", bare)
 
 
 def _tells(question: str) -> bool:

@@ -9,7 +9,7 @@ reply and thrown away; nothing outlives the call.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.offline.text import words
 
@@ -65,28 +65,37 @@ def distinct(facts: Iterable[Fact]) -> list[Fact]:
     return kept
 
 
-@dataclass
 class Notebook:
     """The facts of one conversation in the order they were said."""
 
-    facts: list[Fact] = field(default_factory=list)
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        self._by_key = {fact.key: fact for fact in facts}
+
+    @property
+    def facts(self) -> list[Fact]:
+        """All facts, denied ones too, oldest first."""
+        return list(self._by_key.values())
+
+    def newest_first(self) -> Iterator[Fact]:
+        """All facts, denied ones too, the latest first."""
+        return reversed(self._by_key.values())
 
     def add(self, fact: Fact) -> None:
         """Note a fact: it replaces what was said before about the same thing, or takes it back."""
         known = self.find(fact.key)
         if fact.denied and known and not known.denied and not same_value(known.value, fact.value):
             return
-        self.facts = [each for each in self.facts if each.key != fact.key]
-        self.facts.append(fact)
+        self._by_key.pop(fact.key, None)
+        self._by_key[fact.key] = fact
 
     def find(self, key: tuple[str, ...]) -> Fact | None:
         """The fact under a key, denied or not."""
-        return next((fact for fact in self.facts if fact.key == key), None)
+        return self._by_key.get(key)
 
     def value(self, kind: str) -> str | None:
         """The value of the latest fact of a kind that still holds."""
         return next(
-            (fact.value for fact in reversed(self.facts) if fact.kind == kind and not fact.denied), None
+            (fact.value for fact in self.newest_first() if fact.kind == kind and not fact.denied), None
         )
 
     def holding(self) -> Iterator[Fact]:
@@ -95,8 +104,8 @@ class Notebook:
 
     def forget(self, facts: Iterable[Fact]) -> None:
         """Strike facts out."""
-        gone = list(facts)
-        self.facts = [fact for fact in self.facts if fact not in gone]
+        for fact in facts:
+            self._by_key.pop(fact.key, None)
 
 
 @dataclass(frozen=True)

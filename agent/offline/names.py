@@ -20,7 +20,8 @@ _SAID = tuple(
         r"(?:my friends|friends|people|everyone|everybody|they|most people|my family) (?:all |just |"
         r"usually )?calls? me (.+)",
         r"I (?:am|was|have been) (?:now |actually |usually )?(?:called|named|known as) (.+)",
-        r"I (?:now )?(?:go by|prefer to be called|prefer to go by|want to be called|would like to be "
+        r"I (?:now |would |would rather )*(?:go by|prefer to be called|be called|like to be called|"
+        r"like to go by|prefer to go by|want to be called|would like to be "
         r"called|would rather be called) (.+)",
         r"I (?:have )?changed my name (?:from .+ )?to (.+)",
         r"I prefer (?!to\b)(.+) as my name",
@@ -47,7 +48,8 @@ _TAIL = re.compile(
     r"short|instead|"
     r"now|the|at|with|of|in|on|who|actually|though|too|already|still|so|because|as|or|calling|writing|"
     r"working|"
-    r"living|looking|trying|having|is|who's|your|my|today|then|thanks|thank|right|ok|okay|sorry|nice|"
+    r"living|looking|trying|y|und|et|having|is|who's|your|my|today|then|thanks|thank|right|ok|okay|"
+    r"sorry|nice|"
     r"pleased|to|for)\b.*",
     re.IGNORECASE,
 )
@@ -103,6 +105,8 @@ def _can_be_one(text: str) -> bool:
     shouted = text.isupper() and len(text) > 3
     small = shouted or not _written_like_one(text)
     if small and len(tokens) > 2 and not PARTICLES & {token.lower() for token in tokens}:
+        return False
+    if any(token.endswith("'s") for token in tokens):
         return False
     return not any(_is_a_word(token.lower().rstrip("."), small) for token in tokens)
 

@@ -10,7 +10,8 @@ _YOU_ARE = re.compile(r"(?:^|[.!?\n]\s*)You(?: are|'re) (?!talking|speaking|chat
 _YOUR_NAME = re.compile(r"(?i:your name is) ([A-Z][\w'-]*)")
 _NAMED = re.compile(r"[A-Z][\w'-]*(?: [A-Z][\w'-]*)?")
 _WHO = re.compile(
-    r"(?:who|what) (?:are|r) you(?: exactly)?|what (?:is|was) your name|(?:do you have|have you got) a "
+    r"(?:who|what) (?:are|r) you(?: exactly)?|what (?:is|was) your name|what did you say your name "
+    r"(?:is|was)|(?:do you have|have you got) a "
     r"name|who am I (?:talking|speaking|chatting) (?:to|with)|"
     r"(?:tell me|say something) about yourself|introduce yourself|what (?:should|can|do) I call you|"
     r"your name|what (?:kind of )?(?:model|ai|bot) are you|"
@@ -41,6 +42,10 @@ def about_itself(question: str, talk: Conversation) -> str | None:
     """The answer to "Who are you?" and "Are you a robot?", or None."""
     if _WHO.fullmatch(question):
         return _who(talk)
+    if re.fullmatch(
+        r"(?i)(?:do|can) you (?:speak|understand|know) (?:any )?(?:\w+|other languages)", question
+    ) and (re.search(r"(?i)\b(?:speak|understand)\b", question)):
+        return "Only English, I'm afraid, and simple English at that."
     if _MEMORY.fullmatch(question):
         return "I remember what is said in this conversation, and nothing from any other."
     if _WHAT.fullmatch(question):

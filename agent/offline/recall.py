@@ -29,6 +29,7 @@ _CHECKS = (
     (_IS_MY, r"\1"),
     (re.compile(r"(?:do|did) I (.+)", re.I), r"I \1"),
     (re.compile(r"(?:have|had) I (?:got )?(.+)", re.I), r"I have \1"),
+    (re.compile(r"(?:has|have) (my .+)", re.I), r"\1"),
     (re.compile(r"(?:do|does|did) (my .+)", re.I), r"\1"),
     (re.compile(r"((?:I|my) .+)", re.I), r"\1"),
 )
@@ -170,7 +171,7 @@ def _confirm(asked: str, said: str, is_my: bool, told: bool, talk: Conversation)
     if claim is None and said == asked:
         return None
     facts = covering(re.sub(r"(?i)^I (?:am|have) ", lambda m: m[0] if "have" in m[0] else "I ", said), talk)
-    if facts and (told or " any" in said or said.startswith("I ")):
+    if facts and (told or " any" in said or said.lower().startswith(("i ", "my "))):
         agrees = all(fact.negative for fact in facts) == bool(re.search(r"(?i)\bnot\b|n't\b", asked))
         because = " and ".join(fact.sentence for fact in facts)
         return Answer(sentence(f"{'yes' if agrees else 'no'}, {because}"), True)
@@ -198,7 +199,7 @@ def _by_words(claim: Fact, talk: Conversation) -> Fact | None:
     wanted = frozenset(stem(word) for word in words(claim.value)) & topics(claim.value) | (
         frozenset({stem(claim.kind)}) - {stem("have"), "am"}
     )
-    return next((fact for fact in reversed(talk.notebook.facts) if wanted and wanted <= fact.topics), None)
+    return next((fact for fact in talk.notebook.newest_first() if wanted and wanted <= fact.topics), None)
 
 
 def _agree(claimed: str, known: str) -> bool:

@@ -89,7 +89,8 @@ def _rule(kind: str, shape: str, say: str | None = None) -> Rule:
 
 
 _FAULTS = (
-    r"problem|issues?|trouble|broken?|broke|damaged|defective|faulty|missing|late|delayed|wrong|stuck|"
+    r"problem|issues?|trouble|broken?|broke|slow|dead|torn|scratched|disconnect\w*|declined|damaged|"
+    r"defective|faulty|missing|late|delayed|wrong|stuck|"
     r"failed|fails|failing|"
     r"crash\w*|errors?|(?:does not|do not|did not|is not|are not|will not|won't|can't|cannot|can not|"
     r"could not|couldn't) "
@@ -101,9 +102,9 @@ _FAULTS = (
     r"charged|too (?:big|small|late|expensive|long)|frozen|freezes|keeps \w+ing"
 )
 RULES = (
-    _rule("named", rf"my {_WHAT}(?:'s name is| is called| is named| are called| are named| name is| "
+    _rule("named", rf"(?:my|our) {_WHAT}(?:'s name is| is called| is named| are called| are named| name is| "
         rf"goes by) {_VALUE}"),
-    _rule("named", rf"the name of my {_WHAT} is {_VALUE}"),
+    _rule("named", rf"the name of (?:my|our) {_WHAT} is {_VALUE}"),
     _rule("named", rf"I {_SOON}(?:have|got|own) (?:got )?(?:an? |one )?{_WHAT},? (?:called|named|whose "
         rf"name is|by the name of) {_VALUE}"),
     _rule("attribute", rf"my (?P<what>favou?rite [\w' -]{{1,50}}?) (?:is|are|was|would be) (?:now |"
@@ -113,8 +114,12 @@ RULES = (
     "my {what} is {value}"),
     _rule("attribute", rf"I {_SOON}(?:changed|updated|switched|corrected) my {_WHAT} (?:from .+ )?to "
         rf"{_VALUE}", "my {what} is {value}"),
-    _rule("attribute", rf"my {_WHAT} (?:has |was |is )?(?:changed|updated|switched)(?: from .+)? to "
+    _rule("attribute", rf"(?:my|our) {_WHAT} (?:has |was |is )?(?:changed|updated|switched)(?: from .+)? to "
         rf"{_VALUE}", "my {what} is {value}"),
+    _rule("like", rf"I {_SOON}(?:really )?(?:like|love|enjoy|adore|prefer|am (?:very |really )?(?:fond "
+        rf"of|into|keen on)|am a (?:big |huge )?fan of) {_VALUE}"),
+    _rule("dislike", rf"I {_SOON}(?:really )?(?:dislike|hate|detest|loathe|can't stand|cannot stand) "
+        rf"{_VALUE}"),
     _rule("problem", rf"(?:my |the )?(?:issue|problem|complaint)(?: is|:) {_VALUE}", "my problem is {value}"),
     _rule("problem", rf"(?P<value>(?!you\b).*\b(?:{_FAULTS})\b.*)"),
     _rule("home", rf"I {_SOON}(?:live|reside|am living|am based|am located|am staying|stay|live|am) "
@@ -144,19 +149,15 @@ RULES = (
     _rule("age of", rf"(?P<what>[\w' ]+) is (?P<value>{_NUMBER}) years? old"),
     _rule("employer", rf"I {_SOON}(?:work|am working|am employed) (?:at|for|with|by|in) {_VALUE}"),
     _rule("order", rf"I {_SOON}(?:ordered|bought|purchased|placed an order for) {_VALUE}"),
-    _rule("like", rf"I {_SOON}(?:really )?(?:like|love|enjoy|adore|prefer|am (?:very |really )?(?:fond "
-        rf"of|into|keen on)|am a (?:big |huge )?fan of) {_VALUE}"),
-    _rule("dislike", rf"I {_SOON}(?:really )?(?:dislike|hate|detest|loathe|can't stand|cannot stand) "
-        rf"{_VALUE}"),
     _rule("have", rf"I {_SOON}(?:have|own|got) (?:got )?(?!to\b|not\b|been\b|a (?:question|request|"
         rf"doubt)\b|questions\b|no idea\b|\w+ed\b){_VALUE}"),
     _rule("want", rf"I {_SOON}(?:want|need|would like|am looking|wish|hope|am trying|plan|have|am "
         rf"going) (?:to |for ){_VALUE}"),
     _rule("want", rf"I {_SOON}(?:want|need|would like|require) {_VALUE}"),
-    _rule("attribute", rf"(?:and |that )?my {_WHAT} (?:is|are|was|were|=|is:) (?:now |actually |"
+    _rule("attribute", rf"(?:and |that )?(?:my|our) {_WHAT} (?:is|are|was|were|=|is:) (?:now |actually |"
         rf"currently |still |called )*{_VALUE}"),
-    _rule("attribute", rf"my {_WHAT}(?:: ?| = ?|= ){_VALUE}", "my {what} is {value}"),
-    _rule("attribute", rf"(?:the|our) {_WHAT} (?:is|are|=) (?:now |actually |currently )*{_VALUE}"),
+    _rule("attribute", rf"(?:my|our) {_WHAT}(?:: ?| = ?|= ){_VALUE}", "my {what} is {value}"),
+    _rule("attribute", rf"the {_WHAT} (?:is|are|=) (?:now |actually |currently )*{_VALUE}"),
     _rule("attribute", rf"(?P<what>(?-i:[A-Z])\w+'s [\w ]+?) (?:is|are) {_VALUE}"),
     _rule("am", rf"I {_SOON}am (?!\w+ing\b|still\b|not\b|sure\b|afraid\b|here\b|going\b){_VALUE}"),
     _rule("attribute", r"(?:my |the )?(?P<what>(?:[a-z]+ )?(?:number|code|id|e-?mail|address|phone|"

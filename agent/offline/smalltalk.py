@@ -19,8 +19,8 @@ _TABLE = tuple(
     (re.compile(shape, re.IGNORECASE), answer)
     for shape, answer in (
         (r"how (?:are|r) (?:you|things|u)\b.*|how is it going|how do you do|how have you been|how is "
-         r"(?:your day|life|everything)\b.*|are you (?:ok|okay|well|alright)|you (?:ok(?:ay)?|all "
-         r"?right|good|well)|what(?:'s| is) (?:up|new|happening)|how you doin\w*",
+         r"(?:your day|life|everything)\b.*|are you (?:ok|okay|well|alright)|you (?:ok(?:ay)?|al+ ?"
+         r"right|good|well)|what(?:'s| is) (?:up|new|happening)|how you doin\w*",
          "I'm doing well, thank you{name}! How can I help?"),
         (r"(?:and )?(?:you|yourself|what about you|how about you)",
          "I'm doing well, thank you! How can I help?"),

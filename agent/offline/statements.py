@@ -19,7 +19,8 @@ from agent.offline.vocabulary import NOT_OCCUPATIONS, OCCUPATIONS
 _WRAPPERS = re.compile(
     r"(?:(?:can|could|will|would) you (?:please )?(?:remember|note|keep in mind|write down)|(?:please "
     r")?(?:remember|note|memori[sz]e|"
-    r"write down|save|don't forget|keep in mind)|did you know|you should know|I (?:just )?(?:said|told "
+    r"write down|save|don't forget|do not forget|keep in mind)|did you know|you should know|I (?:just "
+    r")?(?:said|told "
     r"you|think|believe|guess|mean|meant|"
     r"mentioned|forgot to say|should (?:add|mention|say)|wanted to (?:say|tell you)|want you to "
     r"(?:know|remember))|let me tell you|"
@@ -64,13 +65,11 @@ def read(clause: str, notebook: Notebook, previous: Fact | None = None) -> list[
         text = _PRONOUN.sub(f"my {previous.about}'s", text, count=1)
     if fact := _correction(text, clause, previous):
         return [fact]
-    facts = [
-        fact
-        for fact in (stated(text, clause), *_relations(text), *identifiers(text), *_addresses(text))
-        if fact
-    ]
-    if not facts and _worth_a_note(text):
-        facts = [_fact("note", text, text)]
+    said = stated(text, clause)
+    passing = (*_relations(text), *identifiers(text), *_addresses(text))
+    facts = [fact for fact in (said, *passing) if fact]
+    if said is None and _worth_a_note(text):
+        facts.insert(0, _fact("note", text, text))
     if previous and _IT.match(text):
         return [replace(fact, topics=fact.topics | previous.topics, about=previous.about) for fact in facts]
     return facts

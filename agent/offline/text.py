@@ -20,13 +20,13 @@ _PLAIN = str.maketrans(
 )
 _WORD = re.compile(r"[^\W_]+(?:[-'.@][^\W_]+)*")
 _SENTENCE_END = re.compile(
-    r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bProf\.)(?<!\bno\.)(?<!\bNo\.)(?<!\b[A-Z]\.)"
+    r"(?i:(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bProf\.)(?<!\bno\.))(?<!\b[A-Z]\.)"
     r"(?<=[.!?])\s+|\s*[\n;]+\s*"
 )
 _STARTS = (
     r"I|I'm|I've|I'd|I'll|my|it|it's|he|she|they|his|its|their|we|our|you|your|what|what's|who|who's|where|"
     r"where's|when|which|why|how|do|does|did|can|could|is|am|was|will|would|should|tell|remind|"
-    r"remember|please|actually|call|"
+    r"remember|please|actually|call|everybody|everyone|nobody|people|"
     r"je|ich|me llamo|mi|mein|il mio|ik|mijn|eu|meu|jag"
 )
 _ACTIONS = (
@@ -36,14 +36,17 @@ _ACTIONS = (
 _CLAUSE_BREAK = re.compile(
     rf"\s*(?:,|\s-|\s–|—|:)\s*(?:(?:and|but|so|or|because|then|anyway)\s+)?(?=(?:{_STARTS}|the|this|"
     rf"that|there|her|not)\b)"
-    rf"|\s+(?:and|but|so|because)\s+(?:now\s+|then\s+|also\s+|currently\s+)?(?=(?:{_STARTS})\b)"
+    rf"|\s*,?\s+but\s+(?=\w+ \w)|\s+(?:and|but|so|because)\s+(?:now\s+|then\s+|also\s+|"
+    rf"currently\s+)?(?=(?:{_STARTS})\b)"
     rf"|\s+and\s+(?=the [\w ]{{1,30}} (?:is|are)\b|(?-i:[A-Z])\w+ (?:is|has|was|lives|works|likes)\b)|"
     rf"\s*,\s+(?:and|but)\s+",
     re.IGNORECASE,
 )
+_EMPTY = re.compile(r"\W*(?:please|then|thanks|pls)?\W*", re.IGNORECASE)
 _ELIDED_I = re.compile(rf"\s*,?\s+and\s+(?=(?:also\s+|I\s+)?(?:{_ACTIONS})\b)|\s*,\s+(?=(?:{_ACTIONS})\b)")
 _ASKS = re.compile(
-    r"(?:what(?! a\b)|who|whose|why|how(?! (?:nice|lovely|great|kind|funny)\b)|do|does|did|is|are|am|was|were"
+    r"(?:what(?! a\b)|who|whose|why|how(?! (?:nice|lovely|great|kind|funny)\b)|do(?! not\b)|does|did|"
+    r"is|are|am|was|were"
     r"|can|could|will you|would|should|have (?:you|I)|has (?:my|the|it)|where(?:'s| is| do| did| am| "
     r"was| are| were)"
     r"|when(?:'s| is| do| did| am| was| are| were| will)|which|tell me|remind me|say my|spell|repeat|"
@@ -115,7 +118,9 @@ def clauses(text: str) -> list[Clause]:
 
 def _clauses_of(sentence: str) -> Iterator[Clause]:
     asks_at_end = sentence.rstrip(" \"')").endswith("?")
-    parts = [part for part in _with_subjects(_CLAUSE_BREAK.split(sentence)) if part.strip(" .,!?-\"'()")]
+    parts = [part for part in _with_subjects(_CLAUSE_BREAK.split(sentence)) if not _EMPTY.fullmatch(part)]
+    if not parts and re.search(r"\w", sentence):
+        parts = [sentence]
     asked = False
     for position, part in enumerate(parts):
         text = _expand(part.strip().strip(',-"() ').rstrip(".!?").strip())

@@ -77,7 +77,7 @@ NAMES_LIKE_WORDS = _words(
 )
 """Names whose endings look like an English ending."""
 
-PARTICLES = _words("van den der de la le du da dos das del della di von zu zum zur ten ter bin ibn al el y e")
+PARTICLES = _words("van den der de la le du da dos das del della di von zu zum zur ten ter bin ibn al el")
 """Small words inside a name, kept small."""
 
 OCCUPATIONS = _words(
