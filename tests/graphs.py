@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -81,6 +82,18 @@ class Counter(TypedDict):
 def counter_graph(checkpointer: Any) -> Any:
     """A graph that has nothing to do with messages."""
     return compiled(Counter, lambda state: {"number": state["number"] + 1}, checkpointer)
+
+
+@dataclass
+class Case:
+    """A type of a user's own."""
+
+    number: int
+
+
+class CaseState(TypedDict):
+    case: Case
+    messages: list
 
 
 def asking_graph(checkpointer: Any) -> Any:

@@ -36,7 +36,12 @@ WHERE thread_id NOT IN (SELECT thread_id FROM threads_thread)
 
 -- name: projected_rows
 SELECT position, thread_id, head_id, projected_id, auto_title, preview, message_count, created_at, updated_at
-FROM threads_thread WHERE head_id IS projected_id AND position > :after ORDER BY position LIMIT :limit
+FROM threads_thread
+WHERE head_id IS projected_id AND position > :after
+  AND (head_id IS NULL OR EXISTS (
+    SELECT 1 FROM checkpoints c
+    WHERE c.thread_id = threads_thread.thread_id AND c.checkpoint_ns = '' AND c.checkpoint_id = head_id))
+ORDER BY position LIMIT :limit
 
 -- Repairs.
 

@@ -1,0 +1,150 @@
+"""Whole transactions: what is queued together is stored together, and fails alone."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from threads.database.opening import open_database
+from threads.errors import DatabaseBusy, DatabaseError, ThreadDeleted
+
+
+@pytest.fixture(params=["file", "memory"])
+def database(request: pytest.FixtureRequest, tmp_path: Path):
+    opened = open_database(tmp_path / "x.db" if request.param == "file" else ":memory:")
+    opened.write(lambda connection: connection.execute("CREATE TABLE note (text TEXT NOT NULL UNIQUE)") and None)
+    yield opened
+    opened.close()
+
+
+def note(text: str | None):
+    return lambda connection: connection.execute("INSERT INTO note VALUES (?)", (text,)).lastrowid
+
+
+def notes(database) -> list[str]:
+    with database.read() as connection:
+        return [row[0] for row in connection.execute("SELECT text FROM note ORDER BY rowid")]
+
+
+def test_work_that_fails_leaves_nothing_and_others_are_stored(database):
+    def half(connection):
+        note("half")(connection)
+        note(None)(connection)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        database.write(half)
+    assert database.write(note("whole")) == 1
+    assert notes(database) == ["whole"]
+
+
+def queued(database, works):
+    """Queue works while the writer is busy, so that they are committed together."""
+    promises = [database._writer.submit(work) for work in works]
+    database._writer.drain()
+    return promises
+
+
+def refused(connection):
+    note("refused")(connection)
+    connection.execute("INSERT INTO threads_tombstone VALUES ('gone', 0)")
+    connection.execute("INSERT INTO checkpoints (thread_id, checkpoint_id, parent_checkpoint_id) VALUES ('gone', 'b', 'a')")
+
+
+def test_one_of_many_that_fails_fails_alone(database):
+    promises = queued(database, [note("a"), note("a"), note("b"), note(None), note("c")])
+    assert [promise.exception() is None for promise in promises] == [True, False, True, False, True]
+    assert notes(database) == ["a", "b", "c"]
+
+
+def test_a_trigger_that_takes_the_transaction_away_harms_nobody_else(database):
+    promises = queued(database, [note("a"), refused, note("b"), refused])
+    assert [type(promise.exception()) for promise in promises] == [type(None), ThreadDeleted, type(None), ThreadDeleted]
+    assert notes(database) == ["a", "b"]
+
+
+def test_work_queued_together_is_one_commit(tmp_path):
+    database = open_database(tmp_path / "x.db")
+    database.write(lambda connection: connection.execute("CREATE TABLE note (text TEXT)") and None)
+    statements: list[str] = []
+    database._writer._connection.set_trace_callback(statements.append)
+    queued(database, [note(str(number)) for number in range(50)])
+    assert statements.count("COMMIT") == 1
+    assert len(notes(database)) == 50
+    database.close()
+
+
+def test_an_interrupt_in_the_thread_that_commits_for_all_is_its_own_affair(database):
+    def interrupted(connection):
+        if not fired:
+            fired.append(True)
+            raise KeyboardInterrupt
+        note("the interrupted one")(connection)
+
+    fired: list[bool] = []
+    others = [database._writer.submit(note("a")), database._writer.submit(note("b"))]
+    with pytest.raises(KeyboardInterrupt):
+        database.write(interrupted)
+    database.write(note("c"))
+    assert [promise.exception() for promise in others] == [None, None]
+    assert set(notes(database)) >= {"a", "b", "c"}
+
+
+def test_a_writer_in_another_process_is_waited_for_and_named_when_it_takes_too_long(tmp_path):
+    path = tmp_path / "x.db"
+    database = open_database(path)
+    database._writer._connection.execute("PRAGMA busy_timeout = 50")
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseBusy, match="nothing was stored"):
+        database.write(lambda connection: connection.execute("DELETE FROM threads_thread") and None)
+    database._writer._connection.execute("PRAGMA busy_timeout = 10000")
+    timer = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
+    timer.start()
+    database.write(lambda connection: connection.execute("DELETE FROM threads_thread") and None)
+    timer.join()
+    other.close()
+    database.close()
+
+
+def test_a_reader_neither_waits_for_a_writer_nor_holds_it_up(tmp_path):
+    database = open_database(tmp_path / "x.db")
+    with database.read() as connection:
+        before = connection.execute("SELECT count(*) FROM threads_tombstone").fetchone()[0]
+        database.write(
+            lambda writing: writing.execute("INSERT INTO threads_tombstone VALUES ('a', 0)") and None
+        )
+        assert connection.execute("SELECT count(*) FROM threads_tombstone").fetchone()[0] == before
+    with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM threads_tombstone").fetchone()[0] == before + 1
+    database.close()
+
+
+def test_what_our_promises_rest_on_is_on(tmp_path):
+    database = open_database(tmp_path / "x.db")
+    connection = database._writer._connection
+    found = {p: connection.execute(f"PRAGMA {p}").fetchone()[0] for p in
+             ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")}  # fmt: skip
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "busy_timeout": 10000}
+    database.close()
+
+
+def test_migrating_from_many_threads_at_once_happens_once(tmp_path):
+    path = tmp_path / "x.db"
+    failed: list[BaseException] = []
+
+    def opening() -> None:
+        try:
+            open_database(path).close()
+        except DatabaseError as error:
+            failed.append(error)
+
+    openers = [threading.Thread(target=opening) for _ in range(8)]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join()
+    assert failed == []
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT version, name FROM threads_migration").fetchall() == [(1, "0001_registry")]
+    connection.close()
