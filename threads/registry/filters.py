@@ -117,15 +117,11 @@ def _tag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
 def _status(field: str, value: Any) -> tuple[str, dict[str, Any]]:
     if value not in get_args(Status):
         raise InvalidValue(field, f"{value!r} is none of {', '.join(get_args(Status))}")
-    return "filter_status", {field: value}
+    return f"filter_{'' if value == 'idle' else 'not_'}idle", {field: value}
 
 
 def _flag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
-    return f"filter_{field}", {field: int(checked_flag(field, value))}
-
-
-def _trashed(field: str, value: Any) -> tuple[str, dict[str, Any]]:
-    return ("filter_in_trash" if checked_flag(field, value) else "filter_not_in_trash"), {}
+    return f"filter_{'' if checked_flag(field, value) else 'not_'}{field}", {}
 
 
 def _metadata(field: str, value: Any) -> tuple[str, dict[str, Any]]:
@@ -140,5 +136,5 @@ def _moment(field: str, value: Any) -> tuple[str, dict[str, Any]]:
 
 CONDITIONS = {
     "agent_id": _name, "owner": _name, "tag": _tag, "status": _status, "pinned": _flag, "archived": _flag,
-    "trashed": _trashed, "metadata": _metadata, "since": _moment, "until": _moment,
+    "trashed": _flag, "metadata": _metadata, "since": _moment, "until": _moment,
 }  # fmt: skip

@@ -63,6 +63,7 @@ CREATE TABLE threads_tombstone (
 -- indexes
 
 CREATE INDEX threads_by_activity ON threads_thread (activity);
+CREATE INDEX threads_in_sight ON threads_thread (activity) WHERE trashed_at IS NULL AND archived = 0;
 CREATE INDEX threads_by_owner ON threads_thread (owner, activity) WHERE owner IS NOT NULL;
 CREATE INDEX threads_by_agent ON threads_thread (agent_id, activity) WHERE agent_id IS NOT NULL;
 CREATE INDEX threads_pinned ON threads_thread (activity) WHERE pinned = 1;

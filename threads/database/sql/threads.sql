@@ -47,19 +47,30 @@ agent_id = :agent_id
 -- name: filter_owner
 owner = :owner
 
--- name: filter_status
+-- Literals, for SQLite looks at them to choose an index over a part of the rows.
+
+-- name: filter_idle
 status = :status
 
+-- name: filter_not_idle
+status = :status AND status <> 'idle'
+
 -- name: filter_pinned
-pinned = :pinned
+pinned = 1
+
+-- name: filter_not_pinned
+pinned = 0
 
 -- name: filter_archived
-archived = :archived
+archived = 1
 
--- name: filter_in_trash
+-- name: filter_not_archived
+archived = 0
+
+-- name: filter_trashed
 trashed_at IS NOT NULL
 
--- name: filter_not_in_trash
+-- name: filter_not_trashed
 trashed_at IS NULL
 
 -- name: filter_tags
