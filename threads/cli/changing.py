@@ -10,7 +10,7 @@ import click
 
 from threads import Thread
 from threads.cli.finding import find, find_all
-from threads.cli.output import as_json, line, on_terminal
+from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import field
 
@@ -93,7 +93,7 @@ def rm(session: Session, ids: tuple[str, ...], yes: bool, json: bool) -> None:
         found = find_all(registry, ids)
         for thread in found:
             if not yes:
-                click.echo(field(f"{thread.id}  {thread.title}"), err=True)
+                note(f"{thread.id}  {thread.title}")
         confirm("erase for good?", yes)
         for thread in found:
             registry.delete(thread.id)
@@ -133,6 +133,6 @@ def _done(what: str, found: list[Thread], json: bool) -> None:
         return
     for thread in found:
         if on_terminal():
-            click.echo(f"{what}: {field(thread.title)} {click.style(field(thread.id), dim=True)}")
+            say(f"{what}: {field(thread.title)} {click.style(field(thread.id), dim=True)}")
         else:
             line(thread.id)

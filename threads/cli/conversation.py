@@ -16,7 +16,7 @@ from threads import Registry, Thread
 from threads.cli.faults import fault_of
 from threads.cli.finding import find
 from threads.cli.listing import show_list
-from threads.cli.output import note, on_terminal
+from threads.cli.output import note, on_terminal, say
 from threads.cli.talk import Talk
 from threads.cli.text import block, spoken
 
@@ -57,7 +57,7 @@ class Conversation:
         try:
             return input("> ")
         except (EOFError, KeyboardInterrupt):
-            click.echo()
+            say()
             return None
 
     def _patiently(self, line: str) -> None:
@@ -91,7 +91,7 @@ class Conversation:
         if on_terminal():
             self._talk.stream(self._thread, text)
         else:
-            click.echo(block(self._talk.whole(self._thread, text)[0]))
+            say(block(self._talk.whole(self._thread, text)[0]))
 
     def _new(self, title: str) -> None:
         self._thread, self._title = None, title or None

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import IO, Any
 
 import click
 
 from threads import errors
-from threads.cli.text import block
 
 
 class Fault(click.ClickException):
     """An error as it is shown: a plain sentence, and exit code 1."""
 
     exit_code = 1
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {block(self.format_message())}", file=file, err=file is None)
 
 
 class Misused(Fault):

@@ -1,12 +1,15 @@
 """The group of commands: loads the one that is called, and ends every one in the same way.
 
 Here errors become exit codes, a reader who leaves ends us quietly, and the output streams are made
-unable to fail: what an encoding cannot hold comes out as `\\u2026`, not as a traceback.
+unable to fail: what an encoding cannot hold comes out as `\\u2026`, not as a traceback. Arguments are
+taken as they are: on Windows Click would expand * and $, and so change what is said in a message.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,9 +17,10 @@ from typing import Any
 
 import click
 
-from threads.cli import leave_pipe
 from threads.cli.faults import fault_of
+from threads.cli.output import note, say
 from threads.cli.session import Session, common
+from threads.cli.text import block
 
 COMMANDS = {
     "new": "changing",
@@ -34,6 +38,8 @@ COMMANDS = {
     "detach": "checking",
 }
 """The commands and the modules they stand in, in the order of the help."""
+REPLACED = "backslashreplace"
+"""What becomes of characters that a stream's encoding does not have."""
 
 
 class Threads(click.Group):
@@ -49,29 +55,41 @@ class Threads(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # not so where someone captures us in a stream of their own
-                stream.reconfigure(errors="backslashreplace")
-        return super().main(args, *rest, **options)
-
     def invoke(self, context: click.Context) -> Any:
         try:
             result = super().invoke(context)
             sys.stdout.flush()
-        except BrokenPipeError:
-            leave_pipe()
-            return None
-        except (click.exceptions.Exit, click.Abort):
-            raise
+        except BrokenPipeError:  # whoever read our output has left; the rest goes nowhere, quietly
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        _unable_to_fail()
+        session = Session()
+        options |= {"obj": session, "standalone_mode": False, "windows_expand_args": False}
+        try:
+            code = super().main(args, *rest, **options)
+        except click.Abort:
+            say("Aborted!", to=sys.stderr)
+            code = 1
         except Exception as error:
             fault = fault_of(error)
             if fault is None:
                 raise
-            if context.ensure_object(Session).traceback:
+            if session.traceback:
                 traceback.print_exception(error)
-            raise fault from error
-        return result
+            told = io.StringIO()
+            fault.show(told)
+            say(block(told.getvalue()), end=False, to=sys.stderr)
+            code = fault.exit_code
+        sys.exit(code)
+
+
+def _unable_to_fail() -> None:
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, REPLACED), (sys.stderr, REPLACED)):
+        if hasattr(stream, "reconfigure"):  # not so where someone captures us in a stream of their own
+            stream.reconfigure(errors=errors)
 
 
 @click.group(
@@ -87,7 +105,7 @@ def threads(context: click.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     if not context.ensure_object(Session).exists():
-        click.echo(context.get_help())
+        say(context.get_help())
         return
     command = context.command
     assert isinstance(command, Threads)
@@ -95,4 +113,4 @@ def threads(context: click.Context) -> None:
     assert listing is not None
     with listing.make_context("ls", [], parent=context) as inner:
         listing.invoke(inner)
-    click.echo("\nthreads chat - goes on with the latest; threads --help shows what else there is", err=True)
+    note("threads chat - goes on with the latest; threads --help shows what else there is")

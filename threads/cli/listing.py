@@ -10,7 +10,7 @@ import click
 from threads import Message, Page, Registry, Thread
 from threads.cli.finding import find
 from threads.cli.moments import Moment
-from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal
+from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import block, field, instant
 from threads.models import SortBy, Status
@@ -99,7 +99,7 @@ def show(session: Session, id: str, last: int | None, json: bool) -> None:
     else:
         for name, value in facts_of(thread).items():
             line(name, value)
-        click.echo()
+        say()
         for message in messages:
             line(instant(message.created_at), message.role, message.text, *_calls_of(message))
 
@@ -139,16 +139,16 @@ def facts_of(thread: Thread) -> dict[str, str]:
 
 def _show_to_person(thread: Thread, messages: tuple[Message, ...]) -> None:
     for name, value in facts_of(thread).items():
-        click.echo(click.style(f"{name:>9}  ", dim=True) + field(value))
+        say(click.style(f"{name:>9}  ", dim=True) + field(value))
     for message in messages:
         said_at = message.created_at or datetime.now(UTC)
         when = f"  {said_at.astimezone():%Y-%m-%d %H:%M}" if message.created_at else ""
         colour = "cyan" if message.role == "user" else "green" if message.role == "assistant" else None
-        click.echo("\n" + click.style(message.role, fg=colour, bold=True) + click.style(when, dim=True))
+        say("\n" + click.style(message.role, fg=colour, bold=True) + click.style(when, dim=True))
         for call in _calls_of(message):
-            click.secho(field(call), dim=True)
+            say(field(call), dim=True)
         if message.text:
-            click.echo(block(message.text))
+            say(block(message.text))
 
 
 def _calls_of(message: Message) -> list[str]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -24,20 +25,30 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def say(text: str = "", *, end: bool = True, to: TextIO | None = None, **style: Any) -> None:
+    """`text` as it is, at once; styled where a person looks. The caller has cleaned it.
+
+    Click's own choice of a stream would be UTF-8 where Python's is ASCII, so the stream is named.
+    """
+    color = False if os.environ.get("NO_COLOR") else None
+    styled = click.style(text, **style) if style else text
+    click.echo(styled, file=sys.stdout if to is None else to, nl=end, color=color)
+
+
 def line(*values: object) -> None:
     """One record: its fields between tabs."""
-    click.echo("\t".join(field(str(value)) for value in values))
+    say("\t".join(field(str(value)) for value in values))
 
 
 def note(text: str) -> None:
     """Something said to the person beside the output, on stderr."""
-    click.echo(field(text), err=True)
+    say(field(text), to=sys.stderr)
 
 
 def as_json(value: Any) -> None:
     """`value` as JSON: ASCII only where the stream is not one of Unicode."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    click.echo(json_escaped(json.dumps(json_form(value), ensure_ascii=not unicode, indent=2)))
+    say(json_escaped(json.dumps(json_form(value), ensure_ascii=not unicode, indent=2)))
 
 
 def json_form(value: Any) -> Any:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import click
-
 from threads import Message, MessagesUnknown, Registry, Thread, ThreadTrashed
 from threads.cli.agents import Agents, load
 from threads.cli.answering import Piece, answer, questions
-from threads.cli.output import note
+from threads.cli.output import note, say
 from threads.cli.text import block, field
 
 
@@ -74,13 +72,13 @@ def _show(pieces: Iterable[Piece]) -> None:
     try:
         for piece in pieces:
             if inside and (piece.is_call or piece.begins):
-                click.echo()
+                say()
                 inside = False
             if piece.is_call:
-                click.secho(f"calls {field(piece.text)}", dim=True)
+                say(f"calls {field(piece.text)}", dim=True)
             else:
-                click.echo(block(piece.text), nl=False)
+                say(block(piece.text), end=False)
                 inside = not piece.text.endswith("\n")
     finally:
         if inside:
-            click.echo()
+            say()

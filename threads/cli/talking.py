@@ -7,7 +7,7 @@ import sys
 import click
 
 from threads.cli.finding import find
-from threads.cli.output import as_json, note, on_terminal
+from threads.cli.output import as_json, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import block, spoken
 
@@ -42,7 +42,7 @@ def send(session: Session, words: tuple[str, ...], is_new: bool, agent_id: str |
             if json:
                 as_json({"thread_id": thread.id, "reply": reply, "message": message})
             else:
-                click.echo(block(reply))
+                say(block(reply))
     if is_new and not json:
         note(f"thread {thread.id}")
 

@@ -1,0 +1,263 @@
+"""What others wrote never acts on the terminal, and output never fails."""
+
+import codecs
+import json
+import os
+import subprocess
+import sys
+import unicodedata
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+from graphs import config, plain_graph, said
+from hypothesis import given
+from hypothesis import strategies as st
+
+import threads
+from threads.cli import text
+from threads.cli.faults import TABLE, Fault, fault_of
+from threads.cli.group import threads as group
+from threads.cli.output import json_form
+from threads.cli.progress import Bar
+from threads.errors import ThreadsError
+
+NASTY = "\x1b]0;owned\x07\x1b[2J[red]bold[/red] :smile: \r\x9b31m\u202egnp.exe\u2066\u2028\ttab\nline ☕ é"
+ACTS = {"Cc", "Zl", "Zp", "Cs"}
+
+
+def harmless(shown, kept="\n"):
+    """Whether no character of `shown` acts on a terminal or turns the order of reading."""
+    return not [
+        c
+        for c in shown
+        if c not in kept
+        and (
+            unicodedata.category(c) in ACTS
+            or unicodedata.bidirectional(c) in ("LRO", "RLO", "LRE", "RLE", "PDF")
+        )
+    ]
+
+
+@pytest.fixture
+def nasty(tmp_path, monkeypatch):
+    """A thread whose id, messages, title, agent and tags are all out to do harm."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        plain_graph(registry.checkpointer).invoke(said(NASTY), config("[bold]id[/bold] \u202e☕"))
+        registry.update(
+            "[bold]id[/bold] \u202e☕",
+            agent_id="\u202e[i]a[/i]",
+            owner="[o]\u2066",
+            tags=["[/red]\u202e", "[b]"],
+        )
+    return path
+
+
+def run(*words, **environment):
+    """Standard output of a command in a process, as bytes."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "threads", *words],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [["ls"], ["show", "-"], ["ls", "--json"], ["show", "-", "--json"], ["rename", "-", "[b]x"]]
+)
+def test_nothing_that_others_wrote_acts_on_the_terminal(nasty, words):
+    shown = run(*words).decode()
+    assert harmless(shown, "\n\t")
+    assert "[bold]id[/bold]" in shown or words[0] == "rename"
+
+
+def test_one_record_stays_one_line_with_the_same_number_of_fields(nasty):
+    lines = run("ls").decode().splitlines()
+    assert len(lines) == 1 and lines[0].count("\t") == 5
+    messages = run("show", "-").decode().split("\n\n")[1].splitlines()
+    assert [line.count("\t") for line in messages] == [2, 2]
+    assert r"\ttab\nline" in messages[0] and r"\x1b[2J[red]bold[/red] :smile:" in messages[0]
+
+
+def test_json_says_exactly_what_was_written(nasty):
+    found = json.loads(run("show", "-", "--json"))
+    assert found["messages"][0]["text"] == NASTY
+    assert found["thread"]["id"] == "[bold]id[/bold] \u202e☕"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8", "utf-16", "koi8-r", "cp437"])
+@pytest.mark.parametrize("words", [["ls"], ["show", "-"], ["ls", "--json"]])
+def test_output_never_fails_on_a_narrow_encoding(nasty, encoding, words):
+    shown = run(*words, PYTHONIOENCODING=encoding).decode(encoding)
+    assert "bold" in shown and harmless(shown, "\n\t\r")
+    if "--json" in words:
+        assert json.loads(shown)["threads"][0]["id"] == "[bold]id[/bold] \u202e☕"
+
+
+@pytest.mark.parametrize(
+    "words", [["send", "-", "Ünïcode ☕", "--agent", "assistant"], ["nonsense☕"], ["show", "☕"]]
+)
+def test_answers_and_errors_never_fail_on_a_narrow_encoding(nasty, words):
+    done = subprocess.run(
+        [sys.executable, "-m", "threads", *words],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "THREADS_MODEL": "offline"},
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr and (done.stdout + done.stderr).decode("ascii")
+    assert done.returncode in (0, 2, 3)
+
+
+def test_a_reader_who_leaves_ends_the_list_quietly(nasty):
+    with threads.open(nasty) as registry:
+        for number in range(600):
+            registry.create(title=f"{number} " + "x" * 400)
+    with subprocess.Popen(
+        [sys.executable, "-m", "threads", "ls", "-n", "1000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_errors_do_not_pass_on_what_others_wrote(nasty):
+    done = CliRunner().invoke(group, ["show", "\x1b[2J\u202e"])
+    assert done.exit_code == 3 and harmless(done.stderr)
+    done = CliRunner().invoke(group, ["fork", "-", "--at", "\x1b[2J"])
+    assert done.exit_code == 3 and harmless(done.stderr)
+
+
+@given(st.text(st.characters()))
+def test_no_text_at_all_acts_once_it_is_cleaned(anything):
+    assert harmless(text.field(anything), "")
+    assert harmless(text.block(anything), "\n\t")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_cleaned_json_says_the_same(anything):
+    for ascii_only in (True, False):
+        made = text.json_escaped(json.dumps(anything, ensure_ascii=ascii_only))
+        assert harmless(made, "") and json.loads(made) == anything
+
+
+@pytest.mark.parametrize("words", ["Zoë ☕ 你好", "שלום", "مرحبا", "👩‍👩‍👧", "नमस्ते"])
+def test_words_of_any_language_are_left_as_they_are(words):
+    assert text.field(words) == text.block(words) == words
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["ascii", "cp1252", "utf-8", "koi8-r"])
+)
+def test_what_is_laid_out_is_what_the_encoding_can_hold(anything, encoding):
+    made = text.encodable(anything, encoding)
+    assert codecs.decode(codecs.encode(made, encoding), encoding) == made
+
+
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=2), "2 min ago"),
+        (timedelta(minutes=59, seconds=59), "59 min ago"),
+        (timedelta(hours=23), "23 h ago"),
+        (timedelta(days=1), "1 day ago"),
+        (timedelta(days=13), "13 days ago"),
+    ],
+)
+def test_how_long_ago_is_said_as_people_say_it(before, words):
+    assert text.ago(NOW - before, NOW) == words
+
+
+def test_long_ago_is_a_date_and_an_unknown_time_a_question_mark():
+    assert text.ago(datetime(2025, 1, 31, 12, tzinfo=UTC), NOW) == "2025-01-31"
+    assert (text.ago(None, NOW), text.instant(None)) == ("?", "")
+
+
+def test_json_holds_whatever_a_message_can_hold():
+    made = json_form({"a": (1, None, float("nan")), 2: datetime(2026, 1, 1, tzinfo=UTC), "c": {3}, "d": b"x"})
+    assert made == {"a": [1, None, "nan"], "2": "2026-01-01T00:00:00.000Z", "c": [3], "d": "b'x'"}
+
+
+# errors
+
+
+def subclasses(kind):
+    return {kind}.union(*map(subclasses, kind.__subclasses__()))
+
+
+@pytest.mark.parametrize("kind", sorted(subclasses(ThreadsError), key=lambda kind: kind.__name__))
+def test_every_error_of_ours_has_an_exit_code(kind):
+    wanted = (
+        3
+        if issubclass(kind, threads.ThreadNotFound | threads.CheckpointNotFound)
+        else 2
+        if issubclass(kind, threads.UsageError)
+        else 1
+    )
+    error = kind.__new__(kind)
+    error.thread_id = "x"
+    fault = fault_of(error)
+    assert isinstance(fault, Fault) and fault.exit_code == wanted
+
+
+def test_no_row_of_the_table_hides_one_below_it():
+    kinds = [kind for kind, _, _ in TABLE]
+    assert not [(a, b) for place, a in enumerate(kinds) for b in kinds[place + 1 :] if issubclass(b, a)]
+
+
+def test_a_bug_of_ours_is_not_dressed_up_as_a_mistake_of_the_users():
+    assert fault_of(ZeroDivisionError()) is None
+
+
+# the progress bar
+
+
+class Screen:
+    """A stream that says whether it is a terminal, and keeps what is written."""
+
+    encoding = "utf-8"
+
+    def __init__(self, terminal):
+        self.terminal = terminal
+        self.written = ""
+
+    def isatty(self):
+        return self.terminal
+
+    def write(self, words):
+        self.written += words
+        return len(words)
+
+    def flush(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("terminal", "seconds", "drawn"), [(True, 2, True), (True, 0.5, False), (False, 2, False)]
+)
+def test_a_bar_is_drawn_on_a_terminal_for_what_takes_longer_than_a_second(terminal, seconds, drawn):
+    screen, clock = Screen(terminal), iter([0.0, *[seconds] * 20])
+    with Bar(screen, now=lambda: next(clock)) as bar:
+        bar("reading messages", 10, 100)
+        bar("reading messages", 50, 100)
+    assert ("reading messages" in screen.written) is drawn
+
+
+def test_after_a_bar_is_full_the_next_work_has_its_own_second():
+    screen, moments = Screen(True), iter([0.0, 2.0, 2.0, 2.5])
+    bar = Bar(screen, now=lambda: next(moments))
+    bar("first", 1, 2)
+    bar("first", 2, 2)
+    written = screen.written
+    bar("second", 1, 2)
+    assert "first" in written and screen.written == written

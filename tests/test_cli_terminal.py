@@ -1,0 +1,210 @@
+"""The command line as a person sees it: on a pseudo terminal, which POSIX systems have."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from graphs import config, plain_graph, said
+
+import threads
+
+PATIENCE = 60
+
+
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, *words, **environment):
+        self.master, slave = pty.openpty()
+        self.shown = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "threads", *words],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "COLUMNS": "100", "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **environment},
+        )
+        os.close(slave)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+    def type(self, words):
+        os.write(self.master, words.encode())
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+
+    def until(self, pattern):
+        """What is shown up to where `pattern` matches; it is forgotten then."""
+        while not (found := re.search(pattern, self.shown)):
+            more = self._more()
+            assert more, f"{pattern!r} never came: {self.shown!r}"
+            self.shown += more
+        before, self.shown = self.shown[: found.end()], self.shown[found.end() :]
+        return before
+
+    def rest(self):
+        """What is shown until the command ends, and how it ends."""
+        while more := self._more():
+            self.shown += more
+        return self.shown, self.process.wait(PATIENCE)
+
+    def _more(self):
+        deadline = time.monotonic() + PATIENCE
+        ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
+        assert ready, f"nothing came for {PATIENCE} s after {self.shown!r}"
+        try:
+            return os.read(self.master, 65536).decode(errors="replace")
+        except OSError:  # Linux: the command has closed its end
+            return ""
+
+
+def on_screen(*words, **environment):
+    with Terminal(*words, **environment) as terminal:
+        shown, code = terminal.rest()
+    assert code == 0, shown
+    return shown
+
+
+def plain(shown):
+    """What is shown without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("THREADS_MODEL", "offline")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def registry(here):
+    with threads.open(here / "threads.db") as registry:
+        yield registry
+
+
+def test_ls_draws_a_table_with_short_ids_that_find_the_thread(registry):
+    registry.create(title="Refund for Alice", agent_id="support", tags=["vip"])
+    registry.create(id="mine", title="x" * 300)
+    registry.update("mine", pinned=True)
+    shown = plain(on_screen("ls"))
+    head, second, first = shown.rstrip().splitlines()
+    assert head.split() == ["id", "title", "messages", "last", "activity", "agent", "preview"]
+    assert "Refund for Alice" in first and "just now" in first and "support" in first
+    assert second.startswith("mine ") and "pinned: xxx" in second and "…" in second
+    assert max(map(len, shown.splitlines())) <= 100
+    short = first.split()[0]
+    assert len(short) == 13 and "Refund for Alice" in plain(on_screen("show", short))
+
+
+def test_markup_and_control_characters_are_shown_and_do_nothing(registry):
+    plain_graph(registry.checkpointer).invoke(
+        said("\x1b]0;owned\x07[red]red[/red]\x9b2J\u202e:smile:"), config("[bold]id[/bold]")
+    )
+    for words in (["ls"], ["show", "-"], ["ls", "--json"]):
+        shown = on_screen(*words, COLUMNS="200")
+        assert "[red]red[/red]" in shown and ":smile:" in shown and "[bold]id[/bold]" in shown
+        assert not re.search("[\x07\x9b\u202e]|\x1b\\]", shown)
+        assert "owned" in shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_table_is_laid_out_for_the_encoding_that_the_terminal_has(registry, encoding):
+    registry.create(title="☕ " * 60)
+    shown = plain(on_screen("ls", PYTHONIOENCODING=encoding))
+    assert r"\u2615" in shown and max(map(len, shown.splitlines())) <= 100
+
+
+def test_an_empty_list_says_so_in_words(registry):
+    assert "no threads here" in on_screen("ls")
+
+
+def test_rm_asks_and_takes_no_for_an_answer(registry):
+    registry.create(id="mine", title="Dear")
+    with Terminal("rm", "mine") as terminal:
+        assert "Dear" in terminal.until(r"erase for good\? \[y/N\]")
+        terminal.type("n\n")
+        assert terminal.rest()[1] == 1
+    assert registry.get("mine").title == "Dear"
+    with Terminal("rm", "mine") as terminal:
+        terminal.until(r"\[y/N\]")
+        terminal.type("y\n")
+        assert terminal.rest()[1] == 0
+    assert list(registry.list()) == []
+
+
+def test_send_streams_the_answer_and_names_the_tools_it_calls(here):
+    shown = plain(on_screen("send", "--new", "Where is order 1001?", "--agent", "support"))
+    assert "calls look_up_order\r\n" in shown and "ParcelFox" in shown
+
+
+AGENTS = """
+from agent import build_agent
+from agent.offline import OfflineChatModel
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
+
+slow = build_agent(OfflineChatModel(delay=0.2), name="slow")
+letters = build_agent(FakeListChatModel(responses=["\\x1b[2Jcleared\\x9b31m\\r\\n[b]done"]), name="letters")
+"""
+
+
+@pytest.fixture
+def mine(here):
+    (here / "mine.py").write_text(AGENTS)
+
+
+def test_a_control_sequence_that_comes_in_pieces_does_nothing(mine):
+    shown = on_screen("send", "--new", "hello", "--agents", "mine:letters")
+    assert r"\x1b[2Jcleared\x9b31m" + "\r\n[b]done" in shown
+    assert "\x1b[2J" not in shown and "\x9b" not in shown
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_chat(mine, registry):
+    with Terminal("chat", "--agents", "mine:slow") as terminal:
+        terminal.until("> ")
+        terminal.type("Hi, my name is Alice and I like green tea\n")
+        terminal.until("Alice.*\r\n(.*\r\n)*.*Hello ")
+        terminal.interrupt()
+        terminal.until(r"\(stopped\)")
+        terminal.until("> ")
+        terminal.type("What is my name?\n")
+        terminal.until("Alice")
+        terminal.until("> ")
+        terminal.type("\x04")
+        shown, code = terminal.rest()
+    assert code == 0 and "to go on: threads chat" in shown
+    roles = [message.role for message in registry.messages(registry.list()[0].id)]
+    assert roles == ["user", "user", "assistant"]
+
+
+def test_ctrl_c_at_the_prompt_leaves_politely(here):
+    with Terminal("chat") as terminal:
+        terminal.until("> ")
+        terminal.interrupt()
+        shown, code = terminal.rest()
+    assert code == 0 and "Traceback" not in shown
+
+
+def test_a_mistake_in_a_chat_is_told_and_the_talk_goes_on(here):
+    with Terminal("chat") as terminal:
+        terminal.until("> ")
+        terminal.type("/switch nobody\n")
+        terminal.until("Error: there is no thread 'nobody'")
+        terminal.until("> ")
+        terminal.type("/quit\n")
+        assert terminal.rest()[1] == 0
