@@ -392,7 +392,8 @@ def test_an_unknown_agent_is_a_usage_error_that_names_the_known_ones(here):
 
 def test_a_thread_of_an_agent_that_is_not_here_is_not_answered_by_another():
     new("--id", "a", "--agent", "billing")
-    assert "'billing'" in call("send", "a", "hi", code=1).stderr
+    told_what_to_do = call("send", "a", "hi", code=1).stderr
+    assert "'billing'" in told_what_to_do and "--agents MODULE:NAME" in told_what_to_do
     assert told("show", "a")["messages"] == []
 
 

@@ -47,6 +47,10 @@ class Terminal:
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
 
+    def speaks_within(self, seconds):
+        """Whether something is shown, or the command ends, in that time."""
+        return bool(select.select([self.master], [], [], seconds)[0])
+
     def until(self, pattern):
         """What is shown up to where `pattern` matches; it is forgotten then."""
         while not (found := re.search(pattern, self.shown)):
@@ -155,10 +159,10 @@ def test_send_streams_the_answer_and_names_the_tools_it_calls(here):
 
 AGENTS = """
 from agent import build_agent
-from agent.offline import OfflineChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
-slow = build_agent(OfflineChatModel(delay=0.2), name="slow")
+endless = "Hello " + "Alice " * 100_000
+slow = build_agent(FakeListChatModel(responses=[endless, "It is Alice"], sleep=0.01), name="slow")
 letters = build_agent(FakeListChatModel(responses=["\\x1b[2Jcleared\\x9b31m\\r\\n[b]done"]), name="letters")
 """
 
@@ -178,12 +182,12 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(mine, registry):
     with Terminal("chat", "--agents", "mine:slow") as terminal:
         terminal.until("> ")
         terminal.type("Hi, my name is Alice and I like green tea\n")
-        terminal.until("Alice.*\r\n(.*\r\n)*.*Hello ")
+        terminal.until("Hello Alice")
         terminal.interrupt()
         terminal.until(r"\(stopped\)")
         terminal.until("> ")
         terminal.type("What is my name?\n")
-        terminal.until("Alice")
+        terminal.until("It is Alice")
         terminal.until("> ")
         terminal.type("\x04")
         shown, code = terminal.rest()
@@ -196,6 +200,8 @@ def test_ctrl_c_at_the_prompt_leaves_politely(here):
     with Terminal("chat") as terminal:
         terminal.until("> ")
         terminal.interrupt()
+        while not terminal.speaks_within(5):  # readline can miss one that comes just before it listens
+            terminal.interrupt()
         shown, code = terminal.rest()
     assert code == 0 and "Traceback" not in shown
 

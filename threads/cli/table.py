@@ -43,8 +43,11 @@ def draw(registry: Registry, page: Page[Thread]) -> None:
 
 def _title(thread: Thread) -> Text:
     marks = flags_of(thread)
-    title = _cell(f"{', '.join(marks)}: " if marks else "", "yellow")
-    return title.append_text(_cell(thread.title, "bold"))
+    before = f"{', '.join(marks)}: " if marks else ""
+    title = _cell(before + thread.title)
+    title.stylize("yellow", 0, len(before))
+    title.stylize("bold", len(before))
+    return title
 
 
 def _cell(text: str, style: str = "") -> Text:
