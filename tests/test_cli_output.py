@@ -130,6 +130,9 @@ def test_errors_do_not_pass_on_what_others_wrote(nasty):
     for words in (["show", "\x1b[2J\u202e"], ["\x1b[2J"], ["ls", "--since", "\x1b"], ["ls", "--\x9b31m"]):
         done = CliRunner().invoke(group, words)
         assert done.exit_code in (2, 3) and harmless(done.stderr), words
+    for words in (["ls", "--db", "\x1b[2J.db"], ["ls", "--db", "\x1b[2J.db", "--traceback"]):
+        done = CliRunner().invoke(group, words)
+        assert done.exit_code == 1 and r"\x1b[2J.db" in done.stderr and harmless(done.stderr)
     done = CliRunner().invoke(group, ["fork", "-", "--at", "\x1b[2J"])
     assert done.exit_code == 3 and harmless(done.stderr)
 

@@ -78,7 +78,7 @@ class Threads(click.Group):
             if fault is None:
                 raise
             if session.traceback:
-                traceback.print_exception(error)
+                say(block("".join(traceback.format_exception(error))), end=False, to=sys.stderr)
             told = io.StringIO()
             fault.show(told)
             say(block(told.getvalue()), end=False, to=sys.stderr)
