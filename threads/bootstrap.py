@@ -135,6 +135,7 @@ class Registry:
         """
         if limit is not None:
             checked_range(limit, 0)
+        self._flush()
         with self._database.read() as connection:
             row = self._visible(table.get(connection, id))
             found: builtins.list[Message] | None = []
@@ -179,6 +180,7 @@ class Registry:
             table.create(connection, begun, json.loads(row["tags"]))
             copy_memory(connection, row["thread_id"], target, checkpoint_id)
 
+        self._flush()
         self._database.write(work)
         return self.get(target)
 
@@ -338,6 +340,11 @@ class Registry:
         return checks.repair(self._database, self._decoder)
 
     # inside
+
+    def _flush(self) -> None:
+        """Store what agents said a moment ago and still waits for its checkpoint."""
+        if self._loaded_checkpointer is not None:
+            self._loaded_checkpointer.flush()
 
     def _threads(self, rows: Sequence[Any]) -> builtins.list[Thread]:
         """The threads of these rows, their words up to date."""

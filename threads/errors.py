@@ -77,6 +77,17 @@ class ThreadTrashed(ThreadsError):
         super().__init__(f"thread {thread_id!r} is in the trash; registry.restore(id) brings it back")
 
 
+class ThreadMoved(ThreadsError):
+    """Another turn was stored since this one began; this one is refused, so that neither is lost."""
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(
+            f"thread {thread_id!r} went on while this turn was under way: another turn was stored in it, so "
+            "this one is refused; read the thread and send again what is missing"
+        )
+
+
 class ThreadDeleted(ThreadsError):
     """The thread was deleted while this run was going on; what the run still wanted to store is refused."""
 

@@ -4,6 +4,7 @@ Reads go to read-only connections and hold nothing once they return; each write 
 on the one writing connection. What the stock saver leaves to chance is decided here:
 
 * the head is the checkpoint written last, by the ledger, whatever the clock said;
+* a turn that began where the thread no longer stands is refused, so none is lost (`threads.memory.turns`);
 * a thread in the trash is neither read nor written;
 * an id must be text, and a new one one that a person can type (see `threads.ids`);
 * stored values are read with the strict allow-list.
@@ -14,27 +15,22 @@ Async methods do the same work in a thread; a task that is cancelled leaves the 
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    WRITES_IDX_MAP,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
     get_checkpoint_id,
-    get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.utils import search_where
 
@@ -43,12 +39,12 @@ from threads.database.connections import Database
 from threads.database.erasing import erase
 from threads.database.statements import statements
 from threads.errors import ThreadTrashed
-from threads.memory.late import LateWrites, do_all
+from threads.memory.late import LateResults, Work
+from threads.memory.turns import address, marked
+from threads.memory.writing import AT_ONCE, checkpoint_row, key_of, put_checkpoint, put_results
 
 T = TypeVar("T")
 
-AT_ONCE = frozenset((ERROR, INTERRUPT, RESUME, SCHEDULED))
-"""Channels whose writes are stored at once; no checkpoint may follow them for long."""
 READ_AT_ONCE = 50
 """Checkpoints that `list` reads ahead before it yields them."""
 READERS = 4
@@ -68,7 +64,7 @@ class Checkpointer(SqliteSaver):
         self._database = database
         self._on_put = on_put
         self._sql = statements("checkpoints")
-        self._late = LateWrites(database)
+        self._late = LateResults(database)
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="threads-reader")
 
     def setup(self) -> None:
@@ -101,10 +97,11 @@ class Checkpointer(SqliteSaver):
             else:
                 latest = thread
         if get_checkpoint_id(config):
-            return super().get_tuple(config)
+            return marked(super().get_tuple(config), by_name=True)
         if latest is None or latest["head_id"] is None:
             return None
-        return super().get_tuple({"configurable": {**at, "checkpoint_id": latest["head_id"]}})
+        found = super().get_tuple({"configurable": {**at, "checkpoint_id": latest["head_id"]}})
+        return marked(found, by_name=False)
 
     def list(
         self,
@@ -137,8 +134,9 @@ class Checkpointer(SqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        stored, work = self._put(config, checkpoint, metadata)
+        work, stored = self._put(config, checkpoint, metadata)
         self._database.write(work)
+        self._late.forget(key_of(config))
         self._on_put()
         return stored
 
@@ -177,8 +175,9 @@ class Checkpointer(SqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        stored, work = self._put(config, checkpoint, metadata)
+        work, stored = self._put(config, checkpoint, metadata)
         await self._submitted(work)
+        self._late.forget(key_of(config))
         self._on_put()
         return stored
 
@@ -198,6 +197,10 @@ class Checkpointer(SqliteSaver):
     ) -> Mapping[str, DeltaChannelHistory]:
         return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
 
+    def flush(self) -> None:
+        """Store what still waits for its checkpoint."""
+        self._late.flush()
+
     def close(self) -> None:
         """Store what waits, and let go of the threads; the database is closed by its owner."""
         self._late.close()
@@ -205,67 +208,26 @@ class Checkpointer(SqliteSaver):
 
     def _put(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata
-    ) -> tuple[RunnableConfig, Callable[[sqlite3.Connection], None]]:
-        thread_id, checkpoint_ns = address(config)
-        kind, blob = self.serde.dumps_typed(checkpoint)
-        described = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False)
-        row = {
-            "thread_id": thread_id,
-            "checkpoint_ns": checkpoint_ns,
-            "checkpoint_id": checkpoint["id"],
-            "parent_checkpoint_id": get_checkpoint_id(config),
-            "type": kind,
-            "checkpoint": blob,
-            "metadata": described.encode("utf-8", "ignore"),
-        }
-
-        def work(connection: sqlite3.Connection) -> None:
-            self._check_writable(connection, thread_id)
-            connection.execute(self._sql["put"], row)
-
-        address_of = {name: row[name] for name in ("thread_id", "checkpoint_ns", "checkpoint_id")}
-        return {"configurable": address_of}, self._with_late(thread_id, work)
+    ) -> tuple[Work, RunnableConfig]:
+        row = checkpoint_row(config, checkpoint, metadata, self.serde)
+        work = put_checkpoint(config, metadata, row, self._late)
+        stored = {name: row[name] for name in ("thread_id", "checkpoint_ns", "checkpoint_id")}
+        return work, {"configurable": stored}
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
-    ) -> Callable[[sqlite3.Connection], None] | None:
+    ) -> Work | None:
         """What is to be stored now; None if it waits for the checkpoint that comes of it."""
-        thread_id, checkpoint_ns = address(config)
-        special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
-        sql = self._sql["replace_writes" if special else "put_writes"]
-        at = (thread_id, checkpoint_ns, get_checkpoint_id(config), task_id, task_path)
-        rows = [
-            (*at, WRITES_IDX_MAP.get(channel, idx), channel, *self.serde.dumps_typed(value))
-            for idx, (channel, value) in enumerate(writes)
-        ]
-
-        def work(connection: sqlite3.Connection) -> None:
-            self._check_writable(connection, thread_id)
-            connection.executemany(sql, rows)
-
-        if not any(channel in AT_ONCE for channel, _ in writes):
-            self._late.add(thread_id, work)
-            return None
-        return self._with_late(thread_id, work)
-
-    def _with_late(
-        self, thread_id: str, work: Callable[[sqlite3.Connection], None]
-    ) -> Callable[[sqlite3.Connection], None]:
-        """`work`, and before it in the same transaction what waited for it."""
-        late = self._late.take(thread_id)
-        return partial(do_all, [*late, work]) if late else work
+        work = put_results(config, writes, task_id, task_path, self.serde)
+        if any(channel in AT_ONCE for channel, _ in writes):
+            return work
+        self._late.add(key_of(config), work)
+        return None
 
     def _delete(self, thread_id: object) -> Callable[[sqlite3.Connection], None]:
         text = ids.text_of(thread_id)
-        self._late.take(text)
+        self._late.flush()
         return lambda connection: erase(connection, text)
-
-    def _check_writable(self, connection: sqlite3.Connection, thread_id: str) -> None:
-        thread = connection.execute(self._sql["thread"], {"thread_id": thread_id}).fetchone()
-        if thread is None:
-            ids.check_new(thread_id)
-        elif thread["trashed_at"] is not None:
-            raise ThreadTrashed(thread_id)
 
     def _place(
         self, connection: sqlite3.Connection, config: RunnableConfig | None, before: RunnableConfig
@@ -279,22 +241,8 @@ class Checkpointer(SqliteSaver):
     async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
 
-    async def _submitted(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        await asyncio.shield(asyncio.wrap_future(self._database.submit(work)))
-
-
-def address(config: RunnableConfig) -> tuple[str, str]:
-    """The thread id and namespace in a config; `InvalidThreadId` if the id is no text.
-
-    In a run LangGraph has made text of the id already (`1` and `True` would be mixed up with `"1"` and
-    `"True"`), but langchain keeps what the caller gave in the config's metadata.
-    """
-    configurable = config["configurable"]
-    thread_id = configurable.get("thread_id")
-    given = (config.get("metadata") or {}).get("thread_id")
-    if isinstance(given, (bool, int, float)) and str(given) == thread_id:
-        thread_id = given
-    return ids.text_of(thread_id), str(configurable.get("checkpoint_ns") or "")
+    async def _submitted(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.shield(asyncio.wrap_future(self._database.submit(work)))
 
 
 def _take(found: Iterator[CheckpointTuple]) -> list[CheckpointTuple]:

@@ -1,4 +1,4 @@
-"""Writes that go with the next checkpoint: one commit in place of two or three.
+"""Results that go with the next checkpoint: one commit in place of two or three.
 
 A task's results matter only together with the checkpoint that comes of them, or when another task
 of the same step fails. LangGraph stores them by `put_writes` a moment before that checkpoint's
@@ -20,45 +20,56 @@ from threads.database.connections import Database
 from threads.errors import ThreadsError
 
 Work = Callable[[sqlite3.Connection], None]
+Key = tuple[str, str, str, int]
+"""Thread id, namespace, checkpoint id, and which turn's reading of it."""
 
 PATIENCE = 0.02
 """Seconds that results wait for their checkpoint."""
 
 
-class LateWrites:
-    """Keeps pieces of work by thread id until they are taken, or stores them when nobody comes."""
+class LateResults:
+    """Keeps pieces of work until they are stored with their checkpoint, or alone when none comes.
+
+    What waits is looked at inside the transaction that stores it and forgotten after its commit, so
+    it is stored at least once; storing results again changes nothing.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._waiting: dict[str, list[Work]] = {}
+        self._waiting: dict[Key, list[Work]] = {}
         self._arrived = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def add(self, thread_id: str, work: Work) -> None:
-        """Keep `work` for the thread's next checkpoint."""
+    def add(self, key: Key, work: Work) -> None:
+        """Keep `work` for the checkpoint that follows the one in `key`."""
         with self._lock:
             if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="threads-late-writes", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="threads-late-results", daemon=True)
                 self._thread.start()
-            self._waiting.setdefault(thread_id, []).append(work)
+            self._waiting.setdefault(key, []).append(work)
         self._arrived.set()
 
-    def take(self, thread_id: str) -> list[Work]:
-        """What waited for this thread; whoever takes it stores it."""
-        if not self._waiting:
-            return []
-        with self._lock:
-            return self._waiting.pop(thread_id, [])
+    def store(self, key: Key, connection: sqlite3.Connection) -> None:
+        """Store what waits for the checkpoint that follows, in the caller's transaction."""
+        for work in tuple(self._waiting.get(key, ())):
+            work(connection)
+
+    def forget(self, key: Key) -> None:
+        """The checkpoint that follows is stored, and what waited for it."""
+        if self._waiting:
+            with self._lock:
+                self._waiting.pop(key, None)
 
     def flush(self) -> None:
-        """Store all that waits."""
-        while self._waiting:
-            with self._lock:
-                waiting, self._waiting = self._waiting, {}
-            works = [work for each in waiting.values() for work in each]
-            self._database.write(partial(do_all, works))
+        """Store all that waits. What is refused (its thread went on, or away) was nobody's any more."""
+        for key in tuple(self._waiting):
+            try:
+                self._database.write(partial(self.store, key))
+            except ThreadsError as error:
+                logging.getLogger(__name__).info("results of a step are not stored: %s", error)
+            self.forget(key)
 
     def close(self) -> None:
         """Store all that waits, and wait no more."""
@@ -74,13 +85,4 @@ class LateWrites:
             self._arrived.wait()
             time.sleep(PATIENCE)
             self._arrived.clear()
-            try:
-                self.flush()
-            except ThreadsError as error:
-                logging.getLogger(__name__).warning("results of a step are not stored: %s", error)
-
-
-def do_all(works: list[Work], connection: sqlite3.Connection) -> None:
-    """Do one piece of work after another."""
-    for work in works:
-        work(connection)
+            self.flush()

@@ -60,6 +60,13 @@ SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints {where} ORDER BY
 -- name: place
 SELECT rowid FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
 
+-- name: checkpoint_metadata
+SELECT metadata FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
+
+-- name: results
+SELECT DISTINCT task_id, channel FROM writes WHERE thread_id = ? AND checkpoint_ns = '' AND checkpoint_id = ?
+
 -- name: history
 SELECT checkpoint_id, parent_checkpoint_id, metadata FROM checkpoints
 WHERE thread_id = :thread_id AND checkpoint_ns = '' ORDER BY rowid DESC

@@ -1,0 +1,169 @@
+"""Two turns at once: at least one is stored, the other is refused, and nothing acknowledged is lost."""
+
+import asyncio
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import aiosqlite
+import pytest
+from graphs import AIMessage, Plain, compiled, config, plain_graph, said, stock_saver, three_turns
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+import threads
+from agent import build_agent
+
+ROUNDS = 30
+
+
+@pytest.fixture(params=["file", "memory"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path):
+    with threads.open(tmp_path / "threads.db" if request.param == "file" else ":memory:") as opened:
+        yield opened
+
+
+@pytest.fixture(params=["plain", "ours"])
+def graph(request: pytest.FixtureRequest, registry: threads.Registry):
+    build = plain_graph if request.param == "plain" else lambda saver: build_agent(checkpointer=saver)
+    return build(registry.checkpointer)
+
+
+async def turns_at_once(graph, id: str, begun: bool) -> list[str]:
+    """Three turns at once; returns what was acknowledged."""
+    if begun:
+        await graph.ainvoke(said("the first"), config(id))
+    texts = ["one", "two", "three"]
+    done = await asyncio.gather(*(graph.ainvoke(said(t), config(id)) for t in texts), return_exceptions=True)
+    assert all(isinstance(result, dict | threads.ThreadMoved) for result in done), done
+    return [text for text, result in zip(texts, done, strict=True) if isinstance(result, dict)]
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["new", "begun"])
+def test_no_acknowledged_turn_is_lost_to_another_at_the_same_time(registry, graph, begun):
+    for number in range(ROUNDS):
+        id = f"t{number}"
+        acknowledged = asyncio.run(turns_at_once(graph, id, begun))
+        assert acknowledged, "at least one of them succeeds"
+        check_kept(registry, id, (["the first"] if begun else []) + acknowledged)
+
+
+def check_kept(registry: threads.Registry, id: str, acknowledged: list[str]) -> None:
+    """Each acknowledged message is there once, and answered; a refused one may have left its question."""
+    texts = [message.text for message in registry.messages(id)]
+    for text in acknowledged:
+        assert texts.count(text) == 1
+    assert sum(message.role == "assistant" for message in registry.messages(id)) == len(acknowledged)
+    assert registry.get(id).message_count == len(texts)
+
+
+def test_the_stock_saver_loses_turns_in_the_same_trial(tmp_path):
+    """FACTS A1, to show that the trial above can fail."""
+
+    async def trial() -> int:
+        lost = 0
+        async with aiosqlite.connect(tmp_path / "stock.db") as connection:
+            graph = plain_graph(AsyncSqliteSaver(connection))
+            for number in range(ROUNDS):
+                acknowledged = await turns_at_once(graph, f"t{number}", begun=True)
+                texts = [m.text for m in (await graph.aget_state(config(f"t{number}"))).values["messages"]]
+                lost += sum(text not in texts for text in acknowledged)
+        return lost
+
+    assert asyncio.run(trial()) > 0
+
+
+def test_turns_from_os_threads_are_not_lost_either(registry, graph):
+    def turn(number: int) -> str | None:
+        try:
+            graph.invoke(said(f"from {number}"), config("a"))
+        except threads.ThreadMoved:
+            return None
+        return f"from {number}"
+
+    with ThreadPoolExecutor(8) as pool:
+        acknowledged = [text for text in pool.map(turn, range(40)) if text]
+    assert acknowledged
+    check_kept(registry, "a", acknowledged)
+
+
+def test_a_refused_turn_can_be_sent_again_and_sees_what_was_said(registry):
+    other = plain_graph(registry.checkpointer)
+
+    def interrupted_by_another(state):
+        if len(state["messages"]) == 1:
+            meanwhile = threading.Thread(target=other.invoke, args=(said("meanwhile"), config("a")))
+            meanwhile.start()
+            meanwhile.join()
+        return {"messages": [AIMessage(f"I see {len(state['messages'])}")]}
+
+    graph = compiled(Plain, interrupted_by_another, registry.checkpointer)
+    with pytest.raises(threads.ThreadMoved, match="send again what is missing"):
+        graph.invoke(said("mine"), config("a"), durability="sync")
+    answer = graph.invoke(said("mine"), config("a"))["messages"][-1].text
+    assert answer == "I see 4"
+    assert [m.text for m in registry.messages("a")][-2:] == ["mine", "I see 4"]
+    assert registry.verify() == []
+
+
+def test_an_update_that_began_at_an_old_head_is_refused(registry, graph):
+    three_turns(graph, "a")
+    saver = registry.checkpointer
+    read = saver.get_tuple(config("a"))
+    graph.invoke(said("meanwhile"), config("a"))
+    late = dict(read.checkpoint, id="f" + read.checkpoint["id"][1:])
+    with pytest.raises(threads.ThreadMoved):
+        saver.put(read.config, late, {"source": "update", "step": 9, "parents": {}}, {})
+    assert registry.get("a").message_count == 8
+
+
+def test_a_checkpoint_that_is_named_is_a_branch_and_goes_on_working(registry, graph):
+    three_turns(graph, "a")
+    states = [s for s in graph.get_state_history(config("a")) if not s.next]
+    after_one = next(s for s in states if len(s.values["messages"]) == 2)
+    graph.invoke(said("another way"), after_one.config)
+    assert [m.text for m in registry.messages("a") if m.role == "user"] == ["message 0 of a", "another way"]
+    graph.invoke(said("and on"), config("a"))
+    assert registry.get("a").message_count == 6
+    latest = graph.update_state(config("a"), {"messages": [AIMessage("x")]})
+    graph.invoke(said("from what update_state returned"), latest)
+    assert registry.get("a").message_count == 9
+    assert registry.verify() == []
+
+
+def test_a_program_that_puts_checkpoints_by_hand_is_not_hindered(registry):
+    saver = registry.checkpointer
+    checkpoint = {"v": 4, "ts": "", "channel_values": {}, "channel_versions": {}, "versions_seen": {}}
+    for id in ("c1", "c2"):
+        at = {"configurable": {"thread_id": "a", "checkpoint_ns": ""}}
+        saver.put(at, {**checkpoint, "id": id}, {"source": "input", "step": -1}, {})
+    assert saver.get_tuple(config("a")).checkpoint["id"] == "c2"
+
+
+def test_langgraph_still_tells_its_runs_apart_by_the_key_we_look_for(registry):
+    """The private key by which a run's config is known; without it, first turns at once would not be guarded."""
+    from threads.memory.turns import RUNTIME
+
+    class Spy(type(registry.checkpointer)):
+        def put(self, config, *rest):
+            seen.append(RUNTIME in config["configurable"])
+            return super().put(config, *rest)
+
+    seen: list[bool] = []
+    registry.checkpointer.__class__ = Spy
+    plain_graph(registry.checkpointer).invoke(said("x"), config("a"))
+    assert seen == [True, True, True]
+
+
+def test_another_process_with_the_stock_saver_is_not_guarded(tmp_path):
+    """The limit the README names: the stock saver asks nobody."""
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        plain_graph(registry.checkpointer).invoke(said("one"), config("a"))
+        saver = stock_saver(path)
+        read = saver.get_tuple(config("a"))
+        plain_graph(registry.checkpointer).invoke(said("two"), config("a"))
+        saver.put(read.config, dict(read.checkpoint, id="f" + read.checkpoint["id"][1:]), {}, {})
+        saver.conn.close()
+        assert registry.get("a").message_count == 2
+        assert sqlite3.connect(path).execute("SELECT count(*) FROM checkpoints").fetchone()[0] == 7

@@ -1,0 +1,124 @@
+"""Which turn may write: the one that went on from where the thread stands.
+
+LangGraph reads a thread's latest checkpoint, works, and writes the next ones after it. Two turns at
+once both read the same one, and with the stock saver the second to finish hides the first. Here a
+turn may write only while what it read is still what is there: the head has not moved, and nobody
+else has stored results at it.
+
+A turn is told apart by the checkpoint id it read: a str that only looks like any other. LangGraph
+carries it along as the parent of what it writes first. Ids it makes itself are plain, and then the
+head must be the turn's own last checkpoint. Who names a checkpoint in the config begins a branch
+there, as in LangGraph's time travel, and is not refused; nor is a program that calls `put` by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple, get_checkpoint_id
+
+from threads import ids
+from threads.database.statements import statements
+from threads.errors import ThreadDeleted, ThreadMoved, ThreadTrashed
+
+RUNTIME = "__pregel_runtime"
+"""LangGraph's private key in the configs of its runs; `get_state` and callers' own `put` do not have it."""
+
+
+class Read(str):
+    """The head's id, as one turn read it."""
+
+    __slots__ = ("known",)
+    known: set[tuple[str, str]]
+    """Task and channel of the results that were stored at it then, and by this turn since."""
+
+
+class Named(str):
+    """A checkpoint id that the caller named."""
+
+    __slots__ = ()
+
+
+def address(config: RunnableConfig) -> tuple[str, str]:
+    """The thread id and namespace in a config; `InvalidThreadId` if the id is no text.
+
+    In a run LangGraph has made text of the id already (`1` and `True` would be mixed up with `"1"` and
+    `"True"`), but langchain keeps what the caller gave in the config's metadata.
+    """
+    configurable = config["configurable"]
+    thread_id = configurable.get("thread_id")
+    given = (config.get("metadata") or {}).get("thread_id")
+    if isinstance(given, (bool, int, float)) and str(given) == thread_id:
+        thread_id = given
+    return ids.text_of(thread_id), str(configurable.get("checkpoint_ns") or "")
+
+
+def marked(found: CheckpointTuple | None, *, by_name: bool) -> CheckpointTuple | None:
+    """What was read, its id marked as this turn's own reading, or as the caller's choice."""
+    if found is None:
+        return None
+    id: Read | Named
+    if by_name:
+        id = Named(found.checkpoint["id"])
+    else:
+        id = Read(found.checkpoint["id"])
+        id.known = {(task_id, channel) for task_id, channel, _ in found.pending_writes or ()}
+    configurable = {**found.config["configurable"], "checkpoint_id": id}
+    checkpoint = found.checkpoint.copy()
+    checkpoint["id"] = id
+    return found._replace(config={**found.config, "configurable": configurable}, checkpoint=checkpoint)
+
+
+def head_of(connection: sqlite3.Connection, thread_id: str) -> str | None:
+    """The thread's head; raises if nothing may be stored in the thread."""
+    thread = connection.execute(statements("checkpoints")["thread"], {"thread_id": thread_id}).fetchone()
+    if thread is None:
+        ids.check_new(thread_id)
+        return None
+    if thread["trashed_at"] is not None:
+        raise ThreadTrashed(thread_id)
+    head_id: str | None = thread["head_id"]
+    return head_id
+
+
+def check_checkpoint(
+    connection: sqlite3.Connection, config: RunnableConfig, metadata: CheckpointMetadata
+) -> None:
+    """Raise `ThreadMoved` if this checkpoint would hide what another turn has stored."""
+    thread_id, checkpoint_ns = address(config)
+    head, parent = head_of(connection, thread_id), get_checkpoint_id(config)
+    of_langgraph = RUNTIME in config["configurable"] or metadata.get("source") == "update"
+    if checkpoint_ns or not of_langgraph or isinstance(parent, Named):
+        return
+    if head != parent:
+        raise ThreadDeleted if head is None else ThreadMoved(thread_id)
+    if isinstance(parent, Read):
+        stored = connection.execute(statements("checkpoints")["results"], (thread_id, parent))
+        if not parent.known.issuperset(map(tuple, stored)):
+            raise ThreadMoved(thread_id)
+
+
+def check_results(connection: sqlite3.Connection, config: RunnableConfig, channels: set[str]) -> None:
+    """Raise `ThreadMoved` if these results would get into the state of a turn that went past their step.
+
+    That is so where a delta channel is among them, for its state is the sum of all that was written
+    before. LangGraph stores a turn's own delta results before the checkpoint that follows; any
+    others may come after it and are history only.
+    """
+    thread_id, checkpoint_ns = address(config)
+    head, at = head_of(connection, thread_id), get_checkpoint_id(config)
+    if checkpoint_ns or RUNTIME not in config["configurable"] or isinstance(at, Named) or head == at:
+        return
+    told: dict[str, Any] = {}
+    for id in (at, head):
+        row = connection.execute(
+            statements("checkpoints")["checkpoint_metadata"], {"thread_id": thread_id, "checkpoint_id": id}
+        ).fetchone()
+        if row is None:
+            return  # it is yet to be stored: results may come before their checkpoint
+        told |= json.loads(row["metadata"]).get("counters_since_delta_snapshot") or {}
+    if not channels.isdisjoint(told):
+        raise ThreadMoved(thread_id)

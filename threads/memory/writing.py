@@ -1,0 +1,98 @@
+"""Storing: each checkpoint, each step's results and each deletion as one piece of work.
+
+A piece is prepared outside the transaction (serialising takes longest), runs inside it, and can be
+run again, for the database does so when somebody else's piece spoils a common transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    Checkpoint,
+    CheckpointMetadata,
+    get_checkpoint_id,
+    get_checkpoint_metadata,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
+
+from threads.database.statements import statements
+from threads.memory.late import Key, LateResults, Work
+from threads.memory.turns import Read, address, check_checkpoint, check_results
+
+AT_ONCE = frozenset((ERROR, INTERRUPT, RESUME, SCHEDULED))
+"""Channels whose writes are stored at once; no checkpoint may follow them for long."""
+
+
+def key_of(config: RunnableConfig) -> Key:
+    """What a step's results have in common with the checkpoint that follows."""
+    thread_id, checkpoint_ns = address(config)
+    checkpoint_id = get_checkpoint_id(config)
+    turn = id(checkpoint_id) if isinstance(checkpoint_id, Read) else 0
+    return thread_id, checkpoint_ns, str(checkpoint_id), turn
+
+
+def checkpoint_row(
+    config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, serde: SerializerProtocol
+) -> dict[str, Any]:
+    """A checkpoint as the table holds it, as the stock saver writes it."""
+    thread_id, checkpoint_ns = address(config)
+    kind, blob = serde.dumps_typed(checkpoint)
+    described = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False)
+    return {
+        "thread_id": thread_id,
+        "checkpoint_ns": checkpoint_ns,
+        "checkpoint_id": checkpoint["id"],
+        "parent_checkpoint_id": get_checkpoint_id(config),
+        "type": kind,
+        "checkpoint": blob,
+        "metadata": described.encode("utf-8", "ignore"),
+    }
+
+
+def put_checkpoint(
+    config: RunnableConfig, metadata: CheckpointMetadata, row: dict[str, Any], late: LateResults
+) -> Work:
+    """The work that stores a checkpoint, and before it the results that waited for it."""
+    key = key_of(config)
+
+    def work(connection: sqlite3.Connection) -> None:
+        late.store(key, connection)
+        check_checkpoint(connection, config, metadata)
+        connection.execute(statements("checkpoints")["put"], row)
+
+    return work
+
+
+def put_results(
+    config: RunnableConfig,
+    writes: Sequence[tuple[str, Any]],
+    task_id: str,
+    task_path: str,
+    serde: SerializerProtocol,
+) -> Work:
+    """The work that stores what a task wrote."""
+    special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+    sql = statements("checkpoints")["replace_writes" if special else "put_writes"]
+    checkpoint_id = get_checkpoint_id(config)
+    at = (*address(config), checkpoint_id, task_id, task_path)
+    rows = [
+        (*at, WRITES_IDX_MAP.get(channel, idx), channel, *serde.dumps_typed(value))
+        for idx, (channel, value) in enumerate(writes)
+    ]
+
+    channels = {channel for channel, _ in writes}
+    if isinstance(checkpoint_id, Read):
+        checkpoint_id.known.update((task_id, channel) for channel, _ in writes)
+
+    def work(connection: sqlite3.Connection) -> None:
+        check_results(connection, config, channels)
+        connection.executemany(sql, rows)
+
+    return work
