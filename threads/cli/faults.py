@@ -7,12 +7,16 @@ import sqlite3
 import click
 
 from threads import errors
+from threads.cli.text import block
 
 
 class Fault(click.ClickException):
     """An error as it is shown: a plain sentence, and exit code 1."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(block(message))
 
 
 class Misused(Fault):
