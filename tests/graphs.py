@@ -61,9 +61,7 @@ class Trimmed(TypedDict):
 
 def trimming_graph(checkpointer: Any) -> Any:
     """A delta channel that is not ours: only its reducer knows what it holds."""
-    return compiled(
-        Trimmed, lambda state: {"messages": [AIMessage("ok")]}, checkpointer
-    )
+    return compiled(Trimmed, lambda state: {"messages": [AIMessage("ok")]}, checkpointer)
 
 
 class Chat(TypedDict):
@@ -126,11 +124,14 @@ def in_stock_process(path: Path, code: str) -> None:
         saver = stock_saver({str(path)!r})
         graph = plain_graph(saver)
     """
-    program = textwrap.dedent(head) + textwrap.dedent(code) + "\nsaver.conn.close()\nassert 'threads' not in sys.modules\n"
+    program = (
+        textwrap.dedent(head)
+        + textwrap.dedent(code)
+        + "\nsaver.conn.close()\nassert 'threads' not in sys.modules\n"
+    )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def three_turns(graph: Any, thread_id: str) -> None:
     for number in range(3):
         graph.invoke(said(f"message {number} of {thread_id}"), config(thread_id))
-

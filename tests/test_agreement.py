@@ -5,7 +5,17 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from graphs import Case, CaseState, compiled, config, plain_graph, said, stock_saver, three_turns, trimming_graph
+from graphs import (
+    Case,
+    CaseState,
+    compiled,
+    config,
+    plain_graph,
+    said,
+    stock_saver,
+    three_turns,
+    trimming_graph,
+)
 from talker import killed_at_random
 
 import threads
@@ -62,13 +72,20 @@ def test_harm_is_seen_and_mended(path, kind):
         assert kind in {problem.kind for problem in registry.verify()}
         assert kind in {problem.kind for problem in registry.repair()}
         assert registry.verify() == []
-        assert {t.id: t.message_count for t in registry.list()} == {"a": 6, "b": 6, "c": None, "never used": 0}
+        assert {t.id: t.message_count for t in registry.list()} == {
+            "a": 6,
+            "b": 6,
+            "c": None,
+            "never used": 0,
+        }
 
 
 def test_threads_whose_memory_was_taken_away_unseen_are_let_go(path):
     connection = sqlite3.connect(path)
-    connection.executescript("DROP TRIGGER threads_gone; DROP TRIGGER threads_head_gone; "
-                             "DELETE FROM checkpoints WHERE thread_id = 'a'")
+    connection.executescript(
+        "DROP TRIGGER threads_gone; DROP TRIGGER threads_head_gone; "
+        "DELETE FROM checkpoints WHERE thread_id = 'a'"
+    )
     connection.close()
     with threads.open(path) as registry:
         assert {p.kind for p in registry.verify()} == {"missing", "ghost"}

@@ -13,7 +13,9 @@ from threads.errors import DatabaseBusy, DatabaseError, ThreadDeleted
 @pytest.fixture(params=["file", "memory"])
 def database(request: pytest.FixtureRequest, tmp_path: Path):
     opened = open_database(tmp_path / "x.db" if request.param == "file" else ":memory:")
-    opened.write(lambda connection: connection.execute("CREATE TABLE note (text TEXT NOT NULL UNIQUE)") and None)
+    opened.write(
+        lambda connection: connection.execute("CREATE TABLE note (text TEXT NOT NULL UNIQUE)") and None
+    )
     yield opened
     opened.close()
 
@@ -48,7 +50,9 @@ def queued(database, works):
 def refused(connection):
     note("refused")(connection)
     connection.execute("INSERT INTO threads_tombstone VALUES ('gone', 0)")
-    connection.execute("INSERT INTO checkpoints (thread_id, checkpoint_id, parent_checkpoint_id) VALUES ('gone', 'b', 'a')")
+    connection.execute(
+        "INSERT INTO checkpoints (thread_id, checkpoint_id, parent_checkpoint_id) VALUES ('gone', 'b', 'a')"
+    )
 
 
 def test_one_of_many_that_fails_fails_alone(database):
@@ -59,7 +63,12 @@ def test_one_of_many_that_fails_fails_alone(database):
 
 def test_a_trigger_that_takes_the_transaction_away_harms_nobody_else(database):
     promises = queued(database, [note("a"), refused, note("b"), refused])
-    assert [type(promise.exception()) for promise in promises] == [type(None), ThreadDeleted, type(None), ThreadDeleted]
+    assert [type(promise.exception()) for promise in promises] == [
+        type(None),
+        ThreadDeleted,
+        type(None),
+        ThreadDeleted,
+    ]
     assert notes(database) == ["a", "b"]
 
 
@@ -125,7 +134,13 @@ def test_what_our_promises_rest_on_is_on(tmp_path):
     connection = database._writer._connection
     found = {p: connection.execute(f"PRAGMA {p}").fetchone()[0] for p in
              ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")}  # fmt: skip
-    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "busy_timeout": 10000}
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "secure_delete": 1,
+        "busy_timeout": 10000,
+    }
     database.close()
 
 
@@ -146,5 +161,7 @@ def test_migrating_from_many_threads_at_once_happens_once(tmp_path):
         opener.join()
     assert failed == []
     connection = sqlite3.connect(path)
-    assert connection.execute("SELECT version, name FROM threads_migration").fetchall() == [(1, "0001_registry")]
+    assert connection.execute("SELECT version, name FROM threads_migration").fetchall() == [
+        (1, "0001_registry")
+    ]
     connection.close()

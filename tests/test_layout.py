@@ -74,7 +74,9 @@ def test_imports_run_downwards_only():
 
 
 def test_the_agent_has_never_heard_of_a_registry():
-    assert [str(path) for path in modules("agent") if any(m.split(".")[0] == "threads" for m in imports(path))] == []
+    assert [
+        str(path) for path in modules("agent") if any(m.split(".")[0] == "threads" for m in imports(path))
+    ] == []
 
 
 def test_only_doors_know_the_agent_and_only_when_they_need_it():
@@ -82,7 +84,9 @@ def test_only_doors_know_the_agent_and_only_when_they_need_it():
         top = ast.parse(path.read_text(encoding="utf-8")).body
         for node in (n for n in top if isinstance(n, ast.Import | ast.ImportFrom)):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-            assert not any(name.split(".")[0] == "agent" for name in names), f"{path} imports agent at its top"
+            assert not any(name.split(".")[0] == "agent" for name in names), (
+                f"{path} imports agent at its top"
+            )
         if any(module.split(".")[0] == "agent" for module in imports(path)):
             assert room_of(path) in FLOORS[-1], path
 
@@ -90,12 +94,16 @@ def test_only_doors_know_the_agent_and_only_when_they_need_it():
 @pytest.mark.parametrize("package", HEAVY_ONLY_IN)
 def test_heavy_packages_stay_in_their_rooms(package):
     allowed = HEAVY_ONLY_IN[package]
-    users = {room_of(path) for path in modules("threads") for m in imports(path) if m.split(".")[0] == package}
+    users = {
+        room_of(path) for path in modules("threads") for m in imports(path) if m.split(".")[0] == package
+    }
     assert users <= allowed | ({"isolation", "runs", "api", "cli"} if package.startswith("lang") else set())
 
 
 def test_nobody_escapes_the_rules_by_type_checking():
-    assert [str(p) for name in ("agent", "threads") for p in modules(name) if "TYPE_CHECKING" in p.read_text()] == []
+    assert [
+        str(p) for name in ("agent", "threads") for p in modules(name) if "TYPE_CHECKING" in p.read_text()
+    ] == []
 
 
 def run(code: str, cwd: Path | None = None) -> str:
@@ -144,7 +152,18 @@ with threads.open("threads.db") as registry:
 
 
 def test_the_top_level_is_what_it_is_agreed_to_be():
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
     top = {line.split("/")[0] for line in tracked.splitlines()} or {path.name for path in ROOT.iterdir()}
-    allowed = {"pyproject.toml", "README.md", "agent", "threads", "exercises", "tests", "LICENSE", "CHANGELOG.md"}
+    allowed = {
+        "pyproject.toml",
+        "README.md",
+        "agent",
+        "threads",
+        "exercises",
+        "tests",
+        "LICENSE",
+        "CHANGELOG.md",
+    }
     assert {name for name in top if not name.startswith(".")} <= allowed

@@ -162,7 +162,7 @@ def test_the_head_is_what_was_written_last_whatever_the_clock_says(registry):
     late = dict(head.checkpoint, id="00000000-0000-6000-8000-000000000000")
     saver.put(head.config, late, head.metadata, {})
     assert saver.get_tuple(config("a")).checkpoint["id"] == late["id"]
-    assert [t.checkpoint["id"] for t in saver.list(config("a"))][0] == late["id"]
+    assert next(saver.list(config("a"))).checkpoint["id"] == late["id"]
 
 
 def test_a_question_to_a_person_shows_as_interrupted_until_it_is_answered(registry):
@@ -235,7 +235,12 @@ def test_what_a_user_owns_is_never_overwritten(registry, graph):
     registry.create(id="a", title="By hand", owner="alice", tags=["x"], metadata={"k": 1})
     graph.invoke(said("Hello there"), config("a"))
     thread = registry.get("a")
-    assert (thread.title, thread.owner, thread.tags, dict(thread.metadata)) == ("By hand", "alice", ("x",), {"k": 1})
+    assert (thread.title, thread.owner, thread.tags, dict(thread.metadata)) == (
+        "By hand",
+        "alice",
+        ("x",),
+        {"k": 1},
+    )
     assert registry.update("a", title=None).title == "Hello there"
 
 

@@ -141,7 +141,7 @@ def test_a_program_that_puts_checkpoints_by_hand_is_not_hindered(registry):
 
 
 def test_langgraph_still_tells_its_runs_apart_by_the_key_we_look_for(registry):
-    """The private key by which a run's config is known; without it, first turns at once would not be guarded."""
+    """The private key by which a run's config is known; without it, first turns are not guarded."""
     from threads.memory.turns import RUNTIME
 
     class Spy(type(registry.checkpointer)):

@@ -131,14 +131,22 @@ def test_tool_calls_results_and_usage_are_shown(tmp_path):
         def node(_):
             state["n"] += 1
             message = next(calls)
-            extra = [ToolMessage(look_up.invoke({"number": "7"}), tool_call_id="call-1")] if state["n"] == 1 else []
+            extra = (
+                [ToolMessage(look_up.invoke({"number": "7"}), tool_call_id="call-1")]
+                if state["n"] == 1
+                else []
+            )
             return {"messages": [message, *extra]}
 
         graph = compiled(Plain, node, registry.checkpointer)
         graph.invoke(said("where is order 7?"), config("a"))
         graph.invoke({"messages": []}, config("a"))
         question, call, result, answer = registry.messages("a")
-        assert (call.text, call.tool_calls[0].name, dict(call.tool_calls[0].args)) == ("", "look_up", {"number": "7"})
+        assert (call.text, call.tool_calls[0].name, dict(call.tool_calls[0].args)) == (
+            "",
+            "look_up",
+            {"number": "7"},
+        )
         assert (result.role, result.tool_call_id, result.text) == ("tool", "call-1", "order 7 is on its way")
         assert (answer.text, question.content[0]["type"]) == ("On its way.", "text")
         assert call.usage == threads.Usage(3, 2, 5)

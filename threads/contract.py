@@ -61,7 +61,9 @@ class ThreadStoreContract:
         assert isinstance(store, ThreadStore)
 
     def test_a_new_thread_is_found_and_listed(self, store: ThreadStore) -> None:
-        made = store.create(title="Lamp", agent_id="support", owner="alice", metadata={"case": 7}, tags=["b", "a"])
+        made = store.create(
+            title="Lamp", agent_id="support", owner="alice", metadata={"case": 7}, tags=["b", "a"]
+        )
         assert store.get(made.id) == made
         assert list(store.list()) == [made]
         assert (made.title, made.agent_id, made.owner) == ("Lamp", "support", "alice")
@@ -152,7 +154,9 @@ class ThreadStoreContract:
         assert (store.create(id="a").title, store.get("a").tags) == ("New conversation", ())
 
     def test_each_filter_narrows_the_list(self, store: ThreadStore) -> None:
-        one = store.create(id="1", agent_id="support", owner="alice", tags=["x", "y"], metadata={"n": 1, "s": "t"})
+        one = store.create(
+            id="1", agent_id="support", owner="alice", tags=["x", "y"], metadata={"n": 1, "s": "t"}
+        )
         two = store.create(id="2", agent_id="tutor", owner="bob", tags=["y"], metadata={"n": "1"})
         two = store.update(two.id, pinned=True)
         both = {"1", "2"}

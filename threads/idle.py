@@ -58,5 +58,5 @@ class IdleRefresher:
     def _try(self, stop: Callable[[], bool]) -> None:
         try:
             self._refresh(stop)
-        except ThreadsError as error:  # a full disk, say; the rows stay stale, and whoever reads them meets it
+        except ThreadsError as error:  # a full disk, say: who reads these rows meets it
             logging.getLogger(__name__).warning("stale threads stay stale for now: %s", error)

@@ -12,10 +12,9 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from uuid import UUID
 
-from threads.database.statements import statements
+from threads.database.statements import FOLDER, statements
 from threads.errors import NewerDatabase
 
 Progress = Callable[[str, int, int], None]
@@ -151,7 +150,7 @@ def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
 def script(name: str) -> Iterator[str]:
     """The statements of one migration."""
     statement = ""
-    for line in files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8").splitlines():
+    for line in (FOLDER / f"{name}.sql").read_text(encoding="utf-8").splitlines():
         if not statement and (not line.strip() or line.startswith("--")):
             continue
         statement += line + "\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
+FOLDER = Path(__file__).parent / "sql"
 NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 COMMENT = re.compile(r"^--.*$", re.MULTILINE)
 
@@ -15,7 +16,7 @@ COMMENT = re.compile(r"^--.*$", re.MULTILINE)
 @cache
 def statements(file: str) -> Mapping[str, str]:
     """The statements of `sql/<file>.sql` by name."""
-    text = files(__package__).joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
+    text = (FOLDER / f"{file}.sql").read_text(encoding="utf-8")
     _, *parts = NAME.split(text)
     texts = [COMMENT.sub("", part).strip() for part in parts[1::2]]
     return MappingProxyType(dict(zip(parts[::2], texts, strict=True)))

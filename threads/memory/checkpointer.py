@@ -41,7 +41,7 @@ from threads.database.statements import statements
 from threads.errors import ThreadTrashed
 from threads.memory.late import LateResults, Work
 from threads.memory.turns import address, marked
-from threads.memory.writing import AT_ONCE, checkpoint_row, key_of, put_checkpoint, put_results
+from threads.memory.writing import AT_ONCE, Storing, checkpoint_row, key_of, put_checkpoint, put_results
 
 T = TypeVar("T")
 
@@ -135,8 +135,7 @@ class Checkpointer(SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         work, stored = self._put(config, checkpoint, metadata)
-        self._database.write(work)
-        self._late.forget(key_of(config))
+        self._late.forget(key_of(config), self._database.write(work))
         self._on_put()
         return stored
 
@@ -176,8 +175,7 @@ class Checkpointer(SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         work, stored = self._put(config, checkpoint, metadata)
-        await self._submitted(work)
-        self._late.forget(key_of(config))
+        self._late.forget(key_of(config), await self._submitted(work))
         self._on_put()
         return stored
 
@@ -208,7 +206,7 @@ class Checkpointer(SqliteSaver):
 
     def _put(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata
-    ) -> tuple[Work, RunnableConfig]:
+    ) -> tuple[Storing, RunnableConfig]:
         row = checkpoint_row(config, checkpoint, metadata, self.serde)
         work = put_checkpoint(config, metadata, row, self._late)
         stored = {name: row[name] for name in ("thread_id", "checkpoint_ns", "checkpoint_id")}

@@ -48,28 +48,33 @@ class LateResults:
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="threads-late-results", daemon=True)
                 self._thread.start()
-            self._waiting.setdefault(key, []).append(work)
+            self._waiting[key] = [*self._waiting.get(key, ()), work]  # lists are shared, never changed
         self._arrived.set()
 
-    def store(self, key: Key, connection: sqlite3.Connection) -> None:
-        """Store what waits for the checkpoint that follows, in the caller's transaction."""
-        for work in tuple(self._waiting.get(key, ())):
+    def store(self, key: Key, connection: sqlite3.Connection) -> list[Work]:
+        """Store what waits for the checkpoint that follows, in the caller's transaction; returns it."""
+        waiting = list(self._waiting.get(key, ()))
+        for work in waiting:
             work(connection)
+        return waiting
 
-    def forget(self, key: Key) -> None:
-        """The checkpoint that follows is stored, and what waited for it."""
-        if self._waiting:
+    def forget(self, key: Key, stored: list[Work]) -> None:
+        """These are stored; what came since still waits."""
+        if stored:
             with self._lock:
-                self._waiting.pop(key, None)
+                left = [work for work in self._waiting.pop(key, []) if work not in stored]
+                if left:
+                    self._waiting[key] = left
 
     def flush(self) -> None:
         """Store all that waits. What is refused (its thread went on, or away) was nobody's any more."""
-        for key in tuple(self._waiting):
+        for key, waiting in tuple(self._waiting.items()):
             try:
-                self._database.write(partial(self.store, key))
+                stored = self._database.write(partial(self.store, key))
             except ThreadsError as error:
                 logging.getLogger(__name__).info("results of a step are not stored: %s", error)
-            self.forget(key)
+                stored = waiting
+            self.forget(key, stored)
 
     def close(self) -> None:
         """Store all that waits, and wait no more."""

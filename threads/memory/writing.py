@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -26,6 +26,8 @@ from threads.database.statements import statements
 from threads.memory.late import Key, LateResults, Work
 from threads.memory.turns import Read, address, check_checkpoint, check_results
 
+Storing = Callable[[sqlite3.Connection], list[Work]]
+"""Stores a checkpoint and returns the results that were stored with it."""
 AT_ONCE = frozenset((ERROR, INTERRUPT, RESUME, SCHEDULED))
 """Channels whose writes are stored at once; no checkpoint may follow them for long."""
 
@@ -58,14 +60,15 @@ def checkpoint_row(
 
 def put_checkpoint(
     config: RunnableConfig, metadata: CheckpointMetadata, row: dict[str, Any], late: LateResults
-) -> Work:
-    """The work that stores a checkpoint, and before it the results that waited for it."""
+) -> Storing:
+    """The work that stores a checkpoint, and before it the results that waited for it; returns these."""
     key = key_of(config)
 
-    def work(connection: sqlite3.Connection) -> None:
-        late.store(key, connection)
+    def work(connection: sqlite3.Connection) -> list[Work]:
+        results = late.store(key, connection)
         check_checkpoint(connection, config, metadata)
         connection.execute(statements("checkpoints")["put"], row)
+        return results
 
     return work
 
