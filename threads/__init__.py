@@ -34,7 +34,7 @@ from threads.errors import (
     TypeNotAllowed,
     UsageError,
 )
-from threads.models import Checkpoint, Message, Page, Problem, Thread, ToolCall, Usage
+from threads.models import Checkpoint, Message, Page, Problem, Pruned, Thread, ToolCall, Usage
 from threads.registry.store import ThreadStore
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "NotADatabase",
     "Page",
     "Problem",
+    "Pruned",
     "ReadOnly",
     "Registry",
     "Thread",

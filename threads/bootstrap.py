@@ -13,6 +13,8 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -20,11 +22,11 @@ from threads import checks, ids
 from threads.database.connections import Database
 from threads.database.erasing import erase
 from threads.database.migrations import Progress
-from threads.database.opening import open_database
+from threads.database.opening import back_up, open_database
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound, InvalidValue, MessagesUnknown, ThreadExists, ThreadTrashed
 from threads.idle import IdleRefresher
-from threads.models import Checkpoint, Message, Page, Problem, SortBy, SortOrder, Status, Thread
+from threads.models import Checkpoint, Message, Page, Problem, Pruned, SortBy, SortOrder, Status, Thread
 from threads.registry import fields, projection, table
 from threads.registry.filters import PROJECTED, Filters, Order, checked_range
 from threads.registry.rows import checkpoint_of, is_stale, json_of, thread_of
@@ -329,6 +331,54 @@ class Registry:
         with self._database.read() as connection:
             return table.ids_with_prefix(connection, prefix, limit)
 
+    # upkeep
+
+    def prune(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        keep: int = 1,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Pruned:
+        """Let old checkpoints go; what is remembered stays as it is. All threads, unless `ids` are given.
+
+        Keeps the newest `keep` of each thread and what they are made of. Threads in the trash are left
+        alone. `dry_run` only tells what would go. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        """
+        from threads.memory.pruning import Dry, kept, prune_thread
+
+        kept("keep_n", keep)
+        serde, pruned = self.checkpointer.serde, Pruned()
+        self._flush()
+
+        def prune_one(connection: Any, id: str) -> Pruned:
+            row = self._visible(table.get(connection, id))
+            gone = prune_thread(connection, row["thread_id"], keep, serde)
+            if dry_run:
+                raise Dry(gone)
+            return gone
+
+        chosen = self._prunable() if ids is None else builtins.list(ids)
+        for done, id in enumerate(chosen, start=1):
+            try:
+                pruned += self._database.write(partial(prune_one, id=id))
+            except Dry as dry:
+                pruned += dry.pruned
+            if progress:
+                progress("pruning", done, len(chosen))
+        self._database.scrub()
+        return pruned
+
+    def compact(self) -> None:
+        """Give the room of what was deleted or pruned back to the file system; others wait meanwhile."""
+        self._database.compact()
+
+    def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
+        """Copy all to a new file while runs go on; returns its path. Raises `UsageError` if it exists."""
+        self._flush()
+        return back_up(self._database, target, progress)
+
     # agreement
 
     def verify(self) -> builtins.list[Problem]:
@@ -370,6 +420,10 @@ class Registry:
         if row["trashed_at"] is not None:
             raise ThreadTrashed(row["thread_id"])
         return row
+
+    def _prunable(self) -> builtins.list[str]:
+        with self._database.read() as connection:
+            return [row[0] for row in connection.execute(statements("pruning")["threads"])]
 
     def _count(self, filters: Filters) -> int:
         with self._database.read() as connection:

@@ -114,6 +114,18 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was let go."""
+
+    checkpoints: int = 0
+    bytes: int = 0
+    """Of stored values; the file itself shrinks when it is compacted."""
+
+    def __add__(self, other: Pruned) -> Pruned:
+        return Pruned(self.checkpoints + other.checkpoints, self.bytes + other.bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A place where registry and memory disagree."""
 

@@ -46,9 +46,13 @@ class Database(ABC):
     def submit(self, work: Work[T]) -> Future[T]:
         """As `write`, for callers that must not wait: returns at once, the work is done in any case."""
 
+    @abstractmethod
     def scrub(self) -> bool:
         """Empty the write-ahead log, where deleted text would linger; False while a reader is in the way."""
-        return True
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Give the room of what was deleted back to the file system."""
 
     @abstractmethod
     def close(self) -> None:
@@ -126,7 +130,15 @@ class FileDatabase(Database):
 
     def scrub(self) -> bool:
         self._check_open()
-        return self._writer.truncate_log()
+        busy, *_ = self._writer.outside(
+            lambda writer: writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        )
+        return not busy
+
+    def compact(self) -> None:
+        self._check_open()
+        self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
+        self.scrub()
 
     def close(self) -> None:
         with self._lock:
@@ -191,6 +203,14 @@ class MemoryDatabase(Database):
             promise = self._writer.submit(work)
             self._writer.drain()
             return promise
+
+    def scrub(self) -> bool:
+        return True  # there is no log
+
+    def compact(self) -> None:
+        with self._lock:
+            self._check_open()
+            self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
 
     def close(self) -> None:
         with self._lock:

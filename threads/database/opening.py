@@ -16,6 +16,8 @@ from threads.errors import DatabaseNotFound, ReadOnly, UsageError
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process's write lock."""
+COPIED_AT_ONCE = 4096
+"""Pages that a backup copies between two words about its progress."""
 
 
 def open_database(
@@ -54,6 +56,36 @@ def detach(where: str | os.PathLike[str]) -> None:
         raise translated(error, str(path)) from error
     finally:
         connection.close()
+
+
+def back_up(database: Database, target: str | os.PathLike[str], progress: Progress | None = None) -> Path:
+    """Copy what the database holds now to a new file, while others read and write; returns its path.
+
+    The file appears when it is whole. Raises `UsageError` if there is one already.
+    """
+    path = located(target)
+    if path is None:
+        raise UsageError("a backup needs a file to go to")
+    path = reachable(path, must_exist=False)
+    if path.exists():
+        raise UsageError(f"{path} is there already; name a new file for the backup")
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+
+    def told(_: int, left: int, total: int) -> None:
+        if progress:
+            progress("copying pages", total - left, total)
+
+    copy = sqlite3.connect(part)
+    try:
+        with database.read() as connection:  # one snapshot: writers neither wait nor make it begin again
+            connection.backup(copy, pages=COPIED_AT_ONCE, progress=told)
+    except sqlite3.Error as error:
+        raise translated(error, str(path)) from error
+    finally:
+        copy.close()
+    part.replace(path)
+    return path
 
 
 def located(where: str | os.PathLike[str]) -> Path | None:

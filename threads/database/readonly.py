@@ -76,6 +76,12 @@ class ReadOnlyFile(Database):
     def submit(self, work: Work[T]) -> Future[T]:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
+    def scrub(self) -> bool:
+        return True  # nothing was deleted
+
+    def compact(self) -> None:
+        raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to compact it")
+
     def close(self) -> None:
         with self._lock:
             self._closed = True

@@ -58,11 +58,14 @@ class Writer:
         with self._lock:
             self._commit_queued()
 
-    def truncate_log(self) -> bool:
-        """Move the write-ahead log into the file and empty it; False while another connection reads."""
+    def outside(self, work: Work[T]) -> T:
+        """Do what cannot be done in a transaction, while nobody else writes here."""
         with self._lock:
-            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not busy
+            self._commit_queued()
+            try:
+                return work(self._connection)
+            except sqlite3.Error as error:
+                raise self._fault(error) from error
 
     def close(self) -> None:
         """Commit what is queued and close the connection."""

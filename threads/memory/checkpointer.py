@@ -40,6 +40,7 @@ from threads.database.erasing import erase
 from threads.database.statements import statements
 from threads.errors import ThreadTrashed
 from threads.memory.late import LateResults, Work
+from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.memory.turns import address, marked
 from threads.memory.writing import AT_ONCE, Storing, checkpoint_row, key_of, put_checkpoint, put_results
 
@@ -151,6 +152,26 @@ class Checkpointer(SqliteSaver):
         self._database.write(self._delete(thread_id))
         self._database.scrub()
 
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy all that is remembered to a thread that remembers nothing; `ThreadExists` if it does."""
+        self._database.write(self._copy(source_thread_id, target_thread_id))
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
+        """Let old checkpoints go, never what the kept ones are made of: the state stays as it is.
+
+        `keep_latest` keeps one checkpoint of each namespace, `keep_n` the newest `n`, `delete` none.
+        """
+        self._database.write(self._prune(thread_ids, strategy, n))
+        self._database.scrub()
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Drop the checkpoints whose metadata has one of these `run_id`s.
+
+        Kept are those that a later state is the sum of (a `DeltaChannel`'s, since its last snapshot).
+        """
+        self._database.write(self._delete_runs(run_ids))
+        self._database.scrub()
+
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return await self._aside(self.get_tuple, config)
 
@@ -190,6 +211,17 @@ class Checkpointer(SqliteSaver):
         await self._submitted(self._delete(thread_id))
         await self._aside(self._database.scrub)
 
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        await self._submitted(self._copy(source_thread_id, target_thread_id))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
+        await self._submitted(self._prune(thread_ids, strategy, n))
+        await self._aside(self._database.scrub)
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        await self._submitted(self._delete_runs(run_ids))
+        await self._aside(self._database.scrub)
+
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
@@ -226,6 +258,27 @@ class Checkpointer(SqliteSaver):
         text = ids.text_of(thread_id)
         self._late.flush()
         return lambda connection: erase(connection, text)
+
+    def _copy(self, source: object, target: object) -> Work:
+        self._late.flush()
+        names = ids.text_of(source), ids.check_new(target)
+        return lambda connection: copy_thread(connection, *names)
+
+    def _prune(self, thread_ids: Sequence[str], strategy: str, n: int) -> Work:
+        self._late.flush()
+        keep = kept(strategy, n)
+        texts = [ids.text_of(thread_id) for thread_id in thread_ids]
+
+        def work(connection: sqlite3.Connection) -> None:
+            for text in texts:
+                prune_thread(connection, text, keep, self.serde)
+
+        return work
+
+    def _delete_runs(self, run_ids: Sequence[str]) -> Work:
+        self._late.flush()
+        asked = tuple(run_ids)
+        return lambda connection: delete_runs(connection, asked, self.serde)
 
     def _place(
         self, connection: sqlite3.Connection, config: RunnableConfig | None, before: RunnableConfig

@@ -1,47 +1,129 @@
 """Letting go of old checkpoints without changing what is remembered.
 
 A plain channel stands whole in every checkpoint, so the ones before can go. A delta channel is the
-sum of what was written since its last snapshot: what comes after that snapshot is its state, and
-stays. So does what is pending at a checkpoint that is kept, an open question for instance.
+sum of what was written since its last snapshot: those checkpoints are its state, and stay with what
+was written at them. So does what is pending at a checkpoint that is kept, an open question for
+instance, and the memory of subgraphs that have one of their own.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
+from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.database.erasing import erase
 from threads.database.statements import statements
-from threads.errors import InvalidValue
+from threads.errors import InvalidValue, ThreadExists
+from threads.memory.transcript import metadata_of
+from threads.models import Pruned
 
-STRATEGIES = ("keep_latest", "delete", "keep_n")
+TASK = ":"
+"""In a namespace: what follows is the task that a subgraph ran in; without, the subgraph remembers."""
+
+
+class Dry(Exception):
+    """Raised to take back a pruning that was only tried."""
+
+    def __init__(self, pruned: Pruned) -> None:
+        self.pruned = pruned
+
+
+def kept(strategy: str, n: int) -> int:
+    """How many checkpoints of each namespace `strategy` keeps; `InvalidValue`."""
+    counts = {"delete": 0, "keep_latest": 1, "keep_n": n}
+    if strategy not in counts:
+        raise InvalidValue("strategy", f"{strategy!r} is none of {', '.join(counts)}")
+    if strategy == "keep_n" and (not isinstance(n, int) or n < 1):
+        raise InvalidValue("n", f"at least 1 must be kept, not {n!r}")
+    return counts[strategy]
 
 
 def prune_thread(
-    connection: sqlite3.Connection, thread_id: str, strategy: str, n: int, serde: SerializerProtocol
-) -> int:
-    """Prune one thread in the caller's transaction; returns how many checkpoints went.
-
-    `keep_latest` keeps the newest of each namespace, `keep_n` the newest `n`, and what they need;
-    `delete` erases the thread.
-    """
-    sql = statements("pruning")
-    if strategy == "delete":
-        gone: int = connection.execute(sql["size"], {"thread_id": thread_id}).fetchone()[0]
+    connection: sqlite3.Connection, thread_id: str, keep: int, serde: SerializerProtocol
+) -> Pruned:
+    """Keep the newest `keep` checkpoints of each namespace and what they need; none: erase the thread."""
+    spaces = connection.execute(statements("pruning")["namespaces"], {"thread_id": thread_id}).fetchall()
+    if keep == 0:
         erase(connection, thread_id)
-        return gone
-    before = connection.total_changes
-    for row in connection.execute(sql["namespaces"], {"thread_id": thread_id}).fetchall():
-        _prune_namespace(connection, {"thread_id": thread_id, "checkpoint_ns": row[0]}, n, serde)
-    connection.execute(sql["sweep"], {"thread_id": thread_id})
-    return connection.total_changes - before
+        return Pruned()
+    pruned, roots = Pruned(), set[str]()
+    for (namespace,) in spaces:  # the root comes first
+        at = {"thread_id": thread_id, "checkpoint_ns": namespace}
+        newest = ids_of(connection, "newest", {**at, "n": keep})
+        if not namespace:
+            roots = set(newest)
+        elif is_spent(connection, {**at, "checkpoint_id": newest[0]}, roots):
+            newest = []
+        stays = needed(connection, at, newest, serde)
+        gone = [id for id in ids_of(connection, "all", at) if id not in stays]
+        pruned += drop(connection, at, gone)
+    return pruned
 
 
-def check_strategy(strategy: str, n: int) -> int:
-    """How many checkpoints `strategy` keeps; `InvalidValue`."""
-    if strategy not in STRATEGIES:
-        raise InvalidValue("strategy", f"{strategy!r} is none of {', '.join(STRATEGIES)}")
-    if strategy == "keep_n" and n < 1:
-        raise InvalidValue("n", f"at least 1 must be kept, not {n}")
-    return n if strategy == "keep_n" else 1
+def delete_runs(connection: sqlite3.Connection, run_ids: Iterable[str], serde: SerializerProtocol) -> None:
+    """Drop the checkpoints of these runs, but those that a later state is the sum of."""
+    asked = {"run_ids": json.dumps(list(run_ids))}
+    for row in connection.execute(statements("pruning")["of_runs"], asked).fetchall():
+        at = {"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"]}
+        going = set(json.loads(row["ids"]))
+        left = [id for id in ids_of(connection, "all", at) if id not in going]
+        stays = needed(connection, at, left, serde)
+        drop(connection, at, [id for id in going if id not in stays])
+
+
+def copy_thread(connection: sqlite3.Connection, source: str, target: str) -> None:
+    """Copy all that `source` remembers to `target`; `ThreadExists` if that remembers something."""
+    if ids_of(connection, "all", {"thread_id": target, "checkpoint_ns": ""}):
+        raise ThreadExists(target)
+    for name in ("copy_writes", "copy_checkpoints"):
+        connection.execute(statements("pruning")[name], {"source": source, "target": target})
+
+
+def needed(
+    connection: sqlite3.Connection, at: dict[str, Any], ids: Iterable[str], serde: SerializerProtocol
+) -> set[str]:
+    """These checkpoints, and the ancestors that their delta channels are the sum of."""
+    stays: set[str] = set()
+    for id in ids:
+        open_channels: set[str] | None = None
+        while id is not None:
+            row = connection.execute(statements("pruning")["one"], {**at, "checkpoint_id": id}).fetchone()
+            if row is None or (open_channels is not None and not open_channels):
+                break
+            if open_channels is None:
+                deltas = metadata_of(row["metadata"]).get("counters_since_delta_snapshot") or {}
+                open_channels = set(deltas)
+            stays.add(id)
+            if open_channels:
+                values = serde.loads_typed((row["type"], row["checkpoint"])).get("channel_values") or {}
+                open_channels -= set(values)
+            id = row["parent_checkpoint_id"]
+    return stays
+
+
+def is_spent(connection: sqlite3.Connection, at: dict[str, Any], roots: set[str]) -> bool:
+    """Whether a subgraph's memory served a task of a checkpoint that is past."""
+    if TASK not in at["checkpoint_ns"].rpartition("|")[2]:
+        return False
+    metadata = metadata_of(connection.execute(statements("pruning")["one"], at).fetchone()["metadata"])
+    parent = (metadata.get("parents") or {}).get("")
+    return parent is not None and parent not in roots
+
+
+def drop(connection: sqlite3.Connection, at: dict[str, Any], ids: list[str]) -> Pruned:
+    """Delete these checkpoints with what was written at them."""
+    sql, asked = statements("pruning"), {**at, "ids": json.dumps(ids)}
+    weight = connection.execute(sql["weight"], asked).fetchone()
+    writes = connection.execute(sql["weight_of_writes"], asked).fetchone()[0]
+    connection.execute(sql["drop_writes"], asked)
+    connection.execute(sql["drop_checkpoints"], asked)
+    return Pruned(weight["checkpoints"], weight["bytes"] + writes)
+
+
+def ids_of(connection: sqlite3.Connection, name: str, asked: dict[str, Any]) -> list[str]:
+    """The checkpoint ids that a statement gives."""
+    return [row[0] for row in connection.execute(statements("pruning")[name], asked)]

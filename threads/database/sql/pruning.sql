@@ -1,0 +1,57 @@
+-- Letting go of checkpoints.
+
+-- name: namespaces
+SELECT DISTINCT checkpoint_ns FROM checkpoints WHERE thread_id = :thread_id ORDER BY checkpoint_ns
+
+-- The head first, then the others from the one written last.
+-- name: newest
+SELECT checkpoint_id FROM checkpoints c WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+ORDER BY checkpoint_ns = '' AND checkpoint_id IS (
+    SELECT head_id FROM threads_thread t WHERE t.thread_id = c.thread_id) DESC, rowid DESC
+LIMIT :n
+
+-- name: all
+SELECT checkpoint_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+
+-- name: one
+SELECT parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns AND checkpoint_id = :checkpoint_id
+
+-- name: weight
+SELECT count(*) AS checkpoints, coalesce(sum(length(checkpoint) + length(metadata)), 0) AS bytes FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+  AND checkpoint_id IN (SELECT value FROM json_each(:ids))
+
+-- name: weight_of_writes
+SELECT coalesce(sum(length(value)), 0) FROM writes
+WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+  AND checkpoint_id IN (SELECT value FROM json_each(:ids))
+
+-- name: drop_checkpoints
+DELETE FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+  AND checkpoint_id IN (SELECT value FROM json_each(:ids))
+
+-- name: drop_writes
+DELETE FROM writes WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+  AND checkpoint_id IN (SELECT value FROM json_each(:ids))
+
+-- name: of_runs
+SELECT thread_id, checkpoint_ns, json_group_array(checkpoint_id) AS ids FROM checkpoints
+WHERE CASE WHEN json_valid(CAST(metadata AS TEXT)) THEN json_extract(CAST(metadata AS TEXT), '$.run_id') END
+    IN (SELECT value FROM json_each(:run_ids))
+GROUP BY thread_id, checkpoint_ns
+
+-- name: threads
+SELECT thread_id FROM threads_thread WHERE head_id IS NOT NULL AND trashed_at IS NULL ORDER BY position
+
+-- name: copy_checkpoints
+INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints c
+WHERE thread_id = :source
+ORDER BY checkpoint_ns = '' AND checkpoint_id IS (
+    SELECT head_id FROM threads_thread t WHERE t.thread_id = c.thread_id), rowid
+
+-- name: copy_writes
+INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)
+SELECT :target, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value FROM writes
+WHERE thread_id = :source
