@@ -58,7 +58,7 @@ def table(heading: str) -> dict[str, str]:
 def test_each_python_block_runs_and_prints_what_is_said(tmp_path):
     assert len(SCRIPTS) >= 5
     for number, script in enumerate(SCRIPTS):
-        expected = "".join(f"{line[3:]}\n" for line in script.splitlines() if line.startswith("#> "))
+        expected = "".join(f"{line[5:]}\n" for line in script.splitlines() if line.startswith("# -> "))
         assert expected, f"block {number} promises no output"
         file = tmp_path / f"block{number}.py"
         file.write_text(script, encoding="utf-8")
