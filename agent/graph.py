@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, RemoveMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
 from langgraph._internal._runnable import RunnableCallable
@@ -134,12 +134,21 @@ def _overwrites(update: Any) -> bool:
     return isinstance(update, Overwrite) or (isinstance(update, dict) and "__overwrite__" in update)
 
 
+def _only_adds(update: Any) -> bool:
+    """Whether nothing in the state could stand against this update; refuses what are no messages."""
+    if _overwrites(update):
+        return False
+    return not any(isinstance(message, RemoveMessage) for message in read_update(update))
+
+
 def _asks_first(node: PregelNode, messages: DeltaChannel[Any]) -> PregelNode:
     """The node with a question in front of its writers: can its messages be folded into the state?"""
     updates_of = _state_writer(node)
 
     def ask(output: Any, config: RunnableConfig) -> Any:
         updates = [update for channel, update in updates_of(output) or () if channel == "messages"]
+        if all(map(_only_adds, updates)):
+            return output
         trial = messages.from_checkpoint(ChannelRead.do_read(config, select="messages"))
         if trial.update(updates):
             merge_messages(trial.get(), [])  # an Overwrite is not folded: is it a list of messages?

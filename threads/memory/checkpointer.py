@@ -39,6 +39,7 @@ from threads.database.connections import Database
 from threads.database.erasing import erase
 from threads.database.statements import statements
 from threads.errors import ThreadTrashed
+from threads.memory.deltas import Snapshots, histories
 from threads.memory.late import LateResults, Work
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.memory.turns import address, marked
@@ -66,6 +67,7 @@ class Checkpointer(SqliteSaver):
         self._on_put = on_put
         self._sql = statements("checkpoints")
         self._late = LateResults(database)
+        self._snapshots = Snapshots()
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="threads-reader")
 
     def setup(self) -> None:
@@ -127,6 +129,21 @@ class Checkpointer(SqliteSaver):
             found = super().get_tuple({"configurable": dict(row)})
             if found is not None:  # else it was deleted since
                 yield found
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        thread_id, checkpoint_ns = address(config)
+        checkpoint_id = get_checkpoint_id(config)
+        if checkpoint_id is None:
+            target = self.get_tuple(config)
+            if target is None:
+                return {channel: {"writes": []} for channel in channels}
+            checkpoint_id = target.checkpoint["id"]
+        self._late.flush()
+        at = (thread_id, checkpoint_ns, str(checkpoint_id))
+        with self._database.read() as connection:
+            return histories(connection, at, channels, self.serde, self._snapshots)
 
     def put(
         self,
@@ -257,6 +274,7 @@ class Checkpointer(SqliteSaver):
     def _delete(self, thread_id: object) -> Callable[[sqlite3.Connection], None]:
         text = ids.text_of(thread_id)
         self._late.flush()
+        self._snapshots.forget(text)
         return lambda connection: erase(connection, text)
 
     def _copy(self, source: object, target: object) -> Work:
