@@ -107,7 +107,7 @@ def test_each_call_in_the_table_is_there_with_these_parameters(call):
 
 def test_no_public_call_is_missing_in_the_table():
     named = {call.partition("(")[0] for call in CALLS}
-    public = {f"registry.{name}" for name in vars(threads.Registry) if not name.startswith("_")}
+    public = {f"registry.{name}" for name in dir(threads.Registry) if not name.startswith("_")}
     public |= {f"threads.{name}" for name in threads.__all__ if inspect.isfunction(getattr(threads, name))}
     assert public <= named
 
