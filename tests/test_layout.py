@@ -12,7 +12,7 @@ FLOORS = [
     {"errors", "notebook", "models", "ids"},
     {"database"},
     {"memory", "registry"},
-    {"idle", "checks", "bootstrap", "__init__", "contract"},
+    {"bootstrap", "__init__", "contract"},
     {"runs"},
     {"isolation"},
     {"api", "web", "cli", "__main__"},
@@ -21,8 +21,6 @@ FLOORS = [
 NEIGHBOURS = {
     ("models", "notebook"),
     ("ids", "errors"),
-    ("bootstrap", "idle"),
-    ("bootstrap", "checks"),
     ("__init__", "bootstrap"),
     ("__main__", "cli"),
 }

@@ -47,8 +47,11 @@ class Database(ABC):
         """As `write`, for callers that must not wait: returns at once, the work is done in any case."""
 
     @abstractmethod
-    def scrub(self) -> bool:
-        """Empty the write-ahead log, where deleted text would linger; False while a reader is in the way."""
+    def scrub(self, *, due_only: bool = False) -> bool:
+        """Empty the write-ahead log, where deleted text would linger; False while a reader is in the way.
+
+        `due_only`: only if that was so the last time.
+        """
 
     @abstractmethod
     def compact(self) -> None:
@@ -107,6 +110,7 @@ class FileDatabase(Database):
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="threads-writer")
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._scrub_due = False
         self._closed = False
 
     @contextmanager
@@ -204,7 +208,7 @@ class MemoryDatabase(Database):
             self._writer.drain()
             return promise
 
-    def scrub(self) -> bool:
+    def scrub(self, *, due_only: bool = False) -> bool:
         return True  # there is no log
 
     def compact(self) -> None:

@@ -76,7 +76,7 @@ class ReadOnlyFile(Database):
     def submit(self, work: Work[T]) -> Future[T]:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def scrub(self) -> bool:
+    def scrub(self, *, due_only: bool = False) -> bool:
         return True  # nothing was deleted
 
     def compact(self) -> None:

@@ -244,6 +244,10 @@ class Checkpointer(SqliteSaver):
     ) -> Mapping[str, DeltaChannelHistory]:
         return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
 
+    def forget(self, thread_id: str) -> None:
+        """Keep nothing of this thread in memory; it was deleted."""
+        self._snapshots.forget(thread_id)
+
     def flush(self) -> None:
         """Store what still waits for its checkpoint."""
         self._late.flush()

@@ -49,7 +49,7 @@ class Snapshots:
             if kept is None:
                 return MISSING
             self._kept.move_to_end(key)
-        return pickle.loads(kept)  # noqa: S301  it was pickled here, a moment ago
+        return pickle.loads(kept)
 
     def keep(self, key: Key, value: Any) -> None:
         """Keep a snapshot, if it can be and has room; the ones read longest ago go."""
@@ -128,6 +128,8 @@ def _writes(
     serde: SerializerProtocol,
 ) -> list[PendingWrite]:
     place = {checkpoint_id: -number for number, checkpoint_id in enumerate(chain)}
-    rows = connection.execute(statements("deltas")["writes"], (*at[:2], channel, json.dumps(chain))).fetchall()
+    rows = connection.execute(
+        statements("deltas")["writes"], (*at[:2], channel, json.dumps(chain))
+    ).fetchall()
     rows.sort(key=lambda row: (place[row[0]], writes_sort_key(row[4], row[1], row[5])))
     return [(row[1], channel, serde.loads_typed((row[2], row[3]))) for row in rows]

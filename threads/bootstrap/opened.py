@@ -1,0 +1,110 @@
+"""An open database with what all parts of a registry share: the memory, loaded late, and the clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from threads.bootstrap.idle import IdleRefresher
+from threads.database.connections import Database
+from threads.database.migrations import Progress
+from threads.errors import ThreadTrashed
+from threads.registry import projection
+
+Clock = Callable[[], datetime]
+
+
+class Opened:
+    """Opening, closing, and the memory, which is loaded when someone speaks or a row is stale."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        types: tuple[type | tuple[str, str], ...],
+        reducer: Callable[[list[Any], list[Any]], list[Any]] | None,
+        clock: Clock,
+        progress: Progress | None,
+    ) -> None:
+        self._database = database
+        self._types = types
+        self._reducer = reducer
+        self._clock = clock
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._loaded_checkpointer: Any = None
+        self._loaded_decoder: Any = None
+        self._idle = IdleRefresher(self._refresh_all)
+
+    def close(self) -> None:
+        """Finish what is under way and let go of the file; closing twice is harmless."""
+        self._idle.close()
+        if self._loaded_checkpointer is not None:
+            self._loaded_checkpointer.close()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import asyncio  # a third of what `import threads` would cost, and a list needs none of it
+
+        await asyncio.to_thread(self.close)
+
+    def __repr__(self) -> str:
+        how = ", read_only=True" if self._database.read_only else ""
+        return f"threads.open({self._database.where!r}{how})"
+
+    @property
+    def checkpointer(self) -> Any:
+        """The `BaseCheckpointSaver` for your graphs: one object, for sync and async, any thread and loop."""
+        with self._lock:
+            if self._loaded_checkpointer is None:
+                from threads.memory.checkpointer import Checkpointer
+                from threads.memory.serde import StrictSerializer
+
+                self._loaded_checkpointer = Checkpointer(
+                    self._database, serde=StrictSerializer(self._types), on_put=self._idle.touch
+                )
+            return self._loaded_checkpointer
+
+    def _decoder(self) -> Any:
+        with self._lock:
+            if self._loaded_decoder is None:
+                from threads.memory.serde import lenient
+                from threads.memory.transcript import Transcripts
+
+                self._loaded_decoder = Transcripts(lenient(self._types), self._reducer)
+            return self._loaded_decoder
+
+    def _flush(self) -> None:
+        """Store what agents said a moment ago and still waits for its checkpoint."""
+        if self._loaded_checkpointer is not None:
+            self._loaded_checkpointer.flush()
+
+    def _refresh_all(
+        self, stop: Callable[[], bool] = lambda: False, progress: Progress | None = None
+    ) -> None:
+        projection.refresh_all(self._database, self._decoder, progress=progress, stop=stop)
+        self._database.scrub(due_only=True)
+
+    def _visible(self, row: Any) -> Any:
+        if row["trashed_at"] is not None:
+            raise ThreadTrashed(row["thread_id"])
+        return row
+
+    def _now(self) -> int:
+        return round(self._clock().timestamp() * 1000)

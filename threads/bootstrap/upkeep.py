@@ -1,0 +1,80 @@
+"""Keeping a database small, safe and true: prune, compact, back up, verify, repair."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from threads.bootstrap import checks
+from threads.bootstrap.opened import Opened
+from threads.database.migrations import Progress
+from threads.database.opening import back_up
+from threads.database.statements import statements
+from threads.models import Problem, Pruned
+from threads.registry import table
+
+
+class Upkeep(Opened):
+    """Looks after the database as a whole."""
+
+    def prune(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        keep: int = 1,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Pruned:
+        """Let old checkpoints go; what is remembered stays as it is. All threads, unless `ids` are given.
+
+        Keeps the newest `keep` of each thread and what they are made of. Threads in the trash are left
+        alone. `dry_run` only tells what would go. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        """
+        from threads.memory.pruning import Dry, kept, prune_thread
+
+        kept("keep_n", keep)
+        serde, pruned = self.checkpointer.serde, Pruned()
+        self._flush()
+
+        def prune_one(connection: Any, id: str) -> Pruned:
+            row = self._visible(table.get(connection, id))
+            gone = prune_thread(connection, row["thread_id"], keep, serde)
+            if dry_run:
+                raise Dry(gone)
+            return gone
+
+        chosen = self._prunable() if ids is None else builtins.list(ids)
+        for done, id in enumerate(chosen, start=1):
+            try:
+                pruned += self._database.write(partial(prune_one, id=id))
+            except Dry as dry:
+                pruned += dry.pruned
+            if progress:
+                progress("pruning", done, len(chosen))
+        self._database.scrub()
+        return pruned
+
+    def compact(self) -> None:
+        """Give the room of what was deleted or pruned back to the file system; others wait meanwhile."""
+        self._database.compact()
+
+    def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
+        """Copy all to a new file while runs go on; returns its path. Raises `UsageError` if it exists."""
+        self._flush()
+        return back_up(self._database, target, progress)
+
+    def verify(self) -> builtins.list[Problem]:
+        """Where registry and memory disagree, which must be nowhere: then the list is empty."""
+        return checks.verify(self._database, self._decoder)
+
+    def repair(self) -> builtins.list[Problem]:
+        """Make registry and memory agree; returns what had to be mended."""
+        return checks.repair(self._database, self._decoder)
+
+    def _prunable(self) -> builtins.list[str]:
+        with self._database.read() as connection:
+            return [row[0] for row in connection.execute(statements("pruning")["threads"])]
