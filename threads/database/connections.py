@@ -132,12 +132,13 @@ class FileDatabase(Database):
         self._worker.submit(self._writer.drain)
         return promise
 
-    def scrub(self) -> bool:
+    def scrub(self, *, due_only: bool = False) -> bool:
         self._check_open()
-        busy, *_ = self._writer.outside(
-            lambda writer: writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        )
-        return not busy
+        if self._scrub_due or not due_only:
+            self._scrub_due = self._writer.outside(
+                lambda writer: bool(writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            )
+        return not self._scrub_due
 
     def compact(self) -> None:
         self._check_open()
