@@ -135,9 +135,7 @@ class FileDatabase(Database):
     def scrub(self, *, due_only: bool = False) -> bool:
         self._check_open()
         if self._scrub_due or not due_only:
-            self._scrub_due = self._writer.outside(
-                lambda writer: bool(writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
-            )
+            self._scrub_due = not self._writer.outside(self._truncate_log)
         return not self._scrub_due
 
     def compact(self) -> None:
@@ -155,6 +153,14 @@ class FileDatabase(Database):
         for connection in idle:
             connection.close()
         self._writer.close()
+
+    def _truncate_log(self, writer: sqlite3.Connection) -> bool:
+        writer.execute("PRAGMA busy_timeout=0")  # do not hold all writers up for one long reader
+        try:
+            busy: int = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            writer.execute(f"PRAGMA busy_timeout={round(self._timeout * 1000)}")
+        return not busy
 
     def _take(self) -> sqlite3.Connection:
         with self._lock:
