@@ -241,6 +241,93 @@ def test_a_database_of_an_unknown_kind_is_a_usage_error():
     assert "mysql" in call("ls", "--db", "mysql://x", code=2).stderr
 
 
+# a file of another program
+
+
+@pytest.fixture
+def foreign(here):
+    """A file with tables that no saver and no registry made."""
+    path = here / "foreign.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE bookmark (id INTEGER PRIMARY KEY AUTOINCREMENT, url TEXT)")
+        connection.execute("INSERT INTO bookmark (url) VALUES ('https://example.org')")
+    return path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["ls"],
+        ["show", "-"],
+        ["history", "x"],
+        ["verify"],
+        ["verify", "--repair"],
+        ["send", "-", "hi"],
+        ["rm", "x", "--yes"],
+        ["prune"],
+        ["compact"],
+        ["backup", "copy.db"],
+    ],
+)
+def test_a_file_of_another_program_is_left_alone_and_named(here, foreign, words):
+    before = foreign.read_bytes()
+    result = call("--db", "foreign.db", *words, code=1)
+    assert result.stdout == ""
+    assert "foreign.db is the database of another program" in result.stderr
+    assert foreign.read_bytes() == before and list(here.iterdir()) == [foreign]
+
+
+def test_a_file_of_another_program_that_is_writing_in_it_is_left_alone_too(foreign):
+    with closing(sqlite3.connect(foreign)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("INSERT INTO bookmark (url) VALUES ('https://example.com')")
+        connection.commit()
+        assert "another program" in call("ls", "--db", "foreign.db", code=1).stderr
+        assert {row[0] for row in connection.execute("SELECT name FROM sqlite_master")} == {
+            "bookmark",
+            "sqlite_sequence",
+        }
+
+
+def test_a_file_with_nothing_in_it_is_no_other_programs(here):
+    (here / "threads.db").touch()
+    assert rows() == []
+    with closing(sqlite3.connect(here / "late.db")) as connection, connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT)")
+        connection.execute("DROP TABLE t")  # SQLite keeps a table of its own
+    assert rows("--db", "late.db") == []
+
+
+def test_a_file_of_a_stock_saver_is_adopted_by_looking_at_it(here):
+    from graphs import plain_graph, stock_saver, three_turns
+
+    with closing(stock_saver(here / "stock.db").conn) as connection:
+        three_turns(plain_graph(stock_saver(here / "stock.db")), "plain")
+        assert [row[:3] for row in rows("--db", "stock.db")] == [["plain", "message 0 of plain", "6"]]
+        assert connection.execute("SELECT thread_id FROM threads_thread").fetchall() == [("plain",)]
+
+
+DYING = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA journal_mode = DELETE")
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN")
+connection.execute("UPDATE checkpoints SET metadata = zeroblob(5000)")
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("words", [["ls"], ["verify"], ["backup", "copy.db"]])
+def test_a_file_that_a_writer_died_in_is_brought_back_and_read(here, words):
+    out("send", "--new", "hello")
+    subprocess.run([sys.executable, "-c", DYING, here / "threads.db"], check=True)
+    assert (here / "threads.db-journal").stat().st_size > 0
+    out(*words)
+    assert titles() == ["hello"] and "agree" in out("verify")
+
+
 # which thread
 
 
@@ -574,6 +661,19 @@ def test_detach_takes_the_registry_out_but_not_without_a_yes(here):
 # in processes of their own
 
 
+def test_the_tests_of_the_terminal_are_left_out_where_there_is_none():
+    code = "import sys; sys.modules['pty'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    words = ["--collect-only", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words, Path(__file__).with_name("test_cli_terminal.py")],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED and "error" not in done.stdout, done.stdout
+
+
 def test_exit_codes_reach_the_shell():
     assert process("new", "--id", "a").returncode == 0
     assert process("ls", "--db", "missing.db").returncode == 1
@@ -590,6 +690,7 @@ def test_looking_and_changing_load_neither_langgraph_nor_rich():
         ["trash", "a"],
         ["restore", "a"],
         ["rm", "a", "--yes"],
+        ["backup", "copy.db"],
     ):
         code = """
 import atexit, sys

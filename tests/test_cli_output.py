@@ -187,6 +187,26 @@ def test_long_ago_is_a_date_and_an_unknown_time_a_question_mark():
     assert (text.ago(None, NOW), text.instant(None)) == ("?", "")
 
 
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (9949, "9.9 kB"),
+        (9950, "10 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (34_000_000, "34 MB"),
+        (1_300_000_000, "1.3 GB"),
+        (5 * 10**15, "5000 TB"),
+    ],
+)
+def test_a_size_is_said_as_people_say_it(count, words):
+    assert text.size(count) == words
+
+
 def test_json_holds_whatever_a_message_can_hold():
     made = json_form({"a": (1, None, float("nan")), 2: datetime(2026, 1, 1, tzinfo=UTC), "c": {3}, "d": b"x"})
     assert made == {"a": [1, None, "nan"], "2": "2026-01-01T00:00:00.000Z", "c": [3], "d": "b'x'"}

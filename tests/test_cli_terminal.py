@@ -1,7 +1,6 @@
 """The command line as a person sees it: on a pseudo terminal, which POSIX systems have."""
 
 import os
-import pty
 import re
 import select
 import signal
@@ -14,6 +13,13 @@ from graphs import config, plain_graph, said
 
 import threads
 
+try:
+    import pty
+except ImportError:
+    pty = None
+
+__test__ = pty is not None
+"""Where there are no pseudo terminals, as on Windows, pytest finds no tests in here."""
 PATIENCE = 60
 
 
@@ -136,6 +142,20 @@ def test_a_table_is_laid_out_for_the_encoding_that_the_terminal_has(registry, en
 
 def test_an_empty_list_says_so_in_words(registry):
     assert "no threads here" in on_screen("ls")
+
+
+def test_prune_and_compact_tell_sizes_as_people_say_them(registry):
+    for number in range(20):
+        plain_graph(registry.checkpointer).invoke(said(f"{number} " + "x" * 2000), config("a"))
+    shown = on_screen("prune", "--dry-run")
+    assert re.search(r"59 checkpoints \(\d+(\.\d)? MB\) would go", shown) and "threads compact" not in shown
+    shown = on_screen("prune", "--keep", "2")
+    assert re.search(r"58 checkpoints \(\d+(\.\d)? MB\) went", shown)
+    assert "threads compact gives the room back" in shown
+    shown = on_screen("compact")
+    assert "1 checkpoint (" in shown
+    assert re.search(r"threads\.db took [\d.]+ MB and takes \d+ kB now: [\d.]+ MB won", shown)
+    assert re.search(r"copy\.db holds \d+ kB", on_screen("backup", "copy.db"))
 
 
 def test_rm_asks_and_takes_no_for_an_answer(registry):

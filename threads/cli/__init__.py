@@ -1,4 +1,4 @@
-"""The command line: `threads new | ls | show | send | chat | rename | trash | restore | rm | verify`.
+"""The command line: `threads new | ls | show | send | chat | rename | rm | verify | compact` and more.
 
 Each command is loaded when it is called, rich when a table is drawn on a terminal, LangGraph and
 the agents when someone speaks: `threads ls` is used all day and answers at once.

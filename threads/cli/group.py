@@ -35,6 +35,9 @@ COMMANDS = {
     "fork": "changing",
     "history": "listing",
     "verify": "checking",
+    "prune": "upkeep",
+    "compact": "upkeep",
+    "backup": "upkeep",
     "detach": "checking",
 }
 """The commands and the modules they stand in, in the order of the help."""

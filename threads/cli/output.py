@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import click
 
-from threads.cli.text import field, json_escaped
+from threads.cli.text import field, json_escaped, size
 from threads.models import Thread
 
 
@@ -71,6 +71,11 @@ def json_form(value: Any) -> Any:
 def count_of(thread: Thread) -> str:
     """The number of messages; a question mark where it cannot be told."""
     return "?" if thread.message_count is None else str(thread.message_count)
+
+
+def weight(count: int) -> str:
+    """A number of bytes: as people say it where a person looks, otherwise exactly."""
+    return size(count) if on_terminal() else f"{count} bytes"
 
 
 def flags_of(thread: Thread) -> list[str]:

@@ -6,19 +6,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 import threads
+from threads.cli.faults import Fault
 from threads.cli.progress import Bar
-from threads.database.opening import located, reachable
+from threads.database.connections import connect
+from threads.database.opening import BUSY_TIMEOUT, located, reachable
+from threads.database.readonly import ReadOnlyFile
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 DATABASE = "threads.db"
 """The file that is used when none is named, in the current folder."""
+OURS = {"checkpoints", "threads_migration"}
+"""Tables of which at least one is in a file that a saver or a registry has made."""
+TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
+ATTEMPTS = 5
+"""How often reading begins again where somebody writes."""
 
 
 class Session:
@@ -28,40 +38,88 @@ class Session:
         self.db: str | None = None
         self.agents: str | None = None
         self.traceback = False
+        self.bar = Bar()
 
     @property
     def where(self) -> str:
         """The database, as it was named."""
         return self.db or DATABASE
 
+    @property
+    def path(self) -> Path | None:
+        """Its file; None for `:memory:`."""
+        path = located(self.where)
+        return None if path is None else path.expanduser()
+
     def exists(self) -> bool:
         """Whether there is a database to look at."""
-        path = located(self.where)
-        return path is None or path.expanduser().exists()
+        return self.path is None or self.path.exists()
 
     @contextmanager
     def open(self, *, create: bool = False) -> Iterator[threads.Registry]:
         """The registry, for changing something; only with `create` a file is made if there is none."""
         self._check(create)
-        with Bar() as bar, threads.open(self.where, progress=bar) as registry:
+        with self.bar, threads.open(self.where, progress=self.bar) as registry:
             yield registry
 
     @contextmanager
     def look(self, *, read_only: bool = False) -> Iterator[threads.Registry]:
         """The registry, for looking; a file that cannot be written is good enough for that."""
         self._check(False)
-        with Bar() as bar:
+        with self.bar:
             try:
-                registry = threads.open(self.where, read_only=read_only, progress=bar)
+                registry = threads.open(self.where, read_only=read_only, progress=self.bar)
             except threads.ReadOnly:
-                registry = threads.open(self.where, read_only=True, progress=bar)
+                registry = threads.open(self.where, read_only=True, progress=self.bar)
             with registry:
                 yield registry
 
     def _check(self, create: bool) -> None:
-        path = located(self.where)
-        if path is not None:
-            reachable(path, must_exist=not create)
+        if self.path is None:
+            return
+        path = reachable(self.path, must_exist=not create)
+        if not create and _is_another_programs(path):
+            raise Fault(
+                f"{path} is the database of another program and has no threads in it; nothing was changed "
+                "(--db FILE names another)"
+            )
+
+
+def undisturbed(work: Callable[[], T]) -> T:
+    """The result of `work`, which reads a file that nobody writes; begun again if somebody did after all.
+
+    The file is known to be in use then, and is read as such.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return work()
+        except threads.DatabaseBusy as error:
+            if error.__cause__ is not None:  # SQLite's own word: it has waited for a lock long enough
+                raise
+    return work()
+
+
+def _is_another_programs(path: Path) -> bool:
+    """Whether the file has tables, but neither checkpoints nor a registry."""
+    found = _tables(path)
+    return bool(found) and not found & OURS
+
+
+def _tables(path: Path) -> set[str]:
+    """The file's tables; it is not touched, unless a writer died in it and SQLite undoes his half."""
+    file = ReadOnlyFile(path, prepare=lambda _: None, timeout=BUSY_TIMEOUT)
+
+    def seen() -> set[str]:
+        with file.read() as connection:
+            return {row[0] for row in connection.execute(TABLES)}
+
+    try:
+        return undisturbed(seen)
+    except threads.ReadOnly:
+        with closing(connect(path, timeout=BUSY_TIMEOUT)) as connection:
+            return {row[0] for row in connection.execute(TABLES)}
+    finally:
+        file.close()
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -75,6 +75,17 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d}"
 
 
+def size(count: int) -> str:
+    """A number of bytes as people say it; 1 kB is 1000 bytes."""
+    if count < 1000:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    amount, unit = count / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if amount >= 999.5:  # it would be rounded to 1000
+            amount, unit = amount / 1000, larger
+    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
+
+
 def _escaped(found: re.Match[str]) -> str:
     character = found[0]
     code = ord(character)

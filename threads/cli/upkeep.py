@@ -1,0 +1,142 @@
+"""Keeping a database small and safe: `prune`, `compact` and `backup`.
+
+Nothing here asks: no message is lost. What old checkpoints alone told is lost with them: the states to
+go back to, and the times at which messages were said.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from threads import DatabaseNotFound, Pruned, Thread, ThreadTrashed
+from threads.cli.finding import find_all
+from threads.cli.output import as_json, line, note, on_terminal, weight
+from threads.cli.session import Session, common, undisturbed
+from threads.database.opening import located, reachable
+
+
+@click.command(epilog="Example: threads prune - --keep 10 --dry-run")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option(
+    "--keep",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="How many states of a thread stay.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def prune(session: Session, ids: tuple[str, ...], keep: int, dry_run: bool, json: bool) -> None:
+    """Let old checkpoints go, of all threads or of those by ID.
+
+    What is remembered stays as it is; only going back to older states is over, and when a message was
+    said is forgotten where they alone told it. Threads in the trash are left alone. The file itself
+    shrinks by `threads compact`.
+    """
+    with session.open() as registry:
+        chosen = [_visible(thread) for thread in find_all(registry, ids)] or None
+        pruned = registry.prune(chosen, keep=keep, dry_run=dry_run, progress=session.bar)
+    if json:
+        as_json(pruned)
+        return
+    _tell(pruned, dry_run)
+    if pruned.checkpoints and not dry_run and on_terminal():
+        note("threads compact gives the room back to the file system")
+
+
+@click.command(epilog="Example: threads compact --db support.db --dry-run")
+@click.option(
+    "--keep",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="How many states of a thread stay.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def compact(session: Session, keep: int, dry_run: bool, json: bool) -> None:
+    """Make the file as small as it can be: prune all threads and give the room back.
+
+    Asks nothing, for no message is lost: what is remembered stays as it is; only going back to older
+    states is over, and when a message was said is forgotten where they alone told it. Threads in the
+    trash are not pruned. Others who use the file wait meanwhile, and for a moment as much room again
+    is needed beside it.
+    """
+    path = session.path
+    if path is None:
+        raise click.UsageError("there is no file to make smaller: name one with --db FILE")
+    before = _size(path) if path.exists() else 0
+    with session.open() as registry:
+        pruned = registry.prune(keep=keep, dry_run=dry_run, progress=session.bar)
+        if not dry_run:
+            registry.compact()
+    after = None if dry_run else _size(path)
+    if json:
+        as_json({"pruned": pruned, "before": before, "after": after})
+    else:
+        _tell(pruned, dry_run)
+        if after is None:
+            line(f"{path} takes {weight(before)} now")
+        else:
+            won = max(0, before - after)
+            line(f"{path} took {weight(before)} and takes {weight(after)} now: {weight(won)} won")
+    if after is not None and _log(path):
+        note("somebody is reading the file; it shrinks once they are done and it is opened again")
+
+
+def _new_file(_: click.Context, parameter: click.Parameter, value: str) -> str:
+    path = located(value)
+    try:
+        if path is not None:
+            reachable(path, must_exist=False)
+    except DatabaseNotFound as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+    return value
+
+
+@click.command(epilog="Example: threads backup copy.db --db support.db")
+@click.argument("file", callback=_new_file)
+@common("--db", "--traceback")
+@click.pass_obj
+def backup(session: Session, file: str) -> None:
+    """Copy the database to a new FILE, whole, also while others speak in it.
+
+    The database is only read. A FILE that is there already is not written over.
+    """
+
+    def copied() -> Path:
+        with session.look(read_only=True) as registry:
+            return registry.backup(file, progress=session.bar)
+
+    path = undisturbed(copied)
+    line(f"{path} holds {weight(_size(path))}" if on_terminal() else path)
+
+
+def _visible(thread: Thread) -> str:
+    """The thread's id, or `ThreadTrashed`: before anything is done, not half way."""
+    if thread.trashed_at is not None:
+        raise ThreadTrashed(thread.id)
+    return thread.id
+
+
+def _tell(pruned: Pruned, dry_run: bool) -> None:
+    count = f"{pruned.checkpoints} checkpoint{'' if pruned.checkpoints == 1 else 's'}"
+    line(f"{count} ({weight(pruned.bytes)}) {'would go' if dry_run else 'went'}")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a database, with those that wait beside it to be brought in."""
+    return path.stat().st_size + _log(path)
+
+
+def _log(path: Path) -> int:
+    log = Path(f"{path}-wal")
+    return log.stat().st_size if log.exists() else 0
