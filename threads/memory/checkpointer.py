@@ -277,17 +277,17 @@ class Checkpointer(SqliteSaver):
 
     def _delete(self, thread_id: object) -> Callable[[sqlite3.Connection], None]:
         text = ids.text_of(thread_id)
-        self._late.flush()
+        self._late.flush(must=True)
         self._snapshots.forget(text)
         return lambda connection: erase(connection, text)
 
     def _copy(self, source: object, target: object) -> Work:
-        self._late.flush()
+        self._late.flush(must=True)
         names = ids.text_of(source), ids.check_new(target)
         return lambda connection: copy_thread(connection, *names)
 
     def _prune(self, thread_ids: Sequence[str], strategy: str, n: int) -> Work:
-        self._late.flush()
+        self._late.flush(must=True)
         keep = kept(strategy, n)
         texts = [ids.text_of(thread_id) for thread_id in thread_ids]
 
@@ -298,7 +298,7 @@ class Checkpointer(SqliteSaver):
         return work
 
     def _delete_runs(self, run_ids: Sequence[str]) -> Work:
-        self._late.flush()
+        self._late.flush(must=True)
         asked = tuple(run_ids)
         return lambda connection: delete_runs(connection, asked, self.serde)
 

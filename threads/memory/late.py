@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 
 from threads.database.connections import Database
-from threads.errors import ThreadsError
+from threads.errors import DatabaseBusy, DatabaseFull, ThreadsError
 
 Work = Callable[[sqlite3.Connection], None]
 Key = tuple[str, str, str, int]
@@ -66,11 +66,20 @@ class LateResults:
                 if left:
                     self._waiting[key] = left
 
-    def flush(self) -> None:
-        """Store all that waits. What is refused (its thread went on, or away) was nobody's any more."""
+    def flush(self, *, must: bool = False) -> None:
+        """Store all that waits. What is refused (its thread went on, or away) was nobody's any more.
+
+        While the database is locked or full it goes on waiting: the checkpoint that comes of it must
+        not be stored without it. `must` raises then.
+        """
         for key, waiting in tuple(self._waiting.items()):
             try:
                 stored = self._database.write(partial(self.store, key))
+            except (DatabaseBusy, DatabaseFull):
+                if must:
+                    raise
+                self._arrived.set()
+                return
             except ThreadsError as error:
                 logging.getLogger(__name__).info("results of a step are not stored: %s", error)
                 stored = waiting
