@@ -182,7 +182,6 @@ def test_a_delta_channel_with_a_reducer_of_its_own_is_unknown_until_the_reducer_
         assert registry.get("trimmed").message_count is None
         with pytest.raises(threads.MessagesUnknown):
             registry.messages("trimmed")
-    threads.detach(stock_file)
     with threads.open(stock_file, reducer=keep_last_three) as registry:
         assert registry.get("trimmed").message_count == 3
         assert len(registry.messages("trimmed")) == 3

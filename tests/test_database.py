@@ -171,7 +171,9 @@ def test_a_long_reader_does_not_hold_up_who_empties_the_log(tmp_path):
     database = open_database(tmp_path / "x.db")
     with database.read() as connection:
         connection.execute("SELECT count(*) FROM threads_tombstone").fetchone()
-        database.write(lambda writing: writing.execute("INSERT INTO threads_tombstone VALUES ('a', 0)") and None)
+        database.write(
+            lambda writing: writing.execute("INSERT INTO threads_tombstone VALUES ('a', 0)") and None
+        )
         assert not database.scrub()
     assert database.scrub(due_only=True)
     assert (tmp_path / "x.db-wal").stat().st_size == 0

@@ -48,10 +48,12 @@ def test_the_state_is_the_same_before_and_after_and_goes_on(registry, kind, keep
     for number in range(turns):
         graph.invoke(said(f"turn {number}"), config("a"))
     before, listed = state(graph), registry.get("a")
+    read = None if kind == "trimming" else registry.messages("a")
     would = registry.prune(keep=keep, dry_run=True)
     assert len(registry.history("a")) == 3 * turns
     assert registry.prune(keep=keep) == would
     assert (state(graph), registry.get("a")) == (before, listed)
+    assert read is None or registry.messages("a") == read  # with times and runs
     assert would.checkpoints == 3 * turns - len(registry.history("a"))
     if kind == "plain":
         assert len(registry.history("a")) == min(keep, 3 * turns)
@@ -190,6 +192,11 @@ def test_a_backup_taken_while_turns_go_on_is_whole(tmp_path):
 
         talker = threading.Thread(target=talk)
         talker.start()
+        registry._database.write(
+            lambda connection: (
+                connection.execute("CREATE TABLE much AS SELECT zeroblob(60000000) AS room") and None
+            )
+        )
         told = []
         for number in range(3):
             registry.backup(tmp_path / f"copy{number}.db", progress=lambda *what: told.append(what))

@@ -22,6 +22,11 @@ def moment(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+def milliseconds(moment: datetime | None) -> int | None:
+    """A `datetime` as it is stored."""
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
 @dataclass(frozen=True, slots=True)
 class Thread:
     """A conversation, as a list shows it."""

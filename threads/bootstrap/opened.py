@@ -38,6 +38,8 @@ class Opened:
         self._loaded_checkpointer: Any = None
         self._loaded_decoder: Any = None
         self._idle = IdleRefresher(self._refresh_all)
+        if reducer is not None and not database.read_only:  # what was unknown may be told now
+            database.write(projection.doubt_unknown)
 
     def close(self) -> None:
         """Finish what is under way and let go of the file; closing twice is harmless."""
@@ -71,13 +73,15 @@ class Opened:
     @property
     def checkpointer(self) -> Any:
         """The `BaseCheckpointSaver` for your graphs: one object, for sync and async, any thread and loop."""
+        decoder = self._decoder()
         with self._lock:
             if self._loaded_checkpointer is None:
                 from threads.memory.checkpointer import Checkpointer
                 from threads.memory.serde import StrictSerializer
 
+                serde = StrictSerializer(self._types)
                 self._loaded_checkpointer = Checkpointer(
-                    self._database, serde=StrictSerializer(self._types), on_put=self._idle.touch
+                    self._database, serde=serde, transcripts=decoder, on_put=self._idle.touch
                 )
             return self._loaded_checkpointer
 

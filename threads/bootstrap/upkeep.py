@@ -14,6 +14,7 @@ from threads.bootstrap.opened import Opened
 from threads.database.migrations import Progress
 from threads.database.opening import back_up
 from threads.database.statements import statements
+from threads.errors import ThreadNotFound, ThreadTrashed
 from threads.models import Problem, Pruned
 from threads.registry import table
 
@@ -37,12 +38,12 @@ class Upkeep(Opened):
         from threads.memory.pruning import Dry, kept, prune_thread
 
         kept("keep_n", keep)
-        serde, pruned = self.checkpointer.serde, Pruned()
+        serde, decoder, pruned = self.checkpointer.serde, self._decoder(), Pruned()
         self._flush()
 
         def prune_one(connection: Any, id: str) -> Pruned:
             row = self._visible(table.get(connection, id))
-            gone = prune_thread(connection, row["thread_id"], keep, serde)
+            gone = prune_thread(connection, row["thread_id"], keep, serde, decoder)
             if dry_run:
                 raise Dry(gone)
             return gone
@@ -53,6 +54,9 @@ class Upkeep(Opened):
                 pruned += self._database.write(partial(prune_one, id=id))
             except Dry as dry:
                 pruned += dry.pruned
+            except (ThreadNotFound, ThreadTrashed):
+                if ids is not None:  # else somebody took it away meanwhile
+                    raise
             if progress:
                 progress("pruning", done, len(chosen))
         self._database.scrub()

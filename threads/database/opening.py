@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -76,14 +77,16 @@ def back_up(database: Database, target: str | os.PathLike[str], progress: Progre
         if progress:
             progress("copying pages", total - left, total)
 
-    copy = sqlite3.connect(part)
     try:
-        with database.read() as connection:  # one snapshot: writers neither wait nor make it begin again
-            connection.backup(copy, pages=COPIED_AT_ONCE, progress=told)
-    except sqlite3.Error as error:
-        raise translated(error, str(path)) from error
-    finally:
-        copy.close()
+        with database.read() as connection, closing(sqlite3.connect(part)) as copy:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here:
+            connection.backup(copy, pages=COPIED_AT_ONCE, progress=told)  # no writer makes it begin again
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        fault = translated(error, str(path))
+        if fault is error:
+            raise
+        raise fault from error
     part.replace(path)
     return path
 

@@ -42,6 +42,7 @@ from threads.errors import ThreadTrashed
 from threads.memory.deltas import Snapshots, histories
 from threads.memory.late import LateResults, Work
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
+from threads.memory.transcript import Transcripts
 from threads.memory.turns import address, marked
 from threads.memory.writing import AT_ONCE, Storing, checkpoint_row, key_of, put_checkpoint, put_results
 
@@ -57,13 +58,19 @@ class Checkpointer(SqliteSaver):
     """Keeps the memory of graphs in `database`; `on_put` is called after each checkpoint."""
 
     def __init__(
-        self, database: Database, *, serde: SerializerProtocol, on_put: Callable[[], None] = lambda: None
+        self,
+        database: Database,
+        *,
+        serde: SerializerProtocol,
+        transcripts: Transcripts,
+        on_put: Callable[[], None] = lambda: None,
     ) -> None:
         # The stock saver's own connection is not used: `cursor` below leads its statements to ours.
         super().__init__(sqlite3.connect(":memory:", check_same_thread=False), serde=serde)
         self.conn.close()
         self.is_setup = True
         self._database = database
+        self._transcripts = transcripts
         self._on_put = on_put
         self._sql = statements("checkpoints")
         self._late = LateResults(database)
@@ -293,7 +300,7 @@ class Checkpointer(SqliteSaver):
 
         def work(connection: sqlite3.Connection) -> None:
             for text in texts:
-                prune_thread(connection, text, keep, self.serde)
+                prune_thread(connection, text, keep, self.serde, self._transcripts)
 
         return work
 

@@ -32,5 +32,6 @@ def copy_memory(connection: sqlite3.Connection, source: str, target: str, checkp
         if ancestor in with_writes:
             connection.execute(sql["copy_writes"], copied)
     subgraphs = {"source": source, "target": target, "roots": json.dumps(with_writes)}
+    connection.execute(statements("pruning")["copy_origins"], {"source": source, "target": target})
     connection.execute(sql["copy_subgraph_writes"], subgraphs)
     connection.execute(sql["copy_subgraph_checkpoints"], subgraphs)

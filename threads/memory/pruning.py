@@ -18,8 +18,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.database.erasing import erase
 from threads.database.statements import statements
 from threads.errors import InvalidValue, ThreadExists
-from threads.memory.transcript import metadata_of
-from threads.models import Pruned
+from threads.memory.transcript import Transcripts, metadata_of
+from threads.models import Pruned, milliseconds
 
 TASK = ":"
 """In a namespace: what follows is the task that a subgraph ran in; without, the subgraph remembers."""
@@ -43,13 +43,18 @@ def kept(strategy: str, n: int) -> int:
 
 
 def prune_thread(
-    connection: sqlite3.Connection, thread_id: str, keep: int, serde: SerializerProtocol
+    connection: sqlite3.Connection,
+    thread_id: str,
+    keep: int,
+    serde: SerializerProtocol,
+    transcripts: Transcripts,
 ) -> Pruned:
     """Keep the newest `keep` checkpoints of each namespace and what they need; none: erase the thread."""
     spaces = connection.execute(statements("pruning")["namespaces"], {"thread_id": thread_id}).fetchall()
     if keep == 0:
         erase(connection, thread_id)
         return Pruned()
+    keep_origins(connection, thread_id, transcripts)
     pruned, roots = Pruned(), set[str]()
     for (namespace,) in spaces:  # the root comes first
         at = {"thread_id": thread_id, "checkpoint_ns": namespace}
@@ -62,6 +67,21 @@ def prune_thread(
         gone = [id for id in ids_of(connection, "all", at) if id not in stays]
         pruned += drop(connection, at, gone)
     return pruned
+
+
+def keep_origins(connection: sqlite3.Connection, thread_id: str, transcripts: Transcripts) -> None:
+    """Write down when and in which run each message was said, for that is told by what will go."""
+    sql = statements("pruning")
+    row = connection.execute(sql["head"], {"thread_id": thread_id}).fetchone()
+    if row is None or row["head_id"] is None:
+        return
+    said = transcripts.messages(connection, thread_id, row["head_id"], dated=True) or []
+    known = [
+        (thread_id, message.id, milliseconds(message.created_at), message.run_id)
+        for message in said
+        if message.id and (message.created_at or message.run_id)
+    ]
+    connection.executemany(sql["keep_origin"], known)
 
 
 def delete_runs(connection: sqlite3.Connection, run_ids: Iterable[str], serde: SerializerProtocol) -> None:
@@ -79,7 +99,7 @@ def copy_thread(connection: sqlite3.Connection, source: str, target: str) -> Non
     """Copy all that `source` remembers to `target`; `ThreadExists` if that remembers something."""
     if ids_of(connection, "all", {"thread_id": target, "checkpoint_ns": ""}):
         raise ThreadExists(target)
-    for name in ("copy_writes", "copy_checkpoints"):
+    for name in ("copy_writes", "copy_checkpoints", "copy_origins"):
         connection.execute(statements("pruning")[name], {"source": source, "target": target})
 
 

@@ -111,8 +111,9 @@ class Transcripts:
     def _origins(
         self, connection: sqlite3.Connection, at: dict[str, Any], said: list[BaseMessage]
     ) -> Iterator[Origin]:
-        """Where each of the messages came from: found by its id, else by its words, in order."""
-        by_id: dict[str, Origin] = {}
+        """Where each of the messages came from: as kept at a pruning, else by its id, else by its words."""
+        kept = connection.execute(self._sql["origins"], at)
+        by_id = {id: Origin(milliseconds, run_id) for id, milliseconds, run_id in kept}
         by_words: defaultdict[tuple[str, str], list[Origin]] = defaultdict(list)
         for origin, value in self._updates(connection, at):
             try:

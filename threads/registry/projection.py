@@ -66,6 +66,11 @@ def refresh(
     return dict(made)
 
 
+def doubt_unknown(connection: sqlite3.Connection) -> None:
+    """Make the rows stale whose messages could not be told."""
+    connection.execute(statements("threads")["doubt_unknown"])
+
+
 def refresh_here(connection: sqlite3.Connection, decoder: Callable[[], Decoder]) -> None:
     """Refresh all stale rows for this one look, on a connection that may not write the file."""
     sql = statements("threads")

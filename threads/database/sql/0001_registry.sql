@@ -54,6 +54,15 @@ CREATE TABLE threads_tag (
     PRIMARY KEY (thread_id, tag)
 ) WITHOUT ROWID;
 
+-- Where messages came from, of those whose first checkpoints were pruned.
+CREATE TABLE threads_message (
+    thread_id TEXT NOT NULL REFERENCES threads_thread (thread_id) ON DELETE CASCADE,
+    message_id TEXT NOT NULL,
+    created_at INTEGER,
+    run_id TEXT,
+    PRIMARY KEY (thread_id, message_id)
+) WITHOUT ROWID;
+
 -- Ids whose conversation was deleted: a run that was in flight then cannot bring it back.
 CREATE TABLE threads_tombstone (
     thread_id TEXT PRIMARY KEY,
@@ -135,6 +144,7 @@ BEGIN
     SELECT OLD.thread_id, CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
     WHERE NOT EXISTS (SELECT 1 FROM threads_tombstone WHERE thread_id = OLD.thread_id);
     DELETE FROM threads_tag WHERE thread_id = OLD.thread_id;
+    DELETE FROM threads_message WHERE thread_id = OLD.thread_id;
     DELETE FROM threads_thread WHERE thread_id = OLD.thread_id;
 END;
 

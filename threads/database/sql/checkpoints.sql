@@ -29,6 +29,9 @@ SELECT count(*) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns 
 -- name: metadata
 SELECT checkpoint_id, metadata FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
 
+-- name: origins
+SELECT message_id, created_at, run_id FROM threads_message WHERE thread_id = :thread_id
+
 -- name: writes_at
 SELECT type, value, task_path, task_id, idx FROM writes
 WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel

@@ -35,6 +35,17 @@ DELETE FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = :checkp
 DELETE FROM writes WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
   AND checkpoint_id IN (SELECT value FROM json_each(:ids))
 
+-- name: head
+SELECT head_id FROM threads_thread WHERE thread_id = :thread_id
+
+-- name: keep_origin
+INSERT INTO threads_message (thread_id, message_id, created_at, run_id) VALUES (?, ?, ?, ?)
+ON CONFLICT (thread_id, message_id) DO NOTHING
+
+-- name: copy_origins
+INSERT INTO threads_message (thread_id, message_id, created_at, run_id)
+SELECT :target, message_id, created_at, run_id FROM threads_message WHERE thread_id = :source
+
 -- name: of_runs
 SELECT thread_id, checkpoint_ns, json_group_array(checkpoint_id) AS ids FROM checkpoints
 WHERE CASE WHEN json_valid(CAST(metadata AS TEXT)) THEN json_extract(CAST(metadata AS TEXT), '$.run_id') END

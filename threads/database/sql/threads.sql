@@ -137,3 +137,6 @@ SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_thread'
 
 -- name: shadow
 CREATE TEMP TABLE threads_thread AS SELECT * FROM main.threads_thread
+
+-- name: doubt_unknown
+UPDATE threads_thread SET projected_id = NULL WHERE message_count IS NULL AND head_id IS NOT NULL
