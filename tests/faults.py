@@ -168,7 +168,15 @@ def seen(registry: threads.Registry) -> dict[str, Any]:
     for thread in registry.list(archived=None, trashed=None, limit=50):
         trashed = thread.trashed_at is not None
         found[thread.id] = (
-            (thread.title, thread.tags, dict(thread.metadata), thread.pinned, trashed, thread.message_count),
+            (
+                thread.status,
+                thread.title,
+                thread.tags,
+                dict(thread.metadata),
+                thread.pinned,
+                trashed,
+                thread.message_count,
+            ),
             None if trashed else [message.text for message in registry.messages(thread.id)],
             None if trashed else len(registry.history(thread.id)),
         )
@@ -184,11 +192,17 @@ def seen(registry: threads.Registry) -> dict[str, Any]:
 
 
 class CancelledAt:
-    """Awaits `coroutine`, and cancels it at its await number `step`, as a task would be."""
+    """Runs `coroutine` as a task that is cancelled at its await number `step`."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], step: int) -> None:
         self.coroutine, self.step = coroutine, step
         self.cancelled = False
+
+    async def run(self) -> Any:
+        async def task() -> Any:
+            return await self
+
+        return await asyncio.ensure_future(task())
 
     def __await__(self) -> Generator[Any, Any, Any]:
         number, error = 0, None
@@ -200,10 +214,9 @@ class CancelledAt:
             number, error = number + 1, None
             if number == self.step:
                 self.cancelled = True
-                if waits_for is not None:
-                    waits_for.cancel()
-                error = asyncio.CancelledError()
-                continue
+                running = asyncio.current_task()
+                assert running is not None
+                running.cancel()
             try:
                 yield waits_for
             except BaseException as raised:  # noqa: BLE001  it is thrown into the coroutine
@@ -231,3 +244,22 @@ def foreign_lock(path: Path) -> Iterator[sqlite3.Connection]:
 def impatient(registry: threads.Registry, milliseconds: int = 50) -> None:
     """Wait only so long for others' locks."""
     registry._database._writer._connection.execute(f"PRAGMA busy_timeout={milliseconds}")
+
+
+# several processes
+
+
+def talk_for(path: Path, name: str, turns: int, told: Connection) -> None:
+    """Speak so many times in a thread of one's own and in a common one; tell what was acknowledged."""
+    acknowledged = []
+    with threads.open(path) as registry:
+        graph = ours(registry.checkpointer)
+        for number in range(turns):
+            for id in (name, "common"):
+                text = f"{name} says {number}"
+                try:
+                    graph.invoke(said(text), config(id), durability="sync")
+                except threads.ThreadMoved:
+                    continue
+                acknowledged.append((id, text))
+    told.send(acknowledged)

@@ -1,10 +1,22 @@
 """Kills, cancellations, foreign locks and clocks: what is stored stays whole, what is acknowledged stays."""
 
+import asyncio
+import itertools
+import random
+import shutil
+import sqlite3
+import threading
+import time
+import types
+from concurrent.futures import ThreadPoolExecutor
+
+import langgraph.checkpoint.base.id as clock
 import pytest
 from faults import (
     LONG,
     OPERATIONS,
     TURNS,
+    CancelledAt,
     foreign_lock,
     impatient,
     integrity,
@@ -12,7 +24,9 @@ from faults import (
     operate,
     ours,
     seen,
+    talk_for,
     template,
+    warm,
 )
 from graphs import config, plain_graph, said
 from langchain_core.messages import HumanMessage
@@ -90,3 +104,182 @@ def test_results_that_cannot_be_stored_while_the_file_is_locked_wait_for_their_c
         saver.put(head.config, {**head.checkpoint, "id": "f" + head.checkpoint["id"][1:]}, head.metadata, {})
         assert [m.text for m in registry.messages("a")][-1] == "kept"
         assert registry.verify() == []
+
+
+# a task cancelled at an await
+
+
+async def a_turn(saver, id):
+    return await plain_graph(saver).ainvoke(said("new words"), config(id), durability="sync")
+
+
+async def put_by_hand(saver, id):
+    head = await saver.aget_tuple(config(id))
+    await saver.aput_writes(head.config, [("messages", ["x"])], "task")
+    await saver.aput(
+        head.config, {**head.checkpoint, "id": "f" + head.checkpoint["id"][1:]}, head.metadata, {}
+    )
+
+
+async def ask_by_hand(saver, id):
+    head = await saver.aget_tuple(config(id))
+    await saver.aput_writes(head.config, [("__interrupt__", ["sure?"])], "task")
+
+
+CANCELLED = {
+    "aput": put_by_hand,
+    "aput_writes": ask_by_hand,
+    "adelete_thread": lambda saver, id: saver.adelete_thread(id),
+    "aprune": lambda saver, id: saver.aprune([id]),
+    "adelete_for_runs": lambda saver, id: saver.adelete_for_runs(["a run"]),
+    "acopy_thread": lambda saver, id: saver.acopy_thread(id, "new"),
+    "ainvoke": a_turn,
+    "ainvoke, first": lambda saver, _: a_turn(saver, "new"),
+}
+
+
+def counted(path):
+    """What is stored of the threads, and what of it belongs to no checkpoint."""
+    with threads.open(path) as registry:
+        assert registry.verify() == []
+        return seen(registry)
+
+
+@pytest.mark.parametrize("name", CANCELLED)
+def test_a_task_cancelled_at_any_await_leaves_nothing_half_done(tmp_path, source, name):
+    before, wholes = counted(source), []
+
+    async def trial(path, step):
+        with threads.open(path) as registry:
+            impatient(registry)
+            cancelling = CancelledAt(CANCELLED[name](registry.checkpointer, "plain"), step)
+            try:
+                await cancelling.run()
+            except asyncio.CancelledError:
+                assert cancelling.cancelled
+            other = sqlite3.connect(path, timeout=0.05)  # another program's write gets through
+            registry._database.submit(lambda connection: None).result()  # what was under way has ended
+            assert not registry._database._writer._connection.in_transaction
+            with other:
+                other.execute("CREATE TABLE other (x)")
+            other.close()
+            await plain_graph(registry.checkpointer).ainvoke(said("y"), config("another user"))
+        return cancelling.cancelled
+
+    for step in itertools.count(1):
+        path = tmp_path / f"{step}.db"
+        shutil.copy(source, path)
+        cancelled = asyncio.run(trial(path, step))
+        found = counted(path)
+        assert found.pop("another user")[1] == ["y", "re: y"]
+        wholes.append(found)
+        if not cancelled:
+            break
+    after = wholes.pop()
+    assert after != before
+    assert wholes, "it was never cancelled"
+    if "ainvoke" in name:
+        told = [] if "first" in name else before["plain"][1]
+        id = "new" if "first" in name else "plain"
+        for found in wholes:
+            texts = found[id][1] if id in found else []
+            assert texts in (told, [*told, "new words"], [*told, "new words", "re: new words"])
+    elif name == "aput":
+        assert all(found["plain"][:3] in (before["plain"][:3], after["plain"][:3]) for found in wholes)
+    else:
+        assert all(found in (before, after) for found in wholes)
+
+
+# a foreign lock
+
+SECONDS = (0, 0.05, 0.3, 1, 3, 9, 12, 30) if LONG else (0, 0.05, 0.3)
+
+
+@pytest.mark.parametrize("patience", [50, 10_000], ids=["impatient", "patient"])
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_a_foreign_lock_is_waited_for_or_named_and_over_when_it_is_over(tmp_path, seconds, patience):
+    path = tmp_path / "threads.db"
+    acknowledged = []
+    with threads.open(path) as registry:
+        impatient(registry, patience)
+        graph = ours(registry.checkpointer)
+        graph.invoke(said("before"), config("0"))
+
+        def talk(id):
+            for number in range(3):
+                try:
+                    graph.invoke(said(f"{id} {number}"), config(id), durability="sync")
+                except threads.DatabaseBusy:
+                    continue
+                acknowledged.append((id, f"{id} {number}"))
+
+        with foreign_lock(path) as connection, ThreadPoolExecutor(3) as pool:
+            talking = [pool.submit(talk, str(number)) for number in range(3)]
+            threading.Event().wait(seconds)  # how long the lock is held is what is measured
+            connection.execute("COMMIT")
+            released = time.monotonic()
+            graph.invoke(said("after"), config("another"))
+            assert time.monotonic() - released < (1 if patience == 50 else 2)
+            for each in talking:
+                each.result()
+        for id, text in acknowledged:
+            assert [m.text for m in registry.messages(id)].count(text) == 1
+        if seconds * 1000 < patience / 2 and patience > 50:
+            assert len(acknowledged) == 9
+        assert registry.verify() == []
+
+
+# a clock that steps
+
+
+@pytest.mark.parametrize("build", [plain_graph, ours], ids=["add_messages", "delta"])
+def test_turns_and_lists_keep_their_order_whatever_the_clock_does(tmp_path, monkeypatch, build):
+    chance = random.Random(3)
+    turns = 300 if LONG else 30
+    spoken = {"a": [], "b": [], "c": []}
+    last = []
+    with threads.open(tmp_path / "threads.db") as registry:
+        for number in range(turns):
+            at = 1_800_000_000 + chance.choice((-86_400, -5, -0.001, 0, 0.001, 5, 86_400))
+            monkeypatch.setattr(clock, "_last_v6_timestamp", None)  # as a process that has just begun
+            monkeypatch.setattr(clock, "time", types.SimpleNamespace(time_ns=lambda at=at: int(at * 10**9)))
+            id = chance.choice("abc")
+            build(registry.checkpointer).invoke(said(f"turn {number}"), config(id))
+            spoken[id].append(f"turn {number}")
+            last = [id, *(other for other in last if other != id)]
+            assert [thread.id for thread in registry.list()] == last
+        for id in last:
+            assert [m.text for m in registry.messages(id) if m.role == "user"] == spoken[id]
+            state = build(registry.checkpointer).get_state(config(id))
+            assert [m.text for m in state.values["messages"] if m.type == "human"] == spoken[id]
+            steps = [found.metadata["step"] for found in registry.checkpointer.list(config(id))]
+            assert steps == sorted(steps, reverse=True)
+        assert registry.verify() == []
+
+
+# several processes
+
+
+def test_what_four_processes_say_at_once_is_there_once(tmp_path):
+    path = tmp_path / "threads.db"
+    turns = 250 if LONG else 10
+    context = warm()
+    talkers = []
+    for number in range(4):
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(target=talk_for, args=(path, str(number), turns, there))
+        process.start()
+        there.close()
+        talkers.append((process, here))
+    acknowledged = [told for _, here in talkers for told in here.recv()]
+    for process, here in talkers:
+        here.close()
+        process.join()
+        assert process.exitcode == 0
+    with threads.open(path) as registry:
+        said_in = {thread.id: [m.text for m in registry.messages(thread.id)] for thread in registry.list()}
+        assert registry.verify() == []
+    assert set(said_in) == {"common", "0", "1", "2", "3"}
+    assert all(said_in[id].count(text) == 1 for id, text in acknowledged)
+    assert sum(id != "common" for id, _ in acknowledged) == 4 * turns
+    assert any(id == "common" for id, _ in acknowledged)
