@@ -10,6 +10,7 @@ from agent.offline.arithmetic import NotASum, work_out
 from agent.offline.conversation import Conversation
 from agent.offline.looking_back import look_back
 from agent.offline.persona import about_itself
+from agent.offline.questions import trimmed
 from agent.offline.recall import OFFLINE, ONLY_THIS, recall
 from agent.offline.smalltalk import small_talk
 from agent.offline.statements import bare_clause
@@ -20,11 +21,13 @@ _SOMEBODY = re.compile(
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
-    r".*\b(?:other|another|someone else|anyone else|somebody|else)\b.*\b(?:users?|customers?|people|"
+    r".*\b(?:other|another|previous|earlier|next|someone else|anyone else|somebody|else)\b.*\b(?:users?|"
+    r"customers?|people|"
     r"conversations?|chats?|threads?|said|say|talk\w*|told|tell|name)\b.*|"
     r".*\b(?:users?|customers?|people|who)\b.*\b(?:else|other|before me|talk\w* to (?:before|today))\b.*",
     re.IGNORECASE,
 )
+ELSEWHERE = f"I can't see any other conversation. {ONLY_THIS}"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Said:
 
 def answer(question: str, talk: Conversation, abilities: str) -> Said:
     """The answer to one question; when nothing fits, that it is not known."""
-    bare = bare_clause(question)
+    bare = trimmed(bare_clause(question))
     if said := small_talk(bare, talk.name, abilities):
         return Said(said, chat=True)
     recalled = recall(question, talk)
@@ -48,6 +51,7 @@ def answer(question: str, talk: Conversation, abilities: str) -> Said:
         lambda: recalled.text if recalled and recalled.known else None,
         lambda: _sum(bare),
         lambda: CANNOT if COMMAND.fullmatch(bare) else None,
+        lambda: ELSEWHERE if _OTHERS.fullmatch(bare) else None,
         lambda: recalled.text if recalled else None,
         lambda: _others(bare),
     )
@@ -72,8 +76,6 @@ def _sum(question: str) -> str | None:
 
 
 def _others(question: str) -> str | None:
-    if _OTHERS.fullmatch(question):
-        return f"I can't see any other conversation. {ONLY_THIS}"
     if not _SOMEBODY.fullmatch(question):
         return None
     return (

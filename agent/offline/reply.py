@@ -19,6 +19,8 @@ from agent.offline.arguments import fill, filler, several
 from agent.offline.conversation import Conversation, last_answer, listen
 from agent.offline.looking_back import look_back
 from agent.offline.persona import about_itself
+from agent.offline.questions import parts as questions_in
+from agent.offline.questions import trimmed
 from agent.offline.recall import recall
 from agent.offline.results import in_words, pending_results
 from agent.offline.smalltalk import ABILITIES, small_talk
@@ -75,7 +77,7 @@ def _in_turn(talk: Conversation, tools: Sequence[ToolSpec]) -> Reply:
         tool = suited(request, tools, _ready(request, talk))
         if tool and not fill(tool, request, talk)[1]:
             return _use(tool, request, talk)
-    asked = [clause.text for clause in parts if clause.asks]
+    asked = [each for clause in parts if clause.asks for each in questions_in(clause.text)]
     if reply := _by_tool(parts, talk, tools):
         return reply
     answers = [answer(question, talk, _abilities(tools)) for question in asked]
@@ -120,7 +122,7 @@ def _by_tool(parts: Sequence[Clause], talk: Conversation, tools: Sequence[ToolSp
 def _without_tools(question: str, talk: Conversation) -> bool:
     """Whether the conversation itself answers a question, so that no tool is needed."""
     answer = recall(question, talk)
-    bare = bare_clause(question)
+    bare = trimmed(bare_clause(question))
     return bool(
         (answer and answer.known)
         or about_itself(bare, talk)

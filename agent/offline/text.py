@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.offline.vocabulary import BROADER, SHORTHAND, STOPWORDS, SYNONYMS
+from agent.offline.kinds import BROADER
+from agent.offline.languages import in_english
+from agent.offline.spellings import spelled
+from agent.offline.vocabulary import STOPWORDS, SYNONYMS
 
 READ_AT_MOST = 6_000
 """Characters of one message that are read; a pasted novel is not searched for facts."""
@@ -36,14 +39,35 @@ _ACTIONS = (
 _CLAUSE_BREAK = re.compile(
     rf"\s*(?:,|\s-|\s–|—|:)\s*(?:(?:and|but|so|or|because|then|anyway)\s+)?(?=(?:{_STARTS}|the|this|"
     rf"that|there|her|not)\b)"
-    rf"|\s*,?\s+but\s+(?=\w+ \w)|\s+(?:and|but|so|because)\s+(?:now\s+|then\s+|also\s+|"
+    rf"|\s*,\s+(?=(?:no|no wait|no sorry|sorry|oops|make that|or rather|correction|no actually|actually|"
+    rf"wait),?"
+    rf"\s+\w)|\s*,?\s+but\s+(?=\w+ \w)|\s+(?:and|but|so|because)\s+(?:now\s+|then\s+|also\s+|"
     rf"currently\s+)?(?=(?:{_STARTS})\b)"
     rf"|\s+and\s+(?=the [\w ]{{1,30}} (?:is|are)\b|(?-i:[A-Z])\w+ (?:is|has|was|lives|works|likes)\b)|"
     rf"\s*,\s+(?:and|but)\s+",
     re.IGNORECASE,
 )
-_EMPTY = re.compile(r"\W*(?:please|then|thanks|pls)?\W*", re.IGNORECASE)
+_EMPTY = re.compile(
+    r"\W*(?:please|then|thanks|pls|again|by the way|btw|(?:do|did|can) you (?:know|remember|recall|tell me)|"
+    r"if you (?:can |still )?(?:know|remember|recall))?\W*",
+    re.IGNORECASE,
+)
+_WERE = re.compile(r"\bwere(?= (?:do|did|am|is) (?:I|my|it)\b)", re.IGNORECASE)
+_RELATIVE = re.compile(
+    r"(?:who (?!am\b|are you|is (?:this|my|your))|whose\b|which (?!\w+ (?:do|did|am|is|are|was)\b)|when\b"
+    r"(?! (?:is|are|was|did|do|will|does)\b)|where (?:I|we|he|she|it|they|my|the)\b)",
+    re.IGNORECASE,
+)
+"""What goes on about something already named: "my neighbour, who I had not seen since April"."""
 _ELIDED_I = re.compile(rf"\s*,?\s+and\s+(?=(?:also\s+|I\s+)?(?:{_ACTIONS})\b)|\s*,\s+(?=(?:{_ACTIONS})\b)")
+_ELIDED_AM = re.compile(
+    r"\s*,?\s+and\s+(?=(?:(?:now|also|very|currently|severely) )*(?:allergic|married|engaged|divorced|single|"
+    r"vegan|vegetarian|diabetic|retired|pregnant|intolerant|lactose|from|based|living in|working (?:as|"
+    r"at|for)|"
+    r"learning|studying|\d{1,3}(?: years?| yo|$))\b)",
+    re.IGNORECASE,
+)
+_I_AM = re.compile(r"(?:\W*\w+[,!]?\s+){0,2}I(?:'m| am)\b", re.IGNORECASE)
 _ASKS = re.compile(
     r"(?:what(?! a\b)|who|whose|why|how(?! (?:nice|lovely|great|kind|funny)\b)|do(?! not\b)|does|did|"
     r"is|are|am|was|were"
@@ -86,12 +110,14 @@ _YOURS = {
 
 _OPENERS = re.compile(
     r"(?:(?:(?:hey|hi|hello|hiya|yo|good \w+) (?:there|again|everyone|everybody|all|team|guys|folks|"
-    r"mate)|and|but|so|well|ok|okay|oh|um|uh|hmm|please|also|by the way|btw|actually|no|nope|yes|yeah|"
-    r"yep|sorry|wait|hey|hi|hello|yo|"
+    r"mate)|and|but|so|well|ok|okay|oh|um|uh|umm|hm+|er|erm|please|also|by the way|btw|actually|no|nope|"
+    r"yes|yeah|"
+    r"yep|sorry|oops|wait|hey|hi|hello|yo|"
     r"hiya|now|then|right|great|thanks|thank you|look|listen|fyi|for your information|just|anyway|"
     r"alright|cool|in fact|correction|"
     r"nowadays|these days|unfortunately|sadly|honestly|for the record|first of all|basically|"
-    r"apparently|today|guten (?:tag|morgen|abend)|good (?:morning|afternoon|evening|day)"
+    r"apparently|today|quick question|one more thing|another question|question|guten (?:tag|morgen|"
+    r"abend)|good (?:morning|afternoon|evening|day)"
     r"|hola|bonjour|salut|hallo|ciao|greetings|dear \w+)\b[,.!:]*\s*)+",
     re.IGNORECASE,
 )
@@ -108,7 +134,7 @@ class Clause:
 def tidy(text: str) -> str:
     """The text with plain quotes and chat spellings written out; names and case stay."""
     plain = text[:READ_AT_MOST].translate(_PLAIN)
-    return re.sub(r"[\w'-]+", lambda match: SHORTHAND.get(match[0].lower(), match[0]), plain)
+    return _WERE.sub("where", re.sub(r"[\w'-]+", lambda match: spelled(match[0]), plain))
 
 
 def clauses(text: str) -> list[Clause]:
@@ -125,7 +151,10 @@ def _clauses_of(sentence: str) -> Iterator[Clause]:
     for position, part in enumerate(parts):
         text = _expand(part.strip().strip(',-"() ').rstrip(".!?").strip())
         last = position == len(parts) - 1
-        asked = bool(_ASKS.match(without_opener(text))) or (asks_at_end and (last or asked))
+        text, foreign = in_english(text)
+        goes_on = position > 0 and not (asks_at_end and last) and _RELATIVE.match(text)
+        asks = foreign or bool(_ASKS.match(without_opener(text)))
+        asked = (asks and not goes_on) or (asks_at_end and (last or asked))
         yield Clause(text, asked)
 
 
@@ -138,7 +167,9 @@ def without_opener(text: str) -> str:
 def _with_subjects(parts: list[str]) -> Iterator[str]:
     for part in parts:
         first, *rest = _ELIDED_I.split(part) if re.match(r"(?i)(?:\W*\w+[,!]?\s+){0,2}I\b", part) else [part]
+        first, *states = _ELIDED_AM.split(first) if _I_AM.match(first) else [first]
         yield first
+        yield from (f"I am {each}" for each in states)
         yield from (each if each.startswith("I ") else f"I {each}" for each in rest)
 
 

@@ -34,6 +34,10 @@ NOT_NAMES = _words(
     broken delayed ruined finished blue red green useless hopeless speechless clueless homeless fearless
     jealous anonymous curious famous
     interested impressed disappointed satisfied dissatisfied unhappy unhappy unsure uncertain unable
+    come came go live living work working need want wanted have think know see get make use used buy try
+    ask feel leave keep seem turn start show hear play run move believe bring write sit stand lose pay meet
+    learn understand watch follow stop speak read spend walk wait send expect stay agree
+    vegetarians gone stuck born called named
     unwell content comfortable uncomfortable responsible available unavailable welcome innocent guilty
     full empty open closed active offline online abroad indoors outside inside overseas underway
     half double one two three four five six seven eight nine ten first second third last next both
@@ -193,56 +197,3 @@ SYNONYMS = MappingProxyType(
     }
 )
 """Each word to the word that stands for its group."""
-
-_KINDS = {
-    "pet animal": "dog cat hamster rabbit parrot goldfish fish turtle puppy kitten budgie horse snake",
-    "music": "jazz rock pop techno blues metal punk opera hip-hop rap classical reggae folk",
-    "food": "pizza pasta sushi curry chocolate cheese burger salad soup rice bread peanut nut "
-    "gluten seafood shellfish strawberry egg milk tapas ramen tacos steak chicken apple",
-    "drink": "tea coffee beer wine juice water cola lemonade espresso whisky milk",
-    "sport hobby": "football tennis basketball chess climbing swimming running cycling hiking "
-    "yoga golf "
-    "rugby cricket hockey skiing badminton volleyball",
-    "hobby": "painting gardening reading cooking knitting photography fishing dancing singing",
-    "instrument": "guitar piano violin drum flute cello saxophone",
-    "family sibling": "brother sister twin",
-    "family parent": "mother father",
-    "family partner": "wife husband married",
-    "partner": "boyfriend girlfriend fiancé fiancée",
-    "family child": "son daughter baby",
-    "family": "uncle aunt cousin nephew niece grandmother grandfather grandma grandpa",
-    "colour": "red green blue yellow purple orange pink black white brown grey gray teal turquoise",
-    "vehicle": "car bike bicycle motorcycle van truck scooter",
-    "computer device": "laptop pc macbook desktop tablet",
-    "phone": "iphone smartphone galaxy pixel",
-    "device": "smartphone phone iphone printer router",
-    "language": "english french german spanish italian dutch chinese japanese portuguese python",
-}
-BROADER = MappingProxyType(
-    {
-        word: tuple(
-            kind for kinds, members in _KINDS.items() if word in members.split() for kind in kinds.split()
-        )
-        for word in " ".join(_KINDS.values()).split()
-    }
-)
-"""Each word to the broader words a question may use for it."""
-
-SHORTHAND = MappingProxyType(
-    {
-        "i": "I", "im": "I'm", "iam": "I am", "ive": "I've", "i'm": "I'm", "i've": "I've", "i'll": "I'll",
-        "i'd": "I'd", "whats": "what's", "wats": "what's", "wat": "what", "wut": "what", "waht": "what",
-        "wheres": "where's", "whos": "who's", "hows": "how's", "u": "you", "ur": "your", "r": "are",
-        "pls": "please", "plz": "please", "thx": "thanks", "ty": "thanks", "dont": "don't", "cant": "can't",
-        "wont": "won't", "doesnt": "doesn't", "didnt": "didn't", "isnt": "isn't", "hasnt": "hasn't",
-        "havent": "haven't", "nmae": "name", "naem": "name", "mi": "my", "teh": "the", "taht": "that",
-        "wot": "what", "rember": "remember", "remeber": "remember", "rememeber": "remember",
-        "adress": "address",
-        "gonna": "going to", "wanna": "want to", "bday": "birthday", "b-day": "birthday", "abt": "about",
-        "thats": "that's", "its'": "it's", "yr": "year", "yrs": "years", "favrite": "favourite",
-        "favourit": "favourite", "favorit": "favorite", "freind": "friend", "recieve": "receive",
-        "wich": "which", "whre": "where", "hte": "the", "shud": "should", "cud": "could", "nd": "and",
-        "gimme": "give me", "lemme": "let me", "dunno": "don't know", "cos": "because", "coz": "because",
-    }
-)  # fmt: skip
-"""Chat spellings and common slips, written out."""
