@@ -229,6 +229,26 @@ def test_a_foreign_lock_is_waited_for_or_named_and_over_when_it_is_over(tmp_path
         assert registry.verify() == []
 
 
+DELETED = {
+    "the registry": lambda registry: registry.delete("a"),
+    "the checkpointer": lambda registry: registry.checkpointer.delete_thread("a"),
+    "a pruning": lambda registry: registry.checkpointer.prune(["a"], strategy="delete"),
+}
+
+
+@pytest.mark.parametrize("by", DELETED)
+def test_results_that_wait_or_come_late_are_not_stored_in_a_deleted_thread(tmp_path, by):
+    with threads.open(tmp_path / "threads.db") as registry:
+        saver = registry.checkpointer
+        ours(saver).invoke(said("one"), config("a"))
+        head = saver.get_tuple(config("a"))
+        saver.put_writes(head.config, [("messages", [HumanMessage("waiting")])], "task 1")
+        DELETED[by](registry)
+        saver.put_writes(head.config, [("messages", [HumanMessage("late")])], "task 2")
+        saver.flush()
+        assert registry.verify() == []
+
+
 # a clock that steps
 
 

@@ -110,6 +110,8 @@ def check_results(connection: sqlite3.Connection, config: RunnableConfig, channe
     """
     thread_id, checkpoint_ns = address(config)
     head, at = head_of(connection, thread_id), get_checkpoint_id(config)
+    if head is None and isinstance(at, Read):  # it was there
+        raise ThreadDeleted
     if checkpoint_ns or RUNTIME not in config["configurable"] or isinstance(at, Named) or head == at:
         return
     told: dict[str, Any] = {}
