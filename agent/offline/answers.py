@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from agent.offline.acknowledge import CANNOT, COMMAND
 from agent.offline.arguments import expression
 from agent.offline.arithmetic import NotASum, work_out
+from agent.offline.confirming import ONLY_THIS
 from agent.offline.conversation import Conversation
 from agent.offline.looking_back import look_back
 from agent.offline.persona import about_itself
 from agent.offline.questions import trimmed
-from agent.offline.recall import OFFLINE, ONLY_THIS, recall
+from agent.offline.recall import OFFLINE, recall
 from agent.offline.smalltalk import small_talk
 from agent.offline.statements import bare_clause
 

@@ -19,8 +19,9 @@ from langchain_core.messages import (
 
 from agent.offline.facts import Fact, Notebook
 from agent.offline.names import bare_name
+from agent.offline.passing import identifiers
 from agent.offline.smalltalk import small_talk
-from agent.offline.statements import bare_clause, identifiers, read, stated
+from agent.offline.statements import bare_clause, read, stated
 from agent.offline.text import Clause, clauses, topics
 
 ASK_NAME = "What should I call you?"
@@ -30,6 +31,11 @@ _DENIES_NAME = re.compile(
 _APPOSITION = re.compile(
     r"an? .+|\d{1,3}(?: years old)?|from .+|(?:calling|writing|working|living|"
     r"looking|waiting) .+",
+    re.IGNORECASE,
+)
+_NICKNAME = re.compile(
+    r"\b(?:calls?|called|nickname|go by|goes by|known as|for short|"
+    r"friends)\b",
     re.IGNORECASE,
 )
 _NOT_TOLD = re.compile(r"I don't know your (.+)\. You haven't told me yet\.")
@@ -127,6 +133,7 @@ def _take_in(text: str, notebook: Notebook, turn: int, answered: str) -> None:
     if (
         answered.endswith(ASK_NAME)
         and len(parts) <= 2
+        and not any(part.asks for part in parts)
         and (name := bare_name(bare_clause(parts[-1].text if parts else "")))
     ):
         parts = [Clause(f"my name is {name}", False)]
@@ -148,8 +155,16 @@ def _take_in(text: str, notebook: Notebook, turn: int, answered: str) -> None:
             notebook.forget([fact for fact in notebook.facts if wanted and wanted <= fact.topics])
             continue
         for fact in _facts(clause.text, notebook, previous):
+            _keep_full_name(fact, clause.text, notebook)
             previous = replace(fact, turn=turn)
             notebook.add(previous)
+
+
+def _keep_full_name(new: Fact, text: str, notebook: Notebook) -> None:
+    """ "Call me Lex" gives a nickname: the full name told before still holds as such."""
+    known = notebook.find(("name",))
+    if new.kind == "name" and known and " " in known.value and _NICKNAME.search(text):
+        notebook.add(replace(known, kind="full name", key=("full name",), topics=frozenset()))
 
 
 def _bare_value(clause: Clause) -> str:

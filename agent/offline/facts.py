@@ -59,7 +59,9 @@ def distinct(facts: Iterable[Fact]) -> list[Fact]:
     """The facts without those that only pick a number or a name out of another's sentence."""
     kept: list[Fact] = []
     for fact in facts:
-        picked = fact.kind in {"attribute", "named"} and any(fact.value in each.sentence for each in kept)
+        picked = fact.kind in {"attribute", "named", "employer", "have"} and any(
+            fact.value in each.sentence for each in kept
+        )
         if not picked:
             kept.append(fact)
     return kept

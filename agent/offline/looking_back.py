@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 
+from agent.offline.confirming import ONLY_THIS
 from agent.offline.conversation import Conversation, last_answer
 from agent.offline.facts import distinct
-from agent.offline.recall import ONLY_THIS
 from agent.offline.text import sentence, shorten
 
 _SHOWN = 12

@@ -14,6 +14,7 @@ _SAID = tuple(
     for pattern in (
         r"(?:hi |hello |hey )?my (?:full |first |real |actual |given |proper |new |user ?)?name(?: is|"
         r":| =|'s)(?: now| actually| really| in fact| still)* (.+)",
+        r"my name (?P<bare>(?-i:[A-Z])\w+)",
         r"(?:the )?name(?: is|:| =|'s) (.+)",
         r"(?:can you |could you |please |just |you (?:can|may|could|should) (?:just |also )?)*(?:call|"
         r"name) me (?!back\b)(.+)",

@@ -5,13 +5,14 @@ import re
 from agent.offline.conversation import ASK_NAME, Conversation
 from agent.offline.facts import Answer
 from agent.offline.text import sentence, topics
+from agent.offline.vocabulary import PARTICLES
 
 _MY_NAME = re.compile(
-    r"\bmy (?:own |full |real |actual |given |user)?name\b(?! of)|^(?:your guess at "
+    r"\bmy (?:own |real |actual |given |user)?name\b(?! of)|^(?:your guess at "
     r")?my name$|^name$",
     re.IGNORECASE,
 )
-_NAME_OF_MINE = re.compile(r"\b(?:first|last|family|middle|sur)-? ?name\b", re.IGNORECASE)
+_NAME_OF_MINE = re.compile(r"\b(?:first|last|family|middle|full|whole|sur)-? ?name\b", re.IGNORECASE)
 _WHO_AM_I = re.compile(
     r"who (?:am I|I am|I was|is this|is here|is talking|is speaking)(?: to you)?|me|who (?:are you|you "
     r"are) (?:talking|speaking|chatting) (?:to|with)|"
@@ -65,15 +66,21 @@ def no_name() -> Answer:
 
 def _part_of_name(part: str, asked: str, talk: Conversation) -> Answer | None:
     parts = [
-        each for each in (talk.name or "").split() if not re.fullmatch(r"(?i)(?:dr|mrs?|ms|prof)\.?", each)
+        each
+        for each in (talk.notebook.value("full name") or talk.name or "").split()
+        if not re.fullmatch(r"(?i)(?:dr|mrs?|ms|prof)\.?", each)
     ]
     if re.search(r"'s|\bof my\b", asked) or not re.search(r"(?i)\bmy\b", asked):
         return None
+    if part.startswith(("full", "whole")):
+        full = talk.notebook.value("full name") or talk.name
+        return Answer(f"Your {part} is {full}!", True) if full and " " in full else None
     first = part.startswith("first")
     if first and parts:
         return Answer(f"Your first name is {parts[0]}!", True)
     if known := talk.notebook.find(("attribute", *sorted(topics(part)))):
         return Answer(sentence(known.sentence), True)
     if not first and len(parts) > 1 and not part.startswith("middle"):
-        return Answer(f"Your {part} is {' '.join(parts[1:])}!", True)
+        particle = next((place for place, each in enumerate(parts) if place and each in PARTICLES), -1)
+        return Answer(f"Your {part} is {' '.join(parts[particle:])}!", True)
     return None

@@ -25,7 +25,7 @@ from agent.offline.recall import recall
 from agent.offline.results import in_words, pending_results
 from agent.offline.smalltalk import ABILITIES, small_talk
 from agent.offline.statements import bare_clause
-from agent.offline.text import Clause, clauses
+from agent.offline.text import Clause, clauses, topics
 from agent.offline.toolbox import ToolSpec, searching, specs, suited, tool_call
 
 _ASKING = "Could you tell me the "
@@ -36,6 +36,9 @@ _REQUEST = re.compile(
     r"where|what|look up|see|know|status)\b",
     re.IGNORECASE,
 )
+
+
+_POINTS = re.compile(r"\b(?:it|they|them|this|that|these|those)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,21 @@ def _by_tool(parts: Sequence[Clause], talk: Conversation, tools: Sequence[ToolSp
             tool := _for_the_world(clause, tools)
         ):
             return _use(tool, clause.text, talk)
+    return next((reply for clause in parts if tools and (reply := _of_it(clause, talk, tools))), None)
+
+
+def _of_it(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> Reply | None:
+    """A tool for "Where is it?", when what "it" is was just said and is what the tool needs."""
+    if not (clause.asks and _POINTS.search(clause.text)) or _without_tools(clause.text, talk):
+        return None
+    asked = topics(clause.text)
+    for fact in talk.notebook.newest_first():
+        if fact.turn < len(talk.said) - 2 or fact.denied:
+            break
+        for tool in tools:
+            fits = tool.name_words & fact.topics and asked <= tool.topics and tool.required
+            if fits and tool.arguments & frozenset(fact.key) and not fill(tool, clause.text, talk)[1]:
+                return _use(tool, clause.text, talk)
     return None
 
 

@@ -67,11 +67,12 @@ _RELATION_WORDS = (
     r"wife|husband|partner|boyfriend|girlfriend|fiancée?|son|daughter|"
     r"brother|sister|mother|mum|mom|father|dad|boss|manager|colleague|friend|neighbour|neighbor|dog|cat|"
     r"uncle|aunt|cousin|teacher|grandmother|grandfather|rabbit|hamster|horse|parrot|flatmate|roommate|"
-    r"doctor|twin|nephew|niece"
+    r"doctor|twin|nephew|niece|grandson|granddaughter|grandma|grandpa|stepson|stepdaughter|son-in-law|"
+    r"daughter-in-law|lawyer|landlord|coach|puppy|kitten"
 )
 RELATION = re.compile(
     rf"\b(?i:my) (?P<what>(?i:(?:older |younger |elder |little |big |best |new |old "
-    rf")?(?:{_RELATION_WORDS}))),? (?P<value>[A-Z]\w+)"
+    rf")?(?:{_RELATION_WORDS}))),? (?P<value>(?:(?:Mrs|Mr|Ms|Dr|Prof)\b\.? )?[A-Z]\w+(?: [A-Z]\w+)?)"
 )
 
 
@@ -90,7 +91,8 @@ def _rule(kind: str, shape: str, say: str | None = None) -> Rule:
 
 _FAULTS = (
     r"problem|issues?|trouble|broken?|broke|slow|dead|torn|scratched|disconnect\w*|declined|damaged|"
-    r"defective|faulty|missing|late|delayed|wrong|stuck|"
+    r"defective|faulty|missing|late(?! (?:wife|husband|partner|mother|father|mum|mom|dad|brother|sister|son|"
+    r"daughter|grand\w+|friend|uncle|aunt)\b)|died|passed away|stolen|delayed|wrong|stuck|"
     r"failed|fails|failing|"
     r"crash\w*|errors?|(?:does not|do not|did not|is not|are not|will not|won't|can't|cannot|can not|"
     r"could not|couldn't) "
@@ -122,7 +124,8 @@ RULES = (
         rf"{_VALUE}"),
     _rule("problem", rf"(?:my |the )?(?:issue|problem|complaint)(?: is|:) {_VALUE}", "my problem is {value}"),
     _rule("problem", rf"(?P<value>(?!you\b).*\b(?:{_FAULTS})\b.*)"),
-    _rule("home", rf"I {_SOON}(?:live|reside|am living|am based|am located|am staying|stay|live|am) "
+    _rule("home", rf"I {_SOON}(?:live|reside|have lived|lived(?= .* (?:since|for) )|been living|"
+    rf"been based|been staying|am living|am based|am located|am staying|stay|live|am) "
         rf"{_SOON}(?P<place>in|at|near|outside) "
           r"(?P<value>(?!(?:a|an|my|your|need|trouble|charge|love|touch|doubt|pain|bed|work|home|"
           r"school)\b)[^\W\d].*)",
@@ -132,13 +135,17 @@ RULES = (
     _rule("birthday", r"I was born (?:on|in) (?P<value>.*(?:\d|january|february|march|april|may|june|"
         r"july|august|september|october|november|december).*)"),
     _rule("birthday", rf"my (?:birthday|bday|date of birth|birth ?date|dob) is {_VALUE}"),
+    _rule("origin", rf"I (?:am )?(?:come|coming) from {_VALUE}", "I come from {value}"),
     _rule("origin", rf"I {_SOON}(?:am|come|hail)(?: originally| actually)* from {_VALUE}"),
     _rule("origin", rf"I {_SOON}(?:grew up|was raised|was born(?: and raised)?) in {_VALUE}"),
     _rule("age", rf"I {_SOON}(?:am|turned|have turned)(?: now| already)? (?P<value>{_NUMBER})(?: "
         rf"?(?:years?(?: old| of age)?|yo|y/?o))?(?: now)?",
           "I am {value} years old"),
+    _rule("age", rf"I have (?P<value>{_NUMBER}) years?(?: old)?", "I am {value} years old"),
     _rule("age", rf"my age is (?P<value>{_NUMBER})", "I am {value} years old"),
-    _rule("job", rf"I {_SOON}(?:work|am working|am employed|worked) as (?:an? |the )?{_VALUE}"),
+    _rule("job", rf"I {_SOON}(?:am )?(?:work|working|employed|worked|been working) as (?:an? |"
+    rf"the )?{_VALUE}"),
+    _rule("job", rf"I {_SOON}(?:am )?(?:work|working) like (?:an? )?{_VALUE}", "I work as {value}"),
     _rule("job", rf"my (?:current |new )?(?:job|profession|occupation|work) is (?:an? )?(?:to be |"
         rf"being )?{_VALUE}"),
     _rule("job", rf"I {_SOON}(?:am|became) {_SOON}(?:an? |the )(?P<value>(?:[\w-]+ "
@@ -147,7 +154,8 @@ RULES = (
     _rule("age of", rf"(?P<what>(?-i:[A-Z])\w+|my (?:[\w']+ )?(?:{_RELATION_WORDS})) is "
         rf"(?P<value>{_NUMBER})(?: years? old)?"),
     _rule("age of", rf"(?P<what>[\w' ]+) is (?P<value>{_NUMBER}) years? old"),
-    _rule("employer", rf"I {_SOON}(?:work|am working|am employed) (?:at|for|with|by|in) {_VALUE}"),
+    _rule("employer", rf"I {_SOON}(?:work|am working|am employed|been working|have worked) (?:at|for|"
+    rf"with|by|in) {_VALUE}"),
     _rule("order", rf"I {_SOON}(?:ordered|bought|purchased|placed an order for) {_VALUE}"),
     _rule("have", rf"I {_SOON}(?:have|own|got) (?:got )?(?!to\b|not\b|been\b|a (?:question|request|"
         rf"doubt)\b|questions\b|no idea\b|\w+ed\b){_VALUE}"),

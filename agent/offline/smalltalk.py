@@ -29,7 +29,8 @@ _TABLE = tuple(
          "Glad to hear it{name}! How can I help?"),
         (r"(?:ok(?:ay)?,? |great,? |many |cool,? |perfect,? |no,? |yes,? |alright,? |super,? "
          r")*(?:thanks|thank you|thankyou|thank u|cheers|ta|much appreciated|appreciate it|merci|"
-         r"gracias|danke|grazie|obrigad[oa])\b.*|(?:that is|you are|you've been|it is|this is)? "
+         r"gracias|danke|grazie|obrigad[oa])\b.*|(?:that is|that was|it was|this was|you were|you are|"
+         r"you've been|it is|this is)? "
          r"?(?:very |really |so )?(?:helpful|kind|perfect|great|awesome|amazing|wonderful|"
          r"brilliant)(?: of you)?|(?:good|great|nice) (?:job|work|bot)|well done|(?:that|this|it) "
          r"(?:helps|helped|worked|works)\b.*|love it",
@@ -69,6 +70,10 @@ _TABLE = tuple(
         (r".*\b(?:stupid|idiot|dumb|useless|moron|suck|sucks|shut up|hate you|fuck|fucking|shit|crap|"
          r"rubbish bot|worthless)\b.*(?<!my .)",
          "I'm sorry I've not been more helpful{name}. What can I do to put it right?"),
+        (r"(?:it is |what )?(?:an? )?(?:nice|lovely|beautiful|terrible|awful|bad|great|horrible|"
+         r"miserable|gorgeous) "
+         r"(?:weather|day|evening|morning|afternoon)\b.*",
+         "I can't look outside, but it's good to talk{name}. How can I help?"),
         (r"(?:nice|good|pleased|great|lovely|happy) to (?:meet|see|talk to|speak to) you\b.*",
          "Nice to meet you too{name}! How can I help?"),
         (r"(?:I )?(?:really )?(?:love|like) you\b.*|you are (?:cool|nice|sweet|funny|smart|clever|the "
