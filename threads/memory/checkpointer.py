@@ -92,7 +92,7 @@ class Checkpointer(SqliteSaver):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         thread_id, checkpoint_ns = address(config)
-        self._late.flush()
+        self._late.flush(thread_id)
         at = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
         with self._database.read() as connection:
             thread = connection.execute(self._sql["thread"], at).fetchone()
@@ -122,9 +122,7 @@ class Checkpointer(SqliteSaver):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """As the stock saver's, newest first in the order of writing; a half-read list holds nothing."""
-        if config is not None:
-            address(config)
-        self._late.flush()
+        self._late.flush(None if config is None else address(config)[0])
         with self._database.read() as connection:
             place = self._place(connection, config, before) if before is not None else None
             where, values = search_where(config, filter, before if place is None else None)
@@ -147,7 +145,7 @@ class Checkpointer(SqliteSaver):
             if target is None:
                 return {channel: {"writes": []} for channel in channels}
             checkpoint_id = target.checkpoint["id"]
-        self._late.flush()
+        self._late.flush(thread_id)
         at = (thread_id, checkpoint_ns, str(checkpoint_id))
         with self._database.read() as connection:
             return histories(connection, at, channels, self.serde, self._snapshots)

@@ -66,13 +66,16 @@ class LateResults:
                 if left:
                     self._waiting[key] = left
 
-    def flush(self, *, must: bool = False) -> None:
-        """Store all that waits. What is refused (its thread went on, or away) was nobody's any more.
+    def flush(self, thread_id: str | None = None, *, must: bool = False) -> None:
+        """Store all that waits, or only a thread's: who reads one does not pay for the others'.
 
-        While the database is locked or full it goes on waiting: the checkpoint that comes of it must
-        not be stored without it. `must` raises then.
+        What is refused (its thread went on, or away) was nobody's any more. While the database is
+        locked or full it goes on waiting: the checkpoint that comes of it must not be stored without
+        it. `must` raises then.
         """
         for key, waiting in tuple(self._waiting.items()):
+            if thread_id not in (None, key[0]):
+                continue
             try:
                 stored = self._database.write(partial(self.store, key))
             except (DatabaseBusy, DatabaseFull):
