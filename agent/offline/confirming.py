@@ -24,6 +24,10 @@ _CHECKS = (
     (re.compile(r"((?:I|my) .+)", re.I), r"\1"),
 )
 _BE = re.compile(r"^((?:my|the|our) [\w' ]+?) (called |named |in |from |at )?([^ ]+(?: [A-Z0-9][^ ]*)*)$")
+_FOOD = re.compile(
+    r"\b(?:eat|have|like)\b.*\b(?:meat|beef|pork|chicken|steak|fish|ham|bacon|cheese|eggs?)\b", re.I
+)
+_DIET = re.compile(r"\b(?:vegan|vegetarian|veggie|pescatarian|halal|kosher)\b", re.I)
 _LOST = re.compile(r"\b(?:died|passed away|lost|sold|gave (?:away|up)|given away|ran away|stolen)\b", re.I)
 
 
@@ -52,7 +56,19 @@ def _confirm(asked: str, said: str, is_my: bool, told: bool, talk: Conversation)
         agrees = all(fact.negative for fact in facts) == bool(re.search(r"(?i)\bnot\b|n't\b", asked))
         because = " and ".join(fact.sentence for fact in facts)
         return Answer(sentence(f"{'yes' if agrees else 'no'}, {because}"), True)
+    if diet := _diet(asked, talk):
+        return diet
     return None if told else Answer(f"I don't know; you haven't told me. {ONLY_THIS}", False)
+
+
+def _diet(asked: str, talk: Conversation) -> Answer | None:
+    """What was said about a diet, for a question about eating meat or fish, which it only bears on."""
+    if not _FOOD.search(asked):
+        return None
+    diet = next((fact for fact in talk.notebook.newest_first() if _DIET.search(fact.sentence)), None)
+    if diet is None:
+        return None
+    return Answer(f"You haven't told me exactly that, but you did say that {diet.sentence}.", False)
 
 
 def _gone(claim: Fact, talk: Conversation) -> Answer | None:

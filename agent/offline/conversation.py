@@ -22,7 +22,7 @@ from agent.offline.names import bare_name
 from agent.offline.passing import identifiers
 from agent.offline.smalltalk import small_talk
 from agent.offline.statements import bare_clause, read, stated
-from agent.offline.text import Clause, clauses, topics
+from agent.offline.text import Clause, clauses, topics, without_opener
 
 ASK_NAME = "What should I call you?"
 _DENIES_NAME = re.compile(
@@ -32,6 +32,11 @@ _APPOSITION = re.compile(
     r"an? .+|\d{1,3}(?: years old)?|from .+|(?:calling|writing|working|living|"
     r"looking|waiting) .+",
     re.IGNORECASE,
+)
+_TELLS = re.compile(
+    r"(?:please |can you |could you |will you |would you )+(?:remember|note|keep in mind|"
+    r"write down) that (?:I|my) ",
+    re.I,
 )
 _NICKNAME = re.compile(
     r"\b(?:calls?|called|nickname|go by|goes by|known as|for short|"
@@ -170,7 +175,13 @@ def _keep_full_name(new: Fact, text: str, notebook: Notebook) -> None:
 def _bare_value(clause: Clause) -> str:
     """What a short clause gives as an answer: "It's autumn" gives "autumn"; empty when it states a fact."""
     bare = bare_clause(clause.text)
-    if clause.asks or len(bare.split()) > 5 or stated(bare) or small_talk(bare, None):
+    if (
+        re.search(r"(?i)\b(?:please|name|and)\b", bare)
+        or clause.asks
+        or len(bare.split()) > 5
+        or stated(bare)
+        or small_talk(bare, None)
+    ):
         return ""
     return re.sub(r"(?i)^(?:it|that|they) (?:is|are) ", "", bare)
 
@@ -178,7 +189,9 @@ def _bare_value(clause: Clause) -> str:
 def _tells(question: str) -> bool:
     """Whether a question is really a statement: "Can you call me Liz?", "Did you know that I have a dog?"."""
     bare = bare_clause(question)
-    wrapped = bare != question and stated(bare) is not None
+    wrapped = bare != without_opener(question) and (
+        stated(bare) is not None or _TELLS.match(question) is not None
+    )
     return wrapped or (
         re.match(r"(?i)(?:can|could|will|would) you (?:please )?call me", question) is not None
     )

@@ -10,7 +10,7 @@ from agent.offline.text import stem, topics
 
 KIN = {
     "what is my home": ("origin",),
-    "what is my origin": ("nationality", "home"),
+    "what is my origin": ("nationality", "home", "birthday"),
     "what is my age": ("birthday",),
     "what is my job": ("employer",),
     "what is my employer": ("job",),
@@ -84,6 +84,8 @@ def whose(fact: Fact, wanted: frozenset[str]) -> bool:
     """Whether a fact about somebody else's age, wife or number is about somebody the question names."""
     if fact.kind == "age of":
         return bool(wanted - topics("age old"))
+    if "number" in fact.key and fact.kind == "attribute" and not wanted & topics("number order reference"):
+        return wanted <= topics(fact.value) or (wanted <= frozenset(fact.key) and "number" in wanted)
     owner, owned, _ = fact.about.partition("'s ")
     return not owned or bool((topics(owner) | topics(fact.value)) & wanted)
 

@@ -14,6 +14,7 @@ _SAID = tuple(
     for pattern in (
         r"(?:hi |hello |hey )?my (?:full |first |real |actual |given |proper |new |user ?)?name(?: is|"
         r":| =|'s)(?: now| actually| really| in fact| still)* (.+)",
+        r"I am (?:his|her|their|\w+'s) \w+,? ((?-i:[A-Z])\w+)",
         r"my name (?P<bare>(?-i:[A-Z])\w+)",
         r"(?:the )?name(?: is|:| =|'s) (.+)",
         r"(?:can you |could you |please |just |you (?:can|may|could|should) (?:just |also )?)*(?:call|"
@@ -33,7 +34,9 @@ _SAID = tuple(
         r"我叫(.+)|我的名字是(.+)|меня зовут (.+)|私の名前は(.+?)(?:です)?$|nazywam się (.+)|jag heter (.+)",
     )
 )  # fmt: skip
-_HERE = re.compile(r"(?:(?:it|this) is )?(.+?) (?:here|speaking|on the line)(?: again)?", re.IGNORECASE)
+_HERE = re.compile(
+    r"(?:(?:it|this) is )?(.+?) (?:here|speaking|on the line)(?: again)?(?:, [^,]+)?", re.IGNORECASE
+)
 _GREETED = re.compile(
     r"(?:hi+|hey+|hello|yo|hiya)(?: there)?,? (?:it is|its|it's|this is) (?:me,? "
     r")?(\w+)",

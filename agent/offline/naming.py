@@ -51,6 +51,8 @@ def about_name(asked: str, talk: Conversation, yes: str) -> Answer | None:
         return None
     if part := _NAME_OF_MINE.search(asked):
         return _part_of_name(part[0].lower(), asked, talk)
+    if "username" in asked.lower() and talk.notebook.find(("attribute", *topics("username"))):
+        return None
     if not (who or called or mine):
         return None
     if not name:

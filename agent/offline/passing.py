@@ -15,6 +15,7 @@ _IDENTIFIER = re.compile(
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
+_SOMEBODYS = re.compile(r"(?:'s|\b(?:his|her|their)) (?:\w+ )?$", re.IGNORECASE)
 _ONE_NAME = r"(?-i:[A-Z])[\w'-]+"
 _COUNT = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|both|all|the)"
 _NAMED_LIST = re.compile(
@@ -50,8 +51,8 @@ def in_passing(text: str) -> Iterator[Fact]:
     yield from identifiers(text)
     if re.search(r"(?i)\b(?:I|me|my)\b", text) and (match := _EMAIL.search(text)):
         yield note("attribute", f"my email is {match[0]}", match[0], "email")
-    if match := _WORKPLACE.fullmatch(text):
-        yield note("employer", f"I work {match['how']} {match['value']}", match["value"])
+    if place := _WORKPLACE.fullmatch(text):
+        yield note("employer", f"I work {place['how']} {place['value']}", place["value"])
 
 
 def _people(text: str) -> Iterator[Fact]:
@@ -60,10 +61,9 @@ def _people(text: str) -> Iterator[Fact]:
     if with_whom := _COMPANY.search(text):
         yield note("have", f"I have {_article(with_whom['value'])}", with_whom["value"])
     for shape, verb in ((_NAMED_LIST, "are"), (_NAMED_ONE, "is")):
-        if match := shape.search(text):
-            yield note(
-                "named", f"my {match['what']} {verb} called {match['value']}", match["value"], match["what"]
-            )
+        if named := shape.search(text):
+            what, value = named["what"], named["value"]
+            yield note("named", f"my {what} {verb} called {value}", value, what)
 
 
 def _article(value: str) -> str:
@@ -73,5 +73,7 @@ def _article(value: str) -> str:
 def identifiers(text: str) -> Iterator[Fact]:
     """The numbers a text names in passing: "my order 1234" states an order number."""
     for match in _IDENTIFIER.finditer(text):
+        if _SOMEBODYS.search(text[: match.start()]):
+            continue
         what = f"{match['noun'].lower()} number"
         yield note("attribute", f"my {what} is {match['value']}", match["value"], what)

@@ -54,6 +54,7 @@ def recall(question: str, talk: Conversation) -> Answer | None:
     """The answer to a question about the user or what they said; None when it asks about neither."""
     asked, wants_yes = (unwrapped := unwrap(question)).text, unwrapped.wants_yes
     yes = "Yes, " if wants_yes else ""
+    asked = _named_owner(asked, talk)
     if answer := about_name(asked, talk, yes):
         return answer
     if answer := check(asked, talk, wants_yes):
@@ -64,6 +65,12 @@ def recall(question: str, talk: Conversation) -> Answer | None:
         said = sentence(". ".join(sentence(fact.sentence, "") for fact in facts))
         return Answer(yes + said[:1].lower() + said[1:] if yes else said, True)
     return _near(asked, talk) or _unknown(asked) if _ABOUT_ME.search(asked) else None
+
+
+def _named_owner(asked: str, talk: Conversation) -> str:
+    """The question with "his" and "her" replaced by the person spoken of last."""
+    person = next((fact.about for fact in talk.notebook.newest_first() if fact.kind == "named"), None)
+    return re.sub(r"(?i)\b(?:his|her)(?= \w)", f"my {person}'s", asked) if person else asked
 
 
 def _near(asked: str, talk: Conversation) -> Answer | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import BaseMessage, ToolCall
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 
 from agent.offline.acknowledge import acknowledge, with_hello
 from agent.offline.answers import answer
@@ -127,6 +127,8 @@ def _of_it(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> Rep
     if not (clause.asks and _POINTS.search(clause.text)) or _without_tools(clause.text, talk):
         return None
     asked = topics(clause.text)
+    if reply := _same_again(asked, talk, tools):
+        return reply
     for fact in talk.notebook.newest_first():
         if fact.turn < len(talk.said) - 2 or fact.denied:
             break
@@ -135,6 +137,16 @@ def _of_it(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> Rep
             if fits and tool.arguments & frozenset(fact.key) and not fill(tool, clause.text, talk)[1]:
                 return _use(tool, clause.text, talk)
     return None
+
+
+def _same_again(asked: frozenset[str], talk: Conversation, tools: Sequence[ToolSpec]) -> Reply | None:
+    """The call made for the turn before, when the question is about what it looked up."""
+    recent = talk.messages[-6:]
+    calls = [call for message in recent if isinstance(message, AIMessage) for call in message.tool_calls]
+    tool = next((tool for tool in tools if calls and tool.name == calls[-1]["name"]), None)
+    if tool is None or not tool.required or not asked <= tool.topics:
+        return None
+    return Reply(calls=(tool_call(tool, calls[-1]["args"], _place(talk)),))
 
 
 def _without_tools(question: str, talk: Conversation) -> bool:

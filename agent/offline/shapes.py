@@ -100,7 +100,8 @@ _FAULTS = (
     r"access|sign|see|find|reset|download|pay|install|play|sync)|"
     r"(?:has not|have not|never|not) (?:yet |been )?(?:arrived|come|received|delivered|shipped|working|"
     r"charging)|"
-    r"stopped working|cracked|leak\w*|overcharged|charged (?:\w+ )?(?:twice|double|too much)|double "
+    r"stopped working|(?:still |is )?(?:not|nowhere) (?:here|to be found)|(?:was|were) supposed to|"
+    r"cracked|leak\w*|overcharged|charged (?:\w+ )?(?:twice|double|too much)|double "
     r"charged|too (?:big|small|late|expensive|long)|frozen|freezes|keeps \w+ing"
 )
 RULES = (
@@ -124,7 +125,8 @@ RULES = (
         rf"{_VALUE}"),
     _rule("problem", rf"(?:my |the )?(?:issue|problem|complaint)(?: is|:) {_VALUE}", "my problem is {value}"),
     _rule("problem", rf"(?P<value>(?!you\b).*\b(?:{_FAULTS})\b.*)"),
-    _rule("home", rf"I {_SOON}(?:live|reside|have lived|lived(?= .* (?:since|for) )|been living|"
+    _rule("home", rf"(?!I (?:\w+ )?am at\b)I {_SOON}(?:live|reside|have lived|lived(?= .* (?:since|"
+    rf"for) )|been living|"
     rf"been based|been staying|am living|am based|am located|am staying|stay|live|am) "
         rf"{_SOON}(?P<place>in|at|near|outside) "
           r"(?P<value>(?!(?:a|an|my|your|need|trouble|charge|love|touch|doubt|pain|bed|work|home|"

@@ -15,7 +15,7 @@ from agent.offline.names import introduced_name
 from agent.offline.noting import note
 from agent.offline.passing import in_passing
 from agent.offline.shapes import ATTRIBUTE_KINDS, RULES, Rule
-from agent.offline.tails import state_of, without_tail
+from agent.offline.tails import state_of, timeless, without_tail
 from agent.offline.text import to_second_person, topics, without_opener
 from agent.offline.vocabulary import NOT_OCCUPATIONS, OCCUPATIONS
 
@@ -91,6 +91,8 @@ def _denied(text: str) -> Fact | None:
 
 def _from_rule(rule: Rule, match: re.Match[str], text: str) -> Fact | None:
     groups = {name: (value or "").strip(" ,:") for name, value in match.groupdict().items()}
+    if (timed := timeless(rule.kind, text)) != text and (fact := stated(timed)):
+        return fact
     if (short := state_of(rule.kind, groups["value"], groups.get("what", ""))) != groups["value"]:
         shorter = text.removesuffix(groups["value"]) + short
         if text.endswith(groups["value"]) and shorter != text:

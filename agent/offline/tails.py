@@ -32,7 +32,13 @@ _REASON = r"(?:because|as|since|so that|which|where|while|although) .+"
 _WITH = r"with (?:my|our|his|her|the|an?|one|two|three|four|five|six|\d+) .+"
 _PLAIN_TAIL = re.compile(rf",? (?:not [^,]+|{_FILLERS})$", re.IGNORECASE)
 _STATE_TAIL = re.compile(rf"(?:,? (?:{_FILLERS}|{_TIME}|{_REASON}))+$", re.IGNORECASE)
+_TIME_TAIL = re.compile(rf"(?:,? (?:{_FILLERS}|{_TIME}))+$", re.IGNORECASE)
 _HOME_TAIL = re.compile(rf"(?:,? (?:{_FILLERS}|{_TIME}|{_REASON}|{_WITH}|together|alone))+$", re.IGNORECASE)
+
+
+def timeless(kind: str, text: str) -> str:
+    """A whole statement without since when and for how long it holds, if it states a state."""
+    return _TIME_TAIL.sub("", text) if kind in _STATES else text
 
 
 def without_tail(value: str) -> str:

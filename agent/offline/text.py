@@ -91,6 +91,7 @@ _EXPANSIONS = (
                 r"(?=\W|$)", re.I), r"\1 number"),
 )  # fmt: skip
 _PERSON = re.compile(r"(?<!\w)I was\b|\bwas I\b|(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)?")
+_DOES = re.compile(r" (?:can|could|will|would|should|may|might|must|were|did|had|know|said)\b", re.IGNORECASE)
 _SHORT = (
     (re.compile(r"\byou are\b"), "you're"),
     (re.compile(r"\byou have (?=got|been|just|already|not)"), "you've "),
@@ -232,7 +233,8 @@ def _flip(match: re.Match[str]) -> str:
     if phrase in {"US", "ME", "AM"}:
         return phrase
     if phrase.lower() == "you":
-        return "me" if match.string[: match.start()].strip() else "I"
+        subject = not match.string[: match.start()].strip() or _DOES.match(match.string[match.end() :])
+        return "I" if subject else "me"
     return _YOURS.get(phrase.lower(), phrase)
 
 
