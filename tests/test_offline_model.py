@@ -332,3 +332,10 @@ def test_no_messages_are_too_strange_and_the_reply_is_always_the_same(
 def test_a_very_long_text_is_answered_quickly_and_not_echoed() -> None:
     for text in ("word " * 50_000, "I am " * 20_000, "a" * 200_000, "my order is late, " * 5_000):
         assert len(str(MODEL.invoke([HumanMessage(text)]).content)) < 1_500
+
+
+def test_it_is_what_was_just_spoken_of() -> None:
+    order = ("look_up_order", {"order_number": "1001"})
+    assert calls("My order number is 1001. Where is it?") == [order]
+    assert calls("And where is it?", HumanMessage("My order number is 1001.")) == [order]
+    assert calls("Where is it?") == []

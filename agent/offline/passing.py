@@ -58,7 +58,7 @@ def in_passing(text: str) -> Iterator[Fact]:
 def _people(text: str) -> Iterator[Fact]:
     for match in RELATION.finditer(text):
         yield note("named", f"my {match['what']}'s name is {match['value']}", match["value"], match["what"])
-    if with_whom := _COMPANY.search(text):
+    if (with_whom := _COMPANY.search(text)) and not RELATION.search(text):
         yield note("have", f"I have {_article(with_whom['value'])}", with_whom["value"])
     for shape, verb in ((_NAMED_LIST, "are"), (_NAMED_ONE, "is")):
         if named := shape.search(text):

@@ -115,16 +115,18 @@ def _by_tool(parts: Sequence[Clause], talk: Conversation, tools: Sequence[ToolSp
             continue
         if clause.asks and _without_tools(clause.text, talk):
             continue
-        if (tool := suited(clause.text, tools, _ready(clause.text, talk))) or (
-            tool := _for_the_world(clause, tools)
-        ):
+        if tool := suited(clause.text, tools, _ready(clause.text, talk)):
             return _use(tool, clause.text, talk)
-    return next((reply for clause in parts if tools and (reply := _of_it(clause, talk, tools))), None)
+        if reply := _of_it(clause, talk, tools):
+            return reply
+        if tool := _for_the_world(clause, tools):
+            return _use(tool, clause.text, talk)
+    return None
 
 
 def _of_it(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> Reply | None:
     """A tool for "Where is it?", when what "it" is was just said and is what the tool needs."""
-    if not (clause.asks and _POINTS.search(clause.text)) or _without_tools(clause.text, talk):
+    if not (clause.asks and _POINTS.search(clause.text)):
         return None
     asked = topics(clause.text)
     if reply := _same_again(asked, talk, tools):
@@ -163,7 +165,7 @@ def _without_tools(question: str, talk: Conversation) -> bool:
 
 def _for_the_world(clause: Clause, tools: Sequence[ToolSpec]) -> ToolSpec | None:
     about_us = re.search(r"\b(?:I|me|my|mine|we|our|you|your)\b", clause.text, re.IGNORECASE)
-    return searching(tools) if clause.asks and not about_us else None
+    return searching(tools) if clause.asks and topics(clause.text) and not about_us else None
 
 
 def _use(tool: ToolSpec, request: str, talk: Conversation) -> Reply:

@@ -153,7 +153,7 @@ RULES = (
     _rule("job", rf"I {_SOON}(?:am|became) {_SOON}(?:an? |the )(?P<value>(?:[\w-]+ "
         rf"){{0,2}}?[\w-]+?)(?: (?:at|in|for|by|from|of) .+)?"),
     _rule("nationality", rf"I {_SOON}am (?:half )?(?P<value>(?:{'|'.join(sorted(DEMONYMS))})\b.*)"),
-    _rule("age of", rf"(?P<what>(?-i:[A-Z])\w+|my (?:[\w']+ )?(?:{_RELATION_WORDS})) is "
+    _rule("age of", rf"(?P<what>(?-i:[A-Z])\w+|my (?:[\w']+ )?(?:{_RELATION_WORDS})(?: (?-i:[A-Z])\w+)?) is "
         rf"(?P<value>{_NUMBER})(?: years? old)?"),
     _rule("age of", rf"(?P<what>[\w' ]+) is (?P<value>{_NUMBER}) years? old"),
     _rule("employer", rf"I {_SOON}(?:work|am working|am employed|been working|have worked) (?:at|for|"

@@ -39,6 +39,7 @@ _ANY_MORE = re.compile(r"\s+(?:any ?more|any longer|at all)\b", re.IGNORECASE)
 _SHE = re.compile(r"(?:he|she)(?= \w)", re.IGNORECASE)
 _PRONOUN = re.compile(r"(?:his|her|its|their)\b", re.IGNORECASE)
 _IT = re.compile(r"(?:it|he|she|they|his|her|its|their|that|this|one)\b", re.IGNORECASE)
+_WE = re.compile(r"^We(?= (?:live|moved|come|have|own|bought|ordered)\b)", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\b(is|are) (?:actually|definitely|really|in fact|now actually)(?= )", re.IGNORECASE)
 _OCCUPATION = re.compile(r"\w{2,}(?:er|or|ist|eer|wright|smith)$")
 
@@ -74,7 +75,7 @@ def stated(text: str, whole: str = "") -> Fact | None:
     """The fact a clause states by its shape, or None; `whole` is the clause with its opener, if any."""
     if name := introduced_name(text) or introduced_name(whole):
         return note("name", f"my name is {name}", name)
-    text = _EMPHASIS.sub(r"\1", text)
+    text = _WE.sub("I", _EMPHASIS.sub(r"\1", text))
     for rule in RULES:
         if (match := rule.shape.fullmatch(text)) and (fact := _from_rule(rule, match, text)):
             return fact

@@ -113,7 +113,7 @@ _OPENERS = re.compile(
     r"(?:(?:(?:hey|hi|hello|hiya|yo|good \w+) (?:there|again|everyone|everybody|all|team|guys|folks|"
     r"mate)|and|but|so|well|ok|okay|oh|um|uh|umm|hm+|er|erm|please|also|by the way|btw|actually|no|nope|"
     r"yes|yeah|"
-    r"yep|sorry|oops|wait|hey|hi|hello|yo|"
+    r"yep|sorry|oops|wait|lately|recently|hey|hi|hello|yo|"
     r"hiya|now|then|right|great|thanks|thank you|look|listen|fyi|for your information|just|anyway|"
     r"alright|cool|in fact|correction|"
     r"nowadays|these days|unfortunately|sadly|honestly|for the record|first of all|basically|"
