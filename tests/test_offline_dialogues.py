@@ -136,6 +136,7 @@ def test_a_bare_name_answers_the_question_for_it() -> None:
     [
         ("I live in Lyon", "which city am I in?", "You live in Lyon."),
         ("i live in lyon", "where do i live", "You live in lyon."),
+        ("I live in New York with Tom", "where do i live", "You live in New York."),
         ("I'm from Spain", "Where do I come from?", "You're from Spain."),
         ("my favourite colour is green", "what colour do I like best?", "Your favourite colour is green."),
         ("My favorite color is green", "What's my favourite colour?", "Your favorite color is green."),

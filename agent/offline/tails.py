@@ -29,7 +29,7 @@ _TIME = (
     r"november|december)(?: \d{4})?|all my life|from (?:19|20)\d\d|until .+"
 )
 _REASON = r"(?:because|as|since|so that|which|where|while|although) .+"
-_WITH = r"with (?:my|our|his|her|the|an?|one|two|three|four|five|six|\d+) .+"
+_WITH = r"with (?:(?-i:[A-Z])|(?:my|our|his|her|the|an?|one|two|three|four|five|six|\d+) ).+"
 _PLAIN_TAIL = re.compile(rf",? (?:not [^,]+|{_FILLERS})$", re.IGNORECASE)
 _STATE_TAIL = re.compile(rf"(?:,? (?:{_FILLERS}|{_TIME}|{_REASON}))+$", re.IGNORECASE)
 _TIME_TAIL = re.compile(rf"(?:,? (?:{_FILLERS}|{_TIME}))+$", re.IGNORECASE)
