@@ -7,6 +7,7 @@ checkpoint whose parent was deleted with its thread.
 
 import asyncio
 import tempfile
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class Model(InMemorySaver):
         for space, stored in self.storage[source].items():
             self.storage[target][space] = dict(stored)
         for kept in (self.writes, self.blobs):
-            kept.update({(target, *key[1:]): value for key, value in kept.items() if key[0] == source})
+            kept.update({(target, *key[1:]): copy(value) for key, value in kept.items() if key[0] == source})
         head = (source, "", self.newest(source, ""))
         for place in sorted(self.at(source), key=head.__eq__):  # the head is written last
             self.note((target, *place[1:]))
@@ -259,13 +260,13 @@ class Saver(RuleBasedStateMachine):
     def prune(self, thread_ids, strategy, n) -> None:
         self.both("prune", thread_ids, strategy=strategy, n=n)
 
-    @rule(source=IDS, copy=st.sampled_from(("a", "b", "copy", "copy")))
-    def copy_thread(self, source, copy) -> None:
-        if self.model.at(copy, ""):
+    @rule(source=IDS, to=st.sampled_from(("a", "b", "copy", "copy")))
+    def copy_thread(self, source, to) -> None:
+        if self.model.at(to, ""):
             with pytest.raises(threads.ThreadExists):
-                self.ours("copy_thread", source, copy)
-        elif not self.model.at(copy) and not any(key[0] == copy for key in self.model.writes):
-            self.both("copy_thread", source, copy)
+                self.ours("copy_thread", source, to)
+        elif not self.model.at(to) and not any(key[0] == to for key in self.model.writes):
+            self.both("copy_thread", source, to)
 
     @rule()
     def read_the_newest(self) -> None:
