@@ -8,6 +8,7 @@ not hoped for.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -33,6 +34,18 @@ class Database(ABC):
     where: str
     """The path, or `:memory:`, for messages to people."""
     read_only: bool
+
+    @abstractmethod
+    def check_open(self) -> None:
+        """Raise `DatabaseError` if it was closed, or opened by a process this one was forked from."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Return when all that was submitted is done."""
+
+    @abstractmethod
+    def check_writable(self) -> None:
+        """Raise what `write` would raise at once: it is closed, or was opened for reading."""
 
     @abstractmethod
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
@@ -110,6 +123,7 @@ class FileDatabase(Database):
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="threads-writer")
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._scrub_due = False
         self._closed = False
 
@@ -123,23 +137,23 @@ class FileDatabase(Database):
             self._give_back(connection)
 
     def write(self, work: Work[T]) -> T:
-        self._check_open()
+        self.check_open()
         return self._writer.write(work)
 
     def submit(self, work: Work[T]) -> Future[T]:
-        self._check_open()
+        self.check_open()
         promise = self._writer.submit(work)
         self._worker.submit(self._writer.drain)
         return promise
 
     def scrub(self, *, due_only: bool = False) -> bool:
-        self._check_open()
+        self.check_open()
         if self._scrub_due or not due_only:
             self._scrub_due = not self._writer.outside(self._truncate_log)
         return not self._scrub_due
 
     def compact(self) -> None:
-        self._check_open()
+        self.check_open()
         self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
         self.scrub()
 
@@ -164,7 +178,7 @@ class FileDatabase(Database):
 
     def _take(self) -> sqlite3.Connection:
         with self._lock:
-            self._check_open()
+            self.check_open()
             if self._idle:
                 return self._idle.pop()
         return connect(self._path, timeout=self._timeout)
@@ -176,9 +190,17 @@ class FileDatabase(Database):
                 return
         connection.close()
 
-    def _check_open(self) -> None:
+    def settle(self) -> None:
+        self._writer.drain()
+
+    def check_writable(self) -> None:
+        self.check_open()
+
+    def check_open(self) -> None:
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+        if os.getpid() != self._process:
+            raise DatabaseError(f"{self.where} was opened before this process was forked; open it again here")
 
 
 class MemoryDatabase(Database):
@@ -196,7 +218,7 @@ class MemoryDatabase(Database):
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._check_open()
+            self.check_open()
             if self._connection.in_transaction:  # a read inside a read sees the same state
                 yield self._connection
                 return
@@ -205,12 +227,12 @@ class MemoryDatabase(Database):
 
     def write(self, work: Work[T]) -> T:
         with self._lock:
-            self._check_open()
+            self.check_open()
             return self._writer.write(work)
 
     def submit(self, work: Work[T]) -> Future[T]:
         with self._lock:
-            self._check_open()
+            self.check_open()
             promise = self._writer.submit(work)
             self._writer.drain()
             return promise
@@ -220,7 +242,7 @@ class MemoryDatabase(Database):
 
     def compact(self) -> None:
         with self._lock:
-            self._check_open()
+            self.check_open()
             self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
 
     def close(self) -> None:
@@ -229,6 +251,12 @@ class MemoryDatabase(Database):
                 self._closed = True
                 self._writer.close()
 
-    def _check_open(self) -> None:
+    def settle(self) -> None:
+        pass  # what is submitted is done at once
+
+    def check_writable(self) -> None:
+        self.check_open()
+
+    def check_open(self) -> None:
         if self._closed:
             raise DatabaseError("this in-memory registry was closed; what it held is gone")

@@ -38,5 +38,7 @@ def translated(error: BaseException, where: str) -> BaseException:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return error
-    kind, words = REMEDIES.get(code & 0xFF, (None, ""))
-    return kind(words.format(where=where, why=error)) if kind else error
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        return error  # not the database's fault
+    kind, words = REMEDIES.get(code & 0xFF, (DatabaseError, "{where}: {why}"))
+    return kind(words.format(where=where, why=error))

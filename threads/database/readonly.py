@@ -52,8 +52,7 @@ class ReadOnlyFile(Database):
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            if self._closed:
-                raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+            self.check_open()
             try:
                 connection = self._current()
             except sqlite3.Error as error:
@@ -69,6 +68,16 @@ class ReadOnlyFile(Database):
                 self._depth -= 1
             if self._seen is not None and not self._seen.live and self._look() != self._seen:
                 raise DatabaseBusy(f"{self.where} was written while it was read; read again")
+
+    def check_open(self) -> None:
+        if self._closed:
+            raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+
+    def settle(self) -> None:
+        pass  # nothing is submitted
+
+    def check_writable(self) -> None:
+        raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
     def write(self, work: Work[T]) -> T:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")

@@ -14,11 +14,10 @@ Async methods do the same work in a thread; a task that is cancelled leaves the 
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -38,23 +37,27 @@ from threads import ids
 from threads.database.connections import Database
 from threads.database.erasing import erase
 from threads.database.statements import statements
-from threads.errors import ThreadTrashed
+from threads.errors import CheckpointNotFound, ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.memory.aio import AsyncMethods
 from threads.memory.deltas import Snapshots, histories
 from threads.memory.late import LateResults, Work
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.memory.transcript import Transcripts
-from threads.memory.turns import address, marked
-from threads.memory.writing import AT_ONCE, Storing, checkpoint_row, key_of, put_checkpoint, put_results
+from threads.memory.turns import RUNTIME, address, marked
+from threads.memory.writing import (
+    AT_ONCE,
+    Storing,
+    checkpoint_row,
+    key_of,
+    put_checkpoint,
+    put_results,
+    store_with,
+)
 
 T = TypeVar("T")
 
-READ_AT_ONCE = 50
-"""Checkpoints that `list` reads ahead before it yields them."""
-READERS = 4
-"""Threads in which async reads wait for the disk."""
 
-
-class Checkpointer(SqliteSaver):
+class Checkpointer(AsyncMethods, SqliteSaver):
     """Keeps the memory of graphs in `database`; `on_put` is called after each checkpoint."""
 
     def __init__(
@@ -66,16 +69,15 @@ class Checkpointer(SqliteSaver):
         on_put: Callable[[], None] = lambda: None,
     ) -> None:
         # The stock saver's own connection is not used: `cursor` below leads its statements to ours.
-        super().__init__(sqlite3.connect(":memory:", check_same_thread=False), serde=serde)
+        SqliteSaver.__init__(self, sqlite3.connect(":memory:", check_same_thread=False), serde=serde)
         self.conn.close()
         self.is_setup = True
-        self._database = database
+        AsyncMethods.__init__(self, database)
         self._transcripts = transcripts
         self._on_put = on_put
         self._sql = statements("checkpoints")
         self._late = LateResults(database)
         self._snapshots = Snapshots()
-        self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="threads-reader")
 
     def setup(self) -> None:
         """Nothing to do: the tables are there since the database was opened."""
@@ -92,7 +94,7 @@ class Checkpointer(SqliteSaver):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         thread_id, checkpoint_ns = address(config)
-        self._late.flush(thread_id)
+        self._settle(thread_id)
         at = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
         with self._database.read() as connection:
             thread = connection.execute(self._sql["thread"], at).fetchone()
@@ -100,14 +102,12 @@ class Checkpointer(SqliteSaver):
                 ids.check_new(thread_id)
             elif thread["trashed_at"] is not None:
                 raise ThreadTrashed(thread_id)
-            if get_checkpoint_id(config):
-                latest = None
-            elif checkpoint_ns:
-                latest = connection.execute(self._sql["newest"], at).fetchone()
-            else:
-                latest = thread
-        if get_checkpoint_id(config):
-            return marked(super().get_tuple(config), by_name=True)
+            latest = connection.execute(self._sql["newest"], at).fetchone() if checkpoint_ns else thread
+        if asked := get_checkpoint_id(config):
+            named = super().get_tuple(config)
+            if named is None and RUNTIME in config["configurable"] and not checkpoint_ns:
+                raise CheckpointNotFound(thread_id, asked)  # else a run would begin an empty branch there
+            return marked(named, by_name=True)
         if latest is None or latest["head_id"] is None:
             return None
         found = super().get_tuple({"configurable": {**at, "checkpoint_id": latest["head_id"]}})
@@ -122,7 +122,8 @@ class Checkpointer(SqliteSaver):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """As the stock saver's, newest first in the order of writing; a half-read list holds nothing."""
-        self._late.flush(None if config is None else address(config)[0])
+        if config is not None:
+            self._check_reading(address(config)[0])
         with self._database.read() as connection:
             place = self._place(connection, config, before) if before is not None else None
             where, values = search_where(config, filter, before if place is None else None)
@@ -145,7 +146,7 @@ class Checkpointer(SqliteSaver):
             if target is None:
                 return {channel: {"writes": []} for channel in channels}
             checkpoint_id = target.checkpoint["id"]
-        self._late.flush(thread_id)
+        self._settle(thread_id)
         at = (thread_id, checkpoint_ns, str(checkpoint_id))
         with self._database.read() as connection:
             return histories(connection, at, channels, self.serde, self._snapshots)
@@ -157,10 +158,8 @@ class Checkpointer(SqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        work, stored = self._put(config, checkpoint, metadata)
-        self._late.forget(key_of(config), self._database.write(work))
-        self._on_put()
-        return stored
+        work = self._put(config, checkpoint, metadata)
+        return self._put_done(config, checkpoint, self._database.write(work))
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -171,19 +170,33 @@ class Checkpointer(SqliteSaver):
 
     def delete_thread(self, thread_id: str) -> None:
         """Erase the thread: its checkpoints, its writes, and its row in the registry."""
-        self._database.write(self._delete(thread_id))
+        text = ids.text_of(thread_id)
+        self._late.flush(text, must=True)
+        self._snapshots.forget(text)
+        self._database.write(lambda connection: erase(connection, text))
         self._database.scrub()
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all that is remembered to a thread that remembers nothing; `ThreadExists` if it does."""
-        self._database.write(self._copy(source_thread_id, target_thread_id))
+        source, target = ids.text_of(source_thread_id), ids.check_new(target_thread_id)
+        self._check_reading(source)
+        self._late.flush(source, must=True)
+        self._database.write(lambda connection: copy_thread(connection, source, target))
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
         """Let old checkpoints go, never what the kept ones are made of: the state stays as it is.
 
         `keep_latest` keeps one checkpoint of each namespace, `keep_n` the newest `n`, `delete` none.
         """
-        self._database.write(self._prune(thread_ids, strategy, n))
+        keep = kept(strategy, n)
+        texts = [ids.text_of(thread_id) for thread_id in thread_ids]
+        self._late.flush(must=True)
+
+        def work(connection: sqlite3.Connection) -> None:
+            for text in texts:
+                prune_thread(connection, text, keep, self.serde, self._transcripts)
+
+        self._database.write(work)
         self._database.scrub()
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
@@ -191,63 +204,10 @@ class Checkpointer(SqliteSaver):
 
         Kept are those that a later state is the sum of (a `DeltaChannel`'s, since its last snapshot).
         """
-        self._database.write(self._delete_runs(run_ids))
+        asked = tuple(run_ids)
+        self._late.flush(must=True)
+        self._database.write(lambda connection: delete_runs(connection, asked, self.serde))
         self._database.scrub()
-
-    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return await self._aside(self.get_tuple, config)
-
-    async def alist(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> AsyncIterator[CheckpointTuple]:
-        found = self.list(config, filter=filter, before=before, limit=limit)
-        while some := await self._aside(_take, found):
-            for item in some:
-                yield item
-
-    async def aput(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        work, stored = self._put(config, checkpoint, metadata)
-        self._late.forget(key_of(config), await self._submitted(work))
-        self._on_put()
-        return stored
-
-    async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        work = self._put_writes(config, writes, task_id, task_path)
-        if work is not None:
-            await self._submitted(work)
-
-    async def adelete_thread(self, thread_id: str) -> None:
-        await self._submitted(self._delete(thread_id))
-        await self._aside(self._database.scrub)
-
-    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        await self._submitted(self._copy(source_thread_id, target_thread_id))
-
-    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
-        await self._submitted(self._prune(thread_ids, strategy, n))
-        await self._aside(self._database.scrub)
-
-    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        await self._submitted(self._delete_runs(run_ids))
-        await self._aside(self._database.scrub)
-
-    async def aget_delta_channel_history(
-        self, *, config: RunnableConfig, channels: Sequence[str]
-    ) -> Mapping[str, DeltaChannelHistory]:
-        return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
 
     def forget(self, thread_id: str) -> None:
         """Keep nothing of this thread in memory; it was deleted."""
@@ -260,52 +220,54 @@ class Checkpointer(SqliteSaver):
     def close(self) -> None:
         """Store what waits, and let go of the threads; the database is closed by its owner."""
         self._late.close()
-        self._readers.shutdown(wait=True)
+        self.close_threads()
 
-    def _put(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata
-    ) -> tuple[Storing, RunnableConfig]:
+    def _settle(self, thread_id: str) -> None:
+        """Let what was submitted to this thread be stored before it is read."""
+        if self.is_writing(thread_id):
+            self._database.settle()
+        self._late.flush(thread_id)
+
+    def _check_reading(self, thread_id: str) -> None:
+        """Settle the thread; raises `ThreadTrashed`."""
+        self._settle(thread_id)
+        with self._database.read() as connection:
+            thread = connection.execute(self._sql["thread"], {"thread_id": thread_id}).fetchone()
+        if thread is not None and thread["trashed_at"] is not None:
+            raise ThreadTrashed(thread_id)
+
+    def _put(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> Storing:
         row = checkpoint_row(config, checkpoint, metadata, self.serde)
-        work = put_checkpoint(config, metadata, row, self._late)
-        stored = {name: row[name] for name in ("thread_id", "checkpoint_ns", "checkpoint_id")}
-        return work, {"configurable": stored}
+        store = put_checkpoint(config, metadata, row, self._late)
+
+        def work(connection: sqlite3.Connection) -> Sequence[Work]:
+            try:
+                return store(connection)
+            except (ThreadMoved, ThreadDeleted, ThreadTrashed):
+                self._late.refuse(key_of(config), checkpoint["id"])
+                raise
+
+        return work
+
+    def _put_done(
+        self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]
+    ) -> RunnableConfig:
+        self._late.forget(key_of(config), results)
+        self._on_put()
+        thread_id, checkpoint_ns = address(config)
+        stored = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns, "checkpoint_id": checkpoint["id"]}
+        return {"configurable": stored}
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
     ) -> Work | None:
         """What is to be stored now; None if it waits for the checkpoint that comes of it."""
-        work = put_results(config, writes, task_id, task_path, self.serde)
+        self._database.check_writable()
+        work, key = put_results(config, writes, task_id, task_path, self.serde), key_of(config)
         if any(channel in AT_ONCE for channel, _ in writes):
-            return work
-        self._late.add(key_of(config), work)
+            return partial(store_with, self._late, key, work)  # the step ends here: nothing waits longer
+        self._late.add(key, work)
         return None
-
-    def _delete(self, thread_id: object) -> Callable[[sqlite3.Connection], None]:
-        text = ids.text_of(thread_id)
-        self._late.flush(must=True)
-        self._snapshots.forget(text)
-        return lambda connection: erase(connection, text)
-
-    def _copy(self, source: object, target: object) -> Work:
-        self._late.flush(must=True)
-        names = ids.text_of(source), ids.check_new(target)
-        return lambda connection: copy_thread(connection, *names)
-
-    def _prune(self, thread_ids: Sequence[str], strategy: str, n: int) -> Work:
-        self._late.flush(must=True)
-        keep = kept(strategy, n)
-        texts = [ids.text_of(thread_id) for thread_id in thread_ids]
-
-        def work(connection: sqlite3.Connection) -> None:
-            for text in texts:
-                prune_thread(connection, text, keep, self.serde, self._transcripts)
-
-        return work
-
-    def _delete_runs(self, run_ids: Sequence[str]) -> Work:
-        self._late.flush(must=True)
-        asked = tuple(run_ids)
-        return lambda connection: delete_runs(connection, asked, self.serde)
 
     def _place(
         self, connection: sqlite3.Connection, config: RunnableConfig | None, before: RunnableConfig
@@ -315,14 +277,3 @@ class Checkpointer(SqliteSaver):
         at = (asked.get("thread_id"), asked.get("checkpoint_ns") or "", asked.get("checkpoint_id"))
         row = connection.execute(self._sql["place"], at).fetchone()
         return row and int(row[0])
-
-    async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
-
-    async def _submitted(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.shield(asyncio.wrap_future(self._database.submit(work)))
-
-
-def _take(found: Iterator[CheckpointTuple]) -> list[CheckpointTuple]:
-    """The next few of an iterator."""
-    return [item for _, item in zip(range(READ_AT_ONCE), found, strict=False)]

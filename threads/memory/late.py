@@ -13,16 +13,19 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from threads.database.connections import Database
-from threads.errors import DatabaseBusy, DatabaseFull, ThreadsError
+from threads.errors import DatabaseError, ThreadsError
 
 Work = Callable[[sqlite3.Connection], None]
 Key = tuple[str, str, str, int]
 """Thread id, namespace, checkpoint id, and which turn's reading of it."""
 
+MOST_REFUSED = 1000
+"""Refused checkpoints that are remembered, for what their runs still want to store."""
 PATIENCE = 0.02
 """Seconds that results wait for their checkpoint."""
 
@@ -38,13 +41,16 @@ class LateResults:
         self._database = database
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[Work]] = {}
+        self._refused: deque[tuple[str, str, str]] = deque(maxlen=MOST_REFUSED)
         self._arrived = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
 
     def add(self, key: Key, work: Work) -> None:
-        """Keep `work` for the checkpoint that follows the one in `key`."""
+        """Keep `work` for the checkpoint that follows the one in `key`, unless that was refused."""
         with self._lock:
+            if key[:3] in self._refused:
+                return
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="threads-late-results", daemon=True)
                 self._thread.start()
@@ -58,7 +64,7 @@ class LateResults:
             work(connection)
         return waiting
 
-    def forget(self, key: Key, stored: list[Work]) -> None:
+    def forget(self, key: Key, stored: Sequence[Work]) -> None:
         """These are stored; what came since still waits."""
         if stored:
             with self._lock:
@@ -66,19 +72,28 @@ class LateResults:
                 if left:
                     self._waiting[key] = left
 
+    def refuse(self, key: Key, checkpoint_id: str) -> None:
+        """The checkpoint that follows was refused: neither its step's results nor its own are wanted."""
+        with self._lock:
+            self._waiting.pop(key, None)
+            self._waiting = {
+                other: work for other, work in self._waiting.items() if other[2] != checkpoint_id
+            }
+            self._refused.append((*key[:2], checkpoint_id))
+
     def flush(self, thread_id: str | None = None, *, must: bool = False) -> None:
         """Store all that waits, or only a thread's: who reads one does not pay for the others'.
 
-        What is refused (its thread went on, or away) was nobody's any more. While the database is
-        locked or full it goes on waiting: the checkpoint that comes of it must not be stored without
-        it. `must` raises then.
+        What is refused (its thread went on, or away) was nobody's any more. While the database cannot
+        store (it is locked, or full) it goes on waiting: the checkpoint that comes of it must not be
+        stored without it. `must` raises then.
         """
         for key, waiting in tuple(self._waiting.items()):
             if thread_id not in (None, key[0]):
                 continue
             try:
                 stored = self._database.write(partial(self.store, key))
-            except (DatabaseBusy, DatabaseFull):
+            except DatabaseError:
                 if must:
                     raise
                 self._arrived.set()

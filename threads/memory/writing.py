@@ -26,7 +26,7 @@ from threads.database.statements import statements
 from threads.memory.late import Key, LateResults, Work
 from threads.memory.turns import Read, address, check_checkpoint, check_results
 
-Storing = Callable[[sqlite3.Connection], list[Work]]
+Storing = Callable[[sqlite3.Connection], Sequence[Work]]
 """Stores a checkpoint and returns the results that were stored with it."""
 AT_ONCE = frozenset((ERROR, INTERRUPT, RESUME, SCHEDULED))
 """Channels whose writes are stored at once; no checkpoint may follow them for long."""
@@ -99,3 +99,9 @@ def put_results(
         connection.executemany(sql, rows)
 
     return work
+
+
+def store_with(late: LateResults, key: Key, work: Work, connection: sqlite3.Connection) -> None:
+    """Store what waits of a step and then `work`, in one transaction."""
+    late.store(key, connection)
+    work(connection)

@@ -84,6 +84,13 @@ DELETE FROM writes WHERE thread_id = :thread_id
 -- name: delete_row
 DELETE FROM threads_thread WHERE thread_id = :thread_id
 
+-- A copy may begin in the middle, where its source was pruned; to a tombstone that is a deleted run's.
+-- name: lift_tombstone
+DELETE FROM threads_tombstone WHERE thread_id = :target RETURNING thread_id, deleted_at
+
+-- name: lay_tombstone
+INSERT INTO threads_tombstone (thread_id, deleted_at) VALUES (?, ?)
+
 -- name: copy_checkpoint
 INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
 SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints

@@ -1,0 +1,149 @@
+"""The async half of the checkpointer: the same work as the sync one, done while the loop goes on.
+
+Writes are handed to the database and done in any case, also when the task that waits is cancelled;
+reads and rare operations run in a few threads. A thread's reads come after its writes that were
+submitted here: a turn that follows a cancelled one must not begin before that one's last words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+
+from threads.database.connections import Database
+from threads.memory.late import Work
+from threads.memory.turns import address
+from threads.memory.writing import Storing
+
+T = TypeVar("T")
+
+READ_AT_ONCE = 50
+"""Checkpoints that an async list reads ahead."""
+READERS = 4
+"""Threads in which async reads wait for the disk."""
+
+
+class AsyncMethods(BaseCheckpointSaver[str]):
+    """LangGraph's `a...` methods, for a saver that has the sync ones."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="threads-reader")
+        self._counting = threading.Lock()
+        self._writing: Counter[str] = Counter()
+
+    @abstractmethod
+    def _put(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> Storing:
+        """The work that stores a checkpoint."""
+
+    @abstractmethod
+    def _put_done(
+        self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]
+    ) -> RunnableConfig:
+        """Called when it is stored, with the results that were stored with it."""
+
+    @abstractmethod
+    def _put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    ) -> Work | None:
+        """The work that stores a task's results now; None if they wait."""
+
+    @abstractmethod
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
+        """As LangGraph's, and `keep_n`."""
+
+    def is_writing(self, thread_id: str) -> bool:
+        """Whether something that was submitted to this thread is not stored yet."""
+        return thread_id in self._writing
+
+    def close_threads(self) -> None:
+        """Wait for the reads under way, and let the threads go."""
+        self._readers.shutdown(wait=True)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return await self._aside(self.get_tuple, config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        found = self.list(config, filter=filter, before=before, limit=limit)
+        while some := await self._aside(_take, found):
+            for item in some:
+                yield item
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        work = self._put(config, checkpoint, metadata)
+        return self._put_done(config, checkpoint, await self._submitted(address(config)[0], work))
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        work = self._put_writes(config, writes, task_id, task_path)
+        if work is not None:
+            await self._submitted(address(config)[0], work)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        await asyncio.shield(self._aside(self.delete_thread, thread_id))
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        await asyncio.shield(self._aside(self.copy_thread, source_thread_id, target_thread_id))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
+        await asyncio.shield(self._aside(lambda: self.prune(thread_ids, strategy=strategy, n=n)))
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        await asyncio.shield(self._aside(self.delete_for_runs, run_ids))
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
+
+    async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
+        self._database.check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
+
+    async def _submitted(self, thread_id: str, work: Callable[[sqlite3.Connection], T]) -> T:
+        promise = self._database.submit(work)
+        with self._counting:
+            self._writing[thread_id] += 1
+        promise.add_done_callback(lambda _: self._written(thread_id))
+        return await asyncio.shield(asyncio.wrap_future(promise))
+
+    def _written(self, thread_id: str) -> None:
+        with self._counting:
+            self._writing[thread_id] -= 1
+            if not self._writing[thread_id]:
+                del self._writing[thread_id]
+
+
+def _take(found: Iterator[CheckpointTuple]) -> list[CheckpointTuple]:
+    """The next few of an iterator."""
+    return [item for _, item in zip(range(READ_AT_ONCE), found, strict=False)]
