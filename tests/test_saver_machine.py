@@ -127,13 +127,19 @@ def place_of(found) -> Place:
     return at["thread_id"], at.get("checkpoint_ns", ""), str(at["checkpoint_id"])
 
 
-def seen(found) -> Any:
-    """What two savers must agree on."""
+def seen(found: Any, model: Model) -> Any:
+    """What two savers must agree on. A copy need not name a parent that is gone."""
     if found is None:
         return None
-    parent = found.parent_config and found.parent_config["configurable"]
+    parent = found.parent_config and place_of(found._replace(config=found.parent_config))
     writes = sorted(found.pending_writes, key=lambda write: (write[0], write[1], repr(write[2])))
-    return place_of(found), found.checkpoint, found.metadata, parent, writes
+    return (
+        place_of(found),
+        found.checkpoint,
+        found.metadata,
+        parent if parent in model.order else None,
+        writes,
+    )
 
 
 class Saver(RuleBasedStateMachine):
@@ -153,6 +159,9 @@ class Saver(RuleBasedStateMachine):
     @initialize(by_async=st.booleans())
     def begin(self, by_async: bool) -> None:
         self.by_async = by_async
+
+    def seen(self, found: Any) -> Any:
+        return seen(found, self.model)
 
     def ours(self, name: str, *arguments: Any, **named: Any) -> Any:
         if not self.by_async:
@@ -273,17 +282,17 @@ class Saver(RuleBasedStateMachine):
         for thread_id in ("a", "b", "copy"):
             for space in (None, "", "memory", "helper:task"):
                 asked = config_of(thread_id, space)
-                assert seen(self.ours("get_tuple", asked)) == seen(self.model.get_tuple(asked))
+                assert self.seen(self.ours("get_tuple", asked)) == self.seen(self.model.get_tuple(asked))
 
     @rule()
     def read_each_by_its_id(self) -> None:
         for place in [*self.model.order, ("a", "", "none such")]:
             found = self.ours("get_tuple", config_of(*place))
-            assert seen(found) == seen(self.model.get_tuple(config_of(*place)))
+            assert self.seen(found) == self.seen(self.model.get_tuple(config_of(*place)))
 
     @rule()
     def read_all(self) -> None:
-        assert [seen(t) for t in self.ours_list(None)] == [seen(t) for t in self.model.told(None)]
+        assert [self.seen(t) for t in self.ours_list(None)] == [self.seen(t) for t in self.model.told(None)]
         listed = {thread.id for thread in self.registry.list(limit=100)}
         assert listed == {place[0] for place in self.model.order if not place[1]}
 
@@ -301,8 +310,8 @@ class Saver(RuleBasedStateMachine):
             before = config_of(*data.draw(st.sampled_from(stored)))
             asked = config_of(*place_of(self.model.get_tuple(before))[:2])
         named = {"filter": filter, "before": before, "limit": limit}
-        assert [seen(t) for t in self.ours_list(asked, **named)] == [
-            seen(t) for t in self.model.told(asked, **named)
+        assert [self.seen(t) for t in self.ours_list(asked, **named)] == [
+            self.seen(t) for t in self.model.told(asked, **named)
         ]
 
     def teardown(self) -> None:
@@ -495,6 +504,25 @@ TestConversation = Conversation.TestCase
 TestConversation.settings = settings(max_examples=40, stateful_step_count=10, deadline=None)
 TestAgentConversation = AgentConversation.TestCase
 TestAgentConversation.settings = TestConversation.settings
+
+
+def test_what_was_pruned_can_be_copied_and_forked_to_an_id_that_was_deleted():
+    with threads.open(":memory:") as registry:
+        graph = tutorial(registry.checkpointer, Echo())
+        for id in ("a", "a", "copy", "fork"):
+            graph.invoke(said("hello"), config(id))
+        old_run = registry.checkpointer.get_tuple(config("copy"))
+        registry.delete("copy")
+        registry.delete("fork")
+        registry.prune()
+        registry.checkpointer.copy_thread("a", "copy")
+        registry.fork("a", new_id="fork")
+        for id in ("copy", "fork"):
+            assert told(graph.invoke(said("bye"), config(id))["messages"])[-1][1] == "5: bye"
+        with pytest.raises(threads.ThreadDeleted):  # as before
+            later = {**old_run.checkpoint, "id": "f"}
+            registry.checkpointer.put(old_run.config, later, {"source": "loop", "step": 2}, {})
+        assert registry.verify() == []
 
 
 # Not with durability "async": there the stock saver stores what the node makes of a message, or not, as it happens.

@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def short(value: object) -> str:
+    """A value as a message shows it."""
+    shown = repr(value)
+    return shown if len(shown) <= 300 else shown[:297] + "..."
+
+
 class ThreadsError(Exception):
     """Base of every error of this package."""
 
@@ -22,9 +28,7 @@ class InvalidThreadId(UsageError):
 
     def __init__(self, thread_id: object, reason: str) -> None:
         self.thread_id = thread_id
-        shown = repr(thread_id)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        super().__init__(f"thread id {shown} cannot be used: {reason}")
+        super().__init__(f"thread id {short(thread_id)} cannot be used: {reason}")
 
 
 class InvalidValue(UsageError):
@@ -49,7 +53,7 @@ class ThreadNotFound(ThreadsError, LookupError):
         self.thread_id = thread_id
         self.near = tuple(near)
         hint = f"; did you mean {' or '.join(map(repr, self.near))}?" if self.near else ""
-        super().__init__(f"there is no thread {thread_id!r}{hint}")
+        super().__init__(f"there is no thread {short(thread_id)}{hint}")
 
 
 class CheckpointNotFound(ThreadsError, LookupError):
@@ -137,6 +141,17 @@ class NewerDatabase(DatabaseError):
         super().__init__(
             f"{where} has format {found}, this version of langgraph-threads knows up to {known}; "
             "update with: pip install -U langgraph-threads"
+        )
+
+
+class ForeignDatabase(DatabaseError):
+    """The file has tables of LangGraph's or our names that are somebody else's, or far too old."""
+
+    def __init__(self, where: str, kind: str, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"{where} has a {kind} called {name} that is not LangGraph's of today nor ours; "
+            "keep the threads in a file of their own"
         )
 
 

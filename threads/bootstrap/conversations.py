@@ -27,7 +27,8 @@ class Conversations(Listing):
         """
         if limit is not None:
             checked_range(limit, 0)
-        self._flush()
+        if self._loaded_checkpointer is not None:
+            self._loaded_checkpointer.settle(ids.text_of(id))
         with self._database.read() as connection:
             row = self._visible(table.get(connection, id))
             found: builtins.list[Message] | None = []
@@ -62,6 +63,7 @@ class Conversations(Listing):
         from threads.memory.fork import copy_memory
 
         target = ids.new_id() if new_id is None else ids.check_new(new_id)
+        at = None if at is None else ids.text_of(at)
 
         def work(connection: Any) -> None:
             row = self._visible(table.get(connection, id))

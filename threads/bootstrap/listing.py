@@ -156,6 +156,7 @@ class Listing(Opened):
 
         A run that is still going on cannot bring it back: what it wants to store is refused.
         """
+        self._flush()
         self._database.write(lambda connection: erase(connection, table.get(connection, id)["thread_id"]))
         if self._loaded_checkpointer is not None:
             self._loaded_checkpointer.forget(ids.text_of(id))
@@ -164,7 +165,7 @@ class Listing(Opened):
     def ids_with_prefix(self, prefix: str, *, limit: int = 3) -> builtins.list[str]:
         """The ids that begin with `prefix`, in their order; at most `limit`."""
         with self._database.read() as connection:
-            return table.ids_with_prefix(connection, prefix, limit)
+            return table.ids_with_prefix(connection, ids.text_of(prefix), limit)
 
     def _threads(self, rows: Sequence[Any]) -> builtins.list[Thread]:
         """The threads of these rows, their words up to date."""

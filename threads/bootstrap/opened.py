@@ -43,10 +43,12 @@ class Opened:
 
     def close(self) -> None:
         """Finish what is under way and let go of the file; closing twice is harmless."""
-        self._idle.close()
-        if self._loaded_checkpointer is not None:
-            self._loaded_checkpointer.close()
-        self._database.close()
+        try:
+            self._idle.close()
+            if self._loaded_checkpointer is not None:
+                self._loaded_checkpointer.close()
+        finally:
+            self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +97,7 @@ class Opened:
             return self._loaded_decoder
 
     def _flush(self) -> None:
-        """Store what agents said a moment ago and still waits for its checkpoint."""
+        """Store what agents said a moment ago and still waits for its checkpoint; `DatabaseError`."""
         if self._loaded_checkpointer is not None:
             self._loaded_checkpointer.flush()
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 from threads.database.statements import FOLDER, statements
-from threads.errors import NewerDatabase
+from threads.errors import ForeignDatabase, NewerDatabase
 
 Progress = Callable[[str, int, int], None]
 """Told what goes on, how much is done and how much there is; called often, so it should be quick."""
@@ -25,6 +25,18 @@ ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
 
+STOCK = {
+    "checkpoints": {
+        "thread_id",
+        "checkpoint_ns",
+        "checkpoint_id",
+        "parent_checkpoint_id",
+        "type",
+        "checkpoint",
+    },
+    "writes": {"thread_id", "checkpoint_ns", "checkpoint_id", "task_id", "idx", "channel", "type", "value"},
+}
+"""What the stock saver's tables have at least, in every version of its format that can be read."""
 MINE = re.compile(r"CREATE (?:UNIQUE )?(TABLE|INDEX|TRIGGER) (threads_\w+)")
 RECORD = """
 CREATE TABLE IF NOT EXISTS threads_migration (
@@ -40,10 +52,19 @@ def version(connection: sqlite3.Connection) -> int:
 
 
 def check_version(connection: sqlite3.Connection, where: str) -> int:
-    """The database's version, or `NewerDatabase` where we do not know it."""
+    """The database's version; `NewerDatabase` where it is not known, `ForeignDatabase` if names clash."""
     found = version(connection)
     if found > len(MIGRATIONS):
         raise NewerDatabase(where, found, len(MIGRATIONS))
+    rows = connection.execute("SELECT name, type FROM main.sqlite_master WHERE type IN ('table', 'view')")
+    kinds = {row["name"]: row["type"] for row in rows}
+    for name in STOCK.keys() & kinds.keys():
+        columns = {row["name"] for row in connection.execute(f"PRAGMA main.table_info({name})")}
+        if kinds[name] != "table" or not columns >= STOCK[name]:
+            raise ForeignDatabase(where, kinds[name], name)
+    for name in {name for _, name in brought()} & kinds.keys():
+        if not found:
+            raise ForeignDatabase(where, kinds[name], name)
     return found
 
 
@@ -72,7 +93,12 @@ def brought() -> list[tuple[str, str]]:
 
 
 def detach(connection: sqlite3.Connection) -> None:
-    """Take the registry out of the database; checkpoints and writes stay as they are."""
+    """Take the registry out of the database; checkpoints and writes stay as they are.
+
+    Nothing is touched where there is no registry: tables of such names are somebody else's then.
+    """
+    if not version(connection):
+        return
     connection.execute("BEGIN IMMEDIATE")
     for kind, name in (*brought(), ("TABLE", "threads_migration")):
         connection.execute(f"DROP {kind} IF EXISTS {name}")

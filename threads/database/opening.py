@@ -149,10 +149,14 @@ def _writable(path: Path, progress: Progress | None) -> sqlite3.Connection:
 
 
 def _open_to_look(path: Path) -> Database:
-    database = ReadOnlyFile(path, prepare=migrations.shadow, timeout=BUSY_TIMEOUT)
+    def prepare(connection: sqlite3.Connection) -> None:
+        migrations.check_version(connection, str(path))
+        migrations.shadow(connection)
+
+    database = ReadOnlyFile(path, prepare=prepare, timeout=BUSY_TIMEOUT)
     try:
-        with database.read() as connection:
-            migrations.check_version(connection, str(path))
+        with database.read():
+            pass  # what stands in the way is said now, not at the first question
     except BaseException:
         database.close()
         raise

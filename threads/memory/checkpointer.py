@@ -43,7 +43,7 @@ from threads.memory.deltas import Snapshots, histories
 from threads.memory.late import LateResults, Work
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.memory.transcript import Transcripts
-from threads.memory.turns import RUNTIME, address, marked
+from threads.memory.turns import RUNTIME, address, head_of, marked
 from threads.memory.writing import (
     AT_ONCE,
     Storing,
@@ -94,7 +94,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         thread_id, checkpoint_ns = address(config)
-        self._settle(thread_id)
+        self.settle(thread_id)
         at = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
         with self._database.read() as connection:
             thread = connection.execute(self._sql["thread"], at).fetchone()
@@ -146,7 +146,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
             if target is None:
                 return {channel: {"writes": []} for channel in channels}
             checkpoint_id = target.checkpoint["id"]
-        self._settle(thread_id)
+        self.settle(thread_id)
         at = (thread_id, checkpoint_ns, str(checkpoint_id))
         with self._database.read() as connection:
             return histories(connection, at, channels, self.serde, self._snapshots)
@@ -194,6 +194,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
 
         def work(connection: sqlite3.Connection) -> None:
             for text in texts:
+                head_of(connection, text)
                 prune_thread(connection, text, keep, self.serde, self._transcripts)
 
         self._database.write(work)
@@ -214,15 +215,15 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         self._snapshots.forget(thread_id)
 
     def flush(self) -> None:
-        """Store what still waits for its checkpoint."""
-        self._late.flush()
+        """Store what still waits for its checkpoint; raises `DatabaseError` where that cannot be."""
+        self._late.flush(must=True)
 
     def close(self) -> None:
         """Store what waits, and let go of the threads; the database is closed by its owner."""
         self._late.close()
         self.close_threads()
 
-    def _settle(self, thread_id: str) -> None:
+    def settle(self, thread_id: str) -> None:
         """Let what was submitted to this thread be stored before it is read."""
         if self.is_writing(thread_id):
             self._database.settle()
@@ -230,7 +231,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
 
     def _check_reading(self, thread_id: str) -> None:
         """Settle the thread; raises `ThreadTrashed`."""
-        self._settle(thread_id)
+        self.settle(thread_id)
         with self._database.read() as connection:
             thread = connection.execute(self._sql["thread"], {"thread_id": thread_id}).fetchone()
         if thread is not None and thread["trashed_at"] is not None:

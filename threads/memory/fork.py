@@ -31,7 +31,7 @@ def copy_memory(connection: sqlite3.Connection, source: str, target: str, checkp
         connection.execute(sql["copy_checkpoint"], copied)
         if ancestor in with_writes:
             connection.execute(sql["copy_writes"], copied)
-    subgraphs = {"source": source, "target": target, "roots": json.dumps(with_writes)}
+    subgraphs = {"source": source, "target": target, "roots": json.dumps(with_writes), "at_head": is_head}
     connection.execute(statements("pruning")["copy_origins"], {"source": source, "target": target})
     connection.execute(sql["copy_subgraph_writes"], subgraphs)
     connection.execute(sql["copy_subgraph_checkpoints"], subgraphs)

@@ -106,7 +106,10 @@ class Transcripts:
         writes = [write for step in reversed(updates) for write in step]
         if known or self._reducer is None:
             return fold(coerced_list(seed), writes)
-        return coerced_list(self._reducer(list(seed), writes) if writes else seed)
+        try:
+            return coerced_list(self._reducer(list(seed), writes) if writes else seed)
+        except Exception as error:  # whatever a function of somebody's own may raise
+            raise Undecodable(f"the reducer failed: {error}") from error
 
     def _origins(
         self, connection: sqlite3.Connection, at: dict[str, Any], said: list[BaseMessage]
@@ -190,15 +193,16 @@ def coerced_list(stored: Any) -> list[BaseMessage]:
 
 def elsewhere(values: Mapping[str, Any], deltas: Mapping[str, Any]) -> list[BaseMessage]:
     """The messages of a graph that does not call them `messages`; none where it has none."""
-    lists = [unwrapped(value) for value in values.values()]
-    found = [
-        value
-        for value in lists
-        if isinstance(value, list) and value and all(isinstance(item, BaseMessage) for item in value)
-    ]
+    lists = [unwrapped(value) for name, value in values.items() if name not in ("__start__", "__end__")]
+    found = [value for value in lists if isinstance(value, list) and value and all(map(is_message, value))]
     if len(found) > 1 or (not found and any(name not in values for name in deltas)):
         raise Undecodable("it does not show which channel holds the conversation")
     return coerced(found[0]) if found else []
+
+
+def is_message(item: Any) -> bool:
+    """Whether an item of a list is a message, as an object or as a dict."""
+    return isinstance(item, BaseMessage) or (isinstance(item, dict) and {"role", "content"} <= item.keys())
 
 
 def shown(message: BaseMessage, origin: Origin) -> Message:

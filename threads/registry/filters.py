@@ -92,9 +92,15 @@ class Order:
             raise InvalidCursor("it is not one of ours") from None
         if (sort_by, sort_order) != (self.sort_by, self.sort_order):
             raise InvalidCursor(f"it belongs to a list by {sort_by} {sort_order}")
-        if not isinstance(key, str | int) or not isinstance(position, int):
+        kind = str if self.sort_by in ("title", "thread_id") else int
+        if not isinstance(key, kind) or not isinstance(position, int) or not fits(key) or not fits(position):
             raise InvalidCursor("it is not one of ours")
         return {"after_key": key, "after_position": position}
+
+
+def fits(value: object) -> bool:
+    """Whether SQLite can hold this number; text always fits."""
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
 def checked_range(limit: object, offset: object) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from threads.database.connections import Database
@@ -57,13 +58,25 @@ def projected(
 def refresh(
     database: Database, rows: Iterable[Mapping[str, Any] | sqlite3.Row], decoder: Decoder
 ) -> dict[int, dict[str, Any]]:
-    """The fresh columns of these stale rows by position; stored too, where the database can be written."""
-    with database.read() as connection:
-        made = [(row["position"], projected(row, connection, decoder)) for row in rows]
+    """The fresh columns of these stale rows by position; stored too, where the database can be written.
+
+    Who reads does not wait for that: while it is locked or full, the rows stay stale.
+    """
+    made = _made(database, rows, decoder)
     if made and not database.read_only:
-        fresh = [columns for _, columns in made]
-        database.write(lambda connection: connection.executemany(statements("threads")["project"], fresh))
+        database.submit(partial(_store, [columns for _, columns in made]))
     return dict(made)
+
+
+def _made(
+    database: Database, rows: Iterable[Mapping[str, Any] | sqlite3.Row], decoder: Decoder
+) -> list[tuple[int, dict[str, Any]]]:
+    with database.read() as connection:
+        return [(row["position"], projected(row, connection, decoder)) for row in rows]
+
+
+def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection) -> None:
+    connection.executemany(statements("threads")["project"], fresh)
 
 
 def doubt_unknown(connection: sqlite3.Connection) -> None:
@@ -99,7 +112,8 @@ def refresh_all(
             rows = connection.execute(sql["stale"], {"limit": REFRESHED_AT_ONCE}).fetchall()
         if not rows:
             return
-        refresh(database, rows, decoder())
+        made = _made(database, rows, decoder())
+        database.write(partial(_store, [columns for _, columns in made]))
         done += len(rows)
         if progress:
             progress("reading messages", min(done, total), total)

@@ -33,7 +33,10 @@ def thread_of(row: sqlite3.Row | Mapping[str, Any]) -> Thread:
 
 def checkpoint_of(row: sqlite3.Row) -> Checkpoint:
     """The checkpoint that a row of the history tells of."""
-    told = json.loads(row["metadata"] or "{}")
+    try:
+        told = json.loads(row["metadata"] or "{}")
+    except ValueError:  # somebody else's; the checkpoint is there all the same
+        told = {}
     made = moment(uuid_milliseconds(row["checkpoint_id"]))
     return Checkpoint(
         row["checkpoint_id"], row["parent_checkpoint_id"], made, told.get("source"), told.get("step")

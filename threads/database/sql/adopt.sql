@@ -9,7 +9,7 @@ SELECT coalesce(max(rowid), 0) FROM checkpoints
 -- name: collect
 INSERT INTO temp.adoptable (thread_id, first_id, head_id, checkpoints)
 SELECT thread_id, min(checkpoint_id), max(checkpoint_id), count(*) FROM checkpoints
-WHERE checkpoint_ns = '' AND thread_id >= :since
+WHERE checkpoint_ns = '' AND thread_id >= :since AND typeof(thread_id) = 'text'
 GROUP BY thread_id ORDER BY thread_id LIMIT :chunk
 
 -- name: collected

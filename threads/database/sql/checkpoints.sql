@@ -58,7 +58,11 @@ INSERT OR REPLACE INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id,
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: list
-SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints {where} ORDER BY rowid DESC LIMIT ?
+SELECT thread_id, checkpoint_ns, checkpoint_id FROM (
+    SELECT rowid AS place, * FROM checkpoints {where}) AS found
+WHERE NOT EXISTS (
+    SELECT 1 FROM threads_thread t WHERE t.thread_id = found.thread_id AND t.trashed_at IS NOT NULL)
+ORDER BY place DESC LIMIT ?
 
 -- name: place
 SELECT rowid FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
@@ -93,7 +97,10 @@ INSERT INTO threads_tombstone (thread_id, deleted_at) VALUES (?, ?)
 
 -- name: copy_checkpoint
 INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
-SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+SELECT :target, checkpoint_ns, checkpoint_id, (
+    SELECT p.checkpoint_id FROM checkpoints p
+    WHERE p.thread_id = c.thread_id AND p.checkpoint_ns = c.checkpoint_ns
+      AND p.checkpoint_id = c.parent_checkpoint_id), type, checkpoint, metadata FROM checkpoints c
 WHERE thread_id = :source AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
 
 -- name: copy_writes
@@ -101,12 +108,17 @@ INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path,
 SELECT :target, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value FROM writes
 WHERE thread_id = :source AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
 
--- The checkpoints of subgraphs say which of the root's they belong to.
+-- The checkpoints of subgraphs say which of the root's they belong to. At the head, the memory of
+-- subgraphs that have one (no task in their namespace) goes along, from whenever it is.
 -- name: copy_subgraph_checkpoints
 INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
-SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+SELECT :target, checkpoint_ns, checkpoint_id, (
+    SELECT p.checkpoint_id FROM checkpoints p
+    WHERE p.thread_id = c.thread_id AND p.checkpoint_ns = c.checkpoint_ns
+      AND p.checkpoint_id = c.parent_checkpoint_id), type, checkpoint, metadata FROM checkpoints c
 WHERE thread_id = :source AND checkpoint_ns <> ''
-  AND json_extract(CAST(metadata AS TEXT), '$.parents.""') IN (SELECT value FROM json_each(:roots))
+  AND (json_extract(CAST(metadata AS TEXT), '$.parents.""') IN (SELECT value FROM json_each(:roots))
+    OR (:at_head AND instr(checkpoint_ns, ':') = 0))
 ORDER BY rowid
 
 -- name: copy_subgraph_writes
@@ -115,4 +127,5 @@ SELECT :target, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.task_path, w.idx,
 FROM writes w JOIN checkpoints c
   ON c.thread_id = w.thread_id AND c.checkpoint_ns = w.checkpoint_ns AND c.checkpoint_id = w.checkpoint_id
 WHERE w.thread_id = :source AND w.checkpoint_ns <> ''
-  AND json_extract(CAST(c.metadata AS TEXT), '$.parents.""') IN (SELECT value FROM json_each(:roots))
+  AND (json_extract(CAST(c.metadata AS TEXT), '$.parents.""') IN (SELECT value FROM json_each(:roots))
+    OR (:at_head AND instr(w.checkpoint_ns, ':') = 0))

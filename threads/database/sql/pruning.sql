@@ -57,7 +57,10 @@ SELECT thread_id FROM threads_thread WHERE head_id IS NOT NULL AND trashed_at IS
 
 -- name: copy_checkpoints
 INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
-SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints c
+SELECT :target, checkpoint_ns, checkpoint_id, (
+    SELECT p.checkpoint_id FROM checkpoints p
+    WHERE p.thread_id = c.thread_id AND p.checkpoint_ns = c.checkpoint_ns
+      AND p.checkpoint_id = c.parent_checkpoint_id), type, checkpoint, metadata FROM checkpoints c
 WHERE thread_id = :source
 ORDER BY checkpoint_ns = '' AND checkpoint_id IS (
     SELECT head_id FROM threads_thread t WHERE t.thread_id = c.thread_id), rowid
