@@ -122,7 +122,10 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """As the stock saver's, newest first in the order of writing; a half-read list holds nothing."""
-        if config is not None:
+        if config is None:
+            self._database.settle()
+            self._late.flush()
+        else:
             self._check_reading(address(config)[0])
         with self._database.read() as connection:
             place = self._place(connection, config, before) if before is not None else None
