@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 from langgraph.errors import EmptyInputError, InvalidUpdateError
@@ -504,6 +505,16 @@ TestConversation = Conversation.TestCase
 TestConversation.settings = settings(max_examples=40, stateful_step_count=10, deadline=None)
 TestAgentConversation = AgentConversation.TestCase
 TestAgentConversation.settings = TestConversation.settings
+
+
+def test_a_list_of_all_threads_shows_what_was_just_written():
+    with threads.open(":memory:") as registry:
+        saver = registry.checkpointer
+        stored = saver.put(
+            config_of("a", ""), {**empty_checkpoint(), "id": "1"}, {"source": "loop", "step": 0}, {}
+        )
+        saver.put_writes(stored, [("count", 1)], "task")
+        assert [found.pending_writes for found in saver.list(None)] == [[("task", "count", 1)]]
 
 
 def test_what_was_pruned_can_be_copied_and_forked_to_an_id_that_was_deleted():
