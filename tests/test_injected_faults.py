@@ -93,8 +93,8 @@ def test_results_that_cannot_be_stored_while_the_file_is_locked_wait_for_their_c
         head = saver.get_tuple(config("a"))
         with foreign_lock(path):
             saver.put_writes(head.config, [("messages", [HumanMessage("kept")])], "task")
-            saver.flush()
             for refused in (
+                lambda _: saver.flush(),
                 saver.delete_thread,
                 lambda id: saver.copy_thread(id, "b"),
                 lambda id: saver.prune([id]),
