@@ -248,7 +248,9 @@ class Checkpointer(AsyncMethods, SqliteSaver):
             try:
                 return store(connection)
             except (ThreadMoved, ThreadDeleted, ThreadTrashed):
-                self._late.refuse(key_of(config), checkpoint["id"])
+                key = key_of(config)
+                if RUNTIME in config["configurable"] or key[3]:  # else others may have results waiting there
+                    self._late.refuse(key, checkpoint["id"])
                 raise
 
         return work

@@ -74,12 +74,12 @@ class LateResults:
 
     def refuse(self, key: Key, checkpoint_id: str) -> None:
         """The checkpoint that follows was refused: neither its step's results nor its own are wanted."""
+        refused = (*key[:2], checkpoint_id)
         with self._lock:
-            self._waiting.pop(key, None)
             self._waiting = {
-                other: work for other, work in self._waiting.items() if other[2] != checkpoint_id
+                other: work for other, work in self._waiting.items() if other != key and other[:3] != refused
             }
-            self._refused.append((*key[:2], checkpoint_id))
+            self._refused.append(refused)
 
     def flush(self, thread_id: str | None = None, *, must: bool = False) -> None:
         """Store all that waits, or only a thread's: who reads one does not pay for the others'.
