@@ -517,6 +517,26 @@ def test_a_list_of_all_threads_shows_what_was_just_written():
         assert [found.pending_writes for found in saver.list(None)] == [[("task", "count", 1)]]
 
 
+def test_a_refused_checkpoint_takes_no_results_of_others_with_it():
+    def put(thread_id: str, parent: str | None, id: str, source: str = "loop") -> None:
+        checkpoint = {**empty_checkpoint(), "id": id}
+        registry.checkpointer.put(
+            config_of(thread_id, "", parent), checkpoint, {"source": source, "step": 0}, {}
+        )
+
+    with threads.open(":memory:") as registry:
+        put("a", None, "1")
+        put("a", "1", "2")
+        put("b", None, "3")
+        results = config_of("a", "", "1"), config_of("b", "", "3")
+        for place in results:
+            registry.checkpointer.put_writes(place, [("count", 1)], "task")
+        with pytest.raises(threads.ThreadMoved):
+            put("a", "1", "3", source="update")
+        for place in results:
+            assert registry.checkpointer.get_tuple(place).pending_writes == [("task", "count", 1)]
+
+
 def test_what_was_pruned_can_be_copied_and_forked_to_an_id_that_was_deleted():
     with threads.open(":memory:") as registry:
         graph = tutorial(registry.checkpointer, Echo())
