@@ -54,6 +54,7 @@ class Model(InMemorySaver):
         super().__init__()
         self.order: list[Place] = []
         self.deleted: set[str] = set()
+        self.listed: set[str] = set()
 
     def put(self, config, checkpoint, metadata, new_versions):
         stored = super().put(config, checkpoint, metadata, new_versions)
@@ -65,6 +66,8 @@ class Model(InMemorySaver):
     def note(self, place: Place) -> None:
         if place not in self.order:
             self.order.append(place)
+        if not place[1] or place[0] not in self.deleted:
+            self.listed.add(place[0])
 
     def at(self, thread_id: str, space: str | None = None) -> list[Place]:
         return [p for p in self.order if p[0] == thread_id and space in (None, p[1])]
@@ -87,13 +90,22 @@ class Model(InMemorySaver):
             self.order.remove(place)
             if not place[1] and not self.at(place[0], ""):
                 self.deleted.add(place[0])
+                self.listed.discard(place[0])
+
+    def is_deleted(self, thread_id: str) -> bool:
+        return thread_id in self.deleted and not self.at(thread_id, "")
 
     def delete_thread(self, thread_id: str) -> None:
         self.drop(self.at(thread_id))
+        self.listed.discard(thread_id)
         super().delete_thread(thread_id)
 
     def delete_for_runs(self, run_ids) -> None:
-        self.drop([place for place in self.order if self.metadata(place).get("run_id") in run_ids])
+        gone = [place for place in self.order if self.metadata(place).get("run_id") in run_ids]
+        self.drop(gone)
+        for thread_id in {place[0] for place in gone}:
+            if self.is_deleted(thread_id):
+                self.delete_thread(thread_id)
 
     def copy_thread(self, source: str, target: str) -> None:
         for space, stored in self.storage[source].items():
@@ -272,10 +284,12 @@ class Saver(RuleBasedStateMachine):
 
     @rule(source=IDS, to=st.sampled_from(("a", "b", "copy", "copy")))
     def copy_thread(self, source, to) -> None:
-        if self.model.at(to, ""):
+        if self.model.is_deleted(to):  # what is left there is nobody's
+            self.model.delete_thread(to)
+        if self.model.at(to) or any(stored for key, stored in self.model.writes.items() if key[0] == to):
             with pytest.raises(threads.ThreadExists):
                 self.ours("copy_thread", source, to)
-        elif not self.model.at(to) and not any(key[0] == to for key in self.model.writes):
+        else:
             self.both("copy_thread", source, to)
 
     @rule()
@@ -295,7 +309,7 @@ class Saver(RuleBasedStateMachine):
     def read_all(self) -> None:
         assert [self.seen(t) for t in self.ours_list(None)] == [self.seen(t) for t in self.model.told(None)]
         listed = {thread.id for thread in self.registry.list(limit=100)}
-        assert listed == {place[0] for place in self.model.order if not place[1]}
+        assert listed == self.model.listed
 
     @rule(
         data=st.data(), thread_id=IDS, space=st.sampled_from((None, "", "memory")), limit=st.sampled_from((None, 0, 1, 2)),

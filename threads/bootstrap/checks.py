@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from threads.database import migrations
 from threads.database.connections import Database
-from threads.database.erasing import erase
+from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
 from threads.models import Problem
 from threads.registry.projection import Decoder, projected
@@ -53,7 +53,7 @@ def _mend(connection: sqlite3.Connection, problem: Problem) -> None:
     elif problem.kind == "unlisted":
         migrations.adopt(connection)
     elif problem.kind == "leftover" and problem.thread_id is not None:
-        erase(connection, problem.thread_id)
+        sweep(connection, problem.thread_id)
     elif problem.kind in ("ghost", "headless", "wrong_head"):
         connection.execute(sql["mend_head"], thread)
         if problem.kind == "ghost" and connection.execute(sql["is_empty"], thread).fetchone():

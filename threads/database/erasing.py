@@ -12,5 +12,15 @@ def erase(connection: sqlite3.Connection, thread_id: str) -> None:
 
     The delete triggers leave the tombstone that keeps a run in flight from bringing it back.
     """
-    for name in ("delete_checkpoints", "delete_writes", "delete_row"):
+    _delete(connection, thread_id, "delete_checkpoints", "delete_writes", "delete_row")
+
+
+def sweep(connection: sqlite3.Connection, thread_id: str) -> None:
+    """Delete what runs left behind of a thread that was deleted; one that lives is left alone."""
+    if connection.execute(statements("checkpoints")["is_deleted"], {"thread_id": thread_id}).fetchone():
+        _delete(connection, thread_id, "delete_checkpoints", "delete_writes")
+
+
+def _delete(connection: sqlite3.Connection, thread_id: str, *names: str) -> None:
+    for name in names:
         connection.execute(statements("checkpoints")[name], {"thread_id": thread_id})

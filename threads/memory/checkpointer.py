@@ -41,6 +41,7 @@ from threads.errors import CheckpointNotFound, ThreadDeleted, ThreadMoved, Threa
 from threads.memory.aio import AsyncMethods
 from threads.memory.deltas import Snapshots, histories
 from threads.memory.late import LateResults, Work
+from threads.memory.places import Places
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.memory.transcript import Transcripts
 from threads.memory.turns import RUNTIME, address, head_of, marked
@@ -52,6 +53,7 @@ from threads.memory.writing import (
     put_checkpoint,
     put_results,
     store_with,
+    take_back,
 )
 
 T = TypeVar("T")
@@ -78,6 +80,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         self._sql = statements("checkpoints")
         self._late = LateResults(database)
         self._snapshots = Snapshots()
+        self._here = Places()
 
     def setup(self) -> None:
         """Nothing to do: the tables are there since the database was opened."""
@@ -180,10 +183,14 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         self._database.scrub()
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copy all that is remembered to a thread that remembers nothing; `ThreadExists` if it does."""
+        """Copy all that is remembered to a thread that remembers nothing; `ThreadExists` if it does.
+
+        What a run left behind of a deleted thread is not remembered, and goes.
+        """
         source, target = ids.text_of(source_thread_id), ids.check_new(target_thread_id)
         self._check_reading(source)
         self._late.flush(source, must=True)
+        self._late.flush(target, must=True)
         self._database.write(lambda connection: copy_thread(connection, source, target))
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
@@ -242,7 +249,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
 
     def _put(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> Storing:
         row = checkpoint_row(config, checkpoint, metadata, self.serde)
-        store = put_checkpoint(config, metadata, row, self._late)
+        store = put_checkpoint(config, metadata, row, self._late, self._here)
 
         def work(connection: sqlite3.Connection) -> Sequence[Work]:
             try:
@@ -250,7 +257,8 @@ class Checkpointer(AsyncMethods, SqliteSaver):
             except (ThreadMoved, ThreadDeleted, ThreadTrashed):
                 key = key_of(config)
                 if RUNTIME in config["configurable"] or key[3]:  # else others may have results waiting there
-                    self._late.refuse(key, checkpoint["id"])
+                    refused = (*key[:2], checkpoint["id"])
+                    self._late.refuse(key, checkpoint["id"], partial(take_back, refused))
                 raise
 
         return work
@@ -261,6 +269,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         self._late.forget(key_of(config), results)
         self._on_put()
         thread_id, checkpoint_ns = address(config)
+        self._here.add((thread_id, checkpoint_ns, checkpoint["id"]))
         stored = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns, "checkpoint_id": checkpoint["id"]}
         return {"configurable": stored}
 
@@ -269,7 +278,10 @@ class Checkpointer(AsyncMethods, SqliteSaver):
     ) -> Work | None:
         """What is to be stored now; None if it waits for the checkpoint that comes of it."""
         self._database.check_writable()
-        work, key = put_results(config, writes, task_id, task_path, self.serde), key_of(config)
+        work = put_results(config, writes, task_id, task_path, self.serde, self._here)
+        key = key_of(config)
+        if self._late.is_refused(key):
+            return None
         if any(channel in AT_ONCE for channel, _ in writes):
             return partial(store_with, self._late, key, work)  # the step ends here: nothing waits longer
         self._late.add(key, work)

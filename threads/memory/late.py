@@ -13,12 +13,13 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from threads.database.connections import Database
 from threads.errors import DatabaseError, ThreadsError
+from threads.memory.places import Places
+from threads.memory.turns import TooEarly
 
 Work = Callable[[sqlite3.Connection], None]
 Key = tuple[str, str, str, int]
@@ -28,6 +29,8 @@ MOST_REFUSED = 1000
 """Refused checkpoints that are remembered, for what their runs still want to store."""
 PATIENCE = 0.02
 """Seconds that results wait for their checkpoint."""
+TOO_LONG = 60.0
+"""Seconds after which results in a deleted thread are a dead run's: no new thread has begun with them."""
 
 
 class LateResults:
@@ -41,7 +44,8 @@ class LateResults:
         self._database = database
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[Work]] = {}
-        self._refused: deque[tuple[str, str, str]] = deque(maxlen=MOST_REFUSED)
+        self._refused = Places(MOST_REFUSED)
+        self._early: dict[Key, float] = {}
         self._arrived = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -49,13 +53,14 @@ class LateResults:
     def add(self, key: Key, work: Work) -> None:
         """Keep `work` for the checkpoint that follows the one in `key`, unless that was refused."""
         with self._lock:
-            if key[:3] in self._refused:
+            if self.is_refused(key):
                 return
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="threads-late-results", daemon=True)
-                self._thread.start()
             self._waiting[key] = [*self._waiting.get(key, ()), work]  # lists are shared, never changed
-        self._arrived.set()
+            self._run_soon()
+
+    def is_refused(self, key: Key) -> bool:
+        """Whether the checkpoint that these results belong to was refused: then nobody wants them."""
+        return key[:3] in self._refused
 
     def store(self, key: Key, connection: sqlite3.Connection) -> list[Work]:
         """Store what waits for the checkpoint that follows, in the caller's transaction; returns it."""
@@ -68,18 +73,26 @@ class LateResults:
         """These are stored; what came since still waits."""
         if stored:
             with self._lock:
+                self._early.pop(key, None)
                 left = [work for work in self._waiting.pop(key, []) if work not in stored]
                 if left:
                     self._waiting[key] = left
+        elif self._waiting:  # perhaps for the checkpoint that was stored just now
+            self._arrived.set()
 
-    def refuse(self, key: Key, checkpoint_id: str) -> None:
-        """The checkpoint that follows was refused: neither its step's results nor its own are wanted."""
+    def refuse(self, key: Key, checkpoint_id: str, then: Work) -> None:
+        """The checkpoint that follows was refused: neither its step's results nor its own are wanted.
+
+        What is stored of them already is taken back by `then`, soon, for this transaction will not last.
+        """
         refused = (*key[:2], checkpoint_id)
         with self._lock:
             self._waiting = {
                 other: work for other, work in self._waiting.items() if other != key and other[:3] != refused
             }
-            self._refused.append(refused)
+            self._refused.add(refused)
+            self._waiting[*refused, 0] = [then]
+            self._run_soon()
 
     def flush(self, thread_id: str | None = None, *, must: bool = False) -> None:
         """Store all that waits, or only a thread's: who reads one does not pay for the others'.
@@ -88,9 +101,9 @@ class LateResults:
         store (it is locked, or full) it goes on waiting: the checkpoint that comes of it must not be
         stored without it. `must` raises then.
         """
-        for key, waiting in tuple(self._waiting.items()):
-            if thread_id not in (None, key[0]):
-                continue
+        with self._lock:
+            found = [(key, works) for key, works in self._waiting.items() if thread_id in (None, key[0])]
+        for key, waiting in found:
             try:
                 stored = self._database.write(partial(self.store, key))
             except DatabaseError:
@@ -98,6 +111,10 @@ class LateResults:
                     raise
                 self._arrived.set()
                 return
+            except TooEarly:
+                if time.monotonic() - self._early.setdefault(key, time.monotonic()) < TOO_LONG:
+                    continue
+                stored = waiting
             except ThreadsError as error:
                 logging.getLogger(__name__).info("results of a step are not stored: %s", error)
                 stored = waiting
@@ -111,6 +128,12 @@ class LateResults:
         if self._thread is not None:
             self._thread.join()
         self.flush()
+
+    def _run_soon(self) -> None:
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(target=self._run, name="threads-late-results", daemon=True)
+            self._thread.start()
+        self._arrived.set()
 
     def _run(self) -> None:
         while not self._closed:

@@ -15,7 +15,7 @@ from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from threads.database.erasing import erase
+from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
 from threads.errors import InvalidValue, ThreadExists
 from threads.memory.transcript import Transcripts, metadata_of
@@ -93,11 +93,13 @@ def delete_runs(connection: sqlite3.Connection, run_ids: Iterable[str], serde: S
         left = [id for id in ids_of(connection, "all", at) if id not in going]
         stays = needed(connection, at, left, serde)
         drop(connection, at, [id for id in going if id not in stays])
+        sweep(connection, row["thread_id"])  # the last one took the thread with it
 
 
 def copy_thread(connection: sqlite3.Connection, source: str, target: str) -> None:
     """Copy all that `source` remembers to `target`; `ThreadExists` if that remembers something."""
-    if ids_of(connection, "all", {"thread_id": target, "checkpoint_ns": ""}):
+    sweep(connection, target)
+    if connection.execute(statements("pruning")["remembers"], {"thread_id": target}).fetchone():
         raise ThreadExists(target)
     for name in ("copy_writes", "copy_checkpoints", "copy_origins"):
         connection.execute(statements("pruning")[name], {"source": source, "target": target})

@@ -23,6 +23,7 @@ from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple, get_c
 from threads import ids
 from threads.database.statements import statements
 from threads.errors import ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.memory.places import Places
 
 RUNTIME = "__pregel_runtime"
 """LangGraph's private key in the configs of its runs; `get_state` and callers' own `put` do not have it."""
@@ -40,6 +41,10 @@ class Named(str):
     """A checkpoint id that the caller named."""
 
     __slots__ = ()
+
+
+class TooEarly(ThreadDeleted):
+    """The thread was deleted, and these results come before a first checkpoint of a new one, or too late."""
 
 
 def address(config: RunnableConfig) -> tuple[str, str]:
@@ -85,13 +90,20 @@ def head_of(connection: sqlite3.Connection, thread_id: str) -> str | None:
 
 
 def check_checkpoint(
-    connection: sqlite3.Connection, config: RunnableConfig, metadata: CheckpointMetadata
+    connection: sqlite3.Connection, config: RunnableConfig, metadata: CheckpointMetadata, here: Places
 ) -> None:
-    """Raise `ThreadMoved` if this checkpoint would hide what another turn has stored."""
+    """Raise `ThreadMoved` if this checkpoint would hide what another turn has stored.
+
+    A subgraph's belongs to the root's checkpoint that it runs under, and goes with it: `ThreadDeleted`.
+    """
     thread_id, checkpoint_ns = address(config)
     head, parent = head_of(connection, thread_id), get_checkpoint_id(config)
+    if checkpoint_ns:
+        check_still_there(connection, (thread_id, checkpoint_ns, parent), here)
+        check_still_there(connection, (thread_id, "", (metadata.get("parents") or {}).get("")), here)
+        return
     of_langgraph = RUNTIME in config["configurable"] or metadata.get("source") == "update"
-    if checkpoint_ns or not of_langgraph or isinstance(parent, Named):
+    if not of_langgraph or isinstance(parent, Named):
         return
     if head != parent:
         raise ThreadDeleted if head is None else ThreadMoved(thread_id)
@@ -101,17 +113,34 @@ def check_checkpoint(
             raise ThreadMoved(thread_id)
 
 
-def check_results(connection: sqlite3.Connection, config: RunnableConfig, channels: set[str]) -> None:
+def check_still_there(
+    connection: sqlite3.Connection, place: tuple[str, str, str | None], here: Places
+) -> None:
+    """Raise `ThreadDeleted` if this checkpoint, read or stored from here, went with its thread."""
+    thread_id, checkpoint_ns, checkpoint_id = place
+    if checkpoint_id is None:
+        return
+    was_there = isinstance(checkpoint_id, Read) or (thread_id, checkpoint_ns, checkpoint_id) in here
+    if was_there and connection.execute(statements("checkpoints")["was_deleted"], place).fetchone():
+        raise ThreadDeleted
+
+
+def check_results(
+    connection: sqlite3.Connection, config: RunnableConfig, channels: set[str], here: Places
+) -> None:
     """Raise `ThreadMoved` if these results would get into the state of a turn that went past their step.
 
     That is so where a delta channel is among them, for its state is the sum of all that was written
     before. LangGraph stores a turn's own delta results before the checkpoint that follows; any
-    others may come after it and are history only.
+    others may come after it and are history only. `ThreadDeleted` if their checkpoint was deleted;
+    `TooEarly` if that cannot be told yet.
     """
     thread_id, checkpoint_ns = address(config)
     head, at = head_of(connection, thread_id), get_checkpoint_id(config)
-    if head is None and isinstance(at, Read):  # it was there
-        raise ThreadDeleted
+    check_still_there(connection, (thread_id, checkpoint_ns, at), here)
+    deleted = connection.execute(statements("checkpoints")["is_deleted"], {"thread_id": thread_id})
+    if RUNTIME in config["configurable"] and deleted.fetchone():
+        raise TooEarly
     if checkpoint_ns or RUNTIME not in config["configurable"] or isinstance(at, Named) or head == at:
         return
     told: dict[str, Any] = {}

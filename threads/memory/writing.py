@@ -23,8 +23,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
 from threads.database.statements import statements
+from threads.errors import ThreadDeleted
 from threads.memory.late import Key, LateResults, Work
-from threads.memory.turns import Read, address, check_checkpoint, check_results
+from threads.memory.places import Place, Places
+from threads.memory.turns import Read, TooEarly, address, check_checkpoint, check_results
 
 Storing = Callable[[sqlite3.Connection], Sequence[Work]]
 """Stores a checkpoint and returns the results that were stored with it."""
@@ -59,14 +61,21 @@ def checkpoint_row(
 
 
 def put_checkpoint(
-    config: RunnableConfig, metadata: CheckpointMetadata, row: dict[str, Any], late: LateResults
+    config: RunnableConfig,
+    metadata: CheckpointMetadata,
+    row: dict[str, Any],
+    late: LateResults,
+    here: Places,
 ) -> Storing:
     """The work that stores a checkpoint, and before it the results that waited for it; returns these."""
     key = key_of(config)
 
     def work(connection: sqlite3.Connection) -> list[Work]:
         results = late.store(key, connection)
-        check_checkpoint(connection, config, metadata)
+        root = (metadata.get("parents") or {}).get("")
+        if late.is_refused((key[0], "", str(root), 0)):  # the one that this subgraph's run goes under
+            raise ThreadDeleted
+        check_checkpoint(connection, config, metadata, here)
         connection.execute(statements("checkpoints")["put"], row)
         return results
 
@@ -79,6 +88,7 @@ def put_results(
     task_id: str,
     task_path: str,
     serde: SerializerProtocol,
+    here: Places,
 ) -> Work:
     """The work that stores what a task wrote."""
     special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
@@ -95,13 +105,24 @@ def put_results(
         checkpoint_id.known.update((task_id, channel) for channel, _ in writes)
 
     def work(connection: sqlite3.Connection) -> None:
-        check_results(connection, config, channels)
+        check_results(connection, config, channels, here)
         connection.executemany(sql, rows)
 
     return work
 
 
+def take_back(refused: Place, connection: sqlite3.Connection) -> None:
+    """Delete what a run stored under a checkpoint of its own before that was refused."""
+    at = dict(zip(("thread_id", "checkpoint_ns", "checkpoint_id"), refused, strict=True))
+    sql = statements("checkpoints")
+    for name in ("take_back_results", "take_back_subgraph_results", "take_back_subgraphs"):
+        connection.execute(sql[name].format(under_refused=sql["under_refused"]), at)
+
+
 def store_with(late: LateResults, key: Key, work: Work, connection: sqlite3.Connection) -> None:
     """Store what waits of a step and then `work`, in one transaction."""
-    late.store(key, connection)
-    work(connection)
+    try:
+        late.store(key, connection)
+        work(connection)
+    except TooEarly:
+        late.add(key, work)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from threads import ids
+from threads.database.erasing import sweep
 from threads.database.statements import statements
 from threads.errors import ThreadExists, ThreadNotFound
 from threads.registry import fields
@@ -70,6 +71,7 @@ def create(connection: sqlite3.Connection, row: Mapping[str, Any], tags: Iterabl
     """Store a new thread's row; `ThreadExists` if the id is taken."""
     if find(connection, row["thread_id"]) is not None:
         raise ThreadExists(row["thread_id"])
+    sweep(connection, row["thread_id"])  # it must not find a deleted one's subgraphs
     connection.execute(_sql("create"), row)
     _set_tags(connection, row["thread_id"], tags)
 

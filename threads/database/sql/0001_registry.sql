@@ -114,6 +114,17 @@ BEGIN
     WHERE thread_id = NEW.thread_id;
 END;
 
+-- Under durability "exit" a first run's subgraphs are stored before its own checkpoint.
+CREATE TRIGGER threads_begun BEFORE INSERT ON checkpoints
+WHEN NEW.checkpoint_ns <> ''
+    AND NOT EXISTS (SELECT 1 FROM threads_thread WHERE thread_id = NEW.thread_id)
+    AND NOT EXISTS (SELECT 1 FROM threads_tombstone WHERE thread_id = NEW.thread_id)
+BEGIN
+    INSERT INTO threads_thread (thread_id, activity, created_at)
+    SELECT NEW.thread_id, coalesce(max(activity), 0) + 1, CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
+    FROM threads_thread;
+END;
+
 -- A question or an error of the head; it may be stored before the head itself.
 CREATE TRIGGER threads_status AFTER INSERT ON writes
 WHEN NEW.checkpoint_ns = '' AND NEW.channel IN ('__interrupt__', '__error__')

@@ -64,6 +64,10 @@ WHERE NOT EXISTS (
     SELECT 1 FROM threads_thread t WHERE t.thread_id = found.thread_id AND t.trashed_at IS NOT NULL)
 ORDER BY place DESC LIMIT ?
 
+-- name: was_deleted
+SELECT 1 FROM threads_tombstone t WHERE t.thread_id = ? AND NOT EXISTS (
+    SELECT 1 FROM checkpoints c WHERE c.thread_id = t.thread_id AND c.checkpoint_ns = ? AND c.checkpoint_id = ?)
+
 -- name: place
 SELECT rowid FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
 
@@ -88,12 +92,37 @@ DELETE FROM writes WHERE thread_id = :thread_id
 -- name: delete_row
 DELETE FROM threads_thread WHERE thread_id = :thread_id
 
--- A copy may begin in the middle, where its source was pruned; to a tombstone that is a deleted run's.
--- name: lift_tombstone
-DELETE FROM threads_tombstone WHERE thread_id = :target RETURNING thread_id, deleted_at
+-- Nobody else's are the results at a checkpoint that was refused, and the namespaces of tasks under it. A
+-- subgraph that remembers has no task in its namespace: others may have gone on from there, if anybody lives.
+-- name: take_back_results
+DELETE FROM writes
+WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns AND checkpoint_id = :checkpoint_id
+  AND NOT EXISTS (
+    SELECT 1 FROM checkpoints
+    WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns AND checkpoint_id = :checkpoint_id)
 
--- name: lay_tombstone
-INSERT INTO threads_tombstone (thread_id, deleted_at) VALUES (?, ?)
+-- name: take_back_subgraph_results
+DELETE FROM writes
+WHERE thread_id = :thread_id AND (checkpoint_ns, checkpoint_id) IN ({under_refused})
+
+-- name: take_back_subgraphs
+DELETE FROM checkpoints
+WHERE thread_id = :thread_id AND (checkpoint_ns, checkpoint_id) IN ({under_refused})
+
+-- name: under_refused
+SELECT checkpoint_ns, checkpoint_id FROM checkpoints
+WHERE thread_id = :thread_id AND :checkpoint_ns = '' AND checkpoint_ns <> ''
+  AND json_extract(CAST(metadata AS TEXT), '$.parents.""') = :checkpoint_id
+  AND (instr(checkpoint_ns, ':') > 0 OR NOT EXISTS (
+    SELECT 1 FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''))
+  AND NOT EXISTS (
+    SELECT 1 FROM checkpoints
+    WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id)
+
+-- A thread that was deleted, and has no checkpoint of its own again: what is stored of it is a run's leftover.
+-- name: is_deleted
+SELECT 1 FROM threads_tombstone t WHERE t.thread_id = :thread_id AND NOT EXISTS (
+    SELECT 1 FROM checkpoints c WHERE c.thread_id = t.thread_id AND c.checkpoint_ns = '')
 
 -- name: copy_checkpoint
 INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)

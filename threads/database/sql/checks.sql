@@ -2,7 +2,8 @@
 
 -- name: unlisted
 SELECT DISTINCT c.thread_id, 'it has checkpoints and is in no list' AS detail FROM checkpoints c
-WHERE c.checkpoint_ns = '' AND NOT EXISTS (SELECT 1 FROM threads_thread t WHERE t.thread_id = c.thread_id)
+WHERE NOT EXISTS (SELECT 1 FROM threads_thread t WHERE t.thread_id = c.thread_id)
+  AND (c.checkpoint_ns = '' OR NOT EXISTS (SELECT 1 FROM threads_tombstone t WHERE t.thread_id = c.thread_id))
 
 -- name: ghost
 SELECT thread_id, 'its head ' || head_id || ' is not stored' AS detail FROM threads_thread t

@@ -46,6 +46,11 @@ ON CONFLICT (thread_id, message_id) DO NOTHING
 INSERT INTO threads_message (thread_id, message_id, created_at, run_id)
 SELECT :target, message_id, created_at, run_id FROM threads_message WHERE thread_id = :source
 
+-- A run of a new thread may have stored results before its first checkpoint.
+-- name: remembers
+SELECT 1 FROM checkpoints WHERE thread_id = :thread_id UNION ALL SELECT 1 FROM writes WHERE thread_id = :thread_id
+LIMIT 1
+
 -- name: of_runs
 SELECT thread_id, checkpoint_ns, json_group_array(checkpoint_id) AS ids FROM checkpoints
 WHERE CASE WHEN json_valid(CAST(metadata AS TEXT)) THEN json_extract(CAST(metadata AS TEXT), '$.run_id') END
