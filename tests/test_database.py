@@ -47,6 +47,14 @@ def queued(database, works):
     return promises
 
 
+def test_work_that_was_handed_over_cannot_be_cancelled(database):
+    promises = [database._writer.submit(note(text)) for text in "ab"]
+    assert not promises[0].cancel()
+    database._writer.drain()
+    assert [promise.result(timeout=1) for promise in promises] == [1, 2]
+    assert notes(database) == ["a", "b"]
+
+
 def refused(connection):
     note("refused")(connection)
     connection.execute("INSERT INTO threads_tombstone VALUES ('gone', 0)")

@@ -6,6 +6,7 @@ go back to, and the times at which messages were said.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,19 +18,24 @@ from threads.cli.session import Session, common, undisturbed
 from threads.database.opening import located, reachable
 
 
+def letting_go(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that lets old checkpoints go."""
+    keep = click.option(
+        "--keep",
+        type=click.IntRange(1),
+        metavar="N",
+        default=1,
+        show_default=True,
+        help="How many states of a thread stay.",
+    )
+    dry_run = click.option("--dry-run", is_flag=True, help="Only say what would go.")
+    json = click.option("--json", "json", is_flag=True, help="As JSON.")
+    return keep(dry_run(json(common("--db", "--traceback")(command))))
+
+
 @click.command(epilog="Example: threads prune - --keep 10 --dry-run")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option(
-    "--keep",
-    type=click.IntRange(1),
-    metavar="N",
-    default=1,
-    show_default=True,
-    help="How many states of a thread stay.",
-)
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
-@click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@letting_go
 @click.pass_obj
 def prune(session: Session, ids: tuple[str, ...], keep: int, dry_run: bool, json: bool) -> None:
     """Let old checkpoints go, of all threads or of those by ID.
@@ -50,17 +56,7 @@ def prune(session: Session, ids: tuple[str, ...], keep: int, dry_run: bool, json
 
 
 @click.command(epilog="Example: threads compact --db support.db --dry-run")
-@click.option(
-    "--keep",
-    type=click.IntRange(1),
-    metavar="N",
-    default=1,
-    show_default=True,
-    help="How many states of a thread stay.",
-)
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
-@click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@letting_go
 @click.pass_obj
 def compact(session: Session, keep: int, dry_run: bool, json: bool) -> None:
     """Make the file as small as it can be: prune all threads and give the room back.

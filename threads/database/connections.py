@@ -1,7 +1,7 @@
 """Connections to one SQLite database: one that writes, as many as needed that read.
 
 A file is written through a single connection (`Writer`) and read through read-only ones, so a
-reader never waits for a writer nor holds one up. `:memory:` is one connection behind a lock. What
+reader never waits for a writer nor holds one up. `threads.database.in_memory` has no file. What
 our promises rest on (WAL, synchronous=FULL, foreign keys, secure_delete) is set and checked here,
 not hoped for.
 """
@@ -201,62 +201,3 @@ class FileDatabase(Database):
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
         if os.getpid() != self._process:
             raise DatabaseError(f"{self.where} was opened before this process was forked; open it again here")
-
-
-class MemoryDatabase(Database):
-    """A database that lives in this object only: one connection, used by one caller at a time."""
-
-    read_only = False
-    where = ":memory:"
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._writer = Writer(connection, self.where)
-        self._lock = threading.RLock()
-        self._closed = False
-
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self.check_open()
-            if self._connection.in_transaction:  # a read inside a read sees the same state
-                yield self._connection
-                return
-            with snapshot(self._connection, self.where):
-                yield self._connection
-
-    def write(self, work: Work[T]) -> T:
-        with self._lock:
-            self.check_open()
-            return self._writer.write(work)
-
-    def submit(self, work: Work[T]) -> Future[T]:
-        with self._lock:
-            self.check_open()
-            promise = self._writer.submit(work)
-            self._writer.drain()
-            return promise
-
-    def scrub(self, *, due_only: bool = False) -> bool:
-        return True  # there is no log
-
-    def compact(self) -> None:
-        with self._lock:
-            self.check_open()
-            self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
-
-    def close(self) -> None:
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._writer.close()
-
-    def settle(self) -> None:
-        pass  # what is submitted is done at once
-
-    def check_writable(self) -> None:
-        self.check_open()
-
-    def check_open(self) -> None:
-        if self._closed:
-            raise DatabaseError("this in-memory registry was closed; what it held is gone")

@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from threads.database import migrations
-from threads.database.connections import Database, FileDatabase, MemoryDatabase, connect, make_durable
+from threads.database.connections import Database, FileDatabase, connect, make_durable
 from threads.database.faults import translated
+from threads.database.in_memory import MemoryDatabase
 from threads.database.migrations import Progress
 from threads.database.readonly import ReadOnlyFile
 from threads.errors import DatabaseNotFound, ReadOnly, UsageError

@@ -23,6 +23,18 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 
+class Frame(NamedTuple):
+    """The statements around a piece of work: before it, after it, and in place of that if it failed."""
+
+    begin: str
+    keep: str
+    undo: tuple[str, ...]
+
+
+TRANSACTION = Frame("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+SAVEPOINT = Frame("SAVEPOINT piece", "RELEASE piece", ("ROLLBACK TO piece", "RELEASE piece"))
+
+
 class Piece(NamedTuple):
     """One piece of work and the promise of its result."""
 
@@ -42,6 +54,7 @@ class Writer:
     def submit(self, work: Work[T]) -> Future[T]:
         """Queue `work`; it is done when someone calls `drain`."""
         promise: Future[T] = Future()
+        promise.set_running_or_notify_cancel()  # it cannot be cancelled: it is done in any case
         self._queue.append(Piece(work, promise))
         return promise
 
@@ -82,7 +95,7 @@ class Writer:
 
     def _commit(self, pieces: list[Piece]) -> None:
         try:
-            results = self._transaction(pieces) if len(pieces) > 1 else self._alone(pieces[0])
+            results = self._transaction(pieces) if len(pieces) > 1 else self._do(pieces[0], TRANSACTION)
         except sqlite3.Error as error:
             self._rollback()
             for piece in self._open(pieces):
@@ -102,38 +115,24 @@ class Writer:
         results: list[tuple[Piece, Any]] = []
         self._connection.execute("BEGIN IMMEDIATE")
         for piece in pieces:
-            done, result = self._savepoint(piece)
-            if done:
-                results.append((piece, result))
-            elif not self._connection.in_transaction:
+            results += self._do(piece, SAVEPOINT)
+            if not self._connection.in_transaction:
                 return []
         self._connection.execute("COMMIT")
         return results
 
-    def _alone(self, piece: Piece) -> list[tuple[Piece, Any]]:
-        """Do one piece in a transaction of its own."""
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _do(self, piece: Piece, frame: Frame) -> list[tuple[Piece, Any]]:
+        """Do one piece; returns its result, nothing if it failed."""
+        self._connection.execute(frame.begin)
         try:
             result = piece.work(self._connection)
         except Exception as error:  # noqa: BLE001  it is raised again where the result is asked for
-            self._rollback()
+            for statement in frame.undo if self._connection.in_transaction else ():
+                self._connection.execute(statement)
             piece.promise.set_exception(self._fault(error))
             return []
-        self._connection.execute("COMMIT")
+        self._connection.execute(frame.keep)
         return [(piece, result)]
-
-    def _savepoint(self, piece: Piece) -> tuple[bool, Any]:
-        self._connection.execute("SAVEPOINT piece")
-        try:
-            result = piece.work(self._connection)
-        except Exception as error:  # noqa: BLE001  it is raised again where the result is asked for
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK TO piece")
-                self._connection.execute("RELEASE piece")
-            piece.promise.set_exception(self._fault(error))
-            return False, None
-        self._connection.execute("RELEASE piece")
-        return True, result
 
     def _fault(self, error: Exception) -> BaseException:
         fault = translated(error, self._where)

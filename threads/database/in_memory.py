@@ -1,0 +1,75 @@
+"""A database in memory: SQLite shares none between connections well, so it is one behind a lock."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TypeVar
+
+from threads.database.connections import Database, snapshot
+from threads.database.writer import Work, Writer
+from threads.errors import DatabaseError
+
+T = TypeVar("T")
+
+
+class MemoryDatabase(Database):
+    """A database that lives in this object only: one connection, used by one caller at a time."""
+
+    read_only = False
+    where = ":memory:"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._writer = Writer(connection, self.where)
+        self._lock = threading.RLock()
+        self._closed = False
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self.check_open()
+            if self._connection.in_transaction:  # a read inside a read sees the same state
+                yield self._connection
+                return
+            with snapshot(self._connection, self.where):
+                yield self._connection
+
+    def write(self, work: Work[T]) -> T:
+        with self._lock:
+            self.check_open()
+            return self._writer.write(work)
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        with self._lock:
+            self.check_open()
+            promise = self._writer.submit(work)
+            self._writer.drain()
+            return promise
+
+    def scrub(self, *, due_only: bool = False) -> bool:
+        return True  # there is no log
+
+    def compact(self) -> None:
+        with self._lock:
+            self.check_open()
+            self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
+
+    def close(self) -> None:
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._writer.close()
+
+    def settle(self) -> None:
+        pass  # what is submitted is done at once
+
+    def check_writable(self) -> None:
+        self.check_open()
+
+    def check_open(self) -> None:
+        if self._closed:
+            raise DatabaseError("this in-memory registry was closed; what it held is gone")
