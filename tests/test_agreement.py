@@ -99,11 +99,11 @@ def test_a_file_whose_pages_are_damaged_is_reported(path):
     middle = len(pages) // 2 // 4096 * 4096
     pages[middle : middle + 4096] = b"\xff" * 4096
     path.write_bytes(bytes(pages))
-    with threads.open(path, read_only=True) as registry:
-        try:
+    try:
+        with threads.open(path, read_only=True) as registry:
             assert "damaged" in {problem.kind for problem in registry.verify()}
-        except threads.NotADatabase as error:
-            assert "damaged" in str(error)
+    except threads.NotADatabase as error:
+        assert "damaged" in str(error)
 
 
 def test_stale_rows_are_refreshed_before_they_are_ordered_or_shown(path):

@@ -2,11 +2,13 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from threads.database.opening import open_database
+from threads.database.migrations import MIGRATIONS
+from threads.database.opening import check_search, open_database
 from threads.errors import DatabaseBusy, DatabaseError, ThreadDeleted
 
 
@@ -169,9 +171,8 @@ def test_migrating_from_many_threads_at_once_happens_once(tmp_path):
         opener.join()
     assert failed == []
     connection = sqlite3.connect(path)
-    assert connection.execute("SELECT version, name FROM threads_migration").fetchall() == [
-        (1, "0001_registry")
-    ]
+    recorded = connection.execute("SELECT version, name FROM threads_migration").fetchall()
+    assert recorded == list(enumerate(MIGRATIONS, start=1))
     connection.close()
 
 
@@ -186,3 +187,11 @@ def test_a_long_reader_does_not_hold_up_who_empties_the_log(tmp_path):
     assert database.scrub(due_only=True)
     assert (tmp_path / "x.db-wal").stat().st_size == 0
     database.close()
+
+
+@pytest.mark.parametrize(("modules", "version"), [((), (3, 45, 0)), (("fts5",), (3, 31, 1))])
+def test_an_sqlite_without_the_search_it_needs_is_named_with_a_remedy(modules, version):
+    with closing(sqlite3.connect(":memory:")) as connection:
+        check_search(connection)
+        with pytest.raises(DatabaseError, match=r"FTS5.*3\.34.*python\.org"):
+            check_search(connection, modules=modules, version=version)

@@ -35,7 +35,7 @@ from threads.errors import (
     TypeNotAllowed,
     UsageError,
 )
-from threads.models import Checkpoint, Message, Page, Problem, Pruned, Thread, ToolCall, Usage
+from threads.models import Checkpoint, Hit, Hits, Message, Page, Problem, Pruned, Thread, ToolCall, Usage
 from threads.registry.store import ThreadStore
 
 __all__ = [
@@ -46,6 +46,8 @@ __all__ = [
     "DatabaseFull",
     "DatabaseNotFound",
     "ForeignDatabase",
+    "Hit",
+    "Hits",
     "InvalidCursor",
     "InvalidThreadId",
     "InvalidValue",

@@ -171,3 +171,37 @@ class Page(Sequence[T], Generic[T]):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return notebook.bundle(self.items, repr(self), more=self.next_cursor is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something that was found: a message, or a thread by its title."""
+
+    thread: Thread
+    message: Message | None
+    """None where the title was found, or the thread by filters alone."""
+    snippet: str
+    """The piece of the text around what was found, in one line."""
+    matches: tuple[tuple[int, int], ...] = ()
+    """Where in the snippet the finds stand: the first character and the one after the last."""
+    rank: float = 0.0
+    """The lower, the better; 0 where so much was found that the newest come first."""
+
+    def marked(self, before: str = "**", after: str = "**") -> str:
+        """The snippet with each find between `before` and `after`."""
+        parts, end = [], 0
+        for start, stop in self.matches:
+            parts += [self.snippet[end:start], before, self.snippet[start:stop], after]
+            end = stop
+        return "".join([*parts, self.snippet[end:]])
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return notebook.bundle([self], repr(self))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Hits(Page[Hit]):
+    """A page of what was found."""
+
+    unindexed: int = 0
+    """Threads whose latest words were not looked at: reading them all takes longer than was allowed."""

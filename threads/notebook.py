@@ -107,6 +107,16 @@ def _checkpoint_row(checkpoint: Any) -> list[Cell]:
     ]
 
 
+def _hit_row(hit: Any) -> list[Cell]:
+    return [
+        Cell(hit.thread.title, "strong"),
+        Cell(hit.thread.id, "code"),
+        Cell(hit.message.role if hit.message else ""),
+        Cell(_time(hit.message.created_at if hit.message else hit.thread.updated_at), "span"),
+        Cell(hit.marked("[", "]")),
+    ]
+
+
 def _field_names(item: Any) -> tuple[str, ...]:
     return tuple(each.name.replace("_", " ") for each in fields(item)) if is_dataclass(item) else ("item",)
 
@@ -119,6 +129,7 @@ def _any_row(item: Any) -> list[Cell]:
 
 _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Any], list[Cell]]]] = {
     "Thread": (("title", "thread", "messages", "last activity (UTC)", "preview", "tags"), _thread_row),
+    "Hit": (("title", "thread", "said by", "when (UTC)", "found"), _hit_row),
     "Checkpoint": (("step", "made by", "when (UTC)", "checkpoint"), _checkpoint_row),
 }
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from threads.bootstrap.conversations import Conversations
 from threads.bootstrap.opened import Clock
+from threads.bootstrap.searching import Searching
 from threads.bootstrap.upkeep import Upkeep
 from threads.database.migrations import Progress
 from threads.database.opening import open_database
@@ -42,7 +43,7 @@ def open(
     return Registry(database, types=tuple(types), reducer=reducer, clock=clock, progress=progress)
 
 
-class Registry(Conversations, Upkeep):
+class Registry(Conversations, Searching, Upkeep):
     """The threads of one database, and the memory of the agents that speak in them.
 
     Usable from any thread and event loop. A `ThreadStore`, and more.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from threads.database import migrations
+from threads.database import migrations, said
 from threads.database.connections import Database
 from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
@@ -26,7 +26,8 @@ def verify(database: Database, decoder: Callable[[], Decoder]) -> list[Problem]:
         found = [Problem("damaged", None, line) for line in _integrity(connection)]
         if not database.read_only or migrations.version(connection):
             found += [Problem("missing", None, f"{name} is not in the file") for name in _missing(connection)]
-        for kind in KINDS:
+        searched = migrations.has_table(connection, "threads_said")
+        for kind in (*KINDS, *(["wrong_search"] if searched else [])):
             rows = connection.execute(statements("checks")[kind])
             found += [Problem(kind, row["thread_id"], row["detail"]) for row in rows]
     return found + list(_wrong_words(database, decoder))
@@ -43,6 +44,8 @@ def repair(database: Database, decoder: Callable[[], Decoder]) -> list[Problem]:
 def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
     for problem in found:
         _mend(connection, problem)
+    if any(problem.kind in ("wrong_search", "missing") for problem in found):
+        said.begin_again(connection)
 
 
 def _mend(connection: sqlite3.Connection, problem: Problem) -> None:
@@ -80,6 +83,7 @@ def _wrong_words(database: Database, decoder: Callable[[], Decoder]) -> Iterator
         with database.read() as connection:
             page = {"after": after, "limit": LOOKED_AT_ONCE}
             rows = connection.execute(statements("checks")["projected_rows"], page).fetchall()
+            searched = migrations.has_table(connection, "threads_said")
             for row in rows:
                 if row["head_id"] is None:
                     continue
@@ -89,6 +93,9 @@ def _wrong_words(database: Database, decoder: Callable[[], Decoder]) -> Iterator
                 if stored != told:
                     detail = f"the list says {stored}, the messages say {told}"
                     yield Problem("wrong_words", row["thread_id"], detail)
+                if searched and not said.agrees(connection, row["position"], made["said"]):
+                    detail = "the search has other messages than the memory"
+                    yield Problem("wrong_search", row["thread_id"], detail)
         if not rows:
             return
         after = rows[-1]["position"]

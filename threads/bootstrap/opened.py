@@ -105,7 +105,7 @@ class Opened:
         self, stop: Callable[[], bool] = lambda: False, progress: Progress | None = None
     ) -> None:
         projection.refresh_all(self._database, self._decoder, progress=progress, stop=stop)
-        self._database.scrub(due_only=True)
+        self._database.scrub(due_only=True, stop=stop)
 
     def _visible(self, row: Any) -> Any:
         if row["trashed_at"] is not None:

@@ -1,15 +1,13 @@
-"""Times as people type them: `7d`, `2h`, or a date."""
+"""Times as people type them, as a type of option."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-AGO = re.compile(r"(\d{1,6})([mhdw])")
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from threads.registry.when import moment_of
 
 
 class Moment(click.ParamType[datetime]):
@@ -22,14 +20,7 @@ class Moment(click.ParamType[datetime]):
     ) -> datetime:
         if isinstance(value, datetime):
             return value
-        found = AGO.fullmatch(value)
         try:
-            if found:
-                return datetime.now(UTC) - timedelta(**{UNITS[found[2]]: int(found[1])})
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError, OSError):
-            self.fail(
-                f"{value!r} is no time; write 7d, 2h, 30m, 2w, 2026-01-31 or 2026-01-31T12:00Z",
-                parameter,
-                context,
-            )
+            return moment_of(value, datetime.now(UTC))
+        except ValueError as error:
+            self.fail(str(error), parameter, context)

@@ -11,13 +11,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from threads.database import said
 from threads.database.faults import translated
 from threads.database.writer import Work, Writer
 from threads.errors import DatabaseError
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 DURABLE = {"foreign_keys": 1, "secure_delete": 1, "synchronous": 2}
 """The pragmas of a writing connection and the values they must have (2 is FULL)."""
+SCRUB_PATIENCE = 0.5
+"""Seconds that who deletes waits for the search index to be written anew; the rest is done while idle."""
 
 
 class Database(ABC):
@@ -60,10 +64,11 @@ class Database(ABC):
         """As `write`, for callers that must not wait: returns at once, the work is done in any case."""
 
     @abstractmethod
-    def scrub(self, *, due_only: bool = False) -> bool:
-        """Empty the write-ahead log, where deleted text would linger; False while a reader is in the way.
+    def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
+        """Clean what deleted text lingers in: the search index and the write-ahead log; whether that is done.
 
-        `due_only`: only if that was so the last time.
+        A large index takes longer than `SCRUB_PATIENCE` seconds, or until `stop()`; a reader may be in the
+        way of the log. `due_only`: only what was left to do the last time.
         """
 
     @abstractmethod
@@ -146,14 +151,20 @@ class FileDatabase(Database):
         self._worker.submit(self._writer.drain)
         return promise
 
-    def scrub(self, *, due_only: bool = False) -> bool:
+    def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         self.check_open()
+        with self.read() as connection:
+            index_due = said.is_scrub_due(connection)
+        deadline = time.monotonic() + SCRUB_PATIENCE
+        while index_due and not (stop() if stop else time.monotonic() > deadline):
+            index_due = not self._writer.write(said.scrub_step)
+            due_only = False
         if self._scrub_due or not due_only:
             self._scrub_due = not self._writer.outside(self._truncate_log)
-        return not self._scrub_due
+        return not self._scrub_due and not index_due
 
     def compact(self) -> None:
-        self.check_open()
+        self.scrub(stop=lambda: False)
         self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
         self.scrub()
 

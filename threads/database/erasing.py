@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from threads.database import said
 from threads.database.statements import statements
 
 
@@ -24,3 +25,4 @@ def sweep(connection: sqlite3.Connection, thread_id: str) -> None:
 def _delete(connection: sqlite3.Connection, thread_id: str, *names: str) -> None:
     for name in names:
         connection.execute(statements("checkpoints")[name], {"thread_id": thread_id})
+    said.settle(connection)

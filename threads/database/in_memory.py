@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
@@ -50,8 +50,8 @@ class MemoryDatabase(Database):
             self._writer.drain()
             return promise
 
-    def scrub(self, *, due_only: bool = False) -> bool:
-        return True  # there is no log
+    def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
+        return True  # there is no file
 
     def compact(self) -> None:
         with self._lock:

@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
+from threads.database import said
 from threads.database.statements import FOLDER, statements
 from threads.errors import ForeignDatabase, NewerDatabase
 
 Progress = Callable[[str, int, int], None]
 """Told what goes on, how much is done and how much there is; called often, so it should be quick."""
 
-MIGRATIONS = ("0001_registry",)
+MIGRATIONS = ("0001_registry", "0003_search")
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
@@ -37,7 +38,7 @@ STOCK = {
     "writes": {"thread_id", "checkpoint_ns", "checkpoint_id", "task_id", "idx", "channel", "type", "value"},
 }
 """What the stock saver's tables have at least, in every version of its format that can be read."""
-MINE = re.compile(r"CREATE (?:UNIQUE )?(TABLE|INDEX|TRIGGER) (threads_\w+)")
+MINE = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(TABLE|INDEX|TRIGGER) (threads_\w+)")
 RECORD = """
 CREATE TABLE IF NOT EXISTS threads_migration (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
@@ -193,6 +194,8 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
         if not has_column(connection, "writes", "task_path"):  # an old file; the stock saver does the same
             connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
         adopt(connection, progress)
+    if name == "0003_search":
+        said.begin_again(connection)
     connection.execute(
         "INSERT INTO threads_migration (version, name, applied_at) VALUES (?, ?, ?)",
         (number, name, time.time_ns() // 1_000_000),

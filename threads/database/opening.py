@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,10 +15,12 @@ from threads.database.faults import translated
 from threads.database.in_memory import MemoryDatabase
 from threads.database.migrations import Progress
 from threads.database.readonly import ReadOnlyFile
-from threads.errors import DatabaseNotFound, ReadOnly, UsageError
+from threads.errors import DatabaseError, DatabaseNotFound, ReadOnly, UsageError
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process's write lock."""
+TRIGRAMS_SINCE = (3, 34)
+"""The version of SQLite that can index parts of words."""
 COPIED_AT_ONCE = 4096
 """Pages that a backup copies between two words about its progress."""
 
@@ -32,6 +35,7 @@ def open_database(
     path = located(where)
     if path is None:
         connection = connect(":memory:")
+        check_search(connection)
         make_durable(connection, ":memory:")
         migrations.migrate(connection, ":memory:")
         return MemoryDatabase(connection)
@@ -40,6 +44,22 @@ def open_database(
         return _open_to_look(path)
     connection = _writable(path, progress)
     return FileDatabase(path, connection, timeout=BUSY_TIMEOUT)
+
+
+def check_search(
+    connection: sqlite3.Connection,
+    *,
+    modules: Sequence[str] | None = None,
+    version: tuple[int, ...] = sqlite3.sqlite_version_info,
+) -> None:
+    """Raise `DatabaseError` with a remedy where this SQLite cannot search texts."""
+    if modules is None:
+        modules = [row[0] for row in connection.execute("SELECT name FROM pragma_module_list")]
+    if "fts5" not in modules or version < TRIGRAMS_SINCE:
+        raise DatabaseError(
+            f"this Python has SQLite {'.'.join(map(str, version))}, which cannot search texts: that takes "
+            "FTS5 and SQLite 3.34 or newer; use a Python that has them, such as that of python.org or conda"
+        )
 
 
 def detach(where: str | os.PathLike[str]) -> None:
@@ -133,6 +153,7 @@ def _writable(path: Path, progress: Progress | None) -> sqlite3.Connection:
     try:
         connection = connect(path, timeout=BUSY_TIMEOUT)
         migrations.check_version(connection, str(path))  # before anything is touched
+        check_search(connection)
         make_durable(connection, str(path))
         migrations.migrate(connection, str(path), progress)
     except BaseException as error:
@@ -152,6 +173,7 @@ def _writable(path: Path, progress: Progress | None) -> sqlite3.Connection:
 def _open_to_look(path: Path) -> Database:
     def prepare(connection: sqlite3.Connection) -> None:
         migrations.check_version(connection, str(path))
+        check_search(connection)
         migrations.shadow(connection)
 
     database = ReadOnlyFile(path, prepare=prepare, timeout=BUSY_TIMEOUT)

@@ -85,7 +85,7 @@ class ReadOnlyFile(Database):
     def submit(self, work: Work[T]) -> Future[T]:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def scrub(self, *, due_only: bool = False) -> bool:
+    def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         return True  # nothing was deleted
 
     def compact(self) -> None:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 from langgraph.checkpoint.base import writes_sort_key
@@ -22,7 +24,9 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from threads.database.migrations import uuid_milliseconds
+from threads.database.said import Said
 from threads.database.statements import statements
+from threads.memory.dating import Origin, said_at
 from threads.memory.fold import Undecodable, coerced, fold
 from threads.models import Message, Role, ToolCall, Usage, moment
 
@@ -36,13 +40,6 @@ ROLES: Mapping[str, Role] = {
     "human": "user", "user": "user", "ai": "assistant", "assistant": "assistant",
     "system": "system", "developer": "system", "tool": "tool", "function": "tool",
 }  # fmt: skip
-
-
-class Origin(NamedTuple):
-    """The step that brought a message: when it was stored, in which run."""
-
-    milliseconds: int | None = None
-    run_id: str | None = None
 
 
 class Transcripts:
@@ -67,6 +64,28 @@ class Transcripts:
             return None
         origins = self._origins(connection, at, said) if dated else [Origin()] * len(said)
         return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
+
+    def said_at(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[Said]
+    ) -> dict[str, int]:
+        """When these messages were stored, in milliseconds since 1970, by id, as far as the history tells.
+
+        Goes back from the checkpoint no further than it must.
+        """
+        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        kept = {row[0]: row[1] for row in connection.execute(self._sql["origins"], at) if row[1] is not None}
+        steps = pairwise(self._ancestors(connection, at))
+        told = ((uuid_milliseconds(child), self._written(connection, thread_id, at_)) for child, at_ in steps)
+        return said_at(wanted, kept, told)
+
+    def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
+        """The messages that the tasks at a checkpoint wrote, the last one first."""
+        here = {"thread_id": thread_id, "checkpoint_id": checkpoint_id, "channel": CHANNEL}
+        written: list[Message] = []
+        for value in self._writes(connection.execute(self._sql["writes_at"], here)):
+            with suppress(Undecodable):
+                written += [shown(message, Origin()) for message in coerced(value)]
+        return written[::-1]
 
     def written_at(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> int | None:
         """When a checkpoint was made, in milliseconds since 1970, by its own account."""

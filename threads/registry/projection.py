@@ -8,12 +8,14 @@ again. Decoding is handed in: the registry does not know how a checkpoint is sto
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from threads.database import said
 from threads.database.connections import Database
-from threads.database.migrations import Progress
+from threads.database.migrations import Progress, has_table
+from threads.database.said import Said
 from threads.database.statements import statements
 from threads.models import Message
 from threads.registry import titles
@@ -28,6 +30,10 @@ class Decoder(Protocol):
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> list[Message] | None: ...
 
+    def said_at(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[Said]
+    ) -> dict[str, int]: ...
+
     def written_at(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> int | None: ...
@@ -36,15 +42,17 @@ class Decoder(Protocol):
 def projected(
     row: sqlite3.Row | Mapping[str, Any], connection: sqlite3.Connection, decoder: Decoder
 ) -> dict[str, Any]:
-    """The projected columns of a stale row, from its head."""
+    """The projected columns of a stale row, from its head; `said`: the rows of its messages."""
     thread_id, head_id = row["thread_id"], row["head_id"]
     messages = decoder.messages(connection, thread_id, head_id) if head_id else []
     columns = {
+        "position": row["position"],
         "thread_id": thread_id,
         "head_id": head_id,
         "auto_title": titles.UNTITLED if messages is None else titles.title(messages),
         "preview": None if messages is None else titles.preview(messages),
         "message_count": None if messages is None else titles.count(messages),
+        "said": [said_of(message) for message in messages or ()],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
@@ -69,14 +77,45 @@ def refresh(
 
 
 def _made(
-    database: Database, rows: Iterable[Mapping[str, Any] | sqlite3.Row], decoder: Decoder
+    database: Database,
+    rows: Iterable[Mapping[str, Any] | sqlite3.Row],
+    decoder: Decoder,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[tuple[int, dict[str, Any]]]:
+    made = []
     with database.read() as connection:
-        return [(row["position"], projected(row, connection, decoder)) for row in rows]
+        for row in rows:
+            columns = projected(row, connection, decoder)
+            if not database.read_only:
+                new = said.missing(connection, row["position"], columns["said"])
+                columns["times"] = _times(columns, connection, decoder, new)
+            made.append((row["position"], columns))
+            if stop():
+                break
+    return made
+
+
+def _times(
+    columns: Mapping[str, Any], connection: sqlite3.Connection, decoder: Decoder, wanted: Sequence[Said]
+) -> dict[str, int]:
+    """When these messages were said, by id, as far as the history tells."""
+    return decoder.said_at(connection, columns["thread_id"], columns["head_id"], wanted) if wanted else {}
+
+
+def said_of(message: Message) -> Said:
+    """What is kept of a message; half characters, which no file can hold, become question marks."""
+    text = message.text.encode(errors="replace").decode()
+    usage = message.usage
+    tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
+    return Said(message.id, message.role, text, *tokens)
 
 
 def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection) -> None:
-    connection.executemany(statements("threads")["project"], fresh)
+    said.settle(connection)
+    for columns in fresh:
+        if connection.execute(statements("threads")["project"], columns).rowcount:
+            rows, times, now = columns["said"], columns["times"], columns["updated_at"]
+            said.keep(connection, columns["position"], rows, times, now)
 
 
 def doubt_unknown(connection: sqlite3.Connection) -> None:
@@ -84,15 +123,46 @@ def doubt_unknown(connection: sqlite3.Connection) -> None:
     connection.execute(statements("threads")["doubt_unknown"])
 
 
-def refresh_here(connection: sqlite3.Connection, decoder: Callable[[], Decoder]) -> None:
+def refresh_here(
+    connection: sqlite3.Connection, decoder: Callable[[], Decoder], stop: Callable[[], bool] = lambda: False
+) -> None:
     """Refresh all stale rows for this one look, on a connection that may not write the file."""
-    sql = statements("threads")
+    sql, rows_of = statements("threads"), statements("search")
     if connection.execute(sql["stale_count"]).fetchone()[0] == 0:
         return
     if connection.execute(sql["is_shadow"]).fetchone() is None:
         connection.execute(sql["shadow"])
-    rows = connection.execute(sql["stale"], {"limit": -1}).fetchall()
-    connection.executemany(sql["project"], [projected(row, connection, decoder()) for row in rows])
+    connection.execute(rows_of["fresh"])
+    for row in connection.execute(sql["stale"], {"limit": -1}).fetchall():
+        columns = projected(row, connection, decoder())
+        connection.execute(sql["project"], columns)
+        times = _times(columns, connection, decoder(), columns["said"])
+        first, now = row["position"] << said.PLACES, columns["updated_at"]
+        fresh = [
+            (first + place, each.message_id, each.role, each.text, times.get(each.message_id, now))
+            for place, each in enumerate(columns["said"], start=1)
+        ]
+        connection.executemany(rows_of["say_fresh"], fresh)
+        if stop():
+            return
+
+
+def source_here(connection: sqlite3.Connection) -> str | None:
+    """Where a search on a connection that may not write the file finds message rows; None: in its index."""
+    sql = statements("search")
+    fresh = connection.execute(sql["has_fresh"]).fetchone() is not None
+    if not has_table(connection, "threads_said"):
+        connection.execute(sql["fresh"])
+        return "from_fresh"
+    if not fresh and not connection.execute(sql["due"]).fetchone()[1]:
+        return None
+    connection.execute(sql["fresh"])
+    return "from_file"
+
+
+def settle(connection: sqlite3.Connection) -> None:
+    """Bring the search up to date with titles that changed and threads that are gone."""
+    said.settle(connection)
 
 
 def refresh_all(
@@ -107,13 +177,15 @@ def refresh_all(
     with database.read() as connection:
         total = connection.execute(sql["stale_count"]).fetchone()[0]
     done = 0
-    while done < total and not stop():
+    while done < total:
         with database.read() as connection:
             rows = connection.execute(sql["stale"], {"limit": REFRESHED_AT_ONCE}).fetchall()
         if not rows:
             return
-        made = _made(database, rows, decoder())
+        made = _made(database, rows, decoder(), stop)
         database.write(partial(_store, [columns for _, columns in made]))
-        done += len(rows)
+        done += len(made)
         if progress:
             progress("reading messages", min(done, total), total)
+        if stop():
+            return

@@ -79,7 +79,7 @@ CREATE INDEX threads_pinned ON threads_thread (activity) WHERE pinned = 1;
 CREATE INDEX threads_archived ON threads_thread (activity) WHERE archived = 1;
 CREATE INDEX threads_trashed ON threads_thread (activity) WHERE trashed_at IS NOT NULL;
 CREATE INDEX threads_not_idle ON threads_thread (status, activity) WHERE status <> 'idle';
-CREATE INDEX threads_stale ON threads_thread (position) WHERE head_id IS NOT projected_id;
+CREATE INDEX threads_stale ON threads_thread (activity) WHERE head_id IS NOT projected_id;
 CREATE INDEX threads_tagged ON threads_tag (tag, thread_id);
 
 -- triggers: pure SQL, for they run in every process that writes this file

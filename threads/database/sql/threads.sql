@@ -115,9 +115,10 @@ SELECT thread_id FROM (
 SELECT thread_id FROM threads_thread WHERE thread_id >= :start AND substr(thread_id, 1, length(:start)) = :start
 ORDER BY thread_id LIMIT :limit
 
+-- What was said last first: it is what people look for.
 -- name: stale
 SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
-WHERE head_id IS NOT projected_id ORDER BY position LIMIT :limit
+WHERE head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
 
 -- name: stale_count
 SELECT count(*) FROM threads_thread WHERE head_id IS NOT projected_id

@@ -1,0 +1,169 @@
+-- Message rows, the index over them, and searching in it.
+
+-- The rows of a thread, without its title.
+-- name: said
+SELECT id, message_id, role, text, input_tokens, output_tokens FROM threads_said
+WHERE id > :first AND id <= :last ORDER BY id
+
+-- name: all_said
+SELECT id, text FROM threads_said WHERE id BETWEEN :first AND :last
+
+-- name: say
+INSERT INTO threads_said (id, message_id, role, text, said_at, input_tokens, output_tokens)
+VALUES (:id, :message_id, :role, :text, :said_at, :input_tokens, :output_tokens)
+
+-- name: unsay
+DELETE FROM threads_said WHERE id = :id
+
+-- name: index_words
+INSERT INTO threads_words (rowid, text) VALUES (:id, :words)
+
+-- name: index_parts
+INSERT INTO threads_parts (rowid, text) VALUES (:id, :parts)
+
+-- name: forget_words
+INSERT INTO threads_words (threads_words, rowid, text) VALUES ('delete', :id, :words)
+
+-- name: forget_parts
+INSERT INTO threads_parts (threads_parts, rowid, text) VALUES ('delete', :id, :parts)
+
+-- name: position
+SELECT position FROM threads_thread WHERE thread_id = :thread_id
+
+-- name: unsaid
+SELECT u.position, u.gone, t.title, t.created_at FROM threads_unsaid u LEFT JOIN threads_thread t USING (position)
+
+-- name: settled
+DELETE FROM threads_unsaid
+
+-- name: scrub_due
+INSERT INTO threads_scrub (due) VALUES (1) ON CONFLICT DO NOTHING
+
+-- name: is_scrub_due
+SELECT 1 FROM threads_scrub
+
+-- name: scrubbed
+DELETE FROM threads_scrub
+
+-- Some pages of the index are written anew, without what was deleted; no change says that all are.
+-- name: merge_words
+INSERT INTO threads_words (threads_words, rank) VALUES ('merge', :pages)
+
+-- name: merge_parts
+INSERT INTO threads_parts (threads_parts, rank) VALUES ('merge', :pages)
+
+-- All of it again, from the messages.
+
+-- name: empty_said
+DELETE FROM threads_said
+
+-- name: empty_words
+INSERT INTO threads_words (threads_words) VALUES ('delete-all')
+
+-- name: empty_parts
+INSERT INTO threads_parts (threads_parts) VALUES ('delete-all')
+
+-- name: say_all_again
+UPDATE threads_thread SET projected_id = NULL WHERE head_id IS NOT NULL
+
+-- name: title_all_again
+INSERT INTO threads_unsaid (position, gone)
+SELECT position, 0 FROM threads_thread
+WHERE title IS NOT NULL AND position NOT IN (SELECT position FROM threads_unsaid)
+
+-- Searching. The index comes first in each of these: CROSS JOIN keeps it there.
+
+-- name: newest_ids
+SELECT rowid FROM threads_words WHERE threads_words MATCH :words AND rowid < :before_id
+ORDER BY rowid DESC LIMIT :limit
+
+-- name: hits
+SELECT threads_said.id AS id, message_id, role, threads_said.text AS text, said_at, {rank} AS rank
+FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
+WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset
+
+-- name: hit_count
+SELECT count(*) FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
+WHERE {where}
+
+-- name: from_words
+threads_words CROSS JOIN threads_said ON threads_said.id = threads_words.rowid
+
+-- name: from_parts
+threads_parts CROSS JOIN threads_said ON threads_said.id = threads_parts.rowid
+
+-- name: from_ids
+json_each(:ids) CROSS JOIN threads_said ON threads_said.id = json_each.value
+
+-- name: from_threads
+json_each(:positions) CROSS JOIN threads_said
+ON threads_said.id BETWEEN (json_each.value << 20) AND (json_each.value << 20) + 1048575
+
+-- name: from_all
+threads_said
+
+-- name: match_words
+threads_words MATCH :words
+
+-- name: match_parts
+threads_parts MATCH :parts
+
+-- name: match_text
+threads_matches(threads_said.text)
+
+-- name: in_sight
+NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = threads_thread.position AND u.gone)
+
+-- name: of_role
+threads_said.role = :role
+
+-- name: said_before
+coalesce(threads_said.said_at, threads_thread.created_at) < :before
+
+-- name: said_after
+coalesce(threads_said.said_at, threads_thread.created_at) >= :after
+
+-- name: below
+threads_said.id < :before_id
+
+-- name: order_newest
+threads_said.id DESC
+
+-- Titles before messages of the same rank.
+-- name: order_best
+threads_words.rank * CASE WHEN threads_said.role = 'title' THEN 2 ELSE 1 END, threads_said.id DESC
+
+-- Few threads with few messages are read through sooner than the index of a common word.
+-- name: few
+SELECT position, coalesce(message_count, :most) AS weight FROM threads_thread {where} LIMIT :most_threads
+
+-- On a connection that may not write the file: rows of its own for what the file's do not tell.
+
+-- name: fresh
+CREATE TEMP TABLE IF NOT EXISTS threads_fresh (
+    id INTEGER PRIMARY KEY, message_id TEXT, role TEXT, text TEXT, said_at INTEGER
+)
+
+-- name: say_fresh
+INSERT OR REPLACE INTO temp.threads_fresh (id, message_id, role, text, said_at) VALUES (?, ?, ?, ?, ?)
+
+-- name: has_fresh
+SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_fresh'
+
+-- name: from_file
+(SELECT id, message_id, role, text, said_at FROM main.threads_said
+ WHERE id & 1048575 <> 0 AND EXISTS (
+    SELECT 1 FROM main.threads_thread m WHERE m.position = id >> 20 AND m.head_id IS m.projected_id)
+ UNION ALL SELECT id, message_id, role, text, said_at FROM temp.threads_fresh
+ UNION ALL SELECT position << 20, NULL, 'title', title, created_at FROM threads_thread
+    WHERE title IS NOT NULL) AS threads_said
+
+-- name: from_fresh
+(SELECT id, message_id, role, text, said_at FROM temp.threads_fresh
+ UNION ALL SELECT position << 20, NULL, 'title', title, created_at FROM threads_thread
+    WHERE title IS NOT NULL) AS threads_said
+
+-- What is not in the index yet: threads, and titles.
+-- name: due
+SELECT EXISTS (SELECT 1 FROM threads_thread WHERE head_id IS NOT projected_id),
+    EXISTS (SELECT 1 FROM threads_unsaid)

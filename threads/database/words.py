@@ -1,0 +1,114 @@
+"""What counts as a word in a search, and how a text goes into the search index.
+
+The folding is done here and not by SQLite's tokenizer, whose Unicode tables are those of 2012: case
+and diacritics are folded, compatibility forms made one, by the Unicode that Python knows. The index
+gets the finished tokens (its tokenizer `ascii` takes them as they are), so what matches can be said
+in plain Python as well. A character of a script that sets no spaces (Chinese, Japanese, Thai, ...) is
+a token of its own, and so is a symbol: `C++` and an emoji can be found.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+LONGEST_TOKEN = 64
+"""Characters of a word that count."""
+SYMBOLS = "#@&%_*/\\"
+"""Punctuation that people search for; all of Unicode's symbols are searched for anyway."""
+ENCODED = 0xE000
+"""Where ASCII's symbols go, which the tokenizer would drop: into the private use area."""
+UNSPACED = (
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007),
+    (0x3021, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)  # fmt: skip
+"""Thai, Lao, Burmese, Khmer, kana and Han: first and last code points."""
+CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
+PLAIN = re.compile(r"[A-Za-z0-9]+|[$+<=>^`|~#@&%_*/\\]")
+"""The tokens of a text in ASCII."""
+
+
+class Token(NamedTuple):
+    """A token, and where it stands in the text it was taken from."""
+
+    text: str
+    start: int
+    end: int
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of `text` in their order."""
+    if text.isascii():
+        for found in PLAIN.finditer(text):
+            yield Token(_encoded(found[0].lower()), found.start(), found.end())
+        return
+    for start, end in _pieces(text):
+        folded = fold(text[start:end])
+        for first, last in _pieces(folded):
+            yield Token(_encoded(folded[first:last]), start, end)
+
+
+def indexed(text: str) -> str:
+    """`text` as the word index takes it."""
+    return " ".join(token.text for token in tokens(text))
+
+
+@cache
+def _kind(character: str) -> str:
+    """`w` in a word, `c` a word by itself, nothing between words."""
+    code, category = ord(character), unicodedata.category(character)
+    if category[0] == "S" or character in SYMBOLS or any(first <= code <= last for first, last in UNSPACED):
+        return "" if category[0] in "ZCP" and character not in SYMBOLS else "c"
+    if category[0] in "LN" or (category[0] == "M" and not 0xFE00 <= code <= 0xFE0F):
+        return "w"
+    return ""
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    start = None
+    for place, character in enumerate(text):
+        kind = _kind(character)
+        if kind == "w":
+            start = place if start is None else start
+            continue
+        if start is not None:
+            yield start, place
+            start = None
+        if kind:
+            yield place, place + 1
+    if start is not None:
+        yield start, len(text)
+
+
+def _encoded(token: str) -> str:
+    if len(token) == 1 and token.isascii() and not token.isalnum():
+        return chr(ENCODED + ord(token))
+    return token[:LONGEST_TOKEN]
+
+
+def fold(text: str) -> str:
+    """`text` without case, diacritics and control characters, compatibility forms made one."""
+    if text.isascii():
+        return text.lower().translate(CONTROLS)
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(each for each in apart if not "\u0300" <= each <= "\u036f")
+    return unicodedata.normalize("NFKC", bare).casefold().translate(CONTROLS)
+
+
+def squeezed(text: str) -> str:
+    """`text` as the index of parts takes it: folded, with single spaces."""
+    return " ".join(fold(text).split())
+
+
+def positions(found: Sequence[Token], wanted: Sequence[str], *, prefix: bool) -> Iterator[int]:
+    """Where in the tokens `found` the tokens `wanted` stand in a row; `prefix`: the last one may go on."""
+    *whole, last = wanted
+    for place in range(len(found) - len(wanted) + 1):
+        if all(found[place + number].text == word for number, word in enumerate(whole)):
+            there = found[place + len(whole)].text
+            if there == last or (prefix and there.startswith(last)):
+                yield place

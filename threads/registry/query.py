@@ -1,0 +1,155 @@
+"""What a person types into a search: words, phrases in quotes, and operators such as `tag:vip`.
+
+Any text is a search; only an operator with a value it cannot have is refused, by name, and quotes
+make it text: `"is:this"`. A word matches where a word begins with it, words in quotes where they stand
+in a row. Where nothing at all begins so, the same text is looked for as a part of words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, get_args
+
+from threads.database.words import Token, indexed, positions, squeezed, tokens
+from threads.errors import InvalidValue
+from threads.models import Role
+from threads.registry.fields import checked_name
+from threads.registry.when import moment_of
+
+PART = re.compile(r'(?:(tag|agent|owner|is|before|after|role):)?(?:"([^"]*)"|(\S+))')
+LONGEST = 1000
+"""Characters of a search that are looked at."""
+SHORTEST_PART = 3
+"""Characters that a part of a word must have to be looked for: the index holds no shorter ones."""
+STATES = ("pinned", "archived")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One thing that has to be there."""
+
+    text: str
+    exact: bool
+    """Whether it stood in quotes."""
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Its tokens, which have to stand in a row."""
+        return indexed(self.text).split()
+
+    @cached_property
+    def is_prefix(self) -> bool:
+        """Whether its last word may go on: a single letter does not begin a word, it is one."""
+        last = self.words[-1] if self.words else ""
+        return not self.exact and len(last) > 1
+
+    @cached_property
+    def part(self) -> str:
+        """What is looked for inside of words; empty if that is too short."""
+        folded = squeezed(self.text)
+        return folded if len(folded) >= SHORTEST_PART else ""
+
+    def places(self, found: Sequence[Token]) -> Iterator[int]:
+        """Where it begins in these tokens."""
+        return positions(found, self.words, prefix=self.is_prefix) if self.words else iter(())
+
+    def is_in(self, found: Sequence[Token]) -> bool:
+        """Whether it stands in these tokens."""
+        return any(True for _ in self.places(found))
+
+
+@dataclass(frozen=True)
+class Query:
+    """A search as it is meant."""
+
+    terms: tuple[Term, ...] = ()
+    filters: dict[str, Any] = field(default_factory=dict)
+    """Of threads, by the names that `list` has for them."""
+    role: Role | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+
+    @cached_property
+    def words(self) -> str | None:
+        """What the word index is asked; None where there are no words. Lonely signs do not count."""
+        asked = [f'"{" ".join(t.words)}"{" *" if t.is_prefix else ""}' for t in self.terms if t.words]
+        return " AND ".join(asked) or None
+
+    @cached_property
+    def parts(self) -> str | None:
+        """What the index of parts is asked; None where no term is long enough for it."""
+        asked = dict.fromkeys(trigram for term in self.terms for trigram in trigrams(term.part))
+        return " AND ".join(f'"{trigram}"' for trigram in asked) or None
+
+    def in_words(self, text: str) -> bool:
+        """Whether `text` has all of it in its words."""
+        found = list(tokens(text))
+        return self.words is not None and all(term.is_in(found) for term in self.terms if term.words)
+
+    def in_parts(self, text: str) -> bool:
+        """Whether `text` has all of it inside of its words; what is too short for that, as words."""
+        folded, found = squeezed(text), list(tokens(text))
+        short = [term for term in self.terms if term.words and not term.part]
+        return all(term.part in folded for term in self.terms) and all(term.is_in(found) for term in short)
+
+
+def trigrams(part: str) -> list[str]:
+    """The strings of three characters in `part`, each once, quoted for the index."""
+    found = (part[start : start + 3] for start in range(len(part) - 2))
+    return [each.replace('"', '""') for each in dict.fromkeys(found)]
+
+
+def parsed(text: object, now: datetime) -> Query:
+    """The search that `text` stands for; `InvalidValue` names an operator with a value it cannot have."""
+    if not isinstance(text, str):
+        raise InvalidValue("text", f"a str is needed, not {text!r}")
+    text = text.encode(errors="replace").decode()[:LONGEST]
+    terms: list[Term] = []
+    operators: list[tuple[str, str]] = []
+    for operator, quoted, plain in PART.findall(text):
+        if operator:
+            operators.append((operator, quoted or plain))
+        elif quoted or plain.strip('"'):
+            terms.append(Term(quoted or plain, bool(quoted)))
+    return Query(tuple(dict.fromkeys(terms)), **_told(operators, now))
+
+
+def _told(operators: Sequence[tuple[str, str]], now: datetime) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    filters: dict[str, Any] = {}
+    for operator, value in operators:
+        if operator == "tag":
+            filters["tag"] = (*filters.get("tag", ()), value)
+        elif operator in ("agent", "owner"):
+            _once(filters, "agent_id" if operator == "agent" else operator, checked_name(operator, value))
+        elif operator == "is":
+            filters[_one_of("is", value, STATES)] = True
+        elif operator == "role":
+            _once(told, "role", _one_of("role", value, get_args(Role)))
+        else:
+            _once(told, operator, _moment(operator, value, now))
+    return {**told, "filters": filters}
+
+
+def _once(told: dict[str, Any], name: str, value: Any) -> None:
+    if told.setdefault(name, value) != value:
+        raise InvalidValue("text", f"it says {name} twice, and not the same")
+
+
+def _one_of(operator: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        known = " or ".join(f"{operator}:{each}" for each in allowed)
+        reason = f'{operator}:{value} is not {known}; quotes make it text: "{operator}:..."'
+        raise InvalidValue("text", reason)
+    return value
+
+
+def _moment(operator: str, value: str, now: datetime) -> datetime:
+    try:
+        return moment_of(value, now)
+    except ValueError as error:
+        raise InvalidValue("text", f'{operator}: {error}; quotes make it text: "{operator}:..."') from None

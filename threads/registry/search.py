@@ -1,0 +1,145 @@
+"""Finding messages and titles: from a query and filters to rows, in pages that hold each hit once.
+
+Where up to `RANKED` messages match, the best come first; where more do, the newest, for to rank a
+million is slow and tells nobody anything. Filters are part of the question, never applied to a page.
+On a file that may not be written, and whose own index is behind, the rows are read through instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from threads.database.statements import statements
+from threads.errors import InvalidCursor
+from threads.models import milliseconds
+from threads.registry.filters import Filters, fits
+from threads.registry.query import Query
+from threads.registry.rows import json_of
+
+Mode = Literal["best", "newest", "parts", "messages", "nothing"]
+"""Ranked; by words, newest first; by parts of words; without words, all that fits; what nothing can fit."""
+RANKED = 1000
+FEW_THREADS = 300
+FEW_MESSAGES = 3000
+END = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A query and filters, put to one state of the database.
+
+    `source`: where message rows come from on a file that may not be written; None: from the index.
+    """
+
+    connection: sqlite3.Connection
+    query: Query
+    filters: Filters
+    source: str | None = None
+
+    def mode(self) -> Mode:
+        """How this is looked for."""
+        if not self.query.terms:
+            return "messages"
+        if self.query.words is not None:
+            found = RANKED + 1 if self.source else len(self._newest_ids(END))
+            mode: Mode = "best" if found <= RANKED else "newest"
+            if found and self.rows(mode, limit=1, offset=0, below=END):
+                return mode
+        return "nothing" if self.query.parts is None else "parts"
+
+    def rows(self, mode: Mode, *, limit: int, offset: int, below: int) -> list[sqlite3.Row]:
+        """A page of hits; `below`: the id of the hit before it, where the newest come first."""
+        if mode == "nothing":
+            return []
+        page = {"limit": limit, "offset": offset, "before_id": below}
+        if mode == "newest" and self.source is None:
+            ids = self._newest_ids(below)
+            rows = self._run("hits", mode, "from_ids", [], {**page, "ids": json_of(ids)})
+            if len(ids) <= RANKED or len(rows) == limit:
+                return rows
+        source, conditions, values = self._source(mode)
+        if mode != "best":
+            conditions.append("below")
+        return self._run("hits", mode, source, conditions, {**page, **values})
+
+    def count(self, mode: Mode) -> int:
+        """How many hits there are."""
+        if mode == "nothing":
+            return 0
+        source, conditions, values = self._source(mode)
+        return int(self._run("hit_count", mode, source, conditions, values)[0][0])
+
+    def _source(self, mode: Mode) -> tuple[str, list[str], dict[str, Any]]:
+        """Where hits are taken from, what makes a row one, and the values that this asks for."""
+        if mode == "messages":
+            return self.source or "from_all", [], {}
+        if self.source is not None:
+            return self.source, ["match_text"], {}
+        if mode == "parts":
+            return "from_parts", ["match_parts", "match_text"], {"parts": self.query.parts}
+        few = self._few() if mode == "newest" else None
+        if few is not None:
+            return "from_threads", ["match_text"], {"positions": json_of(few)}
+        return "from_words", ["match_words"], {"words": self.query.words}
+
+    def _run(
+        self, name: str, mode: Mode, source: str, conditions: list[str], values: dict[str, Any]
+    ) -> list[sqlite3.Row]:
+        sql, threads = statements("search"), statements("threads")
+        names, bound = self.filters.conditions()
+        query = self.query
+        asked = {
+            "role": ("of_role", query.role),
+            "before": ("said_before", milliseconds(query.before)),
+            "after": ("said_after", milliseconds(query.after)),
+        }
+        bound |= {field: value for field, (_, value) in asked.items()}
+        conditions = [*conditions, *(each for each, value in asked.values() if value is not None)]
+        if self.source is None:
+            conditions.append("in_sight")
+        text = sql[name].format(
+            source=sql[source],
+            where=" AND ".join([*map(sql.__getitem__, conditions), *map(threads.__getitem__, names)]) or "1",
+            order=sql["order_best" if mode == "best" else "order_newest"],
+            rank="threads_words.rank" if mode == "best" else "0.0",
+        )
+        fits = query.in_parts if mode == "parts" else query.in_words
+        self.connection.create_function("threads_matches", 1, fits)
+        return self.connection.execute(text, {**bound, **values}).fetchall()
+
+    def _newest_ids(self, below: int) -> list[int]:
+        asked = {"words": self.query.words, "before_id": below, "limit": RANKED + 1}
+        return [row[0] for row in self.connection.execute(statements("search")["newest_ids"], asked)]
+
+    def _few(self) -> list[int] | None:
+        """The threads that the filters leave, where they are few and short; else None."""
+        names, bound = self.filters.conditions()
+        where = " AND ".join(statements("threads")[name] for name in names) or "1"
+        text = statements("search")["few"].format(where=f"WHERE {where}")
+        asked = {**bound, "most": FEW_MESSAGES, "most_threads": FEW_THREADS + 1}
+        rows = self.connection.execute(text, asked).fetchall()
+        if len(rows) > FEW_THREADS or sum(row["weight"] for row in rows) > FEW_MESSAGES:
+            return None
+        return [row["position"] for row in rows]
+
+
+def cursor_of(mode: Mode, place: int) -> str:
+    """The cursor of what comes after this place: a hit's id, or a count where the best come first."""
+    return base64.urlsafe_b64encode(json_of(["search", mode, place]).encode()).decode()
+
+
+def place_of(cursor: str) -> tuple[Mode, int]:
+    """The place a cursor stands for; `InvalidCursor`."""
+    try:
+        search, mode, place = json.loads(base64.b64decode(cursor, b"-_", validate=True))
+    except (binascii.Error, ValueError, TypeError, UnicodeError):
+        raise InvalidCursor("it is not one of ours") from None
+    good = type(place) is int and place >= 0 and fits(place) and isinstance(mode, str)
+    if search != "search" or not good or mode not in get_args(Mode):
+        raise InvalidCursor("it is not one of a search")
+    return mode, place
