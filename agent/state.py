@@ -21,6 +21,7 @@ nothing left to remove.
 
 import itertools
 import json
+import operator
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, TypedDict, cast
@@ -48,6 +49,8 @@ AGENT_ID_KEY = "agent_id"
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, NotImplementedError)
 """What langchain raises at something that is not a message."""
 
+_id_of = operator.attrgetter("id")
+
 _NAMESPACE = uuid.UUID("6f1d3c4e-2b0a-5e57-9d0b-7a54c1a0d3e8")
 
 
@@ -61,10 +64,29 @@ def merge_messages(state: Sequence[Any] | None, writes: Iterable[Any]) -> list[B
     `merge_messages(merge_messages(s, xs), ys) == merge_messages(s, xs + ys)`. Neither the list nor
     the messages handed in are changed. Raises `MessageRefused`.
     """
+    updates = [read_update(write) for write in writes]
+    longer = _appended(state or [], updates)
+    if longer is not None:
+        return longer
     fold = _Fold(state or [])
-    for write in writes:
-        fold.add(read_update(write))
+    for update in updates:
+        fold.add(update)
     return fold.messages()
+
+
+def _appended(state: Any, updates: Iterable[list[BaseMessage]]) -> list[BaseMessage] | None:
+    """The messages with the updates behind them, if that is all there is to do; nearly always it is."""
+    if not isinstance(state, list):
+        return None
+    messages = [*state, *itertools.chain.from_iterable(updates)]
+    if not all(map(_is_said, {*map(type, messages)})):
+        return None
+    ids = {*map(_id_of, messages)}
+    return None if None in ids or len(ids) < len(messages) else messages
+
+
+def _is_said(kind: type) -> bool:
+    return _is_whole(kind) and not issubclass(kind, RemoveMessage)
 
 
 def read_update(update: Any) -> list[BaseMessage]:

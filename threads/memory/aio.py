@@ -24,11 +24,13 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
+    get_checkpoint_id,
 )
 
 from threads.database.connections import Database
+from threads.memory.deltas import handed_out
 from threads.memory.late import Work
-from threads.memory.turns import address
+from threads.memory.turns import Read, address
 from threads.memory.writing import Storing
 
 T = TypeVar("T")
@@ -124,6 +126,9 @@ class AsyncMethods(BaseCheckpointSaver[str]):
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
+        checkpoint_id = get_checkpoint_id(config)
+        if isinstance(checkpoint_id, Read) and (history := checkpoint_id.taken(channels)) is not None:
+            return handed_out(history, channels)  # it was read together with the head
         return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
 
     async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:

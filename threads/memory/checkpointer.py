@@ -15,36 +15,31 @@ Async methods do the same work in a thread; a task that is cancelled leaves the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
-    CheckpointTuple,
-    DeltaChannelHistory,
-    get_checkpoint_id,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.checkpoint.sqlite.utils import search_where
 
 from threads import ids
 from threads.database.connections import Database
 from threads.database.erasing import erase
-from threads.database.statements import statements
-from threads.errors import CheckpointNotFound, ThreadDeleted, ThreadMoved, ThreadTrashed
-from threads.memory.aio import AsyncMethods
-from threads.memory.deltas import Snapshots, histories
+from threads.errors import ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.memory.deltas import Deltas
+from threads.memory.kept import Kept
 from threads.memory.late import LateResults, Work
 from threads.memory.places import Places
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
+from threads.memory.reading import ReadMethods
 from threads.memory.transcript import Transcripts
-from threads.memory.turns import RUNTIME, address, head_of, marked
+from threads.memory.turns import RUNTIME, address, head_of
 from threads.memory.writing import (
     AT_ONCE,
     Storing,
@@ -56,10 +51,8 @@ from threads.memory.writing import (
     take_back,
 )
 
-T = TypeVar("T")
 
-
-class Checkpointer(AsyncMethods, SqliteSaver):
+class Checkpointer(ReadMethods, SqliteSaver):
     """Keeps the memory of graphs in `database`; `on_put` is called after each checkpoint."""
 
     def __init__(
@@ -70,92 +63,18 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         transcripts: Transcripts,
         on_put: Callable[[], None] = lambda: None,
     ) -> None:
-        # The stock saver's own connection is not used: `cursor` below leads its statements to ours.
+        # The stock saver's own connection is not used: all its methods are replaced.
         SqliteSaver.__init__(self, sqlite3.connect(":memory:", check_same_thread=False), serde=serde)
         self.conn.close()
         self.is_setup = True
-        AsyncMethods.__init__(self, database)
+        self._kept = Kept()
+        ReadMethods.__init__(self, database, LateResults(database), Deltas(self._kept))
         self._transcripts = transcripts
         self._on_put = on_put
-        self._sql = statements("checkpoints")
-        self._late = LateResults(database)
-        self._snapshots = Snapshots()
         self._here = Places()
 
     def setup(self) -> None:
         """Nothing to do: the tables are there since the database was opened."""
-
-    @contextmanager
-    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
-        """A cursor for reading; what writes goes through `Database.write` instead."""
-        if transaction:
-            raise RuntimeError("the stock saver's write methods are all replaced here")
-        with self._database.read() as connection:
-            cursor = connection.cursor()
-            cursor.row_factory = None
-            yield cursor
-
-    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        thread_id, checkpoint_ns = address(config)
-        self.settle(thread_id)
-        at = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
-        with self._database.read() as connection:
-            thread = connection.execute(self._sql["thread"], at).fetchone()
-            if thread is None:
-                ids.check_new(thread_id)
-            elif thread["trashed_at"] is not None:
-                raise ThreadTrashed(thread_id)
-            latest = connection.execute(self._sql["newest"], at).fetchone() if checkpoint_ns else thread
-        if asked := get_checkpoint_id(config):
-            named = super().get_tuple(config)
-            if named is None and RUNTIME in config["configurable"] and not checkpoint_ns:
-                raise CheckpointNotFound(thread_id, asked)  # else a run would begin an empty branch there
-            return marked(named, by_name=True)
-        if latest is None or latest["head_id"] is None:
-            return None
-        found = super().get_tuple({"configurable": {**at, "checkpoint_id": latest["head_id"]}})
-        return marked(found, by_name=False)
-
-    def list(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> Iterator[CheckpointTuple]:
-        """As the stock saver's, newest first in the order of writing; a half-read list holds nothing."""
-        if config is None:
-            self._database.settle()
-            self._late.flush()
-        else:
-            self._check_reading(address(config)[0])
-        with self._database.read() as connection:
-            place = self._place(connection, config, before) if before is not None else None
-            where, values = search_where(config, filter, before if place is None else None)
-            if place is not None:
-                where, values = (f"{where} AND" if where else "WHERE") + " rowid < ?", [*values, place]
-            query = self._sql["list"].format(where=where)
-            rows = connection.execute(query, [*values, -1 if limit is None else limit]).fetchall()
-        for row in rows:
-            found = super().get_tuple({"configurable": dict(row)})
-            if found is not None:  # else it was deleted since
-                yield found
-
-    def get_delta_channel_history(
-        self, *, config: RunnableConfig, channels: Sequence[str]
-    ) -> Mapping[str, DeltaChannelHistory]:
-        thread_id, checkpoint_ns = address(config)
-        checkpoint_id = get_checkpoint_id(config)
-        if checkpoint_id is None:
-            target = self.get_tuple(config)
-            if target is None:
-                return {channel: {"writes": []} for channel in channels}
-            checkpoint_id = target.checkpoint["id"]
-        self.settle(thread_id)
-        at = (thread_id, checkpoint_ns, str(checkpoint_id))
-        with self._database.read() as connection:
-            return histories(connection, at, channels, self.serde, self._snapshots)
 
     def put(
         self,
@@ -178,7 +97,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         """Erase the thread: its checkpoints, its writes, and its row in the registry."""
         text = ids.text_of(thread_id)
         self._late.flush(text, must=True)
-        self._snapshots.forget(text)
+        self._kept.forget(text)
         self._database.write(lambda connection: erase(connection, text))
         self._database.scrub()
 
@@ -222,7 +141,7 @@ class Checkpointer(AsyncMethods, SqliteSaver):
 
     def forget(self, thread_id: str) -> None:
         """Keep nothing of this thread in memory; it was deleted."""
-        self._snapshots.forget(thread_id)
+        self._kept.forget(thread_id)
 
     def flush(self) -> None:
         """Store what still waits for its checkpoint; raises `DatabaseError` where that cannot be."""
@@ -232,20 +151,6 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         """Store what waits, and let go of the threads; the database is closed by its owner."""
         self._late.close()
         self.close_threads()
-
-    def settle(self, thread_id: str) -> None:
-        """Let what was submitted to this thread be stored before it is read."""
-        if self.is_writing(thread_id):
-            self._database.settle()
-        self._late.flush(thread_id)
-
-    def _check_reading(self, thread_id: str) -> None:
-        """Settle the thread; raises `ThreadTrashed`."""
-        self.settle(thread_id)
-        with self._database.read() as connection:
-            thread = connection.execute(self._sql["thread"], {"thread_id": thread_id}).fetchone()
-        if thread is not None and thread["trashed_at"] is not None:
-            raise ThreadTrashed(thread_id)
 
     def _put(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> Storing:
         row = checkpoint_row(config, checkpoint, metadata, self.serde)
@@ -286,12 +191,3 @@ class Checkpointer(AsyncMethods, SqliteSaver):
             return partial(store_with, self._late, key, work)  # the step ends here: nothing waits longer
         self._late.add(key, work)
         return None
-
-    def _place(
-        self, connection: sqlite3.Connection, config: RunnableConfig | None, before: RunnableConfig
-    ) -> int | None:
-        """Where the checkpoint `before` stands in the order of writing; None if it is not there."""
-        asked = {**(config["configurable"] if config else {}), **before["configurable"]}
-        at = (asked.get("thread_id"), asked.get("checkpoint_ns") or "", asked.get("checkpoint_id"))
-        row = connection.execute(self._sql["place"], at).fetchone()
-        return row and int(row[0])

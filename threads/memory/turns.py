@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -23,6 +24,7 @@ from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple, get_c
 from threads import ids
 from threads.database.statements import statements
 from threads.errors import ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.memory.deltas import History
 from threads.memory.places import Places
 
 RUNTIME = "__pregel_runtime"
@@ -32,9 +34,16 @@ RUNTIME = "__pregel_runtime"
 class Read(str):
     """The head's id, as one turn read it."""
 
-    __slots__ = ("known",)
+    __slots__ = ("history", "known")
     known: set[tuple[str, str]]
     """Task and channel of the results that were stored at it then, and by this turn since."""
+    history: History | None
+    """What its delta channels are the sum of, until the turn takes it."""
+
+    def taken(self, channels: Sequence[str]) -> History | None:
+        """The history that was read together with the head, once; None if these channels are not in it."""
+        history, self.history = self.history, None
+        return history if history is not None and history.keys() >= set(channels) else None
 
 
 class Named(str):
@@ -61,16 +70,20 @@ def address(config: RunnableConfig) -> tuple[str, str]:
     return ids.text_of(thread_id), str(configurable.get("checkpoint_ns") or "")
 
 
-def marked(found: CheckpointTuple | None, *, by_name: bool) -> CheckpointTuple | None:
-    """What was read, its id marked as this turn's own reading, or as the caller's choice."""
-    if found is None:
-        return None
-    id: Read | Named
-    if by_name:
-        id = Named(found.checkpoint["id"])
-    else:
-        id = Read(found.checkpoint["id"])
-        id.known = {(task_id, channel) for task_id, channel, _ in found.pending_writes or ()}
+def read_by_turn(found: CheckpointTuple, history: History | None = None) -> CheckpointTuple:
+    """The head that was read, its id marked as this turn's own reading."""
+    id = Read(found.checkpoint["id"])
+    id.known = {(task_id, channel) for task_id, channel, _ in found.pending_writes or ()}
+    id.history = history
+    return _marked(found, id)
+
+
+def named(found: CheckpointTuple) -> CheckpointTuple:
+    """A checkpoint that was read because the caller named it."""
+    return _marked(found, Named(found.checkpoint["id"]))
+
+
+def _marked(found: CheckpointTuple, id: Read | Named) -> CheckpointTuple:
     configurable = {**found.config["configurable"], "checkpoint_id": id}
     checkpoint = found.checkpoint.copy()
     checkpoint["id"] = id

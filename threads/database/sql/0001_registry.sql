@@ -33,6 +33,7 @@ CREATE TABLE threads_thread (
     status TEXT NOT NULL DEFAULT 'idle',
     created_at INTEGER,
     updated_at INTEGER,
+    revision INTEGER NOT NULL DEFAULT (random()), -- another one whenever what the head is made of is changed
     -- what a user owns: never touched by a projection
     title TEXT,
     agent_id TEXT,
@@ -98,6 +99,11 @@ BEGIN
                 SELECT 1 FROM checkpoints
                 WHERE thread_id = NEW.thread_id AND checkpoint_ns = '' AND checkpoint_id = NEW.checkpoint_id
             ) THEN head_id ELSE NEW.checkpoint_id END,
+        revision = CASE
+            WHEN EXISTS (
+                SELECT 1 FROM checkpoints
+                WHERE thread_id = NEW.thread_id AND checkpoint_ns = '' AND checkpoint_id = NEW.checkpoint_id
+            ) THEN random() ELSE revision END,
         projected_id = CASE WHEN projected_id IS NOT NEW.checkpoint_id THEN projected_id END,
         activity = CASE
             WHEN activity > 0 AND activity = (SELECT max(activity) FROM threads_thread) THEN activity
@@ -170,4 +176,33 @@ BEGIN
             SELECT checkpoint_id FROM checkpoints WHERE thread_id = OLD.thread_id AND checkpoint_ns = ''
             ORDER BY rowid DESC LIMIT 1)
     WHERE thread_id = OLD.thread_id AND head_id = OLD.checkpoint_id;
+END;
+
+-- A turn stores its results at the head and its checkpoints after it. Anything else alters what went
+-- before, which whoever keeps that in memory sees by the revision.
+
+CREATE TRIGGER threads_late_result AFTER INSERT ON writes WHEN NEW.checkpoint_ns = ''
+BEGIN
+    UPDATE threads_thread SET revision = random()
+    WHERE thread_id = NEW.thread_id AND head_id IS NOT NEW.checkpoint_id;
+END;
+
+CREATE TRIGGER threads_changed_result AFTER UPDATE ON writes WHEN OLD.checkpoint_ns = ''
+BEGIN
+    UPDATE threads_thread SET revision = random() WHERE thread_id IN (OLD.thread_id, NEW.thread_id);
+END;
+
+CREATE TRIGGER threads_deleted_result AFTER DELETE ON writes WHEN OLD.checkpoint_ns = ''
+BEGIN
+    UPDATE threads_thread SET revision = random() WHERE thread_id = OLD.thread_id;
+END;
+
+CREATE TRIGGER threads_changed_checkpoint AFTER UPDATE ON checkpoints WHEN OLD.checkpoint_ns = ''
+BEGIN
+    UPDATE threads_thread SET revision = random() WHERE thread_id IN (OLD.thread_id, NEW.thread_id);
+END;
+
+CREATE TRIGGER threads_deleted_checkpoint AFTER DELETE ON checkpoints WHEN OLD.checkpoint_ns = ''
+BEGIN
+    UPDATE threads_thread SET revision = random() WHERE thread_id = OLD.thread_id;
 END;

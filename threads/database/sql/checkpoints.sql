@@ -68,6 +68,14 @@ ORDER BY place DESC LIMIT ?
 SELECT 1 FROM threads_tombstone t WHERE t.thread_id = ? AND NOT EXISTS (
     SELECT 1 FROM checkpoints c WHERE c.thread_id = t.thread_id AND c.checkpoint_ns = ? AND c.checkpoint_id = ?)
 
+-- name: tuple
+SELECT parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
+
+-- name: pending
+SELECT task_id, channel, type, value, task_path, idx FROM writes
+WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
+
 -- name: place
 SELECT rowid FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
 

@@ -11,7 +11,7 @@ WITH RECURSIVE ancestor (thread_id, checkpoint_ns, checkpoint_id, parent_checkpo
     WHERE c.thread_id = a.thread_id AND c.checkpoint_ns = a.checkpoint_ns
       AND c.checkpoint_id = a.parent_checkpoint_id
 )
-SELECT checkpoint_id, metadata FROM ancestor LIMIT -1 OFFSET 1
+SELECT checkpoint_id, parent_checkpoint_id, metadata FROM ancestor LIMIT -1 OFFSET 1
 
 -- name: checkpoint
 SELECT type, checkpoint FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
@@ -20,3 +20,6 @@ SELECT type, checkpoint FROM checkpoints WHERE thread_id = ? AND checkpoint_ns =
 SELECT checkpoint_id, task_id, type, value, task_path, idx FROM writes
 WHERE thread_id = ? AND checkpoint_ns = ? AND channel = ?
   AND checkpoint_id IN (SELECT value FROM json_each(?))
+
+-- name: revision
+SELECT revision FROM threads_thread WHERE thread_id = ?
