@@ -1,0 +1,326 @@
+"""What the checkpointer keeps in memory changes nothing: every turn reads what a stock saver would read."""
+
+import gc
+import itertools
+import sys
+from dataclasses import dataclass
+from typing import Annotated, TypedDict
+
+import pytest
+from graphs import compiled, config, stock_saver
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage, ToolMessage
+from langgraph.channels.delta import DeltaChannel
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Overwrite
+
+import threads
+from agent.state import merge_messages
+from threads.memory.copies import frozen, weight
+from threads.memory.kept import Kept
+
+FREQUENCY = 6
+"""Even, so that a snapshot is taken after a node, of what that left; during a node it is a race, as with any saver."""
+
+
+class State(TypedDict):
+    messages: Annotated[list[AnyMessage], DeltaChannel(merge_messages, snapshot_frequency=FREQUENCY)]
+
+
+def rich(number: int) -> AIMessage:
+    """A message with something in every part that can be changed in place."""
+    return AIMessage(
+        [{"type": "text", "text": f"answer {number}", "annotations": [{"page": 1}]}],
+        id=f"a{number}",
+        additional_kwargs={"seen": {"by": ["nobody"]}},
+        response_metadata={"finish": {"reason": "stop"}},
+        tool_calls=[{"name": "add", "args": {"to": [1, 2]}, "id": f"c{number}", "type": "tool_call"}],
+        usage_metadata={
+            "input_tokens": 1,
+            "output_tokens": 2,
+            "total_tokens": 3,
+            "input_token_details": {"audio": 1},
+        },
+    )
+
+
+def spoil(messages: list) -> None:
+    """Change everything that can be changed in these messages."""
+    for message in messages:
+        message.additional_kwargs["spoilt"] = True
+        message.additional_kwargs.get("seen", {}).get("by", []).append("me")
+        message.response_metadata.setdefault("finish", {})["reason"] = "spoilt"
+        message.name = "spoilt"
+        message.unheard_of = ["spoilt"]
+        if isinstance(message, AIMessage):
+            message.tool_calls[0]["args"]["to"].append(3)
+            message.tool_calls.append(dict(message.tool_calls[0]))
+            message.usage_metadata["input_token_details"]["audio"] = 99
+            message.content[0]["annotations"][0]["page"] = 99
+            message.content.append({"type": "text", "text": "spoilt"})
+        else:
+            message.content += " spoilt"
+    messages.reverse()
+    del messages[1:]
+
+
+def graph_of(saver, *, node=lambda state: {"messages": [rich(len(state["messages"]))]}):
+    return compiled(State, node, saver)
+
+
+def turn(graph, number: int, thread_id: str = "a"):
+    said = HumanMessage(f"message {number}", id=f"h{number}")
+    return graph.invoke({"messages": [said]}, config(thread_id))["messages"]
+
+
+def dumped(messages: list) -> list:
+    return [(type(message), message.model_dump()) for message in messages]
+
+
+def known(graph, thread_id: str = "a") -> list:
+    return dumped(graph.get_state(config(thread_id)).values["messages"])
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with threads.open(tmp_path / "kept.db") as registry:
+        yield registry
+
+
+def test_what_a_node_or_a_caller_changes_in_place_is_not_what_the_next_turn_reads(registry):
+    read: dict[str, list] = {}
+
+    def run(name: str, saver) -> None:
+        def node(state):
+            read[name].append(dumped(state["messages"]))
+            answer = rich(len(state["messages"]))
+            spoil(state["messages"][:-1])
+            return {"messages": [answer]}
+
+        graph, read[name] = graph_of(saver, node=node), []
+        for number in range(2 * FREQUENCY):
+            spoil(turn(graph, number))
+            spoil(graph.get_state(config("a")).values["messages"])
+            read[name].append(known(graph))
+
+    run("ours", registry.checkpointer)
+    run("stock", InMemorySaver())
+    assert read["ours"] == read["stock"]
+
+
+@pytest.mark.parametrize("kind", ["overwrite", "removal", "replacement", "nothing"])
+def test_whatever_a_turn_writes_the_next_one_reads_what_is_on_file(registry, tmp_path, kind):
+    def node(state):
+        first, count = state["messages"][0].id, len(state["messages"])
+        if kind == "nothing" or count % 4 != 3:
+            return {"messages": [rich(count)]} if kind != "nothing" else {}
+        return {
+            "overwrite": {"messages": Overwrite(state["messages"][1:])},
+            "removal": {"messages": [RemoveMessage(first)]},
+            "replacement": {"messages": [ToolMessage("replaced", tool_call_id="c", id=first)]},
+        }[kind]
+
+    graph = graph_of(registry.checkpointer, node=node)
+    for number in range(4 * FREQUENCY):
+        turn(graph, number)
+        with threads.open(tmp_path / "kept.db") as other:  # has read nothing yet
+            assert known(graph) == known(graph_of(other.checkpointer, node=node))
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """The same file in a program that has the stock saver only; a connection of its own, as a process has."""
+    saver = stock_saver(tmp_path / "kept.db")
+    yield saver
+    saver.conn.close()
+
+
+def texts(graph) -> list[str]:
+    return [message.text for message in graph.get_state(config("a")).values["messages"]]
+
+
+def test_a_turn_of_another_process_is_seen(registry, elsewhere):
+    ours, theirs = graph_of(registry.checkpointer), graph_of(elsewhere)
+    for number in range(4 * FREQUENCY):
+        turn(ours if number % 2 else theirs, number)
+    assert known(ours) == known(theirs)
+    assert len(known(ours)) == 8 * FREQUENCY
+
+
+def test_results_that_another_process_adds_behind_the_head_are_seen(registry, elsewhere):
+    graph = graph_of(registry.checkpointer)
+    for number in range(2):
+        turn(graph, number)
+    turn_before, *_ = [each.config for each in graph.get_state_history(config("a")) if not each.next][1:]
+    late = AIMessage("late", id="late")
+    elsewhere.put_writes(turn_before, [("messages", [late])], "a task that took long")
+    turn(graph, 2)
+    assert "late" in texts(graph)
+    assert known(graph) == known(graph_of(elsewhere))
+
+
+def test_results_that_another_process_takes_away_are_not_there_any_more(registry, elsewhere):
+    graph = graph_of(registry.checkpointer)
+    for number in range(2):
+        turn(graph, number)
+    with elsewhere.conn:
+        elsewhere.conn.execute(
+            "DELETE FROM writes WHERE channel = 'messages' AND rowid = (SELECT min(rowid) FROM writes"
+            " WHERE channel = 'messages')"
+        )
+    turn(graph, 2)
+    assert known(graph) == known(graph_of(elsewhere))
+
+
+def test_a_checkpoint_that_another_process_stores_again_is_read_again(registry, elsewhere):
+    graph = graph_of(registry.checkpointer)
+    for number in range(FREQUENCY):
+        turn(graph, number)
+    stored = [each for each in elsewhere.list(config("a")) if "messages" in each.checkpoint["channel_values"]]
+    changed = stored[0].checkpoint
+    changed["channel_values"]["messages"].value[0].content = "put right"
+    elsewhere.put(stored[0].parent_config, changed, stored[0].metadata, {})
+    assert texts(graph)[0] == "put right"
+    turn(graph, FREQUENCY)
+    assert texts(graph)[0] == "put right"
+
+
+def test_a_thread_that_comes_back_after_a_delete_elsewhere_is_the_new_one(registry, elsewhere):
+    graph = graph_of(registry.checkpointer)
+    for number in range(2):
+        turn(graph, number)
+    elsewhere.delete_thread("a")
+    assert turn(graph, 7)[0].text == "message 7"
+    assert len(known(graph)) == 2
+
+
+def test_a_refused_and_an_old_read_leave_what_is_kept_as_it_is(registry):
+    graph = graph_of(registry.checkpointer)
+    for number in range(2 * FREQUENCY):
+        turn(graph, number)
+    before = known(graph)
+    for each in graph.get_state_history(config("a")):
+        assert graph.get_state(each.config).values == each.values
+    assert known(graph) == before
+    assert len(turn(graph, 2 * FREQUENCY)) == len(before) + 2
+
+
+def test_what_is_kept_is_bounded_by_bytes_and_the_least_asked_for_goes(registry):
+    kept = Kept(most=100_000)
+    registry.checkpointer._deltas._kept = kept
+    graph = graph_of(registry.checkpointer)
+    for number in range(30):
+        for thread_id in ("a", "b", "c", "d"):
+            turn(graph, number, thread_id)
+            assert kept.size <= 100_000
+    assert kept.size > 0
+    assert {len(known(graph, thread_id)) for thread_id in "abcd"} == {60}
+
+
+def test_what_is_kept_goes_in_the_order_it_was_asked_for():
+    kept = Kept(most=300)
+    for name in ("one", "two", "three"):
+        kept.keep((name, 0, "", ""), name, 100)
+    assert kept.get(("one", 0, "", "")) == "one"
+    kept.keep(("four", 0, "", ""), "four", 100)
+    assert [kept.get((name, 0, "", "")) for name in ("one", "two", "three", "four")] == [
+        "one",
+        None,
+        "three",
+        "four",
+    ]
+    kept.keep(("five", 0, "", ""), "five", 301)
+    assert (kept.get(("five", 0, "", "")), kept.size) == (None, 0)
+    kept.keep(("one", 0, "", ""), "one", 100)
+    kept.forget("one")
+    assert (kept.get(("one", 0, "", "")), kept.size) == (None, 0)
+
+
+PARTS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.binary(max_size=5)
+    | st.just(RuntimeError),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.sets(st.integers(), max_size=1)
+        | st.builds(
+            lambda said, more: AIMessage(said, id="m", additional_kwargs={"more": more}, extra=more),
+            st.text(max_size=5),
+            inner,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+def places(value, found: set) -> set:
+    """Where all that can be changed in `value` stands."""
+    if isinstance(value, AIMessage):
+        inside = (value.__dict__, value.__pydantic_extra__, value.__pydantic_fields_set__)
+        found.add(id(value))
+    else:
+        inside = (
+            tuple(value.values())
+            if isinstance(value, dict)
+            else value
+            if isinstance(value, (list, tuple))
+            else ()
+        )
+        found |= {id(value)} if isinstance(value, (list, dict, set)) else set()
+    for part in inside:
+        places(part, found)
+    return found
+
+
+@given(PARTS)
+def test_a_copy_is_equal_and_shares_nothing_that_can_be_changed(value):
+    make, of = frozen(value)
+    first, second = make(of), make(of)
+    assert first == second == value
+    assert repr(first) == repr(value)
+    assert type(first) is type(value)
+    assert not places(first, set()) & places(second, set())
+    assert not places(first, set()) & places(value, set())
+
+
+def test_the_weight_of_messages_is_about_what_they_take():
+    def made() -> list:
+        return [frozen([HumanMessage("x" * 200 + str(number), id=f"{number}")]) for number in range(1000)]
+
+    gc.collect()
+    before = sys.getallocatedblocks()
+    several = made()
+    told = sum(map(weight, several))
+    assert 1000 * 600 < told < 1000 * 3000
+    assert sys.getallocatedblocks() > before
+
+
+@dataclass
+class Handle:
+    """Known to msgpack, and to nobody who copies."""
+
+    number: int
+
+    def __reduce__(self):
+        raise TypeError("not this one")
+
+
+def test_values_that_cannot_be_copied_are_read_from_the_file_at_every_turn(tmp_path):
+    class Handles(TypedDict):
+        handles: Annotated[list, DeltaChannel(lambda state, writes: [*state, *itertools.chain(*writes)])]
+
+    with threads.open(tmp_path / "kept.db", types=[Handle]) as registry:
+        graph = compiled(
+            Handles, lambda state: {"handles": [Handle(len(state["handles"]))]}, registry.checkpointer
+        )
+        for number in range(3):
+            graph.invoke({"handles": [Handle(-number)]}, config("a"))
+        found = graph.get_state(config("a")).values["handles"]
+    assert found == [Handle(n) for n in (0, 1, -1, 3, -2, 5)]
+    assert registry.checkpointer._deltas._kept.size == 0
