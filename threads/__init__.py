@@ -10,9 +10,12 @@ Every conversation is there, whoever speaks in it, with title, count, preview an
 this package is cheap: LangGraph is loaded when someone speaks.
 """
 
+from typing import Any
+
 from threads.bootstrap import Registry, open  # noqa: A004  the name a user types
 from threads.database.opening import detach
 from threads.errors import (
+    AgentNotFound,
     CheckpointNotFound,
     DatabaseBusy,
     DatabaseError,
@@ -22,10 +25,17 @@ from threads.errors import (
     InvalidCursor,
     InvalidThreadId,
     InvalidValue,
+    KeyReused,
+    LeaseLost,
+    MessageNotFound,
     MessagesUnknown,
     NewerDatabase,
     NotADatabase,
+    NothingToResume,
     ReadOnly,
+    RunFailed,
+    RunNotFound,
+    ThreadBusy,
     ThreadDeleted,
     ThreadExists,
     ThreadMoved,
@@ -35,32 +45,59 @@ from threads.errors import (
     TypeNotAllowed,
     UsageError,
 )
-from threads.models import Checkpoint, Hit, Hits, Message, Page, Problem, Pruned, Thread, ToolCall, Usage
+from threads.models import (
+    Checkpoint,
+    Event,
+    Hit,
+    Hits,
+    Interrupt,
+    Message,
+    Page,
+    Problem,
+    Pruned,
+    RunInfo,
+    Thread,
+    ToolCall,
+    Usage,
+)
 from threads.registry.store import ThreadStore
 
 __all__ = [
+    "AgentNotFound",
     "Checkpoint",
     "CheckpointNotFound",
     "DatabaseBusy",
     "DatabaseError",
     "DatabaseFull",
     "DatabaseNotFound",
+    "Event",
     "ForeignDatabase",
     "Hit",
     "Hits",
+    "Interrupt",
     "InvalidCursor",
     "InvalidThreadId",
     "InvalidValue",
+    "KeyReused",
+    "LeaseLost",
     "Message",
+    "MessageNotFound",
     "MessagesUnknown",
     "NewerDatabase",
     "NotADatabase",
+    "NothingToResume",
     "Page",
     "Problem",
     "Pruned",
     "ReadOnly",
     "Registry",
+    "Run",
+    "RunFailed",
+    "RunInfo",
+    "RunNotFound",
+    "Runner",
     "Thread",
+    "ThreadBusy",
     "ThreadDeleted",
     "ThreadExists",
     "ThreadMoved",
@@ -75,3 +112,12 @@ __all__ = [
     "detach",
     "open",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`Runner` and `Run` come with LangGraph, which takes seconds to load: when they are asked for."""
+    if name in ("Run", "Runner"):
+        from threads import runs
+
+        return getattr(runs, name)
+    raise AttributeError(f"module 'threads' has no attribute {name!r}")

@@ -102,6 +102,79 @@ class ThreadDeleted(ThreadsError):
         )
 
 
+class ThreadBusy(ThreadsError):
+    """A run is under way in this thread; what was asked would get between its words."""
+
+    def __init__(self, thread_id: str, run_id: str | None = None) -> None:
+        self.thread_id, self.run_id = thread_id, run_id
+        super().__init__(
+            f"a run is under way in thread {thread_id!r}: wait for its end, stop it with runner.stop(id), or "
+            'start with multitask_strategy="enqueue", "interrupt" or "rollback"'
+        )
+
+
+class LeaseLost(ThreadsError):
+    """This run held its thread too long without a sign of life; another may have it now."""
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(
+            f"the run in thread {thread_id!r} lost its lease (its process was held up, or the run was taken "
+            "over), so it cannot store anything more; what became of it: registry.runs(id)"
+        )
+
+
+class RunNotFound(ThreadsError, LookupError):
+    """There is no run with this id."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"there is no run {short(run_id)}; registry.runs(id) lists a thread's runs")
+
+
+class RunFailed(ThreadsError):
+    """The run ended with an error; the thread stays usable, and runner.retry(id) goes on where it broke."""
+
+    def __init__(self, thread_id: str, run_id: str, reason: str) -> None:
+        self.thread_id, self.run_id, self.reason = thread_id, run_id, reason
+        super().__init__(f"run {run_id} in thread {thread_id!r} failed: {reason}")
+
+
+class KeyReused(UsageError):
+    """An idempotency key stands for one request; another request needs a key of its own."""
+
+    def __init__(self, thread_id: str, key: str) -> None:
+        self.thread_id, self.key = thread_id, key
+        super().__init__(f"key {short(key)} was used in thread {thread_id!r} for another request")
+
+
+class NothingToResume(ThreadsError):
+    """The thread waits for nothing."""
+
+    def __init__(self, thread_id: str, why: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(f"thread {thread_id!r}: {why}")
+
+
+class AgentNotFound(UsageError, LookupError):
+    """No agent of this name was handed to the Runner."""
+
+    def __init__(self, agent_id: str | None, known: Sequence[str]) -> None:
+        self.agent_id, self.known = agent_id, tuple(known)
+        what = "it is not said which agent answers" if agent_id is None else f"there is no agent {agent_id!r}"
+        super().__init__(
+            f"{what}; agent_id can be {', '.join(map(repr, self.known)) or 'none: there are none'}"
+        )
+
+
+class MessageNotFound(ThreadsError, LookupError):
+    """The thread has no such message, or its history no longer tells where it came from."""
+
+    def __init__(self, thread_id: str, message_id: str, why: str = "") -> None:
+        self.thread_id, self.message_id = thread_id, message_id
+        super().__init__(f"thread {thread_id!r} has no message {short(message_id)}{why and ': '}{why}")
+
+
 class MessagesUnknown(ThreadsError):
     """The thread's state is kept in a way that does not tell its messages."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from threads.bootstrap.conversations import Conversations
+from threads.bootstrap.following import Following
 from threads.bootstrap.opened import Clock
 from threads.bootstrap.searching import Searching
 from threads.bootstrap.upkeep import Upkeep
@@ -43,7 +43,7 @@ def open(
     return Registry(database, types=tuple(types), reducer=reducer, clock=clock, progress=progress)
 
 
-class Registry(Conversations, Searching, Upkeep):
+class Registry(Following, Searching, Upkeep):
     """The threads of one database, and the memory of the agents that speak in them.
 
     Usable from any thread and event loop. A `ThreadStore`, and more.

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from threads import ids
 from threads.bootstrap.opened import Opened
 from threads.database.erasing import erase
+from threads.database.leases import check_free
 from threads.errors import InvalidValue, ThreadExists
 from threads.models import Page, SortBy, SortOrder, Status, Thread
 from threads.registry import fields, projection, table
@@ -137,6 +138,7 @@ class Listing(Opened):
         def work(connection: Any) -> None:
             row = table.get(connection, id)
             if row["trashed_at"] is None:
+                check_free(connection, row["thread_id"])
                 table.set_columns(connection, row["thread_id"], {"trashed_at": now})
 
         self._database.write(work)

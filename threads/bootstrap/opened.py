@@ -6,15 +6,27 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from threads.bootstrap.idle import IdleRefresher
+from threads.bootstrap.tail import Tail
 from threads.database.connections import Database
 from threads.database.migrations import Progress
 from threads.errors import ThreadTrashed
 from threads.registry import projection
 
 Clock = Callable[[], datetime]
+
+
+class Inside(NamedTuple):
+    """What the rooms above work with."""
+
+    database: Database
+    checkpointer: Any
+    decoder: Any
+    tail: Tail
+    now: Callable[[], int]
+    """Milliseconds since 1970."""
 
 
 class Opened:
@@ -38,12 +50,14 @@ class Opened:
         self._loaded_checkpointer: Any = None
         self._loaded_decoder: Any = None
         self._idle = IdleRefresher(self._refresh_all)
+        self._tail = Tail(database)
         if reducer is not None and not database.read_only:  # what was unknown may be told now
             database.write(projection.doubt_unknown)
 
     def close(self) -> None:
         """Finish what is under way and let go of the file; closing twice is harmless."""
         try:
+            self._tail.close()
             self._idle.close()
             if self._loaded_checkpointer is not None:
                 self._loaded_checkpointer.close()
@@ -86,6 +100,10 @@ class Opened:
                     self._database, serde=serde, transcripts=decoder, on_put=self._idle.touch
                 )
             return self._loaded_checkpointer
+
+    def _inside(self) -> Inside:
+        """For `threads.runs`, which works on the same database."""
+        return Inside(self._database, self.checkpointer, self._decoder(), self._tail, self._now)
 
     def _decoder(self) -> Any:
         with self._lock:

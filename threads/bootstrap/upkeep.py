@@ -11,10 +11,11 @@ from typing import Any
 
 from threads.bootstrap import checks
 from threads.bootstrap.opened import Opened
+from threads.database.leases import check_free
 from threads.database.migrations import Progress
 from threads.database.opening import back_up
 from threads.database.statements import statements
-from threads.errors import ThreadNotFound, ThreadTrashed
+from threads.errors import ThreadBusy, ThreadNotFound, ThreadTrashed
 from threads.models import Problem, Pruned
 from threads.registry import table
 
@@ -33,7 +34,8 @@ class Upkeep(Opened):
         """Let old checkpoints go; what is remembered stays as it is. All threads, unless `ids` are given.
 
         Keeps the newest `keep` of each thread and what they are made of. Threads in the trash are left
-        alone. `dry_run` only tells what would go. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        alone, and so are busy ones, unless they are named: then `ThreadBusy`. `dry_run` only tells what would
+        go. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
         from threads.memory.pruning import Dry, kept, prune_thread
 
@@ -43,6 +45,7 @@ class Upkeep(Opened):
 
         def prune_one(connection: Any, id: str) -> Pruned:
             row = self._visible(table.get(connection, id))
+            check_free(connection, row["thread_id"])
             gone = prune_thread(connection, row["thread_id"], keep, serde, decoder)
             if dry_run:
                 raise Dry(gone)
@@ -54,7 +57,7 @@ class Upkeep(Opened):
                 pruned += self._database.write(partial(prune_one, id=id))
             except Dry as dry:
                 pruned += dry.pruned
-            except (ThreadNotFound, ThreadTrashed):
+            except (ThreadNotFound, ThreadTrashed, ThreadBusy):
                 if ids is not None:  # else somebody took it away meanwhile
                     raise
             if progress:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sqlite3
 
 from threads.database import said
+from threads.database.leases import check_free
 from threads.database.statements import statements
 
 
 def erase(connection: sqlite3.Connection, thread_id: str) -> None:
     """Delete the thread's checkpoints, its writes and all the registry knows of it.
 
-    The delete triggers leave the tombstone that keeps a run in flight from bringing it back.
+    The delete triggers leave the tombstone that keeps a run in flight from bringing it back. Raises
+    `ThreadBusy` while a run holds the thread's lease.
     """
+    check_free(connection, thread_id)
     _delete(connection, thread_id, "delete_checkpoints", "delete_writes", "delete_row")
 
 

@@ -21,7 +21,7 @@ from threads.errors import ForeignDatabase, NewerDatabase
 Progress = Callable[[str, int, int], None]
 """Told what goes on, how much is done and how much there is; called often, so it should be quick."""
 
-MIGRATIONS = ("0001_registry", "0003_search")
+MIGRATIONS = ("0001_registry", "0002_runs", "0003_search")
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
@@ -128,7 +128,7 @@ def shadow(connection: sqlite3.Connection) -> None:
         return
     if has_table(connection, "writes") and not has_column(connection, "writes", "task_path"):
         connection.execute("CREATE TEMP VIEW writes AS SELECT *, '' AS task_path FROM main.writes")
-    for statement in script(MIGRATIONS[0]):
+    for statement in (each for name in MIGRATIONS for each in script(name)):
         found = re.match(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", statement)
         if found and not has_table(connection, found[1]):
             connection.execute(statement.replace(found[0], f"CREATE TEMP TABLE {found[1]}", 1))

@@ -24,7 +24,7 @@ from threads.errors import CheckpointNotFound, ThreadTrashed
 from threads.memory.aio import AsyncMethods
 from threads.memory.deltas import At, Deltas, handed_out
 from threads.memory.late import LateResults
-from threads.memory.turns import RUNTIME, Read, address, named, read_by_turn
+from threads.memory.turns import RUNTIME, Read, address, check_lease, named, read_by_turn, turn_of
 
 
 def readable(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
@@ -36,11 +36,14 @@ def readable(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | No
     return thread
 
 
-def newest(connection: sqlite3.Connection, thread_id: str, checkpoint_ns: str) -> str | None:
-    """The checkpoint written last; raises if nothing may be read in the thread."""
+def newest(connection: sqlite3.Connection, config: RunnableConfig) -> str | None:
+    """The checkpoint written last; raises if nothing may be read in the thread, or no turn begin there."""
+    thread_id, checkpoint_ns = address(config)
     thread = readable(connection, thread_id)
     if thread is None:
         ids.check_new(thread_id)
+    elif RUNTIME in config["configurable"]:  # before any node runs; `get_state` may always look
+        check_lease(thread, thread_id, turn_of(config, thread_id))
     if checkpoint_ns:
         asked = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
         thread = connection.execute(statements("checkpoints")["newest"], asked).fetchone()
@@ -109,7 +112,7 @@ class ReadMethods(AsyncMethods):
         self.settle(thread_id)
         asked, in_a_run = get_checkpoint_id(config), RUNTIME in config["configurable"]
         with self._database.read() as connection:
-            head_id = newest(connection, thread_id, checkpoint_ns)
+            head_id = newest(connection, config)
             at = (thread_id, checkpoint_ns, asked or head_id or "")
             found = stored(connection, at, self.serde)
             history = None

@@ -21,14 +21,14 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.types import _DeltaSnapshot
+from langgraph.checkpoint.serde.types import INTERRUPT, _DeltaSnapshot
 
 from threads.database.migrations import uuid_milliseconds
 from threads.database.said import Said
 from threads.database.statements import statements
 from threads.memory.dating import Origin, said_at
 from threads.memory.fold import Undecodable, coerced, fold
-from threads.models import Message, Role, ToolCall, Usage, moment
+from threads.models import Interrupt, Message, Role, ToolCall, Usage, moment
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
 """A `DeltaChannel`'s reducer: the value so far and the writes, oldest first."""
@@ -86,6 +86,20 @@ class Transcripts:
             with suppress(Undecodable):
                 written += [shown(message, Origin()) for message in coerced(value)]
         return written[::-1]
+
+    def interrupts(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> tuple[Interrupt, ...]:
+        """The questions that tasks asked at a checkpoint and that wait for an answer."""
+        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        rows = connection.execute(self._sql["writes_at"], {**at, "channel": INTERRUPT})
+        try:
+            asked = [question for value in self._writes(rows) for question in value]
+        except (Undecodable, TypeError):
+            return ()
+        return tuple(
+            Interrupt(question.id, question.value) for question in asked if hasattr(question, "value")
+        )
 
     def written_at(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> int | None:
         """When a checkpoint was made, in milliseconds since 1970, by its own account."""

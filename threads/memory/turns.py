@@ -9,26 +9,50 @@ A turn is told apart by the checkpoint id it read: a str that only looks like an
 carries it along as the parent of what it writes first. Ids it makes itself are plain, and then the
 head must be the turn's own last checkpoint. Who names a checkpoint in the config begins a branch
 there, as in LangGraph's time travel, and is not refused; nor is a program that calls `put` by hand.
+
+While a run holds the thread's lease only that run may write, whatever it goes on from, and no plain
+turn begins. Its config carries its `Turn`.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple, get_checkpoint_id
 
 from threads import ids
+from threads.database import leases
 from threads.database.statements import statements
-from threads.errors import ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
 from threads.memory.deltas import History
 from threads.memory.places import Places
 
 RUNTIME = "__pregel_runtime"
 """LangGraph's private key in the configs of its runs; `get_state` and callers' own `put` do not have it."""
+
+
+TURN = "__threads_turn"
+"""The key of a run's `Turn` in `configurable`; LangGraph keeps such keys out of what it stores."""
+
+
+class Turn(Protocol):
+    """A run that holds the lease of a thread, as the checkpointer sees it."""
+
+    thread_id: str
+
+    @property
+    def fence(self) -> tuple[int, int]:
+        """Which lease it is; no two share it."""
+
+    def wrote(self, task_id: str, writes: Sequence[tuple[str, Any]]) -> None:
+        """A task of the root graph wrote this; it is stored with the next checkpoint."""
+
+    def along(self, checkpoint_id: str, source: str | None) -> Callable[[sqlite3.Connection], None]:
+        """What is to be stored in the very transaction of this checkpoint of the root graph."""
 
 
 class Read(str):
@@ -90,16 +114,43 @@ def _marked(found: CheckpointTuple, id: Read | Named) -> CheckpointTuple:
     return found._replace(config={**found.config, "configurable": configurable}, checkpoint=checkpoint)
 
 
-def head_of(connection: sqlite3.Connection, thread_id: str) -> str | None:
-    """The thread's head; raises if nothing may be stored in the thread."""
+def turn_of(config: RunnableConfig, thread_id: str) -> Turn | None:
+    """The run that this config belongs to, if it runs in this thread."""
+    turn: Turn | None = config["configurable"].get(TURN)
+    return turn if turn is not None and turn.thread_id == thread_id else None
+
+
+def check_lease(thread: sqlite3.Row, thread_id: str, turn: Turn | None) -> None:
+    """Raise `ThreadBusy` if another has the thread, `LeaseLost` if `turn` no longer has it."""
+    leased = leases.is_good(thread["expires_at"])
+    if turn is None and leased:
+        raise ThreadBusy(thread_id, thread["run_id"])
+    if turn is not None and not (leased and turn.fence == (thread["position"], thread["attempt"])):
+        raise LeaseLost(thread_id)
+
+
+def head_of(connection: sqlite3.Connection, thread_id: str, turn: Turn | None = None) -> str | None:
+    """The thread's head; raises if nothing may be stored in the thread (by anybody else than `turn`)."""
     thread = connection.execute(statements("checkpoints")["thread"], {"thread_id": thread_id}).fetchone()
     if thread is None:
+        if turn is not None:
+            raise ThreadDeleted
         ids.check_new(thread_id)
         return None
     if thread["trashed_at"] is not None:
         raise ThreadTrashed(thread_id)
+    check_lease(thread, thread_id, turn)
     head_id: str | None = thread["head_id"]
     return head_id
+
+
+def head_for(connection: sqlite3.Connection, config: RunnableConfig, thread_id: str) -> str | None:
+    """The thread's head, for a turn that writes there now; a run whose lease ran out is given up then."""
+    turn = turn_of(config, thread_id)
+    head = head_of(connection, thread_id, turn)
+    if turn is None:
+        connection.execute(statements("checkpoints")["give_up_runs"], {"thread_id": thread_id})
+    return head
 
 
 def check_checkpoint(
@@ -110,7 +161,7 @@ def check_checkpoint(
     A subgraph's belongs to the root's checkpoint that it runs under, and goes with it: `ThreadDeleted`.
     """
     thread_id, checkpoint_ns = address(config)
-    head, parent = head_of(connection, thread_id), get_checkpoint_id(config)
+    head, parent = head_for(connection, config, thread_id), get_checkpoint_id(config)
     if checkpoint_ns:
         check_still_there(connection, (thread_id, checkpoint_ns, parent), here)
         check_still_there(connection, (thread_id, "", (metadata.get("parents") or {}).get("")), here)
@@ -149,7 +200,7 @@ def check_results(
     `TooEarly` if that cannot be told yet.
     """
     thread_id, checkpoint_ns = address(config)
-    head, at = head_of(connection, thread_id), get_checkpoint_id(config)
+    head, at = head_for(connection, config, thread_id), get_checkpoint_id(config)
     check_still_there(connection, (thread_id, checkpoint_ns, at), here)
     deleted = connection.execute(statements("checkpoints")["is_deleted"], {"thread_id": thread_id})
     if RUNTIME in config["configurable"] and deleted.fetchone():

@@ -26,7 +26,7 @@ from threads.database.statements import statements
 from threads.errors import ThreadDeleted
 from threads.memory.late import Key, LateResults, Work
 from threads.memory.places import Place, Places
-from threads.memory.turns import Read, TooEarly, address, check_checkpoint, check_results
+from threads.memory.turns import Read, TooEarly, address, check_checkpoint, check_results, turn_of
 
 Storing = Callable[[sqlite3.Connection], Sequence[Work]]
 """Stores a checkpoint and returns the results that were stored with it."""
@@ -69,6 +69,8 @@ def put_checkpoint(
 ) -> Storing:
     """The work that stores a checkpoint, and before it the results that waited for it; returns these."""
     key = key_of(config)
+    turn = None if row["checkpoint_ns"] else turn_of(config, row["thread_id"])
+    along = turn.along(row["checkpoint_id"], metadata.get("source")) if turn is not None else None
 
     def work(connection: sqlite3.Connection) -> list[Work]:
         results = late.store(key, connection)
@@ -77,6 +79,8 @@ def put_checkpoint(
             raise ThreadDeleted
         check_checkpoint(connection, config, metadata, here)
         connection.execute(statements("checkpoints")["put"], row)
+        if along is not None:
+            along(connection)
         return results
 
     return work
@@ -94,7 +98,11 @@ def put_results(
     special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
     sql = statements("checkpoints")["replace_writes" if special else "put_writes"]
     checkpoint_id = get_checkpoint_id(config)
-    at = (*address(config), checkpoint_id, task_id, task_path)
+    thread_id, checkpoint_ns = address(config)
+    turn = turn_of(config, thread_id)
+    if turn is not None and not checkpoint_ns:
+        turn.wrote(task_id, writes)
+    at = (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path)
     rows = [
         (*at, WRITES_IDX_MAP.get(channel, idx), channel, *serde.dumps_typed(value))
         for idx, (channel, value) in enumerate(writes)

@@ -123,7 +123,8 @@ def _tag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
 def _status(field: str, value: Any) -> tuple[str, dict[str, Any]]:
     if value not in get_args(Status):
         raise InvalidValue(field, f"{value!r} is none of {', '.join(get_args(Status))}")
-    return f"filter_{'' if value == 'idle' else 'not_'}idle", {field: value}
+    names = {"idle": "filter_idle", "busy": "filter_busy"}
+    return names.get(value, "filter_not_idle"), {field: value}
 
 
 def _flag(field: str, value: Any) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,9 @@ def thread_of(row: sqlite3.Row | Mapping[str, Any]) -> Thread:
     """The thread that a row of `columns` tells of."""
     return Thread(
         id=row["thread_id"],
-        title=row["title"] if row["title"] is not None else row["auto_title"],
+        title=next(
+            title for title in (row["title"], row["model_title"], row["auto_title"]) if title is not None
+        ),
         agent_id=row["agent_id"],
         owner=row["owner"],
         status=row["status"],

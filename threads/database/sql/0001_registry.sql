@@ -36,6 +36,7 @@ CREATE TABLE threads_thread (
     revision INTEGER NOT NULL DEFAULT (random()), -- another one whenever what the head is made of is changed
     -- what a user owns: never touched by a projection
     title TEXT,
+    model_title TEXT,                             -- a model's; only where none was set by hand
     agent_id TEXT,
     owner TEXT,
     metadata TEXT NOT NULL DEFAULT '{}',
@@ -162,6 +163,8 @@ BEGIN
     WHERE NOT EXISTS (SELECT 1 FROM threads_tombstone WHERE thread_id = OLD.thread_id);
     DELETE FROM threads_tag WHERE thread_id = OLD.thread_id;
     DELETE FROM threads_message WHERE thread_id = OLD.thread_id;
+    DELETE FROM threads_event WHERE thread_id = OLD.thread_id;
+    DELETE FROM threads_run WHERE thread_id = OLD.thread_id;
     DELETE FROM threads_thread WHERE thread_id = OLD.thread_id;
 END;
 

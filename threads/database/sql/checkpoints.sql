@@ -1,7 +1,15 @@
 -- What the memory asks of the checkpointer's own tables.
 
 -- name: thread
-SELECT head_id, trashed_at FROM threads_thread WHERE thread_id = :thread_id
+SELECT t.head_id, t.trashed_at, r.run_id, r.position, r.attempt, r.expires_at FROM threads_thread t
+LEFT JOIN threads_run r ON r.thread_id = t.thread_id AND r.status = 'running' AND r.kind <> 'title'
+WHERE t.thread_id = :thread_id
+
+-- A run whose lease ran out, when a turn outside any runner goes on in its thread.
+-- name: give_up_runs
+UPDATE threads_run
+SET status = 'error', expires_at = NULL, error = 'its process is gone, and the thread went on without it'
+WHERE thread_id = :thread_id AND status = 'running' AND kind <> 'title'
 
 -- name: newest
 SELECT checkpoint_id AS head_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns

@@ -1,8 +1,10 @@
 -- What the registry asks of its own tables.
 
 -- name: columns
-position, thread_id, activity, head_id, status, created_at, updated_at, title, agent_id, owner, metadata,
+position, thread_id, activity, head_id, created_at, updated_at, title, model_title, agent_id, owner, metadata,
 pinned, archived, trashed_at, projected_id, auto_title, preview, message_count,
+CASE WHEN EXISTS (SELECT 1 FROM threads_run r WHERE r.thread_id = threads_thread.thread_id
+    AND r.status = 'running' AND r.kind <> 'title') THEN 'busy' ELSE status END AS status,
 (SELECT json_group_array(tag) FROM (
     SELECT tag FROM threads_tag WHERE threads_tag.thread_id = threads_thread.thread_id ORDER BY tag)) AS tags
 
@@ -31,7 +33,7 @@ activity
 position
 
 -- name: sort_title
-lower(coalesce(title, auto_title))
+lower(coalesce(title, model_title, auto_title))
 
 -- name: sort_message_count
 coalesce(message_count, -1)
@@ -50,10 +52,16 @@ owner = :owner
 -- Literals, for SQLite looks at them to choose an index over a part of the rows.
 
 -- name: filter_idle
-status = :status
+status = :status AND NOT EXISTS (SELECT 1 FROM threads_run r
+    WHERE r.thread_id = threads_thread.thread_id AND r.status = 'running' AND r.kind <> 'title')
 
 -- name: filter_not_idle
-status = :status AND status <> 'idle'
+status = :status AND status <> 'idle' AND NOT EXISTS (SELECT 1 FROM threads_run r
+    WHERE r.thread_id = threads_thread.thread_id AND r.status = 'running' AND r.kind <> 'title')
+
+-- name: filter_busy
+position IN (SELECT t.position FROM threads_run r JOIN threads_thread t ON t.thread_id = r.thread_id
+    WHERE r.status = 'running' AND r.kind <> 'title')
 
 -- name: filter_pinned
 pinned = 1

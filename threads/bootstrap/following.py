@@ -1,0 +1,55 @@
+"""What happens in threads, and what they wait for: runs, events, questions."""
+
+from __future__ import annotations
+
+import json
+
+from threads.bootstrap.conversations import Conversations
+from threads.bootstrap.events import Events, listen
+from threads.errors import InvalidCursor
+from threads.models import Interrupt, Page, RunInfo
+from threads.registry import runs, table
+from threads.registry.filters import checked_range
+
+
+class Following(Conversations):
+    """Follows what runs do, without taking part."""
+
+    def events(self, thread_id: str | None = None, *, after: int | None = 0, follow: bool = True) -> Events:
+        """The thread's events after sequence number `after`, and then live; iterate by `for` or `async for`.
+
+        `after=None` begins with what is to come; `follow=False` ends where there is nothing more now.
+        Without `thread_id` those of all threads, after position `after`. Events of other processes
+        arrive within 100 ms. Raises `ThreadNotFound`.
+        """
+        return listen(self._database, self._tail, thread_id, after, follow=follow)
+
+    def runs(self, id: str, *, limit: int = 20, cursor: str | None = None) -> Page[RunInfo]:
+        """The thread's runs, the last one first; `ThreadNotFound`, `InvalidCursor`."""
+        limit, _ = checked_range(limit, 0)
+        if cursor is not None and not cursor.isdecimal():
+            raise InvalidCursor("it is damaged")
+        with self._database.read() as connection:
+            thread_id = table.get(connection, id)["thread_id"]
+            rows = runs.of_thread(connection, thread_id, limit + 1, None if cursor is None else int(cursor))
+        next_cursor = str(rows[limit - 1]["position"]) if len(rows) > limit else None
+        return Page(tuple(map(runs.run_of, rows[:limit])), next_cursor, lambda: self._run_count(thread_id))
+
+    def interrupts(self, id: str) -> tuple[Interrupt, ...]:
+        """The questions that the thread waits with; empty if it waits for nothing. `ThreadNotFound`."""
+        self._flush()
+        with self._database.read() as connection:
+            row = self._visible(table.get(connection, id))
+            last = runs.one(connection, "last_of_thread", row["thread_id"])
+            if last is not None and last["status"] == "interrupted" and last["question"] is not None:
+                return (Interrupt(**json.loads(last["question"])),)
+            if row["head_id"] is None:
+                return ()
+            found: tuple[Interrupt, ...] = self._decoder().interrupts(
+                connection, row["thread_id"], row["head_id"]
+            )
+        return found
+
+    def _run_count(self, thread_id: str) -> int:
+        with self._database.read() as connection:
+            return runs.count(connection, thread_id)

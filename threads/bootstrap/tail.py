@@ -1,0 +1,137 @@
+"""The end of the log of events: one thread reads what is new and hands it to all who listen.
+
+It asks the database, so what another process stored is seen as well. Nobody waits for a listener: one
+who is too slow is marked as behind and reads what he missed from the table.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Protocol
+
+from threads.database.connections import Database
+from threads.database.statements import statements
+from threads.errors import ThreadsError
+from threads.models import Event
+from threads.registry import events
+from threads.registry.rows import json_of
+
+POLL = 0.02
+"""Seconds between two looks at what other processes stored; what this one stores is told by `wake`."""
+ROLL_CALL = 0.5
+"""Seconds between two looks whether the threads are still there."""
+AT_ONCE = 2000
+
+
+class Listener(Protocol):
+    """Somebody who listens; called from the tail's thread, so nothing here may wait."""
+
+    thread_id: str | None
+
+    def take(self, happened: list[Event]) -> None:
+        """These are new."""
+
+    def end(self) -> None:
+        """There will be no more: the thread is gone, or the registry was closed."""
+
+
+class Tail:
+    """Follows the log of `database` while somebody listens."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._changed = threading.Condition()
+        self._listeners: set[Listener] = set()
+        self._by_thread: dict[str | None, set[Listener]] = {}
+        self._position = 0
+        self._stirred = False
+        self._running = False
+        self._closed = False
+
+    def subscribe(self, listener: Listener) -> None:
+        """From now on nothing escapes this listener."""
+        with self._changed:
+            if self._closed:
+                return listener.end()
+            if not self._running:
+                with self._database.read() as connection:
+                    self._position = events.last_position(connection)
+                self._running = True
+                threading.Thread(target=self._run, name="threads-tail", daemon=True).start()
+            self._listeners.add(listener)
+            self._by_thread.setdefault(listener.thread_id, set()).add(listener)
+            return None
+
+    def unsubscribe(self, listener: Listener) -> None:
+        """He has heard enough."""
+        with self._changed:
+            if listener in self._listeners:
+                self._listeners.discard(listener)
+                mine = self._by_thread[listener.thread_id]
+                mine.discard(listener)
+                if not mine:
+                    del self._by_thread[listener.thread_id]
+
+    def wake(self) -> None:
+        """Events were stored here just now."""
+        if self._running:
+            with self._changed:
+                self._stirred = True
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Tell all listeners that this is the end."""
+        with self._changed:
+            self._closed = True
+            listeners = list(self._listeners)
+            self._changed.notify()
+        for listener in listeners:
+            listener.end()
+
+    def _run(self) -> None:
+        called = time.monotonic()
+        while True:
+            with self._changed:
+                if not self._stirred:
+                    self._changed.wait(POLL)
+                self._stirred = False
+                if self._closed or not self._listeners:
+                    self._running = False
+                    return
+            try:
+                self._hand_out()
+                if time.monotonic() - called > ROLL_CALL:
+                    self._call_the_roll()
+                    called = time.monotonic()
+            except ThreadsError as error:  # closed, or locked for a moment: the next look finds it
+                logging.getLogger(__name__).debug("the log cannot be read now: %s", error)
+
+    def _hand_out(self) -> None:
+        with self._database.read() as connection:
+            new = events.read(connection, None, self._position, AT_ONCE)
+        if not new:
+            return
+        self._position = new[-1].position
+        self._stirred = self._stirred or len(new) == AT_ONCE
+        by_thread: dict[str | None, list[Event]] = {None: new}
+        for event in new:
+            by_thread.setdefault(event.thread_id, []).append(event)
+        with self._changed:
+            told = [
+                (each, found) for key, found in by_thread.items() for each in self._by_thread.get(key, ())
+            ]
+        for listener, found in told:
+            listener.take(found)
+
+    def _call_the_roll(self) -> None:
+        with self._changed:
+            wanted = [thread_id for thread_id in self._by_thread if thread_id is not None]
+        with self._database.read() as connection:
+            rows = connection.execute(statements("events")["gone"], {"thread_ids": json_of(wanted)})
+            gone = {row[0] for row in rows}
+        with self._changed:
+            told = [listener for thread_id in gone for listener in self._by_thread.get(thread_id, ())]
+        for listener in told:
+            listener.end()

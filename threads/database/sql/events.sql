@@ -1,0 +1,46 @@
+-- The log of what happens in threads.
+
+-- name: columns
+position, thread_id, sequence, run_id, type, data, created_at
+
+-- name: record
+INSERT INTO threads_event (thread_id, sequence, run_id, type, message_id, data, created_at)
+SELECT :thread_id, (SELECT coalesce(max(sequence), 0) + 1 FROM threads_event WHERE thread_id = :thread_id),
+    :run_id, :type, :message_id, :data, :at
+WHERE EXISTS (SELECT 1 FROM threads_thread WHERE thread_id = :thread_id)
+
+-- The words are stored as a whole message now.
+-- name: drop_tokens
+DELETE FROM threads_event WHERE thread_id = :thread_id AND message_id = :message_id AND type = 'token'
+
+-- name: drop_run_tokens
+DELETE FROM threads_event WHERE thread_id = :thread_id AND run_id = :run_id AND type = 'token'
+
+-- name: drop_run
+DELETE FROM threads_event WHERE thread_id = :thread_id AND run_id = :run_id
+
+-- name: trim
+DELETE FROM threads_event
+WHERE thread_id = :thread_id AND sequence <= (
+    SELECT max(sequence) - :keep FROM threads_event WHERE thread_id = :thread_id)
+
+-- name: of_thread
+SELECT {columns} FROM threads_event WHERE thread_id = :thread_id AND sequence > :after ORDER BY sequence LIMIT :limit
+
+-- name: of_all
+SELECT {columns} FROM threads_event WHERE position > :after ORDER BY position LIMIT :limit
+
+-- name: first_sequence
+SELECT min(sequence) FROM threads_event WHERE thread_id = :thread_id
+
+-- name: last_sequence
+SELECT max(sequence) FROM threads_event WHERE thread_id = :thread_id
+
+-- name: last_position
+SELECT coalesce(max(position), 0) FROM threads_event
+
+-- name: has_thread
+SELECT 1 FROM threads_thread WHERE thread_id = :thread_id
+
+-- name: gone
+SELECT value FROM json_each(:thread_ids) WHERE value NOT IN (SELECT thread_id FROM threads_thread)

@@ -1,0 +1,107 @@
+-- Runs: asking for one, holding its lease, ending it. `now` and `until` are of the monotonic clock.
+
+-- name: columns
+position, run_id, thread_id, kind, status, agent_id, key, holder, attempt, expires_at, stopping, begun_at_id,
+head_id, error, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
+
+-- name: ask
+INSERT INTO threads_run (run_id, thread_id, kind, status, agent_id, key, asked, request_type, request, holder,
+    expires_at, created_at)
+VALUES (:run_id, :thread_id, :kind, 'pending', :agent_id, :key, :asked, :request_type, :request, :holder,
+    :until, :at)
+
+-- name: by_id
+SELECT {columns} FROM threads_run WHERE run_id = :run_id
+
+-- name: by_key
+SELECT {columns}, asked FROM threads_run WHERE thread_id = :thread_id AND key = :key
+
+-- name: of_thread
+SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND position < :before
+ORDER BY position DESC LIMIT :limit
+
+-- name: of_thread_count
+SELECT count(*) FROM threads_run WHERE thread_id = :thread_id
+
+-- name: request
+SELECT request_type, request FROM threads_run WHERE run_id = :run_id
+
+-- The run that has the thread, whether or not its lease is still good.
+-- name: running
+SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND status = 'running' AND kind <> 'title'
+
+-- name: next_pending
+SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND status = 'pending' AND kind <> 'title'
+ORDER BY position LIMIT 1
+
+-- name: last_of_thread
+SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND kind <> 'title' ORDER BY position DESC LIMIT 1
+
+-- name: begin
+UPDATE threads_run
+SET status = 'running', holder = :holder, expires_at = :until, attempt = attempt + 1, error = NULL,
+    finished_at = NULL, started_at = coalesce(started_at, :at),
+    begun_at_id = CASE WHEN attempt = 0
+        THEN (SELECT head_id FROM threads_thread t WHERE t.thread_id = threads_run.thread_id) ELSE begun_at_id END
+WHERE run_id = :run_id
+
+-- name: held
+SELECT 1 FROM threads_run
+WHERE run_id = :run_id AND status = 'running' AND attempt = :attempt AND expires_at > :now
+
+-- name: renew
+UPDATE threads_run SET expires_at = :until
+WHERE holder = :holder AND status IN ('pending', 'running') AND expires_at > :now RETURNING run_id
+
+-- name: end
+UPDATE threads_run
+SET status = :status, error = :error, question = :question, finished_at = :at, expires_at = NULL, stopping = NULL,
+    input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
+    head_id = (SELECT head_id FROM threads_thread t WHERE t.thread_id = threads_run.thread_id)
+WHERE run_id = :run_id
+
+-- name: first_token
+UPDATE threads_run SET first_token_at = coalesce(first_token_at, :at) WHERE run_id = :run_id
+
+-- name: stop
+UPDATE threads_run SET stopping = :how WHERE run_id = :run_id AND status IN ('pending', 'running')
+
+-- name: forget
+DELETE FROM threads_run WHERE run_id = :run_id
+
+-- A lease that ran out, or one of a machine that was started anew (its clock began again from zero).
+-- name: expired
+SELECT {columns} FROM threads_run
+WHERE status IN ('pending', 'running') AND (expires_at <= :now OR expires_at > :latest) ORDER BY position
+
+-- name: unfinished_count
+SELECT count(*) FROM threads_run WHERE holder = :holder AND status IN ('pending', 'running')
+
+-- A thread whose run waits for a decision that the graph itself did not ask for.
+-- name: wait_for_person
+UPDATE threads_thread SET status = 'interrupted' WHERE thread_id = :thread_id
+
+-- name: adopt
+UPDATE threads_run SET holder = :holder, expires_at = :until WHERE run_id = :run_id AND status = 'pending'
+
+-- name: hand_over
+UPDATE threads_run SET expires_at = 0 WHERE holder = :holder AND status IN ('pending', 'running')
+
+-- name: stop_requests
+SELECT run_id, stopping FROM threads_run WHERE holder = :holder AND status IN ('pending', 'running') AND stopping IS NOT NULL
+
+-- name: ended
+SELECT run_id FROM threads_run WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND status NOT IN ('pending', 'running')
+
+-- name: known
+SELECT run_id FROM threads_run WHERE run_id IN (SELECT value FROM json_each(:run_ids))
+
+-- The tools that a run started and of which it did not hear again.
+-- name: unanswered_tools
+SELECT data FROM threads_event started WHERE thread_id = :thread_id AND run_id = :run_id AND type = 'tool_started'
+  AND NOT EXISTS (
+    SELECT 1 FROM threads_event finished
+    WHERE finished.thread_id = :thread_id AND finished.run_id = :run_id AND finished.type = 'tool_finished'
+      AND finished.sequence > started.sequence
+      AND json_extract(finished.data, '$.tool_call_id') = json_extract(started.data, '$.tool_call_id'))
+ORDER BY sequence

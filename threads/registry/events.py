@@ -1,0 +1,113 @@
+"""The log of what happens in threads, as rows: recorded in the transaction of what it tells of.
+
+Tokens are dropped once the message they built is stored, and a thread keeps its last events only
+(`KEPT`): words are found in its messages for ever, and the log is there to follow a run.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from threads.database.statements import statements
+from threads.models import Event, EventType, moment
+from threads.registry.rows import json_of
+
+KEPT = 2000
+"""Events that a thread keeps at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event before it is stored."""
+
+    type: EventType
+    thread_id: str
+    run_id: str | None
+    data: Mapping[str, Any]
+    at: int
+    """Milliseconds since 1970."""
+    message_id: str | None = None
+
+
+def event_of(row: sqlite3.Row) -> Event:
+    """The event that a row tells of."""
+    return Event(
+        thread_id=row["thread_id"],
+        sequence=row["sequence"],
+        position=row["position"],
+        type=row["type"],
+        run_id=row["run_id"],
+        data=json.loads(row["data"]),
+        created_at=moment(row["created_at"]),
+    )
+
+
+def record(connection: sqlite3.Connection, happened: Iterable[Happened]) -> None:
+    """Store events in their order; a message takes the place of its tokens."""
+    sql = statements("events")
+    for each in happened:
+        row = {
+            "thread_id": each.thread_id, "run_id": each.run_id, "type": each.type, "at": each.at,
+            "message_id": each.message_id, "data": json_of(each.data),
+        }  # fmt: skip
+        connection.execute(sql["record"], row)
+        if each.type == "message":
+            connection.execute(sql["drop_tokens"], row)
+
+
+def drop_tokens(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
+    """Let go of the words of a run that were never stored as a message."""
+    connection.execute(statements("events")["drop_run_tokens"], {"thread_id": thread_id, "run_id": run_id})
+
+
+def drop_run(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
+    """Let go of all that is told of a run."""
+    connection.execute(statements("events")["drop_run"], {"thread_id": thread_id, "run_id": run_id})
+
+
+def trim(connection: sqlite3.Connection, thread_id: str) -> None:
+    """Keep a thread's last events only."""
+    connection.execute(statements("events")["trim"], {"thread_id": thread_id, "keep": KEPT})
+
+
+def read(connection: sqlite3.Connection, thread_id: str | None, after: int, limit: int) -> list[Event]:
+    """The next events after sequence `after` of a thread, or after position `after` of all."""
+    name = "of_all" if thread_id is None else "of_thread"
+    sql = statements("events")
+    query = sql[name].format(columns=sql["columns"])
+    asked = {"thread_id": thread_id, "after": after, "limit": limit}
+    return [event_of(row) for row in connection.execute(query, asked)]
+
+
+def first_sequence(connection: sqlite3.Connection, thread_id: str) -> int | None:
+    """The oldest event that the thread still has."""
+    return _number(connection, "first_sequence", thread_id)
+
+
+def last_sequence(connection: sqlite3.Connection, thread_id: str) -> int:
+    """The newest event of the thread; 0 if it has none."""
+    return _number(connection, "last_sequence", thread_id) or 0
+
+
+def last_position(connection: sqlite3.Connection) -> int:
+    """The newest event of all."""
+    return int(connection.execute(statements("events")["last_position"]).fetchone()[0])
+
+
+def has_thread(connection: sqlite3.Connection, thread_id: str) -> bool:
+    """Whether the thread is there."""
+    return (
+        connection.execute(statements("events")["has_thread"], {"thread_id": thread_id}).fetchone()
+        is not None
+    )
+
+
+def _number(connection: sqlite3.Connection, name: str, thread_id: str) -> int | None:
+    number: int | None = connection.execute(statements("events")[name], {"thread_id": thread_id}).fetchone()[
+        0
+    ]
+    return number

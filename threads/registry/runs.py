@@ -1,0 +1,223 @@
+"""Runs in the table: asked for, begun, kept alive, ended; each function one step in a transaction.
+
+A row goes from `pending` to `running` (then it is the thread's lease, see `threads.database.leases`)
+to one of the ends. A retry or a recovery begins the same row again, with the next attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from threads.database.leases import LONGEST
+from threads.database.statements import statements
+from threads.errors import RunNotFound
+from threads.models import RunInfo, moment
+from threads.registry.rows import json_of
+
+NEVER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run as it is asked for."""
+
+    run_id: str
+    thread_id: str
+    kind: str
+    agent_id: str | None
+    key: str | None
+    digest: str
+    """What was asked, condensed: the same request has the same one."""
+    request: tuple[str, bytes] | None
+    """What recovery needs to begin it again, serialised; None if it cannot be."""
+
+
+def run_of(row: sqlite3.Row | Mapping[str, Any]) -> RunInfo:
+    """The run that a row tells of."""
+    return RunInfo(
+        id=row["run_id"],
+        thread_id=row["thread_id"],
+        kind=row["kind"],
+        status=row["status"],
+        agent_id=row["agent_id"],
+        key=row["key"],
+        error=row["error"],
+        created_at=moment(row["created_at"]),
+        started_at=moment(row["started_at"]),
+        first_token_at=moment(row["first_token_at"]),
+        finished_at=moment(row["finished_at"]),
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        attempts=row["attempt"],
+        head_id=row["head_id"],
+    )
+
+
+def find(connection: sqlite3.Connection, run_id: str) -> sqlite3.Row | None:
+    """The run's row, or None."""
+    row: sqlite3.Row | None = connection.execute(_sql("by_id"), {"run_id": run_id}).fetchone()
+    return row
+
+
+def get(connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
+    """The run's row, or `RunNotFound`."""
+    row = find(connection, run_id)
+    if row is None:
+        raise RunNotFound(run_id)
+    return row
+
+
+def with_key(connection: sqlite3.Connection, thread_id: str, key: str) -> sqlite3.Row | None:
+    """The thread's run with this idempotency key, with the digest of what was asked."""
+    row: sqlite3.Row | None = connection.execute(
+        _sql("by_key"), {"thread_id": thread_id, "key": key}
+    ).fetchone()
+    return row
+
+
+def of_thread(
+    connection: sqlite3.Connection, thread_id: str, limit: int, before: int | None = None
+) -> list[sqlite3.Row]:
+    """The thread's runs, the last one first."""
+    asked = {"thread_id": thread_id, "limit": limit, "before": NEVER if before is None else before}
+    return connection.execute(_sql("of_thread"), asked).fetchall()
+
+
+def count(connection: sqlite3.Connection, thread_id: str) -> int:
+    """How many runs the thread has."""
+    return int(connection.execute(_sql("of_thread_count"), {"thread_id": thread_id}).fetchone()[0])
+
+
+def one(connection: sqlite3.Connection, name: str, thread_id: str) -> sqlite3.Row | None:
+    """The thread's `running`, `next_pending` or `last_of_thread` run, or None."""
+    row: sqlite3.Row | None = connection.execute(_sql(name), {"thread_id": thread_id}).fetchone()
+    return row
+
+
+def request(connection: sqlite3.Connection, run_id: str) -> tuple[str, bytes] | None:
+    """What was asked, as it was serialised; None if it could not be."""
+    row = connection.execute(_sql("request"), {"run_id": run_id}).fetchone()
+    return None if row is None or row["request"] is None else (row["request_type"], row["request"])
+
+
+def ask(connection: sqlite3.Connection, asked: Asked, holder: str, seconds: float, at: int) -> None:
+    """Store a pending run."""
+    kind, blob = asked.request or (None, None)
+    row = {
+        "run_id": asked.run_id,
+        "thread_id": asked.thread_id,
+        "kind": asked.kind,
+        "agent_id": asked.agent_id,
+        "key": asked.key,
+        "asked": asked.digest,
+        "request_type": kind,
+        "request": blob,
+        "holder": holder,
+        "until": time.monotonic() + seconds,
+        "at": at,
+    }
+    connection.execute(_sql("ask"), row)
+
+
+def begin(connection: sqlite3.Connection, run_id: str, holder: str, seconds: float, at: int) -> sqlite3.Row:
+    """Take the lease for a run whose thread is free (the index refuses a second one); its row."""
+    taken = {"run_id": run_id, "holder": holder, "until": time.monotonic() + seconds, "at": at}
+    connection.execute(_sql("begin"), taken)
+    return get(connection, run_id)
+
+
+def is_held(connection: sqlite3.Connection, run_id: str, attempt: int) -> bool:
+    """Whether this attempt still has its lease."""
+    asked = {"run_id": run_id, "attempt": attempt, "now": time.monotonic()}
+    return connection.execute(_sql("held"), asked).fetchone() is not None
+
+
+def renew(connection: sqlite3.Connection, holder: str, seconds: float) -> set[str]:
+    """A sign of life of all that `holder` has; the runs that it still has."""
+    now = time.monotonic()
+    rows = connection.execute(_sql("renew"), {"holder": holder, "now": now, "until": now + seconds})
+    return {row[0] for row in rows}
+
+
+def end(
+    connection: sqlite3.Connection,
+    run_id: str,
+    status: str,
+    at: int,
+    *,
+    error: str | None = None,
+    question: Mapping[str, Any] | None = None,
+    tokens: tuple[int, int] = (0, 0),
+) -> None:
+    """Let the lease go, and say how it went; `question` is what a person has to decide now."""
+    values = {
+        "run_id": run_id, "status": status, "error": error, "at": at,
+        "question": None if question is None else json_of(question),
+        "input_tokens": tokens[0], "output_tokens": tokens[1],
+    }  # fmt: skip
+    connection.execute(_sql("end"), values)
+    if question is not None:
+        connection.execute(_sql("wait_for_person"), {"thread_id": get(connection, run_id)["thread_id"]})
+
+
+def ask_to_stop(connection: sqlite3.Connection, run_id: str, how: str) -> bool:
+    """Ask the holder of a run to end it; False if it has ended."""
+    return connection.execute(_sql("stop"), {"run_id": run_id, "how": how}).rowcount > 0
+
+
+def first_token(connection: sqlite3.Connection, run_id: str, at: int) -> None:
+    """The run said its first word."""
+    connection.execute(_sql("first_token"), {"run_id": run_id, "at": at})
+
+
+def forget(connection: sqlite3.Connection, run_id: str) -> None:
+    """As if it had not been asked for."""
+    connection.execute(_sql("forget"), {"run_id": run_id})
+
+
+def expired(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """The unfinished runs whose holder gives no sign of life, in their order."""
+    now = time.monotonic()
+    return connection.execute(_sql("expired"), {"now": now, "latest": now + LONGEST}).fetchall()
+
+
+def adopt(connection: sqlite3.Connection, run_id: str, holder: str, seconds: float) -> None:
+    """A pending run is another runner's now."""
+    taken = {"run_id": run_id, "holder": holder, "until": time.monotonic() + seconds}
+    connection.execute(_sql("adopt"), taken)
+
+
+def hand_over(connection: sqlite3.Connection, holder: str) -> None:
+    """Whoever comes may take up at once what `holder` has."""
+    connection.execute(_sql("hand_over"), {"holder": holder})
+
+
+def stop_requests(connection: sqlite3.Connection, holder: str) -> dict[str, str]:
+    """The runs of `holder` that somebody wants ended, and how."""
+    return {
+        row["run_id"]: row["stopping"]
+        for row in connection.execute(_sql("stop_requests"), {"holder": holder})
+    }
+
+
+def ended(connection: sqlite3.Connection, run_ids: Collection[str]) -> set[str]:
+    """Those of these runs that go on no more, or are gone."""
+    asked = {"run_ids": json_of(list(run_ids))}
+    known = {row[0] for row in connection.execute(_sql("known"), asked)}
+    return {row[0] for row in connection.execute(_sql("ended"), asked)} | (set(run_ids) - known)
+
+
+def unanswered_tools(connection: sqlite3.Connection, thread_id: str, run_id: str) -> list[dict[str, Any]]:
+    """The tools that a run started and of which it did not hear again."""
+    rows = connection.execute(_sql("unanswered_tools"), {"thread_id": thread_id, "run_id": run_id})
+    return [json.loads(row[0]) for row in rows]
+
+
+def _sql(name: str) -> str:
+    sql = statements("runs")
+    return sql[name].format(columns=sql["columns"]) if "{" in sql[name] else sql[name]

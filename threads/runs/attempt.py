@@ -1,0 +1,136 @@
+"""One attempt of a run: lets the request through the graph, and tells what happens while it does.
+
+The graph runs as a task of its own on the runner's loop, so nobody who listens can stop it by
+leaving. What ends it is its end, an error, or a request to stop; then the words that were said by
+then are kept (`threads.runs.stopping`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import AIMessageChunk
+from langgraph.types import Interrupt
+
+from threads.memory.turns import TURN
+from threads.runs.recorder import Recorder
+from threads.runs.requests import Request
+from threads.runs.told import plain
+from threads.runs.tools import ToolWatch
+from threads.runs.turn import ActiveTurn
+
+MODES = ["values", "updates", "messages", "custom"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How an attempt ended."""
+
+    status: str
+    values: Any = None
+    """What `invoke` would have returned."""
+    error: BaseException | None = None
+    interrupts: list[Interrupt] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Saying:
+    """A message that a model is saying."""
+
+    id: str
+    node: str
+    """The root graph's node that it is said in."""
+    text: str = ""
+
+
+class Attempt:
+    """Runs `request` in `graph`, as `turn`."""
+
+    def __init__(
+        self, graph: Any, turn: ActiveTurn, request: Request, recorder: Recorder, extra: dict[str, Any]
+    ) -> None:
+        self.graph = graph
+        self.turn = turn
+        self.saying: Saying | None = None
+        self.stopping: str | None = None
+        self._request = request
+        self._recorder = recorder
+        self._extra = extra
+        self._task: asyncio.Task[Outcome] | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config of this run, made here from nothing that a caller said."""
+        configurable = {"thread_id": self.turn.thread_id, TURN: self.turn}
+        metadata = {**self._extra.get("metadata", {}), "run_id": self.turn.run_id}
+        return {**self._extra, "configurable": configurable, "metadata": metadata}
+
+    async def run(self, input: Any, base: str | None) -> Outcome:
+        """Let `input` through, from checkpoint `base` if it is given; returns how it ended, never raises."""
+        self._task = asyncio.current_task()
+        try:
+            return await self._through(input, base)
+        except asyncio.CancelledError as error:
+            return Outcome("stopped", error=error)
+        except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
+            return Outcome("error", error=error)
+        finally:
+            self._task = None
+
+    def stop(self, how: str) -> None:
+        """End it now; `how` says what becomes of what was said. On the loop only."""
+        if self.stopping is None:
+            self.stopping = how
+            if self._task is not None:
+                self._task.cancel()
+
+    async def _through(self, input: Any, base: str | None) -> Outcome:
+        if self.stopping is not None:
+            return Outcome("stopped")
+        config = self.config
+        if base is not None:
+            config["configurable"]["checkpoint_id"] = base
+        config["callbacks"] = [*(self._extra.get("callbacks") or ()), ToolWatch(self.turn, self._recorder)]
+        outcome = Outcome("success")
+        stream = self.graph.astream(
+            input,
+            config,
+            context=self._request.context,
+            stream_mode=MODES,
+            subgraphs=True,
+            durability="async",
+        )
+        async for namespace, mode, chunk in stream:
+            self._heard(outcome, namespace, mode, chunk)
+        if outcome.interrupts:
+            outcome.status = "interrupted"
+            if isinstance(outcome.values, dict):
+                outcome.values["__interrupt__"] = outcome.interrupts
+        return outcome
+
+    def _heard(self, outcome: Outcome, namespace: tuple[str, ...], mode: str, chunk: Any) -> None:
+        if mode == "messages":
+            self._token(namespace, *chunk)
+        elif mode == "custom":
+            self._recorder.add(self.turn.event("custom", {"value": plain(chunk)}))
+        elif namespace:
+            pass  # the state of a subgraph is its own
+        elif mode == "updates":
+            outcome.interrupts.extend(chunk.get("__interrupt__") or () if isinstance(chunk, dict) else ())
+        elif not (isinstance(chunk, dict) and chunk.keys() == {"__interrupt__"}):
+            outcome.values = chunk
+
+    def _token(self, namespace: tuple[str, ...], message: Any, metadata: dict[str, Any]) -> None:
+        if not isinstance(message, AIMessageChunk) or not message.id or message.id in self.turn.stored:
+            return
+        text = str(message.text)
+        if not text:
+            return
+        if self.saying is None or self.saying.id != message.id:
+            node = namespace[0].partition(":")[0] if namespace else metadata.get("langgraph_node", "")
+            self.saying = Saying(message.id, node)
+        self.saying.text += text
+        data = {"message_id": message.id, "text": text}
+        self._recorder.add(self.turn.event("token", data, message.id))

@@ -1,0 +1,54 @@
+"""The loop that runs live on: one thread, whatever the caller has (a script, a notebook, a server)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+AT_ONCE = 64
+"""Nodes and tools that are not async, and so need a thread each while they run."""
+
+
+class LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="threads-nodes"))
+        self._thread = threading.Thread(target=self._run, name="threads-runs", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Do this there, from any thread."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def call(self, function: Any, *arguments: Any) -> None:
+        """Call this there, soon."""
+        self.loop.call_soon_threadsafe(function, *arguments)
+
+    def is_here(self) -> bool:
+        """Whether the caller is on this very loop, and so must not wait for it."""
+        return threading.current_thread() is self._thread
+
+    def close(self) -> None:
+        """Cancel what is left, and let the thread go."""
+        if self.loop.is_closed():
+            return
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
+            task.cancel()
+        if left:
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()

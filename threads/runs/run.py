@@ -1,0 +1,82 @@
+"""A run in the hands of who asked for it: its result, its events, and the way to stop it.
+
+The same object serves scripts (`run.result()`, `for event in run`) and async code (`await run`,
+`async for event in run`). Letting go of it stops nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+from threads.bootstrap.events import Events, listen
+from threads.errors import UsageError
+from threads.models import Event, RunInfo, RunStatus
+from threads.registry import runs
+from threads.registry.runs import run_of
+from threads.runs.engine import Engine
+
+
+class Run:
+    """One run of an agent in a thread; also of one that another process performs."""
+
+    def __init__(self, engine: Engine, id: str, thread_id: str, after: int, future: Future[Any]) -> None:
+        self.id = id
+        self.thread_id = thread_id
+        self._engine = engine
+        self._after = after
+        self._future = future
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, thread_id={self.thread_id!r}, status={self.status!r})"
+
+    @property
+    def info(self) -> RunInfo:
+        """What is stored of it now; `RunNotFound` if its thread was deleted."""
+        with self._engine.inside.database.read() as connection:
+            return run_of(runs.get(connection, self.id))
+
+    @property
+    def status(self) -> RunStatus:
+        """`pending`, `running`, or how it ended: `success`, `error`, `interrupted`, `stopped`."""
+        return self.info.status
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The graph's output, as `invoke` returns it, once the run has ended; waits up to `timeout` seconds.
+
+        Of a stopped run, the state with what was said by then; of an interrupted one, with
+        `__interrupt__`. Raises `RunFailed` with the reason, `TimeoutError`, and `ThreadDeleted` or
+        `LeaseLost` if the thread was taken away from the run.
+        """
+        if self._engine.thread.is_here():
+            raise UsageError("an async node must not wait for another run like this; use `await run`")
+        return self._future.result(timeout)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+
+    def __iter__(self) -> Iterator[Event]:
+        """The run's events from its start, as they come, to its end."""
+        with self._events() as happening:
+            for event in happening:
+                if event.run_id == self.id:
+                    yield event
+                    if event.is_end:
+                        return
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        with self._events() as happening:
+            async for event in happening:
+                if event.run_id == self.id:
+                    yield event
+                    if event.is_end:
+                        return
+
+    def stop(self) -> None:
+        """End it within a second; what was said by then is kept. Of a run that has ended: nothing."""
+        self._engine.ask_to_stop(self.id, "keep")
+
+    def _events(self) -> Events:
+        return listen(self._engine.inside.database, self._engine.inside.tail, self.thread_id, self._after)

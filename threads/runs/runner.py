@@ -1,0 +1,201 @@
+"""`Runner`: lets messages through agents, one run at a time in a thread, each answered once.
+
+The threading document's thread-aware coordinator. What a plain `invoke` cannot promise is promised
+here: over all processes one run has a thread at a time, the same key never runs twice, a run goes on
+when nobody listens, and after a crash it is taken up again or says that it failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from threads import ids
+from threads.bootstrap import Registry
+from threads.errors import InvalidValue, NothingToResume, ThreadNotFound
+from threads.registry import events, runs, table
+from threads.registry.runs import Asked
+from threads.runs.engine import STRATEGIES, Engine
+from threads.runs.requests import Content, Request, checked_input, checked_key, checked_message
+from threads.runs.run import Run
+from threads.runs.watch import Watch
+
+Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+LEASE = 15.0
+
+
+class Runner:
+    """Runs agents in the threads of a registry; close it before the registry, or use it by `with`.
+
+    `agents` is one compiled graph or a mapping of agent id to graph; the graphs themselves stay as they
+    are. `config` is a `RunnableConfig` for every run: callbacks, tags, metadata, `recursion_limit`.
+    `lease_seconds`: how long a run holds its thread without a sign of life. `recover=False` leaves the
+    runs of processes that are gone to other runners.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        agents: Any,
+        *,
+        config: Mapping[str, Any] | None = None,
+        lease_seconds: float = LEASE,
+        recover: bool = True,
+    ) -> None:
+        extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
+        self.registry = registry
+        self._engine = Engine(registry, agents, extra, lease_seconds)
+        self._watching = self._engine.thread.submit(Watch(self._engine, recover=recover).run())
+
+    @property
+    def agent_ids(self) -> tuple[str, ...]:
+        """The agents that can answer."""
+        return self._engine.agents.ids
+
+    def start(
+        self,
+        thread_id: str,
+        message: Content | None = None,
+        *,
+        input: Any = None,
+        context: Any = None,
+        agent_id: str | None = None,
+        key: str | None = None,
+        multitask_strategy: Strategy = "reject",
+        if_not_exists: Literal["reject", "create"] = "reject",
+    ) -> Run:
+        """A run that lets `message` (text, content blocks) or any graph `input` through the thread's agent.
+
+        Once this returns, the request is stored: whatever breaks, it is answered or visibly failed. The
+        same `key` gives the same run, however often; a failed one goes on then. On a busy thread
+        `multitask_strategy` decides: `reject` raises `ThreadBusy`, `enqueue` waits in order, `interrupt`
+        stops the run under way and keeps what it said, `rollback` takes it back. Raises `ThreadNotFound`,
+        `ThreadTrashed`, `AgentNotFound`, `KeyReused`, `InvalidValue`; then nothing is stored.
+        """
+        if (message is None) == (input is None):
+            raise InvalidValue("message", "either a message is needed or an input")
+        agent = self._agent(thread_id, agent_id, if_not_exists)
+        if message is not None:
+            request = Request("message", checked_message(message), context)
+        else:
+            graph = self._engine.agents[agent]
+            checked = checked_input(input, graph, lambda: self._message_ids(thread_id))
+            request = Request("input", checked, context)
+        return self._start(thread_id, request, agent, key, multitask_strategy)
+
+    def resume(self, thread_id: str, value: Any = None, *, key: str | None = None) -> Run:
+        """A run that answers the question the thread waits with; the same answer again gives the same run.
+
+        `value` may be a mapping of interrupt id to answer where there are several questions. Raises
+        `NothingToResume`, and `KeyReused` if it was answered in another way.
+        """
+        thread = self.registry.get(thread_id)
+        last = self._last_run(thread.id)
+        if last is not None and last["question"] is not None and last["status"] == "interrupted":
+            request = Request("recovery", value)
+            key = key or f"resume:recovery:{last['run_id']}"
+            return self._start(thread.id, request, str(last["agent_id"]), key, "reject")
+        agent = self._agent(thread_id, last["agent_id"] if last is not None else None, "reject")
+        questions = self.registry.interrupts(thread_id)
+        if not questions:
+            known = self._answered(thread.id, value, agent, key)
+            if known is not None:
+                return known
+            raise NothingToResume(thread_id, "it asks nothing")
+        key = key or "resume:" + ",".join(sorted(question.id for question in questions))
+        return self._start(thread.id, Request("resume", value), agent, key, "reject")
+
+    def retry(self, thread_id: str) -> Run:
+        """Go on with the thread's last run, which failed, where it broke; nothing is said a second time.
+
+        Raises `NothingToResume` if the last run did not fail, `ThreadBusy`.
+        """
+        last = self._last_run(self.registry.get(thread_id).id)
+        if last is None or last["status"] != "error":
+            raise NothingToResume(thread_id, "its last run did not fail")
+        future = self._engine.future(last["run_id"])
+        after = self._last_event(last["thread_id"])
+        self._engine.retry(last)
+        return Run(self._engine, last["run_id"], last["thread_id"], after, future)
+
+    def stop(self, thread_id: str) -> bool:
+        """Stop the thread's run under way, in whatever process; False if there is none."""
+        with self._engine.inside.database.read() as connection:
+            running = runs.one(connection, "running", table.get(connection, thread_id)["thread_id"])
+        return running is not None and self._engine.ask_to_stop(running["run_id"], "keep")
+
+    def run(self, run_id: str) -> Run:
+        """A run by its id, under way or ended, of this process or another; `RunNotFound`."""
+        with self._engine.inside.database.read() as connection:
+            row = runs.get(connection, run_id)
+        return Run(self._engine, run_id, row["thread_id"], 0, self._engine.promised(run_id))
+
+    def close(self, *, timeout: float = 10.0) -> None:
+        """Wait up to `timeout` seconds for the runs under way; what goes on then is left to other runners."""
+        self._engine.close(self._watching, timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    def _start(self, thread_id: str, request: Request, agent_id: str, key: str | None, strategy: str) -> Run:
+        if strategy not in STRATEGIES:
+            raise InvalidValue("multitask_strategy", f"{strategy!r} is none of {', '.join(STRATEGIES)}")
+        serde = self._engine.inside.checkpointer.serde
+        digest, stored = request.digest(serde, agent_id), request.dumped(serde)
+        run_id = ids.new_id()
+        asked = Asked(run_id, thread_id, request.kind, agent_id, checked_key(key), digest, stored)
+        accepted = self._engine.accept(asked, request, strategy)
+        id = accepted.row["run_id"]
+        is_known = id != run_id
+        future = self._engine.promised(id) if is_known else accepted.future
+        return Run(self._engine, id, thread_id, 0 if is_known else accepted.since, future)
+
+    def _agent(self, thread_id: str, said: str | None, if_not_exists: str) -> str:
+        """Who answers in this thread; the thread is made if that is asked for."""
+        if if_not_exists not in ("reject", "create"):
+            raise InvalidValue("if_not_exists", f"{if_not_exists!r} is neither 'reject' nor 'create'")
+        agents = self._engine.agents
+        try:
+            thread = self.registry.get(thread_id)
+        except ThreadNotFound:
+            if if_not_exists == "reject":
+                raise
+            chosen = agents.chosen(said, None)  # first: an agent that is not here leaves no empty thread
+            thread = self.registry.create(id=thread_id, agent_id=chosen, if_exists="do_nothing")
+        return agents.chosen(said, thread.agent_id)
+
+    def _answered(self, thread_id: str, value: Any, agent_id: str, key: str | None) -> Run | None:
+        """The run that was given this very answer last, if it was the last word in the thread."""
+        with self._engine.inside.database.read() as connection:
+            last = runs.one(connection, "last_of_thread", thread_id)
+        if last is None or last["kind"] not in ("resume", "recovery") or (key and key != last["key"]):
+            return None
+        request = Request(last["kind"], value)
+        return self._start(thread_id, request, agent_id, last["key"], "reject")
+
+    def _last_run(self, thread_id: str) -> Any:
+        with self._engine.inside.database.read() as connection:
+            return runs.one(connection, "last_of_thread", thread_id)
+
+    def _last_event(self, thread_id: str) -> int:
+        with self._engine.inside.database.read() as connection:
+            return events.last_sequence(connection, thread_id)
+
+    def _message_ids(self, thread_id: str) -> Sequence[str | None]:
+        return [message.id for message in self.registry.messages(thread_id)]

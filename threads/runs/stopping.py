@@ -1,0 +1,99 @@
+"""What becomes of a stopped run's words: kept as a message that says so, or taken back as a whole.
+
+A thread must not be left in the middle: a call of a tool that nobody answers (a provider would refuse
+every later turn), a step that the next turn would take up again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langgraph.constants import END
+
+from threads.bootstrap.opened import Inside
+from threads.memory.rewind import begin_anew, drop_run
+from threads.memory.transcript import CHANNEL
+from threads.registry import events
+from threads.runs.attempt import Attempt, Outcome, Saying
+
+STOPPED = "stopped"
+"""In a message's `response_metadata`: it was cut off."""
+ROLLBACK = "rollback"
+NOT_RUN = "The call was not answered: the run was stopped."
+
+
+async def keep(attempt: Attempt) -> None:
+    """End the thread's unfinished step, with what was said by then as its last message."""
+    graph, config = attempt.graph, attempt.config
+    saying = attempt.saying
+    if saying is not None and saying.id not in attempt.turn.stored and CHANNEL in graph.channels:
+        node = _node_of(graph, saying)
+        if node is not None:
+            said = AIMessage(saying.text, id=saying.id, response_metadata={STOPPED: True})
+            await graph.aupdate_state(config, {CHANNEL: [said]}, as_node=node)
+    await answer_orphans(graph, config)
+    state = await graph.aget_state(config)
+    if state.next:
+        await graph.aupdate_state(config, None, as_node=END)
+
+
+async def answer_orphans(graph: Any, config: dict[str, Any], text: str = NOT_RUN) -> int:
+    """Answer the calls of tools that the last assistant message made and nobody answered; how many."""
+    state = await graph.aget_state(config)
+    values = state.values if isinstance(state.values, dict) else {}
+    calls = orphans(values.get(CHANNEL) or ())
+    if calls and not state.interrupts:
+        answers = [ToolMessage(text, tool_call_id=id, name=name, status="error") for id, name in calls]
+        await graph.aupdate_state(config, {CHANNEL: answers}, as_node=_answering(graph, state))
+        return len(calls)
+    return 0
+
+
+def orphans(messages: Sequence[Any]) -> list[tuple[str, str]]:
+    """Id and name of the calls at the end of a conversation that have no answer."""
+    answered: set[str] = set()
+    for message in reversed(messages):
+        if isinstance(message, ToolMessage):
+            answered.add(message.tool_call_id)
+        elif isinstance(message, AIMessage) and message.tool_calls:
+            calls = [(str(call["id"]), call["name"]) for call in message.tool_calls]
+            return [call for call in calls if call[0] not in answered]
+        elif isinstance(message, BaseMessage):
+            return []
+    return []
+
+
+def _node_of(graph: Any, saying: Saying) -> str | None:
+    return saying.node if saying.node in graph.nodes else None
+
+
+def _answering(graph: Any, state: Any) -> str | None:
+    """The node whose work these answers are: the pending one; else LangGraph decides."""
+    return state.next[0].partition(":")[0] if state.next else None
+
+
+async def settle_stopped(attempt: Attempt, row: Any, inside: Inside) -> Outcome:
+    """What a stopped attempt leaves: its words so far, or, to be rolled back, nothing."""
+    thread_id, run_id = row["thread_id"], row["run_id"]
+    try:
+        if attempt.stopping == ROLLBACK:
+            if row["begun_at_id"] is None:  # a thread goes with its last checkpoint, and this one shall stay
+                config = attempt.config["configurable"]
+                await asyncio.to_thread(begin_anew, inside.checkpointer, thread_id, config)
+            promise = inside.database.submit(lambda connection: _take_back(connection, thread_id, run_id))
+            await asyncio.shield(asyncio.wrap_future(promise))
+        else:
+            await keep(attempt)
+        state = await attempt.graph.aget_state({"configurable": {"thread_id": thread_id}})
+    except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
+        return Outcome("error", error=error)
+    return Outcome("stopped", values=state.values)
+
+
+def _take_back(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
+    drop_run(connection, thread_id, run_id)
+    events.drop_run(connection, thread_id, run_id)

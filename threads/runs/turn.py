@@ -1,0 +1,91 @@
+"""One attempt of a run, as the checkpointer knows it: its lease, and what it stores along.
+
+The messages that a step wrote become events in the very transaction of the checkpoint that holds
+them: whoever reads the log finds them in the thread, and the other way round.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, RemoveMessage
+
+from threads.memory.dating import Origin
+from threads.memory.fold import Undecodable, coerced
+from threads.memory.transcript import CHANNEL, shown
+from threads.registry.events import Happened
+from threads.runs.recorder import Recorder, storing
+from threads.runs.told import plain, told
+
+Known = Callable[[], set[str | None]]
+
+
+class ActiveTurn:
+    """The `threads.memory.turns.Turn` of a run that is under way."""
+
+    def __init__(
+        self,
+        run_id: str,
+        thread_id: str,
+        fence: tuple[int, int],
+        recorder: Recorder,
+        *,
+        known: Known,
+        now: Any,
+    ) -> None:
+        self.run_id = run_id
+        self.thread_id = thread_id
+        self.fence = fence
+        self.stored: set[str | None] = set()
+        """Ids of the messages that this run has stored."""
+        self.tokens = (0, 0)
+        self._recorder = recorder
+        self._known = known
+        self._before: set[str | None] | None = None
+        self._now = now
+        self._written: list[Happened] = []
+
+    def event(self, type: Any, data: dict[str, Any], message_id: str | None = None) -> Happened:
+        """Something that happened in this run, now."""
+        return Happened(type, self.thread_id, self.run_id, data, self._now(), message_id)
+
+    def wrote(self, task_id: str, writes: Sequence[tuple[str, Any]]) -> None:
+        values: dict[str, Any] = {}
+        for channel, value in writes:
+            if channel == CHANNEL:
+                self._wrote_messages(value)
+            elif not channel.startswith(("__", "branch:")):
+                values[channel] = plain(value)
+        if values:
+            self._written.append(self.event("state", {"values": values}))
+
+    def along(self, checkpoint_id: str, source: str | None) -> Callable[[sqlite3.Connection], None]:
+        written, self._written = self._written, []
+        self.stored.update(each.message_id for each in written if each.type == "message")
+        return storing([*self._recorder.take(self.run_id), *written])
+
+    def _wrote_messages(self, value: Any) -> None:
+        try:
+            messages = coerced(value)
+        except Undecodable:
+            return  # an `Overwrite`, or something that only the graph's own reducer knows
+        said = [message for message in messages if not isinstance(message, RemoveMessage)]
+        if len(said) > 1:  # a node may return the whole conversation
+            if self._before is None:
+                self._before = self._known()
+            said = [message for message in said if message.id is None or message.id not in self._before]
+        pending = {each.message_id for each in self._written}
+        for message in said:
+            if message.id is None or message.id not in self.stored | pending:
+                self._say(message)
+
+    def _say(self, message: BaseMessage) -> None:
+        read = shown(message, Origin(None, self.run_id))
+        if read.usage is not None:
+            self.tokens = (
+                self.tokens[0] + read.usage.input_tokens,
+                self.tokens[1] + read.usage.output_tokens,
+            )
+        self._written.append(self.event("message", {"message": told(read)}, message.id))

@@ -1,0 +1,93 @@
+"""Looking after runs: signs of life, requests to stop, threads that have become free, runs left behind.
+
+One task on the runner's loop. What this process does itself is acted on at once; this is for what
+others did, and for what time does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from threads.errors import ThreadsError
+from threads.registry import runs
+from threads.runs.engine import Engine
+
+SOON = 0.02
+"""Seconds between two looks while a run waits for its thread."""
+NOW_AND_THEN = 0.2
+"""Seconds between two looks at what others want of the runs here."""
+
+
+class Watch:
+    """Keeps the runs of `engine` alive and moving."""
+
+    def __init__(self, engine: Engine, *, recover: bool) -> None:
+        self._engine = engine
+        self._recover = recover
+        self._renewed = self._swept = time.monotonic()
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        if self._recover:
+            await self._tried(self.sweep())
+        while True:
+            await asyncio.sleep(SOON if self._engine.pending else NOW_AND_THEN)
+            await self._tried(self._look())
+
+    async def sweep(self) -> None:
+        """Take up the runs whose process is gone, as far as their agents are here."""
+        self._swept = time.monotonic()
+        found = await asyncio.to_thread(self._expired)
+        for row in found:
+            await self._engine.take_over(row["run_id"])
+
+    async def _look(self) -> None:
+        engine = self._engine
+        now = time.monotonic()
+        busy = bool(engine.active or engine.pending)
+        if busy and now - self._renewed > engine.seconds / 4:
+            self._renewed = now
+            await self._renew()
+        if busy or engine.futures:
+            stops, ended = await asyncio.to_thread(self._asked)
+            for run_id, how in stops.items():
+                await engine.stop_here(run_id, how)
+            for run_id in ended:
+                await asyncio.to_thread(engine.resolve_stored, run_id)
+        for thread_id in set(engine.pending.values()):
+            await engine.begin_next(thread_id)
+        if self._recover and now - self._swept > engine.seconds / 2:
+            await self.sweep()
+
+    async def _renew(self) -> None:
+        engine = self._engine
+        held = await engine.recorder.write(
+            lambda connection: runs.renew(connection, engine.holder, engine.seconds)
+        )
+        for run_id in [run_id for run_id in engine.active if run_id not in held]:
+            engine.active[run_id].stop("lost")
+        for run_id in [run_id for run_id in engine.pending if run_id not in held]:
+            engine.pending.pop(run_id, None)
+
+    def _asked(self) -> tuple[dict[str, str], set[str]]:
+        engine = self._engine
+        elsewhere = [run_id for run_id in list(engine.futures) if run_id not in engine.active]
+        with engine.inside.database.read() as connection:
+            stops = runs.stop_requests(connection, engine.holder)
+            return stops, runs.ended(connection, elsewhere) if elsewhere else set()
+
+    def _expired(self) -> list[sqlite3.Row]:
+        with self._engine.inside.database.read() as connection:
+            found = runs.expired(connection)
+        return [row for row in found if self._engine.agents.knows(row["agent_id"])]
+
+    async def _tried(self, look: Coroutine[Any, Any, None]) -> None:
+        try:
+            await look
+        except ThreadsError as error:  # the database is locked or full: the next look may find it well
+            logging.getLogger(__name__).warning("runs cannot be looked after now: %s", error)
