@@ -22,6 +22,7 @@ NEIGHBOURS = {
     ("models", "notebook"),
     ("ids", "errors"),
     ("__init__", "bootstrap"),
+    ("__init__", "runs"),  # a name of the face, loaded when it is asked for
     ("__main__", "cli"),
 }
 HEAVY_ONLY_IN = {"langgraph": {"memory"}, "langchain_core": {"memory"}, "click": {"cli"}, "rich": {"cli"}}
