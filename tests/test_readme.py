@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -17,6 +18,7 @@ import threads
 from agent import build_agent
 from threads.cli.group import COMMANDS
 from threads.cli.group import threads as group
+from threads.models import EventType
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,7 +27,13 @@ SCRIPTS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
 SHELL = re.findall(r"^```bash\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 LINES = [line for block in SHELL for line in block.splitlines()]
 SETUPS = [line for line in LINES if line.startswith("python3 -m venv")]
-CALLS = re.findall(r"^\| `((?:threads|registry|thread)\.\w+(?:\(.*?\))?)` \|", README, re.MULTILINE)
+OWNERS = {
+    "threads": threads, "registry": threads.Registry, "thread": threads.Thread, "runner": threads.Runner,
+    "run": threads.Run,
+}  # fmt: skip
+CALLS = re.findall(
+    r"^\| `((?:threads|registry|thread|runner|run)\.\w+(?:\(.*?\))?)` \|", README, re.MULTILINE
+)
 
 
 def environment() -> dict[str, str]:
@@ -98,7 +106,7 @@ def assert_same_parameters(call: str, function: object) -> None:
 @pytest.mark.parametrize("call", CALLS)
 def test_each_call_in_the_table_is_there_with_these_parameters(call):
     home, name = call.partition("(")[0].split(".")
-    owner = {"threads": threads, "registry": threads.Registry, "thread": threads.Thread}[home]
+    owner = OWNERS[home]
     if "(" in call:
         assert_same_parameters(call, getattr(owner, name))
     else:
@@ -107,7 +115,8 @@ def test_each_call_in_the_table_is_there_with_these_parameters(call):
 
 def test_no_public_call_is_missing_in_the_table():
     named = {call.partition("(")[0] for call in CALLS}
-    public = {f"registry.{name}" for name in dir(threads.Registry) if not name.startswith("_")}
+    owners = {home: OWNERS[home] for home in ("registry", "runner", "run")}
+    public = {f"{home}.{name}" for home, owner in owners.items() for name in dir(owner) if name[0] != "_"}
     public |= {f"threads.{name}" for name in threads.__all__ if inspect.isfunction(getattr(threads, name))}
     assert public <= named
 
@@ -126,6 +135,10 @@ def test_every_error_is_named_and_no_other():
     for home in ("UsageError", "DatabaseError"):
         for name in re.findall(r"`([A-Z]\w+)`", rows[home]):
             assert issubclass(getattr(threads, name), getattr(threads, home))
+
+
+def test_every_event_is_told_and_no_other():
+    assert list(table("event | its `data`")) == list(get_args(EventType))
 
 
 def is_error(value: object) -> bool:
