@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from threads import notebook
@@ -23,6 +23,8 @@ EventType = Literal[
 ]  # fmt: skip
 ENDS = frozenset(("interrupted", "finished", "failed", "stopped"))
 """The events that a run ends with."""
+Action = Literal["keep", "prune", "archive", "trash", "delete"]
+Measured = Literal["day", "agent", "owner", "tag"]
 
 
 def moment(milliseconds: int | None) -> datetime | None:
@@ -201,6 +203,80 @@ class Problem:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag, and how many threads in sight have it."""
+
+    name: str
+    threads: int
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return notebook.bundle([self], repr(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of the threads that were to be changed, by id."""
+
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    """They were so already."""
+    missing: tuple[str, ...] = ()
+    """There is no such thread."""
+    busy: tuple[str, ...] = ()
+    """A run is going on in them, so they were not put away or erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is to be done with threads as they grow old: with those that fit all that is said."""
+
+    name: str
+    action: Action
+    thread_id: str | None = None
+    """Of this thread alone."""
+    tag: str | None = None
+    agent_id: str | None = None
+    owner: str | None = None
+    abandoned: bool = False
+    """Only threads in which no agent has ever answered."""
+    inactive: timedelta | None = None
+    """So long after the last activity."""
+    age: timedelta | None = None
+    """So long after the thread was begun."""
+    trashed: timedelta | None = None
+    """So long after it was put in the trash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What a rule did, or would do."""
+
+    rule: str
+    action: Action
+    threads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What went on, on one day or with one agent, owner or tag."""
+
+    key: str | None
+    """The day (`2026-01-31`, UTC), agent, owner or tag; None for none, or for all together."""
+    threads: int
+    """That were begun."""
+    messages: int
+    input_tokens: int
+    output_tokens: int
+    runs: int
+    failures: int
+    latency: float | None
+    """Seconds that a run took, on average; None without runs."""
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return notebook.bundle([self], repr(self))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Page(Sequence[T], Generic[T]):
     """A part of a list: a sequence of its items, and how to go on."""
@@ -267,3 +343,11 @@ class Hits(Page[Hit]):
 
     unindexed: int = 0
     """Threads whose latest words were not looked at: reading them all takes longer than was allowed."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Stats(Page[Stat]):
+    """What went on, by day, agent, owner or tag."""
+
+    unindexed: int = 0
+    """Threads whose latest messages are not counted yet: reading them takes longer than was allowed."""

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from threads.bootstrap.following import Following
+from threads.bootstrap.keeping import Keeping
+from threads.bootstrap.measuring import Measuring
 from threads.bootstrap.opened import Clock
-from threads.bootstrap.searching import Searching
-from threads.bootstrap.upkeep import Upkeep
 from threads.database.migrations import Progress
 from threads.database.opening import open_database
 
@@ -43,7 +43,7 @@ def open(
     return Registry(database, types=tuple(types), reducer=reducer, clock=clock, progress=progress)
 
 
-class Registry(Following, Searching, Upkeep):
+class Registry(Following, Keeping, Measuring):
     """The threads of one database, and the memory of the agents that speak in them.
 
     Usable from any thread and event loop. A `ThreadStore`, and more.

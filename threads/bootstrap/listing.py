@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -160,14 +160,19 @@ class Listing(Opened):
         """
         self._flush()
         self._database.write(lambda connection: erase(connection, table.get(connection, id)["thread_id"]))
-        if self._loaded_checkpointer is not None:
-            self._loaded_checkpointer.forget(ids.text_of(id))
-        self._database.scrub()
+        self._forget([ids.text_of(id)])
 
     def ids_with_prefix(self, prefix: str, *, limit: int = 3) -> builtins.list[str]:
         """The ids that begin with `prefix`, in their order; at most `limit`."""
         with self._database.read() as connection:
             return table.ids_with_prefix(connection, ids.text_of(prefix), limit)
+
+    def _forget(self, erased: Iterable[str]) -> None:
+        """Let go of what else is held of threads that were erased."""
+        for id in erased:
+            if self._loaded_checkpointer is not None:
+                self._loaded_checkpointer.forget(id)
+        self._database.scrub()
 
     def _threads(self, rows: Sequence[Any]) -> builtins.list[Thread]:
         """The threads of these rows, their words up to date."""

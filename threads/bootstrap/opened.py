@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Self
 from threads.bootstrap.idle import IdleRefresher
 from threads.bootstrap.tail import Tail
 from threads.database.connections import Database
-from threads.database.migrations import Progress
-from threads.errors import ThreadTrashed
+from threads.database.migrations import Progress, version
+from threads.errors import ReadOnly, ThreadTrashed
 from threads.registry import projection
 
 Clock = Callable[[], datetime]
@@ -49,7 +49,7 @@ class Opened:
         self._lock = threading.Lock()
         self._loaded_checkpointer: Any = None
         self._loaded_decoder: Any = None
-        self._idle = IdleRefresher(self._refresh_all)
+        self._idle = IdleRefresher(self._at_rest)
         self._tail = Tail(database)
         if reducer is not None and not database.read_only:  # what was unknown may be told now
             database.write(projection.doubt_unknown)
@@ -124,6 +124,14 @@ class Opened:
     ) -> None:
         projection.refresh_all(self._database, self._decoder, progress=progress, stop=stop)
         self._database.scrub(due_only=True, stop=stop)
+
+    def _at_rest(self, stop: Callable[[], bool]) -> None:
+        """What is done while nobody writes, and at closing, until `stop()`."""
+        self._refresh_all(stop)
+
+    def _adopted(self, connection: Any) -> None:
+        if self._database.read_only and not version(connection):
+            raise ReadOnly(f"{self._database.where} has no registry yet; open it once without read_only=True")
 
     def _visible(self, row: Any) -> Any:
         if row["trashed_at"] is not None:

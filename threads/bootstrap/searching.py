@@ -63,7 +63,7 @@ class Searching(Listing):
         )  # fmt: skip
         filters.conditions()  # refused before anything is read
         narrowed = _narrowed(filters, query)
-        stop = _after(patience)
+        stop = after(patience)
         if not self._database.read_only:
             self._refresh_for_search(stop)
         if narrowed is None:
@@ -153,7 +153,7 @@ def _hit(row: Any, thread: Any, query: Query) -> Hit:
     return Hit(thread, message, text, matches, row["rank"])
 
 
-def _after(patience: float | None) -> Callable[[], bool]:
+def after(patience: float | None) -> Callable[[], bool]:
     """Whether so many seconds are over; never, if None."""
     deadline = None if patience is None else time.monotonic() + patience
     return lambda: deadline is not None and time.monotonic() > deadline

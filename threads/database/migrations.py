@@ -21,7 +21,7 @@ from threads.errors import ForeignDatabase, NewerDatabase
 Progress = Callable[[str, int, int], None]
 """Told what goes on, how much is done and how much there is; called often, so it should be quick."""
 
-MIGRATIONS = ("0001_registry", "0002_runs", "0003_search")
+MIGRATIONS = ("0001_registry", "0002_runs", "0003_search", "0004_organise")
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
@@ -38,7 +38,7 @@ STOCK = {
     "writes": {"thread_id", "checkpoint_ns", "checkpoint_id", "task_id", "idx", "channel", "type", "value"},
 }
 """What the stock saver's tables have at least, in every version of its format that can be read."""
-MINE = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(TABLE|INDEX|TRIGGER) (threads_\w+)")
+MINE = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(TABLE|VIEW|INDEX|TRIGGER) (threads_\w+)")
 RECORD = """
 CREATE TABLE IF NOT EXISTS threads_migration (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
@@ -87,7 +87,7 @@ def migrate(connection: sqlite3.Connection, where: str, progress: Progress | Non
 
 def brought() -> list[tuple[str, str]]:
     """What the migrations bring to a database: kind and name, dependants first."""
-    kinds = ("TRIGGER", "INDEX", "TABLE")
+    kinds = ("TRIGGER", "INDEX", "VIEW", "TABLE")
     found = [MINE.match(statement) for name in MIGRATIONS for statement in script(name)]
     mine = [(match[1], match[2]) for match in reversed(found) if match]
     return sorted(mine, key=lambda each: kinds.index(each[0]))

@@ -34,6 +34,7 @@ class Said(NamedTuple):
     message_id: str | None
     role: str
     text: str
+    counted: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -60,6 +61,10 @@ def keep(
     _drop(connection, gone)
     for number, each in enumerate(new, start=place + 1):
         _add(connection, number, each, times.get(each.message_id or "", now))
+    if gone or new:
+        thread = {"position": position, "first": first, "last": first + MOST}
+        for name in ("measure_no_more", "measure"):
+            connection.execute(_sql(name), thread)
     return bool(gone or new)
 
 

@@ -107,7 +107,7 @@ def said_of(message: Message) -> Said:
     text = message.text.encode(errors="replace").decode()
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
-    return Said(message.id, message.role, text, *tokens)
+    return Said(message.id, message.role, text, titles.is_counted(message), *tokens)
 
 
 def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection) -> None:

@@ -81,7 +81,7 @@ def update(connection: sqlite3.Connection, thread_id: str, changes: Mapping[str,
     row = get(connection, thread_id)
     columns = {name: CHECKS[name](name, value) for name, value in changes.items() if name in CHECKS}
     if "metadata" in changes:
-        columns["metadata"] = _merged(json.loads(row["metadata"]), changes["metadata"])
+        columns["metadata"] = merged(row["metadata"], changes["metadata"])
     set_columns(connection, row["thread_id"], columns)
     if "tags" in changes:
         _set_tags(connection, row["thread_id"], fields.checked_tags(changes["tags"]))
@@ -113,9 +113,10 @@ def near(connection: sqlite3.Connection, thread_id: str) -> list[str]:
     return [by_folded[folded] for folded in found]
 
 
-def _merged(stored: dict[str, Any], changes: object) -> str:
-    merged = {**stored, **fields.checked_metadata(changes)}
-    kept = {key: value for key, value in merged.items() if value is not None}
+def merged(stored: str, changes: object) -> str:
+    """The stored metadata with these changes, as it is stored; None removes a key."""
+    both = {**json.loads(stored), **fields.checked_metadata(changes)}
+    kept = {key: value for key, value in both.items() if value is not None}
     return json_of(fields.checked_metadata(kept))
 
 

@@ -38,7 +38,7 @@ WHERE thread_id NOT IN (SELECT thread_id FROM threads_thread)
 -- name: wrong_search
 SELECT thread_id, 'the search has another title than the list' AS detail FROM threads_thread t
 LEFT JOIN threads_said s ON s.id = t.position << 20
-WHERE t.title IS NOT s.text AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position)
+WHERE coalesce(t.title, t.model_title) IS NOT s.text AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position)
 
 -- name: projected_rows
 SELECT position, thread_id, head_id, projected_id, auto_title, preview, message_count, created_at, updated_at

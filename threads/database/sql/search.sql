@@ -2,15 +2,32 @@
 
 -- The rows of a thread, without its title.
 -- name: said
-SELECT id, message_id, role, text, input_tokens, output_tokens FROM threads_said
+SELECT id, message_id, role, text, counted, input_tokens, output_tokens FROM threads_said
 WHERE id > :first AND id <= :last ORDER BY id
 
 -- name: all_said
 SELECT id, text FROM threads_said WHERE id BETWEEN :first AND :last
 
 -- name: say
-INSERT INTO threads_said (id, message_id, role, text, said_at, input_tokens, output_tokens)
-VALUES (:id, :message_id, :role, :text, :said_at, :input_tokens, :output_tokens)
+INSERT INTO threads_said (id, message_id, role, text, counted, said_at, input_tokens, output_tokens)
+VALUES (:id, :message_id, :role, :text, :counted, :said_at, :input_tokens, :output_tokens)
+
+-- What the messages of a thread add to its days.
+-- name: measure
+INSERT INTO threads_day (position, day, threads, messages, input_tokens, output_tokens)
+SELECT :position, day, day = min(day) OVER (), messages, input_tokens, output_tokens FROM (
+    SELECT coalesce(said_at, 0) / 86400000 AS day, sum(counted) AS messages,
+        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
+    FROM threads_said WHERE id > :first AND id <= :last GROUP BY 1)
+WHERE 1
+ON CONFLICT (position, day) DO UPDATE SET
+    threads = excluded.threads, messages = excluded.messages,
+    input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens
+
+-- name: measure_no_more
+UPDATE threads_day SET threads = 0, messages = 0, input_tokens = 0, output_tokens = 0
+WHERE position = :position AND day NOT IN (
+    SELECT coalesce(said_at, 0) / 86400000 FROM threads_said WHERE id > :first AND id <= :last)
 
 -- name: unsay
 DELETE FROM threads_said WHERE id = :id
@@ -31,7 +48,7 @@ INSERT INTO threads_parts (threads_parts, rowid, text) VALUES ('delete', :id, :p
 SELECT position FROM threads_thread WHERE thread_id = :thread_id
 
 -- name: unsaid
-SELECT u.position, u.gone, t.title, t.created_at FROM threads_unsaid u LEFT JOIN threads_thread t USING (position)
+SELECT u.position, u.gone, coalesce(t.title, t.model_title) AS title, t.created_at FROM threads_unsaid u LEFT JOIN threads_thread t USING (position)
 
 -- name: settled
 DELETE FROM threads_unsaid
@@ -69,7 +86,7 @@ UPDATE threads_thread SET projected_id = NULL WHERE head_id IS NOT NULL
 -- name: title_all_again
 INSERT INTO threads_unsaid (position, gone)
 SELECT position, 0 FROM threads_thread
-WHERE title IS NOT NULL AND position NOT IN (SELECT position FROM threads_unsaid)
+WHERE coalesce(title, model_title) IS NOT NULL AND position NOT IN (SELECT position FROM threads_unsaid)
 
 -- Searching. The index comes first in each of these: CROSS JOIN keeps it there.
 
@@ -155,13 +172,13 @@ SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_fresh'
  WHERE id & 1048575 <> 0 AND EXISTS (
     SELECT 1 FROM main.threads_thread m WHERE m.position = id >> 20 AND m.head_id IS m.projected_id)
  UNION ALL SELECT id, message_id, role, text, said_at FROM temp.threads_fresh
- UNION ALL SELECT position << 20, NULL, 'title', title, created_at FROM threads_thread
-    WHERE title IS NOT NULL) AS threads_said
+ UNION ALL SELECT position << 20, NULL, 'title', coalesce(title, model_title), created_at
+    FROM threads_thread WHERE coalesce(title, model_title) IS NOT NULL) AS threads_said
 
 -- name: from_fresh
 (SELECT id, message_id, role, text, said_at FROM temp.threads_fresh
- UNION ALL SELECT position << 20, NULL, 'title', title, created_at FROM threads_thread
-    WHERE title IS NOT NULL) AS threads_said
+ UNION ALL SELECT position << 20, NULL, 'title', coalesce(title, model_title), created_at
+    FROM threads_thread WHERE coalesce(title, model_title) IS NOT NULL) AS threads_said
 
 -- What is not in the index yet: threads, and titles.
 -- name: due

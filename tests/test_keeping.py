@@ -1,0 +1,134 @@
+"""Rules for threads that grow old."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from graphs import config, plain_graph, said, three_turns
+
+import threads
+
+DAY = timedelta(days=1)
+
+
+class Clock:
+    def __init__(self):
+        self.now = datetime.now(UTC)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def registry(tmp_path, clock):
+    with threads.open(tmp_path / "threads.db", clock=clock) as registry:
+        for id in ("old", "pinned", "kept", "tagged"):
+            three_turns(plain_graph(registry.checkpointer), id)
+        registry.create(id="empty")
+        registry.update("pinned", pinned=True)
+        registry.update("kept", tags=["legal", "vip"])
+        registry.update("tagged", tags=["vip"], agent_id="tutor")
+        yield registry
+
+
+def cleaned(registry, **options):
+    return {each.rule: set(each.threads) for each in registry.cleanup(**options)}
+
+
+def test_rules_are_stored_listed_replaced_and_dropped(registry):
+    rule = registry.set_rule("old ones", "archive", inactive=30 * DAY, tag="vip")
+    assert registry.rules() == [rule]
+    rule = registry.set_rule("old ones", "trash", age=7 * DAY, abandoned=True)
+    assert registry.rules() == [rule]
+    registry.remove_rule("old ones")
+    assert registry.rules() == []
+    with pytest.raises(threads.InvalidValue, match="no rule"):
+        registry.remove_rule("old ones")
+
+
+@pytest.mark.parametrize("action", ["archive", "trash", "delete", "prune"])
+def test_what_is_old_is_dealt_with_as_the_rule_says(registry, clock, action):
+    registry.set_rule("r", action, inactive=30 * DAY)
+    registry.set_rule("legal", "keep", tag="legal")
+    assert registry.cleanup() == []
+    clock.now += 31 * DAY
+    expected = {"r": {"old", "tagged"} | ({"empty"} if action != "prune" else set())}
+    before = registry.history("old").total
+    assert cleaned(registry, dry_run=True) == expected
+    assert registry.history("old").total == before
+    assert cleaned(registry) == expected
+    if action == "prune":
+        assert registry.history("old").total == 1 < before
+        assert registry.messages("old")[0].text == "message 0 of old"
+    else:
+        assert {t.id for t in registry.list()} == {"pinned", "kept"}
+        gone = {"archive": {"archived": True}, "trash": {"trashed": True}}.get(action)
+        if gone:
+            assert {t.id for t in registry.list(**gone)} == expected["r"]
+        else:
+            assert {t.id for t in registry.list(archived=None, trashed=None)} == {"pinned", "kept"}
+        assert registry.cleanup() == []
+    assert registry.verify() == []
+
+
+def test_rules_look_at_tag_agent_and_single_threads(registry, clock):
+    registry.set_rule("vip", "archive", tag="vip", age=DAY)
+    registry.set_rule("tutor", "trash", agent_id="tutor", age=DAY)
+    registry.set_rule("this one", "delete", thread_id="old", age=DAY)
+    clock.now += 2 * DAY
+    assert cleaned(registry) == {"this one": {"old"}, "tutor": {"tagged"}, "vip": {"kept"}}
+
+
+def test_the_trash_is_emptied_after_its_time(registry, clock):
+    registry.set_rule("trash", "delete", trashed=30 * DAY)
+    registry.trash("old")
+    clock.now += 29 * DAY
+    registry.trash("tagged")
+    assert registry.cleanup() == []
+    clock.now += 2 * DAY
+    assert cleaned(registry) == {"trash": {"old"}}
+    assert {t.id for t in registry.list(trashed=True)} == {"tagged"}
+
+
+def test_abandoned_threads_are_those_that_no_agent_answered(registry, clock):
+    plain_graph(registry.checkpointer).update_state(config("asked"), said("anybody?"), as_node="__start__")
+    assert registry.get("asked").message_count == 1
+    registry.set_rule("abandoned", "delete", abandoned=True, age=7 * DAY)
+    assert registry.cleanup() == []
+    clock.now += 8 * DAY
+    assert cleaned(registry) == {"abandoned": {"empty", "asked"}}
+
+
+@pytest.mark.parametrize(
+    ("action", "said_so", "field"),
+    [
+        ("burn", {"age": DAY}, "action"),
+        ("delete", {}, "inactive"),
+        ("trash", {"trashed": DAY}, "trashed"),
+        ("trash", {"age": 7}, "age"),
+        ("trash", {"age": -DAY}, "age"),
+        ("trash", {"age": DAY, "owner": ""}, "owner"),
+        ("trash", {"age": DAY, "abandoned": 1}, "abandoned"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_by_name(registry, action, said_so, field):
+    with pytest.raises(threads.InvalidValue) as caught:
+        registry.set_rule("r", action, **said_so)
+    assert caught.value.field == field
+    assert registry.rules() == []
+
+
+def test_the_trash_is_emptied_by_itself_where_a_rule_says_so(tmp_path, clock):
+    path = tmp_path / "other.db"
+    with threads.open(path, clock=clock) as registry:
+        registry.set_rule("trash", "delete", trashed=30 * DAY)
+        registry.create(id="a")
+        registry.trash("a")
+        clock.now += 31 * DAY
+        plain_graph(registry.checkpointer).invoke(said("hello"), config("b"))
+    with threads.open(path) as registry:
+        assert [t.id for t in registry.list(trashed=None)] == ["b"]

@@ -1,0 +1,166 @@
+"""What went on, added up."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from graphs import Plain, compiled, config, in_stock_process, plain_graph, said, three_turns
+from langchain_core.messages import AIMessage
+
+import threads
+
+TODAY = datetime.now(UTC).date().isoformat()
+
+
+@pytest.fixture(params=["memory", "file"])
+def registry(request, tmp_path):
+    where = ":memory:" if request.param == "memory" else tmp_path / "threads.db"
+    with threads.open(where) as registry:
+        yield registry
+
+
+def counting(state):
+    usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    return {"messages": [AIMessage("fine", usage_metadata=usage)]}
+
+
+def sums(stats):
+    return {stat.key: (stat.threads, stat.messages, stat.input_tokens, stat.output_tokens) for stat in stats}
+
+
+def agree(registry):
+    """Every way to add up gives what the threads themselves say."""
+    listed = registry.list(limit=1000, archived=None, trashed=None)
+    spoken = [thread for thread in listed if thread.message_count]
+    for by, key in (
+        ("agent", lambda t: [t.agent_id]),
+        ("owner", lambda t: [t.owner]),
+        ("tag", lambda t: t.tags),
+    ):
+        expected: dict = {}
+        for thread in spoken:
+            for each in key(thread):
+                began, messages = expected.get(each, (0, 0))
+                expected[each] = (began + 1, messages + thread.message_count)
+        assert {s.key: (s.threads, s.messages) for s in registry.stats(by=by)} == expected, by
+    whole = registry.stats(by=None)
+    assert [(s.threads, s.messages) for s in whole] == (
+        [(len(spoken), sum(t.message_count for t in spoken))] if spoken else []
+    )
+    assert sum(s.messages for s in registry.stats()) == sum(t.message_count for t in spoken)
+
+
+def test_days_agents_owners_and_tags_are_added_up_whatever_happens(registry):
+    graph = compiled(Plain, counting, registry.checkpointer)
+    for number in range(6):
+        registry.create(
+            id=f"t{number}", owner=f"o{number % 2}", agent_id=f"a{number % 3}", tags=["all", f"g{number % 2}"]
+        )
+        graph.invoke(said("hello"), config(f"t{number}"))
+    graph.invoke(said("again"), config("t0"))
+    assert sums(registry.stats()) == {TODAY: (6, 14, 70, 35)}
+    assert sums(registry.stats(by="owner")) == {"o0": (3, 8, 40, 20), "o1": (3, 6, 30, 15)}
+    assert sums(registry.stats(by="agent", owner="o0")) == {
+        "a0": (1, 4, 20, 10),
+        "a1": (1, 2, 10, 5),
+        "a2": (1, 2, 10, 5),
+    }
+    assert sums(registry.stats(owner="o0", agent_id="a0", tag="all")) == {TODAY: (1, 4, 20, 10)}
+    assert sums(registry.stats(by=None, tag="g1")) == {None: (3, 6, 30, 15)}
+    agree(registry)
+    steps = [
+        lambda: registry.update("t0", owner="o1", agent_id=None),
+        lambda: registry.update("t1", tags=["other"]),
+        lambda: registry.rename_tag("g0", "g1"),
+        lambda: registry.trash("t2"),
+        lambda: registry.delete("t3"),
+        lambda: registry.checkpointer.delete_thread("t4"),
+        lambda: graph.invoke(said("more"), config("t5")),
+        lambda: registry.fork("t5", new_id="t6"),
+        lambda: registry.bulk(["t0", "t1"], delete=True),
+        lambda: plain_graph(registry.checkpointer).invoke(said("new"), config("t0")),
+    ]
+    for step in steps:
+        step()
+        agree(registry)
+    assert registry.verify() == []
+
+
+def test_another_programs_doings_are_added_up_too(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        three_turns(plain_graph(registry.checkpointer), "a")
+        agree(registry)
+        in_stock_process(path, "graph.invoke(said('x'), config('b')); saver.delete_thread('a')")
+        agree(registry)
+        assert sums(registry.stats()) == {TODAY: (1, 2, 0, 0)}
+
+
+def test_days_are_narrowed_and_messages_count_on_the_day_they_were_said(tmp_path):
+    with threads.open(tmp_path / "threads.db") as registry:
+        three_turns(plain_graph(registry.checkpointer), "a")
+        now = datetime.now(UTC)
+        assert sums(registry.stats(since=now)) == {TODAY: (1, 6, 0, 0)}
+        assert list(registry.stats(until=now)) == []
+        assert list(registry.stats(since=now + timedelta(days=1))) == []
+        tomorrow = now + timedelta(days=1)
+        assert sums(registry.stats(by=None, since=now - timedelta(days=3), until=tomorrow)) == {
+            None: (1, 6, 0, 0)
+        }
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"by": "week"}, "by"),
+        ({"since": datetime(2026, 1, 1)}, "since"),
+        ({"owner": ""}, "owner"),
+        ({"until": 3}, "until"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_name(registry, asked, field):
+    with pytest.raises(threads.InvalidValue) as caught:
+        registry.stats(**asked)
+    assert caught.value.field == field
+
+
+def test_a_file_that_was_never_adopted_says_so(tmp_path):
+    path = tmp_path / "stock.db"
+    in_stock_process(path, "graph.invoke(said('x'), config('b'))")
+    with threads.open(path, read_only=True) as registry:
+        assert registry.tags() == []
+        for ask in (registry.stats, registry.rules, registry.cleanup, lambda: registry.unread(["b"], "me")):
+            with pytest.raises(threads.ReadOnly, match="without read_only"):
+                ask()
+
+
+def test_runs_failures_and_latency_are_added_up(registry):
+    def node(state):
+        if "fail" in state["messages"][-1].text:
+            raise RuntimeError("broken")
+        return counting(state)
+
+    graph = compiled(Plain, node, None)
+    with threads.Runner(registry, {"tutor": graph}) as runner:
+        runner.start("a", "hello", if_not_exists="create", agent_id="tutor").result()
+        with pytest.raises(threads.RunFailed):
+            runner.start("a", "fail").result()
+    [stat] = registry.stats(by="agent")
+    assert (stat.key, stat.runs, stat.failures) == ("tutor", 2, 1)
+    assert stat.latency is not None and 0 <= stat.latency < 60
+    assert [s.runs for s in registry.stats()] == [2]
+    registry.delete("a")
+    assert list(registry.stats()) == []
+
+
+def test_a_thread_in_which_a_run_goes_on_is_reported_and_stays(registry):
+    def node(state):
+        reports.append(registry.bulk(["a", "b"], delete=True))
+        reports.append(registry.bulk(["a"], trashed=True))
+        return counting(state)
+
+    reports: list = []
+    registry.create(id="b")
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        runner.start("a", "hello", if_not_exists="create").result()
+    assert reports == [threads.Report(changed=("b",), busy=("a",)), threads.Report(busy=("a",))]
+    assert registry.get("a").message_count == 2

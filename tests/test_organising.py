@@ -1,0 +1,152 @@
+"""Tags, many threads at once, and what is unread."""
+
+import pytest
+from graphs import config, in_stock_process, plain_graph, said
+
+import threads
+from threads import Tag
+
+
+@pytest.fixture(params=["memory", "file"])
+def registry(request, tmp_path):
+    where = ":memory:" if request.param == "memory" else tmp_path / "threads.db"
+    with threads.open(where) as registry:
+        yield registry
+
+
+def speak(registry, thread_id, *texts):
+    for text in texts:
+        plain_graph(registry.checkpointer).invoke(said(text), config(thread_id))
+
+
+def counted(registry):
+    """The tags as a list of all threads tells them."""
+    found: dict[str, int] = {}
+    for thread in registry.list(limit=1000):
+        for tag in thread.tags:
+            found[tag] = found.get(tag, 0) + 1
+    return found
+
+
+def test_tags_are_counted_over_the_threads_in_sight_whatever_happens(registry):
+    for number in range(12):
+        registry.create(id=f"t{number}", tags=["all", f"mod{number % 3}"], owner=f"o{number % 2}")
+    steps = [
+        lambda: None,
+        lambda: registry.update("t0", archived=True),
+        lambda: registry.trash("t1"),
+        lambda: registry.update("t2", tags=["new", "all"]),
+        lambda: registry.update("t0", tags=["hidden"]),
+        lambda: registry.restore("t1"),
+        lambda: registry.delete("t3"),
+        lambda: registry.bulk(["t4", "t5", "nobody"], tag=["bulk"], untag=["all"]),
+        lambda: registry.rename_tag("mod1", "mod2"),
+        lambda: speak(registry, "t6", "hello"),
+        lambda: registry.checkpointer.delete_thread("t6"),
+        lambda: registry.update("t0", archived=False),
+    ]
+    for step in steps:
+        step()
+        tags = registry.tags()
+        assert {tag.name: tag.threads for tag in tags if tag.threads} == counted(registry)
+        assert tags == sorted(tags, key=lambda tag: (-tag.threads, tag.name))
+        for tag in tags:
+            assert registry.list(tag=tag.name).total == tag.threads
+    assert Tag("hidden", 1) in registry.tags()
+    assert {tag.name for tag in registry.tags(owner="o1")} == {
+        tag for thread in registry.list(owner="o1") for tag in thread.tags
+    }
+    assert registry.verify() == []
+
+
+def test_a_tag_is_renamed_everywhere_also_into_one_that_is_there(registry):
+    registry.create(id="a", tags=["old", "new"])
+    registry.create(id="b", tags=["old"])
+    assert registry.rename_tag("old", "new") == 2
+    assert [registry.get(id).tags for id in "ab"] == [("new",), ("new",)]
+    assert registry.rename_tag("old", "x") == 0
+    with pytest.raises(threads.InvalidValue):
+        registry.rename_tag("new", " ")
+
+
+def test_many_are_changed_in_one_transaction_with_one_report(registry):
+    for id in "abc":
+        registry.create(id=id, metadata={"n": 1, "m": 2})
+    registry.update("b", pinned=True)
+    report = registry.bulk(["a", "b", "a", "nobody"], pinned=True)
+    assert report == threads.Report(("a",), ("b",), ("nobody",))
+    report = registry.bulk(
+        ["a", "c"], archived=True, owner="alice", tag=["x"], metadata={"n": None, "k": "v"}
+    )
+    assert report.changed == ("a", "c")
+    thread = registry.get("c")
+    assert (thread.archived, thread.owner, thread.tags, thread.metadata) == (
+        True,
+        "alice",
+        ("x",),
+        {"m": 2, "k": "v"},
+    )
+    assert registry.bulk(["a", "c"], archived=True, owner="alice", tag=["x"]).unchanged == ("a", "c")
+    assert registry.bulk(["a", "b"], trashed=True).changed == ("a", "b")
+    assert registry.get("a").trashed_at is not None
+    assert registry.bulk(["a", "b"], trashed=False).changed == ("a", "b")
+    speak(registry, "c", "hello there")
+    assert registry.bulk(["a", "c"], delete=True).changed == ("a", "c")
+    assert [thread.id for thread in registry.list(archived=None)] == ["b"]
+    assert registry.search("hello").total == 0
+
+
+def test_where_one_of_many_cannot_be_changed_none_is(registry):
+    registry.create(id="a")
+    registry.create(id="b", tags=[f"tag{n}" for n in range(100)])
+    with pytest.raises(threads.InvalidValue):
+        registry.bulk(["a", "b"], tag=["one more"])
+    assert registry.get("a").tags == ()
+
+
+@pytest.mark.parametrize(
+    ("ids", "changes", "field"),
+    [
+        ("abc", {}, "ids"),
+        (["a"], {"pinned": 1}, "pinned"),
+        (["a"], {"delete": True, "pinned": True}, "delete"),
+        (["a"], {"tag": "vip"}, "tags"),
+        (["a"] * 10_001, {}, "ids"),
+        (["a"], {"owner": ""}, "owner"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_by_name(registry, ids, changes, field):
+    with pytest.raises(threads.InvalidValue) as caught:
+        registry.bulk(ids, **changes)
+    assert caught.value.field == field
+
+
+def test_each_user_has_marks_of_their_own(registry):
+    speak(registry, "a", "one", "two")
+    registry.create(id="b")
+    assert registry.unread(["a", "b", "nobody"], "alice") == {"a": 4, "b": 0}
+    second = registry.messages("a")[1]
+    assert registry.mark_read("a", "alice", upto=second.id) == 2
+    assert registry.mark_read("a", "bob") == 0
+    assert registry.mark_read("a", "bob", upto=second.id) == 0  # it never goes back
+    speak(registry, "a", "three")
+    assert registry.unread(["a"], "alice") == {"a": 4}
+    assert registry.unread(["a"], "bob") == {"a": 2}
+    assert registry.unread(["a"], "carol") == {"a": 6}
+    with pytest.raises(threads.InvalidValue, match="upto"):
+        registry.mark_read("a", "bob", upto="nothing")
+    with pytest.raises(threads.ThreadNotFound):
+        registry.mark_read("nobody", "bob")
+
+
+def test_marks_go_with_their_thread(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        speak(registry, "a", "one")
+        registry.mark_read("a", "secret reader")
+        in_stock_process(path, "saver.delete_thread('a')")
+        speak(registry, "a", "two")
+        assert registry.unread(["a"], "secret reader") == {"a": 2}
+        registry.mark_read("a", "secret reader")
+        registry.delete("a")
+    assert b"secret reader" not in path.read_bytes()

@@ -1,0 +1,44 @@
+"""Analytics: how much went on, when, and with whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from threads.bootstrap.searching import PATIENCE, Searching, after
+from threads.database.statements import statements
+from threads.models import Measured, Stats
+from threads.registry import measuring
+
+LAST_DAY = 2**31
+
+
+class Measuring(Searching):
+    """Adds up what went on."""
+
+    def stats(
+        self,
+        *,
+        by: Measured | None = "day",
+        agent_id: str | None = None,
+        owner: str | None = None,
+        tag: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        patience: float | None = PATIENCE,
+    ) -> Stats:
+        """Threads begun, messages, tokens, runs, failures and latency, by day, agent, owner or tag.
+
+        `by=None`: all together. Days are UTC; the day of `until` counts no more. Archived and trashed
+        threads count, erased ones do not.
+        What was said a moment ago is read first, for `patience` seconds. Raises `InvalidValue`.
+        """
+        said = {"agent_id": agent_id, "owner": owner, "tag": tag}
+        measuring.checked(by, said)
+        days = (measuring.day_of("since", since, 0), measuring.day_of("until", until, LAST_DAY))
+        if not self._database.read_only:
+            self._refresh_for_search(after(patience))
+        with self._database.read() as connection:
+            self._adopted(connection)
+            found = measuring.stats(connection, by, said, days)
+            left = connection.execute(statements("threads")["stale_count"]).fetchone()[0]
+        return Stats(tuple(found), None, lambda: len(found), left)

@@ -1,0 +1,111 @@
+-- Tags, marks of what was read, rules, and what went on.
+
+-- name: tags
+SELECT tag, threads FROM threads_tag_count ORDER BY threads DESC, tag
+
+-- name: tags_where
+SELECT tag, count(*) AS threads FROM threads_thread CROSS JOIN threads_tag USING (thread_id)
+WHERE {where} GROUP BY tag ORDER BY threads DESC, tag
+
+-- name: tagged
+SELECT thread_id FROM threads_tag WHERE tag = :tag
+
+-- name: add_tag
+INSERT INTO threads_tag (thread_id, tag)
+SELECT :thread_id, :tag WHERE NOT EXISTS (SELECT 1 FROM threads_tag WHERE thread_id = :thread_id AND tag = :tag)
+
+-- name: remove_tag
+DELETE FROM threads_tag WHERE thread_id = :thread_id AND tag = :tag
+
+-- name: count_tags
+SELECT count(*) FROM threads_tag WHERE thread_id = :thread_id
+
+-- name: mark_read
+INSERT INTO threads_read (reader, position, said_id) VALUES (:reader, :position, :said_id)
+ON CONFLICT (reader, position) DO UPDATE SET said_id = max(said_id, excluded.said_id)
+
+-- name: said_id
+SELECT max(id) FROM threads_said WHERE id > :first AND id <= :last AND (:upto IS NULL OR message_id = :upto)
+
+-- name: unread
+SELECT t.thread_id, (
+    SELECT count(*) FROM threads_said s
+    WHERE s.id > coalesce(r.said_id, t.position << 20) AND s.id <= (t.position << 20) + 1048575 AND s.counted = 1
+) AS unread
+FROM json_each(:ids) JOIN threads_thread t ON t.thread_id = json_each.value
+LEFT JOIN threads_read r ON r.reader = :reader AND r.position = t.position
+
+-- name: stale_of
+SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+WHERE head_id IS NOT projected_id AND thread_id IN (SELECT value FROM json_each(:ids))
+
+-- name: rules
+SELECT * FROM threads_rule ORDER BY name
+
+-- name: set_rule
+INSERT OR REPLACE INTO threads_rule
+    (name, action, thread_id, tag, agent_id, owner, abandoned, inactive, age, trashed)
+VALUES (:name, :action, :thread_id, :tag, :agent_id, :owner, :abandoned, :inactive, :age, :trashed)
+
+-- name: remove_rule
+DELETE FROM threads_rule WHERE name = :name
+
+-- name: fits_rule
+SELECT thread_id FROM threads_thread WHERE {where} ORDER BY position
+
+-- name: rule_thread_id
+thread_id = :thread_id
+
+-- name: rule_tag
+thread_id IN (SELECT thread_id FROM threads_tag WHERE tag = :tag)
+
+-- name: rule_agent_id
+agent_id = :agent_id
+
+-- name: rule_owner
+owner = :owner
+
+-- name: rule_inactive
+coalesce(updated_at, created_at) < :now - :inactive
+
+-- name: rule_age
+created_at < :now - :age
+
+-- name: rule_trashed
+trashed_at < :now - :trashed
+
+-- name: rule_abandoned
+message_count IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM threads_said
+    WHERE id > (position << 20) AND id <= (position << 20) + 1048575 AND role = 'assistant' AND counted = 1)
+
+-- name: rule_for_all
+pinned = 0 AND NOT EXISTS (
+    SELECT 1 FROM threads_run r WHERE r.thread_id = threads_thread.thread_id AND r.status = 'running')
+
+-- What a rule would not change again.
+-- name: undone_prune
+trashed_at IS NULL AND 1 < (
+    SELECT count(*) FROM checkpoints c WHERE c.thread_id = threads_thread.thread_id AND c.checkpoint_ns = '')
+
+-- name: undone_archive
+archived = 0 AND trashed_at IS NULL
+
+-- name: undone_trash
+trashed_at IS NULL
+
+-- name: undone_delete
+1
+
+-- name: stats
+SELECT {key} AS key, sum(threads) AS threads, sum(messages) AS messages, sum(input_tokens) AS input_tokens,
+    sum(output_tokens) AS output_tokens, sum(runs) AS runs, sum(failures) AS failures,
+    sum(milliseconds) AS milliseconds
+FROM {source} WHERE {where} GROUP BY {key} HAVING sum(messages) + sum(runs) + sum(input_tokens) > 0
+
+-- name: stats_measured
+threads_measure
+
+-- name: stats_of_threads
+(SELECT d.dimension, d.value, day.* FROM threads_thread CROSS JOIN threads_day day USING (position)
+ CROSS JOIN threads_dimension d USING (position) WHERE {where})

@@ -1,0 +1,73 @@
+"""What went on: threads, messages, tokens and runs by day, agent, owner or tag.
+
+Sums are kept while threads are read (`threads_day`, `threads_measure`), never made by going through the
+messages: a year is a few hundred rows. Where two of agent, owner and tag are asked for at once, the
+days of the threads that fit are added up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, get_args
+
+from threads.database.statements import statements
+from threads.errors import InvalidValue
+from threads.models import Measured, Stat
+from threads.registry.fields import checked_name
+
+EPOCH = date(1970, 1, 1)
+DIMENSIONS = {"agent": "agent_id", "owner": "owner", "tag": "tag"}
+
+
+def stats(
+    connection: sqlite3.Connection, by: Measured | None, said: Mapping[str, Any], days: tuple[int, int]
+) -> list[Stat]:
+    """The sums by `by` of the threads that `said` narrows to, from one day to the one before another."""
+    sql = statements("organise")
+    narrowed = {name: said[field] for name, field in DIMENSIONS.items() if said[field] is not None}
+    dimension = by if by in DIMENSIONS else next(iter(narrowed), "all")
+    conditions = ["dimension = :dimension", "day >= :first", "day < :last"]
+    if dimension in narrowed:
+        conditions.append(f"value = :{dimension}")
+    source, others = sql["stats_measured"], narrowed.keys() - {dimension}
+    if others:
+        chosen = " AND ".join(sql[f"rule_{DIMENSIONS[name]}"] for name in sorted(others))
+        source = sql["stats_of_threads"].format(where=chosen)
+    key = "day" if by == "day" else "value" if by in DIMENSIONS else "NULL"
+    text = sql["stats"].format(key=key, source=source, where=" AND ".join(conditions))
+    values = {**said, **narrowed, "dimension": dimension, "first": days[0], "last": days[1]}
+    found = [_stat_of(row, by) for row in connection.execute(text, values)]
+    return found if by == "day" else sorted(found, key=lambda stat: (-stat.messages, stat.key or ""))
+
+
+def checked(by: object, said: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` for what cannot be asked."""
+    if by is not None and by not in get_args(Measured):
+        raise InvalidValue("by", f"{by!r} is none of {', '.join(get_args(Measured))}")
+    for field, value in said.items():
+        checked_name(field, value)
+
+
+def day_of(field: str, moment: datetime | None, otherwise: int) -> int:
+    """The day of a time, in days since 1970, UTC; `InvalidValue`."""
+    if moment is None:
+        return otherwise
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise InvalidValue(field, f"a datetime with a time zone is needed, not {moment!r}")
+    return (moment.astimezone(UTC).date() - EPOCH).days
+
+
+def _stat_of(row: sqlite3.Row, by: Measured | None) -> Stat:
+    key = (EPOCH + timedelta(days=row["key"])).isoformat() if by == "day" else row["key"] or None
+    return Stat(
+        key=key,
+        threads=row["threads"],
+        messages=row["messages"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        runs=row["runs"],
+        failures=row["failures"],
+        latency=row["milliseconds"] / 1000 / row["runs"] if row["runs"] else None,
+    )

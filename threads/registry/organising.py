@@ -1,0 +1,102 @@
+"""Tags and their counts, many threads changed at once, and who has read how far."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from threads import ids
+from threads.database.erasing import erase
+from threads.database.leases import check_free
+from threads.database.migrations import has_table
+from threads.database.said import MOST, PLACES
+from threads.database.statements import statements
+from threads.errors import InvalidValue, ThreadBusy
+from threads.models import Tag
+from threads.registry import fields, table
+from threads.registry.filters import Filters
+from threads.registry.rows import json_of
+
+Outcome = Literal["changed", "unchanged", "missing", "busy"]
+
+
+def tags(connection: sqlite3.Connection, filters: Filters) -> list[Tag]:
+    """The tags of the threads that fit, the most used first."""
+    if filters == Filters() and has_table(connection, "threads_tag_count"):
+        rows = connection.execute(_sql("tags"))
+    else:
+        names, values = filters.conditions()
+        where = " AND ".join(statements("threads")[name] for name in names) or "1"
+        rows = connection.execute(_sql("tags_where").format(where=where), values)
+    return [Tag(row["tag"], row["threads"]) for row in rows]
+
+
+def rename_tag(connection: sqlite3.Connection, old: str, new: str) -> int:
+    """Call a tag something else on all threads; how many had it."""
+    found = [row[0] for row in connection.execute(_sql("tagged"), {"tag": old})]
+    for thread_id in found if old != new else ():
+        connection.execute(_sql("remove_tag"), {"thread_id": thread_id, "tag": old})
+        connection.execute(_sql("add_tag"), {"thread_id": thread_id, "tag": new})
+    return len(found)
+
+
+def change(connection: sqlite3.Connection, thread_id: str, changes: Mapping[str, Any]) -> Outcome:
+    """Change one of many, and tell what came of it."""
+    row = table.find(connection, thread_id)
+    if row is None:
+        return "missing"
+    before = connection.total_changes
+    try:
+        if changes.get("delete"):
+            erase(connection, thread_id)
+        else:
+            table.set_columns(connection, thread_id, _columns(connection, row, changes))
+    except ThreadBusy:
+        return "busy"
+    for name, verb in (("untag", "remove_tag"), ("tag", "add_tag")):
+        for tag in changes.get(name, ()):
+            connection.execute(_sql(verb), {"thread_id": thread_id, "tag": tag})
+    if connection.execute(_sql("count_tags"), {"thread_id": thread_id}).fetchone()[0] > fields.MOST_TAGS:
+        raise InvalidValue("tag", f"thread {thread_id!r} would have more than {fields.MOST_TAGS} tags")
+    return "changed" if connection.total_changes > before else "unchanged"
+
+
+def _columns(connection: sqlite3.Connection, row: sqlite3.Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that are to be otherwise than they are; `ThreadBusy`."""
+    wanted = {name: changes[name] for name in ("owner", "agent_id") if name in changes}
+    wanted |= {name: int(changes[name]) for name in ("pinned", "archived") if name in changes}
+    if "trashed" in changes and (row["trashed_at"] is not None) != changes["trashed"]:
+        check_free(connection, row["thread_id"])
+        wanted["trashed_at"] = changes["now"] if changes["trashed"] else None
+    if "metadata" in changes:
+        wanted["metadata"] = table.merged(row["metadata"], changes["metadata"])
+    return {name: value for name, value in wanted.items() if row[name] != value}
+
+
+def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | None) -> None:
+    """Note that `reader` has read the thread up to a message; `ThreadNotFound`, `InvalidValue`."""
+    position = table.get(connection, id)["position"]
+    first = position << PLACES
+    asked = {"first": first, "last": first + MOST, "upto": upto}
+    said_id = connection.execute(_sql("said_id"), asked).fetchone()[0]
+    if said_id is None and upto is not None:
+        raise InvalidValue("upto", f"thread {id!r} has no message {upto!r}")
+    if said_id is not None:
+        connection.execute(_sql("mark_read"), {"reader": reader, "position": position, "said_id": said_id})
+
+
+def unread(connection: sqlite3.Connection, thread_ids: Sequence[str], reader: str) -> dict[str, int]:
+    """How many messages of these threads `reader` has not read; those that are not there are left out."""
+    asked = {"ids": json_of([ids.text_of(id) for id in thread_ids]), "reader": reader}
+    return {row["thread_id"]: row["unread"] for row in connection.execute(_sql("unread"), asked)}
+
+
+def stale_of(connection: sqlite3.Connection, thread_ids: Sequence[str]) -> list[sqlite3.Row]:
+    """The rows of those of these threads whose words are older than their head."""
+    asked = {"ids": json_of([ids.text_of(id) for id in thread_ids])}
+    return connection.execute(_sql("stale_of"), asked).fetchall()
+
+
+def _sql(name: str) -> str:
+    return statements("organise")[name]
