@@ -72,6 +72,11 @@ OPERATIONS: dict[str, Callable[[threads.Registry], Any]] = {
     "put": stored,
 }
 """Each is one transaction: wholly there after a kill, or not at all."""
+PRUNES: dict[str, Callable[[threads.Registry], Any]] = {
+    "prune a delta thread": lambda registry: registry.prune(["long"]),
+    "prune a delta thread, keep 5": lambda registry: registry.prune(["long"], keep=5),
+}
+"""Of a thread that is long enough for checkpoints to go."""
 TURNS: dict[str, Callable[[threads.Registry], Any]] = {
     "first, add_messages": turn("new", plain_graph),
     "later, add_messages": turn("plain", plain_graph),
@@ -109,7 +114,7 @@ def operate(path: Path, name: str, step: int, told: Connection) -> None:
     registry = threads.open(path)
     registry.checkpointer.flush()
     trapped(registry._database._writer._connection, step)
-    (OPERATIONS | TURNS)[name](registry)
+    (OPERATIONS | PRUNES | TURNS)[name](registry)
     told.send("done")
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -191,36 +196,59 @@ def seen(registry: threads.Registry) -> dict[str, Any]:
 # a task cancelled at an await
 
 
+class Watched(Coroutine[Any, Any, Any]):
+    """A coroutine that tells each time it waits."""
+
+    def __init__(self, coroutine: Any, tell: Callable[[], None]) -> None:
+        self.coroutine, self.tell = coroutine, tell
+
+    def send(self, value: Any) -> Any:
+        waits_for = self.coroutine.send(value)
+        self.tell()
+        return waits_for
+
+    def throw(self, *error: Any) -> Any:
+        waits_for = self.coroutine.throw(*error)
+        self.tell()
+        return waits_for
+
+    def close(self) -> None:
+        self.coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        raise NotImplementedError("it is for a task")
+
+
 class CancelledAt:
-    """Runs `coroutine` as a task that is cancelled at its await number `step`."""
+    """Runs `coroutine` as a task that is cancelled when it waits for the `step`th time."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], step: int) -> None:
         self.coroutine, self.step = coroutine, step
-        self.cancelled = False
+        self.awaits, self.cancelled = 0, False
 
     async def run(self) -> Any:
-        async def task() -> Any:
-            return await self
+        self.task = asyncio.ensure_future(Watched(self.coroutine, self.count))
+        return await self.task
 
-        return await asyncio.ensure_future(task())
+    def count(self) -> None:
+        self.awaits += 1
+        if self.awaits == self.step:
+            self.cancelled = self.task.cancel()
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        number, error = 0, None
-        while True:
-            try:
-                waits_for = self.coroutine.send(None) if error is None else self.coroutine.throw(error)
-            except StopIteration as end:
-                return end.value
-            number, error = number + 1, None
-            if number == self.step:
-                self.cancelled = True
-                running = asyncio.current_task()
-                assert running is not None
-                running.cancel()
-            try:
-                yield waits_for
-            except BaseException as raised:  # noqa: BLE001  it is thrown into the coroutine
-                error = raised
+
+class CancelledAnywhere(CancelledAt):
+    """As that, but counted are the waits of all tasks that it begins, too."""
+
+    async def run(self) -> Any:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(
+            lambda loop, coroutine, **named: asyncio.Task(Watched(coroutine, self.count), loop=loop, **named)
+        )
+        self.task = loop.create_task(self.coroutine)
+        try:
+            return await self.task
+        finally:
+            loop.set_task_factory(None)
 
 
 # a foreign lock

@@ -1,6 +1,7 @@
 """Kills, cancellations, foreign locks and clocks: what is stored stays whole, what is acknowledged stays."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 import shutil
@@ -15,7 +16,9 @@ import pytest
 from faults import (
     LONG,
     OPERATIONS,
+    PRUNES,
     TURNS,
+    CancelledAnywhere,
     CancelledAt,
     foreign_lock,
     impatient,
@@ -82,6 +85,42 @@ def test_a_turn_killed_at_any_statement_is_whole_up_to_a_checkpoint_and_the_thre
             build(registry.checkpointer).invoke(said("and on"), config(id))
             assert [m.text for m in registry.messages(id)][: len(texts) + 1] == [*texts, "and on"]
             assert registry.verify() == []
+
+
+@pytest.fixture(scope="module")
+def long_thread(tmp_path_factory):
+    """A file with a delta thread past its second snapshot."""
+    path = tmp_path_factory.mktemp("long") / "threads.db"
+    with threads.open(path) as registry:
+        for number in range(60):
+            ours(registry.checkpointer).invoke(said(f"turn {number}"), config("long"))
+    return path
+
+
+def remembered(registry):
+    state = ours(registry.checkpointer).get_state(config("long"))
+    return [(m.id, m.text) for m in state.values["messages"]], registry.messages("long"), registry.get("long")
+
+
+@pytest.mark.parametrize("name", PRUNES)
+def test_a_prune_killed_at_any_statement_changes_nothing_that_is_remembered(
+    long_thread, name, record_property
+):
+    with threads.open(long_thread) as registry:
+        before, all_of_it = remembered(registry), len(registry.history("long"))
+    left = []
+    for path, _ in killed_at_each(long_thread, operate, name, 1 if LONG else 40):
+        assert integrity(path) == "ok"
+        with threads.open(path) as registry:
+            assert registry.verify() == []
+            assert remembered(registry) == before
+            left.append(len(registry.history("long")))
+            ours(registry.checkpointer).invoke(said("and on"), config("long"))
+            assert [m.text for m in registry.messages("long")][: len(before[0])] == [t for _, t in before[0]]
+    assert left[-1] < all_of_it, "nothing was pruned"
+    assert set(left[:-1]) <= {all_of_it, left[-1]}
+    assert all_of_it in left
+    record_property("kill -9 at an SQL statement of a prune", [len(left) - 1, len(before[0]) * len(left)])
 
 
 def test_results_that_cannot_be_stored_while_the_file_is_locked_wait_for_their_checkpoint(tmp_path):
@@ -188,6 +227,52 @@ def test_a_task_cancelled_at_any_await_leaves_nothing_half_done(tmp_path, source
         assert all(found["plain"][:3] in (before["plain"][:3], after["plain"][:3]) for found in wholes)
     else:
         assert all(found in (before, after) for found in wholes)
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("build", [plain_graph, ours], ids=["add_messages", "delta"])
+def test_a_run_cancelled_while_any_task_of_it_waits_loses_nothing_acknowledged(
+    tmp_path, source, build, durability, record_property
+):
+    id = "plain" if build is plain_graph else "delta"
+    with threads.open(source, read_only=True) as registry:
+        told = [m.text for m in registry.messages(id)]
+
+    async def trial(path, step):
+        with threads.open(path) as registry:
+            graph = build(registry.checkpointer)
+            turn = graph.ainvoke(said("new words"), config(id), durability=durability)
+            cancelling, answer = CancelledAnywhere(turn, step), None
+            try:
+                answer = (await cancelling.run())["messages"][-1].text
+            except asyncio.CancelledError:
+                assert cancelling.cancelled
+            assert registry.verify() == []
+            for _ in range(3):  # LangGraph may go on storing what it had begun to; that is not hidden either
+                with contextlib.suppress(threads.ThreadMoved):
+                    await graph.ainvoke(said("and on"), config(id))
+                    break
+            return cancelling.cancelled, answer, [m.text for m in registry.messages(id)]
+
+    acknowledged = 0
+    for step in itertools.count(1):
+        path = tmp_path / f"{step}.db"
+        shutil.copy(source, path)
+        cancelled, answer, texts = asyncio.run(trial(path, step))
+        assert texts[: len(told)] == told
+        assert texts[-2] == "and on"
+        between = texts[len(told) : -2]
+        if answer is not None:  # it was acknowledged
+            acknowledged += 2
+            assert between == ["new words", answer]
+        assert between[:1] in ([], ["new words"])
+        assert len(between) <= 2
+        with threads.open(path) as registry:
+            assert registry.verify() == []
+        if not cancelled:
+            break
+    assert step > 5, "it was hardly ever cancelled"
+    record_property("a run cancelled while a task of it waits", [step - 1, acknowledged + len(told) * step])
 
 
 # a foreign lock
