@@ -22,6 +22,7 @@ from graphs import AIMessage, Plain, compiled, config, plain_graph, said, stock_
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 import threads
+from agent import build_agent
 
 WHOSE = pytest.mark.parametrize("whose", ["stock", "ours"])
 
@@ -385,6 +386,53 @@ def test_looking_at_a_thread_calls_nothing_either(where, name, told):
         registry.history("a")
         outcome_of(registry.messages, "a")
     assert not CALLED
+
+
+ANCESTORS = {
+    "result": "UPDATE writes SET type = 'msgpack', value = :poison WHERE rowid = "
+    "(SELECT min(rowid) FROM writes WHERE channel = 'messages')",
+    "snapshot": "UPDATE checkpoints SET type = 'msgpack', checkpoint = :whole, metadata = '{}' WHERE rowid = "
+    "(SELECT min(rowid) FROM checkpoints)",
+}
+"""Where a delta thread keeps what its state is the sum of: an ancestor's results, an ancestor's snapshot."""
+
+
+@WHOSE
+@pytest.mark.parametrize("where", ANCESTORS)
+@pytest.mark.parametrize("name", payloads())
+def test_a_value_that_an_ancestor_keeps_cannot_name_what_is_to_be_called(
+    whose, where, name, tmp_path, caplog
+):
+    path = tmp_path / "t.db"
+    with saver_of(whose, path) as saver:
+        graph = build_agent(checkpointer=saver)
+        for number in range(3):
+            graph.invoke(said(f"turn {number}"), config("a"))
+        eldest = list(saver.list(config("a")))[-1].checkpoint
+    poison = payloads()[name]
+    whole = packed({**eldest, "channel_values": {"messages": poison}})
+    connection = sqlite3.connect(path)
+    with connection:
+        assert connection.execute(ANCESTORS[where], {"poison": packed(poison), "whole": whole}).rowcount == 1
+    connection.close()
+    for read in (
+        lambda saver: saver.get_delta_channel_history(config=config("a"), channels=["messages"]),
+        lambda saver: build_agent(checkpointer=saver).get_state(config("a")),
+        lambda saver: build_agent(checkpointer=saver).invoke(said("and on"), config("a")),
+    ):
+        CALLED.clear()
+        with saver_of(whose, path) as saver:
+            try:
+                read(saver)
+                error = None
+            except Exception as raised:  # noqa: BLE001  it is the result
+                error = raised
+        if whose == "ours":
+            assert not CALLED
+            assert type(error) is threads.TypeNotAllowed
+            assert f"{__name__}.bomb" in str(error)
+        else:
+            assert bool(CALLED) == (name != "ext 3")
 
 
 # A14
