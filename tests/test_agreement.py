@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("THREADS_TEST_KILLS", "25"))
 """How often a talking process is killed; THREADS_TEST_KILLS=200 is the long measurement."""
 
 
-def test_a_process_killed_at_random_moments_leaves_registry_and_memory_in_step(tmp_path):
+def test_a_process_killed_at_random_moments_leaves_registry_and_memory_in_step(tmp_path, record_property):
     path = tmp_path / "threads.db"
     for acknowledged in killed_at_random(path, KILLS, seed=7):
         with threads.open(path) as registry:
@@ -32,6 +32,7 @@ def test_a_process_killed_at_random_moments_leaves_registry_and_memory_in_step(t
             counts = {id: registry.get(id).message_count for id, count in acknowledged.items() if count}
         assert all(counts[id] >= acknowledged[id] for id in counts)
     assert sum(acknowledged.values()) >= KILLS, "hardly anything was said"
+    record_property("kill -9 at a random moment", [KILLS, sum(acknowledged.values())])
 
 
 @pytest.fixture

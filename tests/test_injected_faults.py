@@ -47,8 +47,13 @@ def source(tmp_path_factory):
     return path
 
 
+def messages_in(found):
+    """How many messages there are in what is seen of a file."""
+    return sum(len(each[1] or ()) for each in found.values() if each[0] != "unlisted")
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_killed_at_any_statement_is_wholly_there_or_not_at_all(source, name):
+def test_an_operation_killed_at_any_statement_is_wholly_there_or_not_at_all(source, name, record_property):
     with threads.open(source, read_only=True) as registry:
         before = seen(registry)
     outcomes = []
@@ -63,15 +68,21 @@ def test_an_operation_killed_at_any_statement_is_wholly_there_or_not_at_all(sour
     assert outcomes, "it was never killed"
     assert all(found in (before, after) for _, found in outcomes)
     assert before in [found for _, found in outcomes]
+    record_property("kill -9 at an SQL statement of create, update, trash, restore, delete, prune, fork, copy, put",
+                    [len(outcomes), messages_in(before) * len(outcomes)])  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TURNS)
-def test_a_turn_killed_at_any_statement_is_whole_up_to_a_checkpoint_and_the_thread_goes_on(source, name):
+def test_a_turn_killed_at_any_statement_is_whole_up_to_a_checkpoint_and_the_thread_goes_on(
+    source, name, record_property
+):
     id = "new" if "first" in name else "delta" if "delta" in name else "plain"
     build = ours if "delta" in name else plain_graph
     with threads.open(source, read_only=True) as registry:
         told = [] if id == "new" else [m.text for m in registry.messages(id)]
+    kills = 0
     for path, survived in killed_at_each(source, operate, name, STRIDE):
+        kills += not survived
         assert integrity(path) == "ok"
         with threads.open(path) as registry:
             assert registry.verify() == []
@@ -85,6 +96,7 @@ def test_a_turn_killed_at_any_statement_is_whole_up_to_a_checkpoint_and_the_thre
             build(registry.checkpointer).invoke(said("and on"), config(id))
             assert [m.text for m in registry.messages(id)][: len(texts) + 1] == [*texts, "and on"]
             assert registry.verify() == []
+    record_property("kill -9 at an SQL statement of a turn", [kills, kills * len(told)])
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +197,7 @@ def counted(path):
 
 
 @pytest.mark.parametrize("name", CANCELLED)
-def test_a_task_cancelled_at_any_await_leaves_nothing_half_done(tmp_path, source, name):
+def test_a_task_cancelled_at_any_await_leaves_nothing_half_done(tmp_path, source, name, record_property):
     before, wholes = counted(source), []
 
     async def trial(path, step):
@@ -227,6 +239,7 @@ def test_a_task_cancelled_at_any_await_leaves_nothing_half_done(tmp_path, source
         assert all(found["plain"][:3] in (before["plain"][:3], after["plain"][:3]) for found in wholes)
     else:
         assert all(found in (before, after) for found in wholes)
+    record_property("a write cancelled at an await", [len(wholes), messages_in(before) * len(wholes)])
 
 
 @pytest.mark.parametrize("durability", ["sync", "async", "exit"])
@@ -282,7 +295,9 @@ SECONDS = (0, 0.05, 0.3, 1, 3, 9, 12, 30) if LONG else (0, 0.05, 0.3)
 
 @pytest.mark.parametrize("patience", [50, 10_000], ids=["impatient", "patient"])
 @pytest.mark.parametrize("seconds", SECONDS)
-def test_a_foreign_lock_is_waited_for_or_named_and_over_when_it_is_over(tmp_path, seconds, patience):
+def test_a_foreign_lock_is_waited_for_or_named_and_over_when_it_is_over(
+    tmp_path, seconds, patience, record_property
+):
     path = tmp_path / "threads.db"
     acknowledged = []
     with threads.open(path) as registry:
@@ -312,6 +327,7 @@ def test_a_foreign_lock_is_waited_for_or_named_and_over_when_it_is_over(tmp_path
         if seconds * 1000 < patience / 2 and patience > 50:
             assert len(acknowledged) == 9
         assert registry.verify() == []
+    record_property(f"another program's write lock, up to {SECONDS[-1]} s", [1, 2 * len(acknowledged)])
 
 
 DELETED = {
@@ -338,7 +354,9 @@ def test_results_that_wait_or_come_late_are_not_stored_in_a_deleted_thread(tmp_p
 
 
 @pytest.mark.parametrize("build", [plain_graph, ours], ids=["add_messages", "delta"])
-def test_turns_and_lists_keep_their_order_whatever_the_clock_does(tmp_path, monkeypatch, build):
+def test_turns_and_lists_keep_their_order_whatever_the_clock_does(
+    tmp_path, monkeypatch, build, record_property
+):
     chance = random.Random(3)
     turns = 300 if LONG else 30
     spoken = {"a": [], "b": [], "c": []}
@@ -360,12 +378,13 @@ def test_turns_and_lists_keep_their_order_whatever_the_clock_does(tmp_path, monk
             steps = [found.metadata["step"] for found in registry.checkpointer.list(config(id))]
             assert steps == sorted(steps, reverse=True)
         assert registry.verify() == []
+    record_property("the clock stepped between two turns, up to a day", [turns, 2 * turns])
 
 
 # several processes
 
 
-def test_what_four_processes_say_at_once_is_there_once(tmp_path):
+def test_what_four_processes_say_at_once_is_there_once(tmp_path, record_property):
     path = tmp_path / "threads.db"
     turns = 250 if LONG else 10
     context = warm()
@@ -388,3 +407,4 @@ def test_what_four_processes_say_at_once_is_there_once(tmp_path):
     assert all(said_in[id].count(text) == 1 for id, text in acknowledged)
     assert sum(id != "common" for id, _ in acknowledged) == 4 * turns
     assert any(id == "common" for id, _ in acknowledged)
+    record_property("turns by four processes at once", [8 * turns, 2 * len(acknowledged)])

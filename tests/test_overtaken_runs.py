@@ -80,7 +80,7 @@ NODES = (asks, fails, answers, begins_a_subgraph, ends_in_a_subgraph, asks_in_a_
 @pytest.mark.parametrize("durability", ["sync", "async"])
 @pytest.mark.parametrize("delete", DELETE)
 @pytest.mark.parametrize("node", NODES, ids=lambda node: node.__name__)
-def test_it_leaves_nothing_behind(registry, node, delete, durability):
+def test_it_leaves_nothing_behind(registry, node, delete, durability, record_property):
     saver = registry.checkpointer
     plain_graph(saver).invoke(said("old words"), config("a"))
     late = compiled(Plain, lambda state: node(registry, DELETE[delete], state), saver)
@@ -97,6 +97,7 @@ def test_it_leaves_nothing_behind(registry, node, delete, durability):
             "SELECT * FROM writes UNION ALL SELECT *, '', '' FROM checkpoints"
         ).fetchall()
     assert words == []
+    record_property("a thread deleted while a run goes on (nothing comes back)", [1, 0])
 
 
 @pytest.mark.parametrize("durability", ["sync", "async"])
