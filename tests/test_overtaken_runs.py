@@ -203,6 +203,23 @@ def test_leftovers_of_a_deleted_thread_do_not_get_into_one_that_is_made_under_it
     assert registry.verify() == []
 
 
+@pytest.mark.parametrize("durability", ["sync", "async"])
+def test_a_new_thread_of_that_id_does_not_remember_what_was_left_behind(registry, durability):
+    inner = compiled(Plain, lambda state: {"messages": [AIMessage(f"saw {len(state['messages'])}")]}, True)
+    outer = compiled(Plain, inner, registry.checkpointer)
+    outer.invoke(said("old words"), config("a"))
+    inside = {"configurable": {"thread_id": "a", "checkpoint_ns": "model"}}
+    saver = stock_saver(registry._database.where)
+    old = saver.get_tuple(inside)
+    registry.delete("a")
+    saver.put(inside, old.checkpoint, old.metadata, {})
+    saver.conn.close()
+    for _ in range(2):
+        outer.invoke(said("new words"), config("a"), durability=durability)
+    assert [m.text for m in registry.messages("a")] == ["new words", "saw 1", "new words", "saw 3"]
+    assert registry.verify() == []
+
+
 def test_repair_takes_leftovers_away_and_leaves_a_new_thread_of_that_id(registry):
     left_behind(registry)
     with registry._database.read() as connection:

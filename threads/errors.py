@@ -88,8 +88,8 @@ class ThreadMoved(ThreadsError):
         self.thread_id = thread_id
         super().__init__(
             f"thread {thread_id!r} went on while this turn was under way: another turn was stored in it, so "
-            "this one is refused; read the thread and send again what is missing (a run that was cancelled, or "
-            "whose stream was left half way, may go on for a moment: await stream.aclose() before the next)"
+            "this one is refused; read the thread and send again what is missing (a run that was cancelled "
+            "may go on for a moment, and so may one whose stream was left half way: close the stream first)"
         )
 
 

@@ -26,7 +26,7 @@ from threads.database.statements import statements
 from threads.errors import ThreadDeleted
 from threads.memory.late import Key, LateResults, Work
 from threads.memory.places import Place, Places
-from threads.memory.turns import Read, TooEarly, address, check_checkpoint, check_results, turn_of
+from threads.memory.turns import RUNTIME, Read, TooEarly, address, check_checkpoint, check_results, turn_of
 
 Storing = Callable[[sqlite3.Connection], Sequence[Work]]
 """Stores a checkpoint and returns the results that were stored with it."""
@@ -78,6 +78,9 @@ def put_checkpoint(
         if late.is_refused((key[0], "", str(root), 0)):  # the one that this subgraph's run goes under
             raise ThreadDeleted
         check_checkpoint(connection, config, metadata, here)
+        first = row["parent_checkpoint_id"] is None and metadata.get("source") == "input"
+        if first and RUNTIME in config["configurable"]:
+            forget_subgraphs(connection, row)
         connection.execute(statements("checkpoints")["put"], row)
         if along is not None:
             along(connection)
@@ -117,6 +120,17 @@ def put_results(
         connection.executemany(sql, rows)
 
     return work
+
+
+def forget_subgraphs(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
+    """Before the first checkpoint of a thread: delete what subgraphs of a deleted one of this id left.
+
+    Under durability "exit" a first checkpoint is no input's: there subgraphs are stored before it.
+    """
+    sql = statements("checkpoints")
+    if connection.execute(sql["is_deleted"], row).fetchone():
+        for name in ("forget_subgraph_results", "forget_subgraphs"):
+            connection.execute(sql[name].format(of_others=sql["of_others"]), row)
 
 
 def take_back(refused: Place, connection: sqlite3.Connection) -> None:

@@ -135,6 +135,17 @@ WHERE thread_id = :thread_id AND :checkpoint_ns = '' AND checkpoint_ns <> ''
     SELECT 1 FROM checkpoints
     WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id)
 
+-- name: forget_subgraph_results
+DELETE FROM writes WHERE thread_id = :thread_id AND (checkpoint_ns, checkpoint_id) IN ({of_others})
+
+-- name: forget_subgraphs
+DELETE FROM checkpoints WHERE thread_id = :thread_id AND (checkpoint_ns, checkpoint_id) IN ({of_others})
+
+-- name: of_others
+SELECT checkpoint_ns, checkpoint_id FROM checkpoints
+WHERE thread_id = :thread_id AND :checkpoint_ns = '' AND checkpoint_ns <> ''
+  AND json_extract(CAST(metadata AS TEXT), '$.parents.""') IS NOT :checkpoint_id
+
 -- A thread that was deleted, and has no checkpoint of its own again: what is stored of it is a run's leftover.
 -- name: is_deleted
 SELECT 1 FROM threads_tombstone t WHERE t.thread_id = :thread_id AND NOT EXISTS (
