@@ -31,7 +31,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from threads import ids
 from threads.database.connections import Database
 from threads.database.erasing import erase
-from threads.errors import ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
 from threads.memory.deltas import Deltas
 from threads.memory.kept import Kept
 from threads.memory.late import LateResults, Work
@@ -159,7 +159,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
         def work(connection: sqlite3.Connection) -> Sequence[Work]:
             try:
                 return store(connection)
-            except (ThreadMoved, ThreadDeleted, ThreadTrashed):
+            except (ThreadMoved, ThreadDeleted, ThreadTrashed, ThreadBusy, LeaseLost):
                 key = key_of(config)
                 if RUNTIME in config["configurable"] or key[3]:  # else others may have results waiting there
                     refused = (*key[:2], checkpoint["id"])
