@@ -74,7 +74,7 @@ OPERATIONS: dict[str, Callable[[threads.Registry], Any]] = {
 """Each is one transaction: wholly there after a kill, or not at all."""
 PRUNES: dict[str, Callable[[threads.Registry], Any]] = {
     "prune a delta thread": lambda registry: registry.prune(["long"]),
-    "prune a delta thread, keep 5": lambda registry: registry.prune(["long"], keep=5),
+    "prune a delta thread, keep 4": lambda registry: registry.prune(["long"], keep=4),
 }
 """Of a thread that is long enough for checkpoints to go."""
 TURNS: dict[str, Callable[[threads.Registry], Any]] = {

@@ -10,6 +10,7 @@ import threading
 import time
 import types
 from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, TypedDict
 
 import langgraph.checkpoint.base.id as clock
 import pytest
@@ -31,10 +32,12 @@ from faults import (
     template,
     warm,
 )
-from graphs import config, plain_graph, said
+from graphs import compiled, config, echo, plain_graph, said
 from langchain_core.messages import HumanMessage
+from langgraph.channels.delta import DeltaChannel
 
 import threads
+from agent.state import merge_messages
 
 STRIDE = 1 if LONG else 3
 """At every which statement of a turn it is killed; at each in the long version."""
@@ -101,16 +104,25 @@ def test_a_turn_killed_at_any_statement_is_whole_up_to_a_checkpoint_and_the_thre
 
 @pytest.fixture(scope="module")
 def long_thread(tmp_path_factory):
-    """A file with a delta thread past its second snapshot."""
+    """A file with a delta thread that has several snapshots."""
     path = tmp_path_factory.mktemp("long") / "threads.db"
     with threads.open(path) as registry:
-        for number in range(60):
-            ours(registry.checkpointer).invoke(said(f"turn {number}"), config("long"))
+        for number in range(6):
+            often(registry.checkpointer).invoke(said(f"turn {number}"), config("long"))
     return path
 
 
+class Often(TypedDict):
+    messages: Annotated[list, DeltaChannel(merge_messages, snapshot_frequency=4)]
+
+
+def often(saver):
+    """A delta graph that makes a snapshot every few steps."""
+    return compiled(Often, echo, saver)
+
+
 def remembered(registry):
-    state = ours(registry.checkpointer).get_state(config("long"))
+    state = often(registry.checkpointer).get_state(config("long"))
     return [(m.id, m.text) for m in state.values["messages"]], registry.messages("long"), registry.get("long")
 
 
@@ -118,16 +130,16 @@ def remembered(registry):
 def test_a_prune_killed_at_any_statement_changes_nothing_that_is_remembered(
     long_thread, name, record_property
 ):
-    with threads.open(long_thread) as registry:
+    with threads.open(long_thread, reducer=merge_messages) as registry:
         before, all_of_it = remembered(registry), len(registry.history("long"))
     left = []
-    for path, _ in killed_at_each(long_thread, operate, name, 1 if LONG else 40):
+    for path, _ in killed_at_each(long_thread, operate, name, 1 if LONG else 10):
         assert integrity(path) == "ok"
-        with threads.open(path) as registry:
+        with threads.open(path, reducer=merge_messages) as registry:
             assert registry.verify() == []
             assert remembered(registry) == before
             left.append(len(registry.history("long")))
-            ours(registry.checkpointer).invoke(said("and on"), config("long"))
+            often(registry.checkpointer).invoke(said("and on"), config("long"))
             assert [m.text for m in registry.messages("long")][: len(before[0])] == [t for _, t in before[0]]
     assert left[-1] < all_of_it, "nothing was pruned"
     assert set(left[:-1]) <= {all_of_it, left[-1]}
