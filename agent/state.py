@@ -78,11 +78,12 @@ def _appended(state: Any, updates: Iterable[list[BaseMessage]]) -> list[BaseMess
     """The messages with the updates behind them, if that is all there is to do; nearly always it is."""
     if not isinstance(state, list):
         return None
-    messages = [*state, *itertools.chain.from_iterable(updates)]
-    if not all(map(_is_said, {*map(type, messages)})):
+    added = [*itertools.chain.from_iterable(updates)]
+    if not all(map(_is_said, {*map(type, state), *map(type, added)})):
         return None
-    ids = {*map(_id_of, messages)}
-    return None if None in ids or len(ids) < len(messages) else messages
+    ids = {*map(_id_of, added), None}
+    all_new = len(ids) > len(added) and ids.isdisjoint(map(_id_of, state))
+    return [*state, *added] if all_new else None
 
 
 def _is_said(kind: type) -> bool:

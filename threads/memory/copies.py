@@ -9,6 +9,7 @@ pickle 4 and this 1.
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import sys
 from collections.abc import Callable
@@ -66,7 +67,11 @@ class Parts(NamedTuple):
 
 
 _new = object.__new__
-_set = object.__setattr__
+_set_fields, _set_names, _set_extra, _set_private = (
+    inspect.getattr_static(BaseMessage, slot).__set__
+    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
+"""What pydantic's own `__copy__` sets."""
 
 
 def frozen(value: Any) -> Frozen:
@@ -76,13 +81,13 @@ def frozen(value: Any) -> Frozen:
         return _itself, value
     if kind is list:
         if SHARED.issuperset(map(type, value)):
-            return list, tuple(value)
+            return list.copy, value
         if MESSAGES.issuperset(map(type, value)):
             return _messages, [_parts(message) for message in value]
         return _list, [frozen(item) for item in value]
     if kind is dict and SHARED.issuperset(map(type, value)):
         if SHARED.issuperset(map(type, value.values())):
-            return dict, value
+            return dict.copy, value
         return _dict, [(key, *frozen(item)) for key, item in value.items()]
     if kind in MESSAGES:
         return _message, _parts(value)
@@ -113,7 +118,7 @@ def weight(kept: Frozen) -> int:
         return size + weight(of)
     if isinstance(of, dict):
         return size + sum(map(sys.getsizeof, of)) + sum(map(sys.getsizeof, of.values()))
-    return size + sum(map(sys.getsizeof, of)) if isinstance(of, tuple) else size
+    return size + sum(map(sys.getsizeof, of)) if isinstance(of, list) else size
 
 
 def _itself(value: Any) -> Any:
@@ -163,9 +168,9 @@ def _messages(several: list[Parts]) -> list[BaseMessage]:
         if names not in names_of:
             names_of[names] = set(names)
         message = _new(kind)
-        _set(message, "__dict__", fields)
-        _set(message, "__pydantic_fields_set__", names_of[names])
-        _set(message, "__pydantic_extra__", make_extra(extra))
-        _set(message, "__pydantic_private__", None)
+        _set_fields(message, fields)
+        _set_names(message, names_of[names])
+        _set_extra(message, make_extra(extra))
+        _set_private(message, None)
         messages.append(message)
     return messages
