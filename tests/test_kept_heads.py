@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import sqlite3
 import sys
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
@@ -136,63 +137,84 @@ def elsewhere(tmp_path):
     saver.conn.close()
 
 
-def texts(graph) -> list[str]:
-    return [message.text for message in graph.get_state(config("a")).values["messages"]]
+FIRST = "(SELECT min(rowid) FROM writes WHERE channel = 'messages')"
+SNAPSHOT = "(SELECT max(rowid) FROM checkpoints WHERE instr(checkpoint, CAST('message 0' AS BLOB)))"
 
 
-def test_a_turn_of_another_process_is_seen(registry, elsewhere):
-    ours, theirs = graph_of(registry.checkpointer), graph_of(elsewhere)
-    for number in range(4 * FREQUENCY):
-        turn(ours if number % 2 else theirs, number)
-    assert known(ours) == known(theirs)
-    assert len(known(ours)) == 8 * FREQUENCY
+def altered(stored: bytes) -> bytes:
+    """A value as it might have been stored, as long as it was."""
+    return stored.replace(b"message 0", b"another 0").replace(b"h0", b"z0")
 
 
-def test_results_that_another_process_adds_behind_the_head_are_seen(registry, elsewhere):
-    graph = graph_of(registry.checkpointer)
-    for number in range(2):
+def stored_late(connection: sqlite3.Connection) -> None:
+    columns = "thread_id, checkpoint_ns, checkpoint_id, 'late', task_path, idx, channel, type, altered(value)"
+    connection.execute(f"INSERT INTO writes SELECT {columns} FROM writes WHERE rowid = {FIRST}")
+
+
+def put_again(connection: sqlite3.Connection) -> None:
+    """As the stock saver does."""
+    columns = "thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata"
+    changed = columns.replace(" checkpoint,", " altered(checkpoint),")
+    connection.execute(
+        f"INSERT OR REPLACE INTO checkpoints ({columns}) SELECT {changed} FROM checkpoints WHERE rowid = {SNAPSHOT}"
+    )
+
+
+def deleted_and_put_back(connection: sqlite3.Connection) -> None:
+    rows = {}
+    for table in ("writes", "checkpoints"):
+        rows[table] = connection.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()
+        connection.execute(f"DELETE FROM {table}")
+    connection.execute("DELETE FROM threads_tombstone")
+    for table, stored in rows.items():
+        for row in stored:
+            other = [altered(value) if isinstance(value, bytes) else value for value in row]
+            connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", other)
+
+
+def by(statement: str):
+    return lambda connection: connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("change", "turns"),
+    [
+        pytest.param(stored_late, 1, id="a late result"),
+        pytest.param(by(f"DELETE FROM writes WHERE rowid = {FIRST}"), 1, id="a deleted result"),
+        pytest.param(by("UPDATE writes SET value = altered(value)"), 1, id="a changed result"),
+        pytest.param(by("DELETE FROM checkpoints WHERE rowid = 2"), 1, id="a deleted checkpoint"),
+        pytest.param(put_again, 4, id="a checkpoint stored again"),
+        pytest.param(
+            by(f"UPDATE checkpoints SET checkpoint = altered(checkpoint) WHERE rowid = {SNAPSHOT}"),
+            4,
+            id="a changed checkpoint",
+        ),
+        pytest.param(deleted_and_put_back, 1, id="another conversation with the same ids"),
+    ],
+)
+def test_what_another_process_changes_behind_the_head_is_seen_by_the_next_turn(
+    registry, elsewhere, change, turns
+):
+    read: list[list] = []
+
+    def node(state):
+        read.append(dumped(state["messages"]))
+        return {"messages": [AIMessage("answer", id=f"a{len(read)}")]}
+
+    graph = graph_of(registry.checkpointer, node=node)
+    for number in range(turns):
         turn(graph, number)
-    turn_before, *_ = [each.config for each in graph.get_state_history(config("a")) if not each.next][1:]
-    late = AIMessage("late", id="late")
-    elsewhere.put_writes(turn_before, [("messages", [late])], "a task that took long")
-    turn(graph, 2)
-    assert "late" in texts(graph)
-    assert known(graph) == known(graph_of(elsewhere))
-
-
-def test_results_that_another_process_takes_away_are_not_there_any_more(registry, elsewhere):
-    graph = graph_of(registry.checkpointer)
-    for number in range(2):
-        turn(graph, number)
+    known(graph)
+    turn(graph, turns)  # now what this one began with is kept
+    assert registry.checkpointer._deltas._kept.size > 0
+    before = known(graph_of(elsewhere))
+    elsewhere.conn.create_function("altered", 1, altered)
     with elsewhere.conn:
-        elsewhere.conn.execute(
-            "DELETE FROM writes WHERE channel = 'messages' AND rowid = (SELECT min(rowid) FROM writes"
-            " WHERE channel = 'messages')"
-        )
-    turn(graph, 2)
-    assert known(graph) == known(graph_of(elsewhere))
-
-
-def test_a_checkpoint_that_another_process_stores_again_is_read_again(registry, elsewhere):
-    graph = graph_of(registry.checkpointer)
-    for number in range(FREQUENCY):
-        turn(graph, number)
-    stored = [each for each in elsewhere.list(config("a")) if "messages" in each.checkpoint["channel_values"]]
-    changed = stored[0].checkpoint
-    changed["channel_values"]["messages"].value[0].content = "put right"
-    elsewhere.put(stored[0].parent_config, changed, stored[0].metadata, {})
-    assert texts(graph)[0] == "put right"
-    turn(graph, FREQUENCY)
-    assert texts(graph)[0] == "put right"
-
-
-def test_a_thread_that_comes_back_after_a_delete_elsewhere_is_the_new_one(registry, elsewhere):
-    graph = graph_of(registry.checkpointer)
-    for number in range(2):
-        turn(graph, number)
-    elsewhere.delete_thread("a")
-    assert turn(graph, 7)[0].text == "message 7"
-    assert len(known(graph)) == 2
+        change(elsewhere.conn)
+    after = known(graph_of(elsewhere))
+    assert after != before
+    turn(graph, turns + 1)
+    assert read[-1][:-1] == after
 
 
 def test_a_refused_and_an_old_read_leave_what_is_kept_as_it_is(registry):
