@@ -8,6 +8,8 @@ import pytest
 from graphs import Plain, asking_graph, compiled, config, plain_graph, said, three_turns
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langchain_core.caches import InMemoryCache
+from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langchain_core.tools import tool
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
@@ -214,3 +216,17 @@ def test_a_message_cut_in_half_in_the_file_is_unknown_not_wrong(tmp_path):
     connection.close()
     with threads.open(path) as registry:
         assert (registry.get("a").message_count, registry.get("a").title) == (None, "Untitled conversation")
+
+
+def test_an_answer_from_the_cache_of_a_model_has_no_usage_and_can_be_read(tmp_path):
+    model = FakeMessagesListChatModel(responses=[AIMessage("Noted.")], cache=InMemoryCache())
+
+    def answer(state):
+        return {"messages": [model.invoke([HumanMessage("the same each time")])]}
+
+    with threads.open(tmp_path / "threads.db") as registry:
+        graph = compiled(Plain, answer, registry.checkpointer)
+        for thread_id in "ab":
+            graph.invoke(said("hello"), config(thread_id))
+        assert [registry.messages(each)[-1].usage for each in "ab"] == [None, None]
+        assert registry.list().total == 2

@@ -39,6 +39,7 @@ COMMANDS = {
     "compact": "upkeep",
     "backup": "upkeep",
     "detach": "checking",
+    "audit": "audit",
 }
 """The commands and the modules they stand in, in the order of the help."""
 REPLACED = "backslashreplace"

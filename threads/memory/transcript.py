@@ -241,7 +241,6 @@ def is_message(item: Any) -> bool:
 def shown(message: BaseMessage, origin: Origin) -> Message:
     """A LangChain message as a person reads it."""
     said_as = message.role if isinstance(message, ChatMessage) else message.type
-    usage = message.usage_metadata if isinstance(message, AIMessage) else None
     return Message(
         id=message.id,
         role=ROLES.get(said_as.lower().removesuffix("messagechunk"), "assistant"),
@@ -255,8 +254,16 @@ def shown(message: BaseMessage, origin: Origin) -> Message:
         name=message.name,
         created_at=moment(origin.milliseconds),
         run_id=origin.run_id,
-        usage=Usage(usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) if usage else None,
+        usage=_usage(message),
     )
+
+
+def _usage(message: BaseMessage) -> Usage | None:
+    """The tokens a model reported; an answer from LangChain's cache reports a cost and no tokens."""
+    told = message.usage_metadata if isinstance(message, AIMessage) else None
+    if not told or "total_tokens" not in told:
+        return None
+    return Usage(told["input_tokens"], told["output_tokens"], told["total_tokens"])
 
 
 def words(message: BaseMessage) -> tuple[str, str]:

@@ -1,0 +1,90 @@
+"""Proving isolation: `audit` tries to make an agent leak, and says how it went."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from threads.cli.faults import AgentFailed
+from threads.cli.output import as_json, line, note, on_terminal, say
+from threads.cli.session import Session, common
+from threads.cli.text import block
+
+BUNDLED = "agent.catalog:build_all[support]"
+"""Who is audited if nobody is named."""
+
+
+@click.command(epilog="Example: threads audit my_app:build --attack asyncio --attack forks")
+@click.argument("target", metavar="[MODULE:NAME]", default=BUNDLED)
+@click.option("--thorough", is_flag=True, help="More users, turns and processes; takes minutes.")
+@click.option("--attack", "attacks", metavar="NAME", multiple=True, help="Only this attack, or these.")
+@click.option("--list", "show", is_flag=True, help="Only say which attacks there are.")
+@click.option("--users", type=click.IntRange(2), metavar="N", help="Users in each attack.")
+@click.option("--turns", type=click.IntRange(2), metavar="N", help="Turns in each attack.")
+@click.option("--processes", type=click.IntRange(2, 64), metavar="N", help="Processes at once.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Say the words of an earlier audit again.")
+@click.option("--input", "key", metavar="KEY", help="The state's key for what a user says.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--traceback")
+@click.pass_context
+def audit(
+    context: click.Context,
+    /,
+    target: str,
+    attacks: tuple[str, ...],
+    show: bool,
+    key: str | None,
+    json: bool,
+    **asked: Any,
+) -> None:
+    """Try to make an agent leak words from one conversation into another.
+
+    MODULE:NAME is a function that takes checkpointer=, a compiled graph, or a whole application
+    chat(user, text); MODULE:NAME[KEY] one of several graphs. Without it, the support agent that comes
+    along. Exits with 0 if nothing leaks, 1 if something does or is not remembered, 2 if it cannot be tried.
+    """
+    if show:
+        _list_attacks()
+        return
+    report = _audited(context.ensure_object(Session), target, attacks or None, key, asked)
+    if json:
+        as_json(report.as_dict())
+    elif on_terminal():
+        from threads.cli.verdict import draw
+
+        draw(report)
+    else:
+        say(block(str(report)))
+    context.exit(0 if report.clean else 1)
+
+
+def _audited(
+    session: Session, target: str, attacks: tuple[str, ...] | None, key: str | None, asked: dict[str, Any]
+) -> Any:
+    import threads.isolation as isolation
+    from threads.errors import UsageError
+
+    try:
+        with session.bar:
+            return isolation.audit(target, attacks=attacks, input=key, progress=session.bar, **asked)
+    except UsageError:
+        raise
+    except ImportError as error:
+        raise _Untried(error, f"{target} cannot be imported") from error
+
+
+class _Untried(AgentFailed):
+    """There is nothing to audit."""
+
+    exit_code = 2
+
+
+def _list_attacks() -> None:
+    from threads.isolation.attacks import ATTACKS
+
+    for attack in ATTACKS:
+        line(attack.name, attack.what)
+    if sys.stdout.isatty():
+        note("threads audit MODULE:NAME --attack NAME tries one of them")

@@ -1,0 +1,55 @@
+"""How text goes into a graph and comes out again, for graphs with messages and for others."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from threads.isolation.watching import text_of
+
+Input = str | Callable[[str], Any] | None
+"""The key of the state that takes what a user says, or a function that makes the whole input; or a guess."""
+ZEROS: dict[Any, Any] = {int: 0, float: 0.0, bool: False, list: [], dict: {}}
+
+
+def input_of(graph: Any, text: str, form: Input = None) -> Any:
+    """A graph's input for a text."""
+    if callable(form):
+        return form(text)
+    fields = _fields(graph)
+    if form is None and not fields:
+        return text
+    key = form or _spoken_key(fields)
+    if key is None:
+        return {name: text if kind is str else ZEROS.get(_plain(kind)) for name, kind in fields.items()}
+    if fields.get(key, list) is str:
+        return {key: text}
+    return {key: [{"role": "user", "content": text}]}
+
+
+def reply_of(output: Any) -> str:
+    """What a graph answered: its last message, or all it returned."""
+    for value in output.values() if isinstance(output, dict) else ():
+        if isinstance(value, list) and value and isinstance(value[-1], BaseMessage):
+            return str(value[-1].text)
+    return text_of(output)
+
+
+def _fields(graph: Any) -> dict[str, Any]:
+    schema = getattr(getattr(graph, "builder", None), "input_schema", None)
+    return typing.get_type_hints(schema) if isinstance(schema, type) else {}
+
+
+def _spoken_key(fields: dict[str, Any]) -> str | None:
+    if "messages" in fields:
+        return "messages"
+    lists = [name for name, kind in fields.items() if _plain(kind) is list]
+    texts = [name for name, kind in fields.items() if kind is str]
+    return lists[0] if len(lists) == 1 and not texts else None
+
+
+def _plain(kind: Any) -> Any:
+    return typing.get_origin(kind) or kind

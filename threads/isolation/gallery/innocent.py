@@ -1,0 +1,137 @@
+"""Agents that keep their users apart, some of them in ways that an audit might take amiss."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any, TypedDict
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.cache.memory import InMemoryCache
+from langgraph.graph import END, START, StateGraph
+from langgraph.store.base import BaseStore
+from langgraph.types import CachePolicy
+
+from threads.isolation.gallery.parrot import Chat, Parrot, answer, ask, builder, desk, graph, last
+
+DESK = desk()
+
+
+def plain_messages(checkpointer: Any = None) -> Any:
+    """What the tutorial builds."""
+    return graph(answer, checkpointer)
+
+
+class Question(TypedDict, total=False):
+    """A state without messages."""
+
+    question: str
+    asked: int
+    answer: str
+
+
+def without_messages(checkpointer: Any = None) -> Any:
+    """Counts questions, and answers each."""
+
+    def reply(state: Question) -> Question:
+        return {"answer": f"You asked: {state['question']}", "asked": state.get("asked", 0) + 1}
+
+    made: StateGraph[Any, Any, Any, Any] = StateGraph(Question)
+    made.add_node("reply", reply)
+    made.add_edge(START, "reply")
+    made.add_edge("reply", END)
+    return made.compile(checkpointer=checkpointer)
+
+
+def only_echoes_its_state(checkpointer: Any = None) -> Any:
+    """Says all it was handed, again and again."""
+
+    def echo(state: Chat) -> dict[str, Any]:
+        return {
+            "messages": [AIMessage("\n".join(str(message.text) for message in state["messages"])[-2000:])]
+        }
+
+    return graph(echo, checkpointer)
+
+
+def store_by_user(checkpointer: Any = None, store: BaseStore | None = None) -> Any:
+    """Long-term memory, of each user alone."""
+
+    def remember(state: Chat, config: RunnableConfig, *, store: BaseStore) -> dict[str, Any]:
+        mine = ("memories", hashlib.sha256(str(config["configurable"]["user_id"]).encode()).hexdigest())
+        store.put(mine, str(state["messages"][-1].id), {"text": last(state)})
+        known = "\n".join(str(item.value["text"]) for item in store.search(mine, limit=100))
+        return {"messages": [Parrot().invoke([HumanMessage(known)])]}
+
+    return graph(remember, checkpointer, store=store)
+
+
+def slow(checkpointer: Any = None) -> Any:
+    """Takes its time, as models do."""
+
+    def think(state: Chat) -> dict[str, Any]:
+        time.sleep(0.1)
+        return answer(state)
+
+    return graph(think, checkpointer)
+
+
+def refuses(checkpointer: Any = None) -> Any:
+    """Never says what it knows."""
+    return graph(lambda state: {"messages": [AIMessage("I cannot help with that.")]}, checkpointer)
+
+
+def sometimes_fails(checkpointer: Any = None) -> Any:
+    """Every third turn raises, as if the model were overloaded."""
+    turns = iter(range(1_000_000))
+
+    def unreliable(state: Chat) -> dict[str, Any]:
+        if next(turns) % 3 == 2:
+            raise ConnectionError("the model is overloaded")
+        return answer(state)
+
+    return graph(unreliable, checkpointer)
+
+
+def greets_by_common_words(checkpointer: Any = None) -> Any:
+    """Says the same words to everybody."""
+
+    def greet(state: Chat) -> dict[str, Any]:
+        return {"messages": [AIMessage("Hello Alice, Bob, Anna or whoever you are! My code word is hello.")]}
+
+    return graph(greet, checkpointer)
+
+
+def trims_its_messages(checkpointer: Any = None) -> Any:
+    """Hands the model the last two messages only."""
+
+    def trimmed(state: Chat) -> dict[str, Any]:
+        return {"messages": [Parrot().invoke(state["messages"][-2:])]}
+
+    return graph(trimmed, checkpointer)
+
+
+def only_async(checkpointer: Any = None) -> Any:
+    """Cannot be called but in an event loop."""
+
+    async def think(state: Chat) -> dict[str, list[BaseMessage]]:
+        return {"messages": [await Parrot().ainvoke(state["messages"])]}
+
+    return graph(think, checkpointer)
+
+
+def application_with_ids_of_its_own(user: str, text: str) -> str:
+    """Ids that cannot collide, made from the whole name."""
+    return ask(DESK, hashlib.sha256(user.encode()).hexdigest(), text)
+
+
+def cache_keyed_by_thread(checkpointer: Any = None) -> Any:
+    """A cache whose key holds all that the answer depends on."""
+
+    def key(state: Chat) -> str:
+        return "\n".join(f"{message.id} {message.text}" for message in state["messages"])
+
+    return builder(answer, cache_policy=CachePolicy(key_func=key)).compile(
+        checkpointer=checkpointer, cache=InMemoryCache()
+    )

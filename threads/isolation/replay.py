@@ -1,0 +1,124 @@
+"""The fewest steps that leak, in words and as a program to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from threads.isolation.report import Replay
+from threads.isolation.script import Step
+from threads.isolation.sightings import Sighting
+from threads.isolation.voice import REPLY, Conversation, Turn
+from threads.isolation.words import found_in
+from threads.isolation.world import World
+
+STATE = "state"
+GIVEN = {"checkpointer": "registry.checkpointer", "store": "store"}
+"""What a factory is called with, as far as it takes it."""
+
+
+def replay_of(world: World, leak: Sighting | None, command: str) -> Replay:
+    """The steps of a play that has shown it; `command` repeats the attack they are from."""
+    said = world.done
+    told = [_told(world, step, turn) + _answered(step, turn, leak) for step, turn in said]
+    if leak is None:
+        end = "what was said first is not known any more"
+    else:
+        end = f"{leak.word} is in {leak.surface} of {world.talks[leak.who].user!r}"
+    return Replay((*told, end), "\n".join(_code(world, said, leak, command)) + "\n")
+
+
+def _told(world: World, step: Step, turn: Turn | None) -> str:
+    who = repr(world.talks[step.who].user)
+    if turn is None:
+        source = repr(world.talks[step.source].user)
+        return {
+            "delete": f"the thread of {who} is deleted",
+            "fork": f"the thread of {source} is forked to {who}",
+            "kill": f"the process that serves {who} is killed",
+        }.get(step.verb, "the agent is built again")
+    at_once = "" if world.script.mode == "in turn" else f" (at once with others: {world.script.mode})"
+    failing = " (the turn fails)" if step.verb == "fail" else ""
+    return f"{who} says {turn.text!r}{failing}{at_once}"
+
+
+def _answered(step: Step, turn: Turn | None, leak: Sighting | None) -> str:
+    """The answer, where the word is in it and should not be."""
+    if turn is None or turn.reply is None or leak is None or step.who != leak.who:
+        return ""
+    around = found_in(turn.reply).get(leak.word)
+    return f"; the answer: {around!r}" if around else ""
+
+
+def _code(
+    world: World, said: list[tuple[Step, Turn | None]], leak: Sighting | None, command: str
+) -> Iterator[str]:
+    yield f"# {command}"
+    is_plain = world.script.mode == "in turn" and all(step.verb != "fail" for step, _ in said)
+    if world.stage.target.spec is None or not is_plain:
+        yield "# run that command to see it again: what it takes does not fit in a few lines"
+        return
+    yield from _setting_up(world)
+    for step, turn in said:
+        yield _line(world, step, turn)
+    if leak is not None:
+        yield from _asserted(world, leak)
+
+
+def _setting_up(world: World) -> Iterator[str]:
+    target = world.stage.target
+    assert target.spec is not None
+    module, _, name = target.spec.partition("[")[0].partition(":")
+    first, *_ = name.split(".")
+    if world.voice.graph is None:
+        yield from ("import asyncio", "") if target.is_async else ()
+        yield f"from {module} import {first}"
+        yield ""
+        return
+    yield from ("from langgraph.store.memory import InMemoryStore", "") if target.takes("store") else ()
+    yield "import threads"
+    yield f"from {module} import {first}"
+    yield ""
+    yield 'registry = threads.open(":memory:")'
+    yield from ("store = InMemoryStore()",) if target.takes("store") else ()
+    yield f"agent = {_made(world, name)}"
+
+
+def _made(world: World, name: str) -> str:
+    target = world.stage.target
+    given = [f"{each}={value}" for each, value in GIVEN.items() if target.takes(each)]
+    made = f"{name}({', '.join(given)})" if target.kind == "factory" else name
+    made += f"[{target.key!r}]" if target.key else ""
+    if target.takes("checkpointer"):
+        return made
+    return f'{made}.copy(update={{"checkpointer": registry.checkpointer}})'
+
+
+def _line(world: World, step: Step, turn: Turn | None) -> str:
+    talk = world.talks[step.who]
+    if turn is not None:
+        return f"reply = {_call(world, talk, turn.text)}"
+    if step.verb == "delete":
+        return f"registry.delete({talk.thread!r})"
+    if step.verb == "fork":
+        return f"registry.fork({world.talks[step.source].thread!r}, new_id={talk.thread!r})"
+    _, _, name = str(world.stage.target.spec).partition("[")[0].partition(":")
+    return f"agent = {_made(world, name)}"
+
+
+def _call(world: World, talk: Conversation, text: str) -> str:
+    target = world.stage.target
+    if world.voice.graph is None:
+        name = str(target.spec).partition(":")[2]
+        call = f"{name}({talk.user!r}, {text!r})"
+        return f"asyncio.run({call})" if target.is_async else call
+    return f"agent.invoke({world.voice.input(text)!r}, {talk.config!r})"
+
+
+def _asserted(world: World, leak: Sighting) -> Iterator[str]:
+    if leak.surface == REPLY:
+        yield f"assert {leak.word!r}.lower() not in str(reply).lower(), reply"
+    elif leak.surface == STATE:
+        yield f"state = agent.get_state({world.talks[leak.who].config!r}).values"
+        yield f"assert {leak.word!r}.lower() not in str(state).lower(), state"
+    else:
+        yield f"# now {leak.word} is in: {leak.surface}"

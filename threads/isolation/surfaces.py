@@ -1,0 +1,93 @@
+"""Where foreign words are looked for once the turns are over. A new surface is one line in `SURFACES`.
+
+What goes on during a turn (replies, prompts, tools) is seen by `threads.isolation.watching`. Here is what
+stays: every row with a `thread_id` in any table of the database is searched as raw bytes, so that a table
+that comes later is covered from its first day.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from threads import MessagesUnknown, Registry, ThreadNotFound
+from threads.isolation.voice import REPLY, Conversation
+from threads.isolation.watching import HANDED, text_of
+
+STATES = 40
+"""How many states of a thread's history are decoded; the rows behind all of them are searched raw."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One conversation, after its turns, with all that gives access to it."""
+
+    talk: Conversation
+    registry: Registry
+    graph: Any
+    path: Path
+
+
+@dataclass(frozen=True)
+class Surface:
+    """`look` yields the texts and blobs that belong to the conversation, and should hold its words alone."""
+
+    name: str
+    look: Callable[[Place], Iterator[str | bytes]]
+
+
+def _state(place: Place) -> Iterator[str]:
+    if place.graph.checkpointer:
+        state = place.graph.get_state(place.talk.config)
+        yield text_of([state.values, [repr(task) for task in state.tasks]])
+
+
+def _history(place: Place) -> Iterator[str]:
+    if place.graph.checkpointer:
+        for state in itertools.islice(place.graph.get_state_history(place.talk.config), STATES):
+            yield text_of(state.values)
+
+
+def _rows(place: Place) -> Iterator[str | bytes]:
+    with closing(sqlite3.connect(f"{place.path.as_uri()}?mode=ro", uri=True)) as connection:
+        connection.text_factory = bytes
+        tables = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+        for (table,) in connection.execute(tables).fetchall():
+            quoted = '"' + table.decode().replace('"', '""') + '"'
+            columns = {column[1] for column in connection.execute(f"PRAGMA table_info({quoted})")}
+            if b"thread_id" in columns:
+                rows = connection.execute(f"SELECT * FROM {quoted} WHERE thread_id = ?", (place.talk.thread,))
+                yield from (value for row in rows for value in row if isinstance(value, bytes))
+
+
+def _titles(place: Place) -> Iterator[str]:
+    try:
+        row = place.registry.get(place.talk.thread)
+    except ThreadNotFound:
+        return
+    yield text_of([row.title, row.last_message, dict(row.metadata), row.tags])
+
+
+def _messages(place: Place) -> Iterator[str]:
+    try:
+        for message in place.registry.messages(place.talk.thread):
+            yield text_of([message.text, message.content, [call.args for call in message.tool_calls]])
+    except (ThreadNotFound, MessagesUnknown):
+        return
+
+
+SURFACES = (
+    Surface("state", _state),
+    Surface("history", _history),
+    Surface("rows of the database", _rows),
+    Surface("titles and previews", _titles),
+    Surface("messages", _messages),
+)
+"""In the order of looking."""
+IN_TURNS = (REPLY, *HANDED)
+"""The surfaces of a turn; an application has these alone, a graph also has what a run returns."""

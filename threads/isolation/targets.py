@@ -1,0 +1,161 @@
+"""What is audited: a factory, a compiled graph, or a whole application.
+
+A factory is called with `checkpointer=`, and with `store=` if it takes one. A compiled graph is copied
+with the audit's own checkpointer and store; the user's stays as it is. An application is a function of
+user and text, and keeps its memory itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from langgraph.pregel import Pregel
+from langgraph.store.memory import InMemoryStore
+
+import threads
+from threads.errors import InvalidValue
+from threads.isolation.forms import Input
+
+Kind = Literal["factory", "graph", "chat"]
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+SPEC = re.compile(r"(?P<module>[\w.]+):(?P<name>[\w.]+)(?:\[(?P<key>[^\]]+)\])?")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to audit; `load` and `target_of` make one."""
+
+    label: str
+    kind: Kind
+    made: Any
+    """The factory, the graph or the function."""
+    spec: str | None
+    """`module:name`, by which other processes find it; None where they cannot."""
+    key: str | None = None
+    """Which graph, where a factory makes several."""
+    input: Input = None
+    is_async: bool = False
+    """Whether an application is a coroutine function."""
+
+    def graph(self, checkpointer: Any, store: Any = None) -> Any:
+        """The graph, with this checkpointer; None for an application."""
+        if self.kind == "chat":
+            return None
+        made = self.made if self.kind == "graph" else self._call(checkpointer, store)
+        if isinstance(made, Mapping):
+            made = _chosen(made, self.key, self.label)
+        if not isinstance(made, Pregel):
+            raise InvalidValue("target", f"{self.label} makes a {type(made).__name__}, not a compiled graph")
+        forgets = self.takes("checkpointer") and made.checkpointer in (None, False)
+        if forgets or (made.checkpointer is checkpointer and made.store in (None, store)):
+            return made
+        return bound(made, checkpointer, store)
+
+    def takes(self, name: str) -> bool:
+        """Whether the factory has this parameter."""
+        return self.kind == "factory" and _takes(self.made, name)
+
+    def _call(self, checkpointer: Any, store: Any) -> Any:
+        given = {"checkpointer": checkpointer, "store": store}
+        known = {name: value for name, value in given.items() if _takes(self.made, name)}
+        if _is_ours(self.made) and _takes(self.made, "model") and not os.environ.get("THREADS_MODEL"):
+            known["model"] = "offline"
+        return self.made(**known)
+
+
+def bound(graph: Any, checkpointer: Any, store: Any = None) -> Any:
+    """A copy of the graph that remembers in `checkpointer`, and in a fresh store if it had one."""
+    update = {"checkpointer": checkpointer}
+    if graph.store is not None:
+        update["store"] = store if store is not None else InMemoryStore()
+    return graph.copy(update=update)
+
+
+def load(spec: str) -> Target:
+    """The target called `module:name`, or `module:name[key]` for one of several graphs; `InvalidValue`."""
+    found = SPEC.fullmatch(spec)
+    if found is None:
+        raise InvalidValue("target", f"{spec!r} is not of the form module:name")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        value: Any = importlib.import_module(found["module"])
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{found['module']}.".startswith(f"{error.name}."):
+            raise
+        raise InvalidValue("target", f"there is no module {found['module']!r} here") from error
+    for name in found["name"].split("."):
+        if not hasattr(value, name):
+            raise InvalidValue("target", f"module {found['module']!r} has no {found['name']!r}")
+        value = getattr(value, name)
+    return _target(value, spec, spec, found["key"])
+
+
+def target_of(value: Any) -> Target:
+    """The target that `value` is: a `module:name`, a graph, a factory or an application."""
+    if isinstance(value, str):
+        return load(value)
+    name = getattr(value, "__qualname__", None) or getattr(value, "name", None) or type(value).__name__
+    return _target(value, str(name), _spec_of(value), None)
+
+
+def _target(value: Any, label: str, spec: str | None, key: str | None) -> Target:
+    if isinstance(value, Pregel | Mapping):
+        return Target(label, "graph", value, spec, key)
+    if not callable(value):
+        raise InvalidValue("target", f"{label} is a {type(value).__name__}: neither a graph nor a function")
+    needed = [each for each in _parameters(value) if each.kind in POSITIONAL and each.default is each.empty]
+    if _takes(value, "checkpointer") or not needed:
+        return Target(label, "factory", value, spec, key)
+    if len(needed) == 2:
+        called = value if inspect.isroutine(value) else value.__call__
+        return Target(label, "chat", value, spec, is_async=inspect.iscoroutinefunction(called))
+    raise InvalidValue(
+        "target", f"{label} is neither a factory (checkpointer=) nor an application (user, text) -> reply"
+    )
+
+
+def _chosen(graphs: Mapping[Any, Any], key: str | None, label: str) -> Any:
+    if key is None and len(graphs) == 1:
+        return next(iter(graphs.values()))
+    if key not in graphs:
+        known = ", ".join(map(str, graphs))
+        raise InvalidValue("target", f"{label} has several graphs, say which: module:name[KEY] with {known}")
+    return graphs[key]
+
+
+def _spec_of(value: Any) -> str | None:
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "<")
+    if module is None or module == "__main__" or "<" in name:
+        return None
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return f"{module}:{name}" if found is value else None
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    return any(each.name == name or each.kind is each.VAR_KEYWORD for each in _parameters(function))
+
+
+def _is_ours(factory: Callable[..., Any]) -> bool:
+    """Whether it is of the package `agent` that comes along, which can do without a model's key."""
+    code = getattr(inspect.unwrap(factory), "__code__", None)
+    home = Path(threads.__file__).parent.parent / "agent"
+    return code is not None and Path(code.co_filename).is_relative_to(home)

@@ -1,0 +1,135 @@
+"""Speaking with a target: one turn of one conversation, watched, from any thread or event loop.
+
+What is made for one event loop works in that one only, so coroutines all run in a loop of the audit's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from threads.isolation.forms import input_of, reply_of
+from threads.isolation.sightings import Sightings
+from threads.isolation.targets import Target
+from threads.isolation.watching import FailedOnPurpose, Watcher, text_of, watching
+
+T = TypeVar("T")
+REPLY = "replies"
+RETURNED = "what a run returned"
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Who speaks in which thread."""
+
+    who: int
+    user: str
+    thread: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What LangGraph wants; an agent that keeps something by user finds the user there."""
+        return {"configurable": {"thread_id": self.thread, "user_id": self.user}}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What came of one turn."""
+
+    who: int
+    text: str
+    reply: str | None
+    error: Exception | None = None
+    began: tuple[str, ...] = ()
+    """The nodes, and `model`, that were seen to work in it."""
+
+
+class Loop:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="audit-loop", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`; called from any other thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+
+@dataclass
+class Voice:
+    """Speaks with a target; `graph` is None where it is an application."""
+
+    target: Target
+    graph: Any
+    loop: Loop
+    sightings: Sightings = field(default_factory=Sightings)
+    watch: Callable[..., Watcher] = Watcher
+
+    def say(self, talk: Conversation, text: str, *, fail: bool = False) -> Turn:
+        """One turn; what the agent raises is in it."""
+        watcher = self.watch(talk.who, self.sightings, fail=fail)
+        try:
+            if self.target.is_async:
+                output = self.loop.run(self._asked(talk, text, watcher))
+            elif self.graph is None:
+                with watching(watcher):
+                    output = self.target.made(talk.user, text)
+            else:
+                output = self.graph.invoke(self.input(text), self._config(talk, watcher))
+        except Exception as error:  # noqa: BLE001  whatever the agent raises is a result here
+            return self._failed(talk, text, watcher, error)
+        return self._answered(talk, text, watcher, output)
+
+    async def asay(self, talk: Conversation, text: str, *, fail: bool = False) -> Turn:
+        """The same in the running loop; what can only block goes to a thread."""
+        watcher = self.watch(talk.who, self.sightings, fail=fail)
+        try:
+            output = await self._asked(talk, text, watcher)
+        except Exception as error:  # noqa: BLE001
+            return self._failed(talk, text, watcher, error)
+        return self._answered(talk, text, watcher, output)
+
+    async def _asked(self, talk: Conversation, text: str, watcher: Watcher) -> Any:
+        if self.graph is not None:
+            return await self.graph.ainvoke(self.input(text), self._config(talk, watcher))
+        with watching(watcher):
+            if self.target.is_async:
+                return await self.target.made(talk.user, text)
+            return await asyncio.to_thread(self.target.made, talk.user, text)
+
+    def input(self, text: str) -> Any:
+        """What the graph is given for a text."""
+        return input_of(self.graph, text, self.target.input)
+
+    def _config(self, talk: Conversation, watcher: Watcher) -> dict[str, Any]:
+        return {**talk.config, "callbacks": [watcher]}
+
+    def _failed(self, talk: Conversation, text: str, watcher: Watcher, error: Exception) -> Turn:
+        if not isinstance(error, FailedOnPurpose):
+            self.sightings.look(talk.who, REPLY, str(error))
+        return Turn(talk.who, text, None, error, tuple(watcher.began))
+
+    def _answered(self, talk: Conversation, text: str, watcher: Watcher, output: Any) -> Turn:
+        reply = text_of(output) if self.graph is None else reply_of(output)
+        self.sightings.look(talk.who, REPLY, reply)
+        if self.graph is not None:
+            self.sightings.look(talk.who, RETURNED, text_of(output))
+        return Turn(talk.who, text, reply, None, tuple(watcher.began))
