@@ -1,0 +1,154 @@
+"""How far are we? Judges an exercise and says what to look at next.
+
+    python exercises/check.py [01 | 02 | 03 | stretch] [--task N] [--hint N] [--json]
+
+It looks at what the agent remembers, never at what is printed, so that a real model may answer, too
+(THREADS_MODEL=openai:NAME). The first run starts the session's clock. Each further failed run at the same
+place shows one more hint, up to three.
+Exit code: 0 passed, 1 not yet, 2 nothing could be judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from checker import report, session
+from checker.findings import finding
+from checker.judging import Verdict, as_finding, judge
+from checker.learner import Learner
+from checker.tasks import EXERCISES
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE / "4-Thursday" / "starter_code"
+NOT_INSTALLED = (
+    "langgraph-threads is not installed for this Python: "
+    "in the root folder of its repository, run: python -m pip install -e ."
+)
+
+
+class NothingJudged(Exception):
+    """The program could not be judged; the message says why."""
+
+
+def starter_of(exercise: str) -> Path:
+    return FOLDER / f"pair_exercise_{exercise}_starter.py"
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Judges an exercise and says what to look at next.")
+    parser.add_argument("exercise", nargs="?", default="02", choices=EXERCISES, help="default: 02")
+    parser.add_argument("--task", type=int, metavar="N", help="judge this task only")
+    parser.add_argument("--file", type=Path, help="your program, if it is not the starter in its place")
+    parser.add_argument("--hint", type=int, choices=(0, 1, 2, 3), help="show so many hints")
+    parser.add_argument(
+        "--started", metavar="HH:MM", help="when the session began, if not at the first check"
+    )
+    parser.add_argument("--timeout", type=float, default=120, metavar="SECONDS", help="default: 120")
+    parser.add_argument("--json", action="store_true", help="the report for programs")
+    return parser.parse_args(arguments)
+
+
+def judge_in_a_process(exercise: str, file: Path, task: int | None, timeout: float) -> Verdict:
+    """The verdict of a process that can be ended if the learner's program does not end."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        written = Path(folder) / "verdict.json"
+        command = [
+            sys.executable,
+            "-m",
+            "checker",
+            exercise,
+            str(file),
+            str(written),
+            *([str(task)] if task else []),
+        ]
+        paths = [str(HERE), str(file.parent), os.environ.get("PYTHONPATH", "")]
+        more = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
+        work = Path(folder) / "work"
+        work.mkdir()
+        said, ended = "", True
+        try:
+            done = subprocess.run(
+                command, cwd=work, env=os.environ | more | {"PYTHONIOENCODING": "utf-8"}, timeout=timeout,
+                stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+            said, ended = done.stderr, done.returncode == 0
+        except subprocess.TimeoutExpired:
+            ended = False
+            said = f"it was still running after {timeout:g} seconds"
+        if not written.exists():
+            raise NothingJudged(said.strip() or "the judge said nothing")
+        data = json.loads(written.read_text(encoding="utf-8"))
+    verdict = Verdict(**{**data, "finding": as_finding(data["finding"])})
+    if not ended and verdict.finding is None:
+        names = ", ".join(EXERCISES[exercise][verdict.at - 1].functions)
+        id = "still-running" if said.startswith("it was still") else "crashed"
+        verdict.finding = finding(
+            exercise, verdict.at, id, said.strip().splitlines()[-1] if said else "", names
+        )
+    return verdict
+
+
+def run(asked: argparse.Namespace, now: datetime) -> tuple[str, int]:
+    """The report and the exit code."""
+    if not (find_spec("langgraph") and find_spec("threads") and find_spec("agent")):
+        raise NothingJudged(NOT_INSTALLED)
+    file = (asked.file or starter_of(asked.exercise)).resolve()
+    if not file.is_file():
+        raise NothingJudged(f"There is no file {file}.")
+    tasks = EXERCISES[asked.exercise]
+    if asked.task is not None and not 1 <= asked.task <= len(tasks):
+        raise NothingJudged(f"Exercise {asked.exercise} has the tasks 1 to {len(tasks)}.")
+
+    kept = session.file_of(asked.exercise, file)
+    going_on = session.load(kept, now)
+    if asked.started:
+        try:
+            going_on.started = session.begun_at(asked.started, now)
+        except ValueError as error:
+            raise NothingJudged("--started is a time of the day, such as 14:05.") from error
+    verdict = judge_in_a_process(asked.exercise, file, asked.task, asked.timeout)
+    if verdict.model_failed:
+        raise NothingJudged(f"No model answered, so nothing was judged. {verdict.model_failed}")
+    shown = going_on.failed(verdict.finding.task, verdict.finding.id) if verdict.finding else 0
+    shown = min(3, shown) if asked.hint is None else asked.hint
+    clock = session.clock_lines(going_on, [task.minutes for task in tasks], now)
+    session.save(kept, going_on)
+    parts: tuple[Any, ...] = (asked.exercise, tasks, verdict, clock, shown, asked.task)
+    text = json.dumps(report.as_data(*parts), indent=2) if asked.json else report.text(*parts)
+    return text, 1 if verdict.finding else 0
+
+
+def check_names(names: dict[str, Any], exercise: str = "02", task: int | None = None, hints: int = 1) -> None:
+    """For notebooks: judge what the cells have defined, `check_names(globals(), task=1)`."""
+    tasks = EXERCISES[exercise]
+    verdict = judge(exercise, Learner(names, None), task)
+    if verdict.model_failed:
+        print(f"No model answered, so nothing was judged. {verdict.model_failed}")
+    else:
+        print(report.text(exercise, tasks, verdict, (), hints, task))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):  # a console that cannot show a letter shows another
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        text, code = run(parse(arguments), datetime.now())
+    except NothingJudged as reason:
+        print(reason, file=sys.stderr)
+        return 2
+    print(text)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

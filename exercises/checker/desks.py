@@ -1,0 +1,53 @@
+"""A support desk for the judge: the learner's manager and agent, used and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from checker.learner import Learner
+
+
+class WatchedManager:
+    """The learner's manager, with a note of the ids it handed out and of those it refused."""
+
+    def __init__(self, manager: Any) -> None:
+        self.manager = manager
+        self.customers: dict[str, str] = {}
+        self.opened: list[str] = []
+        self.refused: list[Any] = []
+
+    def create_thread(self, customer: str, thread_id: str | None = None) -> Any:
+        thread = self.manager.create_thread(customer, thread_id)
+        self.customers[thread.thread_id] = customer
+        self.opened.append(customer)
+        return thread
+
+    def get_thread_info(self, thread_id: str) -> Any:
+        return self._asked(self.manager.get_thread_info, thread_id)
+
+    def update_thread_activity(self, thread_id: str) -> Any:
+        return self._asked(self.manager.update_thread_activity, thread_id)
+
+    def _asked(self, ask: Callable[[str], Any], thread_id: str) -> Any:
+        try:
+            return ask(thread_id)
+        except Exception:
+            self.refused.append(thread_id)
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.manager, name)
+
+
+@contextmanager
+def desk(learner: Learner) -> Iterator[tuple[Any, Any]]:
+    """A new manager and its agent, as the learner makes them."""
+    manager = learner.made(learner.create_thread_manager(), learner.create_thread_manager)
+    try:
+        agent = learner.create_multi_thread_agent(manager)
+        yield manager, learner.made(agent, learner.create_multi_thread_agent)
+    finally:
+        if hasattr(manager, "close"):
+            manager.close()

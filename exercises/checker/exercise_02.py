@@ -1,0 +1,163 @@
+"""Exercise 02, many threads: what must be true of the conversations, the test and the demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any
+
+from checker.agents import Forgetful, Leaking, OneForAll, Wrapped, broken, noticed, remembered
+from checker.desks import WatchedManager, desk
+from checker.findings import Wrong
+from checker.learner import Learner, name_of
+from checker.managers import check_manager
+
+Diagnosis = Callable[[Callable[..., Any], Wrapped, WatchedManager], None]
+
+
+def _watch(
+    learner: Learner, function: Callable[..., Any], reasons: Iterable[Diagnosis], others: Iterable[Diagnosis]
+) -> Any:
+    """Run the learner's function at a desk of its own, diagnose what was said there; what it returned.
+
+    If the function's own check fails, `reasons` go first: then the check is only a symptom. The `others` can
+    be told only of a conversation that came to its end.
+    """
+    with desk(learner) as (manager, agent):
+        overheard, watched = Wrapped(agent), WatchedManager(manager)
+        returned, failed = None, None
+        try:
+            returned = function(overheard, watched)
+        except AssertionError as error:
+            failed = error
+        if not overheard.said:
+            raise Wrong("nobody-spoke", "the agent that was handed in was not asked anything", function)
+        if strangers := {each.thread_id for each in overheard.said} - watched.customers.keys():
+            got = f"somebody spoke in {sorted(map(repr, strangers))[0]}, which the manager did not open"
+            raise Wrong("not-opened", got, function)
+        for each in overheard.said:
+            if each.text not in remembered(agent, each.thread_id):
+                raise Wrong("not-remembered", f"{each.text!r} is not in {each.thread_id!r}", function)
+        for diagnose in reasons:
+            diagnose(function, overheard, watched)
+        if failed:
+            raise failed
+        for diagnose in others:
+            diagnose(function, overheard, watched)
+    return returned
+
+
+def _try_broken(
+    learner: Learner, function: Callable[..., Any], kind: type[Wrapped], id: str, got: str
+) -> None:
+    """With this broken agent the function has to raise."""
+    with desk(learner) as (manager, agent):
+        raised, returned = noticed(lambda: function(broken(kind, agent), manager))
+    if raised:
+        return
+    if returned is not None:
+        raise Wrong("returns-verdict", f"{got}, and it returned {name_of(returned)}", function)
+    raise Wrong(id, got, function)
+
+
+def _spoken(overheard: Wrapped) -> dict[Any, list[str]]:
+    """What was said in each thread."""
+    spoken: dict[Any, list[str]] = {each.thread_id: [] for each in overheard.said}
+    for each in overheard.said:
+        spoken[each.thread_id].append(each.text.casefold())
+    return spoken
+
+
+def _mixture(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+    """Nobody speaks in a thread that was opened for another."""
+    for thread_id, texts in _spoken(overheard).items():
+        own = watched.customers[thread_id]
+        is_there = any(own.casefold() in text for text in texts)
+        for other in set(watched.customers.values()) - {own}:
+            if any(other.casefold() in text for text in texts):
+                got = f"{own} and {other} both spoke in {thread_id!r}"
+                if not is_there:
+                    got = f"{other} spoke in {thread_id!r}, which was opened for {own}"
+                raise Wrong("two-in-one" if is_there else "swapped-ids", got, function)
+
+
+def _introduced(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+    """Each says who they are, in the own thread."""
+    for thread_id, texts in _spoken(overheard).items():
+        own = watched.customers[thread_id]
+        if not any(own.casefold() in text for text in texts):
+            raise Wrong("no-introduction", f"in {thread_id!r}, {own} never said who they are", function)
+    _several(function, overheard, watched)
+
+
+def _several(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+    """There is more than one thread, once there was time for a second one."""
+    used = _spoken(overheard)
+    if len(used) < 2 and len(overheard.said) > 2:
+        raise Wrong("one-thread-for-all", f"everything was said in {next(iter(used))!r}", function)
+
+
+def _asked(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+    """Each speaks again."""
+    for thread_id, texts in _spoken(overheard).items():
+        if len(texts) < 2:
+            got = f"{watched.customers[thread_id]} spoke once in {thread_id!r}, and that was all"
+            raise Wrong("never-asked", got, function)
+
+
+def _turns(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+    """They speak in turns."""
+    order = [each.thread_id for each in overheard.said]
+    if sum(here != before for before, here in pairwise(order)) < 3:
+        shown = ", ".join(watched.customers[each] for each in order)
+        raise Wrong("not-in-turns", f"they spoke in this order: {shown}", function)
+
+
+def _returns(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+    """Somebody comes back after another one has spoken, and a wrong id is tried."""
+    order = [each.thread_id for each in overheard.said]
+    came_back = any(
+        here != before and here in order[:at] for at, (before, here) in enumerate(pairwise(order))
+    )
+    if not came_back and all(watched.opened.count(each) > 1 for each in watched.opened):
+        got = f"{len(order)} messages in {len(set(order))} threads: each visit opened a new one"
+        raise Wrong("new-thread-each-visit", got, function)
+    if not came_back:
+        raise Wrong("never-returns", "nobody came back after another customer had spoken", function)
+    if not watched.refused:
+        raise Wrong("no-invalid-id", "the manager was not asked for any id it does not know", function)
+
+
+def check_conversations(learner: Learner) -> None:
+    function = learner.run_parallel_conversations
+    _watch(learner, function, (_mixture, _introduced), (_asked, _turns))
+    got = "it was content with an agent that forgets everything at once"
+    _try_broken(learner, function, Forgetful, "blind", got)
+    _try_broken(learner, function, OneForAll, "blind", "it was content with one memory for all")
+
+
+def check_isolation_test(learner: Learner) -> None:
+    function = learner.test_thread_isolation
+    returned = _watch(learner, function, (_mixture, _introduced), (_asked, _alice_and_bob))
+    if returned is not None:
+        raise Wrong("returns-verdict", f"with a good agent it returned {name_of(returned)}", function)
+    got = "it passed with an agent that forgets everything at once"
+    _try_broken(learner, function, Forgetful, "always-passes", got)
+    _try_broken(learner, function, OneForAll, "always-passes", "it passed with one memory for all")
+    got = "it passed although Bob's words were in the memory of Alice's thread"
+    _try_broken(learner, function, Leaking, "answers-only", got)
+
+
+def _alice_and_bob(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+    if missing := {"Alice", "Bob"} - set(watched.customers.values()):
+        raise Wrong("not-alice-and-bob", f"no thread was opened for {min(missing)}", function)
+
+
+def check_switching(learner: Learner) -> None:
+    function = learner.demonstrate_thread_switching
+    _watch(learner, function, (_several,), (_returns,))
+    got = "it was content although nobody who came back was remembered"
+    _try_broken(learner, function, Forgetful, "blind-switching", got)
+
+
+CHECKS = (check_manager, check_conversations, check_isolation_test, check_switching)

@@ -1,0 +1,52 @@
+"""What the judge can find, and the words for it.
+
+A check raises `Wrong` with the id of a finding. Its sentence, what was expected and the ladder of three hints
+stand in `hints/EXERCISE.toml`, so that a teacher can reword or translate them without touching a check.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class Wrong(Exception):
+    """A check that did not hold: the finding's id, what was there instead, and where to look."""
+
+    def __init__(self, finding: str, got: object, where: Callable[..., Any] | str | None = None) -> None:
+        super().__init__(finding)
+        self.finding = finding
+        self.got = str(got)
+        self.where = where
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a task is not passed yet."""
+
+    id: str
+    task: int
+    says: str
+    expected: str
+    got: str
+    where: str
+    hints: tuple[str, ...]
+
+
+def words_of(exercise: str) -> dict[str, dict[str, Any]]:
+    """The words of every finding of an exercise; those all exercises share are in `any.toml`."""
+    words: dict[str, dict[str, Any]] = {}
+    for name in ("any", exercise):
+        path = Path(__file__).with_name("hints") / f"{name}.toml"
+        words |= tomllib.loads(path.read_text(encoding="utf-8"))
+    return words
+
+
+def finding(exercise: str, task: int, id: str, got: str, where: str) -> Finding:
+    """A `Finding` with its words."""
+    known = words_of(exercise)
+    words = known.get(id) or known["unsolved" if id.startswith("unsolved-") else "crashed"]
+    return Finding(id, task, words["says"], words["expected"], got, where, tuple(words["hints"]))

@@ -1,0 +1,136 @@
+"""Judging a learner's program, task by task, up to the first that is not passed.
+
+    python -m checker EXERCISE FILE REPORT [TASK]
+
+runs the learner's code in a process of its own, which `check.py` starts and can end; the verdict is a file,
+because what a learner prints belongs to nobody's protocol.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from checker.findings import Finding, Wrong, finding
+from checker.learner import Learner, name_of
+from checker.tasks import EXERCISES, Task
+
+CHECKS = {"01": "exercise_01", "02": "exercise_02", "03": "exercise_03", "stretch": "stretch"}
+
+
+@dataclass
+class Verdict:
+    """What was judged so far."""
+
+    passed: list[int] = field(default_factory=list)
+    at: int = 0
+    """The task under judgement; 0 before the first and after the last."""
+    finding: Finding | None = None
+    model_failed: str = ""
+    """Why there was nobody to talk to; nothing is judged then."""
+
+    def write(self, path: Path | None) -> None:
+        if path is not None:
+            path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+
+def checks_of(exercise: str) -> tuple[Callable[[Learner], None], ...]:
+    """One check for each task; loading them takes seconds, for they speak with agents."""
+    checks: tuple[Callable[[Learner], None], ...] = importlib.import_module(
+        f"checker.{CHECKS[exercise]}"
+    ).CHECKS
+    return checks
+
+
+def judge_file(exercise: str, path: Path, task: int | None = None, report: Path | None = None) -> Verdict:
+    """The verdict on a file; written to `report` as it grows."""
+    verdict = Verdict(at=task or 1)
+    verdict.write(report)
+    learner = Learner({}, path)
+    try:
+        with redirect_stdout(StringIO()):
+            learner = Learner.load(path)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        verdict.finding = _found(exercise, verdict.at, error, learner, EXERCISES[exercise][verdict.at - 1])
+        verdict.write(report)
+        return verdict
+    return judge(exercise, learner, task, report, verdict)
+
+
+def judge(
+    exercise: str,
+    learner: Learner,
+    task: int | None = None,
+    report: Path | None = None,
+    verdict: Verdict | None = None,
+) -> Verdict:
+    """The verdict on these names: all tasks in order, or the one."""
+    verdict = verdict or Verdict()
+    for number, check in enumerate(checks_of(exercise), 1):
+        if task not in (None, number):
+            continue
+        verdict.at = number
+        verdict.write(report)
+        try:
+            with redirect_stdout(StringIO()):
+                check(learner)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - sys.exit in a learner's program is a finding
+            if reason := _model_failed(error):
+                verdict.model_failed = reason
+            else:
+                verdict.finding = _found(exercise, number, error, learner, EXERCISES[exercise][number - 1])
+            break
+        verdict.passed.append(number)
+    else:
+        verdict.at = 0
+    verdict.write(report)
+    return verdict
+
+
+def _found(exercise: str, number: int, error: BaseException, learner: Learner, task: Task) -> Finding:
+    function, line = learner.where_raised(error)
+    where = line or ", ".join(task.functions)
+    if isinstance(error, Wrong):
+        where = learner.where(error.where) or ", ".join(task.functions)
+        return finding(exercise, number, error.finding, error.got, where)
+    if type(error).__name__ == "NotSolved":
+        return finding(exercise, number, f"unsolved-{function}", _first_sentence(error), where)
+    if isinstance(error, SyntaxError):
+        return finding(exercise, number, "syntax", str(error), f"line {error.lineno}")
+    shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, AssertionError):
+        return finding(exercise, number, "own-check-fails", name_of(str(error))[1:-1] or shown, where)
+    if isinstance(error, ValueError) and "thread_id" in str(error) and "Checkpointer requires" in str(error):
+        return finding(exercise, number, "no-thread-id", shown, where)
+    return finding(exercise, number, "crashed", shown, where)
+
+
+def _first_sentence(error: BaseException) -> str:
+    return str(error).partition(" Hint: ")[0]
+
+
+def _model_failed(error: BaseException) -> str:
+    """Why no model answered, if that is what went wrong; else empty."""
+    if type(error).__name__ == "ModelUnavailable" or type(error).__module__.split(".")[0] == "openai":
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def main(arguments: list[str]) -> None:
+    exercise, path, report, *task = arguments
+    judge_file(exercise, Path(path), int(task[0]) if task else None, Path(report))
+
+
+def as_finding(data: dict[str, Any] | None) -> Finding | None:
+    """A finding as it was written to a report."""
+    return (data and Finding(**{**data, "hints": tuple(data["hints"])})) or None
