@@ -17,7 +17,7 @@ CREATE = "thread = self.registry.create(id=thread_id, metadata="
 ALICE_ASKS = 'expect(talk(agent, alice, "What\'s my name?"), "Alice", never="Bob")'
 BOB_ASKS = 'expect(talk(agent, bob, "Do you know who I am?"), "Bob", never="Alice")'
 LEAKS = "    check(not leaks,"
-CACHED = '''
+CACHED = """
     agent, answers = build_agent(checkpointer=memory), {}
 
     class Cached:
@@ -30,8 +30,8 @@ CACHED = '''
             return answers[text]
 
     return Cached()
-'''
-CLOSURE = '''
+"""
+CLOSURE = """
     agent, history = build_agent(checkpointer=memory), []
 
     class Closure:
@@ -42,8 +42,8 @@ CLOSURE = '''
             return agent.invoke({"messages": list(history)}, config)
 
     return Closure()
-'''
-PER_CALL = '''
+"""
+PER_CALL = """
     class PerCall:
         def get_state(self, config):
             return build_agent(checkpointer=InMemorySaver()).get_state(config)
@@ -52,7 +52,7 @@ PER_CALL = '''
             return build_agent(checkpointer=InMemorySaver()).invoke(given, config)
 
     return PerCall()
-'''
+"""
 HARD_CODED = '''    print("""
 Thread: alice_session
   Alice: Hi, I'm Alice.
@@ -71,17 +71,17 @@ Thread: bob_session
   Agent: Yes, you're Bob!""")
     return
     alice ='''
-FIRST_BODY = '''    alice = thread_manager.create_thread("Alice", "alice_session")
+FIRST_BODY = """    alice = thread_manager.create_thread("Alice", "alice_session")
     bob = thread_manager.create_thread("Bob", "bob_session")
-    talk('''
-TEST_BODY = '''    alice = thread_manager.create_thread("Alice", "alice_session")
+    talk("""
+TEST_BODY = """    alice = thread_manager.create_thread("Alice", "alice_session")
     bob = thread_manager.create_thread("Bob", "bob_session")
-    for thread'''
-PRINTED_TEST = '''    print("[OK] alice_session correctly identifies user as Alice")
+    for thread"""
+PRINTED_TEST = """    print("[OK] alice_session correctly identifies user as Alice")
     print("[OK] bob_session correctly identifies user as Bob")
     print("[OK] Threads are properly isolated!")
     return True
-'''
+"""
 
 MISTAKES: dict[str, Mistake] = {
     "a constant id": Mistake(1, "constant-id", ((CREATE, 'thread = self.registry.create(id=thread_id or "t1", metadata='),)),

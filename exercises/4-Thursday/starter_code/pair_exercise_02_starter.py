@@ -2,7 +2,8 @@
 
     python pair_exercise_02_starter.py
 
-It runs as it is and stops at the first task that is not solved yet. Solve them from top to bottom.
+It runs as it is and stops at the first task that is not solved yet. Solve them from top to bottom;
+`python ../../check.py 02` says how far you are. The text is ../pair_exercise_02.md.
 Driver and navigator change seats after each task.
 """
 
@@ -159,7 +160,8 @@ def test_thread_isolation(agent: Any, thread_manager: ThreadManager) -> None:
 def demonstrate_thread_switching(agent: Any, thread_manager: ThreadManager) -> None:
     """Customers with different problems; whoever comes back goes on where they stopped.
 
-    An id that nobody opened gets a clear message.
+    Raise an AssertionError if somebody who comes back is not remembered. An id that nobody opened
+    gets a clear message: ask the manager for it.
     """
     raise NotSolved(
         "Task 4 is not solved yet: demonstrate_thread_switching switches nowhere. "

@@ -1,0 +1,143 @@
+"""Exercise 03, a thread outlives the process: what has to be in the file when a program has ended."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import threads
+from agent import build_agent
+from checker.agents import config, noticed, said
+from checker.findings import Wrong
+from checker.learner import Learner, name_of
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder of its own. What a learner left open may still be in it, which Windows does not like."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        yield Path(place)
+
+
+def words_in(path: Path, thread_id: str) -> list[str]:
+    """The texts in the file's thread, whoever wrote them."""
+    if not path.exists():
+        return []
+    with threads.open(path) as registry:
+        try:
+            return [message.text for message in registry.messages(thread_id)]
+        except threads.ThreadNotFound:
+            return []
+
+
+def speak(registry: threads.Registry, thread_id: str, text: str) -> None:
+    build_agent("offline", checkpointer=registry.checkpointer).invoke(said(text), config(thread_id))
+
+
+def check_registry(learner: Learner) -> None:
+    function = learner.open_registry
+    with folder() as place:
+        path = place / "shop.db"
+        registry = learner.made(function(path), function)
+        if not isinstance(registry, threads.Registry):
+            raise Wrong("no-registry", name_of(registry), function)
+        speak(registry, "probe", "My code word is kingfisher.")
+        registry.close()
+        if not words_in(path, "probe"):
+            there = sorted(each.name for each in place.iterdir())
+            raise Wrong("not-in-the-file", f"shop.db was asked for; there is {there or 'no file'}", function)
+        again = learner.made(function(path), function)
+        again.close()
+        if not words_in(path, "probe"):
+            raise Wrong("file-emptied", "opened again, the file holds nothing of before", function)
+
+
+def check_visit(learner: Learner) -> None:
+    function = learner.visit
+    with folder() as place:
+        path = place / "shop.db"
+        reply = learner.made(function(path, "first", "My code word is kingfisher."), function)
+        if (place / "shop.db-wal").exists():
+            raise Wrong("left-open", "the file was still open when visit had returned", function)
+        held = words_in(path, "first")
+        if not held or "kingfisher" not in held[0]:
+            raise Wrong("not-in-the-file", f"in the thread that was spoken in: {held or 'nothing'}", function)
+        if reply != held[-1]:
+            raise Wrong("wrong-reply", f"{name_of(reply)}, and the agent said {name_of(held[-1])}", function)
+        learner.visit_in_new_process(path, "first", "What is my code word?")
+        learner.visit_in_new_process(path, "second", "What is my code word?")
+        counts = [len(words_in(path, thread_id)) for thread_id in ("first", "second")]
+        if counts != [4, 2]:
+            got = f"after two visits in one thread and one in another they hold {counts} messages"
+            raise Wrong("visits-mixed", got, function)
+
+
+@contextmanager
+def instead(learner: Learner, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """The learner's program with another function under this name."""
+    names: Any = learner.names
+    before = names[name]
+    names[name] = function
+    try:
+        yield
+    finally:
+        names[name] = before
+
+
+def check_restart_test(learner: Learner) -> None:
+    """With visits that are noted, with visits that forget, and with visits to one thread for all."""
+    function = learner.test_thread_survives_a_restart
+    noted: list[tuple[Path, str]] = []
+
+    def visit(path: Path, thread_id: str, text: str) -> Any:
+        noted.append((Path(path), thread_id))
+        return learner.visit(path, thread_id, text)
+
+    def forget(path: Path, thread_id: str, text: str) -> Any:
+        with folder() as place:
+            return learner.visit(place / "new.db", thread_id, text)
+
+    def mix(path: Path, thread_id: str, text: str) -> Any:
+        return learner.visit(path, "everybody", text)
+
+    with folder() as place, instead(learner, "visit_in_new_process", visit):
+        returned = function(place)
+    if len(noted) < 2:
+        raise Wrong("no-restart", f"visit_in_new_process was called {len(noted)} times", function)
+    if len(set(noted)) == len(noted):
+        raise Wrong("never-returns", "no thread was visited twice", function)
+    if len({thread_id for _, thread_id in noted}) < 2:
+        raise Wrong("one-thread-only", f"all visits were in {noted[0][1]!r}", function)
+    if returned is not None:
+        raise Wrong("returns-verdict", f"it returned {name_of(returned)}", function)
+    for broken, got in (
+        (forget, "it passed although the file was new at each visit"),
+        (mix, "it passed although all visits went to one thread"),
+    ):
+        with folder() as place, instead(learner, "visit_in_new_process", broken):
+            raised, _ = noticed(lambda place=place: function(place))  # type: ignore[misc]
+        if not raised:
+            raise Wrong("always-passes" if broken is forget else "others-unasked", got, function)
+
+
+def check_list(learner: Learner) -> None:
+    function = learner.list_after_restart
+    with folder() as place:
+        path = place / "shop.db"
+        with threads.open(path) as registry:
+            speak(registry, "ann", "Good morning")
+            speak(registry, "ben", "Where is my parcel?")
+            speak(registry, "ann", "Good bye")
+            registry.update("ben", title="A parcel")
+        expected = [("ann", "Good morning", 4), ("ben", "A parcel", 2)]
+        listed = [tuple(each) for each in learner.made(function(path), function)]
+        if not listed:
+            raise Wrong("list-empty", "an empty list, and there are 2 threads in the file", function)
+        if listed != expected:
+            raise Wrong("list-wrong", f"{name_of(listed)} for {name_of(expected)}", function)
+
+
+CHECKS = (check_registry, check_visit, check_restart_test, check_list)

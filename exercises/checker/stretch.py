@@ -1,0 +1,153 @@
+"""The stretch goals: what must be true of lists, new conversations, notes and cleaning up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import threads
+from agent import build_agent
+from checker.agents import config, said
+from checker.findings import Wrong
+from checker.learner import Learner, name_of
+
+MANY = 1_100
+"""More than the longest page."""
+LONG_AGO = datetime(2025, 1, 6, tzinfo=UTC)
+NOW = datetime(2025, 6, 2, tzinfo=UTC)
+
+
+@contextmanager
+def crowd(count: int) -> Iterator[tuple[threads.Registry, list[datetime]]]:
+    """A registry with so many silent threads of long ago, and its clock."""
+    clock = [LONG_AGO]
+    with threads.open(":memory:", clock=lambda: clock[0]) as registry:
+        for number in range(count):
+            registry.create(
+                id=f"old-{number:04}", metadata={"customer": "Zoe" if number % 10 == 0 else "Max"}
+            )
+        yield registry, clock
+
+
+def check_list(learner: Learner) -> None:
+    function = learner.list_threads
+    with crowd(MANY) as (registry, _):
+        listed = [each.id for each in learner.made(function(registry), function)]
+        if len(set(listed)) != MANY:
+            raise Wrong("not-all", f"{len(set(listed))} of {MANY} threads", function)
+        if len(listed) != MANY or listed != sorted(listed, reverse=True):
+            raise Wrong("wrong-order", f"first {listed[:2]}, last {listed[-1:]}", function)
+        found = learner.made(function(registry, "Zoe"), function)
+        strangers = [each for each in found if each.metadata.get("customer") != "Zoe"]
+        if strangers:
+            got = f"for Zoe, also a thread of {strangers[0].metadata.get('customer')}"
+            raise Wrong("strangers", got, function)
+        if len(found) != MANY // 10:
+            raise Wrong("not-all", f"{len(found)} of the {MANY // 10} threads of Zoe", function)
+
+
+def check_new_conversation(learner: Learner) -> None:
+    function = learner.start_new_conversation
+    with crowd(0) as (registry, _):
+        first = _new(learner, registry, "Ann")
+        build_agent("offline", checkpointer=registry.checkpointer).invoke(said("Hello"), config(first.id))
+        second = _new(learner, registry, "Ann")
+        if second.id == first.id or len(registry.list()) != 2:
+            raise Wrong("old-thread", f"Ann asked for a second one and got {second.id!r} again", function)
+        if _new(learner, registry, "Ben").id in (first.id, second.id):
+            raise Wrong("old-thread", "Ben got a thread of Ann", function)
+        if registry.get(first.id).message_count != 2 or registry.get(first.id).trashed_at:
+            raise Wrong("old-thread-changed", "the first conversation of Ann is not what it was", function)
+
+
+def _new(learner: Learner, registry: threads.Registry, customer: str) -> threads.Thread:
+    function = learner.start_new_conversation
+    thread = learner.made(function(registry, customer), function)
+    stored = registry.get(thread.id)
+    if stored.metadata.get("customer") != customer:
+        raise Wrong(
+            "no-customer", f"{customer}'s new thread has the metadata {dict(stored.metadata)}", function
+        )
+    if stored.message_count:
+        raise Wrong("not-empty", f"the new thread has {stored.message_count} messages already", function)
+    return stored
+
+
+def check_note(learner: Learner) -> None:
+    function = learner.note
+    with crowd(0) as (registry, clock):
+        thread = registry.create(metadata={"customer": "Ann"})
+        learner.made(function(registry, thread.id, order="K-7", mood="calm"), function)
+        card: Any = learner.made(function(registry, thread.id, mood="angry"), function)
+        kept = dict(registry.get(thread.id).metadata)
+        if kept != {"customer": "Ann", "order": "K-7", "mood": "angry"}:
+            raise Wrong("notes-lost", f"the thread's metadata is {kept}", function)
+        for name in ("customer", "order", "mood"):
+            if card.get(name) != kept[name]:
+                raise Wrong("card-incomplete", f"{name!r} is {name_of(card.get(name))}", function)
+        clock[0] = NOW
+        build_agent("offline", checkpointer=registry.checkpointer).invoke(said("Hello"), config(thread.id))
+        card, now = function(registry, thread.id), registry.get(thread.id)
+        times = {"created_at": now.created_at, "last_active": now.updated_at, "message_count": 2}
+        for name, value in times.items():
+            if card.get(name) != value:
+                raise Wrong(
+                    "card-incomplete", f"{name!r} is {name_of(card.get(name))}, not {value}", function
+                )
+
+
+def check_clean_up(learner: Learner) -> None:
+    with crowd(150) as (registry, clock):
+        pinned = ["old-0003", "old-0077", "old-0149"]
+        for thread_id in pinned:
+            registry.update(thread_id, pinned=True)
+        clock[0] = NOW
+        recent = [registry.create(id=f"new-{number}").id for number in range(5)]
+        expected = {f"old-{number:04}" for number in range(150)} - set(pinned)
+        _check_trashed(learner, registry, expected, {*pinned, *recent})
+        _check_erased(learner, registry, clock, expected, recent)
+
+
+def _check_trashed(
+    learner: Learner, registry: threads.Registry, expected: set[str], spared: set[str]
+) -> None:
+    function = learner.clean_up
+    told = set(learner.made(function(registry, NOW - timedelta(days=30)), function))
+    left = {each.id for each in registry.list(limit=1000)}
+    trashed = {each.id for each in registry.list(limit=1000, trashed=True)}
+    if wrong := sorted(spared - left):
+        why = "pinned" if wrong[0].startswith("old") else "active a moment ago"
+        raise Wrong("cleaned-too-much", f"{wrong[0]!r} is gone, and it was {why}", function)
+    if forgotten := expected & left:
+        raise Wrong("cleaned-too-little", f"{len(forgotten)} of {len(expected)} are still there", function)
+    if gone := expected - trashed:
+        raise Wrong("erased-at-once", f"{len(gone)} threads are not in the trash but erased", function)
+    if told != expected:
+        raise Wrong(
+            "ids-not-told", f"it told of {len(told)} threads, {len(expected)} are in the trash", function
+        )
+
+
+def _check_erased(
+    learner: Learner, registry: threads.Registry, clock: list[datetime], expected: set[str], recent: list[str]
+) -> None:
+    function = learner.empty_trash
+    clock[0] = NOW + timedelta(days=3)
+    registry.trash(recent[0])
+    told = set(learner.made(function(registry, NOW + timedelta(days=1)), function))
+    trashed = {each.id for each in registry.list(limit=1000, trashed=True)}
+    if recent[0] not in trashed:
+        raise Wrong(
+            "cleaned-too-much", "a thread thrown away an hour ago can no longer be restored", function
+        )
+    if left := trashed - {recent[0]}:
+        raise Wrong("cleaned-too-little", f"{len(left)} of {len(expected)} are still in the trash", function)
+    if told != expected:
+        raise Wrong("ids-not-told", f"it told of {len(told)} threads, {len(expected)} were erased", function)
+    if len(registry.list(limit=1000)) != 3 + len(recent) - 1:
+        raise Wrong("cleaned-too-much", "threads that were not in the trash are gone", function)
+
+
+CHECKS = (check_list, check_new_conversation, check_note, check_clean_up)
