@@ -134,7 +134,7 @@ def check_names(names: dict[str, Any], exercise: str = "02", task: int | None = 
     if verdict.model_failed:
         print(f"No model answered, so nothing was judged. {verdict.model_failed}")
     else:
-        print(report.text(exercise, tasks, verdict, (), hints, task))
+        print(report.text(exercise, tasks, verdict, (), hints, task, "hints={} shows one more."))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -79,19 +79,22 @@ class Cut:
 
 
 Reply = Text | ToolCall | Refusal | Cut
+Answerer = Callable[[Body], Reply]
+"""Thinks of a reply to what was asked."""
 
 
 @dataclass
 class OpenAIServer:
     """What was asked of it, and what it will say next. After the script it repeats the last reply."""
 
-    script: list[Reply]
+    script: list[Reply | Answerer]
     requests: list[Body] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
 
     def next(self) -> Reply:
-        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        reply = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        return reply(self.requests[-1]) if callable(reply) else reply
 
 
 def _chunk(choices: Iterable[Body], **more: Any) -> Body:
@@ -169,7 +172,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(*script: Reply) -> Iterator[OpenAIServer]:
+def serve(*script: Reply | Answerer) -> Iterator[OpenAIServer]:
     """The server on a free port of the loopback, until the block ends."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.state = OpenAIServer(list(script), url=f"http://127.0.0.1:{server.server_port}/v1")

@@ -1,4 +1,4 @@
-"""Wrong solutions of exercise 02, each made from the right one, with the finding that has to tell it apart."""
+"""Wrong solutions of the exercises, each made from the right one, with the finding that has to tell it apart."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class Mistake(NamedTuple):
     task: int
     finding: str
     changes: tuple[tuple[str, str], ...]
+    exercise: str = "02"
 
 
 CREATE = "thread = self.registry.create(id=thread_id, metadata="
@@ -128,7 +129,7 @@ MISTAKES: dict[str, Mistake] = {
     "a saver per call": Mistake(1, "saver-per-call", (("    return build_agent(checkpointer=memory)\n", PER_CALL),)),
     "a cache keyed on the words": Mistake(1, "cached-answers", (("    return build_agent(checkpointer=memory)\n", CACHED),)),
     "a history in a closure": Mistake(1, "agent-leaks", (("    return build_agent(checkpointer=memory)\n", CLOSURE),)),
-    "no thread id": Mistake(1, "crashed", (("customer = thread.metadata.get", "customer = thread.nothing.get"),)),
+    "a crash": Mistake(1, "crashed", (("customer = thread.metadata.get", "customer = thread.nothing.get"),)),
     "hard-coded answers": Mistake(2, "nobody-spoke", ((FIRST_BODY, HARD_CODED + FIRST_BODY.split("alice =", 1)[1]),)),
     "an agent of its own": Mistake(2, "nobody-spoke", ((FIRST_BODY, "    agent = create_multi_thread_agent(thread_manager)\n" + FIRST_BODY),)),
     "a config without a thread": Mistake(2, "no-thread-id", (('return {"configurable": {"thread_id": self.thread_id}}', "return {}"),)),
@@ -153,4 +154,52 @@ MISTAKES: dict[str, Mistake] = {
     "a mistyped id begun": Mistake(4, "not-opened", (('    refuse(thread_manager, "alise_session")\n', '    agent.invoke({"messages": [{"role": "user", "content": "Hi"}]}, {"configurable": {"thread_id": "alise_session"}})\n'),)),
     "a show that nobody watches": Mistake(4, "blind-switching", (("    check(\n        topic in reply,", "    check(\n        True,"),)),
 }  # fmt: skip
-"""Mistakes that break an earlier task are put right there by hand; the task given is the first that fails."""
+
+NOTHING = (("    if not passed:\n        raise AssertionError(bad)\n", ""),)
+VISIT = "    with open_registry(path) as registry:\n        agent ="
+
+MISTAKES |= {
+    "01: no checkpointer": Mistake(1, "no-checkpointer", (("build_agent(checkpointer=InMemorySaver())", "build_agent()"),), "01"),
+    "01: one saver for all agents": Mistake(1, "agents-share-memory", (("def create_memory_agent", "SAVER = InMemorySaver()\n\n\ndef create_memory_agent"), ("checkpointer=InMemorySaver()", "checkpointer=SAVER")), "01"),
+    "01: an agent that is not returned": Mistake(1, "returns-nothing", (("    return build_agent(", "    build_agent("),), "01"),
+    "01: a test that only prints": Mistake(2, "always-passes", (('    if "Alice" not in reply:\n', "    if False:\n"),), "01"),
+    "01: a verdict returned": Mistake(2, "returns-verdict", (('        raise AssertionError(f"Alice asked for her name and was told: {reply}")', "        return False"),), "01"),
+    "01: True, always": Mistake(2, "returns-verdict", (('    print("[OK] The agent still knows Alice")', "    return True"),), "01"),
+    "01: two threads in the test": Mistake(2, "new-thread-each-turn", (('reply = ask(agent, "retention"', 'reply = ask(agent, "other"'),), "01"),
+    "01: a test without an agent": Mistake(2, "nobody-spoke", (('    ask(agent, "retention", "Hi, I\'m Alice.")\n    reply = ask(agent, "retention", "What\'s my name?")', '    reply = "Your name is Alice!"'),), "01"),
+    "01: a thread for each turn": Mistake(3, "new-thread-each-turn", (("{ask(agent, 'carol', text)}", "{ask(agent, text, text)}"),), "01"),
+    "01: two turns": Mistake(3, "too-short", (('        "My order number is 4711.",\n        "What\'s my name?",\n', ""),), "01"),
+    "01: nothing returned": Mistake(3, "wrong-thread-returned", (('    return "carol"', ""),), "01"),
+    "01: always the same thread": Mistake(4, "wrong-lines", (("agent.get_state(config_of(thread_id))", 'agent.get_state(config_of("inspected"))'),), "01"),
+    "01: no thread without messages": Mistake(4, "crashed", (('.values.get("messages", [])', '.values["messages"]'),), "01"),
+    "03: in memory": Mistake(1, "not-in-the-file", (("threads.open(path)", 'threads.open(":memory:")'),), "03"),
+    "03: a file of its own": Mistake(1, "not-in-the-file", (("threads.open(path)", 'threads.open(path.with_name("mine.db"))'),), "03"),
+    "03: a new file each time": Mistake(1, "file-emptied", (("    return threads.open(path)", "    path.unlink(missing_ok=True)\n    return threads.open(path)"),), "03"),
+    "03: only the saver": Mistake(1, "no-registry", (("return threads.open(path)", "return threads.open(path).checkpointer"),), "03"),
+    "03: an agent with another memory": Mistake(2, "not-in-the-file", (("        agent = create_durable_agent(registry)", "        from langgraph.checkpoint.memory import InMemorySaver\n        agent = build_agent(checkpointer=InMemorySaver())"),), "03"),
+    "03: left open": Mistake(2, "left-open", ((VISIT, "    registry = open_registry(path)\n    globals().setdefault('OPEN', []).append(registry)\n    if True:\n        agent ="),), "03"),
+    "03: the whole state": Mistake(2, "wrong-reply", (('return str(state["messages"][-1].text)', "return str(state)"),), "03"),
+    "03: one thread for all": Mistake(2, "not-in-the-file", (('{"thread_id": thread_id}', '{"thread_id": "all"}'),), "03"),
+    "03: no restart": Mistake(3, "no-restart", (("    visit_in_new_process(path, \"alice_session\"", "    visit(path, \"alice_session\""), ("reply = visit_in_new_process(", "reply = visit(")), "03"),
+    "03: nobody comes back": Mistake(3, "never-returns", (('visit_in_new_process(path, "alice_session", "What', 'visit_in_new_process(path, "alice_again", "What'),), "03"),
+    "03: nobody else is asked": Mistake(3, "one-thread-only", (('"bob_session", "What', '"alice_session", "What'), ('check("Alice" not in reply', 'check("Bob" not in reply')), "03"),
+    "03: a test of nothing": Mistake(3, "always-passes", NOTHING, "03"),
+    "03: others are not looked at": Mistake(3, "others-unasked", (('check("Alice" not in reply,', "check(True,"),), "03"),
+    "03: a book of this process": Mistake(4, "list-empty", (("for thread in registry.list()]", "for thread in globals().get('KNOWN', [])]"),), "03"),
+    "03: no titles": Mistake(4, "list-wrong", (("(thread.id, thread.title,", "(thread.id, thread.id,"),), "03"),
+    "stretch: one page": Mistake(1, "not-all", (("    while page.next_cursor:", "    while False:"),), "stretch"),
+    "stretch: turned round": Mistake(1, "wrong-order", (("    return found\n", "    return found[::-1]\n"),), "stretch"),
+    "stretch: everybody's threads": Mistake(1, "strangers", (("    return pages(registry, metadata=wanted)", "    return pages(registry)"),), "stretch"),
+    "stretch: conditions for the first page only": Mistake(1, "strangers", (("    page = registry.list(limit=100, **conditions)", "    page = registry.list(limit=10, **conditions)"), ("cursor=page.next_cursor, **conditions)", "cursor=page.next_cursor)")), "stretch"),
+    "stretch: an id from the name": Mistake(2, "old-thread", (('registry.create(metadata={"customer": customer})', 'registry.create(id=customer, metadata={"customer": customer}, if_exists="do_nothing")'),), "stretch"),
+    "stretch: no customer": Mistake(2, "no-customer", (('registry.create(metadata={"customer": customer})', "registry.create()"),), "stretch"),
+    "stretch: notes replaced": Mistake(3, "notes-lost", (("metadata=facts)", "metadata={**dict.fromkeys(registry.get(thread_id).metadata), **facts})"),), "stretch"),
+    "stretch: half a card": Mistake(3, "card-incomplete", (('        "last_active": thread.updated_at,\n', ""),), "stretch"),
+    "stretch: pinned ones, too": Mistake(4, "cleaned-too-much", (("until=before, pinned=False", "until=before"),), "stretch"),
+    "stretch: new ones, too": Mistake(4, "cleaned-too-much", (("until=before, pinned=False", "pinned=False"),), "stretch"),
+    "stretch: erased at once": Mistake(4, "erased-at-once", (("[registry.trash(thread.id).id for thread in forgotten]", "[registry.delete(thread.id) or thread.id for thread in forgotten]"),), "stretch"),
+    "stretch: one page of old ones": Mistake(4, "cleaned-too-little", (("forgotten = pages(registry, until=before, pinned=False)", "forgotten = registry.list(until=before, pinned=False)"),), "stretch"),
+    "stretch: pages that move": Mistake(4, "cleaned-too-little", (("    forgotten = pages(registry, until=before, pinned=False)\n    return [registry.trash(thread.id).id for thread in forgotten]", "    gone = []\n    for offset in (0, 50, 100):\n        gone += [registry.trash(t.id).id for t in registry.list(until=before, pinned=False, limit=50, offset=offset)]\n    return gone"),), "stretch"),
+    "stretch: nothing told": Mistake(4, "returns-nothing", (("    return [registry.trash(thread.id).id for thread in forgotten]", "    [registry.trash(thread.id).id for thread in forgotten]"),), "stretch"),
+    "stretch: what was thrown away just now, too": Mistake(4, "cleaned-too-much", (("thread.trashed_at is not None and thread.trashed_at < before", "True"),), "stretch"),
+}  # fmt: skip

@@ -22,15 +22,21 @@ def status(number: int, verdict: Verdict, asked: int | None) -> str:
 
 
 def text(
-    exercise: str, tasks: Sequence[Task], verdict: Verdict, clock: Sequence[str], shown: int, task: int | None
+    exercise: str,
+    tasks: Sequence[Task],
+    verdict: Verdict,
+    clock: Sequence[str],
+    shown: int,
+    task: int | None,
+    more: str = "The next run shows hint {}; --hint 3 shows all.",
 ) -> str:
-    """The whole report; `shown` is how many hints to show."""
+    """The whole report; `shown` is how many hints to show, and `more` how to see the next one."""
     lines = [f"Exercise {exercise}", *clock, ""]
     signs = {"passed": "[ok]", "here": "[->]", "to do": "[  ]", "not judged": "[..]"}
     for number, each in enumerate(tasks, 1):
         lines.append(f"  {signs[status(number, verdict, task)]} Task {number}: {each.title}")
     if verdict.finding:
-        lines += ["", *_finding_lines(verdict.finding, shown)]
+        lines += ["", *_finding_lines(verdict.finding, shown, more)]
     elif task:
         lines += ["", f"Task {task} is passed."]
     else:
@@ -38,17 +44,14 @@ def text(
     return "\n".join(lines)
 
 
-def _finding_lines(finding: Finding, shown: int) -> list[str]:
+def _finding_lines(finding: Finding, shown: int, more: str) -> list[str]:
     lines = [f"Task {finding.task}: {finding.says}"]
     for name in ("expected", "got", "where"):
         lines += _row(name, getattr(finding, name))
     for number, hint in enumerate(finding.hints[:shown], 1):
         lines += ["", *textwrap.wrap(f"Hint {number} of {len(finding.hints)}: {hint}", WIDTH)]
     if shown < len(finding.hints):
-        lines += [
-            "",
-            f"Still stuck? The next run shows hint {shown + 1}; --hint {len(finding.hints)} shows all.",
-        ]
+        lines += ["", f"Still stuck? {more.format(shown + 1)}"]
     return lines
 
 

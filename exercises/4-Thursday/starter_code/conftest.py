@@ -14,5 +14,8 @@ def thread_manager(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def agent(request: pytest.FixtureRequest, thread_manager: Any) -> Any:
-    return request.module.create_multi_thread_agent(thread_manager)
+def agent(request: pytest.FixtureRequest) -> Any:
+    """Exercise 01 makes an agent by itself, exercise 02 one on its manager."""
+    if hasattr(request.module, "create_memory_agent"):
+        return request.module.create_memory_agent()
+    return request.module.create_multi_thread_agent(request.getfixturevalue("thread_manager"))
