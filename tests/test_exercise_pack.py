@@ -40,6 +40,12 @@ def test_a_solution_prints_what_the_text_expects_and_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_cookie_example_prints_what_the_answers_say(tmp_path: Path) -> None:
+    done = run(FOLDER.parent / "cookie_or_thread.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"```text\n{done.stdout}```" in (FOLDER.parent / "discussion.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize("exercise", NAMES)
 def test_a_solution_passes(checker: Any, exercise: str) -> None:
     verdict = checker.judging.judge_file(exercise, program(exercise, "solution"))
