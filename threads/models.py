@@ -108,6 +108,11 @@ class Message:
     """When the step that wrote it was stored, UTC; None where the history no longer tells."""
     run_id: str | None = None
     usage: Usage | None = None
+    version: int = 1
+    """Which of its `versions` it is, from 1."""
+    versions: tuple[str, ...] = ()
+    """Where it was said differently, or answered anew: the last checkpoints of those branches and of its
+    own, in the order in which they were said. `Registry.rewind(to=...)` brings one into view."""
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return notebook.bundle([self], repr(self))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from threads.bootstrap.conversations import Conversations
+from threads.bootstrap.branching import Branching
 from threads.bootstrap.events import Events, listen
 from threads.errors import InvalidCursor
 from threads.models import Interrupt, Page, RunInfo
@@ -12,7 +12,7 @@ from threads.registry import runs, table
 from threads.registry.filters import checked_range
 
 
-class Following(Conversations):
+class Following(Branching):
     """Follows what runs do, without taking part."""
 
     def events(self, thread_id: str | None = None, *, after: int | None = 0, follow: bool = True) -> Events:

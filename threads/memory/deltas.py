@@ -25,7 +25,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.database.statements import statements
 from threads.memory.copies import UNCOPYABLE, Frozen, frozen, once, weight
 from threads.memory.kept import Kept
-from threads.memory.transcript import metadata_of
+from threads.memory.stored import metadata_of
 
 At = tuple[str, str, str]
 """Thread id, namespace, checkpoint id."""

@@ -18,7 +18,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
 from threads.errors import InvalidValue, ThreadExists
-from threads.memory.transcript import Transcripts, metadata_of
+from threads.memory.stored import metadata_of
+from threads.memory.transcript import Transcripts
 from threads.models import Pruned, milliseconds
 
 TASK = ":"

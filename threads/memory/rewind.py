@@ -23,9 +23,9 @@ NULL_TASK = "00000000-0000-0000-0000-000000000000"
 """LangGraph's id of what is written to a checkpoint by no task: it is part of its state."""
 
 
-def rewind(saver: BaseCheckpointSaver[str], thread_id: str, to: str, configurable: dict[str, Any]) -> str:
+def rewind(saver: BaseCheckpointSaver[str], thread_id: str, to: str) -> str:
     """Make a copy of checkpoint `to` the head; its id. Raises `CheckpointNotFound`."""
-    at = {**configurable, "thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": to}
+    at = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": to}
     found = saver.get_tuple({"configurable": at})
     if found is None:
         raise CheckpointNotFound(thread_id, to)

@@ -19,15 +19,15 @@ from itertools import pairwise
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
-from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT, _DeltaSnapshot
 
 from threads.database.migrations import uuid_milliseconds
 from threads.database.said import Said
-from threads.database.statements import statements
+from threads.memory.branches import Branch, Place, places, tips
 from threads.memory.dating import Origin, said_at
 from threads.memory.fold import Undecodable, coerced, fold
+from threads.memory.stored import StoredReader, metadata_of
 from threads.models import Interrupt, Message, Role, ToolCall, Usage, moment
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
@@ -42,13 +42,12 @@ ROLES: Mapping[str, Role] = {
 }  # fmt: skip
 
 
-class Transcripts:
+class Transcripts(StoredReader):
     """Reads transcripts with `serde`; `reducer` folds the delta channels that do not say how."""
 
     def __init__(self, serde: SerializerProtocol, reducer: Reducer | None = None) -> None:
-        self._serde = serde
+        super().__init__(serde)
         self._reducer = reducer
-        self._sql = statements("checkpoints")
 
     def messages(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, *, dated: bool = False
@@ -86,6 +85,16 @@ class Transcripts:
             with suppress(Undecodable):
                 written += [shown(message, Origin()) for message in coerced(value)]
         return written[::-1]
+
+    def places(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> dict[str, Place]:
+        """Where the messages of the branch that ends at a checkpoint came from, by id."""
+        chain = list(self._ancestors(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id}))
+        return places(chain, (self._written(connection, thread_id, each) for each in chain[1:]))
+
+    def branches(self, connection: sqlite3.Connection, thread_id: str) -> list[Branch]:
+        """All ways through a conversation, in the order of their last words."""
+        found = ((tip, self.messages(connection, thread_id, tip)) for tip in tips(connection, thread_id))
+        return [Branch(tip, tuple(message.id for message in said or ())) for tip, said in found]
 
     def interrupts(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -179,37 +188,6 @@ class Transcripts:
             for value in self._writes(rows[parent]):
                 yield origin, value
 
-    def _ancestors(self, connection: sqlite3.Connection, at: dict[str, Any]) -> Iterator[str]:
-        """The checkpoint and those it came from, newest first; a loop ends where it would begin again."""
-        deepest = connection.execute(self._sql["size"], at).fetchone()[0]
-        seen: set[str] = set()
-        for row in connection.execute(self._sql["ancestors"], {**at, "deepest": deepest}):
-            if row[0] in seen:
-                return
-            seen.add(row[0])
-            yield row[0]
-
-    def _checkpoint(
-        self, connection: sqlite3.Connection, at: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        row = connection.execute(self._sql["checkpoint"], at).fetchone()
-        if row is None:
-            raise Undecodable("there is no such checkpoint")
-        checkpoint = self._load(row["type"], row["checkpoint"])
-        if not isinstance(checkpoint, dict):
-            raise Undecodable("what is stored is no checkpoint")
-        return checkpoint, metadata_of(row["metadata"])
-
-    def _writes(self, rows: Any) -> list[Any]:
-        ordered = sorted(rows, key=lambda row: writes_sort_key(row["task_path"], row["task_id"], row["idx"]))
-        return [self._load(row["type"], row["value"]) for row in ordered]
-
-    def _load(self, kind: str, data: bytes) -> Any:
-        try:
-            return self._serde.loads_typed((kind, data))
-        except (ValueError, TypeError, NotImplementedError) as error:
-            raise Undecodable(f"a stored value cannot be read: {error}") from error
-
 
 def unwrapped(stored: Any) -> Any:
     """The value in a delta channel's snapshot; anything else as it is."""
@@ -269,12 +247,3 @@ def _usage(message: BaseMessage) -> Usage | None:
 def words(message: BaseMessage) -> tuple[str, str]:
     """What tells a message without an id from others."""
     return message.type, json.dumps(message.content, default=str)
-
-
-def metadata_of(stored: bytes | None) -> dict[str, Any]:
-    """A checkpoint's metadata; empty where it is not readable."""
-    try:
-        metadata = json.loads(stored) if stored else {}
-    except ValueError:
-        return {}
-    return metadata if isinstance(metadata, dict) else {}

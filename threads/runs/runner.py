@@ -13,7 +13,8 @@ from typing import Any, Literal, Self
 
 from threads import ids
 from threads.bootstrap import Registry
-from threads.errors import InvalidValue, NothingToResume, ThreadNotFound
+from threads.errors import InvalidValue, MessageNotFound, NothingToResume, ThreadNotFound
+from threads.memory.branches import Place
 from threads.registry import events, runs, table
 from threads.registry.runs import Asked
 from threads.runs.engine import STRATEGIES, Engine
@@ -106,6 +107,26 @@ class Runner:
         key = key or "resume:" + ",".join(sorted(question.id for question in questions))
         return self._start(thread.id, Request("resume", value), agent, key, "reject")
 
+    def edit(self, thread_id: str, message_id: str, message: Content, *, key: str | None = None) -> Run:
+        """A run that says a user message differently, and answers that; the old branch stays reachable.
+
+        Raises `MessageNotFound` if it is not in the branch in view or no user's, `ThreadBusy`.
+        """
+        place, _ = self._place(thread_id, message_id, "user")
+        request = Request(
+            "edit", checked_message(message), base=place.before, told={"message_id": message_id}
+        )
+        return self._start(thread_id, request, self._agent(thread_id, None, "reject"), key, "reject")
+
+    def regenerate(self, thread_id: str, message_id: str | None = None, *, key: str | None = None) -> Run:
+        """A run that answers anew what this assistant message answered, by default the thread's last.
+
+        The old answer stays reachable. Raises `MessageNotFound`, `ThreadBusy`.
+        """
+        place, id = self._place(thread_id, message_id, "assistant")
+        request = Request("regenerate", None, base=place.after, told={"message_id": id})
+        return self._start(thread_id, request, self._agent(thread_id, None, "reject"), key, "reject")
+
     def retry(self, thread_id: str) -> Run:
         """Go on with the thread's last run, which failed, where it broke; nothing is said a second time.
 
@@ -188,6 +209,22 @@ class Runner:
             return None
         request = Request(last["kind"], value)
         return self._start(thread_id, request, agent_id, last["key"], "reject")
+
+    def _place(self, thread_id: str, message_id: str | None, role: str) -> tuple[Place, str]:
+        """Where a user message came from; of an assistant message, that of the user message it answers."""
+        said = self.registry.messages(thread_id).items
+        if message_id is None:
+            message_id = next((str(each.id) for each in reversed(said) if each.role == role), "")
+        at = next((n for n, each in enumerate(said) if each.id == message_id and each.role == role), None)
+        if at is None:
+            raise MessageNotFound(thread_id, message_id, f"none of role {role} in the branch in view")
+        asked = next((each.id for each in reversed(said[: at + 1]) if each.role == "user"), None)
+        with self._engine.inside.database.read() as connection:
+            head_id = table.get(connection, thread_id)["head_id"]
+            place = self._engine.inside.decoder.places(connection, thread_id, head_id).get(asked)
+        if place is None:
+            raise MessageNotFound(thread_id, message_id, "the history no longer tells where it came from")
+        return place, message_id
 
     def _last_run(self, thread_id: str) -> Any:
         with self._engine.inside.database.read() as connection:

@@ -9,3 +9,10 @@ DELETE FROM writes WHERE thread_id = :thread_id AND EXISTS (
 -- name: drop_checkpoints_of_run
 DELETE FROM checkpoints
 WHERE thread_id = :thread_id AND json_extract(CAST(metadata AS TEXT), '$.run_id') = :run_id
+
+-- name: tips
+SELECT checkpoint_id FROM checkpoints c
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id IN (
+    SELECT checkpoint_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+    EXCEPT SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = '')
+ORDER BY rowid
