@@ -16,7 +16,7 @@ Role = Literal["user", "assistant", "system", "tool"]
 SortBy = Literal["updated_at", "created_at", "title", "message_count", "thread_id"]
 SortOrder = Literal["asc", "desc"]
 RunStatus = Literal["pending", "running", "success", "error", "interrupted", "stopped"]
-RunKind = Literal["message", "input", "resume", "edit", "regenerate", "title"]
+RunKind = Literal["message", "input", "resume", "edit", "regenerate", "recovery", "title"]
 EventType = Literal[
     "started", "token", "message", "tool_started", "tool_finished", "state", "custom", "title", "interrupted",
     "finished", "failed", "stopped", "gap",

@@ -21,6 +21,8 @@ from threads.runs.told import plain
 from threads.runs.tools import ToolWatch
 from threads.runs.turn import ActiveTurn
 
+HAND_OVER = "hand over"
+"""Stopped here for another process to go on."""
 MODES = ["values", "updates", "messages", "custom"]
 
 

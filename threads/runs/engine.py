@@ -10,157 +10,91 @@ import asyncio
 import sqlite3
 import uuid
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from threads.bootstrap import Registry
-from threads.database.leases import is_good
-from threads.errors import KeyReused, LeaseLost, RunFailed, ThreadBusy, ThreadsError, ThreadTrashed
-from threads.registry import events, runs, table
-from threads.registry.events import Happened
+from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
+from threads.registry import runs, table
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
-from threads.runs.attempt import Attempt, Outcome
-from threads.runs.ending import End, ending, stored_end
+from threads.runs.attempt import HAND_OVER, Attempt, Outcome
+from threads.runs.desk import Accepted, Desk
+from threads.runs.ending import ending
 from threads.runs.loop import LoopThread
+from threads.runs.promises import Promises
 from threads.runs.recorder import Recorder, storing
 from threads.runs.requests import Request
 from threads.runs.resuming import Start, begin_again, start_of
 from threads.runs.stopping import settle_stopped
+from threads.runs.titles import TITLE, make_title, title_asked
 from threads.runs.turn import ActiveTurn
-
-STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
-HAND_OVER = "hand over"
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What became of a request: its run, whether it is new here, and whether it has begun."""
-
-    row: sqlite3.Row
-    has_begun: bool
-    is_mine: bool
-    since: int = 0
-    """The thread's last event before it."""
-    future: Future[Any] = field(default_factory=Future)
 
 
 class Engine:
     """The runs of one runner."""
 
-    def __init__(self, registry: Registry, agents: Any, extra: dict[str, Any], seconds: float) -> None:
+    def __init__(
+        self, registry: Registry, agents: Any, extra: dict[str, Any], seconds: float, title_model: Any
+    ) -> None:
         self.inside = registry._inside()
         self.agents = Agents(agents, self.inside.checkpointer)
         self.extra = extra
-        self.seconds = seconds
-        self.holder = uuid.uuid4().hex
+        self.desk = Desk(self.inside, self.agents, uuid.uuid4().hex, seconds)
+        self.title_model = title_model
         self.thread = LoopThread()
         self.recorder = Recorder(self.inside.database, self.inside.tail, self.thread.loop)
         self.active: dict[str, Attempt] = {}
         self.pending: dict[str, str] = {}
         """Runs accepted here that wait for their thread, and which it is."""
         self.requests: dict[str, Request] = {}
-        self.futures: dict[str, Future[Any]] = {}
+        self.promises = Promises(self.inside, self.agents)
         self.is_closing = False
         self.performing: set[Any] = set()
 
     # asking
 
-    def accept(self, asked: Asked, request: Request, strategy: str) -> Accepted:
-        """Store a run, and begin it if its thread is free; `ThreadBusy`, `KeyReused`."""
-        accepted: Accepted = self.inside.database.write(
-            lambda connection: self._ask(connection, asked, strategy)
-        )
-        self.inside.tail.wake()
-        row = accepted.row
-        if row["run_id"] == asked.run_id:
-            self.requests[asked.run_id] = request
-        accepted = replace(
-            accepted, future=self.future(row["run_id"]) if accepted.is_mine else accepted.future
-        )
-        if accepted.is_mine and accepted.has_begun:
-            self.thread.submit(self.perform(row))
-        elif accepted.is_mine:
-            self.pending[row["run_id"]] = row["thread_id"]
-        return accepted
+    def accept(self, asked: Asked, request: Request, strategy: str) -> tuple[Accepted, Future[Any]]:
+        """What became of a request, and the promise of its result."""
+        return self._accepted(self.desk.ask(asked, strategy), request)
 
-    def retry(self, row: sqlite3.Row) -> None:
+    def make_title(self, asked: Asked, request: Request, after_run: str | None = None) -> Any:
+        """As `accept`, for a title; None if it comes after a run that needs none."""
+        accepted = self.desk.ask_for_title(asked, after_run)
+        return None if accepted is None else self._accepted(accepted, request)
+
+    def retry(self, run_id: str) -> None:
         """Begin a run again that failed, where it broke; `ThreadBusy`."""
+        self.thread.submit(self.perform(self.desk.begin_again(run_id)))
 
-        def work(connection: sqlite3.Connection) -> sqlite3.Row:
-            return self._begin_again(connection, runs.get(connection, row["run_id"]))
-
-        begun = self.inside.database.write(work)
-        self.thread.submit(self.perform(begun))
-
-    def _ask(self, connection: sqlite3.Connection, asked: Asked, strategy: str) -> Accepted:
-        if asked.key is not None:
-            known = runs.with_key(connection, asked.thread_id, asked.key)
-            if known is not None:
-                return self._known(connection, known, asked)
-        self._check_thread(connection, asked.thread_id)
-        since = events.last_sequence(connection, asked.thread_id)
-        running = self._running(connection, asked.thread_id)
-        if running is not None and strategy == "reject":
-            raise ThreadBusy(asked.thread_id, running["run_id"])
-        waits = running is not None or runs.one(connection, "next_pending", asked.thread_id) is not None
-        runs.ask(connection, asked, self.holder, self.seconds, self.inside.now())
-        if running is not None and strategy in ("interrupt", "rollback"):
-            runs.ask_to_stop(connection, running["run_id"], "rollback" if strategy == "rollback" else "keep")
-        if waits:
-            return Accepted(runs.get(connection, asked.run_id), False, True, since)
-        return Accepted(self._begin(connection, asked.run_id), True, True, since)
-
-    def _check_thread(self, connection: sqlite3.Connection, thread_id: str) -> None:
-        if table.get(connection, thread_id)["trashed_at"] is not None:
-            raise ThreadTrashed(thread_id)
-
-    def _known(self, connection: sqlite3.Connection, known: sqlite3.Row, asked: Asked) -> Accepted:
-        """The run that this key has had already; one that failed is begun again."""
-        if known["asked"] != asked.digest:
-            raise KeyReused(asked.thread_id, str(asked.key))
-        if known["status"] == "error" and self.agents.knows(known["agent_id"]):
-            return Accepted(self._begin_again(connection, known), True, True)
-        return Accepted(known, known["status"] != "pending", False)
-
-    def _running(self, connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
-        """The run that has the thread; one whose process is gone is given up if nobody here can go on."""
-        running = runs.one(connection, "running", thread_id)
-        if running is None or is_good(running["expires_at"]) or self.agents.knows(running["agent_id"]):
-            return running
-        reason = f"its process is gone, and agent {running['agent_id']!r} is not here to go on"
-        runs.end(connection, running["run_id"], "error", self.inside.now(), error=reason)
-        return None
-
-    def _begin(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
-        at = self.inside.now()
-        row = runs.begin(connection, run_id, self.holder, self.seconds, at)
-        data = {"kind": row["kind"], "agent_id": row["agent_id"], "attempt": row["attempt"]}
-        events.record(connection, [Happened("started", row["thread_id"], run_id, data, at)])
-        return row
-
-    def _begin_again(self, connection: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row:
-        running = runs.one(connection, "running", row["thread_id"])
-        if running is not None and running["run_id"] != row["run_id"]:
-            raise ThreadBusy(row["thread_id"], running["run_id"])
-        return self._begin(connection, row["run_id"])
+    def _accepted(self, accepted: Accepted, request: Request) -> tuple[Accepted, Future[Any]]:
+        row = accepted.row
+        self.inside.tail.wake()
+        if not accepted.is_mine:
+            return accepted, self.promises.of(row["run_id"])
+        future = self.promises.make(row["run_id"])
+        self.requests.setdefault(row["run_id"], request)
+        if accepted.has_begun:
+            self.thread.submit(self.perform(row))
+        else:
+            self.pending[row["run_id"]] = row["thread_id"]
+        return accepted, future
 
     # performing
 
     async def perform(self, row: sqlite3.Row) -> None:
         """Let a run that has the lease through, to its end."""
         self.performing.add(asyncio.current_task())
+        turn = ActiveTurn(
+            row["run_id"], row["thread_id"], (row["position"], row["attempt"]), self.recorder,
+            known=lambda: self._known_messages(row["thread_id"]), now=self.inside.now,
+        )  # fmt: skip
         try:
-            await self._perform(row)
+            await (self._perform_title if row["kind"] == "title" else self._perform)(row, turn)
         finally:
             self.performing.discard(asyncio.current_task())
 
-    async def _perform(self, row: sqlite3.Row) -> None:
+    async def _perform(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
         run_id, thread_id = row["run_id"], row["thread_id"]
-        turn = ActiveTurn(
-            run_id, thread_id, (row["position"], row["attempt"]), self.recorder,
-            known=lambda: self._known_messages(thread_id), now=self.inside.now,
-        )  # fmt: skip
         try:
             request = self.requests.get(run_id) or self._stored_request(row)
             graph = self.agents[row["agent_id"]]
@@ -173,9 +107,21 @@ class Engine:
             self.active.pop(run_id, None)
         if outcome.status != HAND_OVER:
             outcome = await self._finish(turn, outcome)
-        self._resolve(run_id, outcome, thread_id)
+        self.promises.keep(run_id, outcome, thread_id)
         self.requests.pop(run_id, None)
         await self.begin_next(thread_id)
+        if self.title_model is not None and outcome.status == "success":
+            await asyncio.to_thread(self.make_title, title_asked(thread_id, row["agent_id"]), TITLE, run_id)
+
+    async def _perform_title(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
+        try:
+            if self.title_model is None:
+                raise InvalidValue("title_model", "there is none here")
+            title = await make_title(self.title_model, row["thread_id"], self.inside, row["run_id"])
+            outcome = Outcome("success", values=title)
+        except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
+            outcome = Outcome("error", error=error)
+        self.promises.keep(row["run_id"], await self._finish(turn, outcome), row["thread_id"])
 
     async def _outcome(self, attempt: Attempt, row: sqlite3.Row, request: Request) -> Outcome:
         if row["attempt"] == 1:
@@ -214,13 +160,7 @@ class Engine:
         if self.is_closing or thread_id not in self.pending.values():
             return
 
-        def work(connection: sqlite3.Connection) -> sqlite3.Row | None:
-            waiting = runs.one(connection, "next_pending", thread_id)
-            if waiting is None or waiting["holder"] != self.holder or self._running(connection, thread_id):
-                return None
-            return self._begin(connection, waiting["run_id"])
-
-        row = await self.recorder.write(work)
+        row = await self.recorder.write(lambda connection: self.desk.begin_next(connection, thread_id))
         if row is not None:
             self.pending.pop(row["run_id"], None)
             self.thread.submit(self.perform(row))
@@ -238,66 +178,26 @@ class Engine:
         """End a run that is performed here, or waits here."""
         if attempt := self.active.get(run_id):
             attempt.stop(how)
-        elif run_id in self.pending:
-
-            def work(connection: sqlite3.Connection) -> None:
-                row = runs.get(connection, run_id)
-                if row["status"] == "pending":
-                    runs.end(connection, run_id, "stopped", self.inside.now())
-                    stopped = Happened("stopped", row["thread_id"], run_id, {}, self.inside.now())
-                    events.record(connection, [stopped])
-
-            self.pending.pop(run_id, None)
-            await self.recorder.write(work)
+        elif self.pending.pop(run_id, None) is not None:
+            await self.recorder.write(lambda connection: self.desk.withdraw(connection, run_id))
 
     async def take_over(self, run_id: str) -> None:
         """Go on with a run whose process is gone."""
 
-        def work(connection: sqlite3.Connection) -> sqlite3.Row | None:
-            row = runs.find(connection, run_id)
-            if row is None or row["status"] not in ("pending", "running") or is_good(row["expires_at"]):
-                return None  # somebody else was faster
-            if row["status"] == "running":
-                return self._begin(connection, run_id)
-            runs.adopt(connection, run_id, self.holder, self.seconds)
-            return row
-
-        row = await self.recorder.write(work)
+        row = await self.recorder.write(lambda connection: self.desk.take_over(connection, run_id))
         if row is not None and row["status"] == "running":
             self.thread.submit(self.perform(row))
         elif row is not None:
             self.pending[run_id] = row["thread_id"]
 
-    # results
-
-    def promised(self, run_id: str) -> Future[Any]:
-        """The promise of a run's result; kept at once if it has ended."""
-        future = self.future(run_id)
-        with self.inside.database.read() as connection:
-            has_ended = bool(runs.ended(connection, [run_id]))
-        if has_ended:
-            self.resolve_stored(run_id)
-        return future
-
-    def future(self, run_id: str) -> Future[Any]:
-        """The promise of a run's result, wherever it is performed."""
-        return self.futures.setdefault(run_id, Future())
-
-    def resolve_stored(self, run_id: str) -> None:
-        """Keep the promise from what is stored of a run that has ended elsewhere."""
-        future = self.futures.pop(run_id, None)
-        if future is not None and not future.done():
-            try:
-                future.set_result(stored_end(self, run_id))
-            except ThreadsError as error:
-                future.set_exception(error)
+    # the end
 
     def close(self, watching: Future[None], timeout: float) -> None:
         """Wait for the runs under way, leave to others what goes on then, and let the loop go."""
         if self.is_closing:
             return
         self.is_closing = True
-        under_way = [future for run_id, future in list(self.futures.items()) if run_id in self.active]
+        under_way = [self.promises.make(run_id) for run_id in list(self.active)]
         wait(under_way, timeout)
         self.thread.submit(self._leave()).result()
         watching.cancel()
@@ -309,24 +209,8 @@ class Engine:
         for attempt in left:
             attempt.stop(HAND_OVER)
         await asyncio.gather(*self.performing, return_exceptions=True)
-        await self.recorder.write(lambda connection: runs.hand_over(connection, self.holder))
-        for future in self.futures.values():
-            future.cancel()
-
-    def _resolve(self, run_id: str, outcome: Outcome, thread_id: str) -> None:
-        future = self.futures.pop(run_id, None)
-        if future is None or future.done():
-            return
-        if outcome.status == HAND_OVER:
-            future.set_exception(LeaseLost(thread_id))
-        elif outcome.error is None:
-            future.set_result(outcome.values)
-        elif isinstance(outcome.error, ThreadsError):
-            future.set_exception(outcome.error)
-        else:
-            failed = RunFailed(thread_id, run_id, End.reason(outcome.error))
-            failed.__cause__ = outcome.error
-            future.set_exception(failed)
+        await self.recorder.write(lambda connection: runs.hand_over(connection, self.desk.holder))
+        self.promises.break_all()
 
     def _stored_request(self, row: sqlite3.Row) -> Request:
         with self.inside.database.read() as connection:

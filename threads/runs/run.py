@@ -16,6 +16,7 @@ from threads.errors import UsageError
 from threads.models import Event, RunInfo, RunStatus
 from threads.registry import runs
 from threads.registry.runs import run_of
+from threads.runs.desk import KEEP
 from threads.runs.engine import Engine
 
 
@@ -76,7 +77,7 @@ class Run:
 
     def stop(self) -> None:
         """End it within a second; what was said by then is kept. Of a run that has ended: nothing."""
-        self._engine.ask_to_stop(self.id, "keep")
+        self._engine.ask_to_stop(self.id, KEEP)
 
     def _events(self) -> Events:
         return listen(self._engine.inside.database, self._engine.inside.tail, self.thread_id, self._after)

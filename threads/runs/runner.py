@@ -17,9 +17,11 @@ from threads.errors import InvalidValue, MessageNotFound, NothingToResume, Threa
 from threads.memory.branches import Place
 from threads.registry import events, runs, table
 from threads.registry.runs import Asked
-from threads.runs.engine import STRATEGIES, Engine
+from threads.runs.desk import KEEP, STRATEGIES
+from threads.runs.engine import Engine
 from threads.runs.requests import Content, Request, checked_input, checked_key, checked_message
 from threads.runs.run import Run
+from threads.runs.titles import TITLE, title_asked
 from threads.runs.watch import Watch
 
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
@@ -31,6 +33,7 @@ class Runner:
 
     `agents` is one compiled graph or a mapping of agent id to graph; the graphs themselves stay as they
     are. `config` is a `RunnableConfig` for every run: callbacks, tags, metadata, `recursion_limit`.
+    `title_model`, a chat model, gives a thread its title after the first exchange, unless a person did.
     `lease_seconds`: how long a run holds its thread without a sign of life. `recover=False` leaves the
     runs of processes that are gone to other runners.
     """
@@ -41,12 +44,13 @@ class Runner:
         agents: Any,
         *,
         config: Mapping[str, Any] | None = None,
+        title_model: Any = None,
         lease_seconds: float = LEASE,
         recover: bool = True,
     ) -> None:
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
-        self._engine = Engine(registry, agents, extra, lease_seconds)
+        self._engine = Engine(registry, agents, extra, lease_seconds, title_model)
         self._watching = self._engine.thread.submit(Watch(self._engine, recover=recover).run())
 
     @property
@@ -135,22 +139,33 @@ class Runner:
         last = self._last_run(self.registry.get(thread_id).id)
         if last is None or last["status"] != "error":
             raise NothingToResume(thread_id, "its last run did not fail")
-        future = self._engine.future(last["run_id"])
+        future = self._engine.promises.make(last["run_id"])
         after = self._last_event(last["thread_id"])
-        self._engine.retry(last)
+        self._engine.retry(last["run_id"])
         return Run(self._engine, last["run_id"], last["thread_id"], after, future)
+
+    def make_title(self, thread_id: str) -> Run:
+        """A run, beside the conversation, in which `title_model` gives the thread a title: its result.
+
+        Raises `InvalidValue` if there is no `title_model`, or if a person gave the thread its title.
+        """
+        if self._engine.title_model is None:
+            raise InvalidValue("title_model", "hand a chat model to the Runner to have titles made")
+        asked = title_asked(self.registry.get(thread_id).id, self.registry.get(thread_id).agent_id)
+        accepted, future = self._engine.make_title(asked, TITLE)
+        return Run(self._engine, asked.run_id, asked.thread_id, accepted.since, future)
 
     def stop(self, thread_id: str) -> bool:
         """Stop the thread's run under way, in whatever process; False if there is none."""
         with self._engine.inside.database.read() as connection:
             running = runs.one(connection, "running", table.get(connection, thread_id)["thread_id"])
-        return running is not None and self._engine.ask_to_stop(running["run_id"], "keep")
+        return running is not None and self._engine.ask_to_stop(running["run_id"], KEEP)
 
     def run(self, run_id: str) -> Run:
         """A run by its id, under way or ended, of this process or another; `RunNotFound`."""
         with self._engine.inside.database.read() as connection:
             row = runs.get(connection, run_id)
-        return Run(self._engine, run_id, row["thread_id"], 0, self._engine.promised(run_id))
+        return Run(self._engine, run_id, row["thread_id"], 0, self._engine.promises.of(run_id))
 
     def close(self, *, timeout: float = 10.0) -> None:
         """Wait up to `timeout` seconds for the runs under way; what goes on then is left to other runners."""
@@ -181,11 +196,8 @@ class Runner:
         digest, stored = request.digest(serde, agent_id), request.dumped(serde)
         run_id = ids.new_id()
         asked = Asked(run_id, thread_id, request.kind, agent_id, checked_key(key), digest, stored)
-        accepted = self._engine.accept(asked, request, strategy)
-        id = accepted.row["run_id"]
-        is_known = id != run_id
-        future = self._engine.promised(id) if is_known else accepted.future
-        return Run(self._engine, id, thread_id, 0 if is_known else accepted.since, future)
+        accepted, future = self._engine.accept(asked, request, strategy)
+        return Run(self._engine, accepted.row["run_id"], thread_id, accepted.since, future)
 
     def _agent(self, thread_id: str, said: str | None, if_not_exists: str) -> str:
         """Who answers in this thread; the thread is made if that is asked for."""

@@ -19,10 +19,10 @@ from threads.memory.rewind import begin_anew, drop_run
 from threads.memory.transcript import CHANNEL
 from threads.registry import events
 from threads.runs.attempt import Attempt, Outcome, Saying
+from threads.runs.desk import ROLLBACK
 
 STOPPED = "stopped"
 """In a message's `response_metadata`: it was cut off."""
-ROLLBACK = "rollback"
 NOT_RUN = "The call was not answered: the run was stopped."
 
 

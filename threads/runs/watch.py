@@ -50,24 +50,24 @@ class Watch:
         engine = self._engine
         now = time.monotonic()
         busy = bool(engine.active or engine.pending)
-        if busy and now - self._renewed > engine.seconds / 4:
+        if busy and now - self._renewed > engine.desk.seconds / 4:
             self._renewed = now
             await self._renew()
-        if busy or engine.futures:
+        if busy or engine.promises.waiting():
             stops, ended = await asyncio.to_thread(self._asked)
             for run_id, how in stops.items():
                 await engine.stop_here(run_id, how)
             for run_id in ended:
-                await asyncio.to_thread(engine.resolve_stored, run_id)
+                await asyncio.to_thread(engine.promises.keep_stored, run_id)
         for thread_id in set(engine.pending.values()):
             await engine.begin_next(thread_id)
-        if self._recover and now - self._swept > engine.seconds / 2:
+        if self._recover and now - self._swept > engine.desk.seconds / 2:
             await self.sweep()
 
     async def _renew(self) -> None:
         engine = self._engine
         held = await engine.recorder.write(
-            lambda connection: runs.renew(connection, engine.holder, engine.seconds)
+            lambda connection: runs.renew(connection, engine.desk.holder, engine.desk.seconds)
         )
         for run_id in [run_id for run_id in engine.active if run_id not in held]:
             engine.active[run_id].stop("lost")
@@ -76,9 +76,9 @@ class Watch:
 
     def _asked(self) -> tuple[dict[str, str], set[str]]:
         engine = self._engine
-        elsewhere = [run_id for run_id in list(engine.futures) if run_id not in engine.active]
+        elsewhere = [run_id for run_id in engine.promises.waiting() if run_id not in engine.active]
         with engine.inside.database.read() as connection:
-            stops = runs.stop_requests(connection, engine.holder)
+            stops = runs.stop_requests(connection, engine.desk.holder)
             return stops, runs.ended(connection, elsewhere) if elsewhere else set()
 
     def _expired(self) -> list[sqlite3.Row]:

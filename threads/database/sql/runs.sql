@@ -105,3 +105,17 @@ SELECT data FROM threads_event started WHERE thread_id = :thread_id AND run_id =
       AND finished.sequence > started.sequence
       AND json_extract(finished.data, '$.tool_call_id') = json_extract(started.data, '$.tool_call_id'))
 ORDER BY sequence
+
+-- Never over a title that was set by hand.
+-- name: entitle
+UPDATE threads_thread SET model_title = :title WHERE thread_id = :thread_id AND title IS NULL
+
+-- name: wants_title
+SELECT 1 FROM threads_thread t
+WHERE thread_id = :thread_id AND title IS NULL AND model_title IS NULL AND NOT EXISTS (
+    SELECT 1 FROM threads_run r WHERE r.thread_id = t.thread_id AND r.run_id <> :run_id
+      AND r.status IN ('success', 'interrupted', 'stopped'))
+
+-- name: begin_title
+UPDATE threads_run SET status = 'running', holder = :holder, expires_at = :until, attempt = attempt + 1, started_at = :at
+WHERE run_id = :run_id

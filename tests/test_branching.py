@@ -1,0 +1,229 @@
+"""Edit, regenerate, rewind, fork at a message: the other ways a conversation went stay reachable."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from graphs import Plain, asking_graph, compiled, config, said
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, RemoveMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+import threads
+from agent import build_agent
+
+
+class Counting(BaseChatModel):
+    """Answers with the number of the answer, so that no two are alike."""
+
+    answers: list[str]
+
+    @property
+    def _llm_type(self) -> str:
+        return "counting"
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **_: Any) -> ChatResult:
+        self.answers.append(f"{len(self.answers) + 1}: {messages[-1].text}")
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(self.answers[-1]))])
+
+
+def plain(checkpointer: Any = None) -> Any:
+    model = Counting(answers=[])
+    return compiled(Plain, lambda state: {"messages": [model.invoke(state["messages"])]}, checkpointer)
+
+
+GRAPHS = {"add_messages": plain, "delta": lambda: build_agent(Counting(answers=[]))}
+
+
+@pytest.fixture(params=GRAPHS)
+def graph(request):
+    return GRAPHS[request.param]()
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with threads.open(tmp_path / "threads.db") as registry:
+        yield registry
+        assert registry.verify() == []
+
+
+@pytest.fixture
+def runner(registry, graph):
+    with threads.Runner(registry, graph) as runner:
+        for text in ("one", "two", "three"):
+            runner.start("a", text, if_not_exists="create").result()
+        yield runner
+
+
+def texts(registry: threads.Registry, at: str | None = None, id: str = "a") -> list[str]:
+    return [message.text for message in registry.messages(id, at=at)]
+
+
+def remembered(graph: Any, registry: threads.Registry, id: str = "a") -> list[str]:
+    """What the graph itself will go on from."""
+    at = graph.copy(update={"checkpointer": registry.checkpointer}).get_state(config(id))
+    return [message.text for message in at.values["messages"]]
+
+
+def test_an_edited_message_is_answered_and_what_followed_is_left_behind(registry, runner, graph):
+    old = registry.messages("a")[2]
+    runner.edit("a", old.id, "zwei").result()
+    assert texts(registry) == ["one", "1: one", "zwei", "4: zwei"] == remembered(graph, registry)
+    thread = registry.get("a")
+    assert (thread.message_count, thread.last_message) == (4, "4: zwei")
+    [_, _, edited, answer] = registry.messages("a")
+    assert (edited.version, len(edited.versions), answer.versions) == (2, 2, ())
+    assert texts(registry, edited.versions[0]) == ["one", "1: one", "two", "2: two", "three", "3: three"]
+
+
+def test_the_first_message_can_be_edited_too(registry, runner, graph):
+    runner.edit("a", registry.messages("a")[0].id, "eins").result()
+    assert texts(registry) == ["eins", "4: eins"] == remembered(graph, registry)
+    assert registry.get("a").title == "eins"
+
+
+def test_an_answer_made_anew_stands_beside_the_old_one(registry, runner, graph):
+    runner.regenerate("a").result()
+    runner.regenerate("a").result()
+    assert texts(registry)[-2:] == ["three", "5: three"] == remembered(graph, registry)[-2:]
+    answer = registry.messages("a")[-1]
+    assert answer.version == 3
+    assert [texts(registry, at)[-1] for at in answer.versions] == ["3: three", "4: three", "5: three"]
+
+
+def test_an_earlier_answer_can_be_made_anew(registry, runner):
+    runner.regenerate("a", registry.messages("a")[1].id).result()
+    assert texts(registry) == ["one", "4: one"]
+
+
+def test_rewinding_brings_a_version_back_with_all_that_followed(registry, runner, graph):
+    before = texts(registry)
+    runner.edit("a", registry.messages("a")[2].id, "zwei").result()
+    registry.rewind("a", to=registry.messages("a")[2].versions[0])
+    assert texts(registry) == before == remembered(graph, registry)
+    assert registry.get("a").last_message == "3: three"
+    runner.start("a", "four").result()
+    assert texts(registry) == [*before, "four", "5: four"] == remembered(graph, registry)
+    assert len(registry.messages("a")[2].versions) == 2
+
+
+def test_rewinding_to_a_message_makes_it_the_last_one(registry, runner, graph):
+    registry.rewind("a", to=registry.messages("a")[3].id)
+    assert texts(registry) == ["one", "1: one", "two", "2: two"] == remembered(graph, registry)
+    runner.start("a", "drei").result()
+    assert texts(registry)[-2:] == ["drei", "4: drei"] == remembered(graph, registry)[-2:]
+
+
+def test_rewinding_to_the_head_changes_nothing(registry, runner):
+    checkpoints = registry.history("a").total
+    registry.rewind("a", to=registry.history("a")[0].id)
+    assert registry.history("a").total == checkpoints
+
+
+def test_a_thread_forks_at_any_message(registry, runner, graph):
+    for place, message in enumerate(registry.messages("a")):
+        fork = registry.fork("a", at=message.id)
+        assert (
+            texts(registry, id=fork.id)
+            == texts(registry)[: place + 1]
+            == remembered(graph, registry, fork.id)
+        )
+    runner.start(fork.id, "four").result()
+    assert texts(registry, id=fork.id)[-1] == "4: four"
+    assert texts(registry)[-1] == "3: three"
+
+
+def test_search_follows_the_branch_in_view(registry, runner):
+    runner.edit("a", registry.messages("a")[2].id, "zwei").result()
+    assert [hit.thread.id for hit in registry.search("zwei")] == ["a", "a"]
+    assert registry.search("three").total == 0
+    registry.rewind("a", to=registry.messages("a")[2].versions[0])
+    assert registry.search("zwei").total == 0
+
+
+def test_the_same_key_edits_once(registry, runner):
+    message = registry.messages("a")[2]
+    first = runner.edit("a", message.id, "zwei", key="k")
+    first.result()
+    with pytest.raises(threads.MessageNotFound):  # it is no longer in view
+        runner.edit("a", message.id, "zwei", key="k")
+    assert len(registry.messages("a")[2].versions) == 2
+
+
+@pytest.mark.parametrize("place", [1, None])
+def test_only_a_users_message_in_view_can_be_edited(registry, runner, place):
+    id = "nothing" if place is None else registry.messages("a")[place].id
+    with pytest.raises(threads.MessageNotFound):
+        runner.edit("a", id, "what?")
+    assert len(registry.runs("a")) == 3
+
+
+def test_a_checkpoint_that_is_not_there_cannot_be_gone_to(registry, runner):
+    for call in (lambda: registry.rewind("a", to="nothing"), lambda: registry.messages("a", at="nothing")):
+        with pytest.raises(threads.CheckpointNotFound):
+            call()
+
+
+def test_a_question_left_behind_is_asked_again_there(registry):
+    with threads.Runner(registry, asking_graph(None)) as runner:
+        runner.start("q", "hi", if_not_exists="create").result()
+        runner.resume("q", "yes").result()
+        asked = registry.messages("q")[0]
+        runner.edit("q", asked.id, "hello").result()
+        assert [question.value for question in registry.interrupts("q")] == ["sure?"]
+        runner.resume("q", "no").result()
+        assert texts(registry, id="q") == ["hello", "you said no"]
+        registry.rewind("q", to=registry.messages("q")[0].versions[0])
+        assert texts(registry, id="q") == ["hi", "you said yes"]
+
+
+def test_messages_that_were_pruned_away_tell_so(registry, runner):
+    first = registry.messages("a")[0]
+    registry.prune(["a"])
+    if registry.history("a").total == 1:
+        with pytest.raises(threads.MessageNotFound, match="no longer tells"):
+            runner.edit("a", first.id, "eins")
+    else:
+        runner.edit("a", first.id, "eins").result()
+        assert texts(registry) == ["eins", "4: eins"]
+
+
+def test_what_a_removal_took_stays_away_from_the_other_branch(registry, runner, graph):
+    ours = graph.copy(update={"checkpointer": registry.checkpointer})
+    gone = registry.messages("a")[0].id
+    tip = registry.history("a")[0].id
+    ours.update_state(config("a"), {"messages": [RemoveMessage(gone)]}, as_node="model")
+    assert len(texts(registry)) == 5
+    registry.rewind("a", to=tip)
+    assert len(texts(registry)) == 6 == len(remembered(graph, registry))
+
+
+def test_a_busy_thread_is_not_rewound(registry, runner):
+    tip, earlier = registry.history("a")[0].id, registry.messages("a")[1].id
+    ours = runner._engine.inside  # a lease as another process would hold it
+    ours.database.write(
+        lambda connection: (
+            connection.execute(
+                "UPDATE threads_run SET status = 'running', expires_at = 1e9 WHERE position = 1"
+            )
+            and connection.execute(
+                "UPDATE threads_run SET expires_at = ? WHERE position = 1",
+                (time.monotonic() + 60,),
+            )
+        )
+    )
+    with pytest.raises(threads.ThreadBusy):
+        registry.rewind("a", to=earlier)
+    assert registry.history("a")[0].id == tip
+    ours.database.write(
+        lambda connection: connection.execute("UPDATE threads_run SET status = 'success' WHERE position = 1")
+    )
+
+
+def test_a_plain_invoke_goes_on_in_the_branch_in_view(registry, runner, graph):
+    registry.rewind("a", to=registry.messages("a")[1].id)
+    ours = graph.copy(update={"checkpointer": registry.checkpointer})
+    ours.invoke(said("plainly"), config("a"))
+    assert texts(registry) == ["one", "1: one", "plainly", "4: plainly"]

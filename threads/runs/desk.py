@@ -1,0 +1,146 @@
+"""Deciding who may run: each step one transaction, for several processes want the same threads.
+
+A request becomes a row; the row gets the lease where the thread is free, waits where it is not, is
+begun again after a crash or an error, and is ended before it began where somebody wants that.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from threads.bootstrap.opened import Inside
+from threads.database.leases import is_good
+from threads.errors import InvalidValue, KeyReused, ThreadBusy, ThreadTrashed
+from threads.registry import events, runs, table
+from threads.registry.events import Happened
+from threads.registry.runs import Asked
+from threads.runs.agents import Agents
+from threads.runs.titles import wants_title
+
+STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
+KEEP, ROLLBACK = "keep", "rollback"
+"""What becomes of a stopped run's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a request: its run, whether it was accepted here, and whether it has begun."""
+
+    row: sqlite3.Row
+    is_mine: bool
+    has_begun: bool = False
+    since: int = 0
+    """The thread's last event before it."""
+
+
+class Desk:
+    """Takes requests for one runner, called `holder` in the leases."""
+
+    def __init__(self, inside: Inside, agents: Agents, holder: str, seconds: float) -> None:
+        self._inside = inside
+        self._agents = agents
+        self.holder = holder
+        self.seconds = seconds
+
+    def ask(self, asked: Asked, strategy: str) -> Accepted:
+        """Store a run, and begin it if its thread is free; `ThreadBusy`, `KeyReused`, `ThreadTrashed`."""
+        return self._inside.database.write(lambda connection: self._ask(connection, asked, strategy))
+
+    def ask_for_title(self, asked: Asked, after_run: str | None) -> Accepted | None:
+        """Store and begin a run that makes a title; None if it comes after a run that needs none.
+
+        `InvalidValue` where somebody gave the thread its title.
+        """
+
+        def work(connection: sqlite3.Connection) -> Accepted | None:
+            row = table.get(connection, asked.thread_id)
+            if after_run is not None and not wants_title(connection, asked.thread_id, after_run):
+                return None
+            if row["title"] is not None:
+                raise InvalidValue("title", f"{row['title']!r} was given by hand; title=None takes it back")
+            since = events.last_sequence(connection, asked.thread_id)
+            runs.ask(connection, asked, self.holder, self.seconds, self._inside.now())
+            return Accepted(self._begin(connection, asked.run_id), True, True, since)
+
+        return self._inside.database.write(work)
+
+    def begin_again(self, run_id: str) -> sqlite3.Row:
+        """Begin a run again that failed; `ThreadBusy`."""
+        return self._inside.database.write(
+            lambda connection: self._begin_again(connection, runs.get(connection, run_id))
+        )
+
+    def begin_next(self, connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
+        """Begin the run that waits longest for this thread, if it is one of here and the thread is free."""
+        waiting = runs.one(connection, "next_pending", thread_id)
+        if waiting is None or waiting["holder"] != self.holder or self._running(connection, thread_id):
+            return None
+        return self._begin(connection, waiting["run_id"])
+
+    def take_over(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row | None:
+        """Go on with a run whose process is gone; its row as it was, begun again if it was running."""
+        row = runs.find(connection, run_id)
+        if row is None or row["status"] not in ("pending", "running") or is_good(row["expires_at"]):
+            return None  # somebody else was faster
+        if row["status"] == "running":
+            return self._begin(connection, run_id)
+        runs.adopt(connection, run_id, self.holder, self.seconds)
+        return row
+
+    def withdraw(self, connection: sqlite3.Connection, run_id: str) -> None:
+        """End a run that has not begun."""
+        row = runs.get(connection, run_id)
+        if row["status"] == "pending":
+            at = self._inside.now()
+            runs.end(connection, run_id, "stopped", at)
+            events.record(connection, [Happened("stopped", row["thread_id"], run_id, {}, at)])
+
+    def _ask(self, connection: sqlite3.Connection, asked: Asked, strategy: str) -> Accepted:
+        if table.get(connection, asked.thread_id)["trashed_at"] is not None:
+            raise ThreadTrashed(asked.thread_id)
+        if asked.key is not None:
+            known = runs.with_key(connection, asked.thread_id, asked.key)
+            if known is not None:
+                return self._known(connection, known, asked)
+        since = events.last_sequence(connection, asked.thread_id)
+        running = self._running(connection, asked.thread_id)
+        first = running or runs.one(connection, "next_pending", asked.thread_id)
+        if first is not None and strategy == "reject":
+            raise ThreadBusy(asked.thread_id, first["run_id"])
+        runs.ask(connection, asked, self.holder, self.seconds, self._inside.now())
+        if running is not None and strategy in ("interrupt", "rollback"):
+            runs.ask_to_stop(connection, running["run_id"], ROLLBACK if strategy == "rollback" else KEEP)
+        if first is not None:
+            return Accepted(runs.get(connection, asked.run_id), True, False, since)
+        return Accepted(self._begin(connection, asked.run_id), True, True, since)
+
+    def _known(self, connection: sqlite3.Connection, known: sqlite3.Row, asked: Asked) -> Accepted:
+        """The run that this key has had already; one that failed is begun again."""
+        if known["asked"] != asked.digest:
+            raise KeyReused(asked.thread_id, str(asked.key))
+        if known["status"] == "error" and self._agents.knows(known["agent_id"]):
+            return Accepted(self._begin_again(connection, known), True, True)
+        return Accepted(known, False)
+
+    def _running(self, connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
+        """The run that has the thread; one whose process is gone is given up if nobody here can go on."""
+        running = runs.one(connection, "running", thread_id)
+        if running is None or is_good(running["expires_at"]) or self._agents.knows(running["agent_id"]):
+            return running
+        reason = f"its process is gone, and agent {running['agent_id']!r} is not here to go on"
+        runs.end(connection, running["run_id"], "error", self._inside.now(), error=reason)
+        return None
+
+    def _begin(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
+        at = self._inside.now()
+        row = runs.begin(connection, run_id, self.holder, self.seconds, at)
+        data = {"kind": row["kind"], "agent_id": row["agent_id"], "attempt": row["attempt"]}
+        events.record(connection, [Happened("started", row["thread_id"], run_id, data, at)])
+        return row
+
+    def _begin_again(self, connection: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row:
+        running = runs.one(connection, "running", row["thread_id"])
+        if running is not None and running["run_id"] != row["run_id"]:
+            raise ThreadBusy(row["thread_id"], running["run_id"])
+        return self._begin(connection, row["run_id"])

@@ -1,0 +1,97 @@
+"""Titles made by a model, in a run of their own: never in the way of an answer, never over a hand's.
+
+Such a run takes no lease, for it only reads the conversation. While it goes on the automatic title
+stands; when it fails, that stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import HumanMessage, SystemMessage
+
+from threads import ids
+from threads.bootstrap.opened import Inside
+from threads.database.statements import statements
+from threads.errors import InvalidValue
+from threads.models import Message
+from threads.registry import table
+from threads.registry.fields import LONGEST_TITLE, checked_title
+from threads.registry.runs import Asked
+from threads.runs.requests import Request
+
+READ = 2000
+"""Characters of a message that the model is shown."""
+TURNS = 6
+"""Messages of the conversation that the model is shown, from its beginning."""
+NOT_PART = " \t\"'“”„«»*#."
+"""What models put around a title."""
+PROMPT = (
+    "Give this conversation a title of two to six words, in its own language. "
+    "Answer with the title alone: no quotes, no full stop."
+)
+
+
+TITLE = Request("title", None)
+
+
+def title_asked(thread_id: str, agent_id: str | None) -> Asked:
+    """A run that makes a title."""
+    return Asked(ids.new_id(), thread_id, "title", agent_id, None, "", None)
+
+
+async def make_title(model: Any, thread_id: str, inside: Inside, run_id: str) -> str:
+    """Ask `model` for a title and store it, unless the thread has one that was set by hand; the title."""
+    said = _beginning(inside, thread_id)
+    if not said:
+        raise InvalidValue("thread_id", f"thread {thread_id!r} has no messages to make a title of")
+    answer = await model.ainvoke(
+        [SystemMessage(PROMPT), HumanMessage(_shown(said))], {"metadata": {"run_id": run_id}}
+    )
+    title = _cleaned(str(getattr(answer, "text", answer)))
+    await _stored(inside, thread_id, title)
+    return title
+
+
+def wants_title(connection: sqlite3.Connection, thread_id: str, run_id: str) -> bool:
+    """Whether this run brought the thread's first exchange, and nobody has given it a title."""
+    return (
+        connection.execute(
+            statements("runs")["wants_title"], {"thread_id": thread_id, "run_id": run_id}
+        ).fetchone()
+        is not None
+    )
+
+
+def _beginning(inside: Inside, thread_id: str) -> Sequence[Message]:
+    with inside.database.read() as connection:
+        head_id = table.get(connection, thread_id)["head_id"]
+        found: list[Message] | None = (
+            inside.decoder.messages(connection, thread_id, head_id) if head_id else []
+        )
+    return [each for each in found or () if each.role in ("user", "assistant") and each.text][:TURNS]
+
+
+def _shown(said: Sequence[Message]) -> str:
+    return "\n\n".join(f"{each.role}: {each.text[:READ]}" for each in said)
+
+
+def _cleaned(title: str) -> str:
+    """A model's answer as a title: one line, without the quotes it was told not to use."""
+    line = next((line for line in title.splitlines() if line.strip()), "").strip(NOT_PART)
+    checked = checked_title(line[:LONGEST_TITLE] or None)
+    if checked is None:
+        raise InvalidValue("title", "the model gave none")
+    return checked
+
+
+async def _stored(inside: Inside, thread_id: str, title: str) -> None:
+    values = {"thread_id": thread_id, "title": title}
+    promise = inside.database.submit(
+        lambda connection: connection.execute(statements("runs")["entitle"], values) and None
+    )
+    await asyncio.shield(asyncio.wrap_future(promise))
+    inside.tail.wake()
