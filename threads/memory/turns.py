@@ -48,11 +48,11 @@ class Turn(Protocol):
     def fence(self) -> tuple[int, int]:
         """Which lease it is; no two share it."""
 
-    def wrote(self, task_id: str, writes: Sequence[tuple[str, Any]]) -> None:
-        """A task of the root graph wrote this; it is stored with the next checkpoint."""
+    def wrote(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
+        """A task of the root graph wrote this, at a checkpoint; it is stored with the one that follows."""
 
-    def along(self, checkpoint_id: str, source: str | None) -> Callable[[sqlite3.Connection], None]:
-        """What is to be stored in the very transaction of this checkpoint of the root graph."""
+    def along(self, at: str | None) -> Callable[[sqlite3.Connection], None]:
+        """What is to be stored in the very transaction of the root's checkpoint that follows `at`."""
 
 
 class Read(str):

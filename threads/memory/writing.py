@@ -70,7 +70,7 @@ def put_checkpoint(
     """The work that stores a checkpoint, and before it the results that waited for it; returns these."""
     key = key_of(config)
     turn = None if row["checkpoint_ns"] else turn_of(config, row["thread_id"])
-    along = turn.along(row["checkpoint_id"], metadata.get("source")) if turn is not None else None
+    along = turn.along(row["parent_checkpoint_id"]) if turn is not None else None
 
     def work(connection: sqlite3.Connection) -> list[Work]:
         results = late.store(key, connection)
@@ -104,7 +104,7 @@ def put_results(
     thread_id, checkpoint_ns = address(config)
     turn = turn_of(config, thread_id)
     if turn is not None and not checkpoint_ns:
-        turn.wrote(task_id, writes)
+        turn.wrote(checkpoint_id, writes)
     at = (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path)
     rows = [
         (*at, WRITES_IDX_MAP.get(channel, idx), channel, *serde.dumps_typed(value))

@@ -13,8 +13,8 @@ from threads.models import Message
 
 def told(message: Message) -> dict[str, Any]:
     """A message as an event tells it."""
-    fields = dataclasses.asdict(message)
-    return {key: plain(value) for key, value in fields.items() if value not in (None, (), {}, [])}
+    fields = dataclasses.asdict(dataclasses.replace(message, version=0))  # the log knows no other branches
+    return {key: plain(value) for key, value in fields.items() if value not in (None, 0, (), {}, [])}
 
 
 def plain(value: Any) -> Any:

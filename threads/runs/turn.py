@@ -7,6 +7,7 @@ them: whoever reads the log finds them in the thread, and the other way round.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,28 +46,29 @@ class ActiveTurn:
         self._known = known
         self._before: set[str | None] | None = None
         self._now = now
-        self._written: list[Happened] = []
+        self._written: defaultdict[str | None, list[Happened]] = defaultdict(list)
+        """What tasks wrote, by the checkpoint they ran at: a later step may be ahead of the storing."""
 
     def event(self, type: Any, data: dict[str, Any], message_id: str | None = None) -> Happened:
         """Something that happened in this run, now."""
         return Happened(type, self.thread_id, self.run_id, data, self._now(), message_id)
 
-    def wrote(self, task_id: str, writes: Sequence[tuple[str, Any]]) -> None:
+    def wrote(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
         values: dict[str, Any] = {}
         for channel, value in writes:
             if channel == CHANNEL:
-                self._wrote_messages(value)
+                self._wrote_messages(at, value)
             elif not channel.startswith(("__", "branch:")):
                 values[channel] = plain(value)
         if values:
-            self._written.append(self.event("state", {"values": values}))
+            self._written[at].append(self.event("state", {"values": values}))
 
-    def along(self, checkpoint_id: str, source: str | None) -> Callable[[sqlite3.Connection], None]:
-        written, self._written = self._written, []
+    def along(self, at: str | None) -> Callable[[sqlite3.Connection], None]:
+        written = self._written.pop(at, [])
         self.stored.update(each.message_id for each in written if each.type == "message")
         return storing([*self._recorder.take(self.run_id), *written])
 
-    def _wrote_messages(self, value: Any) -> None:
+    def _wrote_messages(self, at: str | None, value: Any) -> None:
         try:
             messages = coerced(value)
         except Undecodable:
@@ -76,16 +78,16 @@ class ActiveTurn:
             if self._before is None:
                 self._before = self._known()
             said = [message for message in said if message.id is None or message.id not in self._before]
-        pending = {each.message_id for each in self._written}
+        pending = {each.message_id for written in self._written.values() for each in written}
         for message in said:
             if message.id is None or message.id not in self.stored | pending:
-                self._say(message)
+                self._say(at, message)
 
-    def _say(self, message: BaseMessage) -> None:
+    def _say(self, at: str | None, message: BaseMessage) -> None:
         read = shown(message, Origin(None, self.run_id))
         if read.usage is not None:
             self.tokens = (
                 self.tokens[0] + read.usage.input_tokens,
                 self.tokens[1] + read.usage.output_tokens,
             )
-        self._written.append(self.event("message", {"message": told(read)}, message.id))
+        self._written[at].append(self.event("message", {"message": told(read)}, message.id))
