@@ -113,6 +113,8 @@ class Message:
     versions: tuple[str, ...] = ()
     """Where it was said differently, or answered anew: the last checkpoints of those branches and of its
     own, in the order in which they were said. `Registry.rewind(to=...)` brings one into view."""
+    stopped: bool = False
+    """Whether it was cut off: somebody stopped the run that was saying it."""
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return notebook.bundle([self], repr(self))

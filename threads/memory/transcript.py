@@ -34,6 +34,8 @@ Reducer = Callable[[list[Any], list[Any]], list[Any]]
 """A `DeltaChannel`'s reducer: the value so far and the writes, oldest first."""
 
 CHANNEL = "messages"
+STOPPED = "stopped"
+"""In a message's `response_metadata`: it was cut off, for its run was stopped."""
 SAYS_ADD_MESSAGES = ("messages_reducer", "add_messages")
 """The checkpoint metadata by which an agent says how its delta writes fold."""
 ROLES: Mapping[str, Role] = {
@@ -233,6 +235,7 @@ def shown(message: BaseMessage, origin: Origin) -> Message:
         created_at=moment(origin.milliseconds),
         run_id=origin.run_id,
         usage=_usage(message),
+        stopped=message.response_metadata.get(STOPPED) is True,
     )
 
 

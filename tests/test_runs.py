@@ -1,0 +1,471 @@
+"""Runs as one who asks sees them: whole and streaming, from anywhere, with any graph."""
+
+import asyncio
+import threading as threading_
+
+import pytest
+from graphs import (
+    Plain,
+    chat_graph,
+    compiled,
+    config,
+    counter_graph,
+    echo,
+    failing_graph,
+    plain_graph,
+    said,
+    trimming_graph,
+)
+from langchain_core.messages import AIMessage, RemoveMessage
+from running import Gate, failing_once_graph, slow_agent, texts, told, types, until, waiting_graph
+
+import threads
+from agent import build_agent
+from threads import (
+    AgentNotFound,
+    InvalidValue,
+    KeyReused,
+    NothingToResume,
+    RunFailed,
+    ThreadBusy,
+    ThreadNotFound,
+    ThreadTrashed,
+    UsageError,
+)
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with threads.open(tmp_path / "threads.db") as registry:
+        yield registry
+
+
+@pytest.fixture
+def runner(registry):
+    with threads.Runner(registry, build_agent()) as runner:
+        yield runner
+
+
+# whole and streaming
+
+
+def test_a_message_is_answered_in_its_thread_and_each_thread_knows_its_own(runner, registry):
+    runner.start("a", "Hi, I'm Alice", if_not_exists="create").result(20)
+    runner.start("b", "Hi, I'm Bob", if_not_exists="create").result(20)
+    values = runner.start("a", "What is my name?").result(20)
+    assert "Alice" in values["messages"][-1].text
+    assert texts(registry, "a")[0] == "Hi, I'm Alice"
+    assert registry.get("a").message_count == 4
+    assert registry.get("a").status == "idle"
+    assert registry.verify() == []
+
+
+def test_iterating_a_run_gives_its_story_from_start_to_end(runner):
+    events = list(runner.start("a", "Hi, I'm Alice", if_not_exists="create"))
+    kinds = [kind for kind in types(events) if kind != "token"]
+    assert kinds == ["started", "message", "message", "finished"]
+    assert [each["role"] for each in told(events, "message", "message")] == ["user", "assistant"]
+    assert [event.sequence for event in events] == sorted({event.sequence for event in events})
+    assert events[-1].data["output_tokens"] > 0
+
+
+def test_the_words_come_while_they_are_said_and_make_the_message(registry):
+    with threads.Runner(registry, slow_agent(20)) as runner:
+        events = list(runner.start("a", "Talk", if_not_exists="create"))
+    spoken = "".join(told(events, "token", "text"))
+    assert types(events).count("token") > 3
+    answer = told(events, "message", "message")[-1]["text"]
+    assert answer.startswith(spoken), "the message takes the place of the last of its words"
+    left = list(registry.events("a", follow=False))
+    assert "token" not in types(left), "words are dropped once the message is stored"
+
+
+def test_inside_a_running_loop_runs_are_awaited_and_iterated(runner):
+    async def main():
+        values = await runner.start("a", "Hi, I'm Alice", if_not_exists="create")
+        run = runner.start("a", "What is my name?")
+        return values, [event async for event in run], run.result(5)
+
+    values, events, result = asyncio.run(main())
+    assert "Alice" in values["messages"][-1].text
+    assert events[-1].type == "finished"
+    assert "Alice" in result["messages"][-1].text
+
+
+def test_the_whole_thing_works_by_async_with_and_in_memory():
+    async def main():
+        async with threads.open(":memory:") as registry, threads.Runner(registry, build_agent()) as runner:
+            await runner.start("a", "Hi", if_not_exists="create")
+            return registry.get("a").message_count
+
+    assert asyncio.run(main()) == 2
+
+
+def test_a_node_may_ask_another_thread_and_await_it(registry):
+    runners = []
+
+    async def node(state):
+        if state["messages"][-1].text == "ask the other":
+            values = await runners[0].start("other", "Hi", if_not_exists="create")
+            return {"messages": [AIMessage(f"it said {values['messages'][-1].text}")]}
+        return {"messages": [AIMessage("hello")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        runners.append(runner)
+        values = runner.start("a", "ask the other", if_not_exists="create").result(20)
+    assert values["messages"][-1].text == "it said hello"
+
+
+def test_a_node_that_would_wait_for_itself_is_told_so(registry):
+    runners = []
+
+    async def node(state):
+        return {"messages": [AIMessage(str(runners[0].start("b", "x", if_not_exists="create").result()))]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        runners.append(runner)
+        with pytest.raises(UsageError, match="await run"):
+            runner.start("a", "wait", if_not_exists="create").result(20)
+
+
+def test_who_leaves_the_loop_stops_nothing(registry):
+    with threads.Runner(registry, slow_agent(10)) as runner:
+        run = runner.start("a", "Talk", if_not_exists="create")
+        for event in run:
+            if event.type == "token":
+                break
+        assert run.result(20)["messages"][-1].text.startswith("w0 w1")
+    assert run.status == "success"
+
+
+# any graph
+
+
+@pytest.mark.parametrize(
+    ("build", "given", "seen"),
+    [
+        (plain_graph, said("hi"), ["hi", "re: hi"]),
+        (trimming_graph, said("hi"), None),
+        (chat_graph, {"chat": [("user", "hi")]}, ["hi", "from elsewhere"]),
+        (counter_graph, {"number": 1}, []),
+    ],
+    ids=["add_messages", "own reducer", "other channel", "no messages"],
+)
+def test_any_graph_runs_with_its_own_kind_of_input(registry, build, given, seen):
+    graph = build(None)
+    before = dict(vars(graph))
+    with threads.Runner(registry, graph) as runner:
+        run = runner.start("a", input=given, if_not_exists="create")
+        values = run.result(20)
+        assert types(run)[-1] == "finished"
+    assert run.status == "success"
+    assert {key: values[key] for key in values} == graph.copy(
+        update={"checkpointer": registry.checkpointer}
+    ).get_state(config("a")).values
+    if seen is not None:
+        assert texts(registry, "a") == seen
+    assert vars(graph) == before, "the caller's graph stays as it is"
+    assert registry.verify() == []
+
+
+def test_what_a_step_writes_elsewhere_is_told_as_state(registry):
+    with threads.Runner(registry, counter_graph(None)) as runner:
+        events = list(runner.start("a", input={"number": 1}, if_not_exists="create"))
+    assert {"number": 2} in told(events, "state", "values")
+
+
+def test_a_runner_with_a_config_hands_it_to_every_run(registry):
+    seen = []
+
+    def node(state, config):
+        seen.append(config)
+        return {"messages": [AIMessage("ok")]}
+
+    extra = {"metadata": {"tenant": "t"}, "recursion_limit": 7, "configurable": {"thread_id": "other"}}
+    with threads.Runner(registry, compiled(Plain, node, None), config=extra) as runner:
+        runner.start("a", "hi", if_not_exists="create").result(20)
+    assert seen[0]["metadata"]["tenant"] == "t"
+    assert seen[0]["recursion_limit"] == 7
+    assert seen[0]["configurable"]["thread_id"] == "a"
+
+
+def test_content_blocks_are_kept_as_they_are(runner, registry):
+    blocks = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image", "url": "https://example.org/x.png"},
+    ]
+    runner.start("a", blocks, if_not_exists="create").result(20)
+    first = registry.messages("a")[0]
+    assert first.text == "What is this?"
+    assert [block["type"] for block in first.content] == ["text", "image"]
+
+
+# who answers, and where
+
+
+def test_the_threads_own_agent_answers_and_another_must_be_named(registry):
+    first, second = (
+        compiled(Plain, echo, None),
+        compiled(Plain, lambda state: {"messages": [AIMessage("2")]}, None),
+    )
+    registry.create(id="a", agent_id="second")
+    with threads.Runner(registry, {"first": first, "second": second}) as runner:
+        assert runner.agent_ids == ("first", "second")
+        assert runner.start("a", "x").result(20)["messages"][-1].text == "2"
+        assert runner.start("a", "x", agent_id="first").result(20)["messages"][-1].text == "re: x"
+        assert runner.run(registry.runs("a")[0].id).info.agent_id == "first"
+        with pytest.raises(AgentNotFound):
+            runner.start("a", "x", agent_id="third")
+        with pytest.raises(AgentNotFound):
+            runner.start("new", "x", if_not_exists="create")
+        assert registry.list(limit=5)[0].id == "a" and len(registry.list()) == 1, "no empty thread is left"
+
+
+def test_an_unknown_thread_is_made_only_where_that_is_asked_for(runner, registry):
+    with pytest.raises(ThreadNotFound):
+        runner.start("a", "Hi")
+    assert len(registry.list()) == 0
+    runner.start("a", "Hi", if_not_exists="create").result(20)
+    assert registry.get("a").message_count == 2
+
+
+def test_a_thread_in_the_trash_takes_no_runs(runner, registry):
+    registry.create(id="a")
+    registry.trash("a")
+    with pytest.raises(ThreadTrashed):
+        runner.start("a", "Hi")
+    assert len(registry.runs("a")) == 0
+
+
+def test_a_runner_that_was_closed_takes_nothing(registry):
+    runner = threads.Runner(registry, build_agent())
+    runner.close()
+    runner.close()
+    registry.create(id="a")
+    with pytest.raises(UsageError, match="closed"):
+        runner.start("a", "Hi")
+    assert len(registry.runs("a")) == 0
+
+
+# poison
+
+POISON = {
+    "empty": {"message": "  "},
+    "no text": {"message": 5},
+    "no blocks": {"message": []},
+    "block without type": {"message": [{"text": "x"}]},
+    "empty block": {"message": [{"type": "text", "text": ""}]},
+    "half a character": {"message": "a\ud800"},
+    "half a character in a block": {"message": [{"type": "image", "url": "a\ud800"}]},
+    "both": {"message": "x", "input": {"messages": []}},
+    "neither": {},
+    "role nobody": {"input": {"messages": [{"role": "nobody", "content": "x"}]}},
+    "null": {"input": {"messages": None}},
+    "a null among them": {"input": {"messages": [None]}},
+    "remove unknown": {"input": {"messages": [RemoveMessage("unknown")]}},
+    "remove unknown, as a dict": {
+        "input": {"messages": [{"role": "remove", "content": "", "id": "unknown"}]}
+    },
+    "a number": {"input": {"messages": 5}},
+    "cannot be stored": {
+        "input": {"messages": [{"role": "user", "content": "x"}], "other": threading_.Lock()}
+    },
+    "strategy": {"message": "x", "multitask_strategy": "whatever"},
+    "key": {"message": "x", "key": ""},
+    "if_not_exists": {"message": "x", "if_not_exists": "perhaps"},
+}
+
+
+@pytest.mark.parametrize("poison", POISON.values(), ids=POISON.keys())
+@pytest.mark.parametrize("build", [lambda: build_agent(), lambda: plain_graph(None)], ids=["ours", "plain"])
+def test_poison_is_refused_before_anything_is_stored(registry, poison, build):
+    with threads.Runner(registry, build()) as runner:
+        with pytest.raises(InvalidValue):
+            runner.start("a", **{"if_not_exists": "create", **poison})
+        assert len(registry.list()) == 0
+        runner.start("a", "Hi", if_not_exists="create").result(20)
+        before = texts(registry, "a")
+        with pytest.raises(InvalidValue):
+            runner.start("a", **poison)
+        assert len(registry.runs("a")) == 1
+        assert texts(registry, "a") == before
+        assert runner.start("a", "Hi again").result(20)["messages"][-1].text
+
+
+# keys
+
+
+def test_the_same_key_gives_the_same_run_and_the_same_answer(runner, registry):
+    first = runner.start("a", "Hi, I'm Alice", key="k", if_not_exists="create")
+    answer = first.result(20)["messages"][-1].text
+    again = runner.start("a", "Hi, I'm Alice", key="k")
+    assert again.id == first.id
+    assert again.result(20)["messages"][-1].text == answer
+    assert types(again)[-1] == "finished"
+    assert registry.get("a").message_count == 2
+    with pytest.raises(KeyReused):
+        runner.start("a", "Hi, I'm Bob", key="k")
+    assert runner.start("b", "Hi, I'm Bob", key="k", if_not_exists="create").id != first.id, (
+        "a key is a thread's"
+    )
+
+
+def test_the_same_key_while_it_runs_gives_the_same_run(registry):
+    gate = Gate()
+    with threads.Runner(registry, waiting_graph(gate)) as runner:
+        first = runner.start("a", "Hi", key="k", if_not_exists="create")
+        assert gate.reached.wait(20)
+        again = runner.start("a", "Hi", key="k")
+        gate.opened.set()
+        assert again.id == first.id
+        assert again.result(20)["messages"][-1].text == "at last"
+    assert texts(registry, "a") == ["Hi", "at last"]
+
+
+# failure
+
+
+def test_a_failed_run_says_why_and_the_thread_stays_usable(registry):
+    with threads.Runner(registry, failing_graph(None)) as runner:
+        run = runner.start("a", "Hi", if_not_exists="create")
+        with pytest.raises(RunFailed, match="the model is on fire"):
+            run.result(20)
+        assert run.status == "error"
+        assert run.info.error == "RuntimeError: the model is on fire"
+        assert types(run)[-1] == "failed"
+        assert registry.get("a").status == "error"
+    assert texts(registry, "a") == ["Hi"]
+    with threads.Runner(registry, plain_graph(None)) as runner:
+        runner.start("a", "Once more", agent_id=runner.agent_ids[0]).result(20)
+    assert registry.get("a").status == "idle"
+
+
+@pytest.mark.parametrize("again", ["retry", "key"])
+def test_going_on_after_a_failure_says_nothing_twice(registry, again):
+    asked = []
+    graph = failing_once_graph([TimeoutError("too slow"), ConnectionError("429 rate limit")], asked)
+    with threads.Runner(registry, graph) as runner:
+        run = runner.start("a", "Hi", key="k", if_not_exists="create")
+        for reason in ("too slow", "rate limit"):
+            with pytest.raises(RunFailed, match=reason):
+                run.result(20)
+            run = runner.retry("a") if again == "retry" else runner.start("a", "Hi", key="k")
+        assert run.result(20)["messages"][-1].text == "well again"
+        assert types(run)[-1] == "finished", "the story of the new attempt, to its end"
+        assert types(runner.run(run.id))[-1] == "finished"
+    assert texts(registry, "a") == ["Hi", "well again"]
+    assert asked == [1, 1, 1]
+    assert run.info.attempts == 3
+
+
+def test_there_is_nothing_to_retry_where_nothing_failed(runner, registry):
+    runner.start("a", "Hi", if_not_exists="create").result(20)
+    with pytest.raises(NothingToResume):
+        runner.retry("a")
+    registry.create(id="new")
+    with pytest.raises(NothingToResume):
+        runner.retry("new")
+
+
+# one at a time
+
+
+def test_a_busy_thread_refuses_a_second_run(registry):
+    gate = Gate()
+    with threads.Runner(registry, waiting_graph(gate)) as runner:
+        first = runner.start("a", "one", if_not_exists="create")
+        assert gate.reached.wait(20)
+        assert registry.get("a").status == "busy"
+        with pytest.raises(ThreadBusy) as refused:
+            runner.start("a", "two")
+        assert refused.value.run_id == first.id
+        gate.opened.set()
+        first.result(20)
+    assert texts(registry, "a") == ["one", "at last"]
+    assert len(registry.runs("a")) == 1
+
+
+def test_enqueued_runs_are_answered_in_their_order(registry):
+    gate = Gate()
+    with (
+        threads.Runner(registry, waiting_graph(gate)) as runner,
+        threads.Runner(registry, waiting_graph(gate)) as other,
+    ):
+        runs = [runner.start("a", "0", if_not_exists="create")]
+        assert gate.reached.wait(20)
+        for number in range(1, 6):
+            whose = (runner, other)[number % 2]
+            runs.append(whose.start("a", str(number), multitask_strategy="enqueue"))
+        assert [run.status for run in runs] == ["running"] + ["pending"] * 5
+        gate.opened.set()
+        for run in runs:
+            run.result(20)
+    assert texts(registry, "a")[::2] == ["0", "1", "2", "3", "4", "5"]
+    assert registry.get("a").message_count == 12
+
+
+def test_a_waiting_run_can_be_stopped_before_it_begins(registry):
+    gate = Gate()
+    with threads.Runner(registry, waiting_graph(gate)) as runner:
+        first = runner.start("a", "0", if_not_exists="create")
+        assert gate.reached.wait(20)
+        second = runner.start("a", "1", multitask_strategy="enqueue")
+        second.stop()
+        until(lambda: second.status == "stopped")
+        second.result(5)
+        gate.opened.set()
+        first.result(20)
+    assert texts(registry, "a") == ["0", "at last"]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_registry_and_a_plain_invoke_wait_for_the_run(registry, is_async):
+    gate = Gate()
+    graph = plain_graph(registry.checkpointer)
+    with threads.Runner(registry, waiting_graph(gate, is_async=is_async)) as runner:
+        run = runner.start("a", "one", if_not_exists="create")
+        assert gate.reached.wait(20)
+        ran = []
+        nosy = compiled(Plain, lambda state: ran.append(1) or {"messages": []}, registry.checkpointer)
+        for refused in (
+            lambda: nosy.invoke(said("x"), config("a")),
+            lambda: nosy.invoke(None, config("a")),
+            lambda: asyncio.run(nosy.ainvoke(said("x"), config("a"))),
+            lambda: list(nosy.stream(said("x"), config("a"))),
+            lambda: graph.update_state(config("a"), said("x")),
+            lambda: registry.trash("a"),
+            lambda: registry.delete("a"),
+            lambda: registry.prune(["a"]),
+            lambda: registry.checkpointer.delete_thread("a"),
+            lambda: registry.checkpointer.prune(["a"]),
+        ):
+            with pytest.raises(ThreadBusy):
+                refused()
+        assert ran == [], "no node ran"
+        assert graph.get_state(config("a")).values["messages"][0].text == "one", "reading is not refused"
+        assert registry.update("a", title="meanwhile").title == "meanwhile"
+        gate.opened.set()
+        run.result(20)
+        nosy.invoke(said("x"), config("a"))
+    assert texts(registry, "a") == ["one", "at last", "x"]
+
+
+def test_langgraph_still_marks_the_configs_of_its_runs_as_we_read_them(registry):
+    """The private key by which a turn is told from a look; should LangGraph rename it, this fails first."""
+    from threads.memory.turns import RUNTIME
+
+    seen = []
+
+    class Spy(type(registry.checkpointer)):
+        def get_tuple(self, config):
+            seen.append(RUNTIME in config["configurable"])
+            return super().get_tuple(config)
+
+    saver = registry.checkpointer
+    saver.__class__ = Spy
+    graph = plain_graph(saver)
+    graph.invoke(said("x"), config("a"))
+    assert RUNTIME == "__pregel_runtime" and seen and all(seen)
+    seen.clear()
+    graph.get_state(config("a"))
+    assert seen and not any(seen)
