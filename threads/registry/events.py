@@ -31,6 +31,8 @@ class Happened:
     at: int
     """Milliseconds since 1970."""
     message_id: str | None = None
+    attempt: int = 0
+    """Of its run: which lease it was told under."""
 
 
 def event_of(row: sqlite3.Row) -> Event:
@@ -64,9 +66,9 @@ def drop_tokens(connection: sqlite3.Connection, thread_id: str, run_id: str) -> 
     connection.execute(statements("events")["drop_run_tokens"], {"thread_id": thread_id, "run_id": run_id})
 
 
-def drop_run(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
-    """Let go of all that is told of a run."""
-    connection.execute(statements("events")["drop_run"], {"thread_id": thread_id, "run_id": run_id})
+def drop_before_end(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
+    """Let go of all that is told of a run but its end."""
+    connection.execute(statements("events")["drop_before_end"], {"thread_id": thread_id, "run_id": run_id})
 
 
 def trim(connection: sqlite3.Connection, thread_id: str) -> None:

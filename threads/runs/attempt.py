@@ -35,6 +35,8 @@ class Outcome:
     """What `invoke` would have returned."""
     error: BaseException | None = None
     interrupts: list[Interrupt] = field(default_factory=list)
+    taken_back: bool = False
+    """Whether it is to be as if the run had not been."""
 
 
 @dataclass(slots=True)

@@ -41,7 +41,11 @@ class End:
             data["reason"] = why
         if outcome.interrupts:
             data["interrupts"] = [{"id": each.id, "value": plain(each.value)} for each in outcome.interrupts]
+        if outcome.taken_back:
+            data["taken_back"] = True
         events.record(connection, [turn.event(TOLD[outcome.status], data)])
+        if outcome.taken_back:  # after that, so that no number is used twice
+            events.drop_before_end(connection, turn.thread_id, turn.run_id)
         events.drop_tokens(connection, turn.thread_id, turn.run_id)
         events.trim(connection, turn.thread_id)
 

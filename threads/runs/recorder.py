@@ -12,10 +12,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from threads.bootstrap.tail import Tail
 from threads.database.connections import Database
+from threads.errors import LeaseLost
 from threads.registry import events, runs
 from threads.registry.events import Happened
 
@@ -57,8 +59,15 @@ class Recorder:
         return mine
 
     async def store(self, happened: Happened) -> None:
-        """Store this, and what waits of its run, and return when it is safe."""
-        await self.write(storing([*self.take(str(happened.run_id)), happened]))
+        """Store this, and what waits of its run, and return when it is safe; `LeaseLost`."""
+        work = storing([*self.take(str(happened.run_id)), happened])
+
+        def fenced(connection: sqlite3.Connection) -> None:
+            if not runs.is_held(connection, str(happened.run_id), happened.attempt):
+                raise LeaseLost(happened.thread_id)
+            work(connection)
+
+        await self.write(fenced)
 
     async def write(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
         """Do `work` in a transaction, and tell those who listen."""
@@ -75,7 +84,7 @@ class Recorder:
             self._is_due = False
             waiting, self._waiting = self._waiting, []
         if waiting:
-            self._submit(storing(waiting))
+            self._submit(partial(_store_held, waiting))
 
 
 def storing(happened: list[Happened]) -> Callable[[sqlite3.Connection], None]:
@@ -92,9 +101,16 @@ def storing(happened: list[Happened]) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
+def _store_held(waiting: list[Happened], connection: sqlite3.Connection) -> None:
+    """What a run says after it lost its lease is nobody's any more."""
+    said = {(str(each.run_id), each.attempt) for each in waiting}
+    held = {run for run in said if runs.is_held(connection, *run)}
+    storing([each for each in waiting if (str(each.run_id), each.attempt) in held])(connection)
+
+
 def _goes_on(last: Happened, happened: Happened) -> bool:
     return (
         last.type == happened.type == "token"
         and last.message_id == happened.message_id
-        and last.run_id == happened.run_id
+        and (last.run_id, last.attempt) == (happened.run_id, happened.attempt)
     )

@@ -7,7 +7,6 @@ every later turn), a step that the next turn would take up again.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,13 +15,10 @@ from langgraph.constants import END
 
 from threads.bootstrap.opened import Inside
 from threads.memory.rewind import begin_anew, drop_run
-from threads.memory.transcript import CHANNEL
-from threads.registry import events
+from threads.memory.transcript import CHANNEL, STOPPED
 from threads.runs.attempt import Attempt, Outcome, Saying
 from threads.runs.desk import ROLLBACK
 
-STOPPED = "stopped"
-"""In a message's `response_metadata`: it was cut off."""
 NOT_RUN = "The call was not answered: the run was stopped."
 
 
@@ -84,16 +80,11 @@ async def settle_stopped(attempt: Attempt, row: Any, inside: Inside) -> Outcome:
             if row["begun_at_id"] is None:  # a thread goes with its last checkpoint, and this one shall stay
                 config = attempt.config["configurable"]
                 await asyncio.to_thread(begin_anew, inside.checkpointer, thread_id, config)
-            promise = inside.database.submit(lambda connection: _take_back(connection, thread_id, run_id))
+            promise = inside.database.submit(lambda connection: drop_run(connection, thread_id, run_id))
             await asyncio.shield(asyncio.wrap_future(promise))
         else:
             await keep(attempt)
         state = await attempt.graph.aget_state({"configurable": {"thread_id": thread_id}})
     except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
         return Outcome("error", error=error)
-    return Outcome("stopped", values=state.values)
-
-
-def _take_back(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
-    drop_run(connection, thread_id, run_id)
-    events.drop_run(connection, thread_id, run_id)
+    return Outcome("stopped", values=state.values, taken_back=attempt.stopping == ROLLBACK)

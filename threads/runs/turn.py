@@ -51,7 +51,9 @@ class ActiveTurn:
 
     def event(self, type: Any, data: dict[str, Any], message_id: str | None = None) -> Happened:
         """Something that happened in this run, now."""
-        return Happened(type, self.thread_id, self.run_id, data, self._now(), message_id)
+        return Happened(
+            type, self.thread_id, self.run_id, data, self._now(), message_id, attempt=self.fence[1]
+        )
 
     def wrote(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
         values: dict[str, Any] = {}

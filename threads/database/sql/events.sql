@@ -16,8 +16,8 @@ DELETE FROM threads_event WHERE thread_id = :thread_id AND message_id = :message
 -- name: drop_run_tokens
 DELETE FROM threads_event WHERE thread_id = :thread_id AND run_id = :run_id AND type = 'token'
 
--- name: drop_run
-DELETE FROM threads_event WHERE thread_id = :thread_id AND run_id = :run_id
+-- name: drop_before_end
+DELETE FROM threads_event WHERE thread_id = :thread_id AND run_id = :run_id AND type <> 'stopped'
 
 -- name: trim
 DELETE FROM threads_event
