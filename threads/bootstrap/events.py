@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -39,7 +40,6 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         self._ready: deque[Event] = deque()
         self._arrived: deque[Event] = deque()
         self._behind = True
-        self._first = True
         self._ended = False
         self._news = threading.Condition()
         self._waiter: Any = None
@@ -139,15 +139,14 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         if not self._ready:
             return None
         event = self._ready.popleft()
-        self._last = self._number(event) if event.type != "gap" else self._last
+        self._last = self._number(event)
         return event
 
     def _catch_up(self) -> None:
         self._behind = False  # first: what arrives meanwhile is either read here or kept
         with self._database.read() as connection:
             found = events.read(connection, self.thread_id, self._last, READ_AT_ONCE)
-            if self._first and self.thread_id is not None:
-                self._first = False
+            if self.thread_id is not None:
                 oldest = events.first_sequence(connection, self.thread_id) or 1
                 if oldest > self._last + 1 and oldest > 1:
                     self._ready.append(_gap(self.thread_id, self._last, oldest))
@@ -167,7 +166,8 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         self._news.notify_all()
         if self._waiter is not None:
             waiter, self._waiter = self._waiter, None
-            waiter()
+            with suppress(RuntimeError):  # its loop was closed: nobody waits there any more
+                waiter()
 
 
 def listen(
