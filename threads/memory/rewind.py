@@ -49,6 +49,12 @@ def begin_anew(saver: BaseCheckpointSaver[str], thread_id: str, configurable: di
     return checkpoint["id"]
 
 
+def has_input_of(connection: sqlite3.Connection, thread_id: str, run_id: str) -> bool:
+    """Whether the input of a run is in the thread."""
+    asked = {"thread_id": thread_id, "run_id": run_id}
+    return connection.execute(statements("rewinding")["input_of_run"], asked).fetchone() is not None
+
+
 def drop_run(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
     """Take back what a run stored in a thread; the checkpoint before it is the head again."""
     for name in ("drop_writes_of_run", "drop_checkpoints_of_run"):

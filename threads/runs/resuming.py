@@ -18,6 +18,7 @@ from langgraph.types import Interrupt
 
 from threads.bootstrap.opened import Inside
 from threads.errors import RunFailed
+from threads.memory import rewind
 from threads.registry import runs
 from threads.runs.attempt import Attempt, Outcome
 from threads.runs.requests import Request
@@ -43,7 +44,7 @@ async def start_of(attempt: Attempt, row: sqlite3.Row, request: Request, inside:
             await answer_orphans(attempt.graph, attempt.config, str(request.input))
         return Start(None)
     if request.kind in ("message", "input") and await asyncio.to_thread(_is_suspect, row, inside):
-        await unwedge(attempt.graph, attempt.config, LOST)
+        await unwedge(attempt.graph, _in_nobodys_name(attempt.config), LOST)
     return Start(request.graph_input(row["thread_id"], row["run_id"], row["key"]), request.base)
 
 
@@ -54,10 +55,8 @@ async def begin_again(
     thread_id, run_id = row["thread_id"], row["run_id"]
     state = await attempt.graph.aget_state({"configurable": {"thread_id": thread_id}})
     head = state.config["configurable"].get("checkpoint_id") if state.metadata is not None else None
-    if head == row["begun_at_id"]:
-        if request.kind == "recovery":
-            return await start_of(attempt, row, request, inside)
-        return Start(request.graph_input(thread_id, run_id, row["key"]), request.base)
+    if head == row["begun_at_id"] or await asyncio.to_thread(_is_unsaid, row, request, inside):
+        return await start_of(attempt, row, request, inside)
     if (state.metadata or {}).get("run_id") != run_id:
         return Outcome("error", error=RunFailed(thread_id, run_id, "the thread went on without it"))
     if not state.tasks:
@@ -68,6 +67,20 @@ async def begin_again(
     if doubtful:
         return Outcome("interrupted", values=state.values, interrupts=[_question(run_id, doubtful)])
     return Start(None)
+
+
+def _in_nobodys_name(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without the run's id: LangGraph takes an input after a checkpoint with that for said."""
+    metadata = {key: value for key, value in config["metadata"].items() if key != "run_id"}
+    return {**config, "metadata": metadata}
+
+
+def _is_unsaid(row: sqlite3.Row, request: Request, inside: Inside) -> bool:
+    """Whether what was asked never got into the thread, though something else did since."""
+    if request.kind not in ("message", "edit", "input"):
+        return False
+    with inside.database.read() as connection:
+        return not rewind.has_input_of(connection, row["thread_id"], row["run_id"])
 
 
 def _is_suspect(row: sqlite3.Row, inside: Inside) -> bool:

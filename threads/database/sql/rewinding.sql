@@ -16,3 +16,7 @@ WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id IN (
     SELECT checkpoint_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
     EXCEPT SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = '')
 ORDER BY rowid
+-- name: input_of_run
+SELECT 1 FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND json_extract(CAST(metadata AS TEXT), '$.run_id') = :run_id
+  AND json_extract(CAST(metadata AS TEXT), '$.source') = 'input'
