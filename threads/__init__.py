@@ -63,12 +63,17 @@ from threads.models import (
     Stats,
     Tag,
     Thread,
+    Token,
     ToolCall,
     Usage,
+    User,
 )
+from threads.registry.access import LOCAL, Actor, authorize
 from threads.registry.store import ThreadStore
 
 __all__ = [
+    "LOCAL",
+    "Actor",
     "AgentNotFound",
     "Checkpoint",
     "CheckpointNotFound",
@@ -117,10 +122,13 @@ __all__ = [
     "ThreadStore",
     "ThreadTrashed",
     "ThreadsError",
+    "Token",
     "ToolCall",
     "TypeNotAllowed",
     "Usage",
     "UsageError",
+    "User",
+    "authorize",
     "detach",
     "open",
 ]

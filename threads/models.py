@@ -256,6 +256,28 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """Something that lets a user in; what it says is known to him alone."""
+
+    id: str
+    kind: Literal["token", "session"]
+    created_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may come in by the network."""
+
+    name: str
+    """The owner of the threads he begins."""
+    is_admin: bool
+    """Whether he may see all threads."""
+    created_at: datetime | None
+    tokens: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Cleaned:
     """What a rule did, or would do."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from threads import ids
-from threads.bootstrap.tail import Tail
+from threads.bootstrap.tail import Tail, Topic
 from threads.database.connections import Database
 from threads.errors import ThreadNotFound
 from threads.models import Event
@@ -29,10 +30,8 @@ class Events(Iterator[Event], AsyncIterator[Event]):
     closed, or by `close()` from anywhere. Leaving it costs nobody anything.
     """
 
-    def __init__(
-        self, database: Database, tail: Tail, thread_id: str | None, after: int, *, follow: bool
-    ) -> None:
-        self.thread_id = thread_id
+    def __init__(self, database: Database, tail: Tail, topic: Topic, after: int, *, follow: bool) -> None:
+        self.topic = topic
         self._database = database
         self._tail = tail
         self._last = after
@@ -145,16 +144,24 @@ class Events(Iterator[Event], AsyncIterator[Event]):
     def _catch_up(self) -> None:
         self._behind = False  # first: what arrives meanwhile is either read here or kept
         with self._database.read() as connection:
-            found = events.read(connection, self.thread_id, self._last, READ_AT_ONCE)
-            if self.thread_id is not None:
-                oldest = events.first_sequence(connection, self.thread_id) or 1
-                if oldest > self._last + 1 and oldest > 1:
-                    self._ready.append(_gap(self.thread_id, self._last, oldest))
+            found = events.read(connection, self.topic, self._last, READ_AT_ONCE)
+            self._ready.extend(self._gap(connection))
         self._ready.extend(found)
         self._behind = self._behind or len(found) == READ_AT_ONCE
 
+    def _gap(self, connection: sqlite3.Connection) -> Iterator[Event]:
+        """Says that events between two numbers are no longer kept."""
+        kind, name = self.topic
+        if kind == "thread":
+            oldest = events.first_sequence(connection, str(name)) or 1
+            if oldest > self._last + 1 and oldest > 1:
+                told = {"after": self._last, "before": oldest}
+                yield Event(str(name), oldest - 1, 0, "gap", None, told, None)
+        elif self._last and (oldest := events.first_kept(connection, name, self._last) or 0):
+            yield Event("", 0, oldest - 1, "gap", None, {"after": self._last, "before": oldest}, None)
+
     def _number(self, event: Event) -> int:
-        return event.position if self.thread_id is None else event.sequence
+        return event.sequence if self.topic[0] == "thread" else event.position
 
     def _has_news(self) -> bool:
         return bool(self._arrived or self._behind or self._ended)
@@ -171,7 +178,13 @@ class Events(Iterator[Event], AsyncIterator[Event]):
 
 
 def listen(
-    database: Database, tail: Tail, thread_id: str | None, after: int | None, *, follow: bool = True
+    database: Database,
+    tail: Tail,
+    thread_id: str | None,
+    after: int | None,
+    *,
+    owner: str | None = None,
+    follow: bool = True,
 ) -> Events:
     """The events after number `after`; None means: those to come. Raises `ThreadNotFound`."""
     with database.read() as connection:
@@ -182,12 +195,8 @@ def listen(
             after = (
                 events.last_position(connection) if text is None else events.last_sequence(connection, text)
             )
-    return Events(database, tail, text, after, follow=follow)
-
-
-def _gap(thread_id: str, after: int, oldest: int) -> Event:
-    """Says that events between these two numbers are no longer kept."""
-    return Event(thread_id, oldest - 1, 0, "gap", None, {"after": after, "before": oldest}, None)
+    topic: Topic = ("thread", text) if text is not None else ("owner", owner) if owner else ("all", None)
+    return Events(database, tail, topic, after, follow=follow)
 
 
 def _resolve(waiter: Any) -> None:

@@ -15,14 +15,21 @@ from threads.registry.filters import checked_range
 class Following(Branching):
     """Follows what runs do, without taking part."""
 
-    def events(self, thread_id: str | None = None, *, after: int | None = 0, follow: bool = True) -> Events:
+    def events(
+        self,
+        thread_id: str | None = None,
+        *,
+        owner: str | None = None,
+        after: int | None = 0,
+        follow: bool = True,
+    ) -> Events:
         """The thread's events after sequence number `after`, and then live; iterate by `for` or `async for`.
 
         `after=None` begins with what is to come; `follow=False` ends where there is nothing more now.
-        Without `thread_id` those of all threads, after position `after`. Events of other processes
-        arrive within 100 ms. Raises `ThreadNotFound`.
+        Without `thread_id` those of all threads, or of an owner's, after position `after`. Events of other
+        processes arrive within 100 ms. Raises `ThreadNotFound`.
         """
-        return listen(self._database, self._tail, thread_id, after, follow=follow)
+        return listen(self._database, self._tail, thread_id, after, owner=owner, follow=follow)
 
     def runs(self, id: str, *, limit: int = 20, cursor: str | None = None) -> Page[RunInfo]:
         """The thread's runs, the last one first; `ThreadNotFound`, `InvalidCursor`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Protocol
+from typing import Literal, Protocol
 
 from threads.database.connections import Database
 from threads.database.statements import statements
@@ -25,10 +25,14 @@ ROLL_CALL = 0.5
 AT_ONCE = 2000
 
 
+Topic = tuple[Literal["thread", "owner", "all"], str | None]
+"""What somebody listens to: a thread, the threads of an owner, or all."""
+
+
 class Listener(Protocol):
     """Somebody who listens; called from the tail's thread, so nothing here may wait."""
 
-    thread_id: str | None
+    topic: Topic
 
     def take(self, happened: list[Event]) -> None:
         """These are new."""
@@ -44,7 +48,7 @@ class Tail:
         self._database = database
         self._changed = threading.Condition()
         self._listeners: set[Listener] = set()
-        self._by_thread: dict[str | None, set[Listener]] = {}
+        self._by_topic: dict[Topic, set[Listener]] = {}
         self._position = 0
         self._stirred = False
         self._running = False
@@ -61,7 +65,7 @@ class Tail:
                 self._running = True
                 threading.Thread(target=self._run, name="threads-tail", daemon=True).start()
             self._listeners.add(listener)
-            self._by_thread.setdefault(listener.thread_id, set()).add(listener)
+            self._by_topic.setdefault(listener.topic, set()).add(listener)
             return None
 
     def unsubscribe(self, listener: Listener) -> None:
@@ -69,10 +73,10 @@ class Tail:
         with self._changed:
             if listener in self._listeners:
                 self._listeners.discard(listener)
-                mine = self._by_thread[listener.thread_id]
+                mine = self._by_topic[listener.topic]
                 mine.discard(listener)
                 if not mine:
-                    del self._by_thread[listener.thread_id]
+                    del self._by_topic[listener.topic]
 
     def wake(self) -> None:
         """Events were stored here just now."""
@@ -109,29 +113,32 @@ class Tail:
                 logging.getLogger(__name__).debug("the log cannot be read now: %s", error)
 
     def _hand_out(self) -> None:
+        with self._changed:
+            has_owners = any(kind == "owner" for kind, _ in self._by_topic)
         with self._database.read() as connection:
-            new = events.read(connection, None, self._position, AT_ONCE)
+            new = events.read(connection, ("all", None), self._position, AT_ONCE)
+            owners = events.owners(connection, {event.thread_id for event in new}) if has_owners else {}
         if not new:
             return
         self._position = new[-1].position
         self._stirred = self._stirred or len(new) == AT_ONCE
-        by_thread: dict[str | None, list[Event]] = {None: new}
+        by_topic: dict[Topic, list[Event]] = {("all", None): new}
         for event in new:
-            by_thread.setdefault(event.thread_id, []).append(event)
+            by_topic.setdefault(("thread", event.thread_id), []).append(event)
+            if owner := owners.get(event.thread_id):
+                by_topic.setdefault(("owner", owner), []).append(event)
         with self._changed:
-            told = [
-                (each, found) for key, found in by_thread.items() for each in self._by_thread.get(key, ())
-            ]
+            told = [(each, found) for key, found in by_topic.items() for each in self._by_topic.get(key, ())]
         for listener, found in told:
             listener.take(found)
 
     def _call_the_roll(self) -> None:
         with self._changed:
-            wanted = [thread_id for thread_id in self._by_thread if thread_id is not None]
+            wanted = [name for kind, name in self._by_topic if kind == "thread"]
         with self._database.read() as connection:
             rows = connection.execute(statements("events")["gone"], {"thread_ids": json_of(wanted)})
             gone = {row[0] for row in rows}
         with self._changed:
-            told = [listener for thread_id in gone for listener in self._by_thread.get(thread_id, ())]
+            told = [listener for id in gone for listener in self._by_topic.get(("thread", id), ())]
         for listener in told:
             listener.end()

@@ -40,6 +40,7 @@ COMMANDS = {
     "backup": "upkeep",
     "detach": "checking",
     "audit": "audit",
+    "users": "people",
 }
 """The commands and the modules they stand in, in the order of the help."""
 REPLACED = "backslashreplace"

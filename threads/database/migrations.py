@@ -21,7 +21,7 @@ from threads.errors import ForeignDatabase, NewerDatabase
 Progress = Callable[[str, int, int], None]
 """Told what goes on, how much is done and how much there is; called often, so it should be quick."""
 
-MIGRATIONS = ("0001_registry", "0002_runs", "0003_search", "0004_organise")
+MIGRATIONS = ("0001_registry", "0002_runs", "0003_search", "0004_organise", "0005_users")
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""

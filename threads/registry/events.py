@@ -76,13 +76,30 @@ def trim(connection: sqlite3.Connection, thread_id: str) -> None:
     connection.execute(statements("events")["trim"], {"thread_id": thread_id, "keep": KEPT})
 
 
-def read(connection: sqlite3.Connection, thread_id: str | None, after: int, limit: int) -> list[Event]:
-    """The next events after sequence `after` of a thread, or after position `after` of all."""
-    name = "of_all" if thread_id is None else "of_thread"
+def read(
+    connection: sqlite3.Connection, topic: tuple[str, str | None], after: int, limit: int
+) -> list[Event]:
+    """The next events of a thread after a sequence, or of an owner or all after a position."""
+    kind, name = topic
     sql = statements("events")
-    query = sql[name].format(columns=sql["columns"])
-    asked = {"thread_id": thread_id, "after": after, "limit": limit}
+    query = sql[f"of_{kind}"].format(columns=sql["columns"])
+    asked = {"name": name, "after": after, "limit": limit}
     return [event_of(row) for row in connection.execute(query, asked)]
+
+
+def owners(connection: sqlite3.Connection, thread_ids: Iterable[str]) -> dict[str, str | None]:
+    """The owners of these threads."""
+    asked = {"thread_ids": json_of(list(thread_ids))}
+    return {
+        row["thread_id"]: row["owner"] for row in connection.execute(statements("events")["owners"], asked)
+    }
+
+
+def first_kept(connection: sqlite3.Connection, owner: str | None, after: int) -> int | None:
+    """Where it goes on after events of an owner (None: of all) that were let go behind position `after`."""
+    asked = {"owner": owner, "after": after}
+    row = connection.execute(statements("events")["first_kept"], asked).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def first_sequence(connection: sqlite3.Connection, thread_id: str) -> int | None:

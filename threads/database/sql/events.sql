@@ -25,7 +25,22 @@ WHERE thread_id = :thread_id AND sequence <= (
     SELECT max(sequence) - :keep FROM threads_event WHERE thread_id = :thread_id)
 
 -- name: of_thread
-SELECT {columns} FROM threads_event WHERE thread_id = :thread_id AND sequence > :after ORDER BY sequence LIMIT :limit
+SELECT {columns} FROM threads_event WHERE thread_id = :name AND sequence > :after ORDER BY sequence LIMIT :limit
+
+-- name: of_owner
+SELECT {columns} FROM threads_event e WHERE position > :after
+    AND (SELECT owner FROM threads_thread t WHERE t.thread_id = e.thread_id) = :name
+ORDER BY position LIMIT :limit
+
+-- name: owners
+SELECT t.thread_id, t.owner FROM json_each(:thread_ids) AS asked
+CROSS JOIN threads_thread t ON t.thread_id = asked.value
+
+-- A thread that has let its oldest events go may have had some of them behind this position.
+-- name: first_kept
+SELECT max(kept.position) FROM threads_thread t JOIN threads_event kept ON kept.thread_id = t.thread_id
+    AND kept.sequence = (SELECT min(sequence) FROM threads_event e WHERE e.thread_id = t.thread_id)
+WHERE kept.sequence > 1 AND kept.position > :after AND (:owner IS NULL OR t.owner = :owner)
 
 -- name: of_all
 SELECT {columns} FROM threads_event WHERE position > :after ORDER BY position LIMIT :limit

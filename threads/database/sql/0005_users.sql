@@ -1,0 +1,18 @@
+-- Those who may come in by the network. Times are milliseconds since 1970, UTC.
+CREATE TABLE threads_user (
+    name TEXT PRIMARY KEY,                        -- the owner of the threads they begin
+    is_admin INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What they show at the door; only its hash is kept. A token has 256 random bits, so a plain hash is enough.
+CREATE TABLE threads_token (
+    token_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL REFERENCES threads_user (name) ON DELETE CASCADE,
+    hash BLOB NOT NULL UNIQUE,
+    kind TEXT NOT NULL,                           -- token, session
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER
+) WITHOUT ROWID;
+
+CREATE INDEX threads_token_by_user ON threads_token (name);

@@ -1,0 +1,110 @@
+"""Users and their tokens: those who may come in by the network.
+
+A token is shown once, when it is made; what is kept is its SHA-256. It has 256 random bits, so nobody
+guesses it and a slow hash would only slow us. A browser's session is a token that expires.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from datetime import timedelta
+from typing import Any, Literal
+
+from threads.database.statements import statements
+from threads.errors import InvalidValue
+from threads.models import Token, User, moment
+from threads.registry.access import Actor
+from threads.registry.fields import checked_name
+from threads.registry.rows import json_of
+
+PREFIX = "thr_"
+"""What tokens begin with, so that one that was left lying about is known for what it is."""
+LONGEST_LIFE = timedelta(days=36_500)
+Kind = Literal["token", "session"]
+
+
+def add(connection: sqlite3.Connection, name: object, is_admin: bool, now: int) -> None:
+    """Store a new user; `InvalidValue` if the name cannot be, or is taken."""
+    checked = checked_name("name", name)
+    if checked is None:
+        raise InvalidValue("name", "it is needed")
+    if find(connection, checked) is not None:
+        raise InvalidValue("name", f"there is a user {checked!r} already")
+    connection.execute(_sql("add_user"), {"name": checked, "is_admin": int(is_admin), "now": now})
+
+
+def find(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
+    """The user's row, or None."""
+    row: sqlite3.Row | None = connection.execute(_sql("user"), {"name": name}).fetchone()
+    return row
+
+
+def all_users(connection: sqlite3.Connection, now: int) -> list[User]:
+    """The users by name, with what lets them in."""
+    tokens: dict[str, list[Token]] = {}
+    for row in connection.execute(_sql("tokens"), {"name": None, "now": now}):
+        token = Token(row["token_id"], row["kind"], moment(row["created_at"]), moment(row["expires_at"]))
+        tokens.setdefault(row["name"], []).append(token)
+    return [
+        User(
+            row["name"], bool(row["is_admin"]), moment(row["created_at"]), tuple(tokens.get(row["name"], ()))
+        )
+        for row in connection.execute(_sql("users"))
+    ]
+
+
+def remove(connection: sqlite3.Connection, name: str) -> None:
+    """Take a user away, and all that lets him in; `InvalidValue` if there is none of that name."""
+    if not connection.execute(_sql("remove_user"), {"name": name}).rowcount:
+        raise InvalidValue("name", f"there is no user {name!r}")
+
+
+def new_token(
+    connection: sqlite3.Connection, name: str, kind: Kind, lifetime: timedelta | None, now: int
+) -> str:
+    """A new token; `InvalidValue` if there is no such user or it cannot live so long."""
+    if find(connection, name) is None:
+        raise InvalidValue("name", f"there is no user {name!r}")
+    if lifetime is not None and not timedelta(0) < lifetime <= LONGEST_LIFE:
+        raise InvalidValue("lifetime", f"up to 100 years are possible, not {lifetime}")
+    connection.execute(_sql("forget_expired"), {"now": now})
+    token = PREFIX + secrets.token_urlsafe(32)
+    expires_at = None if lifetime is None else now + round(lifetime.total_seconds() * 1000)
+    row = {
+        "token_id": secrets.token_hex(6), "name": name, "hash": _hash(token), "kind": kind, "now": now,
+        "expires_at": expires_at,
+    }  # fmt: skip
+    connection.execute(_sql("add_token"), row)
+    return token
+
+
+def revoke(connection: sqlite3.Connection, name: str, token_id: str | None) -> int:
+    """Let a user's token, or all of them, open nothing any more; how many there were."""
+    return connection.execute(_sql("revoke"), {"name": name, "token_id": token_id}).rowcount
+
+
+def who(connection: sqlite3.Connection, token: str, now: int) -> tuple[Actor, str] | None:
+    """Whose token this is, and its id; None if it opens nothing."""
+    row = connection.execute(_sql("who"), {"hash": _hash(token), "now": now}).fetchone()
+    return None if row is None else (Actor(row["name"], bool(row["is_admin"])), row["token_id"])
+
+
+def good_tokens(connection: sqlite3.Connection, token_ids: list[str], now: int) -> set[str]:
+    """Those of these tokens that still open something."""
+    asked = {"token_ids": json_of(token_ids), "now": now}
+    return {row["token_id"] for row in connection.execute(_sql("good_tokens"), asked)}
+
+
+def are_there(connection: sqlite3.Connection) -> bool:
+    """Whether there are users."""
+    return connection.execute(_sql("any_user")).fetchone() is not None
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+def _sql(name: str) -> Any:
+    return statements("access")[name]
