@@ -20,7 +20,8 @@ def check_manager(learner: Learner) -> None:
         first = _new(learner, manager, "Ann")
         _check_ids(learner, manager, first)
         _check_lookup(learner, manager, first)
-        check_agent(agent, learner.create_multi_thread_agent)
+        with desk(learner) as (_, probed):  # of its own: no manager need list threads it never opened
+            check_agent(probed, learner.create_multi_thread_agent)
         _check_activity(learner, manager, agent)
         _check_second_manager(learner, first)
 
