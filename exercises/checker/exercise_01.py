@@ -61,7 +61,7 @@ def check_conversation(learner: Learner) -> None:
         raise Wrong("new-thread-each-turn", got, function)
     if len(agent.said) < 3:
         raise Wrong("too-short", f"the user spoke {len(agent.said)} times", function)
-    if thread_id not in used:
+    if thread_id not in list(used):
         got = f"it spoke in {name_of(*used)} and returned {name_of(thread_id)}"
         raise Wrong("wrong-thread-returned", got, function)
 
@@ -85,7 +85,12 @@ def check_inspection(learner: Learner) -> None:
         for line, text in zip(lines, held, strict=True):
             if text not in str(line):
                 raise Wrong("wrong-lines", f"{name_of(line)} where {name_of(text)} was said", function)
-    if lines := learner.made(function(agent, "nobody spoke here"), function):
+    try:
+        lines = learner.made(function(agent, "nobody spoke here"), function)
+    except LookupError as error:
+        got = f"in a thread without messages: {type(error).__name__}: {error}"
+        raise Wrong("wrong-lines", got, function) from error
+    if lines:
         raise Wrong("wrong-lines", f"in a thread without messages: {name_of(lines)}", function)
 
 

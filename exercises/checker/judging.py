@@ -112,6 +112,8 @@ def _found(exercise: str, number: int, error: BaseException, learner: Learner, t
         return finding(exercise, number, "own-check-fails", name_of(str(error))[1:-1] or shown, where)
     if isinstance(error, ValueError) and "thread_id" in str(error) and "Checkpointer requires" in str(error):
         return finding(exercise, number, "no-thread-id", shown, where)
+    if not function:  # none of the learner's code was running: the check itself could not use what it got
+        return finding(exercise, number, "wrong-kind", shown, where)
     return finding(exercise, number, "crashed", shown, where)
 
 

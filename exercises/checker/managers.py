@@ -30,12 +30,18 @@ def _new(learner: Learner, manager: Any, customer: str, thread_id: str | None = 
     method = learner.ThreadManager.create_thread
     arguments = (customer,) if thread_id is None else (customer, thread_id)
     thread = learner.made(manager.create_thread(*arguments), method)
-    found = getattr(thread, "thread_id", None)
+    found = _id_of(thread, method)
     if not isinstance(found, str) or not found or found == "None":
         raise Wrong("no-id", f"create_thread({customer!r}) gave {name_of(thread)}", method)
     if getattr(thread, "customer", None) != customer:
         raise Wrong("wrong-customer", f"create_thread({customer!r}) gave {name_of(thread)}", method)
     return thread
+
+
+def _id_of(thread: Any, method: Any) -> Any:
+    if not hasattr(thread, "thread_id"):
+        raise Wrong("no-thread-info", f"{method.__name__} gave {name_of(thread)}", method)
+    return thread.thread_id
 
 
 def _check_ids(learner: Learner, manager: Any, first: Any) -> None:
@@ -87,7 +93,7 @@ def _check_activity(learner: Learner, manager: Any, agent: Any) -> None:
             "stale-count", f"one question, one answer, and message_count is {info.message_count}", method
         )
     method = learner.ThreadManager.list_active_threads
-    listed = [each.thread_id for each in learner.made(manager.list_active_threads(), method)]
+    listed = [_id_of(each, method) for each in learner.made(manager.list_active_threads(), method)]
     if missing := [each for each in opened if each not in listed]:
         raise Wrong("list-misses", f"{len(missing)} of 3 threads just opened are not in the list", method)
     if listed[0] != opened[0]:
