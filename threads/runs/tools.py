@@ -42,7 +42,6 @@ class ToolWatch(AsyncCallbackHandler):
     ignore_chat_model = True
     ignore_chain = True
     ignore_retriever = True
-    ignore_agent = True
     ignore_custom_event = True
 
     def __init__(self, turn: ActiveTurn, recorder: Recorder) -> None:
