@@ -16,9 +16,9 @@ from threads import Registry, Run, Thread
 from threads.cli.faults import fault_of
 from threads.cli.finding import find
 from threads.cli.listing import show_list
-from threads.cli.output import note, on_terminal, say, to_clipboard
+from threads.cli.output import note, on_terminal, say
 from threads.cli.talk import Talk
-from threads.cli.text import block, field, spoken
+from threads.cli.text import block, spoken
 
 
 class Conversation:
@@ -115,38 +115,6 @@ class Conversation:
             self._thread = self._registry.update(self._thread.id, title=title)
         note(f"the title is {title}")
 
-    def _retry(self, _rest: str) -> None:
-        self._hear(self._talk.again(self._here()))
-
-    def _undo(self, _rest: str) -> None:
-        thread = self._here()
-        said = self._registry.messages(thread.id).items
-        last = max((place for place, each in enumerate(said) if each.role == "user"), default=0)
-        if last == 0:
-            raise click.UsageError("there is nothing before the first message; /new begins a new thread")
-        self._registry.rewind(thread.id, to=str(said[last - 1].id))
-        note(f"taken back: {field(said[last].text)}")
-
-    def _fork(self, _rest: str) -> None:
-        self._thread = self._registry.fork(self._here().id)
-        self._greet()
-
-    def _copy(self, _rest: str) -> None:
-        said = self._registry.messages(self._here().id).items
-        answer = next((each.text for each in reversed(said) if each.role == "assistant" and each.text), None)
-        if answer is None:
-            raise click.UsageError("there is no answer to copy yet")
-        if on_terminal():
-            to_clipboard(answer)
-            note("the last answer was handed to the terminal's clipboard")
-        else:
-            say(block(answer))
-
-    def _here(self) -> Thread:
-        if self._thread is None:
-            raise click.UsageError("this thread has not begun yet")
-        return self._thread
-
     def _list(self, _rest: str) -> None:
         show_list(self._registry, self._registry.list())
 
@@ -167,10 +135,6 @@ WORDS: dict[str, tuple[Callable[[Conversation, str], None], str]] = {
     "/new": (Conversation._new, "begin a new thread; a title may follow"),
     "/switch": (Conversation._switch, "go on in another thread: /switch ID"),
     "/title": (Conversation._rename, "give this thread a title: /title TEXT"),
-    "/retry": (Conversation._retry, "answer the last message anew"),
-    "/undo": (Conversation._undo, "take your last message back, and its answer"),
-    "/fork": (Conversation._fork, "go on in a new thread that remembers this one"),
-    "/copy": (Conversation._copy, "copy the last answer"),
     "/list": (Conversation._list, "list the threads"),
     "/help": (Conversation._help, "this list"),
     "/quit": (Conversation._quit, "leave, as Ctrl+D does"),

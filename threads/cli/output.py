@@ -5,7 +5,6 @@ Nothing here knows markup. What others wrote goes through `threads.cli.text` fir
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import os
@@ -44,12 +43,6 @@ def line(*values: object) -> None:
 def note(text: str) -> None:
     """Something said to the person beside the output, on stderr."""
     say(field(text), to=sys.stderr)
-
-
-def to_clipboard(text: str) -> None:
-    """Hand `text` to the clipboard of the person's terminal (OSC 52; others ignore it)."""
-    coded = base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
-    say(f"\033]52;c;{coded}\a", end=False)
 
 
 def as_json(value: Any) -> None:
