@@ -9,7 +9,6 @@ channel holds a list of messages.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
+from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT, _DeltaSnapshot
 
@@ -27,21 +26,15 @@ from threads.database.said import Said
 from threads.memory.branches import Branch, Place, places, tips
 from threads.memory.dating import Origin, said_at
 from threads.memory.fold import Undecodable, coerced, fold
+from threads.memory.shown import CHANNEL, shown, words
 from threads.memory.stored import StoredReader, metadata_of
-from threads.models import Interrupt, Message, Role, ToolCall, Usage, moment
+from threads.models import Interrupt, Message
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
 """A `DeltaChannel`'s reducer: the value so far and the writes, oldest first."""
 
-CHANNEL = "messages"
-STOPPED = "stopped"
-"""In a message's `response_metadata`: it was cut off, for its run was stopped."""
 SAYS_ADD_MESSAGES = ("messages_reducer", "add_messages")
 """The checkpoint metadata by which an agent says how its delta writes fold."""
-ROLES: Mapping[str, Role] = {
-    "human": "user", "user": "user", "ai": "assistant", "assistant": "assistant",
-    "system": "system", "developer": "system", "tool": "tool", "function": "tool",
-}  # fmt: skip
 
 
 class Transcripts(StoredReader):
@@ -216,37 +209,3 @@ def elsewhere(values: Mapping[str, Any], deltas: Mapping[str, Any]) -> list[Base
 def is_message(item: Any) -> bool:
     """Whether an item of a list is a message, as an object or as a dict."""
     return isinstance(item, BaseMessage) or (isinstance(item, dict) and {"role", "content"} <= item.keys())
-
-
-def shown(message: BaseMessage, origin: Origin) -> Message:
-    """A LangChain message as a person reads it."""
-    said_as = message.role if isinstance(message, ChatMessage) else message.type
-    return Message(
-        id=message.id,
-        role=ROLES.get(said_as.lower().removesuffix("messagechunk"), "assistant"),
-        text=str(message.text),
-        content=tuple(dict(block) for block in message.content_blocks),
-        tool_calls=tuple(
-            ToolCall(call["id"], call["name"], call["args"])
-            for call in (message.tool_calls if isinstance(message, AIMessage) else ())
-        ),
-        tool_call_id=message.tool_call_id if isinstance(message, ToolMessage) else None,
-        name=message.name,
-        created_at=moment(origin.milliseconds),
-        run_id=origin.run_id,
-        usage=_usage(message),
-        stopped=message.response_metadata.get(STOPPED) is True,
-    )
-
-
-def _usage(message: BaseMessage) -> Usage | None:
-    """The tokens a model reported; an answer from LangChain's cache reports a cost and no tokens."""
-    told = message.usage_metadata if isinstance(message, AIMessage) else None
-    if not told or "total_tokens" not in told:
-        return None
-    return Usage(told["input_tokens"], told["output_tokens"], told["total_tokens"])
-
-
-def words(message: BaseMessage) -> tuple[str, str]:
-    """What tells a message without an id from others."""
-    return message.type, json.dumps(message.content, default=str)

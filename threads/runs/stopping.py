@@ -15,7 +15,7 @@ from langgraph.constants import END
 
 from threads.bootstrap.opened import Inside
 from threads.memory.rewind import begin_anew, drop_run
-from threads.memory.transcript import CHANNEL, STOPPED
+from threads.memory.shown import CHANNEL, STOPPED
 from threads.runs.attempt import Attempt, Outcome, Saying
 from threads.runs.desk import ROLLBACK
 

@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 
 from threads.memory.dating import Origin
 from threads.memory.fold import Undecodable, coerced
-from threads.memory.transcript import CHANNEL, shown
+from threads.memory.shown import CHANNEL, shown
 from threads.registry.events import Happened
 from threads.runs.recorder import Recorder, storing
 from threads.runs.told import plain, told

@@ -13,7 +13,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolMessage
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
-from threads.memory.transcript import CHANNEL
+from threads.memory.shown import CHANNEL
 from threads.runs.stopping import answer_orphans, orphans
 
 
