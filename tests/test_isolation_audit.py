@@ -198,6 +198,14 @@ def test_the_same_seed_says_the_same_words():
     assert heard(4) != heard(5)
 
 
+def test_a_leak_is_told_with_the_same_words_each_time_whatever_else_is_tried():
+    spec = "threads.isolation.gallery.leaking:closure_memory"
+    alone = audit(spec, seed=3, attacks=["taking turns"]).findings[0].replay
+    [among_others] = audit(spec, seed=3, attacks=["near ids", "taking turns"]).findings
+    assert among_others.replay == alone
+    assert among_others.attacks == ("taking turns", "near ids")
+
+
 def test_a_report_tells_who_leaked_to_whom_where_and_how_to_mend_it():
     report = audit("threads.isolation.gallery.leaking:constant_thread_id", seed=8, attacks=["taking turns"])
     text = str(report)

@@ -67,7 +67,7 @@ def _taking_turns(size: Size) -> Script:
 
 
 def _equal_messages(size: Size) -> Script:
-    return _script(size, verbs=("greet", "ask", "tell", "ask"))
+    return _script(size, verbs=("greet", "tell", "ask", "greet"))
 
 
 def _near_ids(size: Size) -> Script:

@@ -114,7 +114,7 @@ def _is_cached(case: Case) -> bool:
     reader = case.leak.who
     if case.small.sightings.has(reader, case.leak.word, HANDED) and _first_surface(case) in HANDED:
         return False
-    script = case.small.script
+    script = case.small.script.only(tuple(step for step, _ in case.small.done))
     steps = tuple(map(_other, script.steps))
     return steps != script.steps and not case.leaks(script.only(steps))
 

@@ -16,10 +16,11 @@ from threads.isolation.script import Script, Step, User
 from threads.isolation.shrink import smallest
 from threads.isolation.sightings import Sighting
 from threads.isolation.voice import REPLY
+from threads.isolation.words import Words
 from threads.isolation.world import Stage, World, opened, played
 
-SECONDS = 2.5
-"""What making the steps of one attack fewer may take."""
+SECONDS = 5.0
+"""What playing the steps of one leak again may take, to make them fewer and to know the mistake."""
 
 
 @dataclass
@@ -28,9 +29,12 @@ class Findings:
 
     stage: Stage
     seed: int
+    patience: float = SECONDS
 
     def __post_init__(self) -> None:
         self._found: dict[str, Finding] = {}
+        self._stop_at = float("inf")
+        self._again = self.stage
 
     def all(self) -> tuple[Finding, ...]:
         """One for each mistake, those that leak first."""
@@ -60,31 +64,35 @@ class Findings:
         """
         if whole.cut_short and self.any_leak:
             return
+        self._stop_at = time.monotonic() + self.patience
+        self._again = replace(
+            self.stage, words=Words(self.seed, f"{attack.name}, again"), stop_at=self._stop_at
+        )
+        done = whole.script.only(tuple(step for step, _ in whole.done))
         case = Case(whole, whole, _clearest(foreign), False, self._leaks_again)
         code, place = diagnose(case)
         if code not in self._found and whole.script.mode != "in turn":
-            case = replace(case, only_at_once=not self._leaks_again(whole.script.in_turn()))
+            case = replace(case, only_at_once=not self._leaks_again(done.in_turn()))
             code, place = diagnose(case)
         if code in self._found or (case.only_at_once and whole.script.mode == "processes"):
             self._add(code, place, attack, case, foreign)
             return
-        fewest = self._fewest(whole.script if case.only_at_once else whole.script.in_turn())
-        with opened(self.stage, fewest) as small:
+        fewest = self._fewest(done if case.only_at_once else done.in_turn())
+        last = replace(self.stage, words=Words(self.seed, f"{attack.name}, fewest"))
+        with opened(last, fewest) as small:
             if seen := played(small).foreign():
                 case = replace(case, small=small, leak=_clearest(seen))
                 code, place = diagnose(case)
             self._add(code, place, attack, case, foreign)
 
     def _fewest(self, script: Script) -> Script:
-        stop_at = time.monotonic() + SECONDS
-
         def still_leaks(steps: tuple[Step, ...]) -> bool:
             return self._leaks_again(script.only(steps))
 
-        return script.only(smallest(script.steps, still_leaks, lambda: time.monotonic() < stop_at))
+        return script.only(smallest(script.steps, still_leaks, lambda: time.monotonic() < self._stop_at))
 
     def _leaks_again(self, script: Script) -> bool:
-        with opened(self.stage, script) as world:
+        with opened(self._again, script) as world:
             return bool(played(world).foreign())
 
     def _add(self, code: str, place: str | None, attack: Attack, case: Case, foreign: list[Sighting]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 from threads import TypeNotAllowed
 from threads.errors import InvalidValue
 from threads.isolation.attacks import ATTACKS, Attack, Size
+from threads.isolation.findings import SECONDS as SECONDS_FOR_ONE
 from threads.isolation.findings import Findings
 from threads.isolation.processes import WorkerFailed, play_in_processes
 from threads.isolation.quiet import quiet
@@ -24,8 +25,11 @@ from threads.isolation.words import Words
 from threads.isolation.world import Stage, World, opened, played
 
 QUICK, THOROUGH = Size(4, 24, 2), Size(8, 160, 4)
-SECONDS = 16.0
+SECONDS = 14.0
 """What a quick audit has for its attacks; finding out about what leaked comes to it."""
+TOO_LATE = "the quick audit's time was over"
+ATTENTION = 4.0
+"""Seconds that an attack has at the least: with a slow agent rather few attacks than none worth its name."""
 TRIES = 4
 """How often an agent may fail before it is taken for one that does not work."""
 
@@ -98,7 +102,7 @@ class Lab:
         total = len(self._attacks) + 1
         self._progress("getting to know the agent", 0, total)
         mistake = self._get_to_know()
-        findings = Findings(self._stage, self._seed)
+        findings = Findings(self._stage, self._seed, 30.0 if self._asked.thorough else SECONDS_FOR_ONE)
         if mistake is not None:
             findings.forgets(mistake)
         tried: list[Tried] = []
@@ -107,6 +111,10 @@ class Lab:
             self._attacks_left = total - number
             tried.append(self._try(attack, findings))
         self._progress("done", total, total)
+        if any(each.skipped == TOO_LATE for each in tried):
+            self._notes.append(
+                "not everything was tried in the time of a quick audit: --thorough takes its time"
+            )
         return Report(
             target=self._stage.target.label,
             verdict="leaks" if any(each.leaked for each in tried) else "forgets" if mistake else "clean",
@@ -158,14 +166,18 @@ class Lab:
             self._stage = replace(self._stage, target=replace(self._stage.target, is_async=True))
 
     def _try(self, attack: Attack, findings: Findings) -> Tried:
-        reason = self._cannot(attack)
+        reason = self._cannot(attack) if self._left > 0 else TOO_LATE
         if attack.is_slow and findings.any_leak and not self._asked.thorough and not self._asked.attacks:
             reason = "it leaks without that already"
         if reason is not None:
             return Tried(attack.name, attack.what, skipped=reason)
         script = attack.script(self._asked.size)
         began = time.monotonic()
-        stage = replace(self._stage, stop_at=began + self._left / self._attacks_left)
+        stage = replace(
+            self._stage,
+            words=Words(self._seed, attack.name),
+            stop_at=began + max(self._left / self._attacks_left, ATTENTION),
+        )
         with opened(stage, script) as world:
             ended = self._play(world)
             self._left -= time.monotonic() - began
@@ -174,7 +186,7 @@ class Lab:
                 findings.leaks(attack, world, foreign)
                 self._left = min(self._left, self._asked.seconds / 2)  # the rest is quickly seen
             failed = [turn for step, turn in world.turns if turn.error and step.verb != "fail"]
-            cut = "cut short: the quick audit's time was over" if world.cut_short else None
+            cut = f"cut short: {TOO_LATE}" if world.cut_short else None
             cut = f"a process ended by itself: {ended}" if ended else cut
             return Tried(
                 attack.name,

@@ -16,9 +16,13 @@ Mode = Literal["in turn", "asyncio", "OS threads", "processes"]
 Verb = Literal["tell", "ask", "greet", "fail", "delete", "fork", "restart", "kill"]
 
 
+COMMON = "code word"
+"""What every user says."""
+
+
 def ask(run: str) -> str:
     """A question that all users of a play ask alike, and those of no other play: caches outlive a play."""
-    return f"What is my code word? (Question {run})"
+    return f"What is my {COMMON}? (Question {run})"
 
 
 def greet(run: str) -> str:
@@ -28,7 +32,7 @@ def greet(run: str) -> str:
 
 def tell(word: str) -> str:
     """The message that tells a word."""
-    return f"My code word is {word}."
+    return f"My {COMMON} is {word}."
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from threads import MessagesUnknown, Registry, ThreadNotFound
+from threads.isolation.script import COMMON
 from threads.isolation.voice import REPLY, Conversation
 from threads.isolation.watching import HANDED, text_of
 
 STATES = 40
 """How many states of a thread's history are decoded; the rows behind all of them are searched raw."""
+HITS = 1000
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Place:
     registry: Registry
     graph: Any
     path: Path
+    hits: Mapping[str, Sequence[str]]
+    """What a search for the words that all users say finds, by thread."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,26 @@ def _messages(place: Place) -> Iterator[str]:
         return
 
 
+def _found(place: Place) -> Iterator[str]:
+    yield from place.hits.get(place.talk.thread, ())
+
+
+def hits_of(registry: Registry) -> dict[str, list[str]]:
+    """Messages and titles that are found by what every user says, by the thread they are found in."""
+    found: dict[str, list[str]] = {}
+    for hit in registry.search(f'"{COMMON}"', limit=HITS, patience=None):
+        said = hit.message.text if hit.message is not None else hit.thread.title
+        found.setdefault(hit.thread.id, []).append(f"{said}\n{hit.snippet}")
+    return found
+
+
 SURFACES = (
     Surface("state", _state),
     Surface("history", _history),
     Surface("rows of the database", _rows),
     Surface("titles and previews", _titles),
     Surface("messages", _messages),
+    Surface("search", _found),
 )
 """In the order of looking."""
 IN_TURNS = (REPLY, *HANDED)

@@ -15,10 +15,10 @@ SHAPE_IN_BYTES = re.compile(SHAPE.pattern.encode(), re.IGNORECASE)
 
 
 class Words:
-    """A source of words; the same seed gives the same ones."""
+    """A source of words for `purpose`; the same seed gives the same ones, however much is tried beside it."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, seed: int, purpose: str = "") -> None:
+        self._random = random.Random(f"{seed} {purpose}")
         self._drawn: set[str] = set()
 
     def draw(self) -> str:

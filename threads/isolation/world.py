@@ -21,7 +21,7 @@ from langgraph.store.memory import InMemoryStore
 import threads
 from threads.isolation.script import SPEAKING, Script, Step, ask, greet, tell
 from threads.isolation.sightings import Sighting, Sightings
-from threads.isolation.surfaces import SURFACES, Place
+from threads.isolation.surfaces import SURFACES, Place, hits_of
 from threads.isolation.targets import Target
 from threads.isolation.voice import Conversation, Loop, Turn, Voice
 from threads.isolation.words import Words, found_in
@@ -109,10 +109,11 @@ class World:
         if self.voice.graph is None:
             return
         self.registry.checkpointer.flush()
+        hits = hits_of(self.registry)
         for who in sorted(self.allowed):
             if self._threads.get(self.talks[who].thread) is not self.allowed[who]:
                 continue  # deleted; who speaks in the thread now is looked at instead
-            place = Place(self.talks[who], self.registry, self.voice.graph, self.path)
+            place = Place(self.talks[who], self.registry, self.voice.graph, self.path, hits)
             for surface in SURFACES:
                 for text in surface.look(place):
                     self.sightings.look(who, surface.name, text)
