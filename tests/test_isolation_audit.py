@@ -25,20 +25,23 @@ from threads.isolation.shrink import smallest
 from threads.isolation.words import Words, found_in, found_in_bytes
 
 QUICK = ("taking turns", "asyncio")
-OURS = [
-    "agent:build_agent",
-    *(f"agent.catalog:build_all[{name}]" for name in ("support", "tutor", "assistant")),
-]
+IN_THE_PROCESS = [attack.name for attack in ATTACKS if not attack.is_slow]
+"""All that begin no processes, which would take seconds."""
 
 
-@pytest.mark.parametrize("spec", OURS)
-def test_the_agents_that_come_along_leak_nothing_under_any_attack(spec, monkeypatch):
+@pytest.mark.parametrize("name", ["support", "tutor", "assistant"])
+def test_the_agents_that_come_along_leak_nothing(name):
+    report = audit(f"agent.catalog:build_all[{name}]", seed=1, attacks=IN_THE_PROCESS, users=2, turns=8)
+    assert (report.verdict, report.leaked, report.findings) == ("clean", 0, ())
+
+
+def test_build_agent_leaks_nothing_under_any_attack_and_needs_no_key_for_it(monkeypatch):
     monkeypatch.delenv("THREADS_MODEL", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "would cost money")
-    report = audit(spec, seed=1)
+    report = audit("agent:build_agent", seed=1, turns=24)
     assert (report.verdict, report.leaked, report.findings) == ("clean", 0, ())
     assert [tried.attack for tried in report.tried] == [attack.name for attack in ATTACKS]
-    assert all(tried.turns > 0 for tried in report.tried)
+    assert all(tried.turns >= 24 and not tried.failed for tried in report.tried)
     assert "rows of the database" in report.surfaces
 
 

@@ -58,7 +58,7 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(words, reason, tmp_path,
 
 
 def test_json_tells_all_of_it():
-    report = json.loads(call(LEAKING, *QUICK, "--json", code=1).stdout)
+    report = json.loads(call(LEAKING, *QUICK, "--users", "2", "--turns", "8", "--json", code=1).stdout)
     assert report["verdict"] == "leaks"
     assert report["clean"] is False
     assert report["seed"] == 1

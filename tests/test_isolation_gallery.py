@@ -38,7 +38,7 @@ def test_each_leak_is_found_soon_and_named_for_what_it_is(exhibit):
 @by_name([each for each in LEAKERS if each.mistake != "current-thread"])
 def test_the_fewest_steps_are_few_and_their_program_shows_the_leak(exhibit, tmp_path):
     attack = "near ids" if exhibit.mistake == "id-from-name" else "taking turns"
-    [finding] = audit(exhibit.spec, attacks=[attack], seed=6).findings
+    [finding] = audit(exhibit.spec, attacks=[attack], users=3, turns=12, seed=6).findings
     assert len(finding.replay.steps) <= 6, finding.replay.steps
     ast.parse(finding.replay.code)
     done = subprocess.run(

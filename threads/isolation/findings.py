@@ -20,7 +20,7 @@ from threads.isolation.words import Words
 from threads.isolation.world import Stage, World, opened, played
 
 SECONDS = 5.0
-"""What playing the steps of one leak again may take, to make them fewer and to know the mistake."""
+"""What making the steps of one leak fewer may take."""
 
 
 @dataclass
@@ -33,7 +33,6 @@ class Findings:
 
     def __post_init__(self) -> None:
         self._found: dict[str, Finding] = {}
-        self._stop_at = float("inf")
         self._again = self.stage
 
     def all(self) -> tuple[Finding, ...]:
@@ -64,10 +63,7 @@ class Findings:
         """
         if whole.cut_short and self.any_leak:
             return
-        self._stop_at = time.monotonic() + self.patience
-        self._again = replace(
-            self.stage, words=Words(self.seed, f"{attack.name}, again"), stop_at=self._stop_at
-        )
+        self._again = replace(self.stage, words=Words(self.seed, f"{attack.name}, again"))
         done = whole.script.only(tuple(step for step, _ in whole.done))
         case = Case(whole, whole, _clearest(foreign), False, self._leaks_again)
         code, place = diagnose(case)
@@ -86,13 +82,19 @@ class Findings:
             self._add(code, place, attack, case, foreign)
 
     def _fewest(self, script: Script) -> Script:
+        stop_at = time.monotonic() + self.patience
+
         def still_leaks(steps: tuple[Step, ...]) -> bool:
-            return self._leaks_again(script.only(steps))
+            return self._leaks_again(script.only(steps), stop_at)
 
-        return script.only(smallest(script.steps, still_leaks, lambda: time.monotonic() < self._stop_at))
+        return script.only(smallest(script.steps, still_leaks, lambda: time.monotonic() < stop_at))
 
-    def _leaks_again(self, script: Script) -> bool:
-        with opened(self._again, script) as world:
+    def _leaks_again(self, script: Script, stop_at: float = float("inf")) -> bool:
+        """Whether it leaks; a play that is stopped before it does counts as one that does not.
+
+        That is right for shrinking alone, so plays that a mistake is known by are never stopped.
+        """
+        with opened(replace(self._again, stop_at=stop_at), script) as world:
             return bool(played(world).foreign())
 
     def _add(self, code: str, place: str | None, attack: Attack, case: Case, foreign: list[Sighting]) -> None:

@@ -102,7 +102,9 @@ class Lab:
         total = len(self._attacks) + 1
         self._progress("getting to know the agent", 0, total)
         mistake = self._get_to_know()
-        findings = Findings(self._stage, self._seed, 30.0 if self._asked.thorough else SECONDS_FOR_ONE)
+        findings = Findings(
+            self._stage, self._seed, SECONDS_FOR_ONE if self._asked.seconds == SECONDS else 30.0
+        )
         if mistake is not None:
             findings.forgets(mistake)
         tried: list[Tried] = []
