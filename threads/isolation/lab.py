@@ -58,6 +58,11 @@ class Asked:
         """How long the attacks may go on."""
         return float("inf") if self.thorough or self.turns else SECONDS
 
+    @property
+    def patience(self) -> float:
+        """How long making the steps of a leak fewer may take."""
+        return 30.0 if self.seconds > SECONDS else SECONDS_FOR_ONE
+
     def chosen(self) -> list[Attack]:
         """The attacks to try; `InvalidValue` for a name that is none."""
         known = {attack.name: attack for attack in ATTACKS}
