@@ -137,11 +137,11 @@ def is_held(connection: sqlite3.Connection, run_id: str, attempt: int) -> bool:
     return connection.execute(_sql("held"), asked).fetchone() is not None
 
 
-def renew(connection: sqlite3.Connection, holder: str, seconds: float) -> set[str]:
-    """A sign of life of all that `holder` has; the runs that it still has."""
+def renew(connection: sqlite3.Connection, holder: str, run_ids: Collection[str], seconds: float) -> set[str]:
+    """A sign of life of these runs of `holder`; those that it still has."""
     now = time.monotonic()
-    rows = connection.execute(_sql("renew"), {"holder": holder, "now": now, "until": now + seconds})
-    return {row[0] for row in rows}
+    asked = {"holder": holder, "run_ids": json_of(list(run_ids)), "now": now, "until": now + seconds}
+    return {row[0] for row in connection.execute(_sql("renew"), asked).fetchall()}
 
 
 def end(
@@ -161,7 +161,7 @@ def end(
         "input_tokens": tokens[0], "output_tokens": tokens[1],
     }  # fmt: skip
     connection.execute(_sql("end"), values)
-    if question is not None:
+    if status == "interrupted":
         connection.execute(_sql("wait_for_person"), {"thread_id": get(connection, run_id)["thread_id"]})
 
 

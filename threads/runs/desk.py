@@ -19,6 +19,8 @@ from threads.runs.agents import Agents
 from threads.runs.titles import wants_title
 
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
+MOST_ATTEMPTS = 10
+"""How often a run is taken up that breaks off each time; it may be what breaks the process."""
 KEEP, ROLLBACK = "keep", "rollback"
 """What becomes of a stopped run's words."""
 
@@ -73,7 +75,7 @@ class Desk:
 
     def begin_next(self, connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
         """Begin the run that waits longest for this thread, if it is one of here and the thread is free."""
-        waiting = runs.one(connection, "next_pending", thread_id)
+        waiting = self._waiting(connection, thread_id)
         if waiting is None or waiting["holder"] != self.holder or self._running(connection, thread_id):
             return None
         return self._begin(connection, waiting["run_id"])
@@ -83,6 +85,9 @@ class Desk:
         row = runs.find(connection, run_id)
         if row is None or row["status"] not in ("pending", "running") or is_good(row["expires_at"]):
             return None  # somebody else was faster
+        if row["attempt"] >= MOST_ATTEMPTS:
+            self._fail(connection, row, f"it broke off {row['attempt']} times")
+            return None
         if row["status"] == "running":
             return self._begin(connection, run_id)
         runs.adopt(connection, run_id, self.holder, self.seconds)
@@ -105,7 +110,7 @@ class Desk:
                 return self._known(connection, known, asked)
         since = events.last_sequence(connection, asked.thread_id)
         running = self._running(connection, asked.thread_id)
-        first = running or runs.one(connection, "next_pending", asked.thread_id)
+        first = running or self._waiting(connection, asked.thread_id)
         if first is not None and strategy == "reject":
             raise ThreadBusy(asked.thread_id, first["run_id"])
         runs.ask(connection, asked, self.holder, self.seconds, self._inside.now())
@@ -126,11 +131,28 @@ class Desk:
     def _running(self, connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
         """The run that has the thread; one whose process is gone is given up if nobody here can go on."""
         running = runs.one(connection, "running", thread_id)
-        if running is None or is_good(running["expires_at"]) or self._agents.knows(running["agent_id"]):
-            return running
-        reason = f"its process is gone, and agent {running['agent_id']!r} is not here to go on"
-        runs.end(connection, running["run_id"], "error", self._inside.now(), error=reason)
-        return None
+        return None if running is not None and self._given_up(connection, running) else running
+
+    def _waiting(self, connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
+        """The run that waits longest for the thread; those that nobody here can begin are given up, too."""
+        while True:
+            waiting = runs.one(connection, "next_pending", thread_id)
+            if waiting is None or not self._given_up(connection, waiting):
+                return waiting
+
+    def _given_up(self, connection: sqlite3.Connection, row: sqlite3.Row) -> bool:
+        if is_good(row["expires_at"]) or self._agents.knows(row["agent_id"]):
+            return False
+        reason = f"its process is gone, and agent {row['agent_id']!r} is not here to go on"
+        self._fail(connection, row, reason)
+        return True
+
+    def _fail(self, connection: sqlite3.Connection, row: sqlite3.Row, reason: str) -> None:
+        at = self._inside.now()
+        runs.end(connection, row["run_id"], "error", at, error=reason)
+        events.record(
+            connection, [Happened("failed", row["thread_id"], row["run_id"], {"reason": reason}, at)]
+        )
 
     def _begin(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
         at = self._inside.now()

@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.bootstrap import Registry
-from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
+from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError, UsageError
 from threads.registry import runs, table
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
@@ -41,20 +41,23 @@ class Engine:
         self.extra = extra
         self.desk = Desk(self.inside, self.agents, uuid.uuid4().hex, seconds)
         self.title_model = title_model
-        self.thread = LoopThread()
+        self.thread = LoopThread("threads-runs")
         self.recorder = Recorder(self.inside.database, self.inside.tail, self.thread.loop)
         self.active: dict[str, Attempt] = {}
         self.pending: dict[str, str] = {}
         """Runs accepted here that wait for their thread, and which it is."""
         self.requests: dict[str, Request] = {}
         self.promises = Promises(self.inside, self.agents)
+        self.begun: set[str] = set()
+        """Runs that have the lease for this runner."""
         self.is_closing = False
         self.performing: set[Any] = set()
 
     # asking
 
     def accept(self, asked: Asked, request: Request, strategy: str) -> tuple[Accepted, Future[Any]]:
-        """What became of a request, and the promise of its result."""
+        """What became of a request, and the promise of its result; `UsageError` once it is closed."""
+        self.check_open()
         return self._accepted(self.desk.ask(asked, strategy), request)
 
     def make_title(self, asked: Asked, request: Request, after_run: str | None = None) -> Any:
@@ -63,8 +66,18 @@ class Engine:
         return None if accepted is None else self._accepted(accepted, request)
 
     def retry(self, run_id: str) -> None:
-        """Begin a run again that failed, where it broke; `ThreadBusy`."""
-        self.thread.submit(self.perform(self.desk.begin_again(run_id)))
+        """Begin a run again that failed, where it broke; `ThreadBusy`, `UsageError`."""
+        self.check_open()
+        self._begin(self.desk.begin_again(run_id))
+
+    def check_open(self) -> None:
+        """Raise `UsageError` once it is closed."""
+        if self.is_closing:
+            raise UsageError("the runner was closed")
+
+    def _begin(self, row: sqlite3.Row) -> None:
+        self.begun.add(row["run_id"])
+        self.thread.submit(self.perform(row))
 
     def _accepted(self, accepted: Accepted, request: Request) -> tuple[Accepted, Future[Any]]:
         row = accepted.row
@@ -74,7 +87,7 @@ class Engine:
         future = self.promises.make(row["run_id"])
         self.requests.setdefault(row["run_id"], request)
         if accepted.has_begun:
-            self.thread.submit(self.perform(row))
+            self._begin(row)
         else:
             self.pending[row["run_id"]] = row["thread_id"]
         return accepted, future
@@ -91,6 +104,7 @@ class Engine:
         try:
             await (self._perform_title if row["kind"] == "title" else self._perform)(row, turn)
         finally:
+            self.begun.discard(row["run_id"])
             self.performing.discard(asyncio.current_task())
 
     async def _perform(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
@@ -101,12 +115,11 @@ class Engine:
             attempt = Attempt(graph, turn, request, self.recorder, self.extra)
             self.active[run_id] = attempt
             outcome = await self._outcome(attempt, row, request)
-        except ThreadsError as error:  # what was asked cannot be read again, or its agent is not here
+        except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
             outcome = Outcome("error", error=error)
-        finally:
-            self.active.pop(run_id, None)
         if outcome.status != HAND_OVER:
             outcome = await self._finish(turn, outcome)
+        self.active.pop(run_id, None)
         self.promises.keep(run_id, outcome, thread_id)
         self.requests.pop(run_id, None)
         await self.begin_next(thread_id)
@@ -133,6 +146,8 @@ class Engine:
         outcome = await attempt.run(start.input, start.base)
         if outcome.status != "stopped":
             return outcome
+        if attempt.stopping is None and not self.is_closing:
+            return Outcome("error", error=RunFailed(row["thread_id"], row["run_id"], "a node was cancelled"))
         if attempt.stopping in (None, HAND_OVER):
             return Outcome(HAND_OVER)
         return await settle_stopped(attempt, row, self.inside)
@@ -163,7 +178,7 @@ class Engine:
         row = await self.recorder.write(lambda connection: self.desk.begin_next(connection, thread_id))
         if row is not None:
             self.pending.pop(row["run_id"], None)
-            self.thread.submit(self.perform(row))
+            self._begin(row)
 
     # stopping, and going on with what others left
 
@@ -186,7 +201,7 @@ class Engine:
 
         row = await self.recorder.write(lambda connection: self.desk.take_over(connection, run_id))
         if row is not None and row["status"] == "running":
-            self.thread.submit(self.perform(row))
+            self._begin(row)
         elif row is not None:
             self.pending[run_id] = row["thread_id"]
 
@@ -199,8 +214,8 @@ class Engine:
         self.is_closing = True
         under_way = [self.promises.make(run_id) for run_id in list(self.active)]
         wait(under_way, timeout)
-        self.thread.submit(self._leave()).result()
         watching.cancel()
+        self.thread.submit(self._leave()).result()
         self.thread.close()
 
     async def _leave(self) -> None:

@@ -1,4 +1,4 @@
-"""The loop that runs live on: one thread, whatever the caller has (a script, a notebook, a server)."""
+"""The loops that runs live on: a thread each, whatever the caller has (a script, a notebook, a server)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ AT_ONCE = 64
 class LoopThread:
     """An event loop in a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
         self.loop.set_default_executor(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="threads-nodes"))
-        self._thread = threading.Thread(target=self._run, name="threads-runs", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:

@@ -65,7 +65,7 @@ class Promises:
             return
         try:
             future.set_result(self._stored(run_id))
-        except ThreadsError as error:
+        except Exception as error:  # noqa: BLE001  it is raised where the result is asked for
             future.set_exception(error)
 
     def break_all(self) -> None:

@@ -1,7 +1,7 @@
 """Looking after runs: signs of life, requests to stop, threads that have become free, runs left behind.
 
-One task on the runner's loop. What this process does itself is acted on at once; this is for what
-others did, and for what time does.
+One task on a loop of its own, for a node that blocks the runner's loop must not cost the lease. What
+this process does itself is acted on at once; this is for what others did, and for what time does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from threads.runs.engine import Engine
 
 SOON = 0.02
 """Seconds between two looks while a run waits for its thread."""
+LOST = "lost"
 NOW_AND_THEN = 0.2
 """Seconds between two looks at what others want of the runs here."""
 
@@ -49,14 +50,14 @@ class Watch:
     async def _look(self) -> None:
         engine = self._engine
         now = time.monotonic()
-        busy = bool(engine.active or engine.pending)
+        busy = bool(engine.begun or engine.pending)
         if busy and now - self._renewed > engine.desk.seconds / 4:
             self._renewed = now
             await self._renew()
         if busy or engine.promises.waiting():
             stops, ended = await asyncio.to_thread(self._asked)
             for run_id, how in stops.items():
-                await engine.stop_here(run_id, how)
+                engine.thread.submit(engine.stop_here(run_id, how))
             for run_id in ended:
                 await asyncio.to_thread(engine.promises.keep_stored, run_id)
         for thread_id in set(engine.pending.values()):
@@ -66,13 +67,15 @@ class Watch:
 
     async def _renew(self) -> None:
         engine = self._engine
+        mine = {*list(engine.begun), *list(engine.pending)}  # before: what is accepted meanwhile is not lost
+        desk = engine.desk
         held = await engine.recorder.write(
-            lambda connection: runs.renew(connection, engine.desk.holder, engine.desk.seconds)
+            lambda connection: runs.renew(connection, desk.holder, mine, desk.seconds)
         )
-        for run_id in [run_id for run_id in engine.active if run_id not in held]:
-            engine.active[run_id].stop("lost")
-        for run_id in [run_id for run_id in engine.pending if run_id not in held]:
+        for run_id in mine - held:
             engine.pending.pop(run_id, None)
+            if attempt := engine.active.get(run_id):
+                engine.thread.call(attempt.stop, LOST)
 
     def _asked(self) -> tuple[dict[str, str], set[str]]:
         engine = self._engine
@@ -91,3 +94,5 @@ class Watch:
             await look
         except ThreadsError as error:  # the database is locked or full: the next look may find it well
             logging.getLogger(__name__).warning("runs cannot be looked after now: %s", error)
+        except Exception:  # whatever it is, the leases of the others depend on the next look
+            logging.getLogger(__name__).exception("runs cannot be looked after now")

@@ -51,7 +51,8 @@ WHERE run_id = :run_id AND status = 'running' AND attempt = :attempt AND expires
 
 -- name: renew
 UPDATE threads_run SET expires_at = :until
-WHERE holder = :holder AND status IN ('pending', 'running') AND expires_at > :now RETURNING run_id
+WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND holder = :holder
+  AND status IN ('pending', 'running') AND expires_at > :now RETURNING run_id
 
 -- name: end
 UPDATE threads_run
@@ -77,7 +78,7 @@ WHERE status IN ('pending', 'running') AND (expires_at <= :now OR expires_at > :
 -- name: unfinished_count
 SELECT count(*) FROM threads_run WHERE holder = :holder AND status IN ('pending', 'running')
 
--- A thread whose run waits for a decision that the graph itself did not ask for.
+-- A thread whose run waits for a person, also where the graph itself did not ask.
 -- name: wait_for_person
 UPDATE threads_thread SET status = 'interrupted' WHERE thread_id = :thread_id
 
