@@ -96,7 +96,7 @@ class Transcripts(StoredReader):
     ) -> tuple[Interrupt, ...]:
         """The questions that tasks asked at a checkpoint and that wait for an answer."""
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
-        rows = connection.execute(self._sql["writes_at"], {**at, "channel": INTERRUPT})
+        rows = connection.execute(self._sql["waiting_at"], {**at, "channel": INTERRUPT})
         try:
             asked = [question for value in self._writes(rows) for question in value]
         except (Undecodable, TypeError):

@@ -19,6 +19,8 @@ from threads.registry import events, runs, table
 from threads.registry.runs import Asked
 from threads.runs.desk import KEEP, STRATEGIES
 from threads.runs.engine import Engine
+from threads.runs.loop import LoopThread
+from threads.runs.questions import reply
 from threads.runs.requests import Content, Request, checked_input, checked_key, checked_message
 from threads.runs.run import Run
 from threads.runs.titles import TITLE, title_asked
@@ -51,7 +53,8 @@ class Runner:
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
         self._engine = Engine(registry, agents, extra, lease_seconds, title_model)
-        self._watching = self._engine.thread.submit(Watch(self._engine, recover=recover).run())
+        self._beside = LoopThread("threads-watch")
+        self._watching = self._beside.submit(Watch(self._engine, recover=recover).run())
 
     @property
     def agent_ids(self) -> tuple[str, ...]:
@@ -80,14 +83,14 @@ class Runner:
         """
         if (message is None) == (input is None):
             raise InvalidValue("message", "either a message is needed or an input")
-        agent = self._agent(thread_id, agent_id, if_not_exists)
+        agent, is_new = self._agent(thread_id, agent_id, if_not_exists)
         if message is not None:
             request = Request("message", checked_message(message), context)
         else:
             graph = self._engine.agents[agent]
-            checked = checked_input(input, graph, lambda: self._message_ids(thread_id))
+            checked = checked_input(input, graph, lambda: () if is_new else self._message_ids(thread_id))
             request = Request("input", checked, context)
-        return self._start(thread_id, request, agent, key, multitask_strategy)
+        return self._start(thread_id, request, agent, key, multitask_strategy, is_new=is_new)
 
     def resume(self, thread_id: str, value: Any = None, *, key: str | None = None) -> Run:
         """A run that answers the question the thread waits with; the same answer again gives the same run.
@@ -95,21 +98,10 @@ class Runner:
         `value` may be a mapping of interrupt id to answer where there are several questions. Raises
         `NothingToResume`, and `KeyReused` if it was answered in another way.
         """
-        thread = self.registry.get(thread_id)
-        last = self._last_run(thread.id)
-        if last is not None and last["question"] is not None and last["status"] == "interrupted":
-            request = Request("recovery", value)
-            key = key or f"resume:recovery:{last['run_id']}"
-            return self._start(thread.id, request, str(last["agent_id"]), key, "reject")
-        agent = self._agent(thread_id, last["agent_id"] if last is not None else None, "reject")
-        questions = self.registry.interrupts(thread_id)
-        if not questions:
-            known = self._answered(thread.id, value, agent, key)
-            if known is not None:
-                return known
-            raise NothingToResume(thread_id, "it asks nothing")
-        key = key or "resume:" + ",".join(sorted(question.id for question in questions))
-        return self._start(thread.id, Request("resume", value), agent, key, "reject")
+        thread_id = self.registry.get(thread_id).id
+        answer = reply(self.registry, thread_id, self._last_run(thread_id), value, key)
+        agent, _ = self._agent(thread_id, answer.agent_id)
+        return self._start(thread_id, answer.request, agent, answer.key, "reject")
 
     def edit(self, thread_id: str, message_id: str, message: Content, *, key: str | None = None) -> Run:
         """A run that says a user message differently, and answers that; the old branch stays reachable.
@@ -120,7 +112,7 @@ class Runner:
         request = Request(
             "edit", checked_message(message), base=place.before, told={"message_id": message_id}
         )
-        return self._start(thread_id, request, self._agent(thread_id, None, "reject"), key, "reject")
+        return self._start(thread_id, request, self._agent(thread_id, None)[0], key, "reject")
 
     def regenerate(self, thread_id: str, message_id: str | None = None, *, key: str | None = None) -> Run:
         """A run that answers anew what this assistant message answered, by default the thread's last.
@@ -129,7 +121,7 @@ class Runner:
         """
         place, id = self._place(thread_id, message_id, "assistant")
         request = Request("regenerate", None, base=place.after, told={"message_id": id})
-        return self._start(thread_id, request, self._agent(thread_id, None, "reject"), key, "reject")
+        return self._start(thread_id, request, self._agent(thread_id, None)[0], key, "reject")
 
     def retry(self, thread_id: str) -> Run:
         """Go on with the thread's last run, which failed, where it broke; nothing is said a second time.
@@ -170,6 +162,7 @@ class Runner:
     def close(self, *, timeout: float = 10.0) -> None:
         """Wait up to `timeout` seconds for the runs under way; what goes on then is left to other runners."""
         self._engine.close(self._watching, timeout)
+        self._beside.close()
 
     def __enter__(self) -> Self:
         return self
@@ -189,18 +182,30 @@ class Runner:
 
         await asyncio.to_thread(self.close)
 
-    def _start(self, thread_id: str, request: Request, agent_id: str, key: str | None, strategy: str) -> Run:
+    def _start(
+        self,
+        thread_id: str,
+        request: Request,
+        agent_id: str,
+        key: str | None,
+        strategy: str,
+        *,
+        is_new: bool = False,
+    ) -> Run:
         if strategy not in STRATEGIES:
             raise InvalidValue("multitask_strategy", f"{strategy!r} is none of {', '.join(STRATEGIES)}")
         serde = self._engine.inside.checkpointer.serde
         digest, stored = request.digest(serde, agent_id), request.dumped(serde)
         run_id = ids.new_id()
         asked = Asked(run_id, thread_id, request.kind, agent_id, checked_key(key), digest, stored)
+        if is_new:  # last of all: what is refused leaves no empty thread
+            self._engine.check_open()
+            self.registry.create(id=thread_id, agent_id=agent_id, if_exists="do_nothing")
         accepted, future = self._engine.accept(asked, request, strategy)
         return Run(self._engine, accepted.row["run_id"], thread_id, accepted.since, future)
 
-    def _agent(self, thread_id: str, said: str | None, if_not_exists: str) -> str:
-        """Who answers in this thread; the thread is made if that is asked for."""
+    def _agent(self, thread_id: str, said: str | None, if_not_exists: str = "reject") -> tuple[str, bool]:
+        """Who answers in this thread, and whether it is yet to be made."""
         if if_not_exists not in ("reject", "create"):
             raise InvalidValue("if_not_exists", f"{if_not_exists!r} is neither 'reject' nor 'create'")
         agents = self._engine.agents
@@ -209,18 +214,9 @@ class Runner:
         except ThreadNotFound:
             if if_not_exists == "reject":
                 raise
-            chosen = agents.chosen(said, None)  # first: an agent that is not here leaves no empty thread
-            thread = self.registry.create(id=thread_id, agent_id=chosen, if_exists="do_nothing")
-        return agents.chosen(said, thread.agent_id)
-
-    def _answered(self, thread_id: str, value: Any, agent_id: str, key: str | None) -> Run | None:
-        """The run that was given this very answer last, if it was the last word in the thread."""
-        with self._engine.inside.database.read() as connection:
-            last = runs.one(connection, "last_of_thread", thread_id)
-        if last is None or last["kind"] not in ("resume", "recovery") or (key and key != last["key"]):
-            return None
-        request = Request(last["kind"], value)
-        return self._start(thread_id, request, agent_id, last["key"], "reject")
+            ids.check_new(thread_id)
+            return agents.chosen(said, None), True
+        return agents.chosen(said, thread.agent_id), False
 
     def _place(self, thread_id: str, message_id: str | None, role: str) -> tuple[Place, str]:
         """Where a user message came from; of an assistant message, that of the user message it answers."""

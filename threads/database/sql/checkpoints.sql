@@ -44,6 +44,15 @@ SELECT message_id, created_at, run_id FROM threads_message WHERE thread_id = :th
 SELECT type, value, task_path, task_id, idx FROM writes
 WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel
 
+-- Of tasks that have not gone on since: what a task wrote when it was done has a place from 0 on.
+-- name: waiting_at
+SELECT type, value, task_path, task_id, idx FROM writes w
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel
+  AND NOT EXISTS (
+    SELECT 1 FROM writes done
+    WHERE done.thread_id = w.thread_id AND done.checkpoint_ns = '' AND done.checkpoint_id = w.checkpoint_id
+      AND done.task_id = w.task_id AND done.idx >= 0)
+
 -- name: channel_writes
 SELECT checkpoint_id, type, value, task_path, task_id, idx FROM writes
 WHERE thread_id = :thread_id AND checkpoint_ns = '' AND channel = :channel
