@@ -7,6 +7,7 @@ Its id follows from thread and key, so asking again never says it twice.
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,7 @@ def checked_message(content: object) -> Content:
             for block in blocks:
                 if block["type"] == "text":
                     _check_text(block.get("text"))
+            _check_whole("message", blocks)
             return blocks
     raise InvalidValue("message", "text is needed, or a list of content blocks, each with its type")
 
@@ -110,6 +112,7 @@ def checked_input(input: Any, graph: Any, known: Callable[[], Collection[str | N
     removed = {message.id for message in messages if isinstance(message, RemoveMessage)}
     if lost := removed - {REMOVE_ALL_MESSAGES} - set(known() if removed else ()):
         raise InvalidValue("input", f"there is no message with the id {min(map(str, lost))!r} to remove")
+    _check_whole("input", [message.content for message in messages])
     return {**input, "messages": messages}
 
 
@@ -132,7 +135,11 @@ def _messages_of(input: Mapping[str, Any]) -> list[BaseMessage]:
 def _check_text(text: object) -> None:
     if not isinstance(text, str) or not text.strip():
         raise InvalidValue("message", "it is empty")
+    _check_whole("message", text)
+
+
+def _check_whole(field: str, content: object) -> None:
     try:
-        text.encode("utf-8")
+        json.dumps(content, ensure_ascii=False, default=repr).encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidValue("message", "it has half of a character (a lone surrogate)") from None
+        raise InvalidValue(field, "it has half of a character (a lone surrogate)") from None
