@@ -108,10 +108,8 @@ class Attempt:
         )
         async for namespace, mode, chunk in stream:
             self._heard(outcome, namespace, mode, chunk)
-        if outcome.interrupts:
-            outcome.status = "interrupted"
-            if isinstance(outcome.values, dict):
-                outcome.values["__interrupt__"] = outcome.interrupts
+        if outcome.interrupts and isinstance(outcome.values, dict):
+            outcome.values["__interrupt__"] = outcome.interrupts
         return outcome
 
     def _heard(self, outcome: Outcome, namespace: tuple[str, ...], mode: str, chunk: Any) -> None:
@@ -122,7 +120,9 @@ class Attempt:
         elif namespace:
             pass  # the state of a subgraph is its own
         elif mode == "updates":
-            outcome.interrupts.extend(chunk.get("__interrupt__") or () if isinstance(chunk, dict) else ())
+            if isinstance(chunk, dict) and "__interrupt__" in chunk:  # empty at a breakpoint
+                outcome.status = "interrupted"
+                outcome.interrupts.extend(chunk["__interrupt__"])
         elif not (isinstance(chunk, dict) and chunk.keys() == {"__interrupt__"}):
             outcome.values = chunk
 
