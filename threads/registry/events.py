@@ -125,6 +125,12 @@ def has_thread(connection: sqlite3.Connection, thread_id: str) -> bool:
     )
 
 
+def was_begun_after(connection: sqlite3.Connection, end: Event) -> bool:
+    """Whether the run that ended with this event was begun again."""
+    asked = {"thread_id": end.thread_id, "run_id": end.run_id, "after": end.sequence}
+    return connection.execute(statements("events")["begun_after"], asked).fetchone() is not None
+
+
 def _number(connection: sqlite3.Connection, name: str, thread_id: str) -> int | None:
     number: int | None = connection.execute(statements("events")[name], {"thread_id": thread_id}).fetchone()[
         0

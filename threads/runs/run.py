@@ -14,7 +14,7 @@ from typing import Any
 from threads.bootstrap.events import Events, listen
 from threads.errors import UsageError
 from threads.models import Event, RunInfo, RunStatus
-from threads.registry import runs
+from threads.registry import events, runs
 from threads.registry.runs import run_of
 from threads.runs.desk import KEEP
 from threads.runs.engine import Engine
@@ -64,7 +64,7 @@ class Run:
             for event in happening:
                 if event.run_id == self.id:
                     yield event
-                    if event.is_end:
+                    if event.is_end and not self._goes_on(event):
                         return
 
     async def __aiter__(self) -> AsyncIterator[Event]:
@@ -72,7 +72,7 @@ class Run:
             async for event in happening:
                 if event.run_id == self.id:
                     yield event
-                    if event.is_end:
+                    if event.is_end and not self._goes_on(event):
                         return
 
     def stop(self) -> None:
@@ -80,4 +80,12 @@ class Run:
         self._engine.ask_to_stop(self.id, KEEP)
 
     def _events(self) -> Events:
-        return listen(self._engine.inside.database, self._engine.inside.tail, self.thread_id, self._after)
+        """Of a run that has ended nothing more is to come, even if its end is no longer kept."""
+        inside = self._engine.inside
+        follow = self.status in ("pending", "running")
+        return listen(inside.database, inside.tail, self.thread_id, self._after, follow=follow)
+
+    def _goes_on(self, end: Event) -> bool:
+        """Whether it was begun again after that."""
+        with self._engine.inside.database.read() as connection:
+            return events.was_begun_after(connection, end)

@@ -59,3 +59,7 @@ SELECT 1 FROM threads_thread WHERE thread_id = :thread_id
 
 -- name: gone
 SELECT value FROM json_each(:thread_ids) WHERE value NOT IN (SELECT thread_id FROM threads_thread)
+
+-- name: begun_after
+SELECT 1 FROM threads_event
+WHERE thread_id = :thread_id AND sequence > :after AND run_id = :run_id AND type = 'started'
