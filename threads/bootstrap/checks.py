@@ -1,7 +1,8 @@
 """Verify and repair: where registry and memory disagree, and making them agree.
 
 They must agree everywhere, always; this is how one can see it. A stale row is no disagreement: it
-says of itself that it is to be refreshed.
+says of itself that it is to be refreshed. A thread wedged by a call of a tool that nobody answered is
+shown as well; only its graph can mend it, and the next run of a `Runner` does.
 """
 
 from __future__ import annotations
@@ -88,6 +89,11 @@ def _wrong_words(database: Database, decoder: Callable[[], Decoder]) -> Iterator
                 if row["head_id"] is None:
                     continue
                 made = projected(row, connection, decoder())
+                if made["unanswered"]:
+                    detail = f"no answer follows these calls of tools: {', '.join(made['unanswered'])}"
+                    yield Problem("unanswered", row["thread_id"], detail)
+                if row["projected_id"] != row["head_id"]:
+                    continue
                 stored = (row["auto_title"], row["preview"], row["message_count"])
                 told = (made["auto_title"], made["preview"], made["message_count"])
                 if stored != told:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import click
 
-from threads import Registry, Run, Thread
+from threads import Registry, Thread
 from threads.cli.faults import fault_of
 from threads.cli.finding import find
 from threads.cli.listing import show_list
@@ -88,13 +88,10 @@ class Conversation:
         text = spoken(text)
         if self._thread is None:
             self._thread = self._talk.begin(None, title=self._title)
-        self._hear(self._talk.say(self._thread, text))
-
-    def _hear(self, run: Run) -> None:
         if on_terminal():
-            self._talk.show(run)
+            self._talk.stream(self._thread, text)
         else:
-            say(block(self._talk.whole(run)[0]))
+            say(block(self._talk.whole(self._thread, text)[0]))
 
     def _new(self, title: str) -> None:
         self._thread, self._title = None, title or None

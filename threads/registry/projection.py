@@ -42,7 +42,10 @@ class Decoder(Protocol):
 def projected(
     row: sqlite3.Row | Mapping[str, Any], connection: sqlite3.Connection, decoder: Decoder
 ) -> dict[str, Any]:
-    """The projected columns of a stale row, from its head; `said`: the rows of its messages."""
+    """The projected columns of a stale row, from its head; `said`: the rows of its messages.
+
+    `unanswered`: the calls of tools that wedge the thread.
+    """
     thread_id, head_id = row["thread_id"], row["head_id"]
     messages = decoder.messages(connection, thread_id, head_id) if head_id else []
     columns = {
@@ -53,6 +56,7 @@ def projected(
         "preview": None if messages is None else titles.preview(messages),
         "message_count": None if messages is None else titles.count(messages),
         "said": [said_of(message) for message in messages or ()],
+        "unanswered": unanswered(messages or ()),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
@@ -100,6 +104,22 @@ def _times(
 ) -> dict[str, int]:
     """When these messages were said, by id, as far as the history tells."""
     return decoder.said_at(connection, columns["thread_id"], columns["head_id"], wanted) if wanted else {}
+
+
+def unanswered(messages: Sequence[Message]) -> list[str]:
+    """The calls of tools that the conversation went past without an answer; a provider refuses it then.
+
+    Calls at its very end may still be answered: by a run under way, or when a person has decided.
+    """
+    waiting: list[str] = []
+    lost: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            waiting = [id for id in waiting if id != message.tool_call_id]
+        else:
+            lost += waiting
+            waiting = [str(call.id) for call in message.tool_calls]
+    return lost
 
 
 def said_of(message: Message) -> Said:

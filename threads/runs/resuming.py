@@ -89,7 +89,11 @@ def _is_suspect(row: sqlite3.Row, inside: Inside) -> bool:
         if row["begun_at_id"] is None:
             return False
         before = runs.of_thread(connection, row["thread_id"], 1, before=row["position"])
-        return not before or before[0]["head_id"] != row["begun_at_id"] or before[0]["status"] == "error"
+        return (
+            not before
+            or before[0]["head_id"] != row["begun_at_id"]
+            or before[0]["status"] in ("error", "interrupted")
+        )
 
 
 def _doubtful(thread_id: str, run_id: str, inside: Inside) -> list[dict[str, Any]]:

@@ -37,12 +37,17 @@ async def keep(attempt: Attempt) -> None:
         await graph.aupdate_state(config, None, as_node=END)
 
 
-async def answer_orphans(graph: Any, config: dict[str, Any], text: str = NOT_RUN) -> int:
-    """Answer the calls of tools that the last assistant message made and nobody answered; how many."""
+async def answer_orphans(
+    graph: Any, config: dict[str, Any], text: str = NOT_RUN, *, instead_of_question: bool = False
+) -> int:
+    """Answer the calls of tools that the last assistant message made and nobody answered; how many.
+
+    None while a question waits, unless `instead_of_question`: then nobody will answer that any more.
+    """
     state = await graph.aget_state(config)
     values = state.values if isinstance(state.values, dict) else {}
     calls = orphans(values.get(CHANNEL) or ())
-    if calls and not state.interrupts:
+    if calls and (instead_of_question or not state.interrupts):
         answers = [ToolMessage(text, tool_call_id=id, name=name, status="error") for id, name in calls]
         await graph.aupdate_state(config, {CHANNEL: answers}, as_node=_answering(graph, state))
         return len(calls)

@@ -2,7 +2,8 @@
 
 An assistant message that calls tools must be followed by their answers; a provider refuses every
 conversation in which one is missing. A run that was killed or stopped between the two, with another
-turn after it, leaves such a thread. A question that waits for a person is no such thing.
+turn after it, leaves such a thread. A question that waits for a person is no such thing, until a new
+message takes its place.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from threads.runs.stopping import answer_orphans, orphans
 
 
 async def unwedge(graph: Any, config: dict[str, Any], text: str) -> int:
-    """Answer what nobody answered, where it was called; how many calls that were."""
+    """Answer what nobody answered, where it was called, before a new input; how many calls that were."""
     state = await graph.aget_state(config)
     messages = state.values.get(CHANNEL) if isinstance(state.values, dict) else None
-    if not isinstance(messages, list) or state.interrupts:
+    if not isinstance(messages, list):
         return 0
     if orphans(messages):
-        return await answer_orphans(graph, config, text)
+        return await answer_orphans(graph, config, text, instead_of_question=True)
     whole, answered = with_answers(messages, text)
     if answered:
         update = {CHANNEL: [RemoveMessage(REMOVE_ALL_MESSAGES), *whole]}

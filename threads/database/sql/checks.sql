@@ -43,7 +43,7 @@ WHERE coalesce(t.title, t.model_title) IS NOT s.text AND NOT EXISTS (SELECT 1 FR
 -- name: projected_rows
 SELECT position, thread_id, head_id, projected_id, auto_title, preview, message_count, created_at, updated_at
 FROM threads_thread
-WHERE head_id IS projected_id AND position > :after
+WHERE position > :after
   AND (head_id IS NULL OR EXISTS (
     SELECT 1 FROM checkpoints c
     WHERE c.thread_id = threads_thread.thread_id AND c.checkpoint_ns = '' AND c.checkpoint_id = head_id))
