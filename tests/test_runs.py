@@ -257,6 +257,7 @@ POISON = {
     "empty block": {"message": [{"type": "text", "text": ""}]},
     "half a character": {"message": "a\ud800"},
     "half a character in a block": {"message": [{"type": "image", "url": "a\ud800"}]},
+    "half a character in an input": {"input": {"messages": [{"role": "user", "content": "a\ud800"}]}},
     "both": {"message": "x", "input": {"messages": []}},
     "neither": {},
     "role nobody": {"input": {"messages": [{"role": "nobody", "content": "x"}]}},

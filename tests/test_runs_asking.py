@@ -1,0 +1,332 @@
+"""Runs that ask a person, use tools, or meet a wedged thread: each answer counts once, each effect too."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import pytest
+from graphs import Plain, asking_graph, compiled, config, said, stock_saver
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import InjectedToolCallId, tool
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+from running import (
+    approving_graph,
+    asking_at_once_graph,
+    calls,
+    effects,
+    noting,
+    plain_tool_graph,
+    texts,
+    told,
+    tool_agent,
+    types,
+)
+
+import threads
+from agent import build_agent
+from threads import InvalidValue, KeyReused, NothingToResume, RunFailed
+from threads.runs import tool_key
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with threads.open(tmp_path / "threads.db") as registry:
+        yield registry
+
+
+# questions
+
+
+def test_a_question_is_readable_and_its_answer_goes_on(registry, tmp_path):
+    with threads.Runner(registry, approving_graph(tmp_path / "effects")) as runner:
+        run = runner.start("a", "Do it", if_not_exists="create")
+        values = run.result(10)
+        assert run.status == "interrupted"
+        assert registry.get("a").status == "interrupted"
+        assert values["__interrupt__"][0].value == "question 0"
+        (question,) = registry.interrupts("a")
+        assert question.value == "question 0"
+        assert told(run, "interrupted", "interrupts") == [[{"id": question.id, "value": "question 0"}]]
+        answer = runner.resume("a", "yes")
+        assert answer.result(10)["messages"][-1].text == "you said yes"
+        assert (registry.get("a").status, registry.interrupts("a")) == ("idle", ())
+        assert texts(registry, "a") == ["Do it", "you said yes"]
+        assert runner.resume("a", "yes").id == answer.id
+        with pytest.raises(KeyReused):
+            runner.resume("a", "no")
+        runner.start("a", "Again").result(10)
+        assert runner.resume("a", "no").result(10)["messages"][-1].text == "you said no"
+    assert effects(tmp_path / "effects") == ["yes", "no"]
+    assert registry.verify() == []
+
+
+def test_several_questions_of_one_node_are_answered_one_after_the_other(registry, tmp_path):
+    with threads.Runner(registry, approving_graph(tmp_path / "effects", questions=3)) as runner:
+        runner.start("a", "Do it", if_not_exists="create").result(10)
+        for number in range(3):
+            assert registry.interrupts("a")[0].value == f"question {number}"
+            run = runner.resume("a", f"answer{number}")
+            run.result(10)
+        assert run.status == "success"
+    assert effects(tmp_path / "effects") == ["answer0+answer1+answer2"]
+    assert len(registry.runs("a")) == 4
+
+
+def test_several_questions_at_once_are_answered_by_their_ids(registry):
+    with threads.Runner(registry, asking_at_once_graph()) as runner:
+        runner.start("a", "Do it", if_not_exists="create").result(10)
+        ids = {question.value: question.id for question in registry.interrupts("a")}
+        assert set(ids) == {"left", "right"}
+        with pytest.raises(InvalidValue, match="several questions"):
+            runner.resume("a", "yes")
+        half = runner.resume("a", {ids["left"]: "1"})
+        half.result(10)
+        assert half.status == "interrupted"
+        assert [question.value for question in registry.interrupts("a")] == ["right"]
+        assert runner.resume("a", "2").result(10)["messages"]
+    assert sorted(texts(registry, "a")[1:]) == ["left: 1", "right: 2"]
+
+
+def test_a_question_of_a_plain_invoke_is_answered_by_a_runner(registry):
+    graph = asking_graph(registry.checkpointer)
+    graph.invoke(said("hi"), config("a"))
+    with threads.Runner(registry, graph) as runner:
+        first = runner.resume("a", "yes")
+        assert first.result(10)["messages"][-1].text == "you said yes"
+        graph.invoke(said("once more"), config("a"))
+        second = runner.resume("a", "yes")
+        assert second.id != first.id
+        second.result(10)
+    assert texts(registry, "a") == ["hi", "you said yes", "once more", "you said yes"]
+
+
+def test_there_is_nothing_to_answer_where_nothing_was_asked(registry):
+    with threads.Runner(registry, build_agent()) as runner:
+        runner.start("a", "Hi", if_not_exists="create").result(10)
+        with pytest.raises(NothingToResume):
+            runner.resume("a", "yes")
+
+
+def test_a_breakpoint_is_gone_on_from_without_an_answer(registry):
+    builder = StateGraph(Plain)
+    builder.add_node("model", lambda state: {"messages": [AIMessage("after the break")]})
+    builder.add_edge(START, "model")
+    builder.add_edge("model", END)
+    with threads.Runner(registry, builder.compile(interrupt_before=["model"])) as runner:
+        run = runner.start("a", "Hi", if_not_exists="create")
+        run.result(10)
+        assert (run.status, registry.get("a").status) == ("interrupted", "interrupted")
+        assert runner.resume("a").result(10)["messages"][-1].text == "after the break"
+    assert (registry.get("a").status, texts(registry, "a")) == ("idle", ["Hi", "after the break"])
+
+
+def test_two_hundred_double_resumes_have_two_hundred_effects(registry, tmp_path):
+    """Each question is answered by three at once, of two registries on the file."""
+    graph = approving_graph(tmp_path / "effects")
+    with (
+        threads.open(tmp_path / "threads.db") as elsewhere,
+        threads.Runner(registry, graph) as here,
+        threads.Runner(elsewhere, graph) as there,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        for number in range(200):
+            id = f"thread {number % 20}"
+            here.start(id, f"do {number}", if_not_exists="create").result(20)
+            answered = [pool.submit(runner.resume, id, f"yes{number}") for runner in (here, there, here)]
+            runs = [each.result() for each in answered]
+            assert len({run.id for run in runs}) == 1
+            assert {run.result(20)["messages"][-1].text for run in runs} == {f"you said yes{number}"}
+    assert effects(tmp_path / "effects") == [f"yes{number}" for number in range(200)]
+
+
+def test_a_failed_answer_is_given_again_and_is_not_another(registry):
+    failures = [RuntimeError("the door is shut")]
+
+    def node(state):
+        answer = interrupt("sure?")
+        if failures:
+            raise failures.pop()
+        return {"messages": [AIMessage(f"you said {answer}")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        runner.start("a", "Do it", if_not_exists="create").result(10)
+        first = runner.resume("a", "yes")
+        with pytest.raises(RunFailed, match="the door is shut"):
+            first.result(10)
+        with pytest.raises(KeyReused):
+            runner.resume("a", "no")
+        again = runner.resume("a", "yes")
+        assert again.id == first.id
+        assert again.result(10)["messages"][-1].text == "you said yes"
+
+
+def test_a_new_message_takes_the_place_of_an_answer(registry, tmp_path):
+    with threads.Runner(registry, approving_graph(tmp_path / "effects")) as runner:
+        runner.start("a", "Do it", if_not_exists="create").result(10)
+        runner.start("a", "Do something else", key="k").result(10)
+        assert len(registry.interrupts("a")) == 1
+        runner.resume("a", "yes").result(10)
+    assert effects(tmp_path / "effects") == ["yes"]
+    assert texts(registry, "a") == ["Do it", "Do something else", "you said yes"]
+
+
+# tools
+
+
+@pytest.mark.parametrize("build", [tool_agent, plain_tool_graph])
+def test_a_tool_is_told_of_before_it_runs_and_when_it_has_answered(registry, build):
+    seen = []
+
+    @tool
+    def look(n: int) -> str:
+        """Looks."""
+        seen.extend(types(registry.events("a", follow=False)))
+        return f"found {n}"
+
+    with threads.Runner(registry, build(look)) as runner:
+        run = runner.start("a", "Look", if_not_exists="create")
+        events = list(run)
+    assert "tool_started" in seen and "tool_finished" not in seen
+    story = [kind for kind in types(events) if kind.startswith("tool") or kind == "message"]
+    assert story == ["message", "message", "tool_started", "tool_finished", "message", "message"]
+    (started,) = [event.data for event in events if event.type == "tool_started"]
+    assert started == {"tool_call_id": "call-0", "name": "look", "args": {"n": 1}, "idempotent": False}
+    (finished,) = [event.data for event in events if event.type == "tool_finished"]
+    assert finished == {"tool_call_id": "call-0", "name": "look"}
+
+
+@pytest.mark.parametrize("metadata", [{"idempotent": True}, {"idempotentHint": True}, {"readOnlyHint": True}])
+def test_a_tool_says_by_its_metadata_that_it_may_run_twice(registry, metadata):
+    @tool
+    def look(n: int) -> str:
+        """Looks."""
+        return "found"
+
+    look.metadata = metadata
+    with threads.Runner(registry, tool_agent(look)) as runner:
+        events = list(runner.start("a", "Look", if_not_exists="create"))
+    assert told(events, "tool_started", "idempotent") == [True]
+
+
+def test_a_tool_that_fails_is_told_of_with_its_reason(registry):
+    @tool
+    def look(n: int) -> str:
+        """Looks."""
+        raise ValueError("the shelf is empty")
+
+    with threads.Runner(registry, tool_agent(look)) as runner:
+        events = list(runner.start("a", "Look", if_not_exists="create"))
+    (finished,) = [event.data for event in events if event.type == "tool_finished"]
+    assert "the shelf is empty" in finished["error"]
+    assert events[-1].type == "finished"
+
+
+def test_a_tool_has_a_key_that_names_thread_run_and_call(registry):
+    keys = []
+
+    @tool
+    def look(n: int, config: RunnableConfig, tool_call_id: Annotated[str, InjectedToolCallId]) -> str:
+        """Looks."""
+        keys.append(tool_key(config, tool_call_id))
+        if len(keys) == 1:
+            raise RuntimeError("broken")
+        return "found"
+
+    with threads.Runner(registry, plain_tool_graph(look)) as runner:
+        run = runner.start("a", "Look", if_not_exists="create")
+        with pytest.raises(RunFailed, match="broken"):
+            run.result(10)
+        runner.retry("a").result(10)
+    assert keys == [f"a/{run.id}/call-0"] * 2
+
+
+def test_a_question_inside_a_tool_is_no_unanswered_call(registry, tmp_path):
+    @tool
+    def book(n: int) -> str:
+        """Books."""
+        noting(tmp_path / "effects", interrupt("really?"))
+        return "booked"
+
+    with threads.Runner(registry, tool_agent(book)) as runner:
+        run = runner.start("a", "Book", if_not_exists="create")
+        run.result(10)
+        assert run.status == "interrupted"
+        assert [problem.kind for problem in registry.verify()] == [], "a question is no harm"
+        assert runner.resume("a", "yes").result(10)["messages"][-1].text == "done"
+    assert effects(tmp_path / "effects") == ["yes"]
+
+
+# wedged threads
+
+
+def wedge(path, id, *, at_end):
+    """What a process with the stock saver leaves that died between a call and its answer."""
+    saver = stock_saver(path)
+    graph = compiled(Plain, lambda state: {"messages": []}, saver)
+    messages = [HumanMessage("Look it up"), calls("look", {"n": 1}, {"n": 2})]
+    messages += [ToolMessage("found one", tool_call_id="call-0")]
+    graph.update_state(config(id), {"messages": messages}, as_node="model")
+    if not at_end:
+        graph.invoke(said("Are you there?"), config(id))
+    saver.conn.close()
+
+
+class Picky:
+    """A provider that refuses conversations with a call that has no answer right behind it."""
+
+    def __call__(self, state):
+        open_calls = set()
+        for message in state["messages"]:
+            if open_calls and not isinstance(message, ToolMessage):
+                raise ValueError("400: tool_calls must be followed by tool messages")
+            if isinstance(message, AIMessage):
+                open_calls = {call["id"] for call in message.tool_calls}
+            elif isinstance(message, ToolMessage):
+                open_calls.discard(message.tool_call_id)
+        return {"messages": [AIMessage("at your service")]}
+
+
+@pytest.mark.parametrize("at_end", [True, False], ids=["at the end", "in the middle"])
+def test_a_wedged_thread_is_shown_as_such_and_mended_by_the_next_run(tmp_path, at_end):
+    path = tmp_path / "threads.db"
+    with threads.open(path):
+        pass
+    wedge(path, "a", at_end=at_end)
+    with threads.open(path) as registry:
+        shown = [(problem.kind, problem.thread_id, problem.detail[-6:]) for problem in registry.verify()]
+        assert shown == ([] if at_end else [("unanswered", "a", "call-1")]), "at its end one may still come"
+        with threads.Runner(registry, compiled(Plain, Picky(), None)) as runner:
+            values = runner.start("a", "Go on").result(10)
+        assert values["messages"][-1].text == "at your service"
+        answers = {message.tool_call_id for message in values["messages"] if isinstance(message, ToolMessage)}
+        assert answers == {"call-0", "call-1"}
+        assert texts(registry, "a")[-2:] == ["Go on", "at your service"]
+        assert registry.verify() == []
+
+
+def test_a_new_message_in_place_of_a_tools_question_leaves_no_call_unanswered(registry):
+    @tool
+    def book(n: int) -> str:
+        """Books."""
+        return interrupt("really?")
+
+    with threads.Runner(registry, tool_agent(book)) as runner:
+        runner.start("a", "Book", if_not_exists="create").result(10)
+        values = runner.start("a", "Forget it").result(10)
+    answers = [message for message in values["messages"] if isinstance(message, ToolMessage)]
+    assert [(answer.tool_call_id, answer.status) for answer in answers] == [("call-0", "error")]
+    assert registry.verify() == []
+
+
+def test_mending_leaves_a_waiting_question_alone(registry, tmp_path):
+    @tool
+    def book(n: int) -> str:
+        """Books."""
+        return f"booked after {interrupt('really?')}"
+
+    graph = plain_tool_graph(book).copy(update={"checkpointer": registry.checkpointer})
+    graph.invoke(said("Book"), config("a"))
+    assert registry.verify() == []
+    assert registry.repair() == []
+    assert graph.invoke(Command(resume="a yes"), config("a"))["messages"][-2].text == "booked after a yes"
