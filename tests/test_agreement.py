@@ -58,6 +58,9 @@ HARM = {
     "WHERE thread_id = 'a') WHERE thread_id = 'a'",
     "wrong_words": "UPDATE threads_thread SET message_count = 99 WHERE thread_id = 'a'",
     "missing": "DROP TRIGGER threads_ledger",
+    "wrong_search": "DELETE FROM threads_said",
+    "wrong_tags": "UPDATE threads_tag_count SET threads = 7",
+    "wrong_days": "UPDATE threads_measure SET messages = 7",
     "orphan_tag": "INSERT INTO threads_tag VALUES ('nobody', 'x')",
     "leftover": "INSERT INTO threads_tombstone VALUES ('z', 0); INSERT INTO writes "
     "(thread_id, checkpoint_id, task_id, idx, channel) VALUES ('z', 'c', 't', 0, 'messages')",

@@ -48,6 +48,7 @@ from threads.errors import (
 from threads.models import (
     Checkpoint,
     Cleaned,
+    Diff,
     Event,
     Hit,
     Hits,
@@ -82,6 +83,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseFull",
     "DatabaseNotFound",
+    "Diff",
     "Event",
     "ForeignDatabase",
     "Hit",

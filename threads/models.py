@@ -190,6 +190,18 @@ class Interrupt:
 
 
 @dataclass(frozen=True, slots=True)
+class Diff:
+    """What one conversation has and another has not."""
+
+    common: int
+    """Messages that both begin with."""
+    removed: tuple[Message, ...]
+    """After them, in the first only."""
+    added: tuple[Message, ...]
+    """After them, in the second only."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pruned:
     """What was let go."""
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from threads.bootstrap.admitting import Admitting
+from threads.bootstrap.comparing import Comparing
 from threads.bootstrap.following import Following
 from threads.bootstrap.keeping import Keeping
 from threads.bootstrap.measuring import Measuring
@@ -44,7 +45,7 @@ def open(
     return Registry(database, types=tuple(types), reducer=reducer, clock=clock, progress=progress)
 
 
-class Registry(Following, Keeping, Measuring, Admitting):
+class Registry(Following, Comparing, Keeping, Measuring, Admitting):
     """The threads of one database, and the memory of the agents that speak in them.
 
     Usable from any thread and event loop. A `ThreadStore`, and more.

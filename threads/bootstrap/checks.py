@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from threads.database import migrations, said
 from threads.database.connections import Database
 from threads.database.erasing import erase, sweep
+from threads.database.migrations import Progress
 from threads.database.statements import statements
 from threads.models import Problem
 from threads.registry.projection import Decoder, projected
@@ -20,23 +21,33 @@ from threads.registry.projection import Decoder, projected
 LOOKED_AT_ONCE = 200
 KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")
 
+MADE = ("wrong_search", "wrong_tags", "wrong_days")
+"""What is kept so that nobody has to count, and can be made again."""
 
-def verify(database: Database, decoder: Callable[[], Decoder]) -> list[Problem]:
+
+def verify(
+    database: Database, decoder: Callable[[], Decoder], progress: Progress | None = None
+) -> list[Problem]:
     """All disagreements; an empty list where there are none."""
     with database.read() as connection:
         found = [Problem("damaged", None, line) for line in _integrity(connection)]
         if not database.read_only or migrations.version(connection):
             found += [Problem("missing", None, f"{name} is not in the file") for name in _missing(connection)]
-        searched = migrations.has_table(connection, "threads_said")
-        for kind in (*KINDS, *(["wrong_search"] if searched else [])):
+        adopted = migrations.version(connection) > 0
+        for kind in (
+            *KINDS,
+            *(MADE if adopted and not any(each.kind == "missing" for each in found) else ()),
+        ):
             rows = connection.execute(statements("checks")[kind])
             found += [Problem(kind, row["thread_id"], row["detail"]) for row in rows]
-    return found + list(_wrong_words(database, decoder))
+    return found + list(_wrong_words(database, decoder, progress))
 
 
-def repair(database: Database, decoder: Callable[[], Decoder]) -> list[Problem]:
+def repair(
+    database: Database, decoder: Callable[[], Decoder], progress: Progress | None = None
+) -> list[Problem]:
     """Mend what `verify` finds; returns it. Damage to the file itself is beyond repair and stays."""
-    found = verify(database, decoder)
+    found = verify(database, decoder, progress)
     if found:
         database.write(lambda connection: _mend_all(connection, found))
     return found
@@ -47,6 +58,9 @@ def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
         _mend(connection, problem)
     if any(problem.kind in ("wrong_search", "missing") for problem in found):
         said.begin_again(connection)
+    if any(problem.kind in (*MADE, "missing") for problem in found):
+        for name in ("drop_tag_counts", "count_tags", "drop_measures", "measure"):
+            connection.execute(statements("checks")[name])
 
 
 def _mend(connection: sqlite3.Connection, problem: Problem) -> None:
@@ -78,8 +92,12 @@ def _missing(connection: sqlite3.Connection) -> list[str]:
     return [name for _, name in migrations.brought() if name not in there]
 
 
-def _wrong_words(database: Database, decoder: Callable[[], Decoder]) -> Iterator[Problem]:
-    after = 0
+def _wrong_words(
+    database: Database, decoder: Callable[[], Decoder], progress: Progress | None
+) -> Iterator[Problem]:
+    after, done = 0, 0
+    with database.read() as connection:
+        total = connection.execute(statements("threads")["count"].format(where="")).fetchone()[0]
     while True:
         with database.read() as connection:
             page = {"after": after, "limit": LOOKED_AT_ONCE}
@@ -104,4 +122,6 @@ def _wrong_words(database: Database, decoder: Callable[[], Decoder]) -> Iterator
                     yield Problem("wrong_search", row["thread_id"], detail)
         if not rows:
             return
-        after = rows[-1]["position"]
+        after, done = rows[-1]["position"], done + len(rows)
+        if progress:
+            progress("comparing messages", min(done, total), total)

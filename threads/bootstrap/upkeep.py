@@ -74,13 +74,13 @@ class Upkeep(Opened):
         self._flush()
         return back_up(self._database, target, progress)
 
-    def verify(self) -> builtins.list[Problem]:
+    def verify(self, *, progress: Progress | None = None) -> builtins.list[Problem]:
         """Where registry and memory disagree, which must be nowhere: then the list is empty."""
-        return checks.verify(self._database, self._decoder)
+        return checks.verify(self._database, self._decoder, progress)
 
-    def repair(self) -> builtins.list[Problem]:
+    def repair(self, *, progress: Progress | None = None) -> builtins.list[Problem]:
         """Make registry and memory agree; returns what had to be mended."""
-        return checks.repair(self._database, self._decoder)
+        return checks.repair(self._database, self._decoder, progress)
 
     def _prunable(self) -> builtins.list[str]:
         with self._database.read() as connection:

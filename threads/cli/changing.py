@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from threads import Thread
-from threads.cli.finding import find, find_all
+from threads.cli.finding import find, find_all, ids_beginning
 from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import field
@@ -42,7 +42,7 @@ def new(session: Session, /, json: bool, **given: Any) -> None:
 
 
 @click.command(epilog='Example: threads rename 0199c3a2 "Refund for Alice"')
-@click.argument("id")
+@click.argument("id", shell_complete=ids_beginning)
 @click.argument("title", nargs=-1)
 @click.option("--auto", is_flag=True, help="Bring the automatic title back.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
@@ -54,11 +54,11 @@ def rename(session: Session, id: str, title: tuple[str, ...], auto: bool, json: 
         raise click.UsageError("say either a TITLE or --auto")
     with session.open() as registry:
         thread = registry.update(find(registry, id).id, title=None if auto else " ".join(title))
-    _done("renamed", [thread], json)
+    done("renamed", [thread], json)
 
 
 @click.command(epilog="Example: threads trash 0199c3a2 0199c3b7")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=ids_beginning)
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj
@@ -66,11 +66,11 @@ def trash(session: Session, ids: tuple[str, ...], json: bool) -> None:
     """Put threads into the trash: out of sight, and nobody can speak in them."""
     with session.open() as registry:
         found = [registry.trash(thread.id) for thread in find_all(registry, ids)]
-    _done("trashed", found, json)
+    done("trashed", found, json)
 
 
 @click.command(epilog="Example: threads restore -")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=ids_beginning)
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj
@@ -78,11 +78,11 @@ def restore(session: Session, ids: tuple[str, ...], json: bool) -> None:
     """Take threads out of the trash; - is the latest one in there."""
     with session.open() as registry:
         found = [registry.restore(thread.id) for thread in find_all(registry, ids, trashed=True)]
-    _done("restored", found, json)
+    done("restored", found, json)
 
 
 @click.command(epilog="Example: threads rm --yes 0199c3a2")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=ids_beginning)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
@@ -100,11 +100,11 @@ def rm(session: Session, ids: tuple[str, ...], yes: bool, json: bool) -> None:
     if json:
         as_json({"deleted": [thread.id for thread in found]})
     else:
-        _done("erased", found, False)
+        done("erased", found, False)
 
 
 @click.command(epilog="Example: threads fork - --at 1f0c2e34-...")
-@click.argument("id")
+@click.argument("id", shell_complete=ids_beginning)
 @click.option(
     "--at", metavar="CHECKPOINT", help="Where to fork, from `threads history`; otherwise at the end."
 )
@@ -127,7 +127,8 @@ def confirm(question: str, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def _done(what: str, found: list[Thread], json: bool) -> None:
+def done(what: str, found: list[Thread], json: bool) -> None:
+    """Tell what became of threads."""
     if json:
         as_json({"threads": found})
         return

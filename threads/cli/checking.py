@@ -1,4 +1,4 @@
-"""Checking that registry and memory agree, and taking the registry out again: `verify`, `detach`."""
+"""Whether registry and memory agree, and taking the registry out again: `verify`, `repair`, `detach`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
 
 
-@click.command(epilog="Example: threads verify --repair")
-@click.option("--repair", is_flag=True, help="Mend what is found.")
+@click.command(epilog="Example: threads verify --json")
+@click.option("--repair", is_flag=True, help="Mend what is found, as `threads repair` does.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_context
@@ -20,10 +20,23 @@ def verify(context: click.Context, repair: bool, json: bool) -> None:
 
     Only reads, unless with --repair; then it exits with 1 if something could not be mended.
     """
+    _verify(context, repair, json)
+
+
+@click.command(epilog="Example: threads repair --db support.db")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_context
+def repair(context: click.Context, json: bool) -> None:
+    """Make registry and memory agree; exits with 1 if something could not be mended."""
+    _verify(context, True, json)
+
+
+def _verify(context: click.Context, repair: bool, json: bool) -> None:
     session = context.ensure_object(Session)
     with session.open() if repair else session.look(read_only=True) as registry:
-        mended = registry.repair() if repair else []
-        problems = registry.verify()
+        mended = registry.repair(progress=session.bar) if repair else []
+        problems = registry.verify(progress=session.bar)
         count = registry.list(limit=1, archived=None, trashed=None).total
     if json:
         as_json({"problems": problems, "mended": mended, "threads": count})
@@ -35,20 +48,21 @@ def verify(context: click.Context, repair: bool, json: bool) -> None:
         if not problems:
             line(f"registry and memory agree ({count} thread{'' if count == 1 else 's'})")
         elif not repair:
-            note("threads verify --repair mends what can be mended")
+            note("threads repair mends what can be mended")
     context.exit(1 if problems else 0)
 
 
 @click.command(epilog="Example: threads detach --yes support.db")
 @click.argument("file")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--traceback")
 @click.pass_obj
-def detach(session: Session, file: str, yes: bool) -> None:
+def detach(session: Session, file: str, yes: bool, json: bool) -> None:
     """Take the registry out of a database; its checkpoints stay, for any LangGraph program.
 
     Titles, tags, owners, pins and all else that the messages do not say is lost with it.
     """
     confirm(f"forget all titles, tags and owners in {file}?", yes)
     threads.detach(file)
-    line(f"{file} holds checkpoints only now")
+    as_json({"detached": file}) if json else line(f"{file} holds checkpoints only now")

@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
-from threads import Registry, Thread, ThreadNotFound
-from threads.cli.faults import NotFound
+from threads import Registry, Thread, ThreadNotFound, ThreadsError
+from threads.cli.faults import Fault, NotFound
+from threads.cli.session import Session
 from threads.cli.text import field
 
 LATEST = "-"
 SHOWN = 4
 """Candidates named when a beginning fits several."""
+OFFERED = 20
+"""Ids that a shell offers at once."""
 STAMP = 13
 """Characters of a UUIDv7 that hold its millisecond: no thread made later begins with them."""
 UUID_LENGTH = 36
 
 
-def find(registry: Registry, given: str, *, trashed: bool = False) -> Thread:
-    """The thread that is meant; `trashed`: that the latest is looked for in the trash.
+def find(registry: Registry, given: str, *, trashed: bool = False, archived: bool = False) -> Thread:
+    """The thread that is meant; `trashed`, `archived`: that the latest is looked for there.
 
     An exact id wins over the beginning of others. Raises `ThreadNotFound`, and a usage error that
     names candidates where several ids begin so.
     """
     if given == LATEST:
-        return _latest(registry, trashed)
+        return _latest(registry, trashed, archived)
     try:
         return registry.get(given)
     except ThreadNotFound:
@@ -38,9 +42,11 @@ def find(registry: Registry, given: str, *, trashed: bool = False) -> Thread:
     return registry.get(found[0])
 
 
-def find_all(registry: Registry, given: Sequence[str], *, trashed: bool = False) -> list[Thread]:
+def find_all(
+    registry: Registry, given: Sequence[str], *, trashed: bool = False, archived: bool = False
+) -> list[Thread]:
     """The threads that are meant, each once: all of them, or an error before anything is done."""
-    found = (find(registry, each, trashed=trashed) for each in given)
+    found = (find(registry, each, trashed=trashed, archived=archived) for each in given)
     return list({thread.id: thread for thread in found}.values())
 
 
@@ -52,9 +58,22 @@ def short_id(registry: Registry, thread_id: str) -> str:
     return start if registry.ids_with_prefix(start, limit=2) == [thread_id] else thread_id
 
 
-def _latest(registry: Registry, trashed: bool) -> Thread:
-    page = registry.list(limit=1, trashed=trashed, archived=None if trashed else False)
+def ids_beginning(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What a shell offers for the beginning of an id; nothing where the file cannot be looked at."""
+    session = context.find_object(Session)
+    if session is None or not session.exists():
+        return []
+    try:
+        with session.look(read_only=True) as registry:
+            found = registry.ids_with_prefix(incomplete, limit=OFFERED)
+            return [CompletionItem(id, help=field(registry.get(id).title)) for id in found]
+    except (ThreadsError, Fault):
+        return []
+
+
+def _latest(registry: Registry, trashed: bool, archived: bool) -> Thread:
+    page = registry.list(limit=1, trashed=trashed, archived=None if trashed else archived)
     if not page:
-        where = "the trash is empty" if trashed else "there are no threads yet; `threads chat` begins one"
-        raise NotFound(where)
+        where = "the archive is empty" if archived else "there are no threads yet; `threads chat` begins one"
+        raise NotFound("the trash is empty" if trashed else where)
     return page[0]

@@ -8,41 +8,30 @@ from typing import Any, get_args
 import click
 
 from threads import Message, Page, Registry, Thread
-from threads.cli.finding import find
-from threads.cli.moments import Moment
+from threads.cli.filtering import filtered, filters, paged
+from threads.cli.finding import find, ids_beginning
 from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import block, field, instant
-from threads.models import SortBy, Status
+from threads.models import SortBy
 
 ASCENDING = ("title", "thread_id")
 """Orders that people read from A to Z."""
 
 
 @click.command(epilog="Example: threads ls --tag vip --since 7d --sort title")
-@click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent.")
-@click.option("--owner", metavar="NAME", help="Only threads of this owner.")
-@click.option("--tag", metavar="TAG", multiple=True, help="Only threads with this tag; with all of several.")
-@click.option("--status", type=click.Choice(get_args(Status)), help="Only threads in this status.")
-@click.option("--pinned/--no-pinned", default=None, help="Only pinned threads, or only the others.")
-@click.option("--archived", is_flag=True, help="The archived threads instead.")
-@click.option("--trashed", is_flag=True, help="The threads in the trash instead.")
-@click.option("--since", type=Moment(), help="Active since then: 7d, 2h, 2026-01-31, 2026-01-31T12:00Z.")
-@click.option("--until", type=Moment(), help="Last active before then.")
+@filtered
 @click.option(
     "--sort", "sort_by", type=click.Choice(get_args(SortBy)), default="updated_at", show_default=True
 )
 @click.option(
     "--asc/--desc", "ascending", default=None, help="The direction; names go from A to Z otherwise."
 )
-@click.option("-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
-@click.option("--cursor", metavar="CURSOR", help="Go on where the list before ended.")
+@paged
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj
-def ls(
-    session: Session, /, json: bool, ascending: bool | None, trashed: bool, archived: bool, **asked: Any
-) -> None:
+def ls(session: Session, /, json: bool, ascending: bool | None, **asked: Any) -> None:
     """List the threads, newest activity first.
 
     On a terminal a table; otherwise a line each, with tabs between id, title, messages, last
@@ -50,14 +39,8 @@ def ls(
     """
     if ascending is None:
         ascending = asked["sort_by"] in ASCENDING
-    asked["tag"] = asked["tag"] or None
     with session.look() as registry:
-        page = registry.list(
-            **asked,
-            sort_order="asc" if ascending else "desc",
-            trashed=trashed,
-            archived=None if trashed and not archived else archived,
-        )
+        page = registry.list(**filters(asked), sort_order="asc" if ascending else "desc")
         if json:
             as_json({"threads": page.items, "next_cursor": page.next_cursor})
         else:
@@ -81,7 +64,7 @@ def show_list(registry: Registry, page: Page[Thread]) -> None:
 
 
 @click.command(epilog="Example: threads show - -n 10")
-@click.argument("id")
+@click.argument("id", shell_complete=ids_beginning)
 @click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only the last N messages.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
@@ -105,7 +88,7 @@ def show(session: Session, id: str, last: int | None, json: bool) -> None:
 
 
 @click.command(epilog="Example: threads history - --json")
-@click.argument("id")
+@click.argument("id", shell_complete=ids_beginning)
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 import click
@@ -52,11 +52,15 @@ def as_json(value: Any) -> None:
 
 
 def json_form(value: Any) -> Any:
-    """`value` as JSON knows it: dataclasses by field, times in ISO 8601 UTC."""
+    """`value` as JSON knows it: dataclasses by field, times in ISO 8601 UTC, lengths of time in seconds."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if is_dataclass(value) and not isinstance(value, type):

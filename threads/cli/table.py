@@ -6,6 +6,7 @@ Every cell is a `Text`, which has no markup; what could act on the terminal was 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -39,6 +40,16 @@ def draw(registry: Registry, page: Page[Thread]) -> None:
             _cell(thread.last_message or "", "dim"),
         )
     console.print(table)
+
+
+def draw_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of words and numbers on stdout."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for number, name in enumerate(head):
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    Console(file=sys.stdout, markup=False, highlight=False, emoji=False).print(table)
 
 
 def _title(thread: Thread) -> Text:

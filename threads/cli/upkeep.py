@@ -100,9 +100,10 @@ def _new_file(_: click.Context, parameter: click.Parameter, value: str) -> str:
 
 @click.command(epilog="Example: threads backup copy.db --db support.db")
 @click.argument("file", callback=_new_file)
+@click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj
-def backup(session: Session, file: str) -> None:
+def backup(session: Session, file: str, json: bool) -> None:
     """Copy the database to a new FILE, whole, also while others speak in it.
 
     The database is only read. A FILE that is there already is not written over.
@@ -113,7 +114,10 @@ def backup(session: Session, file: str) -> None:
             return registry.backup(file, progress=session.bar)
 
     path = undisturbed(copied)
-    line(f"{path} holds {weight(_size(path))}" if on_terminal() else path)
+    if json:
+        as_json({"file": path, "bytes": _size(path)})
+    else:
+        line(f"{path} holds {weight(_size(path))}" if on_terminal() else path)
 
 
 def _visible(thread: Thread) -> str:

@@ -40,6 +40,19 @@ SELECT thread_id, 'the search has another title than the list' AS detail FROM th
 LEFT JOIN threads_said s ON s.id = t.position << 20
 WHERE coalesce(t.title, t.model_title) IS NOT s.text AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position)
 
+-- name: wrong_tags
+SELECT NULL AS thread_id, 'the number of threads with tag ' || tag || ' is wrong' AS detail FROM (
+    SELECT tag, count(*) AS threads FROM threads_tag CROSS JOIN threads_thread USING (thread_id)
+    WHERE archived = 0 AND trashed_at IS NULL GROUP BY tag
+    UNION ALL SELECT tag, -threads FROM threads_tag_count)
+GROUP BY tag HAVING sum(threads) <> 0
+
+-- name: wrong_days
+SELECT NULL AS thread_id, 'the sums of ' || dimension || ' ' || value || ' are wrong' AS detail FROM (
+    SELECT dimension, value, day, threads, messages, runs FROM threads_day JOIN threads_dimension USING (position)
+    UNION ALL SELECT dimension, value, day, -threads, -messages, -runs FROM threads_measure)
+GROUP BY dimension, value, day HAVING sum(threads) <> 0 OR sum(messages) <> 0 OR sum(runs) <> 0
+
 -- name: projected_rows
 SELECT position, thread_id, head_id, projected_id, auto_title, preview, message_count, created_at, updated_at
 FROM threads_thread
@@ -67,3 +80,20 @@ DELETE FROM threads_tag WHERE thread_id = :thread_id
 
 -- name: is_empty
 SELECT 1 FROM threads_thread WHERE thread_id = :thread_id AND head_id IS NULL
+
+-- name: drop_tag_counts
+DELETE FROM threads_tag_count
+
+-- name: count_tags
+INSERT INTO threads_tag_count (tag, threads)
+SELECT tag, sum(archived = 0 AND trashed_at IS NULL) FROM threads_tag CROSS JOIN threads_thread USING (thread_id)
+GROUP BY tag
+
+-- name: drop_measures
+DELETE FROM threads_measure
+
+-- name: measure
+INSERT INTO threads_measure
+SELECT dimension, value, day, sum(threads), sum(messages), sum(input_tokens), sum(output_tokens), sum(runs),
+    sum(failures), sum(milliseconds)
+FROM threads_day JOIN threads_dimension USING (position) GROUP BY dimension, value, day

@@ -1,0 +1,234 @@
+"""The commands that find, organise, keep and measure, and their JSON."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import threads
+from threads.cli.group import COMMANDS
+from threads.cli.group import threads as group
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Commands run in a folder of their own, with the model that needs no key."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("THREADS_MODEL", "offline")
+    monkeypatch.delenv("THREADS_DB", raising=False)
+    return tmp_path
+
+
+def call(line, code=0):
+    result = CliRunner().invoke(group, shlex.split(line))
+    assert result.exit_code == code, (line, result.stdout, result.stderr, result.exception)
+    return result
+
+
+def rows(line):
+    return [each.split("\t") for each in call(line).stdout.splitlines()]
+
+
+def told(line):
+    return json.loads(call(f"{line} --json").stdout)
+
+
+def test_search_prints_a_line_for_each_find():
+    [[id]] = rows('new --title "Refund for Carol" --tag vip')
+    call('send --new "Where is my refund?"')
+    found = rows("search refund")
+    assert {row[2] for row in found} >= {"title", "user"}
+    assert [row[:3] for row in rows("search carol")] == [[id, "Refund for Carol", "title"]]
+    assert rows("search refund tag:vip") == rows("search --tag vip refund") == rows("search carol")
+    assert [row[4] for row in rows('search "my refund"')] == ["Where is my refund?"]
+    assert rows("search --since 1d nothing") == []
+    page = told("search refund -n 1")
+    rest = told(f"search refund --cursor {page['next_cursor']}")
+    assert len(page["hits"]) == 1 and len(rest["hits"]) == len(found) - 1
+    assert "is:pinned" in call("search is:x", code=2).stderr
+    assert "cursor" in call("search x --cursor nonsense", code=2).stderr
+
+
+def test_marks_are_set_and_taken_away():
+    [[one]], [[two]] = rows("new --title one"), rows("new --title two")
+    assert rows(f"pin {one} {two}") == [[one], [two]]
+    assert told(f"unpin {two}")["threads"][0]["pinned"] is False
+    assert [row[0] for row in rows("ls --pinned")] == [one]
+    call(f"archive {two}")
+    assert [row[0] for row in rows("ls")] == [one]
+    assert rows("unarchive -") == [[two]]
+    assert {row[0] for row in rows("ls")} == {one, two}
+    call("pin nobody", code=3)
+
+
+def test_tags_are_added_listed_renamed_and_removed():
+    [[one]], [[two]] = rows("new --tag a"), rows("new")
+    call(f"tag b {one} {two}")
+    assert rows("tag") == [["b", "2"], ["a", "1"]]
+    call(f"untag a {one}")
+    assert told("tag")["tags"] == [{"name": "b", "threads": 2}]
+    assert told("tag --rename c b") == {"renamed": 2}
+    assert [row[0] for row in rows("ls --tag c")] == [two, one]
+    for wrong in ("tag c", "tag --rename x", "untag c"):
+        call(wrong, code=2)
+
+
+def test_stats_and_agents_are_told():
+    call('send --new "Where is order 1001?"')
+    [[day, begun, messages, *_]] = rows("stats")
+    assert (len(day), begun, messages) == (10, "1", "2")
+    assert [row[:3] for row in rows("stats --by agent")] == [["support", "1", "2"]]
+    assert rows("stats --by all --since 2099-01-01") == []
+    assert ["support", "1", "default"] in rows("agents")
+    assert {each["id"] for each in told("agents")["agents"]} == {row[0] for row in rows("agents")}
+
+
+def test_agents_are_listed_without_a_file_and_none_is_made(here):
+    assert ["support", "0", "default"] in rows("agents")
+    assert list(here.iterdir()) == []
+
+
+def test_cleanup_goes_by_rules():
+    [[one]] = rows("new --title one")
+    call("new --title two --tag keep")
+    call("cleanup --set old --action trash --inactive 0m")
+    call("cleanup --set kept --action keep --tag keep")
+    assert {rule["name"] for rule in told("cleanup --rules")["rules"]} == {"old", "kept"}
+    with threads.open("threads.db") as registry:
+        registry._database.write(
+            lambda connection: (
+                connection.execute("UPDATE threads_thread SET updated_at = updated_at - 1000") and None
+            )
+        )
+    assert rows("cleanup --dry-run") == [["trash", "old", one]]
+    assert told("cleanup")["cleaned"] == [{"rule": "old", "action": "trash", "threads": [one]}]
+    assert rows("cleanup") == []
+    call("cleanup --drop old")
+    call("cleanup --drop old", code=2)
+    for wrong in ("--action trash", "--set x", "--set x --action trash", "--set x --action trash --age soon"):
+        call(f"cleanup {wrong}", code=2)
+
+
+def test_a_fork_that_went_on_is_compared_with_its_source():
+    call('send --new "Hi, I am Alice"')
+    [[fork]] = rows("fork -")
+    call(f'send {fork} "My order is A-1001"')
+    source = next(row[0] for row in rows("ls") if row[0] != fork)
+    found = told(f"diff {source} {fork}")
+    assert (found["common"], found["removed"]) == (2, [])
+    assert next(each["text"] for each in found["added"]) == "My order is A-1001"
+    assert call(f"diff {fork} {source}").stdout.startswith("- user: My order is A-1001\n")
+    first = rows(f"history {fork}")[-1][0]
+    assert told(f"diff {fork} --at {first}")["common"] == 0
+    assert told(f"diff {fork} {source} --at {rows(f'history {source}')[0][0]}")["added"] == []
+    call("diff -", code=2)
+    call("diff - --at nowhere", code=3)
+
+
+def test_repair_mends_and_says_so():
+    call("new --tag a")
+    with threads.open("threads.db") as registry:
+        registry._database.write(
+            lambda connection: connection.execute("DELETE FROM threads_tag_count") and None
+        )
+    call("verify", code=1)
+    assert "mended" in call("repair").stdout
+    call("verify")
+
+
+# completion
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_completion(shell):
+    assert "_THREADS_COMPLETE" in call(f"completion {shell}").stdout
+
+
+def completed(words, here):
+    environment = {
+        **os.environ,
+        "COMP_WORDS": f"threads {words}",
+        "COMP_CWORD": str(len(words.split())),
+        "_THREADS_COMPLETE": "zsh_complete",
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "from threads.cli import main; main()"],
+        cwd=here, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
+
+
+def test_commands_options_and_ids_are_completed(here):
+    assert "unarchive" in completed("unar", here)
+    assert "--since" in completed("ls --si", here)
+    assert completed("show abc", here) == []
+    call('new --id abcdef --title "A thread"')
+    assert completed("show abc", here) == ["plain", "abcdef", "A thread"]
+    assert "abcdef" in completed("archive abc", here)
+
+
+def test_completion_of_a_broken_file_is_quiet(here):
+    (here / "threads.db").write_bytes(b"no database at all" * 100)
+    assert completed("show abc", here) == []
+
+
+# JSON
+
+JSON = {
+    "new": "new",
+    "ls": "ls",
+    "show": "show -",
+    "search": "search hello",
+    "send": "send - hello",
+    "rename": "rename - again",
+    "pin": "pin -",
+    "unpin": "unpin -",
+    "archive": "archive -",
+    "unarchive": "unarchive -",
+    "tag": "tag",
+    "untag": "untag x -",
+    "trash": "trash -",
+    "restore": "restore -",
+    "rm": "rm -y abc",
+    "history": "history -",
+    "diff": "diff - xyz",
+    "fork": "fork -",
+    "stats": "stats",
+    "agents": "agents",
+    "cleanup": "cleanup",
+    "prune": "prune",
+    "compact": "compact",
+    "backup": "backup copy.db",
+    "verify": "verify",
+    "repair": "repair",
+    "detach": "detach -y copy.db",
+    "audit": "audit --attack forks --users 2 --turns 2",
+}
+
+
+def test_every_command_tells_the_json_that_the_readme_says():
+    table = README.split("| command | its JSON object has |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    said = {}
+    for row in table:
+        _, names, keys, _ = row.split("|")
+        for name in re.findall(r"`(\w+)`", names):
+            said[name] = set(re.findall(r"`(\w+)`", keys.partition(";")[0]))
+    quiet = {"chat", "completion"}
+    assert set(said) == set(COMMANDS) - quiet
+    call("new --id abc")
+    call("new --id xyz")
+    call('send --new "hello there"')
+    for name, line in JSON.items():
+        assert set(told(line)) == said[name] or (
+            said[name] == {"thread"} and "message_count" in told(line)
+        ), name
+    assert set(JSON) == set(said)

@@ -1,0 +1,93 @@
+"""How much went on, and who answers: `stats` and `agents`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, get_args
+
+import click
+
+import threads
+from threads import Stat
+from threads.cli.moments import Moment
+from threads.cli.output import as_json, line, note, on_terminal
+from threads.cli.session import Session, common
+from threads.models import Measured
+
+TOGETHER = "all"
+HEAD = ("threads", "messages", "input tokens", "output tokens", "runs", "failures", "seconds per run")
+
+
+@click.command(epilog="Example: threads stats --by agent --since 30d")
+@click.option(
+    "--by", type=click.Choice([*get_args(Measured), TOGETHER]), default="day", show_default=True,
+    help="What is added up.",
+)  # fmt: skip
+@click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent.")
+@click.option("--owner", metavar="NAME", help="Only threads of this owner.")
+@click.option("--tag", metavar="TAG", help="Only threads with this tag.")
+@click.option("--since", type=Moment(), help="From that day on (UTC): 30d, 2026-01-31.")
+@click.option("--until", type=Moment(), help="Before that day.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def stats(
+    session: Session,
+    /,
+    by: Any,
+    json: bool,
+    since: datetime | None,
+    until: datetime | None,
+    **said: str | None,
+) -> None:
+    """Tell how many threads were begun, how many messages, tokens and runs there were.
+
+    On a terminal a table; otherwise a line each, with tabs between.
+    """
+    with session.look() as registry:
+        found = registry.stats(
+            by=None if by == TOGETHER else by, since=since, until=until, patience=None, **said
+        )
+    if json:
+        as_json({"stats": found.items})
+    elif on_terminal() and found:
+        from threads.cli.table import draw_rows
+
+        draw_rows((by, *HEAD), [_cells(stat) for stat in found])
+    else:
+        for stat in found:
+            line(*_cells(stat))
+    if not found and not json:
+        note("nothing went on")
+
+
+@click.command(epilog="Example: threads agents --agents mine:graphs")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--agents", "--traceback")
+@click.pass_obj
+def agents(session: Session, json: bool) -> None:
+    """List the agents that can answer, and in how many threads each does."""
+    from threads.cli.agents import load
+
+    if session.exists():
+        with session.look() as registry:
+            known = load(session.agents, registry)
+            counts = {id: registry.list(agent_id=id, archived=None, limit=1).total for id in known.ids}
+    else:
+        with threads.open(":memory:") as registry:
+            known = load(session.agents, registry)
+            counts = dict.fromkeys(known.ids, 0)
+    if json:
+        rows = [{"id": id, "default": id == known.default, "threads": counts[id]} for id in known.ids]
+        as_json({"agents": rows})
+        return
+    for id in known.ids:
+        line(id, counts[id], *(["default"] if id == known.default else []))
+
+
+def _cells(stat: Stat) -> tuple[str, ...]:
+    latency = "" if stat.latency is None else f"{stat.latency:.2f}"
+    counts = (
+        stat.threads, stat.messages, stat.input_tokens, stat.output_tokens, stat.runs, stat.failures,
+    )  # fmt: skip
+    return (stat.key or "", *map(str, counts), latency)
