@@ -61,6 +61,7 @@ HARM = {
     "wrong_search": "DELETE FROM threads_said",
     "wrong_tags": "UPDATE threads_tag_count SET threads = 7",
     "wrong_days": "UPDATE threads_measure SET messages = 7",
+    "wrong_facts": "UPDATE threads_thread SET metadata = '{\"a\":1}'; DELETE FROM threads_fact",
     "orphan_tag": "INSERT INTO threads_tag VALUES ('nobody', 'x')",
     "leftover": "INSERT INTO threads_tombstone VALUES ('z', 0); INSERT INTO writes "
     "(thread_id, checkpoint_id, task_id, idx, channel) VALUES ('z', 'c', 't', 0, 'messages')",

@@ -144,6 +144,35 @@ def test_repair_mends_and_says_so():
     call("verify")
 
 
+def test_a_talk_can_be_taken_back_repeated_copied_and_forked():
+    lines = [
+        "Hi, I'm Alice",
+        "My order is A-1001",
+        "/undo",
+        "/copy",
+        "What's my name?",
+        "/retry",
+        "/fork",
+        "/undo",
+        "/undo",
+    ]
+    result = CliRunner().invoke(group, ["chat"], input="\n".join(lines) + "\n")
+    assert result.exit_code == 0, result.stderr
+    answers = result.stdout.splitlines()
+    assert answers[2] == answers[0] and answers[3] == answers[4]
+    assert result.stderr.count("taken back: ") == 3
+    with threads.open("threads.db") as registry:
+        source, fork = sorted(registry.list(), key=lambda thread: -(thread.message_count or 0))
+        assert [m.text for m in registry.messages(source.id) if m.role == "user"] == [
+            "Hi, I'm Alice",
+            "What's my name?",
+        ]
+        assert (fork.message_count, list(registry.messages(fork.id))) == (0, [])
+        assert registry.verify() == []
+    for line in ("/undo", "/retry", "/fork", "/copy"):
+        assert CliRunner().invoke(group, ["chat"], input=line).exit_code == 2
+
+
 # completion
 
 
@@ -202,6 +231,8 @@ JSON = {
     "history": "history -",
     "diff": "diff - xyz",
     "fork": "fork -",
+    "rewind": "rewind - --to {head}",
+    "users": "users ls",
     "stats": "stats",
     "agents": "agents",
     "cleanup": "cleanup",
@@ -221,13 +252,14 @@ def test_every_command_tells_the_json_that_the_readme_says():
     for row in table:
         _, names, keys, _ = row.split("|")
         for name in re.findall(r"`(\w+)`", names):
-            said[name] = set(re.findall(r"`(\w+)`", keys.partition(";")[0]))
+            said[name] = set(re.findall(r"`(\w+)`", keys.partition(";")[0].partition(", by")[0]))
     quiet = {"chat", "completion"}
     assert set(said) == set(COMMANDS) - quiet
     call("new --id abc")
     call("new --id xyz")
     call('send --new "hello there"')
     for name, line in JSON.items():
+        line = line.replace("{head}", rows("history -")[0][0]) if "{head}" in line else line
         assert set(told(line)) == said[name] or (
             said[name] == {"thread"} and "message_count" in told(line)
         ), name

@@ -18,6 +18,7 @@ from threads.bootstrap.following import Following
 from threads.bootstrap.keeping import Keeping
 from threads.bootstrap.measuring import Measuring
 from threads.bootstrap.opened import Clock
+from threads.bootstrap.undoing import Undoing
 from threads.database.migrations import Progress
 from threads.database.opening import open_database
 
@@ -45,7 +46,7 @@ def open(
     return Registry(database, types=tuple(types), reducer=reducer, clock=clock, progress=progress)
 
 
-class Registry(Following, Comparing, Keeping, Measuring, Admitting):
+class Registry(Following, Undoing, Comparing, Keeping, Measuring, Admitting):
     """The threads of one database, and the memory of the agents that speak in them.
 
     Usable from any thread and event loop. A `ThreadStore`, and more.

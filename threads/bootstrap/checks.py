@@ -21,8 +21,10 @@ from threads.registry.projection import Decoder, projected
 LOOKED_AT_ONCE = 200
 KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")
 
-MADE = ("wrong_search", "wrong_tags", "wrong_days")
+MADE = ("wrong_search", "wrong_tags", "wrong_days", "wrong_facts")
 """What is kept so that nobody has to count, and can be made again."""
+
+REMADE = ("drop_tag_counts", "count_tags", "drop_measures", "measure", "drop_facts", "collect_facts")
 
 
 def verify(
@@ -59,7 +61,7 @@ def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
     if any(problem.kind in ("wrong_search", "missing") for problem in found):
         said.begin_again(connection)
     if any(problem.kind in (*MADE, "missing") for problem in found):
-        for name in ("drop_tag_counts", "count_tags", "drop_measures", "measure"):
+        for name in REMADE:
             connection.execute(statements("checks")[name])
 
 

@@ -99,7 +99,10 @@ class Listing(Opened):
         with self._database.read() as connection:
             if sort_by in PROJECTED and self._database.read_only:
                 projection.refresh_here(connection, self._decoder)
-            rows = table.select(connection, filters, order, limit=limit + 1, offset=offset, cursor=cursor)
+            narrow = not self._database.read_only
+            rows = table.select(
+                connection, filters, order, limit=limit + 1, offset=offset, cursor=cursor, narrow=narrow
+            )
         more = len(rows) > limit
         rows = rows[:limit]
         next_cursor = order.cursor(rows[-1]["key"], rows[-1]["position"]) if more else None
@@ -182,4 +185,4 @@ class Listing(Opened):
 
     def _count(self, filters: Filters) -> int:
         with self._database.read() as connection:
-            return table.count(connection, filters)
+            return table.count(connection, filters, narrow=not self._database.read_only)

@@ -1,4 +1,4 @@
-"""Making threads and changing what is known about them: `new`, `rename`, `trash`, `restore`, `rm`, `fork`."""
+"""Making threads and changing what is known about them: `new`, `rename`, `fork`, `rewind` and more."""
 
 from __future__ import annotations
 
@@ -116,6 +116,24 @@ def fork(session: Session, id: str, at: str | None, json: bool) -> None:
     with session.open() as registry:
         thread = registry.fork(find(registry, id).id, at=at)
     as_json(thread) if json else line(thread.id)
+
+
+@click.command(epilog="Example: threads rewind - --to 1f0c2e34-...")
+@click.argument("id", shell_complete=ids_beginning)
+@click.option(
+    "--to",
+    metavar="CHECKPOINT",
+    required=True,
+    help="A checkpoint from `threads history`, or a message's id.",
+)
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def rewind(session: Session, id: str, to: str, json: bool) -> None:
+    """Go back in a thread to a checkpoint or a message; what came since stays reachable."""
+    with session.open() as registry:
+        thread = registry.rewind(find(registry, id).id, to=to)
+    done("rewound", [thread], json)
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from threads.cli.output import say
+from threads.cli.session import common
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_THREADS_COMPLETE"
@@ -13,6 +14,7 @@ VARIABLE = "_THREADS_COMPLETE"
 
 @click.command(epilog='Example: eval "$(threads completion bash)"')
 @click.argument("shell", type=click.Choice(SHELLS))
+@common("--db", "--traceback")
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print what makes a shell complete commands, options and ids.

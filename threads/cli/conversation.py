@@ -6,6 +6,7 @@ that a script notices.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import sys
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from threads.cli.listing import show_list
 from threads.cli.output import note, on_terminal, say
 from threads.cli.talk import Talk
 from threads.cli.text import block, spoken
+
+MOST_COPIED = 74_994
+"""Characters that terminals take at once for the clipboard."""
 
 
 class Conversation:
@@ -112,6 +116,39 @@ class Conversation:
             self._thread = self._registry.update(self._thread.id, title=title)
         note(f"the title is {title}")
 
+    def _begun(self) -> Thread:
+        """The thread, where there is one already."""
+        if self._thread is None:
+            raise click.UsageError("nothing has been said yet")
+        return self._thread
+
+    def _undo(self, _rest: str) -> None:
+        note(f"taken back: {self._registry.undo(self._begun().id).text}")
+
+    def _retry(self, _rest: str) -> None:
+        self._say(self._registry.undo(self._begun().id).text)
+
+    def _fork(self, _rest: str) -> None:
+        self._thread = self._talk.begin(self._registry.fork(self._begun().id))
+        self._greet()
+
+    def _copy(self, _rest: str) -> None:
+        """Puts the last answer where a paste takes it from: the terminal is asked to (OSC 52)."""
+        messages = self._registry.messages(self._begun().id)
+        text = next(
+            (each.text for each in reversed(messages) if each.role == "assistant" and each.text), None
+        )
+        if text is None:
+            raise click.UsageError("there is no answer to copy")
+        if not on_terminal():
+            say(block(text))
+            return
+        code = base64.b64encode(text.encode()).decode()
+        if len(code) > MOST_COPIED:
+            raise click.UsageError("the answer is too long for a terminal to copy")
+        say(f"\x1b]52;c;{code}\x07", end=False)
+        note("copied")
+
     def _list(self, _rest: str) -> None:
         show_list(self._registry, self._registry.list())
 
@@ -132,6 +169,10 @@ WORDS: dict[str, tuple[Callable[[Conversation, str], None], str]] = {
     "/new": (Conversation._new, "begin a new thread; a title may follow"),
     "/switch": (Conversation._switch, "go on in another thread: /switch ID"),
     "/title": (Conversation._rename, "give this thread a title: /title TEXT"),
+    "/retry": (Conversation._retry, "ask the last question again"),
+    "/undo": (Conversation._undo, "take back your last message and its answer"),
+    "/fork": (Conversation._fork, "go on in a copy of this thread"),
+    "/copy": (Conversation._copy, "copy the last answer to the clipboard, where the terminal can"),
     "/list": (Conversation._list, "list the threads"),
     "/help": (Conversation._help, "this list"),
     "/quit": (Conversation._quit, "leave, as Ctrl+D does"),

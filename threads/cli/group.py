@@ -42,6 +42,7 @@ COMMANDS = {
     "history": "listing",
     "diff": "comparing",
     "fork": "changing",
+    "rewind": "changing",
     "stats": "measuring",
     "agents": "measuring",
     "cleanup": "keeping",

@@ -30,6 +30,7 @@ UNSPACED = (
 CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
 PLAIN = re.compile(r"[A-Za-z0-9]+|[$+<=>^`|~#@&%_*/\\]")
 """The tokens of a text in ASCII."""
+ENCODINGS = {code: ENCODED + code for code in map(ord, "$+<=>^`|~" + SYMBOLS)}
 
 
 class Token(NamedTuple):
@@ -54,6 +55,8 @@ def tokens(text: str) -> Iterator[Token]:
 
 def indexed(text: str) -> str:
     """`text` as the word index takes it."""
+    if text.isascii():  # the same as below, at a fifth of the time
+        return " ".join(word[:LONGEST_TOKEN] for word in PLAIN.findall(text.lower())).translate(ENCODINGS)
     return " ".join(token.text for token in tokens(text))
 
 

@@ -8,13 +8,13 @@ in a row. Where nothing at all begins so, the same text is looked for as a part 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, get_args
 
-from threads.database.words import Token, indexed, positions, squeezed, tokens
+from threads.database.words import Token, indexed, positions, squeezed
 from threads.errors import InvalidValue
 from threads.models import Role
 from threads.registry.fields import checked_name
@@ -41,11 +41,10 @@ class Term:
         """Its tokens, which have to stand in a row."""
         return indexed(self.text).split()
 
-    @cached_property
+    @property
     def is_prefix(self) -> bool:
-        """Whether its last word may go on: a single letter does not begin a word, it is one."""
-        last = self.words[-1] if self.words else ""
-        return not self.exact and len(last) > 1
+        """Whether its last word may go on."""
+        return not self.exact
 
     @cached_property
     def part(self) -> str:
@@ -57,9 +56,9 @@ class Term:
         """Where it begins in these tokens."""
         return positions(found, self.words, prefix=self.is_prefix) if self.words else iter(())
 
-    def is_in(self, found: Sequence[Token]) -> bool:
-        """Whether it stands in these tokens."""
-        return any(True for _ in self.places(found))
+    def is_in(self, words: str) -> bool:
+        """Whether it stands in these words, as the index has them."""
+        return f" {' '.join(self.words)}{'' if self.is_prefix else ' '}" in f" {words} "
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,7 @@ class Query:
     @cached_property
     def words(self) -> str | None:
         """What the word index is asked; None where there are no words. Lonely signs do not count."""
-        asked = [f'"{" ".join(t.words)}"{" *" if t.is_prefix else ""}' for t in self.terms if t.words]
-        return " AND ".join(asked) or None
+        return asked_of(self.terms)
 
     @cached_property
     def parts(self) -> str | None:
@@ -85,16 +83,29 @@ class Query:
         asked = dict.fromkeys(trigram for term in self.terms for trigram in trigrams(term.part))
         return " AND ".join(f'"{trigram}"' for trigram in asked) or None
 
+    @cached_property
+    def short(self) -> tuple[Term, ...]:
+        """The terms that are too short to be looked for inside of words, so that they are words still."""
+        return tuple(term for term in self.terms if term.words and not term.part)
+
     def in_words(self, text: str) -> bool:
         """Whether `text` has all of it in its words."""
-        found = list(tokens(text))
-        return self.words is not None and all(term.is_in(found) for term in self.terms if term.words)
+        words = indexed(text)
+        return self.words is not None and all(term.is_in(words) for term in self.terms if term.words)
 
     def in_parts(self, text: str) -> bool:
         """Whether `text` has all of it inside of its words; what is too short for that, as words."""
-        folded, found = squeezed(text), list(tokens(text))
-        short = [term for term in self.terms if term.words and not term.part]
-        return all(term.part in folded for term in self.terms) and all(term.is_in(found) for term in short)
+        folded = squeezed(text)
+        if not all(term.part in folded for term in self.terms):
+            return False
+        words = indexed(text) if self.short else ""
+        return all(term.is_in(words) for term in self.short)
+
+
+def asked_of(terms: Iterable[Term]) -> str | None:
+    """What the word index is asked for all of these; None where there are no words."""
+    asked = [f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}' for term in terms if term.words]
+    return " AND ".join(asked) or None
 
 
 def trigrams(part: str) -> list[str]:

@@ -18,7 +18,8 @@ from threads.database.statements import statements
 from threads.errors import InvalidCursor
 from threads.models import milliseconds
 from threads.registry.filters import Filters, fits
-from threads.registry.query import Query
+from threads.registry.narrowing import narrowed
+from threads.registry.query import Query, Term, asked_of
 from threads.registry.rows import json_of
 
 Mode = Literal["best", "newest", "parts", "messages", "nothing"]
@@ -50,7 +51,9 @@ class Search:
             mode: Mode = "best" if found <= RANKED else "newest"
             if found and self.rows(mode, limit=1, offset=0, below=END):
                 return mode
-        return "nothing" if self.query.parts is None else "parts"
+        if self.query.parts is None or (self.query.short and not self._any(self.query.short)):
+            return "nothing"
+        return "parts"
 
     def rows(self, mode: Mode, *, limit: int, offset: int, below: int) -> list[sqlite3.Row]:
         """A page of hits; `below`: the id of the hit before it, where the newest come first."""
@@ -80,11 +83,11 @@ class Search:
             return self.source or "from_all", [], {}
         if self.source is not None:
             return self.source, ["match_text"], {}
-        if mode == "parts":
-            return "from_parts", ["match_parts", "match_text"], {"parts": self.query.parts}
-        few = self._few() if mode == "newest" else None
+        few = None if mode == "best" else self._few()
         if few is not None:
             return "from_threads", ["match_text"], {"positions": json_of(few)}
+        if mode == "parts":
+            return "from_parts", ["match_parts", "match_text"], {"parts": self.query.parts}
         return "from_words", ["match_words"], {"words": self.query.words}
 
     def _run(
@@ -102,15 +105,27 @@ class Search:
         conditions = [*conditions, *(each for each, value in asked.values() if value is not None)]
         if self.source is None:
             conditions.append("in_sight")
+        wanted = [
+            *map(threads.__getitem__, names),
+            *(sql[each] for each in conditions if each != "match_text"),
+        ]
+        wanted += [sql["match_text"]] if "match_text" in conditions else []
         text = sql[name].format(
             source=sql[source],
-            where=" AND ".join([*map(sql.__getitem__, conditions), *map(threads.__getitem__, names)]) or "1",
+            where=" AND ".join(wanted) or "1",
             order=sql["order_best" if mode == "best" else "order_newest"],
             rank="threads_words.rank" if mode == "best" else "0.0",
         )
         fits = query.in_parts if mode == "parts" else query.in_words
-        self.connection.create_function("threads_matches", 1, fits)
+        self.connection.create_function("threads_matches", 2, lambda text, _: fits(text))
         return self.connection.execute(text, {**bound, **values}).fetchall()
+
+    def _any(self, terms: tuple[Term, ...]) -> bool:
+        """Whether these are words of anything at all."""
+        if self.source is not None:
+            return True
+        asked = {"words": asked_of(terms), "before_id": END, "limit": 1}
+        return self.connection.execute(statements("search")["newest_ids"], asked).fetchone() is not None
 
     def _newest_ids(self, below: int) -> list[int]:
         asked = {"words": self.query.words, "before_id": below, "limit": RANKED + 1}
@@ -119,9 +134,10 @@ class Search:
     def _few(self) -> list[int] | None:
         """The threads that the filters leave, where they are few and short; else None."""
         names, bound = self.filters.conditions()
-        where = " AND ".join(statements("threads")[name] for name in names) or "1"
+        more, values, _ = narrowed(self.connection, self.filters, "title")
+        where = " AND ".join([*more, *(statements("threads")[name] for name in names)]) or "1"
         text = statements("search")["few"].format(where=f"WHERE {where}")
-        asked = {**bound, "most": FEW_MESSAGES, "most_threads": FEW_THREADS + 1}
+        asked = {**bound, **values, "most": FEW_MESSAGES, "most_threads": FEW_THREADS + 1}
         rows = self.connection.execute(text, asked).fetchall()
         if len(rows) > FEW_THREADS or sum(row["weight"] for row in rows) > FEW_MESSAGES:
             return None

@@ -14,6 +14,7 @@ from threads.database.statements import statements
 from threads.errors import ThreadExists, ThreadNotFound
 from threads.registry import fields
 from threads.registry.filters import Filters, Order
+from threads.registry.narrowing import narrowed
 from threads.registry.rows import json_of
 from threads.registry.store import Unset
 
@@ -47,23 +48,35 @@ def select(
     limit: int,
     offset: int,
     cursor: str | None,
+    narrow: bool = False,
 ) -> list[sqlite3.Row]:
-    """The rows of a page, in order, each with its `key` in that order."""
+    """The rows of a page, in order, each with its `key` in that order.
+
+    `narrow`: the connection has the indexes to look few threads up by.
+    """
     names, values = filters.conditions()
     sql = statements("threads")
-    conditions = [sql[name] for name in names]
+    conditions, key = [sql[name] for name in names], order.key
+    if narrow:
+        more, bound, few = narrowed(connection, filters, order.sort_by)
+        conditions, values = conditions + more, values | bound
+        key = f"+{key}" if few else key  # put in order, not found in order
     if cursor is not None:
-        conditions.append(sql["after"].format(key=order.key, beyond=order.beyond))
+        conditions.append(sql["after"].format(key=key, beyond=order.beyond))
         values |= order.place(cursor)
-    query = _sql("list", where=_where(conditions), key=order.key, order=order.sort_order)
+    query = _sql("list", where=_where(conditions), key=key, order=order.sort_order)
     return connection.execute(query, {**values, "limit": limit, "offset": offset}).fetchall()
 
 
-def count(connection: sqlite3.Connection, filters: Filters) -> int:
+def count(connection: sqlite3.Connection, filters: Filters, *, narrow: bool = False) -> int:
     """How many threads fit."""
     names, values = filters.conditions()
     sql = statements("threads")
-    query = sql["count"].format(where=_where([sql[name] for name in names]))
+    conditions = [sql[name] for name in names]
+    if narrow:
+        more, bound, _ = narrowed(connection, filters, "title")
+        conditions, values = conditions + more, values | bound
+    query = sql["count"].format(where=_where(conditions))
     return int(connection.execute(query, values).fetchone()[0])
 
 

@@ -12,7 +12,7 @@ CREATE TABLE threads_said (
 );
 
 -- The tokens of the texts, as threads.database.words makes them, and their trigrams. The texts stand above.
-CREATE VIRTUAL TABLE threads_words USING fts5(text, content='', tokenize='ascii', prefix='2 3');
+CREATE VIRTUAL TABLE threads_words USING fts5(text, content='', tokenize='ascii', prefix='1 2 3');
 
 CREATE VIRTUAL TABLE threads_parts USING fts5(text, content='', tokenize='trigram', detail='none', columnsize=0);
 

@@ -4,6 +4,39 @@ CREATE TABLE threads_tag_count (
     threads INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- What stands in the metadata of threads, to find them by it: texts as they are, other values as JSON.
+CREATE TABLE threads_fact (
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (key, value, position)
+) WITHOUT ROWID;
+
+CREATE INDEX threads_fact_by_thread ON threads_fact (position);
+CREATE INDEX threads_by_time ON threads_thread (updated_at, activity);
+CREATE INDEX threads_by_title ON threads_thread (lower(coalesce(title, model_title, auto_title)), position);
+CREATE INDEX threads_by_count ON threads_thread (coalesce(message_count, -1), position);
+
+CREATE VIEW threads_facts AS
+SELECT each.key, CASE each.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(each.value AS TEXT) END
+    AS value, t.position
+FROM threads_thread t CROSS JOIN json_each(t.metadata) AS each
+WHERE t.metadata <> '{}' AND each.type IN ('text', 'integer', 'real', 'true', 'false')
+    AND length(each.value) <= 200;
+
+INSERT INTO threads_fact SELECT key, value, position FROM threads_facts;
+
+CREATE TRIGGER threads_fact_added AFTER INSERT ON threads_thread WHEN NEW.metadata <> '{}'
+BEGIN
+    INSERT INTO threads_fact SELECT key, value, position FROM threads_facts WHERE position = NEW.position;
+END;
+
+CREATE TRIGGER threads_fact_changed AFTER UPDATE OF metadata ON threads_thread WHEN NEW.metadata <> OLD.metadata
+BEGIN
+    DELETE FROM threads_fact WHERE position = NEW.position;
+    INSERT INTO threads_fact SELECT key, value, position FROM threads_facts WHERE position = NEW.position;
+END;
+
 -- How far a user has read a thread: the id of a row of threads_said.
 CREATE TABLE threads_read (
     reader TEXT NOT NULL,
@@ -196,6 +229,7 @@ END;
 CREATE TRIGGER threads_given_up BEFORE DELETE ON threads_thread
 BEGIN
     DELETE FROM threads_tag WHERE thread_id = OLD.thread_id;
+    DELETE FROM threads_fact WHERE position = OLD.position;
     DELETE FROM threads_day WHERE position = OLD.position;
     DELETE FROM threads_read WHERE position = OLD.position;
     DELETE FROM threads_rule WHERE thread_id = OLD.thread_id;

@@ -53,6 +53,11 @@ SELECT NULL AS thread_id, 'the sums of ' || dimension || ' ' || value || ' are w
     UNION ALL SELECT dimension, value, day, -threads, -messages, -runs FROM threads_measure)
 GROUP BY dimension, value, day HAVING sum(threads) <> 0 OR sum(messages) <> 0 OR sum(runs) <> 0
 
+-- name: wrong_facts
+SELECT NULL AS thread_id, 'metadata ' || key || ' is not found as it is' AS detail FROM (
+    SELECT key, value, position FROM threads_fact UNION ALL SELECT key, value, position FROM threads_facts)
+GROUP BY key, value, position HAVING count(*) <> 2
+
 -- name: projected_rows
 SELECT position, thread_id, head_id, projected_id, auto_title, preview, message_count, created_at, updated_at
 FROM threads_thread
@@ -97,3 +102,9 @@ INSERT INTO threads_measure
 SELECT dimension, value, day, sum(threads), sum(messages), sum(input_tokens), sum(output_tokens), sum(runs),
     sum(failures), sum(milliseconds)
 FROM threads_day JOIN threads_dimension USING (position) GROUP BY dimension, value, day
+
+-- name: drop_facts
+DELETE FROM threads_fact
+
+-- name: collect_facts
+INSERT INTO threads_fact SELECT key, value, position FROM threads_facts

@@ -109,3 +109,27 @@ threads_measure
 -- name: stats_of_threads
 (SELECT d.dimension, d.value, day.* FROM threads_thread CROSS JOIN threads_day day USING (position)
  CROSS JOIN threads_dimension d USING (position) WHERE {where})
+
+-- Looking threads up where a filter leaves few.
+
+-- name: probe
+SELECT count(*) FROM ({sub} LIMIT :few)
+
+-- name: narrow_tag
+SELECT t.position FROM threads_tag g CROSS JOIN threads_thread t USING (thread_id) WHERE g.tag = :narrow_tag
+
+-- name: narrow_fact
+SELECT position FROM threads_fact WHERE key = :narrow_key AND value = :narrow_value
+
+-- name: narrow_time
+SELECT position FROM threads_thread INDEXED BY threads_by_time WHERE {where}
+
+-- name: narrow_other
+SELECT position FROM threads_thread WHERE {where}
+
+-- Clocks step back and sequences do not, so only the outermost place is certain.
+-- name: bound_since
+activity >= (SELECT min(activity) FROM threads_thread INDEXED BY threads_by_time WHERE updated_at >= :since)
+
+-- name: bound_until
+activity <= (SELECT max(activity) FROM threads_thread INDEXED BY threads_by_time WHERE updated_at < :until)

@@ -125,8 +125,9 @@ threads_words MATCH :words
 -- name: match_parts
 threads_parts MATCH :parts
 
+-- The second value is there to have the rest of the conditions looked at first: this one is slow.
 -- name: match_text
-threads_matches(threads_said.text)
+threads_matches(threads_said.text, threads_thread.position)
 
 -- name: in_sight
 NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = threads_thread.position AND u.gone)
