@@ -212,8 +212,9 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(mine, registry):
         terminal.type("\x04")
         shown, code = terminal.rest()
     assert code == 0 and "to go on: threads chat" in shown
-    roles = [message.role for message in registry.messages(registry.list()[0].id)]
-    assert roles == ["user", "user", "assistant"]
+    said = registry.messages(registry.list()[0].id)
+    assert [message.role for message in said] == ["user", "assistant", "user", "assistant"]
+    assert said[1].stopped and said[1].text.startswith("Hello Alice") and not said[3].stopped
 
 
 def test_ctrl_c_at_the_prompt_leaves_politely(here):

@@ -21,6 +21,8 @@ from threads.registry import events
 READ_AT_ONCE = 500
 HELD = 1000
 """Events that wait for a slow listener; then he reads from the table what he missed."""
+INTERRUPTIBLE = 1.0
+"""Seconds of waiting at a time: Windows notices Ctrl+C only in between."""
 
 
 class Events(Iterator[Event], AsyncIterator[Event]):
@@ -77,9 +79,9 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         return self
 
     def __next__(self) -> Event:
-        event = self.wait()
-        if event is None:
-            raise StopIteration
+        while (event := self.wait(INTERRUPTIBLE)) is None:
+            if self._is_over():
+                raise StopIteration
         return event
 
     def wait(self, seconds: float | None = None) -> Event | None:

@@ -1,22 +1,16 @@
-"""One message let through an agent: its answer in pieces as they come, stopped by Ctrl+C.
-
-A graph without asyncio runs its model in a thread that nobody can end from outside, and waits for
-it. So a stop is noticed where the model hands over its next token.
-"""
+"""One run, shown while it goes on: its answer in pieces as they come, stopped by Ctrl+C."""
 
 from __future__ import annotations
 
-import signal
-import threading
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any, NamedTuple
 
-from langchain_core.callbacks import BaseCallbackHandler
-
-from threads import Thread, ThreadsError
+from threads import Run, RunFailed
 from threads.cli.faults import AgentFailed
+
+LONGEST_STOP = 10.0
+"""Seconds that a stopped run may take to store what it had said."""
 
 
 class Piece(NamedTuple):
@@ -29,76 +23,40 @@ class Piece(NamedTuple):
     """Whether it is the first of its message."""
 
 
-class Stopped(Exception):
-    """The person does not want to hear the rest."""
-
-
-class Stop(BaseCallbackHandler):
-    """Ends the model's thread at its next token once `asked` is set."""
-
-    raise_error = True
-    run_inline = True
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-
-    def on_llm_new_token(self, token: Any, **_: Any) -> None:
-        if self.asked.is_set():
-            raise Stopped
-
-
-def answer(graph: Any, thread: Thread, text: str) -> Iterator[Piece]:
-    """The agent's answer to `text` as it comes; `KeyboardInterrupt` once a stopped agent has come to rest.
+def answer(run: Run) -> Iterator[Piece]:
+    """The run's answer as it comes; at `KeyboardInterrupt` it is stopped, and what it said is kept.
 
     Raises `AgentFailed` for whatever goes wrong inside the agent.
     """
-    last = None
-    for chunk in _chunks(graph, thread, text):
-        for call in getattr(chunk, "tool_call_chunks", ()) or getattr(chunk, "tool_calls", ()):
-            if call["name"]:
-                yield Piece(call["name"], is_call=True)
-        if words := str(chunk.text):
-            yield Piece(words, begins=chunk.id != last)
-            last = chunk.id
-
-
-def questions(graph: Any, thread: Thread) -> list[str]:
-    """What the agent wants to know before it goes on (its interrupts)."""
-    with _in_one_sentence():
-        return [str(each.value) for each in graph.get_state(thread.config).interrupts]
-
-
-def _chunks(graph: Any, thread: Thread, text: str) -> Iterator[Any]:
-    said = {"messages": [{"role": "user", "content": text}]}
-    with _stoppable() as stop, _in_one_sentence():
-        config = {**thread.config, "callbacks": [stop]}
-        for chunk, _ in graph.stream(said, config, stream_mode="messages"):
-            if chunk.type in ("ai", "AIMessageChunk"):
-                yield chunk
-
-
-@contextmanager
-def _in_one_sentence() -> Iterator[None]:
     try:
-        yield
-    except ThreadsError:
+        yield from _pieces(run)
+        run.result()
+    except KeyboardInterrupt:
+        run.stop()
+        run.result(LONGEST_STOP)
         raise
-    except Exception as error:
-        raise AgentFailed(error) from error
+    except RunFailed as error:
+        cause = error.__cause__
+        raise (AgentFailed(cause) if isinstance(cause, Exception) else error) from error
 
 
-@contextmanager
-def _stoppable() -> Iterator[Stop]:
-    """Ctrl+C inside the block tells the model's thread as well as this one."""
-    stop = Stop()
-    before = signal.getsignal(signal.SIGINT)
-
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        stop.asked.set()
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _pieces(run: Run) -> Iterator[Piece]:
+    last: Any = None
+    heard: defaultdict[Any, str] = defaultdict(str)
+    for event in run:
+        if event.type == "token":
+            id, text = event.data["message_id"], event.data["text"]
+        elif event.type == "tool_started":
+            yield Piece(event.data["name"], is_call=True)
+            continue
+        elif event.type == "message" and event.data["message"]["role"] == "assistant":
+            message = event.data["message"]
+            id, text = message.get("id"), message.get("text", "")
+            # the whole takes the place of its tokens: what was not heard of it yet is its end
+            text = text[len(heard[id]) :] if text.startswith(heard[id]) else text
+        else:
+            continue
+        if text:
+            yield Piece(text, begins=id != last)
+            heard[id] += text
+            last = id

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import click
 
-from threads import Registry, Thread
+from threads import Registry, Run, Thread
 from threads.cli.faults import fault_of
 from threads.cli.finding import find
 from threads.cli.listing import show_list
@@ -92,10 +92,13 @@ class Conversation:
         text = spoken(text)
         if self._thread is None:
             self._thread = self._talk.begin(None, title=self._title)
+        self._hear(self._talk.say(self._thread, text))
+
+    def _hear(self, run: Run) -> None:
         if on_terminal():
-            self._talk.stream(self._thread, text)
+            self._talk.show(run)
         else:
-            say(block(self._talk.whole(self._thread, text)[0]))
+            say(block(self._talk.whole(run)[0]))
 
     def _new(self, title: str) -> None:
         self._thread, self._title = None, title or None
@@ -126,7 +129,7 @@ class Conversation:
         note(f"taken back: {self._registry.undo(self._begun().id).text}")
 
     def _retry(self, _rest: str) -> None:
-        self._say(self._registry.undo(self._begun().id).text)
+        self._hear(self._talk.again(self._begun()))
 
     def _fork(self, _rest: str) -> None:
         self._thread = self._talk.begin(self._registry.fork(self._begun().id))
@@ -169,7 +172,7 @@ WORDS: dict[str, tuple[Callable[[Conversation, str], None], str]] = {
     "/new": (Conversation._new, "begin a new thread; a title may follow"),
     "/switch": (Conversation._switch, "go on in another thread: /switch ID"),
     "/title": (Conversation._rename, "give this thread a title: /title TEXT"),
-    "/retry": (Conversation._retry, "ask the last question again"),
+    "/retry": (Conversation._retry, "answer your last message anew; the old answer stays reachable"),
     "/undo": (Conversation._undo, "take back your last message and its answer"),
     "/fork": (Conversation._fork, "go on in a copy of this thread"),
     "/copy": (Conversation._copy, "copy the last answer to the clipboard, where the terminal can"),

@@ -1,69 +1,94 @@
 """Talking in one registry: picks who answers, lets a message through, and shows the answer.
 
-A person sees the tokens as they come. A program gets the answer whole, as it was stored: what a
-graph takes back or rewrites after its model spoke is not told then.
+Each message is a run: it is answered also when this program ends in the middle, and a thread in
+which another program speaks is waited for. A person sees the tokens as they come. A program gets the
+answer whole, as it was stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from types import TracebackType
+from typing import Self
 
-from threads import Message, MessagesUnknown, Registry, Thread, ThreadTrashed
+from threads import Message, MessagesUnknown, Registry, Run, Runner, Thread, ThreadTrashed
 from threads.cli.agents import Agents, load
-from threads.cli.answering import Piece, answer, questions
+from threads.cli.answering import Piece, answer
 from threads.cli.output import note, say
 from threads.cli.text import block, field
 
 
 class Talk:
-    """Threads of one registry and the agents that answer in them."""
+    """Threads of one registry and the agents that answer in them; close it by `with`."""
 
     def __init__(self, registry: Registry, spec: str | None, said: str | None) -> None:
         self._registry = registry
         self._agents: Agents = load(spec, registry)
         self._said = said
-        self._graphs: dict[str, Any] = {}
+        self._runners: dict[str, Runner] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for runner in self._runners.values():
+            runner.close()
 
     def begin(self, thread: Thread | None, *, title: str | None = None) -> Thread:
         """The thread ready to be spoken in, made if it is None: somebody is there who answers."""
         if thread is not None and thread.trashed_at is not None:
             raise ThreadTrashed(thread.id)
         agent_id = self._agents.chosen(self._said, thread)
-        self._graph(agent_id)  # first, so that an agent that cannot be had leaves no empty thread
+        self._runner(agent_id)  # first, so that an agent that cannot be had leaves no empty thread
         if thread is None:
             return self._registry.create(agent_id=agent_id, title=title)
         if thread.agent_id is None:
             return self._registry.update(thread.id, agent_id=agent_id)
         return thread
 
-    def stream(self, thread: Thread, text: str) -> None:
-        """Show the answer to `text` while it comes."""
-        graph = self._graph(self._agents.chosen(self._said, thread))
-        _show(answer(graph, thread, text))
-        self._ask(graph, thread)
+    def say(self, thread: Thread, text: str) -> Run:
+        """A run that answers `text`; where the agent waits for an answer, `text` is that answer."""
+        agent_id = self._agents.chosen(self._said, thread)
+        runner = self._runner(agent_id)
+        if self._registry.interrupts(thread.id):
+            return runner.resume(thread.id, text)
+        return runner.start(thread.id, text, agent_id=agent_id, multitask_strategy="enqueue")
 
-    def whole(self, thread: Thread, text: str) -> tuple[str, Message | None]:
-        """The answer to `text`, and the last message that it consists of."""
-        graph = self._graph(self._agents.chosen(self._said, thread))
-        heard = "".join(piece.text for piece in answer(graph, thread, text) if not piece.is_call)
-        self._ask(graph, thread)
+    def again(self, thread: Thread) -> Run:
+        """A run that answers the last message anew; one that failed goes on where it broke."""
+        runner = self._runner(self._agents.chosen(self._said, thread))
+        last = next(iter(self._registry.runs(thread.id, limit=1)), None)
+        if last is not None and last.status == "error":
+            return runner.retry(thread.id)
+        return runner.regenerate(thread.id)
+
+    def show(self, run: Run) -> None:
+        """Show the answer while it comes."""
+        _show(answer(run))
+        self._ask(run.thread_id)
+
+    def whole(self, run: Run) -> tuple[str, Message | None]:
+        """The answer once it is complete, and the last message that it consists of."""
+        heard = "".join(piece.text for piece in answer(run) if not piece.is_call)
+        self._ask(run.thread_id)
         try:
-            messages = self._registry.messages(thread.id).items
+            messages = self._registry.messages(run.thread_id).items
         except MessagesUnknown:
             return heard, None
         asked = max((place for place, each in enumerate(messages) if each.role == "user"), default=-1)
         stored = [each for each in messages[asked + 1 :] if each.role == "assistant"]
         return "\n\n".join(each.text for each in stored if each.text), stored[-1] if stored else None
 
-    def _graph(self, agent_id: str) -> Any:
-        if agent_id not in self._graphs:
-            self._graphs[agent_id] = self._agents.graph(agent_id)
-        return self._graphs[agent_id]
+    def _runner(self, agent_id: str) -> Runner:
+        if agent_id not in self._runners:
+            self._runners[agent_id] = Runner(self._registry, {agent_id: self._agents.graph(agent_id)})
+        return self._runners[agent_id]
 
-    def _ask(self, graph: Any, thread: Thread) -> None:
-        for question in questions(graph, thread):
-            note(f"the agent waits for an answer to: {question}")
+    def _ask(self, thread_id: str) -> None:
+        for question in self._registry.interrupts(thread_id):
+            note(f"the agent waits for an answer to: {question.value}")
 
 
 def _show(pieces: Iterable[Piece]) -> None:

@@ -33,16 +33,17 @@ def send(session: Session, words: tuple[str, ...], is_new: bool, agent_id: str |
         thread = None if is_new else find(registry, words[0])
         from threads.cli.talk import Talk
 
-        talk = Talk(registry, session.agents, agent_id)
-        thread = talk.begin(thread)
-        if on_terminal() and not json:
-            talk.stream(thread, text)
-        else:
-            reply, message = talk.whole(thread, text)
-            if json:
-                as_json({"thread_id": thread.id, "reply": reply, "message": message})
+        with Talk(registry, session.agents, agent_id) as talk:
+            thread = talk.begin(thread)
+            run = talk.say(thread, text)
+            if on_terminal() and not json:
+                talk.show(run)
             else:
-                say(block(reply))
+                reply, message = talk.whole(run)
+                if json:
+                    as_json({"thread_id": thread.id, "reply": reply, "message": message})
+                else:
+                    say(block(reply))
     if is_new and not json:
         note(f"thread {thread.id}")
 
@@ -62,7 +63,8 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
         from threads.cli.conversation import Conversation
         from threads.cli.talk import Talk
 
-        Conversation(registry, Talk(registry, session.agents, agent_id), thread).run()
+        with Talk(registry, session.agents, agent_id) as talk:
+            Conversation(registry, talk, thread).run()
 
 
 def _message(words: tuple[str, ...]) -> str:
