@@ -1,0 +1,312 @@
+"""After a crash: what was asked is there once and answered once, whoever takes it up."""
+
+import os
+import random
+import signal
+import threading as threading_
+import time
+
+import pytest
+from breaking import (
+    careful_agent,
+    careless_agent,
+    heard,
+    performing,
+    slow_counting_agent,
+    talking_agent,
+)
+from faults import LONG
+from graphs import Plain, compiled, config, plain_graph, said
+from langchain_core.messages import ToolMessage
+from running import Gate, effects, slow_agent, texts, types, until, waiting_graph
+
+import threads
+from agent import build_agent
+from threads import LeaseLost, RunFailed, ThreadBusy
+from threads.database import leases
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+KILLS = 200 if LONG else 12
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path):
+        pass
+    return path
+
+
+def settled(registry, id="a"):
+    """The thread's last run, once it has ended."""
+    return until(lambda: (run := registry.runs(id)[0]).status not in ("pending", "running") and run, 30)
+
+
+def is_answered_once(registry, path):
+    run = settled(registry)
+    assert run.status == "success", run
+    assert [message.role for message in registry.messages("a")] == ["user", "assistant"]
+    assert texts(registry, "a")[0] == "Hi, I'm Alice"
+    assert "Alice" in texts(registry, "a")[1]
+    story = list(registry.events("a", follow=False))
+    spoken = [event.data["message"]["role"] for event in story if event.type == "message"]
+    assert spoken == ["user", "assistant"], "each message is told once"
+    assert story[-1].type == "finished"
+    assert "token" not in types(story)
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_process_killed_at_an_event_of_its_run_is_followed_by_another(path, number):
+    process, told = performing(path, "slow", die_at=number, seconds=0.5)
+    process.join(30)
+    run_id = heard(told)[0]
+    assert process.exitcode == -signal.SIGKILL
+    with (
+        threads.open(path) as registry,
+        threads.Runner(registry, slow_counting_agent(path), lease_seconds=0.5) as runner,
+    ):
+        assert runner.run(run_id).result(30)["messages"][-1].text.startswith("Hello Alice")
+        is_answered_once(registry, path)
+        assert runner.start("a", "Hi, I'm Alice", key="k").id == run_id, "the client's retry, after all"
+        assert registry.get("a").message_count == 2
+
+
+def test_processes_killed_at_random_moments_lose_and_double_nothing(path):
+    chance = random.Random(11)
+    for _ in range(KILLS):
+        process, told = performing(path, "slow", seconds=0.4)
+        assert told.poll(30)
+        told.recv()
+        process.join(chance.uniform(0, 0.25))
+        process.kill()
+        process.join()
+        told.close()
+        with (
+            threads.open(path) as registry,
+            threads.Runner(registry, slow_counting_agent(path), lease_seconds=0.4),
+        ):
+            is_answered_once(registry, path)
+            registry.delete("a")
+
+
+def hanging_in_a_tool(path, agent):
+    """A process killed while its tool is at work."""
+    path.with_name("hang").touch()
+    process, told = performing(path, agent, seconds=0.5)
+    until(lambda: effects(path.with_name("effects")), 30)
+    process.kill()
+    process.join()
+    told.close()
+    path.with_name("hang").unlink()
+
+
+@pytest.mark.parametrize("answer", ["again", "it was booked"])
+def test_a_tool_in_flight_is_asked_about_and_not_run_again_by_itself(path, answer):
+    hanging_in_a_tool(path, "careless")
+    with (
+        threads.open(path) as registry,
+        threads.Runner(registry, careless_agent(path), lease_seconds=0.5) as runner,
+    ):
+        assert settled(registry).status == "interrupted"
+        assert registry.get("a").status == "interrupted"
+        (question,) = registry.interrupts("a")
+        assert question.value["tools"] == [{"tool_call_id": "call-0", "name": "book", "args": {"n": 1}}]
+        assert effects(path.with_name("effects")) == ["booked"]
+        resumed = runner.resume("a", answer)
+        values = resumed.result(20)
+        assert runner.resume("a", answer).id == resumed.id
+        answers = [message.text for message in values["messages"] if isinstance(message, ToolMessage)]
+        assert answers == ["booked" if answer == "again" else answer]
+        assert values["messages"][-1].text == "done"
+        assert len(effects(path.with_name("effects"))) == (2 if answer == "again" else 1)
+        assert registry.verify() == []
+        assert registry.interrupts("a") == ()
+
+
+def test_a_tool_that_may_run_twice_is_run_again(path):
+    hanging_in_a_tool(path, "careful")
+    with (
+        threads.open(path) as registry,
+        threads.Runner(registry, careful_agent(path), lease_seconds=0.5),
+    ):
+        assert settled(registry).status == "success"
+        assert texts(registry, "a")[-1] == "done"
+    assert effects(path.with_name("effects")) == ["booked", "booked"]
+
+
+def left_behind(path, agent="talking"):
+    """A file with a run whose process was killed while it talked."""
+    process, told = performing(path, agent, die_at=4, seconds=0.4)
+    process.join(30)
+    return heard(told)[0]
+
+
+def test_a_run_whose_agent_is_not_here_waits_for_one_that_has_it_or_is_given_up(path):
+    run_id = left_behind(path)
+    with threads.open(path) as registry:
+        other = plain_graph(None)
+        with threads.Runner(registry, {"other": other}, lease_seconds=0.4) as runner:
+            assert registry.runs("a")[0].status == "running", "nobody here knows its agent"
+            until(lambda: registry.get("a") and not still_leased(registry))
+            runner.start("a", "Anybody?", agent_id="other").result(20)
+            with pytest.raises(RunFailed, match="agent 'agent' is not here"):
+                runner.run(run_id).result(5)
+        assert texts(registry, "a") == ["Hi, I'm Alice", "Anybody?", "re: Anybody?"]
+        assert types(e for e in registry.events("a", follow=False) if e.run_id == run_id)[-1] == "failed"
+
+
+def still_leased(registry):
+    with registry._database.read() as connection:
+        row = connection.execute("SELECT expires_at FROM threads_run").fetchone()
+    return leases.is_good(row[0])
+
+
+def test_a_waiting_run_of_a_dead_process_whose_agent_is_not_here_blocks_nobody(path):
+    with threads.open(path) as registry:
+        gate = Gate()
+        with threads.Runner(registry, {"gone": waiting_graph(gate)}, lease_seconds=0.4) as runner:
+            runner.start("a", "0", if_not_exists="create")
+            assert gate.reached.wait(20)
+            runner.start("a", "1", multitask_strategy="enqueue")
+            runner.close(timeout=0)
+        gate.opened.set()
+        with threads.Runner(registry, {"other": plain_graph(None)}) as runner:
+            runner.start("a", "2", agent_id="other").result(20)
+        assert [run.status for run in registry.runs("a")] == ["success", "error", "error"]
+
+
+def test_a_plain_turn_goes_on_where_a_dead_process_left_off(path):
+    run_id = left_behind(path)
+    with threads.open(path) as registry:
+        until(lambda: not still_leased(registry))
+        plain_graph(registry.checkpointer).invoke(said("Anybody?"), config("a"))
+        assert registry.runs("a")[0].id == run_id
+        assert registry.runs("a")[0].status == "error"
+        assert texts(registry, "a")[-1] == "re: Anybody?"
+
+
+def test_a_run_that_breaks_every_process_is_given_up_at_last(path):
+    run_id = left_behind(path)
+    with threads.open(path) as registry:
+        registry._database.write(
+            lambda connection: connection.execute("UPDATE threads_run SET attempt = 10, expires_at = 0")
+        )
+        with (
+            threads.Runner(registry, talking_agent(path)) as runner,
+            pytest.raises(RunFailed, match="broke off 10 times"),
+        ):
+            runner.run(run_id).result(10)
+        assert texts(registry, "a") == ["Hi, I'm Alice"]
+
+
+# leases
+
+
+def test_a_long_run_outlives_its_lease_while_its_process_lives(path):
+    with threads.open(path) as registry, threads.open(path) as elsewhere:
+        gate = Gate()
+        graph = waiting_graph(gate)
+        with (
+            threads.Runner(registry, graph, lease_seconds=0.3) as runner,
+            threads.Runner(elsewhere, graph, lease_seconds=0.3),
+        ):
+            run = runner.start("a", "Hi", if_not_exists="create")
+            assert gate.reached.wait(20)
+            assert not threading_.Event().wait(1.5)
+            gate.opened.set()
+            run.result(20)
+        assert run.info.attempts == 1
+        assert texts(registry, "a") == ["Hi", "at last"]
+
+
+def test_a_node_that_blocks_the_loop_does_not_lose_the_lease(path):
+    async def blocks(state):
+        time.sleep(1.5)  # as careless code does
+        return {"messages": ["at last"]}
+
+    with threads.open(path) as registry:
+        with threads.Runner(registry, compiled(Plain, blocks, None), lease_seconds=0.4) as runner:
+            run = runner.start("a", "Hi", if_not_exists="create")
+            run.result(20)
+        assert (run.status, run.info.attempts) == ("success", 1)
+
+
+def test_a_paused_process_that_comes_back_is_refused(path):
+    """Stopped in the middle of its answer, overtaken, and woken: nothing that it says is stored."""
+    holders = 100 if LONG else 4
+    for number in range(holders):
+        process, told = performing(path, "talking", seconds=0.3)
+        assert told.poll(30)
+        told.recv()
+        with threads.open(path) as registry:
+            until(lambda: "token" in types(registry.events("a", follow=False)))
+            os.kill(process.pid, signal.SIGSTOP)
+            with threads.Runner(registry, {"agent": build_agent()}, lease_seconds=0.5):
+                assert settled(registry).status == "success"
+                before = (texts(registry, "a"), [e.sequence for e in registry.events("a", follow=False)])
+                assert "Alice" in before[0][1]
+                os.kill(process.pid, signal.SIGCONT)
+                assert not threading_.Event().wait(0.6)
+                after = (texts(registry, "a"), [e.sequence for e in registry.events("a", follow=False)])
+                assert after == before, f"holder {number} got something in"
+            assert registry.runs("a")[0].attempts == 2
+            assert registry.verify() == []
+            registry.delete("a")
+        process.kill()
+        process.join()
+        told.close()
+
+
+def test_a_lease_that_is_lost_is_told_to_who_waits(path):
+    with threads.open(path) as registry:
+        gate = Gate()
+        with threads.Runner(registry, waiting_graph(gate), recover=False) as runner:
+            run = runner.start("a", "Hi", if_not_exists="create")
+            assert gate.reached.wait(20)
+            registry._database.write(
+                lambda connection: connection.execute("UPDATE threads_run SET attempt = attempt + 1")
+            )
+            gate.opened.set()
+            with pytest.raises(LeaseLost):
+                run.result(20)
+        assert texts(registry, "a") == ["Hi"]
+
+
+@pytest.mark.parametrize("until_", [0.0, 10.0**9])
+def test_a_lease_of_before_the_machine_was_started_anew_has_run_out(path, until_):
+    run_id = left_behind(path)
+    with threads.open(path) as registry:
+        registry._database.write(
+            lambda connection: connection.execute("UPDATE threads_run SET expires_at = ?", (until_,))
+        )
+        assert not still_leased(registry)
+        with threads.Runner(registry, build_agent()) as runner:
+            assert "Alice" in runner.run(run_id).result(20)["messages"][-1].text
+
+
+def test_a_runner_that_is_closed_in_mid_run_hands_over(path):
+    with threads.open(path) as registry:
+        first = threads.Runner(registry, slow_agent(400))
+        run = first.start("a", "Hi, I'm Alice", if_not_exists="create")
+        waiting = first.start("a", "What is my name?", multitask_strategy="enqueue")
+        until(lambda: "token" in types(registry.events("a", follow=False)))
+        first.close(timeout=0.1)
+        with pytest.raises(LeaseLost):
+            run.result(5)
+        assert run.status == "running"
+        with pytest.raises(ThreadBusy), threads.Runner(registry, {"other": build_agent()}) as other:
+            registry._database.write(
+                lambda connection: connection.execute(
+                    "UPDATE threads_run SET expires_at = ? WHERE status = 'running'", (time.monotonic() + 60,)
+                )
+            )
+            other.start("a", "x", agent_id="other")
+        registry._database.write(
+            lambda connection: connection.execute("UPDATE threads_run SET expires_at = 0")
+        )
+        with threads.Runner(registry, build_agent()) as second:
+            assert "Alice" in second.run(run.id).result(20)["messages"][-1].text
+            assert "Alice" in second.run(waiting.id).result(20)["messages"][-1].text
+        assert [message.role for message in registry.messages("a")] == ["user", "assistant"] * 2
+        assert registry.verify() == []
