@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"errors", "notebook", "models", "ids"},
+    {"errors", "notebook", "models", "ids", "forms"},
     {"database"},
     {"memory", "registry"},
     {"bootstrap", "__init__", "contract"},
@@ -24,8 +24,17 @@ NEIGHBOURS = {
     ("__init__", "bootstrap"),
     ("__init__", "runs"),  # a name of the face, loaded when it is asked for
     ("__main__", "cli"),
+    ("cli", "api"),  # `threads serve` opens the other door
 }
-HEAVY_ONLY_IN = {"langgraph": {"memory"}, "langchain_core": {"memory"}, "click": {"cli"}, "rich": {"cli"}}
+HEAVY_ONLY_IN = {
+    "langgraph": {"memory"},
+    "langchain_core": {"memory"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "fastapi": {"api"},
+    "starlette": {"api"},
+    "uvicorn": {"api"},
+}
 
 
 def modules(package: str) -> list[Path]:

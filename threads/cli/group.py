@@ -55,6 +55,7 @@ COMMANDS = {
     "audit": "audit",
     "users": "people",
     "completion": "completing",
+    "serve": "serving",
 }
 """The commands and the modules they stand in, in the order of the help."""
 REPLACED = "backslashreplace"

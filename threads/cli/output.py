@@ -6,17 +6,14 @@ Nothing here knows markup. What others wrote goes through `threads.cli.text` fir
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 import click
 
 from threads.cli.text import field, json_escaped, size
+from threads.forms import json_form
 from threads.models import Thread
 
 
@@ -49,27 +46,6 @@ def as_json(value: Any) -> None:
     """`value` as JSON: ASCII only where the stream is not one of Unicode."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     say(json_escaped(json.dumps(json_form(value), ensure_ascii=not unicode, indent=2)))
-
-
-def json_form(value: Any) -> Any:
-    """`value` as JSON knows it: dataclasses by field, times in ISO 8601 UTC, lengths of time in seconds."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: json_form(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): json_form(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [json_form(each) for each in value]
-    return repr(value)  # a block of content that holds an object of someone's own
 
 
 def count_of(thread: Thread) -> str:

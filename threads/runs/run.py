@@ -13,8 +13,8 @@ from typing import Any
 
 from threads.bootstrap.events import Events, listen
 from threads.errors import UsageError
-from threads.models import Event, RunInfo, RunStatus
-from threads.registry import events, runs
+from threads.models import Event, Message, RunInfo, RunStatus
+from threads.registry import events, runs, table
 from threads.registry.runs import run_of
 from threads.runs.desk import KEEP
 from threads.runs.engine import Engine
@@ -60,32 +60,46 @@ class Run:
 
     def __iter__(self) -> Iterator[Event]:
         """The run's events from its start, as they come, to its end."""
-        with self._events() as happening:
+        with self.events() as happening:
             for event in happening:
                 if event.run_id == self.id:
                     yield event
-                    if event.is_end and not self._goes_on(event):
+                    if self.ends_with(event):
                         return
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        with self._events() as happening:
+        with self.events() as happening:
             async for event in happening:
                 if event.run_id == self.id:
                     yield event
-                    if event.is_end and not self._goes_on(event):
+                    if self.ends_with(event):
                         return
 
     def stop(self) -> None:
         """End it within a second; what was said by then is kept. Of a run that has ended: nothing."""
         self._engine.ask_to_stop(self.id, KEEP)
 
-    def _events(self) -> Events:
-        """Of a run that has ended nothing more is to come, even if its end is no longer kept."""
+    def messages(self) -> tuple[Message, ...]:
+        """What this run brought to the thread by now, the user's message first."""
+        inside = self._engine.inside
+        inside.checkpointer.settle(self.thread_id)
+        with inside.database.read() as connection:
+            row = runs.get(connection, self.id)
+            head_id = row["head_id"] or table.get(connection, self.thread_id)["head_id"]
+            if head_id is None:
+                return ()
+            found = inside.decoder.messages(connection, self.thread_id, head_id, dated=True) or ()
+        return tuple(message for message in found if message.run_id == self.id)
+
+    def events(self) -> Events:
+        """All that happens in its thread from its start on; of a run that has ended, only what was stored."""
         inside = self._engine.inside
         follow = self.status in ("pending", "running")
         return listen(inside.database, inside.tail, self.thread_id, self._after, follow=follow)
 
-    def _goes_on(self, end: Event) -> bool:
-        """Whether it was begun again after that."""
+    def ends_with(self, event: Event) -> bool:
+        """Whether the run ends with this event, and was not begun again after it."""
+        if event.run_id != self.id or not event.is_end:
+            return False
         with self._engine.inside.database.read() as connection:
-            return events.was_begun_after(connection, end)
+            return not events.was_begun_after(connection, event)

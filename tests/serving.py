@@ -1,0 +1,74 @@
+"""The application and its server, for the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+import threads
+from threads.api import Limits, create_app
+
+ROOT = "/api/v1"
+HERE = "http://127.0.0.1:8000"
+
+
+@contextmanager
+def client(registry: Any, agents: Any, *, limits: Limits | None = None, **options: Any) -> Iterator[Any]:
+    """A client of an application over this registry; `client.runner` is the runner behind it."""
+    with threads.Runner(registry, agents) as runner:
+        app = create_app(
+            registry, runner, limits=limits or Limits(heartbeat=0.2, stream_seconds=20), **options
+        )
+        with TestClient(app, base_url=HERE, client=("127.0.0.1", 1)) as found:
+            found.runner = runner
+            yield found
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def events(lines: Iterator[str]) -> Iterator[tuple[int | None, str, Any]]:
+    """The events of a stream: id, type, data."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line.strip():
+            name, _, value = line.partition(":")
+            fields[name] = value.strip()
+            continue
+        if "event" in fields:
+            id = fields.get("id")
+            yield (None if id is None else int(id)), fields["event"], json.loads(fields["data"])
+        fields = {}
+
+
+@contextmanager
+def process(folder: Path, *words: str, port: int = 0, **environment: str) -> Iterator[Any]:
+    """`threads serve` as a process; `.url` is where it is."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADS_", "OPENAI_"))}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "threads", "serve", "--port", str(port), *words],
+        cwd=folder,
+        env={**kept, "THREADS_MODEL": "offline", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        server.url = server.stdout.readline().strip()  # type: ignore[attr-defined]
+        yield server
+    finally:
+        server.terminate()
+        try:
+            server.communicate(timeout=30)
+        finally:
+            server.kill()

@@ -1,0 +1,104 @@
+"""The application: routes, errors, gate, and what begins and ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from threads import Registry, Runner
+from threads.api.docs import page_of
+from threads.api.faults import HANDLERS
+from threads.api.gate import COOKIE, Gate
+from threads.api.limits import Limits
+from threads.api.routes import many, messages, runs, threads, upkeep
+from threads.api.server import Server
+from threads.api.shapes import ROOT, Health, told
+
+DESCRIPTION = """Chat threads of LangGraph agents. Errors have one body: `error` for people, `code` for
+programs, and `field` where one is meant. What is not yours looks as if it were not there."""
+
+
+def create_app(
+    registry: Registry,
+    runner: Runner,
+    *,
+    default_agent: str | None = None,
+    hosts: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    limits: Limits | None = None,
+) -> FastAPI:
+    """An ASGI application over a registry and a runner, which stay the caller's to close.
+
+    As long as the registry has no users, requests from this machine are the local user's, and all
+    others are refused. `hosts`: the names besides localhost by which the server is known; `origins`:
+    sites besides its own whose pages may ask.
+    """
+    server = Server(
+        registry, runner, limits=limits or Limits(), hosts=hosts, origins=origins, default_agent=default_agent
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.ensure_future(server.streams.watch())
+        try:
+            yield
+        finally:
+            server.streams.close()
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+    app = FastAPI(
+        title="langgraph-threads", version=version("langgraph-threads"), description=DESCRIPTION,
+        lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name, exception_handlers=HANDLERS,
+    )  # fmt: skip
+    app.state.server = server
+    for module in (threads, messages, runs, many, upkeep):
+        app.include_router(module.router, prefix=ROOT)
+    _add_public(app, server)
+    app.add_middleware(Gate, server=server)
+    return app
+
+
+def _add_public(app: FastAPI, server: Server) -> None:
+    @app.get("/healthz", response_model=Health, tags=["health"], responses=told())
+    async def healthz() -> Response:
+        """The server lives."""
+        return JSONResponse({"status": "alive"})
+
+    @app.get("/readyz", response_model=Health, tags=["health"], responses=told())
+    async def readyz() -> Response:
+        """The server can read its threads."""
+        await server.check_ready()
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return JSONResponse(described(app))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(page_of(described(app)))
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI of the application, with what lets a caller in."""
+    if app.openapi_schema is None:
+        found = app.openapi()
+        found["components"]["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"},
+            "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+        }
+        found["security"] = [{"token": []}, {"session": []}, {}]
+        for path, operations in found["paths"].items():
+            if not path.startswith(ROOT):
+                for operation in operations.values():
+                    operation["security"] = []
+    return app.openapi()

@@ -1,0 +1,180 @@
+"""The gate before all routes: which host was meant, from where, who asks, how much; and the log.
+
+Written as plain ASGI, so that streams pass through untouched. A log line tells the route, never what
+was said: neither bodies nor query strings are in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
+
+from threads.api.faults import Refused
+from threads.api.server import Caller, Server
+
+COOKIE = "threads_session"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+PUBLIC = ("/healthz", "/readyz", "/docs", "/openapi.json")
+"""What is shown without a token: nothing of it is anybody's."""
+SLASH = "\udc2f"
+"""Stands for an encoded slash inside an id until the route is found; no id can hold it."""
+SAFE = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}
+
+
+class Gate:
+    """Lets in what may come in."""
+
+    def __init__(self, app: Any, server: Server) -> None:
+        self._app = app
+        self._server = server
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        visit = Visit(scope, send)
+        try:
+            scope["path"] = _path(scope)
+            await self._check(scope, visit)
+            await self._app(scope, self._counted(scope, receive), visit.send)
+        except Refused as refused:
+            await refused.response()(scope, receive, visit.send)
+        finally:
+            visit.log()
+
+    async def _check(self, scope: Any, visit: Visit) -> None:
+        headers = Headers(scope=scope)
+        self._check_host(headers, scope)
+        self._check_origin(headers)
+        if scope["path"] in PUBLIC:
+            return
+        caller = await self._caller(headers, scope)
+        visit.caller = scope["threads.caller"] = caller
+        if caller.actor.name is not None and (seconds := self._server.requests.take(caller.actor)):
+            raise _too_many(seconds)
+
+    def _check_host(self, headers: Headers, scope: Any) -> None:
+        """A page elsewhere can make a name of its own point here; then the browser names it."""
+        name = _hostname(headers.get("host", ""))
+        if name not in LOOPBACK and name not in self._server.hosts:
+            raise Refused(400, "UnknownHost", "this server is not known by that name", field="Host")
+
+    def _check_origin(self, headers: Headers) -> None:
+        origin = headers.get("origin")
+        if origin is None or origin in self._server.origins:
+            return
+        if (
+            urlsplit(origin).scheme not in ("http", "https")
+            or _netloc(origin) != headers.get("host", "").lower()
+        ):
+            raise Refused(403, "ForeignOrigin", "pages of other sites may not ask here", field="Origin")
+
+    async def _caller(self, headers: Headers, scope: Any) -> Caller:
+        kind, _, shown = headers.get("authorization", "").partition(" ")
+        if kind:
+            caller = await self._server.caller(shown.strip()) if kind.lower() == "bearer" else None
+        else:
+            cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+            caller = await self._server.caller(cookie) if cookie else None
+            if caller is None and _address(scope) in LOOPBACK:
+                caller = await self._server.local()
+        if caller is None:
+            if seconds := self._server.strangers.take(_address(scope)):
+                raise _too_many(seconds)
+            challenge = {"WWW-Authenticate": 'Bearer realm="threads"'}
+            raise Refused(401, "Unauthorized", "show a token that is good", headers=challenge)
+        return caller
+
+    def _counted(self, scope: Any, receive: Any) -> Any:
+        most, taken = self._server.limits.body, 0
+        told = Headers(scope=scope).get("content-length", "")
+        if told.isdecimal() and int(told) > most:
+            raise _too_large(most)
+
+        async def counted() -> Any:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > most:
+                raise HTTPException(413, f"at most {most} bytes are taken")
+            return message
+
+        return counted
+
+
+class Visit:
+    """One request, as the log tells of it."""
+
+    def __init__(self, scope: Any, send: Any) -> None:
+        self.caller: Caller | None = None
+        self._scope = scope
+        self._send = send
+        self._status = 0
+        self._begun = time.monotonic()
+        self._id = secrets.token_hex(8)
+
+    async def send(self, message: Any) -> None:
+        """Pass it on; the first part gets our headers."""
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            there = {name for name, _ in message["headers"]}
+            added = {**SAFE, b"x-request-id": self._id.encode()}
+            more = [(name, value) for name, value in added.items() if name not in there]
+            message = {**message, "headers": [*message["headers"], *more]}
+        await self._send(message)
+
+    def log(self) -> None:
+        """One line, once the answer is sent."""
+        route = self._scope.get("route")
+        told = {
+            "request_id": self._id,
+            "method": self._scope["method"],
+            "route": getattr(route, "path", None),
+            "status": self._status,
+            "milliseconds": round((time.monotonic() - self._begun) * 1000, 1),
+            "user": self.caller.actor.name if self.caller else None,
+        }
+        logging.getLogger("threads.api").info("request", extra={"told": told})
+
+
+def _path(scope: Any) -> str:
+    """The path, with slashes that stand inside of an id kept apart from those between its parts."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    parts = raw.split(b"?")[0].decode("ascii", errors="replace").split("/")
+    return "/".join(unquote(part).replace("/", SLASH) for part in parts)
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _netloc(origin: str) -> str:
+    return origin.partition("://")[2].lower()
+
+
+def _address(scope: Any) -> str:
+    return scope["client"][0] if scope.get("client") else ""
+
+
+def _too_many(seconds: float) -> Refused:
+    wait = {"Retry-After": str(max(1, round(seconds)))}
+    return Refused(429, "TooManyRequests", "too many requests; wait a little", headers=wait)
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(413, "TooLarge", f"at most {most} bytes are taken")

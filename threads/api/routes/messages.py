@@ -1,0 +1,127 @@
+"""What is said in a thread: sending, reading, editing, and letting an agent go on."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from threads import Checkpoint, Interrupt, Message
+from threads.api.bodies import (
+    EditRequest,
+    MessagesQuery,
+    ReadRequest,
+    RegenerateRequest,
+    ResumeRequest,
+    SendMessageRequest,
+)
+from threads.api.routes.answering import RUNNING, Prefer, respond, started
+from threads.api.routes.doors import Calling, Key, Readable, Serving, Writable, in_path
+from threads.api.routes.threads import spoken
+from threads.api.shapes import PAGED, THREAD, Unread, answer, page
+
+router = APIRouter(tags=["messages"])
+
+
+@router.get(
+    "/threads/{thread_id}/messages", response_model=list[Message],
+    responses={**THREAD, 200: {"headers": PAGED}},
+)  # fmt: skip
+def list_messages(server: Serving, thread: Readable, query: Annotated[MessagesQuery, Query()]) -> Response:
+    """The messages as a person reads them, oldest first: the last `limit`, or the last ones before one."""
+    found = server.registry.messages(thread, limit=query.limit, before=query.before, at=query.at)
+    return page(found)
+
+
+@router.post("/threads/{thread_id}/messages", responses=RUNNING)
+async def send_message(
+    server: Serving,
+    caller: Calling,
+    thread: Writable,
+    body: SendMessageRequest,
+    request: Request,
+    idempotency_key: Key = None,
+    prefer: Prefer = None,
+) -> Response:
+    """Say something, and get the reply: at once, as a stream, or from where Location says."""
+    begin = partial(
+        server.runner.start, thread, spoken(body.message), agent_id=body.agent_id,
+        key=idempotency_key, multitask_strategy=body.multitask_strategy,
+    )  # fmt: skip
+    return await respond(server, caller, request, await started(begin))
+
+
+@router.put("/threads/{thread_id}/messages/{message_id}", responses=RUNNING)
+async def edit_message(
+    server: Serving,
+    caller: Calling,
+    thread: Writable,
+    message_id: Annotated[str, Path()],
+    body: EditRequest,
+    request: Request,
+    idempotency_key: Key = None,
+    prefer: Prefer = None,
+) -> Response:
+    """Say a user message differently; what came after the old one stays reachable."""
+    begin = partial(
+        server.runner.edit, thread, in_path(message_id), spoken(body.message), key=idempotency_key
+    )
+    return await respond(server, caller, request, await started(begin))
+
+
+@router.post("/threads/{thread_id}/regenerate", responses=RUNNING)
+async def regenerate(
+    server: Serving,
+    caller: Calling,
+    thread: Writable,
+    body: RegenerateRequest,
+    request: Request,
+    idempotency_key: Key = None,
+    prefer: Prefer = None,
+) -> Response:
+    """Answer anew what an assistant message answered; the old answer stays reachable."""
+    begin = partial(server.runner.regenerate, thread, body.message_id, key=idempotency_key)
+    return await respond(server, caller, request, await started(begin))
+
+
+@router.post("/threads/{thread_id}/resume", responses=RUNNING)
+async def resume(
+    server: Serving,
+    caller: Calling,
+    thread: Writable,
+    body: ResumeRequest,
+    request: Request,
+    idempotency_key: Key = None,
+    prefer: Prefer = None,
+) -> Response:
+    """Answer the question that the thread waits with; it counts once."""
+    begin = partial(server.runner.resume, thread, body.value, key=idempotency_key)
+    return await respond(server, caller, request, await started(begin))
+
+
+@router.post("/threads/{thread_id}/retry", responses=RUNNING)
+async def retry(
+    server: Serving, caller: Calling, thread: Writable, request: Request, prefer: Prefer = None
+) -> Response:
+    """Go on with the last run, which failed, where it broke."""
+    return await respond(server, caller, request, await started(partial(server.runner.retry, thread)))
+
+
+@router.get("/threads/{thread_id}/interrupts", response_model=list[Interrupt], responses=THREAD)
+def list_interrupts(server: Serving, thread: Readable) -> Response:
+    """The questions that the thread waits with."""
+    return answer(server.registry.interrupts(thread))
+
+
+@router.get("/threads/{thread_id}/checkpoints", response_model=list[Checkpoint], responses=THREAD)
+def list_checkpoints(server: Serving, thread: Readable) -> Response:
+    """The thread's checkpoints, the last one first: places to fork from and to go back to."""
+    return page(server.registry.history(thread))
+
+
+@router.put("/threads/{thread_id}/read", response_model=Unread, responses=THREAD)
+def mark_read(server: Serving, caller: Calling, thread: Readable, body: ReadRequest) -> Response:
+    """Note how far you have read; what is unread still."""
+    return answer({"unread": server.registry.mark_read(thread, caller.reader, upto=body.upto)})

@@ -1,0 +1,105 @@
+"""What happens in threads: runs, and events as they come."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query
+from starlette.responses import Response
+
+from threads import InvalidValue, Run, RunInfo, RunNotFound
+from threads.api.bodies import EventsQuery, PageQuery
+from threads.api.routes.doors import Calling, Readable, Serving, Writable, in_path
+from threads.api.server import Server
+from threads.api.shapes import PAGED, STREAM, THREAD, Stopped, answer, page, told
+from threads.api.streams import EventStream
+
+router = APIRouter(tags=["runs and events"])
+LastEventId = Annotated[
+    str | None, Header(alias="Last-Event-ID", description="What a browser sends when it comes again.")
+]
+
+
+@router.get(
+    "/threads/{thread_id}/runs", response_model=list[RunInfo], responses={**THREAD, 200: {"headers": PAGED}}
+)
+def list_runs(server: Serving, thread: Readable, query: Annotated[PageQuery, Query()]) -> Response:
+    """The thread's runs, the last one first."""
+    return page(server.registry.runs(thread, limit=query.limit, cursor=query.cursor))
+
+
+@router.get("/threads/{thread_id}/runs/{run_id}", response_model=RunInfo, responses=THREAD)
+def get_run(server: Serving, thread: Readable, run_id: Annotated[str, Path()]) -> Response:
+    """One run, under way or ended."""
+    return answer(_run(server, thread, run_id).info)
+
+
+@router.post("/threads/{thread_id}/runs/{run_id}/stop", response_model=RunInfo, responses=THREAD)
+def stop_run(server: Serving, thread: Writable, run_id: Annotated[str, Path()]) -> Response:
+    """End a run within a second; what was said by then is kept."""
+    run = _run(server, thread, run_id)
+    run.stop()
+    return answer(run.info)
+
+
+@router.post("/threads/{thread_id}/stop", response_model=Stopped, responses=THREAD)
+def stop(server: Serving, thread: Writable) -> Response:
+    """End the run under way, in whatever process."""
+    return answer({"stopped": server.runner.stop(thread)})
+
+
+@router.post("/threads/{thread_id}/title", status_code=202, response_model=RunInfo, responses=THREAD)
+def make_title(server: Serving, thread: Writable) -> Response:
+    """Let the title model give the thread a title, beside the conversation."""
+    return answer(server.runner.make_title(thread).info, 202)
+
+
+@router.get(
+    "/threads/{thread_id}/events",
+    status_code=200,
+    response_class=EventStream,
+    responses={**THREAD, 200: {"content": STREAM}},
+)
+def thread_events(
+    server: Serving,
+    caller: Calling,
+    thread: Readable,
+    query: Annotated[EventsQuery, Query()],
+    last_event_id: LastEventId = None,
+) -> Response:
+    """What happens in the thread, as server-sent events; the `id` of one is where to go on after it."""
+    after = _after(last_event_id, query.after)
+    found = server.registry.events(thread, after=after, follow=query.follow)
+    seat = server.streams.seat(caller.actor, caller.token_id, thread, found)
+    return EventStream(server.streams, seat, server.limits)
+
+
+@router.get(
+    "/events", status_code=200, response_class=EventStream, responses={**told(), 200: {"content": STREAM}}
+)
+def all_events(
+    server: Serving,
+    caller: Calling,
+    query: Annotated[EventsQuery, Query()],
+    last_event_id: LastEventId = None,
+) -> Response:
+    """What happens in all threads that you may see."""
+    after = _after(last_event_id, query.after)
+    found = server.registry.events(owner=caller.actor.scope, after=after, follow=query.follow)
+    seat = server.streams.seat(caller.actor, caller.token_id, None, found)
+    return EventStream(server.streams, seat, server.limits)
+
+
+def _after(last_event_id: str | None, after: int | None) -> int | None:
+    if not last_event_id:
+        return after
+    if not last_event_id.isascii() or not last_event_id.isdecimal() or int(last_event_id) >= 2**63:
+        raise InvalidValue("Last-Event-ID", "the id of an event is needed")
+    return int(last_event_id)
+
+
+def _run(server: Server, thread: str, run_id: str) -> Run:
+    run = server.runner.run(in_path(run_id))
+    if run.thread_id != thread:  # somebody else's, or another thread's
+        raise RunNotFound(in_path(run_id))
+    return run

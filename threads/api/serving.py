@@ -1,0 +1,71 @@
+"""Running the application: uvicorn, one process, and an end that loses nothing.
+
+On a signal no new requests are taken, those who only listen are sent away, and answers under way have
+some seconds to be finished; the runs that take longer are handed over to whoever opens the file next.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+GRACE = 10
+"""Seconds that answers under way have when the server is to end."""
+KEEP_ALIVE = 75
+
+
+class JsonLines(logging.Formatter):
+    """A log record as a line of JSON; of exceptions the class, never the words."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        made = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told: dict[str, Any] = {"time": made, "level": record.levelname.lower(), "logger": record.name}
+        told["event"] = record.getMessage() if record.exc_info is None else "exception"
+        if record.exc_info and record.exc_info[0]:
+            told["error"] = record.exc_info[0].__name__
+        return json.dumps({**told, **getattr(record, "told", {})})
+
+
+class Serving(uvicorn.Server):
+    """A server that sends its listeners away before it waits for the others."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, in this order: listeners, answers under way, connections."""
+        self._app.state.server.streams.close()
+        await super().shutdown(sockets)
+
+
+def serve(app: FastAPI, *, host: str, port: int, announce: Any = None) -> None:
+    """Serve until a signal says to end; `announce(url)` is called once it can be reached."""
+    log_as_json()
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE, proxy_headers=False, ws="none",
+    )  # fmt: skip
+    listening = config.bind_socket()
+    name = f"[{host}]" if ":" in host else host
+    if announce is not None:
+        announce(f"http://{name}:{listening.getsockname()[1]}")
+    Serving(config, app).run(sockets=[listening])
+
+
+def log_as_json() -> None:
+    """Lines of JSON on stderr, of this server and of what it stands on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    for name, level in (("threads", logging.INFO), ("uvicorn", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level)

@@ -1,0 +1,127 @@
+"""What answers hold, where the library has no class for it, and how errors are told in the OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse, Response
+
+from threads.api.faults import Problem
+from threads.forms import json_form
+from threads.models import Interrupt, Message, Page, RunInfo
+
+ROOT = "/api/v1"
+
+
+class Reply(BaseModel):
+    """What became of a message, or of whatever else was asked of an agent."""
+
+    run: RunInfo
+    reply: str | None = Field(description="The text of the last assistant message; null if there is none.")
+    messages: list[Message] = Field(description="All that the run stored, the user's message first.")
+    interrupts: list[Interrupt] = Field(description="The questions that the thread waits with now.")
+
+
+class Found(BaseModel):
+    """Something that was found."""
+
+    thread: dict[str, Any]
+    message: dict[str, Any] | None = Field(description="null where the title was found.")
+    snippet: str
+    matches: list[tuple[int, int]] = Field(description="Where in the snippet the finds stand.")
+
+
+class Agent(BaseModel):
+    """Somebody who can answer."""
+
+    id: str
+    default: bool
+
+
+class Me(BaseModel):
+    """Who asks."""
+
+    name: str | None = Field(description="null: the local user.")
+    is_admin: bool
+
+
+class Stopped(BaseModel):
+    """Whether there was something to stop."""
+
+    stopped: bool
+
+
+class Unread(BaseModel):
+    """How many messages are unread."""
+
+    unread: int
+
+
+class Health(BaseModel):
+    """How the server is."""
+
+    status: str
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """`value` as it is sent."""
+    return JSONResponse(json_form(value), status, headers=None if headers is None else dict(headers))
+
+
+def page(items: Page[Any], *, count: bool = True, of: Any = None) -> JSONResponse:
+    """A page as a bare array; the rest of it in headers."""
+    headers = {"X-Total-Count": str(items.total)} if count else {}
+    if items.next_cursor is not None:
+        headers["X-Next-Cursor"] = quote(items.next_cursor, safe="=")
+    return answer([of(item) for item in items] if of else items.items, headers=headers)
+
+
+def nothing() -> Response:
+    """Done, and nothing to tell."""
+    return Response(status_code=204)
+
+
+def location(*parts: str) -> dict[str, str]:
+    """Where something is."""
+    return {"Location": "/".join((ROOT, *(quote(part, safe="") for part in parts)))}
+
+
+TOLD = {
+    400: "The request cannot be read, or names another host.",
+    401: "A token is needed.",
+    403: "Not allowed: for admins, or asked from another site.",
+    404: "There is no such thing, or it is not yours.",
+    409: "It does not fit what is going on: the thread is busy, or in the trash, or waits for nothing.",
+    410: "The thread was deleted meanwhile.",
+    413: "The body is too large.",
+    422: "A field cannot be what it is; `field` names it.",
+    429: "Too many requests, or too many streams.",
+    502: "The agent failed.",
+    503: "The database is busy, or the server shuts down.",
+    507: "The disk is full.",
+}
+PLAIN = (400, 401, 403, 413, 422, 429, 503, 507)
+
+
+def told(*more: int, **good: Any) -> dict[int | str, dict[str, Any]]:
+    """The errors that a route may answer with."""
+    return {status: {"description": TOLD[status], "model": Problem} for status in sorted({*PLAIN, *more})}
+
+
+THREAD = told(404, 409, 410)
+"""Of routes about one thread."""
+RUN = told(404, 409, 410, 502)
+"""Of routes that let something through an agent."""
+STREAM = {"text/event-stream": {"schema": {"type": "string"}, "examples": {"token": {"value": (
+    'id: 7\nevent: token\ndata: {"thread_id":"...","sequence":7,"type":"token","data":{"text":"Hel"}}\n\n'
+)}}}}  # fmt: skip
+PAGED = {
+    "X-Total-Count": {"description": "How many there are on all pages.", "schema": {"type": "integer"}},
+    "X-Next-Cursor": {
+        "description": "The cursor of the next page, if there is one.",
+        "schema": {"type": "string"},
+    },
+}

@@ -1,0 +1,198 @@
+"""Server-sent events: what happens in threads, one stream for each who listens.
+
+A stream holds no thread and nobody waits for it: it is fed from the registry's log, and a slow reader
+reads later what he missed. One watcher for all streams asks, several times a second, whether those who
+listen still may: it ends the streams of tokens that were revoked and of threads that changed hands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.responses import Response
+
+from threads import Actor, Event, Registry, ThreadsError
+from threads.api.faults import Refused
+from threads.api.limits import Limits
+from threads.forms import json_form
+
+WATCHED_EVERY = 0.3
+RETRY = 1000
+"""Milliseconds after which a browser comes again."""
+
+
+class Seat:
+    """The place of somebody who listens."""
+
+    def __init__(self, actor: Actor, token_id: str | None, thread_id: str | None, events: Any) -> None:
+        self.actor = actor
+        self.token_id = token_id
+        self.thread_id = thread_id
+        self.events = events
+        self.is_ended = False
+
+    def end(self) -> None:
+        """Not a word more."""
+        self.is_ended = True
+        self.events.close()
+
+
+class Streams:
+    """All open streams."""
+
+    def __init__(self, registry: Registry, limits: Limits) -> None:
+        self._registry = registry
+        self._limits = limits
+        self._seats: set[Seat] = set()
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        return len(self._seats)
+
+    def seat(self, actor: Actor, token_id: str | None, thread_id: str | None, events: Any) -> Seat:
+        """A place; `Refused` if this caller has too many."""
+        mine = sum(1 for seat in self._seats if seat.actor == actor) if actor.name is not None else 0
+        if self._is_closed or mine >= self._limits.streams:
+            events.close()
+            if self._is_closed:
+                raise Refused(
+                    503, "ShuttingDown", "the server is shutting down", headers={"Retry-After": "1"}
+                )
+            raise Refused(
+                429, "TooManyStreams", f"at most {self._limits.streams} streams may be open",
+                headers={"Retry-After": "1"},
+            )  # fmt: skip
+        seat = Seat(actor, token_id, thread_id, events)
+        self._seats.add(seat)
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """He has gone."""
+        seat.end()
+        self._seats.discard(seat)
+
+    def close(self) -> None:
+        """End them all, and open no more; from the event loop."""
+        self._is_closed = True
+        for seat in list(self._seats):
+            seat.end()
+
+    async def watch(self) -> None:
+        """End the streams of those who may listen no more, until this is cancelled."""
+        while True:
+            await asyncio.sleep(WATCHED_EVERY)
+            seats = [seat for seat in self._seats if seat.token_id is not None and not seat.is_ended]
+            if not seats:
+                continue
+            try:
+                ended = await asyncio.to_thread(self._unwelcome, seats)
+            except ThreadsError as error:  # locked for a moment: the next look finds it
+                logging.getLogger(__name__).debug("streams cannot be watched now: %s", error)
+                continue
+            for seat in ended:
+                seat.end()
+
+    def _unwelcome(self, seats: list[Seat]) -> list[Seat]:
+        good = self._registry.users.still_good([str(seat.token_id) for seat in seats])
+        asked: dict[Actor, list[str]] = {}
+        for seat in seats:
+            if seat.thread_id is not None:
+                asked.setdefault(seat.actor, []).append(seat.thread_id)
+        seen = {
+            (actor, id) for actor, ids in asked.items() for id in self._registry.admitted(actor, ids, "read")
+        }
+        return [
+            seat
+            for seat in seats
+            if seat.token_id not in good or (seat.thread_id and (seat.actor, seat.thread_id) not in seen)
+        ]
+
+
+class EventStream(Response):
+    """Sends events as they come, until they end, or the reader leaves or may listen no more."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        streams: Streams,
+        seat: Seat,
+        limits: Limits,
+        *,
+        wanted: Callable[[Event], bool] = lambda _: True,
+        is_last: Callable[[Event], bool] = lambda _: False,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})})
+        del self.headers["content-length"]
+        self._streams, self._seat, self._limits = streams, seat, limits
+        self._wanted, self._is_last = wanted, is_last
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        pump = asyncio.ensure_future(self._pump(send))
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._streams.leave(self._seat)
+            gone.cancel()
+            if not pump.done():
+                pump.cancel()
+            await asyncio.gather(pump, gone, return_exceptions=True)
+        if not pump.cancelled():
+            pump.result()
+
+    async def _pump(self, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send(_chunk(f"retry: {RETRY}\n\n".encode()))
+        async for words in self._words():
+            await send(_chunk(words))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _words(self) -> AsyncIterator[bytes]:
+        seconds = self._limits.stream_seconds
+        until = None if seconds is None else time.monotonic() + seconds
+        coming: asyncio.Future[Event] | None = None
+        try:
+            while not self._seat.is_ended and (until is None or time.monotonic() < until):
+                coming = coming or asyncio.ensure_future(self._seat.events.__anext__())
+                patience = self._limits.heartbeat
+                if until is not None:
+                    patience = min(patience, max(0.0, until - time.monotonic()))
+                if not (await asyncio.wait({coming}, timeout=patience))[0]:
+                    yield b": still here\n\n"
+                    continue
+                try:
+                    event = coming.result()
+                except StopAsyncIteration:
+                    return
+                coming = None
+                if self._wanted(event) and not self._seat.is_ended:
+                    yield frame(event, self._seat.thread_id is None)
+                    if self._is_last(event):
+                        return
+        finally:
+            if coming is not None:
+                coming.cancel()
+
+
+def frame(event: Event, of_all: bool) -> bytes:
+    """An event on the wire. A gap has no id: who comes again still asks for what is missing."""
+    number = event.position if of_all else event.sequence
+    told = json.dumps(json_form(event), ensure_ascii=False, separators=(",", ":"))
+    id = "" if event.type == "gap" else f"id: {number}\n"
+    return f"{id}event: {event.type}\ndata: {told}\n\n".encode()
+
+
+def _chunk(words: bytes) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": words, "more_body": True}
+
+
+async def _disconnected(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,72 @@
+"""`threads serve`: the HTTP API of one file, on this machine, or for users with tokens."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from typing import Any
+
+import click
+
+import threads
+from threads.cli.agents import load
+from threads.cli.output import note, say
+from threads.cli.session import Session, common
+
+EXAMPLE = "my-agent"
+"""The agent that the threading document's examples ask for."""
+
+
+@click.command(epilog="Example: threads serve --db support.db --port 8000")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one."
+)
+@click.option("--name", "names", metavar="HOST", multiple=True, help="A name by which the server is known.")
+@click.option("--origin", "origins", metavar="URL", multiple=True, help="Another site whose pages may ask.")
+@common("--db", "--agents", "--traceback")
+@click.pass_obj
+def serve(session: Session, host: str, port: int, names: tuple[str, ...], origins: tuple[str, ...]) -> None:
+    """Serve the threads by HTTP, until Ctrl+C.
+
+    Without users it serves this machine alone. With them (`threads users add`) everybody shows a token,
+    and sees his own threads; only then can it listen at an address that others reach.
+    """
+    try:
+        from threads.api import create_app
+        from threads.api.serving import serve
+    except ModuleNotFoundError as error:
+        raise click.UsageError(
+            f"{error.name} is missing; install with: pip install 'langgraph-threads[server]'"
+        ) from error
+    with session.open(create=True) as registry:
+        if not _is_loopback(host) and not registry.users:
+            raise click.UsageError(
+                f"{host} can be reached by others, and there are no users: threads users add NAME"
+            )
+        graphs, default = _agents(session, registry)
+        with threads.Runner(registry, graphs) as runner:
+            app = create_app(registry, runner, default_agent=default, hosts=(host, *names), origins=origins)
+            serve(app, host=host, port=port, announce=_announce)
+
+
+def _agents(session: Session, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:
+    """The graphs that answer, and which of them does where none is named."""
+    agents = load(session.agents, registry)
+    graphs = {id: agents.graph(id) for id in agents.ids}
+    if session.agents is None and agents.default is not None:
+        graphs[EXAMPLE] = graphs[agents.default]
+    return graphs, agents.default
+
+
+def _announce(url: str) -> None:
+    say(url)
+    sys.stdout.flush()
+    note(f"what it can do: {url}/docs; Ctrl+C ends it")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
