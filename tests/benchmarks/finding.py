@@ -79,12 +79,11 @@ class Words:
 
     def __init__(self, seed: int = 1) -> None:
         self.random = random.Random(seed)
-        made = {
+        made = [
             "".join(self.random.choices(SYLLABLES, k=self.random.choice((2, 2, 3, 3, 4))))
             for _ in range(30_000)
-        }
-        self.words = [*COMMON, *sorted(made)]
-        self.random.shuffle(self.words[20:])
+        ]
+        self.words = list(dict.fromkeys([*COMMON, *made]))
         self.weights = list(accumulate(1 / (rank + 1) ** 0.9 for rank in range(len(self.words))))
 
     def some(self, least: int, most: int) -> str:

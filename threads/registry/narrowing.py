@@ -14,7 +14,7 @@ from threads.database.statements import statements
 from threads.registry.filters import Filters
 from threads.registry.rows import json_of
 
-FEW = 500
+FEW = 1500
 IN_ORDER = ("owner", "agent_id", "status", "pinned", "archived", "trashed")
 """Filters whose indexes are in the order of activity."""
 LONGEST_FACT = 200

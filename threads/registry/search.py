@@ -28,6 +28,8 @@ RANKED = 1000
 FEW_THREADS = 300
 FEW_MESSAGES = 3000
 END = 2**63 - 1
+IDS = {"from_words": "threads_words.rowid", "from_parts": "threads_parts.rowid"}
+"""What a hit's id is called where it comes from an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,11 @@ class Search:
             *(sql[each] for each in conditions if each != "match_text"),
         ]
         wanted += [sql["match_text"]] if "match_text" in conditions else []
+        id = IDS.get(source, "threads_said.id")
         text = sql[name].format(
             source=sql[source],
-            where=" AND ".join(wanted) or "1",
-            order=sql["order_best" if mode == "best" else "order_newest"],
+            where=(" AND ".join(wanted) or "1").replace("{id}", id),
+            order=sql["order_best" if mode == "best" else "order_newest"].replace("{id}", id),
             rank="threads_words.rank" if mode == "best" else "0.0",
         )
         fits = query.in_parts if mode == "parts" else query.in_words

@@ -141,11 +141,12 @@ coalesce(threads_said.said_at, threads_thread.created_at) < :before
 -- name: said_after
 coalesce(threads_said.said_at, threads_thread.created_at) >= :after
 
+-- The index gives its rows in this order by itself, if asked by its own name for them.
 -- name: below
-threads_said.id < :before_id
+{id} < :before_id
 
 -- name: order_newest
-threads_said.id DESC
+{id} DESC
 
 -- Titles before messages of the same rank.
 -- name: order_best

@@ -14,8 +14,12 @@ SELECT {columns} FROM threads_thread WHERE thread_id = :thread_id
 -- name: get_many
 SELECT {columns} FROM threads_thread WHERE position IN (SELECT value FROM json_each(:positions))
 
+-- Put in order first and looked at then: the columns of a row cost more than its place.
 -- name: list
-SELECT {columns}, {key} AS key FROM threads_thread {where} ORDER BY {key} {order}, position {order} LIMIT :limit OFFSET :offset
+SELECT {columns}, {key} AS key FROM threads_thread
+WHERE position IN (
+    SELECT position FROM threads_thread {where} ORDER BY {key} {order}, position {order} LIMIT :limit OFFSET :offset)
+ORDER BY {key} {order}, position {order}
 
 -- name: count
 SELECT count(*) FROM threads_thread {where}
