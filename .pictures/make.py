@@ -30,6 +30,8 @@ SESSION = (
     'threads send --new --agent tutor "What is a checkpoint?"',
     'threads new --title "Refund for Carol" --tag vip',
     "threads ls",
+    "threads search order role:user",
+    "threads stats --by agent",
     "threads verify",
 )
 CELLS = ("alice-name", "list", "organise", "read")
