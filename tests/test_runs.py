@@ -2,6 +2,7 @@
 
 import asyncio
 import threading as threading_
+import uuid
 
 import pytest
 from graphs import (
@@ -23,6 +24,7 @@ import threads
 from agent import build_agent
 from threads import (
     AgentNotFound,
+    InvalidThreadId,
     InvalidValue,
     KeyReused,
     NothingToResume,
@@ -227,6 +229,14 @@ def test_an_unknown_thread_is_made_only_where_that_is_asked_for(runner, registry
     assert len(registry.list()) == 0
     runner.start("a", "Hi", if_not_exists="create").result(20)
     assert registry.get("a").message_count == 2
+
+
+def test_a_uuid_is_an_id_and_a_number_is_none(runner, registry):
+    id = uuid.uuid4()
+    runner.start(id, "Hi", if_not_exists="create").result(20)
+    assert registry.get(str(id)).message_count == 2
+    with pytest.raises(InvalidThreadId):
+        runner.start(1, "Hi", if_not_exists="create")
 
 
 def test_a_thread_in_the_trash_takes_no_runs(runner, registry):

@@ -43,7 +43,7 @@ async def start_of(attempt: Attempt, row: sqlite3.Row, request: Request, inside:
         if request.input not in (True, AGAIN):
             await answer_orphans(attempt.graph, attempt.config, str(request.input))
         return Start(None)
-    if request.kind in ("message", "input") and await asyncio.to_thread(_is_suspect, row, inside):
+    if request.kind in ("message", "input") and _is_suspect(row, inside):
         await unwedge(attempt.graph, _in_nobodys_name(attempt.config), LOST)
     return Start(request.graph_input(row["thread_id"], row["run_id"], row["key"]), request.base)
 

@@ -83,6 +83,7 @@ class Runner:
         """
         if (message is None) == (input is None):
             raise InvalidValue("message", "either a message is needed or an input")
+        thread_id = ids.text_of(thread_id)
         agent, is_new = self._agent(thread_id, agent_id, if_not_exists)
         if message is not None:
             request = Request("message", checked_message(message), context)
@@ -210,13 +211,14 @@ class Runner:
             raise InvalidValue("if_not_exists", f"{if_not_exists!r} is neither 'reject' nor 'create'")
         agents = self._engine.agents
         try:
-            thread = self.registry.get(thread_id)
+            with self._engine.inside.database.read() as connection:  # its words need not be up to date
+                thread = table.get(connection, thread_id)
         except ThreadNotFound:
             if if_not_exists == "reject":
                 raise
             ids.check_new(thread_id)
             return agents.chosen(said, None), True
-        return agents.chosen(said, thread.agent_id), False
+        return agents.chosen(said, thread["agent_id"]), False
 
     def _place(self, thread_id: str, message_id: str | None, role: str) -> tuple[Place, str]:
         """Where a user message came from; of an assistant message, that of the user message it answers."""
