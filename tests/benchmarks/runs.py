@@ -3,7 +3,7 @@
     python tests/benchmarks/runs.py [runs]
 
 Bare and runner take turns on one registry, thread by thread, with the same graph, so that a busy machine
-is busy for both. The last part has a thousand listeners that wait and fifty that hear a run each.
+is busy for both. The last part has a thousand listeners that wait and fifty that hear a run each, begun within a second.
 """
 
 from __future__ import annotations
@@ -131,13 +131,15 @@ async def listening(idle: int, active: int) -> None:
         cpu = (ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime) / 5
         memory = (ended.ru_maxrss - before.ru_maxrss) / 1024
         print(f"{idle} idle listeners: {cpu:.1%} of a core, {memory:.0f} MB")
-        with threads.Runner(registry, build_agent(Stamped(words=40, delay=0.05))) as runner:
+        with threads.Runner(registry, build_agent(Stamped(words=60, delay=0.05))) as runner:
             for among in (1, active):
                 late.clear()
-                started = [
-                    runner.start(f"{among} {number}", "Go", if_not_exists="create") for number in range(among)
-                ]
-                await asyncio.gather(*map(hear, started))
+                started = []
+                for number in range(among):
+                    run = runner.start(f"{among} {number}", "Go", if_not_exists="create")
+                    started.append(asyncio.create_task(hear(run)))
+                    await asyncio.sleep(1 / among)
+                await asyncio.gather(*started)
                 told = sorted(late)
                 print(
                     f"from the model's word to its listener, {among} runs at once beside {idle} idle: "
