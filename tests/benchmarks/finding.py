@@ -30,24 +30,7 @@ from threads.database.said import Said
 MESSAGES = 10
 DAYS = 400
 DAY = 86_400_000
-SYLLABLES = (
-    "ka",
-    "to",
-    "mi",
-    "ren",
-    "sol",
-    "da",
-    "lu",
-    "ver",
-    "os",
-    "pin",
-    "gra",
-    "tek",
-    "na",
-    "bo",
-    "shi",
-    "ul",
-)
+SYLLABLES = [a + b + c for a in "bcdfghjklmnprstvwz" for b in "aeiou" for c in ("", "n", "r", "s", "t", "l")]
 COMMON = [
     "the",
     "order",
@@ -80,7 +63,7 @@ class Words:
     def __init__(self, seed: int = 1) -> None:
         self.random = random.Random(seed)
         made = [
-            "".join(self.random.choices(SYLLABLES, k=self.random.choice((2, 2, 3, 3, 4))))
+            "".join(self.random.choices(SYLLABLES, k=self.random.choice((1, 2, 2, 2, 3, 3))))
             for _ in range(30_000)
         ]
         self.words = list(dict.fromkeys([*COMMON, *made]))

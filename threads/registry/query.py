@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, get_args
 
+from threads.database.said import TITLE
 from threads.database.words import Token, indexed, positions, squeezed
 from threads.errors import InvalidValue
 from threads.models import Role
@@ -25,6 +26,8 @@ LONGEST = 1000
 """Characters of a search that are looked at."""
 SHORTEST_PART = 3
 """Characters that a part of a word must have to be looked for: the index holds no shorter ones."""
+USUAL_LENGTH = 30
+"""Words of a message that is neither long nor short."""
 STATES = ("pinned", "archived")
 
 
@@ -93,6 +96,17 @@ class Query:
         words = indexed(text)
         return self.words is not None and all(term.is_in(words) for term in self.terms if term.words)
 
+    def rank(self, text: str, role: str) -> float:
+        """How well `text` fits, the lower the better: often, as whole words, in few words, in a title."""
+        words = f" {indexed(text)} "
+        length = 0.25 + 0.75 * words.count(" ") / USUAL_LENGTH
+        score = 0.0
+        for term in self.terms:
+            wanted = " ".join(term.words)
+            found = words.count(f" {wanted}") + words.count(f" {wanted} ") if wanted else 0
+            score += found * 2.2 / (found + 1.2 * length)
+        return -score * (2 if role == TITLE else 1)
+
     def in_parts(self, text: str) -> bool:
         """Whether `text` has all of it inside of its words; what is too short for that, as words."""
         folded = squeezed(text)
@@ -136,7 +150,7 @@ def _told(operators: Sequence[tuple[str, str]], now: datetime) -> dict[str, Any]
         if operator == "tag":
             filters["tag"] = (*filters.get("tag", ()), value)
         elif operator in ("agent", "owner"):
-            _once(filters, "agent_id" if operator == "agent" else operator, checked_name(operator, value))
+            _once(filters, "agent_id" if operator == "agent" else operator, _name(operator, value))
         elif operator == "is":
             filters[_one_of("is", value, STATES)] = True
         elif operator == "role":
@@ -144,6 +158,13 @@ def _told(operators: Sequence[tuple[str, str]], now: datetime) -> dict[str, Any]
         else:
             _once(told, operator, _moment(operator, value, now))
     return {**told, "filters": filters}
+
+
+def _name(operator: str, value: str) -> str | None:
+    try:
+        return checked_name(operator, value)
+    except InvalidValue as error:
+        raise InvalidValue("text", str(error)) from None
 
 
 def _once(told: dict[str, Any], name: str, value: Any) -> None:

@@ -1,7 +1,8 @@
 """Finding messages and titles: from a query and filters to rows, in pages that hold each hit once.
 
 Where up to `RANKED` messages match, the best come first; where more do, the newest, for to rank a
-million is slow and tells nobody anything. Filters are part of the question, never applied to a page.
+million is slow and tells nobody anything. The rank is made from a text alone, so a page that follows
+is in the same order, whatever was said meanwhile. Filters are part of the question, never applied to a page.
 On a file that may not be written, and whose own index is behind, the rows are read through instead.
 """
 
@@ -11,7 +12,7 @@ import base64
 import binascii
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from threads.database.statements import statements
@@ -43,6 +44,7 @@ class Search:
     query: Query
     filters: Filters
     source: str | None = None
+    known: dict[int, list[int]] = field(default_factory=dict)
 
     def mode(self) -> Mode:
         """How this is looked for."""
@@ -85,7 +87,9 @@ class Search:
             return self.source or "from_all", [], {}
         if self.source is not None:
             return self.source, ["match_text"], {}
-        few = None if mode == "best" else self._few()
+        if mode == "best" and len(self._newest_ids(END)) <= RANKED:
+            return "from_ids", [], {"ids": json_of(self._newest_ids(END))}
+        few = self._few()
         if few is not None:
             return "from_threads", ["match_text"], {"positions": json_of(few)}
         if mode == "parts":
@@ -117,8 +121,9 @@ class Search:
             source=sql[source],
             where=(" AND ".join(wanted) or "1").replace("{id}", id),
             order=sql["order_best" if mode == "best" else "order_newest"].replace("{id}", id),
-            rank="threads_words.rank" if mode == "best" else "0.0",
+            rank=sql["rank"] if mode == "best" else "0.0",
         )
+        self.connection.create_function("threads_rank", 2, query.rank)
         fits = query.in_parts if mode == "parts" else query.in_words
         self.connection.create_function("threads_matches", 2, lambda text, _: fits(text))
         return self.connection.execute(text, {**bound, **values}).fetchall()
@@ -131,8 +136,12 @@ class Search:
         return self.connection.execute(statements("search")["newest_ids"], asked).fetchone() is not None
 
     def _newest_ids(self, below: int) -> list[int]:
-        asked = {"words": self.query.words, "before_id": below, "limit": RANKED + 1}
-        return [row[0] for row in self.connection.execute(statements("search")["newest_ids"], asked)]
+        """The ids of the newest matches, one more than are ranked; looked for once."""
+        if below not in self.known:
+            asked = {"words": self.query.words, "before_id": below, "limit": RANKED + 1}
+            rows = self.connection.execute(statements("search")["newest_ids"], asked)
+            self.known[below] = [row[0] for row in rows]
+        return self.known[below]
 
     def _few(self) -> list[int] | None:
         """The threads that the filters leave, where they are few and short; else None."""

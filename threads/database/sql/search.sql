@@ -148,9 +148,11 @@ coalesce(threads_said.said_at, threads_thread.created_at) >= :after
 -- name: order_newest
 {id} DESC
 
--- Titles before messages of the same rank.
+-- name: rank
+threads_rank(threads_said.text, threads_said.role)
+
 -- name: order_best
-threads_words.rank * CASE WHEN threads_said.role = 'title' THEN 2 ELSE 1 END, threads_said.id DESC
+rank, threads_said.id DESC
 
 -- Few threads with few messages are read through sooner than the index of a common word.
 -- name: few
