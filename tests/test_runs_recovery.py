@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import sqlite3
 import threading as threading_
 import time
 
@@ -241,7 +242,7 @@ def test_a_paused_process_that_comes_back_is_refused(path):
         told.recv()
         with threads.open(path) as registry:
             until(lambda: "token" in types(registry.events("a", follow=False)))
-            os.kill(process.pid, signal.SIGSTOP)
+            pause(process, path)
             with threads.Runner(registry, {"agent": build_agent()}, lease_seconds=0.5):
                 assert settled(registry).status == "success"
                 before = (texts(registry, "a"), [e.sequence for e in registry.events("a", follow=False)])
@@ -256,6 +257,30 @@ def test_a_paused_process_that_comes_back_is_refused(path):
         process.kill()
         process.join()
         told.close()
+
+
+def pause(process, path):
+    """Stop it, but not in the middle of a commit: then SQLite's lock would be held until it is woken."""
+    while True:
+        os.kill(process.pid, signal.SIGSTOP)
+        connection = sqlite3.connect(path, timeout=0.2, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError:
+            os.kill(process.pid, signal.SIGCONT)
+        finally:
+            connection.close()
+
+
+def test_a_runner_is_closed_though_the_file_is_locked_or_was_closed(path):
+    registry = threads.open(path)
+    runner = threads.Runner(registry, build_agent())
+    runner.start("a", "Hi", if_not_exists="create").result(20)
+    registry.close()
+    runner.close()
+    alive = {thread.name for thread in threading_.enumerate()}
+    assert "threads-runs" not in alive and "threads-watch" not in alive
 
 
 def test_a_lease_that_is_lost_is_told_to_who_waits(path):

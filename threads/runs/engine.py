@@ -7,6 +7,7 @@ memory here are the runs of this process only.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import uuid
 from concurrent.futures import Future, wait
@@ -224,7 +225,10 @@ class Engine:
         for attempt in left:
             attempt.stop(HAND_OVER)
         await asyncio.gather(*self.performing, return_exceptions=True)
-        await self.recorder.write(lambda connection: runs.hand_over(connection, self.desk.holder))
+        try:
+            await self.recorder.write(lambda connection: runs.hand_over(connection, self.desk.holder))
+        except ThreadsError as error:  # locked, or closed already: then their leases run out by themselves
+            logging.getLogger(__name__).warning("the runs under way could not be handed over: %s", error)
         self.promises.break_all()
 
     def _stored_request(self, row: sqlite3.Row) -> Request:
