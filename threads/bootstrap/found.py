@@ -1,0 +1,104 @@
+"""One search: what it means, and the pages of what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from threads.database.said import PLACES, TITLE
+from threads.database.statements import statements
+from threads.errors import InvalidValue
+from threads.models import Hit, Hits, Message, moment
+from threads.registry import projection, table
+from threads.registry.filters import Filters
+from threads.registry.query import Query, parsed
+from threads.registry.search import END, Search, cursor_of, place_of
+from threads.registry.snippets import snippet
+
+
+class Found:
+    """What `text` finds in `registry` among the threads that fit; what is new is read until `stop()`."""
+
+    def __init__(self, registry: Any, text: str, filters: Filters, stop: Callable[[], bool]) -> None:
+        self._registry = registry
+        self._database = registry._database
+        self._stop = stop
+        self._query = parsed(text, registry._clock())
+        filters.conditions()  # refused before anything is read
+        self._filters = _narrowed(filters, self._query)
+
+    def page(self, *, limit: int, offset: int, cursor: str | None) -> Hits:
+        """A page of it."""
+        if not self._database.read_only:
+            self._registry._refresh_for_search(self._stop)
+        query, filters = self._query, self._filters
+        if filters is None:
+            return Hits(())
+        if not query.terms and not (query.role or query.before or query.after):
+            return self._by_filters(filters, limit, offset, cursor)
+        return self._by_words(filters, limit, offset, cursor)
+
+    def _by_words(self, filters: Filters, limit: int, offset: int, cursor: str | None) -> Hits:
+        with self._database.read() as connection:
+            search = Search(connection, self._query, filters, self._source(connection))
+            mode, below = (search.mode(), END) if cursor is None else place_of(cursor)
+            skipped = offset + (below if mode == "best" and cursor is not None else 0)
+            rows = search.rows(mode, limit=limit + 1, offset=skipped, below=below)
+            more, rows = len(rows) > limit, rows[:limit]
+            there = table.get_many(connection, [row["id"] >> PLACES for row in rows])
+            left = connection.execute(statements("threads")["stale_count"]).fetchone()[0]
+        threads = dict(zip(there, self._registry._threads(list(there.values())), strict=True))
+        hits = tuple(_hit(row, threads[row["id"] >> PLACES], self._query) for row in rows)
+        place = skipped + limit if mode == "best" else rows[-1]["id"] if rows else 0
+
+        def total() -> int:
+            with self._database.read() as connection:
+                return Search(connection, self._query, filters, self._source(connection)).count(mode)
+
+        return Hits(hits, cursor_of(mode, place) if more else None, total, left)
+
+    def _by_filters(self, filters: Filters, limit: int, offset: int, cursor: str | None) -> Hits:
+        asked = {name: getattr(filters, name) for name in Filters.__dataclass_fields__}
+        page = self._registry.list(**asked, limit=limit, offset=offset, cursor=cursor)
+        hits = tuple(Hit(thread, None, thread.title) for thread in page)
+        return Hits(hits, page.next_cursor, page.counted)
+
+    def _source(self, connection: Any) -> str | None:
+        """Where message rows are read from on a file that may not be written; None: from its index."""
+        if not self._database.read_only:
+            return None
+        projection.refresh_here(connection, self._registry._decoder, self._stop)
+        return projection.source_here(connection)
+
+
+def _narrowed(filters: Filters, query: Query) -> Filters | None:
+    """The filters and what the text says too; None where both cannot be so at once."""
+    said = dict(query.filters)
+    if "tag" in said:
+        given = (filters.tag,) if isinstance(filters.tag, str) else tuple(filters.tag or ())
+        said["tag"] = (*given, *said["tag"])
+    for name in ("agent_id", "owner", "pinned"):
+        given = getattr(filters, name)
+        if name in said and given is not None and given != said[name]:
+            return None
+    try:
+        narrowed = replace(filters, **said)
+        narrowed.conditions()
+    except InvalidValue as error:
+        raise InvalidValue("text", str(error)) from None
+    return narrowed
+
+
+def _hit(row: Any, thread: Any, query: Query) -> Hit:
+    text, matches = snippet(row["text"], query)
+    if row["role"] == TITLE:
+        return Hit(thread, None, text, matches, row["rank"])
+    message = Message(
+        id=row["message_id"],
+        role=row["role"],
+        text=row["text"],
+        content=({"type": "text", "text": row["text"]},),
+        created_at=moment(row["said_at"]),
+    )
+    return Hit(thread, message, text, matches, row["rank"])
