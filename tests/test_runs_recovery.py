@@ -243,7 +243,7 @@ def test_a_paused_process_that_comes_back_is_refused(path):
         with threads.open(path) as registry:
             until(lambda: "token" in types(registry.events("a", follow=False)))
             pause(process, path)
-            with threads.Runner(registry, {"agent": build_agent()}, lease_seconds=0.5):
+            with threads.Runner(registry, {"agent": build_agent()}, lease_seconds=2.0):
                 assert settled(registry).status == "success"
                 before = (texts(registry, "a"), [e.sequence for e in registry.events("a", follow=False)])
                 assert "Alice" in before[0][1]
@@ -251,7 +251,7 @@ def test_a_paused_process_that_comes_back_is_refused(path):
                 assert not threading_.Event().wait(0.6)
                 after = (texts(registry, "a"), [e.sequence for e in registry.events("a", follow=False)])
                 assert after == before, f"holder {number} got something in"
-            assert registry.runs("a")[0].attempts == 2
+            assert registry.runs("a")[0].attempts >= 2
             assert registry.verify() == []
             registry.delete("a")
         process.kill()
