@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from threads import notebook
-
 T = TypeVar("T")
 
 Status = Literal["idle", "busy", "interrupted", "error"]
@@ -37,8 +35,23 @@ def milliseconds(moment: datetime | None) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
 
 
+def _bundle(items: Sequence[Any], text: str, *, more: bool = False) -> dict[str, str]:
+    from threads import notebook  # when a notebook asks: most processes never do
+
+    return notebook.bundle(items, text, more=more)
+
+
+class Shown:
+    """Something that looks well as the last line of a notebook's cell."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return _bundle([self], repr(self))
+
+
 @dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(Shown):
     """A conversation, as a list shows it."""
 
     id: str
@@ -68,9 +81,6 @@ class Thread:
         """What LangGraph wants as `config` to speak in this thread."""
         return {"configurable": {"thread_id": self.id}}
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return notebook.bundle([self], repr(self))
-
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
@@ -91,7 +101,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Message(Shown):
     """One message of a thread, as a person would read it."""
 
     id: str | None
@@ -116,12 +126,9 @@ class Message:
     stopped: bool = False
     """Whether it was cut off: somebody stopped the run that was saying it."""
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return notebook.bundle([self], repr(self))
-
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Shown):
     """A state of a thread that can be read, forked or gone back to."""
 
     id: str
@@ -130,9 +137,6 @@ class Checkpoint:
     source: str | None
     """What made it: `input`, `loop`, `update` or `fork`."""
     step: int | None
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return notebook.bundle([self], repr(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +227,11 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(Shown):
     """A tag, and how many threads in sight have it."""
 
     name: str
     threads: int
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return notebook.bundle([self], repr(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +300,7 @@ class Cleaned:
 
 
 @dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(Shown):
     """What went on, on one day or with one agent, owner or tag."""
 
     key: str | None
@@ -313,9 +314,6 @@ class Stat:
     failures: int
     latency: float | None
     """Seconds that a run took, on average; None without runs."""
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return notebook.bundle([self], repr(self))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -349,11 +347,11 @@ class Page(Sequence[T], Generic[T]):
         return f"Page({list(self.items)!r})"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return notebook.bundle(self.items, repr(self), more=self.next_cursor is not None)
+        return _bundle(self.items, repr(self), more=self.next_cursor is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Shown):
     """Something that was found: a message, or a thread by its title."""
 
     thread: Thread
@@ -373,9 +371,6 @@ class Hit:
             parts += [self.snippet[end:start], before, self.snippet[start:stop], after]
             end = stop
         return "".join([*parts, self.snippet[end:]])
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return notebook.bundle([self], repr(self))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -9,7 +9,6 @@ from threads import ids
 from threads.bootstrap.listing import Listing
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound, InvalidValue, MessagesUnknown
-from threads.memory.branches import numbered
 from threads.models import Checkpoint, Message, Page
 from threads.registry import table
 from threads.registry.filters import checked_range
@@ -57,6 +56,8 @@ class Conversations(Listing):
         found: builtins.list[Message] | None
         found = self._decoder().messages(connection, thread_id, checkpoint_id, dated=True)
         if found and len(connection.execute(statements("rewinding")["tips"], asked).fetchall()) > 1:
+            from threads.memory.branches import numbered
+
             found = numbered(found, self._decoder().branches(connection, thread_id))
         return found
 

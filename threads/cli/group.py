@@ -11,7 +11,6 @@ import importlib
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,6 +97,8 @@ class Threads(click.Group):
             if fault is None:
                 raise
             if session.traceback:
+                import traceback
+
                 say(block("".join(traceback.format_exception(error))), end=False, to=sys.stderr)
             told = io.StringIO()
             fault.show(told)

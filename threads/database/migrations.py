@@ -63,21 +63,18 @@ def check_version(connection: sqlite3.Connection, where: str) -> int:
         columns = {row["name"] for row in connection.execute(f"PRAGMA main.table_info({name})")}
         if kinds[name] != "table" or not columns >= STOCK[name]:
             raise ForeignDatabase(where, kinds[name], name)
-    for name in {name for _, name in brought()} & kinds.keys():
-        if not found:
-            raise ForeignDatabase(where, kinds[name], name)
+    for name in kinds.keys() & {name for _, name in brought()} if not found else ():
+        raise ForeignDatabase(where, kinds[name], name)
     return found
 
 
 def migrate(connection: sqlite3.Connection, where: str, progress: Progress | None = None) -> None:
     """Bring the database to the newest format; several processes may try at once."""
-    for number, name in enumerate(MIGRATIONS, start=1):
-        if check_version(connection, where) >= number:
-            continue
+    while (done := check_version(connection, where)) < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if version(connection) < number:  # nobody did it while we waited for the lock
-                _apply(connection, number, name, progress)
+            if version(connection) == done:  # nobody did it while we waited for the lock
+                _apply(connection, done + 1, MIGRATIONS[done], progress)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -120,6 +119,8 @@ def ids_with_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> 
 
 def near(connection: sqlite3.Connection, thread_id: str) -> list[str]:
     """Up to three ids that someone who wrote `thread_id` may have meant."""
+    import difflib
+
     rows = connection.execute(_sql("ids_near"), {"start": thread_id[:3]})
     by_folded = {row[0].casefold().strip(): row[0] for row in rows}
     found = difflib.get_close_matches(thread_id.casefold().strip(), list(by_folded), n=3, cutoff=0.7)

@@ -6,8 +6,6 @@ guesses it and a slow hash would only slow us. A browser's session is a token th
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import sqlite3
 from datetime import timedelta
 from typing import Any, Literal
@@ -65,6 +63,8 @@ def new_token(
     connection: sqlite3.Connection, name: str, kind: Kind, lifetime: timedelta | None, now: int
 ) -> str:
     """A new token; `InvalidValue` if there is no such user or it cannot live so long."""
+    import secrets
+
     if find(connection, name) is None:
         raise InvalidValue("name", f"there is no user {name!r}")
     if lifetime is not None and not timedelta(0) < lifetime <= LONGEST_LIFE:
@@ -103,6 +103,8 @@ def are_there(connection: sqlite3.Connection) -> bool:
 
 
 def _hash(token: str) -> bytes:
+    import hashlib
+
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
