@@ -8,7 +8,7 @@ from threads.bootstrap.branching import Branching
 from threads.bootstrap.events import Events, listen
 from threads.errors import InvalidCursor
 from threads.models import Interrupt, Page, RunInfo
-from threads.registry import runs, table
+from threads.registry import table
 from threads.registry.filters import checked_range
 
 
@@ -33,6 +33,8 @@ class Following(Branching):
 
     def runs(self, id: str, *, limit: int = 20, cursor: str | None = None) -> Page[RunInfo]:
         """The thread's runs, the last one first; `ThreadNotFound`, `InvalidCursor`."""
+        from threads.registry import runs
+
         limit, _ = checked_range(limit, 0)
         if cursor is not None and not cursor.isdecimal():
             raise InvalidCursor("it is damaged")
@@ -44,6 +46,8 @@ class Following(Branching):
 
     def interrupts(self, id: str) -> tuple[Interrupt, ...]:
         """The questions that the thread waits with; empty if it waits for nothing. `ThreadNotFound`."""
+        from threads.registry import runs
+
         self._flush()
         with self._database.read() as connection:
             row = self._visible(table.get(connection, id))
@@ -58,5 +62,7 @@ class Following(Branching):
         return found
 
     def _run_count(self, thread_id: str) -> int:
+        from threads.registry import runs
+
         with self._database.read() as connection:
             return runs.count(connection, thread_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from threads.database.said import PLACES, TITLE
@@ -59,8 +58,7 @@ class Found:
         return Hits(hits, cursor_of(mode, place) if more else None, total, left)
 
     def _by_filters(self, filters: Filters, limit: int, offset: int, cursor: str | None) -> Hits:
-        asked = {name: getattr(filters, name) for name in Filters.__dataclass_fields__}
-        page = self._registry.list(**asked, limit=limit, offset=offset, cursor=cursor)
+        page = self._registry.list(**filters._asdict(), limit=limit, offset=offset, cursor=cursor)
         hits = tuple(Hit(thread, None, thread.title) for thread in page)
         return Hits(hits, page.next_cursor, page.counted)
 
@@ -83,7 +81,7 @@ def _narrowed(filters: Filters, query: Query) -> Filters | None:
         if name in said and given is not None and given != said[name]:
             return None
     try:
-        narrowed = replace(filters, **said)
+        narrowed = filters._replace(**said)
         narrowed.conditions()
     except InvalidValue as error:
         raise InvalidValue("text", str(error)) from None

@@ -13,7 +13,7 @@ from threads.database.erasing import erase
 from threads.database.leases import check_free
 from threads.errors import InvalidValue, ThreadExists
 from threads.models import Page, SortBy, SortOrder, Status, Thread
-from threads.registry import fields, projection, table
+from threads.registry import fields, table
 from threads.registry.filters import PROJECTED, Filters, Order, checked_range
 from threads.registry.rows import is_stale, json_of, thread_of
 from threads.registry.store import UNSET, Unset
@@ -98,6 +98,8 @@ class Listing(Opened):
             self._refresh_all(progress=self._progress)
         with self._database.read() as connection:
             if sort_by in PROJECTED and self._database.read_only:
+                from threads.registry import projection
+
                 projection.refresh_here(connection, self._decoder)
             narrow = not self._database.read_only
             rows = table.select(
@@ -180,7 +182,11 @@ class Listing(Opened):
     def _threads(self, rows: Sequence[Any]) -> builtins.list[Thread]:
         """The threads of these rows, their words up to date."""
         stale = [row for row in rows if is_stale(row)]
-        fresh = projection.refresh(self._database, stale, self._decoder()) if stale else {}
+        if not stale:
+            return [thread_of(row) for row in rows]
+        from threads.registry import projection
+
+        fresh = projection.refresh(self._database, stale, self._decoder())
         return [thread_of({**dict(row), **fresh.get(row["position"], {})}) for row in rows]
 
     def _count(self, filters: Filters) -> int:

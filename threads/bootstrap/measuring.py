@@ -7,7 +7,6 @@ from datetime import datetime
 from threads.bootstrap.searching import PATIENCE, Searching, after
 from threads.database.statements import statements
 from threads.models import Measured, Stats
-from threads.registry import measuring
 
 LAST_DAY = 2**31
 
@@ -32,6 +31,8 @@ class Measuring(Searching):
         threads count, erased ones do not.
         What was said a moment ago is read first, for `patience` seconds. Raises `InvalidValue`.
         """
+        from threads.registry import measuring
+
         said = {"agent_id": agent_id, "owner": owner, "tag": tag}
         measuring.checked(by, said)
         days = (measuring.day_of("since", since, 0), measuring.day_of("until", until, LAST_DAY))

@@ -13,7 +13,6 @@ from threads.bootstrap.tail import Tail
 from threads.database.connections import Database
 from threads.database.migrations import Progress, version
 from threads.errors import ReadOnly, ThreadTrashed
-from threads.registry import projection
 
 Clock = Callable[[], datetime]
 
@@ -52,6 +51,8 @@ class Opened:
         self._idle = IdleRefresher(self._at_rest)
         self._tail = Tail(database)
         if reducer is not None and not database.read_only:  # what was unknown may be told now
+            from threads.registry import projection
+
             database.write(projection.doubt_unknown)
 
     def close(self) -> None:
@@ -122,6 +123,8 @@ class Opened:
     def _refresh_all(
         self, stop: Callable[[], bool] = lambda: False, progress: Progress | None = None
     ) -> None:
+        from threads.registry import projection
+
         projection.refresh_all(self._database, self._decoder, progress=progress, stop=stop)
         self._database.scrub(due_only=True, stop=stop)
 

@@ -10,7 +10,7 @@ from threads import ids as thread_ids
 from threads.bootstrap.listing import Listing
 from threads.errors import InvalidValue
 from threads.models import Report, Tag
-from threads.registry import fields, organising, projection, table
+from threads.registry import fields, organising, table
 from threads.registry.filters import MOST_AT_ONCE, Filters
 from threads.registry.store import UNSET, Unset
 
@@ -117,6 +117,8 @@ class Organising(Listing):
         with self._database.read() as connection:
             stale = organising.stale_of(connection, ids)
         if stale and not self._database.read_only:
+            from threads.registry import projection
+
             projection.refresh(self._database, stale, self._decoder())
             self._database.settle()
 

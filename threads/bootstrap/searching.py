@@ -10,7 +10,6 @@ from typing import Any
 from threads.bootstrap.listing import Listing
 from threads.database.statements import statements
 from threads.models import Hits, Status
-from threads.registry import projection
 from threads.registry.filters import Filters, checked_range
 
 PATIENCE = 1.0
@@ -64,6 +63,8 @@ class Searching(Listing):
         if due[0]:
             self._refresh_all(stop, self._progress)
         if due[1]:
+            from threads.registry import projection
+
             self._database.write(projection.settle)
 
 

@@ -8,18 +8,18 @@ not hoped for.
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from threads.database import said
 from threads.database.faults import translated
 from threads.database.writer import Work, Writer
 from threads.errors import DatabaseError
@@ -125,7 +125,7 @@ class FileDatabase(Database):
         self._path = path
         self._timeout = timeout
         self._writer = Writer(writer, self.where)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="threads-writer")
+        self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -146,12 +146,17 @@ class FileDatabase(Database):
         return self._writer.write(work)
 
     def submit(self, work: Work[T]) -> Future[T]:
-        self.check_open()
+        with self._lock:
+            self.check_open()
+            if self._worker is None:  # for most processes it need not even be loaded
+                self._worker = concurrent.futures.ThreadPoolExecutor(1, "threads-writer")
         promise = self._writer.submit(work)
         self._worker.submit(self._writer.drain)
         return promise
 
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
+        from threads.database import said
+
         self.check_open()
         with self.read() as connection:
             index_due = said.is_scrub_due(connection)
@@ -174,7 +179,8 @@ class FileDatabase(Database):
                 return
             self._closed = True
             idle, self._idle = self._idle, []
-        self._worker.shutdown(wait=True)
+        if self._worker is not None:
+            self._worker.shutdown(wait=True)
         for connection in idle:
             connection.close()
         self._writer.close()

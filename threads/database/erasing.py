@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 
-from threads.database import said
 from threads.database.leases import check_free
 from threads.database.statements import statements
 
@@ -28,4 +27,6 @@ def sweep(connection: sqlite3.Connection, thread_id: str) -> None:
 def _delete(connection: sqlite3.Connection, thread_id: str, *names: str) -> None:
     for name in names:
         connection.execute(statements("checkpoints")[name], {"thread_id": thread_id})
+    from threads.database import said
+
     said.settle(connection)

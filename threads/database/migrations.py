@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from threads.database import said
 from threads.database.statements import FOLDER, statements
 from threads.errors import ForeignDatabase, NewerDatabase
 
@@ -192,6 +191,8 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
             connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
         adopt(connection, progress)
     if name == "0003_search":
+        from threads.database import said
+
         said.begin_again(connection)
     connection.execute(
         "INSERT INTO threads_migration (version, name, applied_at) VALUES (?, ?, ?)",

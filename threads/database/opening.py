@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 from threads.database import migrations
 from threads.database.connections import Database, FileDatabase, connect, make_durable
 from threads.database.faults import translated
-from threads.database.in_memory import MemoryDatabase
 from threads.database.migrations import Progress
 from threads.database.readonly import ReadOnlyFile
 from threads.errors import DatabaseError, DatabaseNotFound, ReadOnly, UsageError
@@ -34,6 +33,8 @@ def open_database(
     """
     path = located(where)
     if path is None:
+        from threads.database.in_memory import MemoryDatabase
+
         connection = connect(":memory:")
         check_search(connection)
         make_durable(connection, ":memory:")

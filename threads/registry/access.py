@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from threads.database.statements import statements
 from threads.errors import ThreadNotFound
@@ -58,8 +58,7 @@ def authorize(actor: Actor | None, thread: Owned | None, verb: Verb) -> bool:
     return thread.owner == actor.name
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     owner: str | None
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from threads.database.statements import statements
 from threads.models import Event, EventType, moment
@@ -20,8 +19,7 @@ KEPT = 2000
 """Events that a thread keeps at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(NamedTuple):
     """An event before it is stored."""
 
     type: EventType

@@ -10,9 +10,8 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from threads.database.statements import statements
 from threads.errors import InvalidCursor, InvalidValue
@@ -25,8 +24,7 @@ PROJECTED: frozenset[str] = frozenset(("title", "message_count"))
 """Orders that look at what a projection says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
+class Filters(NamedTuple):
     """Which threads: each that is not None narrows the list.
 
     `tag`: one, or several that must all be there. `metadata`: keys and the values they must have.
@@ -48,26 +46,20 @@ class Filters:
         """The names of the SQL conditions that are asked for, and their values; `InvalidValue`."""
         names: list[str] = []
         values: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for field, value in self._asdict().items():
             if value is not None:
-                name, bound = CONDITIONS[field.name](field.name, value)
+                name, bound = CONDITIONS[field](field, value)
                 names.append(name)
                 values |= bound
         return names, values
 
 
-@dataclass(frozen=True, slots=True)
 class Order:
-    """One of the orders of a list, and where to go on in it."""
+    """One of the orders of a list, and where to go on in it; `InvalidValue`."""
 
-    sort_by: SortBy
-    sort_order: SortOrder
-
-    def __post_init__(self) -> None:
-        for field, allowed in (("sort_by", get_args(SortBy)), ("sort_order", get_args(SortOrder))):
-            if getattr(self, field) not in allowed:
-                raise InvalidValue(field, f"{getattr(self, field)!r} is none of {', '.join(allowed)}")
+    def __init__(self, sort_by: SortBy, sort_order: SortOrder) -> None:
+        self.sort_by = _one_of("sort_by", sort_by, get_args(SortBy))
+        self.sort_order = _one_of("sort_order", sort_order, get_args(SortOrder))
 
     @property
     def key(self) -> str:
@@ -98,6 +90,12 @@ class Order:
         return {"after_key": key, "after_position": position}
 
 
+def _one_of(field: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise InvalidValue(field, f"{value!r} is none of {', '.join(allowed)}")
+    return value
+
+
 def fits(value: object) -> bool:
     """Whether SQLite can hold this number; text always fits."""
     return not isinstance(value, int) or -(2**63) <= value < 2**63
@@ -121,10 +119,8 @@ def _tag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _status(field: str, value: Any) -> tuple[str, dict[str, Any]]:
-    if value not in get_args(Status):
-        raise InvalidValue(field, f"{value!r} is none of {', '.join(get_args(Status))}")
     names = {"idle": "filter_idle", "busy": "filter_busy"}
-    return names.get(value, "filter_not_idle"), {field: value}
+    return names.get(_one_of(field, value, get_args(Status)), "filter_not_idle"), {field: value}
 
 
 def _flag(field: str, value: Any) -> tuple[str, dict[str, Any]]:

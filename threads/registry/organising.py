@@ -10,7 +10,6 @@ from threads import ids
 from threads.database.erasing import erase
 from threads.database.leases import check_free
 from threads.database.migrations import has_table
-from threads.database.said import MOST, PLACES
 from threads.database.statements import statements
 from threads.errors import InvalidValue, ThreadBusy
 from threads.models import Tag
@@ -76,6 +75,8 @@ def _columns(connection: sqlite3.Connection, row: sqlite3.Row, changes: Mapping[
 
 def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | None) -> None:
     """Note that `reader` has read the thread up to a message; `ThreadNotFound`, `InvalidValue`."""
+    from threads.database.said import MOST, PLACES
+
     position = table.get(connection, id)["position"]
     first = position << PLACES
     asked = {"first": first, "last": first + MOST, "upto": upto}

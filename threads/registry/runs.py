@@ -10,8 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from threads.database.leases import LONGEST
 from threads.database.statements import statements
@@ -22,8 +21,7 @@ from threads.registry.rows import json_of
 NEVER = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A run as it is asked for."""
 
     run_id: str

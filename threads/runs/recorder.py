@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -42,7 +41,7 @@ class Recorder:
             last = self._waiting[-1] if self._waiting else None
             if last is not None and _goes_on(last, happened):
                 words = {**happened.data, "text": last.data["text"] + happened.data["text"]}
-                self._waiting[-1] = replace(last, data=words)
+                self._waiting[-1] = last._replace(data=words)
             else:
                 self._waiting.append(happened)
             if self._is_due:
