@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from fastapi.testclient import TestClient
+from running import until
 
 import threads
 from threads.api import Limits, create_app
@@ -72,3 +75,21 @@ def process(folder: Path, *words: str, port: int = 0, **environment: str) -> Ite
             server.communicate(timeout=30)
         finally:
             server.kill()
+
+
+@contextmanager
+def listening(app: Any) -> Iterator[str]:
+    """The application behind a real socket; gives its address."""
+    config = uvicorn.Config(
+        app, port=0, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1
+    )
+    socket = config.bind_socket()
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)

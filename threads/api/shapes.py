@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from threads.api.faults import Problem
 from threads.forms import json_form
-from threads.models import Interrupt, Message, Page, RunInfo
+from threads.models import Action, EventType, Interrupt, Message, Page, RunInfo
 
 ROOT = "/api/v1"
 
@@ -46,6 +46,21 @@ class Me(BaseModel):
 
     name: str | None = Field(description="null: the local user.")
     is_admin: bool
+
+
+class RuleForm(BaseModel):
+    """A rule; lengths of time in seconds."""
+
+    name: str
+    action: Action
+    thread_id: str | None
+    tag: str | None
+    agent_id: str | None
+    owner: str | None
+    abandoned: bool
+    inactive: float | None
+    age: float | None
+    trashed: float | None
 
 
 class Stopped(BaseModel):
@@ -115,9 +130,16 @@ THREAD = told(404, 409, 410)
 """Of routes about one thread."""
 RUN = told(404, 409, 410, 502)
 """Of routes that let something through an agent."""
-STREAM = {"text/event-stream": {"schema": {"type": "string"}, "examples": {"token": {"value": (
-    'id: 7\nevent: token\ndata: {"thread_id":"...","sequence":7,"type":"token","data":{"text":"Hel"}}\n\n'
-)}}}}  # fmt: skip
+SENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "Where to go on after it; a gap has none."},
+        "event": {"type": "string", "enum": [*get_args(EventType)]},
+        "data": {"type": "string", "contentMediaType": "application/json", "description": "An Event."},
+    },
+}
+STREAM = {"text/event-stream": {"schema": SENT}}
 PAGED = {
     "X-Total-Count": {"description": "How many there are on all pages.", "schema": {"type": "integer"}},
     "X-Next-Cursor": {

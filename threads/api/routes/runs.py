@@ -56,8 +56,6 @@ def make_title(server: Serving, thread: Writable) -> Response:
 
 @router.get(
     "/threads/{thread_id}/events",
-    status_code=200,
-    response_class=EventStream,
     responses={**THREAD, 200: {"content": STREAM}},
 )
 def thread_events(
@@ -74,9 +72,7 @@ def thread_events(
     return EventStream(server.streams, seat, server.limits)
 
 
-@router.get(
-    "/events", status_code=200, response_class=EventStream, responses={**told(), 200: {"content": STREAM}}
-)
+@router.get("/events", responses={**told(), 200: {"content": STREAM}})
 def all_events(
     server: Serving,
     caller: Calling,

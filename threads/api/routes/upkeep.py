@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import JSONResponse, Response
 
-from threads import Cleaned, Rule
+from threads import Cleaned
 from threads.api.bodies import CleanupRequest, RuleRequest
 from threads.api.faults import Refused
 from threads.api.gate import COOKIE
 from threads.api.routes.doors import Admin, Calling, Serving, in_path
-from threads.api.shapes import Agent, Me, answer, nothing, told
+from threads.api.shapes import Agent, Me, RuleForm, answer, nothing, told
 
 router = APIRouter(tags=["upkeep"])
 SESSION = timedelta(hours=12)
@@ -60,13 +60,13 @@ def end_session(server: Serving, caller: Calling, request: Request) -> Response:
     return response
 
 
-@router.get("/rules", response_model=list[Rule], responses=told())
+@router.get("/rules", response_model=list[RuleForm], responses=told())
 def list_rules(server: Serving, admin: Admin) -> Response:
     """The rules for threads that grow old; for admins."""
     return answer(server.registry.rules())
 
 
-@router.put("/rules/{name}", response_model=Rule, responses=told(404))
+@router.put("/rules/{name}", response_model=RuleForm, responses=told(404))
 def set_rule(server: Serving, admin: Admin, name: Annotated[str, Path()], body: RuleRequest) -> JSONResponse:
     """Store a rule; one of that name is replaced."""
     given: dict[str, Any] = body.model_dump()
