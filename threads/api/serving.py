@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -39,9 +40,16 @@ class JsonLines(logging.Formatter):
 class Serving(uvicorn.Server):
     """A server that sends its listeners away before it waits for the others."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, announce: Callable[[], None]) -> None:
         super().__init__(config)
         self._app = app
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say so once requests are taken."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End soon; on a second Ctrl+C now. Not raised again: runs are handed over after this."""
@@ -54,7 +62,7 @@ class Serving(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: FastAPI, *, host: str, port: int, announce: Any = None) -> None:
+def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve until a signal says to end; `announce(url)` is called once it can be reached."""
     log_as_json()
     config = uvicorn.Config(
@@ -63,9 +71,8 @@ def serve(app: FastAPI, *, host: str, port: int, announce: Any = None) -> None:
     )  # fmt: skip
     listening = config.bind_socket()
     name = f"[{host}]" if ":" in host else host
-    if announce is not None:
-        announce(f"http://{name}:{listening.getsockname()[1]}")
-    Serving(config, app).run(sockets=[listening])
+    url = f"http://{name}:{listening.getsockname()[1]}"
+    Serving(config, app, lambda: announce(url)).run(sockets=[listening])
 
 
 def log_as_json() -> None:
