@@ -62,7 +62,7 @@ def process(folder: Path, *words: str, port: int = 0, **environment: str) -> Ite
         cwd=folder,
         env={**kept, "THREADS_MODEL": "offline", **environment},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=(folder / "serve.log").open("a"),
         text=True,
     )
     try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.handlers
+import queue
 import signal
 import socket
 import sys
@@ -22,6 +24,8 @@ from fastapi import FastAPI
 GRACE = 10
 """Seconds that answers under way have when the server is to end."""
 KEEP_ALIVE = 75
+LINES_KEPT = 10_000
+"""Lines of the log that wait for a slow reader."""
 
 
 class JsonLines(logging.Formatter):
@@ -64,7 +68,7 @@ class Serving(uvicorn.Server):
 
 def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve until a signal says to end; `announce(url)` is called once it can be reached."""
-    log_as_json()
+    log = log_as_json()
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE, proxy_headers=False, ws="none",
@@ -73,13 +77,30 @@ def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]
     name = f"[{host}]" if ":" in host else host
     url = f"http://{name}:{listening.getsockname()[1]}"
     Serving(config, app, lambda: announce(url)).run(sockets=[listening])
+    log.stop()
 
 
-def log_as_json() -> None:
-    """Lines of JSON on stderr, of this server and of what it stands on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+class Waiting(logging.handlers.QueueHandler):
+    """Takes records without waiting for whoever reads them; lets go of those that are too many."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """As it is: made into text by the one that writes."""
+        return record
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """The queue is full: nobody reads the log, and nobody shall be held up by that."""
+
+
+def log_as_json() -> logging.handlers.QueueListener:
+    """Lines of JSON on stderr, of this server and of what it stands on; written by a thread of their own."""
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(JsonLines())
+    records: queue.Queue[logging.LogRecord] = queue.Queue(LINES_KEPT)
+    handler = Waiting(records)
     for name, level in (("threads", logging.INFO), ("uvicorn", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
+    listener = logging.handlers.QueueListener(records, lines)
+    listener.start()
+    return listener
