@@ -57,14 +57,12 @@ def events(lines: Iterator[str]) -> Iterator[tuple[int | None, str, Any]]:
 def process(folder: Path, *words: str, port: int = 0, **environment: str) -> Iterator[Any]:
     """`threads serve` as a process; `.url` is where it is."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADS_", "OPENAI_"))}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "threads", "serve", "--port", str(port), *words],
-        cwd=folder,
-        env={**kept, "THREADS_MODEL": "offline", **environment},
-        stdout=subprocess.PIPE,
-        stderr=(folder / "serve.log").open("a"),
-        text=True,
-    )
+    words = (sys.executable, "-m", "threads", "serve", "--port", str(port), *words)
+    environment = {**kept, "THREADS_MODEL": "offline", **environment}
+    with (folder / "serve.log").open("a") as log:  # a pipe that nobody reads would hold up what it logs
+        server = subprocess.Popen(
+            words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        )
     try:
         assert server.stdout is not None
         server.url = server.stdout.readline().strip()  # type: ignore[attr-defined]
