@@ -34,6 +34,7 @@ NAIVE = {
     "restarts": "module_level_list",
     "deletes and reused ids": "shared_store_namespace",
     "forks": "node_cached_by_its_input",
+    "runs": "progress_of_everybody",
     "processes": "none_id",
     "kills": "swapped_ids",
 }

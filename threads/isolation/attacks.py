@@ -7,7 +7,7 @@ since an agent may tell it without having been told it in a message.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from threads.isolation.script import Mode, Script, Step, User, Verb
@@ -20,6 +20,7 @@ NEAR = (
     "Anna\N{ZERO WIDTH SPACE} {run}", "{run}/1", "{run}/01", "{run}:1", "{run}:None", "{run}:True",
 )  # fmt: skip
 """Ids that a careless key takes for one another: FACTS of such agents are in `mistakes`."""
+RUNNERS = 2
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,21 @@ def _kills(size: Size) -> Script:
     return Script(_people(users), (*steps[:place], *killed, *steps[place:]), "processes", size.processes)
 
 
+def _runs(size: Size) -> Script:
+    """Each thread has two messages at once, and a run of each kind; then one is forked and one deleted."""
+    rounds: tuple[tuple[Verb, ...], ...]
+    rounds = (("tell", "ask"), ("again",), ("fail",), ("retry",), ("edit",), ("stop",), ("ask",))
+    people, old = _people(size.users), range(size.users)
+    lives = range(-(-size.turns // (size.users * sum(map(len, rounds)))))
+    twin, heir = size.users, size.users + 1
+    batches = [[Step(verb, who) for who in old for verb in verbs] for _ in lives for verbs in rounds]
+    batches += [[Step("fork", twin)], [Step("tell", 0), Step("tell", twin)], [Step("ask", twin)]]
+    batches += [[Step("delete", 1)], [Step("greet", heir)], [Step("tell", heir), Step("ask", heir)]]
+    steps = tuple(replace(step, at=number) for number, batch in enumerate(batches) for step in batch)
+    new = (User(f"{people[0].name}-fork"), User("heir-{word}", thread_of=1))
+    return Script((*people, *new), steps, "OS threads", runners=RUNNERS)
+
+
 ATTACKS = (
     Attack("taking turns", "users speak in turn, each tells a word and asks for it", _taking_turns),
     Attack("equal messages", "users send the very same messages", _equal_messages),
@@ -136,6 +152,12 @@ ATTACKS = (
         only_graphs=True,
     ),
     Attack("forks", "threads are forked, and both go on", _forks, only_graphs=True),
+    Attack(
+        "runs",
+        "runs of two runners at once: queued, failed, retried, edited, stopped, asked for twice",
+        _runs,
+        only_graphs=True,
+    ),
     Attack("processes", "processes serve users at once", _at_once("processes"), is_slow=True),
     Attack("kills", "processes are killed half way through a turn", _kills, is_slow=True),
 )

@@ -30,6 +30,12 @@ def input_of(graph: Any, text: str, form: Input = None) -> Any:
     return {key: [{"role": "user", "content": text}]}
 
 
+def asked_for(given: Any, text: str) -> dict[str, Any]:
+    """What a runner is given for that input: the message, or the input where the graph takes another."""
+    is_message = given == {"messages": [{"role": "user", "content": text}]}
+    return {"message": text} if is_message else {"input": given}
+
+
 def reply_of(output: Any) -> str:
     """What a graph answered: its last message, or all it returned."""
     for value in output.values() if isinstance(output, dict) else ():

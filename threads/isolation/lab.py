@@ -193,6 +193,8 @@ class Lab:
                 findings.leaks(attack, world, foreign)
                 self._left = min(self._left, self._asked.seconds / 2)  # the rest is quickly seen
             failed = [turn for step, turn in world.turns if turn.error and step.verb != "fail"]
+            if 2 * len(failed) > len(world.turns):
+                self._notes.append(f"{attack.name}: most turns failed, the first: {_told(failed[0].error)}")
             cut = f"cut short: {TOO_LATE}" if world.cut_short else None
             cut = f"a process ended by itself: {ended}" if ended else cut
             return Tried(
@@ -225,6 +227,6 @@ class Lab:
         return None
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception | None) -> str:
     first = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}{': ' if first else ''}{first}"

@@ -49,7 +49,7 @@ def _task(world: World, step: Step) -> dict[str, Any] | None:
         "user": talk.user,
         "thread": talk.thread,
         "text": world.text_for(step),
-        "fail": step.verb == "fail",
+        "verb": step.verb,
     }
 
 

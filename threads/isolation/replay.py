@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from threads.isolation.forms import asked_for
 from threads.isolation.report import Replay
 from threads.isolation.script import Step
 from threads.isolation.sightings import Sighting
-from threads.isolation.voice import REPLY, Conversation, Turn
+from threads.isolation.voice import EVENTS, REPLY, Conversation, Turn
 from threads.isolation.words import found_in
 from threads.isolation.world import World
 
 STATE = "state"
+SAYS = "says {0!r}"
+HOW = {
+    "fail": f"{SAYS} (the turn fails)",
+    "stop": f"{SAYS} (and stops the run)",
+    "edit": "changes the last message to {0!r}",
+    "retry": "lets the run that failed go on",
+    "again": "sends the last message again, with the same key",
+}
 GIVEN = {"checkpointer": "registry.checkpointer", "store": "store"}
 """What a factory is called with, as far as it takes it."""
 
@@ -37,8 +46,7 @@ def _told(world: World, step: Step, turn: Turn | None) -> str:
             "kill": f"the process that serves {who} is killed",
         }.get(step.verb, "the agent is built again")
     at_once = "" if world.script.mode == "in turn" else f" (at once with others: {world.script.mode})"
-    failing = " (the turn fails)" if step.verb == "fail" else ""
-    return f"{who} says {turn.text!r}{failing}{at_once}"
+    return f"{who} {HOW.get(step.verb, SAYS).format(turn.text)}{at_once}"
 
 
 def _answered(step: Step, turn: Turn | None, leak: Sighting | None) -> str:
@@ -53,7 +61,7 @@ def _code(
     world: World, said: list[tuple[Step, Turn | None]], leak: Sighting | None, command: str
 ) -> Iterator[str]:
     yield f"# {command}"
-    is_plain = world.script.mode == "in turn" and all(step.verb != "fail" for step, _ in said)
+    is_plain = world.script.mode == "in turn" and not any(step.verb in HOW for step, _ in said)
     if world.stage.target.spec is None or not is_plain:
         yield "# run that command to see it again: what it takes does not fit in a few lines"
         return
@@ -81,6 +89,7 @@ def _setting_up(world: World) -> Iterator[str]:
     yield 'registry = threads.open(":memory:")'
     yield from ("store = InMemoryStore()",) if target.takes("store") else ()
     yield f"agent = {_made(world, name)}"
+    yield from ("runner = threads.Runner(registry, agent)",) if world.script.runners else ()
 
 
 def _made(world: World, name: str) -> str:
@@ -111,6 +120,10 @@ def _call(world: World, talk: Conversation, text: str) -> str:
         name = str(target.spec).partition(":")[2]
         call = f"{name}({talk.user!r}, {text!r})"
         return f"asyncio.run({call})" if target.is_async else call
+    if world.script.runners:
+        asked = asked_for(world.voice.input(text), text)
+        given = ", ".join(f"{name}={value!r}" for name, value in asked.items())
+        return f'runner.start({talk.thread!r}, {given}, if_not_exists="create").result()'
     return f"agent.invoke({world.voice.input(text)!r}, {talk.config!r})"
 
 
@@ -120,5 +133,9 @@ def _asserted(world: World, leak: Sighting) -> Iterator[str]:
     elif leak.surface == STATE:
         yield f"state = agent.get_state({world.talks[leak.who].config!r}).values"
         yield f"assert {leak.word!r}.lower() not in str(state).lower(), state"
+    elif leak.surface == EVENTS:
+        events = f"registry.events({world.talks[leak.who].thread!r}, follow=False)"
+        yield f"events = [event.data for event in {events}]"
+        yield f"assert {leak.word!r}.lower() not in str(events).lower(), events"
     else:
         yield f"# now {leak.word} is in: {leak.surface}"

@@ -13,7 +13,9 @@ from itertools import groupby
 from typing import Literal
 
 Mode = Literal["in turn", "asyncio", "OS threads", "processes"]
-Verb = Literal["tell", "ask", "greet", "fail", "delete", "fork", "restart", "kill"]
+Verb = Literal[
+    "tell", "ask", "greet", "fail", "edit", "stop", "retry", "again", "delete", "fork", "restart", "kill"
+]  # fmt: skip
 
 
 COMMON = "code word"
@@ -62,12 +64,17 @@ class User:
 
 @dataclass(frozen=True)
 class Script:
-    """Steps to play; `mode` says how those of one number come together."""
+    """Steps to play; `mode` says how those of one number come together.
+
+    With `runners` the turns go through as many `threads.Runner`, which alone know the verbs `edit`, `stop`,
+    `retry` and `again`; with none the agent is called itself.
+    """
 
     users: tuple[User, ...]
     steps: tuple[Step, ...]
     mode: Mode = "in turn"
     processes: int = 2
+    runners: int = 0
 
     def batches(self) -> Iterator[tuple[Step, ...]]:
         """The steps in order, those that are taken at once together."""
@@ -86,5 +93,7 @@ class Script:
         return replace(self, mode="in turn", steps=tuple(s for s in self.steps if s.verb != "kill"))
 
 
-SPEAKING: frozenset[Verb] = frozenset({"tell", "ask", "greet", "fail"})
+TELLING: frozenset[Verb] = frozenset({"tell", "fail", "edit", "stop"})
+"""What a new word is told in."""
+SPEAKING: frozenset[Verb] = TELLING | {"ask", "greet", "retry", "again"}
 """What is a turn of the agent."""

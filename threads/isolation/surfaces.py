@@ -17,7 +17,7 @@ from typing import Any
 
 from threads import MessagesUnknown, Registry, ThreadNotFound
 from threads.isolation.script import COMMON
-from threads.isolation.voice import REPLY, Conversation
+from threads.isolation.voice import EVENTS, REPLY, Conversation
 from threads.isolation.watching import HANDED, text_of
 
 STATES = 40
@@ -85,6 +85,31 @@ def _messages(place: Place) -> Iterator[str]:
         return
 
 
+def _events(place: Place) -> Iterator[str]:
+    try:
+        with place.registry.events(place.talk.thread, follow=False) as events:
+            for event in events:
+                yield text_of([event.thread_id, event.type, event.data])
+    except ThreadNotFound:
+        return
+
+
+def _runs(place: Place) -> Iterator[str]:
+    try:
+        for run in place.registry.runs(place.talk.thread):
+            yield text_of([run.thread_id, run.key, run.error])
+    except ThreadNotFound:
+        return
+
+
+def _questions(place: Place) -> Iterator[str]:
+    try:
+        for question in place.registry.interrupts(place.talk.thread):
+            yield text_of(question.value)
+    except ThreadNotFound:
+        return
+
+
 def _found(place: Place) -> Iterator[str]:
     yield from place.hits.get(place.talk.thread, ())
 
@@ -105,6 +130,9 @@ SURFACES = (
     Surface("titles and previews", _titles),
     Surface("messages", _messages),
     Surface("search", _found),
+    Surface(EVENTS, _events),
+    Surface("runs", _runs),
+    Surface("questions", _questions),
 )
 """In the order of looking."""
 IN_TURNS = (REPLY, *HANDED)

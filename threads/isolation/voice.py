@@ -13,13 +13,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from threads.isolation.forms import input_of, reply_of
+from threads.isolation.script import Verb
 from threads.isolation.sightings import Sightings
 from threads.isolation.targets import Target
-from threads.isolation.watching import FailedOnPurpose, Watcher, text_of, watching
+from threads.isolation.watching import FailedOnPurpose, Watcher, fail, text_of, watching
 
 T = TypeVar("T")
 REPLY = "replies"
 RETURNED = "what a run returned"
+EVENTS = "events"
 
 
 @dataclass(frozen=True)
@@ -83,24 +85,31 @@ class Voice:
     sightings: Sightings = field(default_factory=Sightings)
     watch: Callable[..., Watcher] = Watcher
 
-    def say(self, talk: Conversation, text: str, *, fail: bool = False) -> Turn:
+    def say(self, talk: Conversation, text: str, verb: Verb = "tell") -> Turn:
         """One turn; what the agent raises is in it."""
-        watcher = self.watch(talk.who, self.sightings, fail=fail)
+        watcher = self.watch(talk.who, self.sightings, self.meddling(talk, verb))
         try:
-            if self.target.is_async:
-                output = self.loop.run(self._asked(talk, text, watcher))
-            elif self.graph is None:
-                with watching(watcher):
-                    output = self.target.made(talk.user, text)
-            else:
-                output = self.graph.invoke(self.input(text), self._config(talk, watcher))
+            output = self.answer(talk, text, verb, watcher)
         except Exception as error:  # noqa: BLE001  whatever the agent raises is a result here
             return self._failed(talk, text, watcher, error)
         return self._answered(talk, text, watcher, output)
 
-    async def asay(self, talk: Conversation, text: str, *, fail: bool = False) -> Turn:
+    def meddling(self, talk: Conversation, verb: Verb) -> Callable[[], None] | None:
+        """What is done to a turn while it is under way."""
+        return fail if verb == "fail" else None
+
+    def answer(self, talk: Conversation, text: str, verb: Verb, watcher: Watcher) -> Any:
+        """What the target returns, or raises."""
+        if self.target.is_async:
+            return self.loop.run(self._asked(talk, text, watcher))
+        if self.graph is None:
+            with watching(watcher):
+                return self.target.made(talk.user, text)
+        return self.graph.invoke(self.input(text), self._config(talk, watcher))
+
+    async def asay(self, talk: Conversation, text: str, verb: Verb = "tell") -> Turn:
         """The same in the running loop; what can only block goes to a thread."""
-        watcher = self.watch(talk.who, self.sightings, fail=fail)
+        watcher = self.watch(talk.who, self.sightings, self.meddling(talk, verb))
         try:
             output = await self._asked(talk, text, watcher)
         except Exception as error:  # noqa: BLE001

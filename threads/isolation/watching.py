@@ -8,7 +8,7 @@ same handler lets a turn fail, the way a model that raises does.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -34,17 +34,17 @@ class FailedOnPurpose(Exception):
 
 
 class Watcher(BaseCallbackHandler):
-    """Watches one turn of conversation `who`."""
+    """Watches one turn of conversation `who`; `meddle` is called once, when its first node begins."""
 
     raise_error = True
     run_inline = True
 
-    def __init__(self, who: int, sightings: Sightings, *, fail: bool = False) -> None:
+    def __init__(self, who: int, sightings: Sightings, meddle: Callable[[], None] | None = None) -> None:
         self.who = who
         self.began: list[str] = []
         """What was seen to begin in this turn: `model` and the nodes."""
         self._sightings = sightings
-        self._fail = fail
+        self._meddle = meddle
 
     def on_chain_start(
         self,
@@ -81,9 +81,14 @@ class Watcher(BaseCallbackHandler):
     def _begin(self, what: str, surface: str, handed: Any) -> None:
         self.began.append(what)
         self._sightings.look(self.who, surface, text_of(handed))
-        if self._fail:
-            self._fail = False
-            raise FailedOnPurpose("this turn was to fail")
+        meddle, self._meddle = self._meddle, None
+        if meddle is not None:
+            meddle()
+
+
+def fail() -> None:
+    """What lets a turn fail."""
+    raise FailedOnPurpose("this turn was to fail")
 
 
 def text_of(value: Any) -> str:

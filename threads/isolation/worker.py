@@ -25,7 +25,7 @@ def serve(told: dict[str, Any], out: TextIO) -> None:
         for task in told["tasks"]:
             voice.sightings = Sightings()
             talk = Conversation(task["who"], task["user"], task["thread"])
-            turn = voice.say(talk, task["text"], fail=task["fail"])
+            turn = voice.say(talk, task["text"], task["verb"])
             print(json.dumps(_line(turn, voice.sightings)), file=out, flush=True)
 
 

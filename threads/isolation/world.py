@@ -19,7 +19,8 @@ from typing import Any
 from langgraph.store.memory import InMemoryStore
 
 import threads
-from threads.isolation.script import SPEAKING, Script, Step, ask, greet, tell
+from threads.isolation.running import running
+from threads.isolation.script import SPEAKING, TELLING, Script, Step, Verb, ask, greet, tell
 from threads.isolation.sightings import Sighting, Sightings
 from threads.isolation.surfaces import SURFACES, Place, hits_of
 from threads.isolation.targets import Target
@@ -76,8 +77,8 @@ class World:
         self.allowed[step.who] = self._threads.setdefault(talk.thread, set())
         for word in found_in(f"{talk.user} {talk.thread}"):
             self._own(step.who, word)
-        if step.verb in ("ask", "greet"):
-            return ask(self.run) if step.verb == "ask" else greet(self.run)
+        if step.verb not in TELLING:
+            return {"ask": ask, "greet": greet}[step.verb](self.run) if step.verb in ("ask", "greet") else ""
         word = self.stage.words.draw()
         self._own(step.who, word)
         return tell(word)
@@ -86,7 +87,7 @@ class World:
         """One step by itself."""
         turn = None
         if step.verb in SPEAKING:
-            turn = self.voice.say(self.talks[step.who], self.text_for(step), fail=step.verb == "fail")
+            turn = self.voice.say(self.talks[step.who], self.text_for(step), step.verb)
         elif step.verb == "delete":
             self.registry.checkpointer.delete_thread(self.talks[step.who].thread)
             self._threads.pop(self.talks[step.who].thread, None)
@@ -141,8 +142,9 @@ def opened(stage: Stage, script: Script) -> Iterator[World]:
             store = InMemoryStore()
             graph = stage.target.graph(registry.checkpointer, store)
             voice = Voice(stage.target, graph, stage.loop)
-            run = stage.words.draw()[3:].lower()
-            yield World(stage, script, registry, path, voice, run, _cast(stage, script, run), store)
+            with running(voice, registry, path, stage.types, script.runners) as speaking:
+                run = stage.words.draw()[3:].lower()
+                yield World(stage, script, registry, path, speaking, run, _cast(stage, script, run), store)
 
 
 def played(world: World) -> World:
@@ -175,12 +177,12 @@ def _together(world: World, batch: tuple[Step, ...]) -> None:
         return
     texts = [world.text_for(step) for step in spoken]
     talks = [world.talks[step.who] for step in spoken]
-    fails = [step.verb == "fail" for step in spoken]
+    verbs = [step.verb for step in spoken]
     if world.script.mode == "asyncio":
-        turns: Iterable[Turn] = world.stage.loop.run(_gathered(world.voice, talks, texts, fails))
+        turns: Iterable[Turn] = world.stage.loop.run(_gathered(world.voice, talks, texts, verbs))
     else:
         with ThreadPoolExecutor(len(spoken)) as pool:
-            turns = list(pool.map(lambda t, x, f: world.voice.say(t, x, fail=f), talks, texts, fails))
+            turns = list(pool.map(world.voice.say, talks, texts, verbs))
     world.done += zip(spoken, turns, strict=True)
     for step in batch:
         if step.verb not in SPEAKING:
@@ -188,7 +190,6 @@ def _together(world: World, batch: tuple[Step, ...]) -> None:
 
 
 async def _gathered(
-    voice: Voice, talks: list[Conversation], texts: list[str], fails: list[bool]
+    voice: Voice, talks: list[Conversation], texts: list[str], verbs: list[Verb]
 ) -> list[Turn]:
-    tasks = (voice.asay(*each[:2], fail=each[2]) for each in zip(talks, texts, fails, strict=True))
-    return await asyncio.gather(*tasks)
+    return await asyncio.gather(*map(voice.asay, talks, texts, verbs))

@@ -20,26 +20,31 @@ class Exhibit:
     name: str
     spec: str
     mistake: str | None
+    surface: str = "replies"
+    """Where the leak shows at the latest."""
 
 
 def _exhibits(module: str, **mistakes: str | None) -> tuple[Exhibit, ...]:
     return tuple(Exhibit(name.replace("_", " "), f"{module}:{name}", code) for name, code in mistakes.items())
 
 
-LEAKERS = _exhibits(
-    LEAKING,
-    constant_thread_id="constant-thread-id",
-    id_from_first_name="id-from-name",
-    none_id="none-thread-id",
-    swapped_ids="swapped-ids",
-    global_current_thread="current-thread",
-    module_level_list="module-memory",
-    closure_memory="closure-memory",
-    tool_with_shared_state="tool-state",
-    shared_store_namespace="shared-store",
-    node_cached_by_its_input="input-cache",
-    replies_cached_by_text="input-cache",
-    model_cached_by_its_prompt="llm-cache",
+LEAKERS = (
+    *_exhibits(
+        LEAKING,
+        constant_thread_id="constant-thread-id",
+        id_from_first_name="id-from-name",
+        none_id="none-thread-id",
+        swapped_ids="swapped-ids",
+        global_current_thread="current-thread",
+        module_level_list="module-memory",
+        closure_memory="closure-memory",
+        tool_with_shared_state="tool-state",
+        shared_store_namespace="shared-store",
+        node_cached_by_its_input="input-cache",
+        replies_cached_by_text="input-cache",
+        model_cached_by_its_prompt="llm-cache",
+    ),
+    Exhibit("progress of everybody", f"{LEAKING}:progress_of_everybody", "module-memory", "events"),
 )
 FORGETFULS = _exhibits(
     FORGETFUL,

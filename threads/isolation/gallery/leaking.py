@@ -15,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.cache.memory import InMemoryCache
+from langgraph.config import get_stream_writer
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy
 
@@ -26,6 +27,7 @@ SEATS: list[str] = []
 HEARD: list[str] = []
 NOTES: dict[str, str] = {}
 REPLIES: dict[str, str] = {}
+DOING: list[str] = []
 CURRENT = ""
 
 
@@ -79,6 +81,17 @@ def closure_memory(checkpointer: Any = None) -> Any:
         return {"messages": [Parrot().invoke([HumanMessage("\n".join(heard[-50:]))])]}
 
     return graph(remember, checkpointer)
+
+
+def progress_of_everybody(checkpointer: Any = None) -> Any:
+    """Answers are right; what it streams beside them tells what it did lately, for whomever."""
+
+    def work(state: Chat) -> dict[str, Any]:
+        DOING.append(f"working on {last(state)!r}")
+        get_stream_writer()({"progress": DOING[-20:]})
+        return answer(state)
+
+    return graph(work, checkpointer)
 
 
 def tool_with_shared_state(checkpointer: Any = None) -> Any:
