@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 import pytest
+from faults import LONG
 from graphs import Trimmed, asking_graph, compiled, counter_graph, echo, failing_graph, plain_graph
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -31,18 +32,19 @@ IN_THE_PROCESS = [attack.name for attack in ATTACKS if not attack.is_slow]
 
 @pytest.mark.parametrize("name", ["support", "tutor", "assistant"])
 def test_the_agents_that_come_along_leak_nothing(name):
-    report = audit(f"agent.catalog:build_all[{name}]", seed=1, attacks=IN_THE_PROCESS, users=2, turns=8)
+    attacks = IN_THE_PROCESS if LONG else ["taking turns", "asyncio", "failed turns", "forks", "runs"]
+    report = audit(f"agent.catalog:build_all[{name}]", seed=1, attacks=attacks, users=2, turns=8)
     assert (report.verdict, report.leaked, report.findings) == ("clean", 0, ())
 
 
 def test_build_agent_leaks_nothing_under_any_attack_and_needs_no_key_for_it(monkeypatch):
     monkeypatch.delenv("THREADS_MODEL", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "would cost money")
-    report = audit("agent:build_agent", seed=1, turns=24)
+    report = audit("agent:build_agent", seed=1, users=2, turns=12)
     assert (report.verdict, report.leaked, report.findings) == ("clean", 0, ())
     assert [tried.attack for tried in report.tried] == [attack.name for attack in ATTACKS]
-    assert all(tried.turns >= 24 and not tried.failed for tried in report.tried)
-    assert "rows of the database" in report.surfaces
+    assert all(tried.turns >= 12 and not tried.failed for tried in report.tried)
+    assert {"rows of the database", "events", "runs"} <= set(report.surfaces)
 
 
 # what it takes
@@ -101,9 +103,9 @@ def functional(text: str) -> str:
     ids=["messages", "asks a person", "own reducer", "own types", "functional"],
 )
 def test_graphs_of_all_kinds_can_be_audited(factory):
-    report = audit(factory, attacks=[*QUICK, "failed turns", "forks"], seed=2)
+    report = audit(factory, attacks=[*QUICK, "failed turns", "forks", "runs"], users=2, turns=8, seed=2)
     assert (report.verdict, report.findings) == ("clean", ())
-    assert [tried.failed for tried in report.tried] == [0, 0, 0, 0]
+    assert [tried.failed for tried in report.tried] == [0, 0, 0, 0, 0]
 
 
 def test_a_state_that_has_no_messages_is_filled_as_its_types_say():
@@ -203,10 +205,10 @@ def test_the_same_seed_says_the_same_words():
 
 def test_a_leak_is_told_with_the_same_words_each_time_whatever_else_is_tried():
     spec = "threads.isolation.gallery.leaking:closure_memory"
-    alone = audit(spec, seed=3, attacks=["taking turns"]).findings[0].replay
-    [among_others] = audit(spec, seed=3, attacks=["near ids", "taking turns"]).findings
+    alone = audit(spec, seed=3, attacks=["taking turns"], users=2).findings[0].replay
+    [among_others] = audit(spec, seed=3, attacks=["asyncio", "taking turns"], users=2).findings
     assert among_others.replay == alone
-    assert among_others.attacks == ("taking turns", "near ids")
+    assert among_others.attacks == ("taking turns", "asyncio")
 
 
 def test_a_report_tells_who_leaked_to_whom_where_and_how_to_mend_it():
@@ -243,7 +245,13 @@ def test_nothing_stays_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     audit(plain_graph, attacks=QUICK)
-    audit("threads.isolation.gallery.leaking:module_level_list", attacks=[*QUICK, "kills"], turns=8)
+    audit(
+        "threads.isolation.gallery.leaking:module_level_list",
+        attacks=[*QUICK, "kills"],
+        users=2,
+        turns=8,
+        processes=1,
+    )
     assert list(tmp_path.iterdir()) == []
 
 

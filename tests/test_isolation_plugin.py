@@ -6,13 +6,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from faults import LONG
 
 from threads.isolation.attacks import ATTACKS
 
 pytest_plugins = ["pytester"]
 
 PLUGIN = "threads.isolation.plugin"
-LINE = "def test_isolation(threads_isolation): threads_isolation({target})\n"
+LINE = "def test_isolation(threads_isolation): threads_isolation({target}, users=2, turns=8)\n"
 AGENT = """
 from threads.isolation.gallery.parrot import Chat, Parrot, answer, graph, last
 from langchain_core.messages import HumanMessage
@@ -31,44 +32,53 @@ def right(checkpointer=None):
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """Runs a suite of one line in a process of its own."""
+    """Runs suites of one line each, called by their names, in a process of their own."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
 
-    def suite(target, *options):
-        pytester.makepyfile(my_app=AGENT)
-        pytester.makepyfile(test_mine=LINE.format(target=target))
+    def suites(*options, **targets):
+        lines = {f"test_{name}": LINE.format(target=target) for name, target in targets.items()}
+        pytester.makepyfile(my_app=AGENT, **lines)
         return pytester.runpytest_subprocess("-p", PLUGIN, "-p", "no:cacheprovider", *options)
 
-    return suite
+    return suites
 
 
 def test_one_line_gives_a_test_for_each_attack_and_a_right_agent_passes_all(run):
-    result = run("'my_app:right'", "-v")
-    result.assert_outcomes(passed=len(ATTACKS) + 1)
-    for name in ("remembers", "taking-turns", "forks", "kills"):
+    short = () if LONG else ("-k", "not processes and not kills")  # seconds, and tried with other agents
+    result = run("-v", *short, right="'my_app:right'")
+    names = [
+        "remembers",
+        *(attack.name.replace(" ", "-") for attack in ATTACKS if LONG or not attack.is_slow),
+    ]
+    result.assert_outcomes(passed=len(names), deselected=len(ATTACKS) + 1 - len(names))
+    for name in names:
         assert f"test_isolation[{name}] PASSED" in result.stdout.str()
 
 
-def test_a_leak_fails_its_tests_with_the_report_and_no_traceback(run):
-    result = run("'my_app:leaking'", "-k", "turns and taking or remembers")
-    result.assert_outcomes(passed=1, failed=1, deselected=len(ATTACKS) - 1)
+def test_a_leak_forgetting_and_what_cannot_be_tried_are_told_apart(run):
+    result = run(
+        "-v", "-rs", "-k", "taking or remembers or forks",
+        leaking="'my_app:leaking'", forgetting="'my_app:forgetting'", talking="lambda user, text: user + text",
+    )  # fmt: skip
     text = result.stdout.str()
+    outcomes = {
+        ("leaking", "remembers"): "PASSED",
+        ("leaking", "taking-turns"): "FAILED",
+        ("leaking", "forks"): "FAILED",
+        ("forgetting", "remembers"): "FAILED",
+        ("forgetting", "taking-turns"): "PASSED",
+        ("forgetting", "forks"): "PASSED",
+        ("talking", "remembers"): "PASSED",
+        ("talking", "taking-turns"): "PASSED",
+        ("talking", "forks"): "SKIPPED",
+    }
+    for (suite, name), outcome in outcomes.items():
+        assert f"test_{suite}.py::test_isolation[{name}] {outcome}" in text
     assert "module-memory: the agent keeps words in its module" in text
     assert "kept in: my_app.HEARD" in text
+    assert "an application keeps its own memory" in text
     assert "Traceback" not in text
     assert "audit(target" not in text
-
-
-def test_an_agent_that_forgets_fails_the_test_of_remembering_alone(run):
-    result = run("'my_app:forgetting'", "-k", "remembers or asyncio", "-v")
-    result.assert_outcomes(passed=1, failed=1, deselected=len(ATTACKS) - 1)
-    assert "test_isolation[remembers] FAILED" in result.stdout.str()
-
-
-def test_an_attack_that_cannot_be_tried_is_skipped_with_the_reason(run):
-    result = run("lambda user, text: user + text", "-k", "forks or taking", "-rs")
-    result.assert_outcomes(passed=1, skipped=1, deselected=len(ATTACKS) - 1)
-    assert "an application keeps its own memory" in result.stdout.str()
 
 
 def test_the_plugin_loads_neither_the_audit_nor_langgraph_until_it_is_used(run, pytester, monkeypatch):
@@ -82,7 +92,7 @@ def test_the_plugin_loads_neither_the_audit_nor_langgraph_until_it_is_used(run, 
             assert not [name for name in sys.modules if name.startswith("threads.isolation.lab")]
         """
     )
-    result = run("'my_app:right'", "-k", "nothing_of_it", "--deselect", "test_mine.py")
+    result = run("-k", "nothing_of_it")
     result.assert_outcomes(passed=1)
 
 
