@@ -247,7 +247,7 @@ def test_nothing_stays_on_the_disk(tmp_path, monkeypatch):
     audit(plain_graph, attacks=QUICK)
     audit(
         "threads.isolation.gallery.leaking:module_level_list",
-        attacks=[*QUICK, "kills"],
+        attacks=["taking turns", "kills"],
         users=2,
         turns=8,
         processes=1,
