@@ -11,7 +11,7 @@ from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits, create_app
 
-EXAMPLES = os.environ.get("THREADS_TEST_EXAMPLES", "8")
+EXAMPLES = os.environ.get("THREADS_TEST_EXAMPLES", "2")
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance",
     "response_schema_conformance", "response_headers_conformance", "unsupported_method",
