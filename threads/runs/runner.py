@@ -132,9 +132,9 @@ class Runner:
         last = self._last_run(self.registry.get(thread_id).id)
         if last is None or last["status"] != "error":
             raise NothingToResume(thread_id, "its last run did not fail")
-        future = self._engine.promises.make(last["run_id"])
         after = self._last_event(last["thread_id"])
         self._engine.retry(last["run_id"])
+        future = self._engine.promises.of(last["run_id"])  # only now: before, its old end would keep it
         return Run(self._engine, last["run_id"], last["thread_id"], after, future)
 
     def make_title(self, thread_id: str) -> Run:
