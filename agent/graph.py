@@ -50,6 +50,9 @@ def build_agent(
 
     `model` is a chat model, a name for `load_model`, or None for the default one. The system prompt goes
     before the messages at each call and is stored nowhere. A tool that fails answers with its error.
+
+    `checkpointer` is the agent's memory: it keeps the state of each thread after each step, for the thread's
+    next call. LangGraph's `InMemorySaver()` is the simplest; without one every call begins anew.
     """
     _check(name=name, system_prompt=system_prompt)
     ready = [each if isinstance(each, BaseTool) else tool(each) for each in tools]

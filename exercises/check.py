@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from checker import report, session
-from checker.findings import finding
+from checker.findings import Finding, finding
 from checker.judging import Verdict, as_finding, judge
 from checker.learner import Learner
 from checker.tasks import EXERCISES
@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "4-Thursday" / "starter_code"
 NOT_INSTALLED = (
     "langgraph-threads is not installed for this Python: "
-    "in the root folder of its repository, run: python -m pip install -e ."
+    'in the root folder of its repository, run: python -m pip install -e ".[test]"'
 )
 
 
@@ -114,17 +114,24 @@ def run(asked: argparse.Namespace, now: datetime) -> tuple[str, int]:
         try:
             going_on.started = session.begun_at(asked.started, now)
         except ValueError as error:
-            raise NothingJudged("--started is a time of the day, such as 14:05.") from error
+            raise NothingJudged(str(error)) from error
     verdict = judge_in_a_process(asked.exercise, file, asked.task, asked.timeout)
     if verdict.model_failed:
         raise NothingJudged(f"No model answered, so nothing was judged. {verdict.model_failed}")
-    shown = going_on.failed(verdict.finding.task, verdict.finding.id) if verdict.finding else 0
+    shown = going_on.failed(*ladder_of(verdict.finding)) if verdict.finding else 0
     shown = min(3, shown) if asked.hint is None else asked.hint
-    clock = session.clock_lines(going_on, [task.minutes for task in tasks], now)
+    is_done = len(verdict.passed) == len(tasks)
+    clock = session.clock_lines(going_on, [task.minutes for task in tasks], now, is_done=is_done)
     session.save(kept, going_on)
     parts: tuple[Any, ...] = (asked.exercise, tasks, verdict, clock, shown, asked.task)
     text = json.dumps(report.as_data(*parts), indent=2) if asked.json else report.text(*parts)
     return text, 1 if verdict.finding else 0
+
+
+def ladder_of(finding: Finding) -> tuple[int, str, str]:
+    """What counts as stuck at the same place: of an error that nobody foresaw, only the same one."""
+    foreseen = finding.id not in ("crashed", "wrong-kind", "syntax")
+    return finding.task, finding.id, "" if foreseen else finding.got
 
 
 def check_names(names: dict[str, Any], exercise: str = "02", task: int | None = None, hints: int = 1) -> None:

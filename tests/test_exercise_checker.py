@@ -72,6 +72,15 @@ def test_each_failed_run_at_the_same_place_shows_one_more_hint(quick: Any, tmp_p
     assert report(quick, 0, "--file", learner, "--hint", "3")[0].count("Hint ") == 3
 
 
+def test_another_error_in_the_same_task_begins_its_own_hints(quick: Any, tmp_path: Path) -> None:
+    learner = tmp_path / "mine.py"
+    counts = []
+    for body in ("1 / 0", "1 / 0", "None.thread_id", "open_it()"):
+        learner.write_text(f"def create_memory_agent():\n    return {body}\n", "utf-8")
+        counts.append(report(quick, 0, "01", "--file", learner)[0].count("Hint "))
+    assert counts == [1, 2, 1, 1]
+
+
 def test_the_clock_starts_at_the_first_run_and_says_when_to_swap(quick: Any) -> None:
     learner = program("02", "starter")
     said = {minute: report(quick, minute, "--file", learner)[0] for minute in (0, 24, 26, 40, 55, 90, 100)}
@@ -81,6 +90,27 @@ def test_the_clock_starts_at_the_first_run_and_says_when_to_swap(quick: Any) -> 
     assert "Time of task 3" in said[55]
     assert "Next swap" not in said[90]
     assert "The 100 minutes, begun at 12:00, are over." in said[100]
+
+
+def test_who_has_passed_everything_is_not_sent_to_swap(quick: Any) -> None:
+    said = report(quick, 0, "01", "--file", program("01", "solution"), "--started", "11:40")[0]
+    assert "Minute 20 of 60, begun at 11:40." in said
+    assert "wap" not in said.partition("All 4 tasks")[0]
+
+
+@pytest.mark.parametrize(("began", "now"), [("23:30", "09:19"), ("09:30", "09:19"), ("05:00", "09:19")])
+def test_a_beginning_that_cannot_be_is_refused(quick: Any, began: str, now: str) -> None:
+    hour, minute = map(int, now.split(":"))
+    with pytest.raises(quick.NothingJudged, match=f"not within the last 4 hours; it is {now} now"):
+        quick.run(
+            quick.parse(["--file", str(program("02", "starter")), "--started", began]),
+            NOON.replace(hour=hour, minute=minute),
+        )
+
+
+def test_a_session_may_have_begun_before_midnight(quick: Any) -> None:
+    asked = quick.parse(["--file", str(program("02", "starter")), "--started", "23:30"])
+    assert "Minute 50 of 100, begun at 23:30" in quick.run(asked, NOON.replace(hour=0, minute=20))[0]
 
 
 def test_a_room_sets_the_clock_and_a_new_day_begins_anew(quick: Any) -> None:
@@ -171,6 +201,41 @@ def test_wrong_usage_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...],
     assert done.returncode == 2
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("exercise", "changes", "where", "got"),
+    [
+        ("02", ('talk(agent, bob, "Hey', 'talk(agent, alice, "Hey'), 'talk(agent, alice, "Hey', "'alice_session'"),
+        ("02", ("def close(self)", "def close(self"), "def close(self", "invalid syntax"),
+        (
+            "03",
+            ("        agent = create_durable_agent(registry)", "        registry.create(id=thread_id)\n        agent = create_durable_agent(registry)"),
+            "def visit(",
+            "ThreadExists: thread 'first' exists",
+        ),
+        (
+            "03",
+            ("[(thread.id, thread.title, thread.message_count) for", "[thread for"),
+            "def list_after_restart(",
+            "TypeError",
+        ),
+    ],
+)  # fmt: skip
+def test_the_line_to_look_at_is_named(
+    check: Any, tmp_path: Path, exercise: str, changes: tuple[str, str], where: str, got: str
+) -> None:
+    from checker.judging import judge_file
+
+    learner = tmp_path / "mine.py"
+    source = program(exercise, "solution").read_text("utf-8")
+    assert changes[0] in source
+    source = source.replace(*changes)
+    learner.write_text(source, "utf-8")
+    found = judge_file(exercise, learner).finding
+    assert found
+    assert f"line {source[: source.index(where)].count(chr(10)) + 1} of mine.py" in found.where
+    assert got in found.got
 
 
 def test_in_a_notebook_the_names_are_judged_as_they_are(check: Any, capsys: Any) -> None:

@@ -1,8 +1,9 @@
-"""Agents to try a learner's functions with: one that is overheard, and three that are broken on purpose.
+"""Agents to try a learner's functions with: one that is overheard, and four that are broken on purpose.
 
 A function that proves isolation has to fail when there is none. So it is run again with an agent that
-forgets, with one that has a single memory for all, and with one that answers rightly and leaks all the same.
-They answer with the offline model, whatever `THREADS_MODEL` says: it is known what they say.
+forgets, with one that has a single memory for all, with one that remembers and does not answer, and with one
+that answers rightly and leaks all the same: both ways, and one way only, for a proof may look at one side.
+They never ask the model that `THREADS_MODEL` names: it is known what they say.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from traceback import StackSummary, walk_stack
 from typing import Any
 
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, convert_to_messages
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -46,10 +49,15 @@ def remembered(agent: Any, thread_id: object) -> list[str]:
 
 @dataclass(frozen=True)
 class Said:
-    """One call of the agent: in which thread, and what the user said."""
+    """One call of the agent: in which thread, what the user said, and who called."""
 
     thread_id: Any
-    text: str
+    texts: tuple[str, ...]
+    call: StackSummary = field(compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.texts)
 
 
 class Wrapped:
@@ -58,10 +66,12 @@ class Wrapped:
     def __init__(self, agent: Any) -> None:
         self.agent = agent
         self.said: list[Said] = []
+        self.replies: list[str] = []
 
     def invoke(self, given: Any, config: Any = None, **more: Any) -> Any:
         self.note(given, config)
         result = self.agent.invoke(given, self.routed(config), **more)
+        self.replies.append(result["messages"][-1].text)
         self.after(given, config)
         return result
 
@@ -77,7 +87,8 @@ class Wrapped:
         return self.agent.get_state(self.routed(config), **more)
 
     def note(self, given: Any, config: Any) -> None:
-        self.said.append(Said(thread_of(config), " ".join(user_texts(given))))
+        call = StackSummary.extract(walk_stack(None), lookup_lines=False)
+        self.said.append(Said(thread_of(config), tuple(user_texts(given)), call))
 
     def routed(self, config: Any) -> Any:
         return config
@@ -103,15 +114,30 @@ class OneForAll(Wrapped):
         return {"configurable": {"thread_id": "everybody"}}
 
 
+class Silent(Wrapped):
+    """Remembers every word and answers with none of them."""
+
+    def __init__(self, agent: Any) -> None:
+        model = FakeListChatModel(responses=["I cannot say."])
+        super().__init__(build_agent(model, checkpointer=agent.checkpointer))
+
+
 class Leaking(Wrapped):
-    """Answers rightly; but what is said in one thread is also written into the memory of the others."""
+    """Answers rightly; but the threads it `reaches` also get to hold what is said in the others."""
+
+    def __init__(self, agent: Any, reaches: Callable[[Any], bool] = lambda thread_id: True) -> None:
+        super().__init__(agent)
+        self.reaches = reaches
+        self.leaked: set[tuple[Any, Said]] = set()
 
     def after(self, given: Any, config: Any) -> None:
-        here = thread_of(config)
-        text = " ".join(user_texts(given))
-        for other in {each.thread_id for each in self.said} - {here}:
-            target = {"configurable": {"thread_id": other}}
-            self.agent.update_state(target, {"messages": [AIMessage(f"(overheard) {text}")]})
+        for thread_id in filter(self.reaches, {each.thread_id for each in self.said}):
+            target = {"configurable": {"thread_id": thread_id}}
+            for each in dict.fromkeys(self.said):
+                if each.thread_id != thread_id and (thread_id, each) not in self.leaked:
+                    self.leaked.add((thread_id, each))
+                    overheard = AIMessage(f"(overheard) {each.text}")
+                    self.agent.update_state(target, {"messages": [overheard]})
 
 
 def broken(kind: Callable[[Any], Wrapped], agent: Any) -> Wrapped:

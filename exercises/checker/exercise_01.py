@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from checker.agents import Forgetful, Wrapped, broken, config, noticed, remembered, said
+from checker.agents import Forgetful, Silent, Wrapped, broken, config, noticed, remembered, said
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
 from checker.probing import check_agent
@@ -47,6 +48,9 @@ def check_retention_test(learner: Learner) -> None:
     if not raised:
         got = "it passed with an agent that forgets everything at once"
         raise Wrong("returns-verdict" if returned is not None else "always-passes", got, function)
+    if not noticed(lambda: function(broken(Silent, agent)))[0]:
+        got = 'it passed with an agent whose every reply was "I cannot say."'
+        raise Wrong("own-words", got, function)
 
 
 def check_conversation(learner: Learner) -> None:
@@ -60,10 +64,41 @@ def check_conversation(learner: Learner) -> None:
         got = f"{len(agent.said)} messages went to {len(used)} threads"
         raise Wrong("new-thread-each-turn", got, function)
     if len(agent.said) < 3:
-        raise Wrong("too-short", f"the user spoke {len(agent.said)} times", function)
+        times = "once" if len(agent.said) == 1 else "twice"
+        raise Wrong("too-short", f"the user spoke {times}", function)
     if thread_id not in list(used):
         got = f"it spoke in {name_of(*used)} and returned {name_of(thread_id)}"
         raise Wrong("wrong-thread-returned", got, function)
+    _check_not_resent(agent, thread_id, function)
+    _check_needs_memory(learner, agent, function)
+
+
+def _check_not_resent(agent: Wrapped, thread_id: str, function: Callable[..., Any]) -> None:
+    """What was said before is not sent again, so it stands in the memory once."""
+    held = remembered(agent, thread_id)
+    for at, each in enumerate(agent.said):
+        earlier = {text for before in agent.said[:at] for text in before.texts}
+        again = [text for text in each.texts[:-1] if text in earlier and held.count(text) > 1]
+        if again:
+            got = f"{name_of(again[0])} was sent again and is in the memory {held.count(again[0])} times"
+            raise Wrong("history-resent", got, function)
+
+
+def _check_needs_memory(learner: Learner, agent: Wrapped, function: Callable[..., Any]) -> None:
+    """A later message asks something, or is answered otherwise by an agent that forgets.
+
+    Only who does neither is told: a real model's learner may ask what the offline model cannot know.
+    """
+    if any("?" in each.text for each in agent.said[1:]):
+        return
+    replies = []
+    for kind in (Wrapped, Forgetful):
+        with_it = broken(kind, new_agent(learner))
+        function(with_it)
+        replies.append(with_it.replies)
+    if replies[0] and replies[0] == replies[1]:
+        got = "an agent that forgets everything at once gave the same replies"
+        raise Wrong("needs-no-memory", got, function)
 
 
 def check_inspection(learner: Learner) -> None:
@@ -83,13 +118,15 @@ def check_inspection(learner: Learner) -> None:
             got = f"{len(lines)} lines for the {len(held)} messages of {thread_id!r}"
             raise Wrong("wrong-lines", got, function)
         for line, text in zip(lines, held, strict=True):
-            if text not in str(line):
+            if not isinstance(line, str):
+                raise Wrong("lines-not-text", f"a {type(line).__name__}: {name_of(line)}", function)
+            if text not in line:
                 raise Wrong("wrong-lines", f"{name_of(line)} where {name_of(text)} was said", function)
     try:
         lines = learner.made(function(agent, "nobody spoke here"), function)
     except LookupError as error:
         got = f"in a thread without messages: {type(error).__name__}: {error}"
-        raise Wrong("wrong-lines", got, function) from error
+        raise Wrong("silent-thread", got, function) from error
     if lines:
         raise Wrong("wrong-lines", f"in a thread without messages: {name_of(lines)}", function)
 

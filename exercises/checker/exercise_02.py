@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from checker.agents import Forgetful, Leaking, OneForAll, Wrapped, broken, noticed, remembered
+from checker.agents import Forgetful, Leaking, OneForAll, Silent, Wrapped, broken, noticed, remembered
 from checker.desks import WatchedManager, desk
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
@@ -16,12 +17,17 @@ Diagnosis = Callable[[Callable[..., Any], Wrapped, WatchedManager], None]
 
 
 def _watch(
-    learner: Learner, function: Callable[..., Any], reasons: Iterable[Diagnosis], others: Iterable[Diagnosis]
+    learner: Learner,
+    function: Callable[..., Any],
+    reasons: Iterable[Diagnosis],
+    others: Iterable[Diagnosis],
+    of_failure: Iterable[Diagnosis] = (),
 ) -> Any:
     """Run the learner's function at a desk of its own, diagnose what was said there; what it returned.
 
-    If the function's own check fails, `reasons` go first: then the check is only a symptom. The `others` can
-    be told only of a conversation that came to its end.
+    If the function's own check fails, `reasons` go first: then the check is only a symptom; and then those
+    `of_failure`, which mean nothing as long as it holds. The `others` can be told only of a conversation that
+    came to its end.
     """
     with desk(learner) as (manager, agent):
         overheard, watched = Wrapped(agent), WatchedManager(manager)
@@ -32,15 +38,19 @@ def _watch(
             failed = error
         if not overheard.said:
             raise Wrong("nobody-spoke", "the agent that was handed in was not asked anything", function)
-        if strangers := {each.thread_id for each in overheard.said} - watched.customers.keys():
-            got = f"somebody spoke in {sorted(map(repr, strangers))[0]}, which the manager did not open"
-            raise Wrong("not-opened", got, function)
         for each in overheard.said:
-            if each.text not in remembered(agent, each.thread_id):
-                raise Wrong("not-remembered", f"{each.text!r} is not in {each.thread_id!r}", function)
+            if each.thread_id not in watched.customers:
+                got = f"somebody spoke in {each.thread_id!r}, which the manager did not open"
+                raise Wrong("not-opened", got, function, each.call)
+        for each in overheard.said:
+            if missing := set(each.texts) - set(remembered(agent, each.thread_id)):
+                got = f"{min(missing)!r} is not in {each.thread_id!r}"
+                raise Wrong("not-remembered", got, function, each.call)
         for diagnose in reasons:
             diagnose(function, overheard, watched)
         if failed:
+            for diagnose in of_failure:
+                diagnose(function, overheard, watched)
             raise failed
         for diagnose in others:
             diagnose(function, overheard, watched)
@@ -74,11 +84,16 @@ def _mixture(function: Callable[..., Any], overheard: Wrapped, watched: WatchedM
         own = watched.customers[thread_id]
         is_there = any(own.casefold() in text for text in texts)
         for other in set(watched.customers.values()) - {own}:
-            if any(other.casefold() in text for text in texts):
+            calls = [
+                each.call
+                for each in overheard.said
+                if each.thread_id == thread_id and other.casefold() in each.text.casefold()
+            ]
+            if calls:
                 got = f"{own} and {other} both spoke in {thread_id!r}"
                 if not is_there:
                     got = f"{other} spoke in {thread_id!r}, which was opened for {own}"
-                raise Wrong("two-in-one" if is_there else "swapped-ids", got, function)
+                raise Wrong("two-in-one" if is_there else "swapped-ids", got, function, calls[0])
 
 
 def _introduced(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
@@ -128,12 +143,23 @@ def _returns(function: Callable[..., Any], overheard: Wrapped, watched: WatchedM
         raise Wrong("no-invalid-id", "the manager was not asked for any id it does not know", function)
 
 
+def _new_again(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+    """Whoever came back last was heard in another thread before."""
+    last = overheard.said[-1].thread_id
+    customer = watched.customers[last]
+    before = {each.thread_id for each in overheard.said if watched.customers[each.thread_id] == customer}
+    if len(before) > 1 and [each.thread_id for each in overheard.said].count(last) == 1:
+        got = f"{customer} spoke in {len(before)} threads, the last time in a new one"
+        raise Wrong("new-thread-each-visit", got, function)
+
+
 def check_conversations(learner: Learner) -> None:
     function = learner.run_parallel_conversations
     _watch(learner, function, (_mixture, _introduced), (_asked, _turns))
     got = "it was content with an agent that forgets everything at once"
     _try_broken(learner, function, Forgetful, "blind", got)
     _try_broken(learner, function, OneForAll, "blind", "it was content with one memory for all")
+    _try_broken(learner, function, Silent, "own-words", 'it was content with "I cannot say." for a reply')
 
 
 def check_isolation_test(learner: Learner) -> None:
@@ -144,8 +170,23 @@ def check_isolation_test(learner: Learner) -> None:
     got = "it passed with an agent that forgets everything at once"
     _try_broken(learner, function, Forgetful, "always-passes", got)
     _try_broken(learner, function, OneForAll, "always-passes", "it passed with one memory for all")
-    got = "it passed although Bob's words were in the memory of Alice's thread"
+    got = 'it passed with an agent whose every reply was "I cannot say."'
+    _try_broken(learner, function, Silent, "own-words", got)
+    got = "it passed although the words of each were in the memory of the other's thread"
     _try_broken(learner, function, Leaking, "answers-only", got)
+    for reached, other in (("Alice", "Bob"), ("Bob", "Alice")):
+        _try_leak_into(learner, function, reached, other)
+
+
+def _try_leak_into(learner: Learner, function: Callable[..., Any], reached: str, other: str) -> None:
+    """A proof that looks into one thread only does not see what has leaked into the other."""
+    with desk(learner) as (manager, agent):
+        watched = WatchedManager(manager)
+        leaking = partial(Leaking, reaches=lambda thread_id: watched.customers.get(thread_id) == reached)
+        raised, _ = noticed(lambda: function(broken(leaking, agent), watched))
+    if not raised:
+        got = f"it passed although {other}'s words were in the memory of {reached}'s thread"
+        raise Wrong("one-sided", got, function)
 
 
 def _alice_and_bob(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
@@ -155,7 +196,7 @@ def _alice_and_bob(function: Callable[..., Any], overheard: Wrapped, watched: Wa
 
 def check_switching(learner: Learner) -> None:
     function = learner.demonstrate_thread_switching
-    _watch(learner, function, (_several,), (_returns,))
+    _watch(learner, function, (_several,), (_returns,), of_failure=(_new_again,))
     got = "it was content although nobody who came back was remembered"
     _try_broken(learner, function, Forgetful, "blind-switching", got)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from agent import build_agent
 from checker.agents import config, noticed, said
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
+
+MANY = 120
+"""More than one page, and more than a page that somebody made a little longer."""
 
 
 @contextmanager
@@ -31,6 +35,14 @@ def words_in(path: Path, thread_id: str) -> list[str]:
             return [message.text for message in registry.messages(thread_id)]
         except threads.ThreadNotFound:
             return []
+
+
+def ids_in(path: Path) -> list[str]:
+    """The threads in the file; none if there is no file."""
+    if not path.exists():
+        return []
+    with threads.open(path) as registry:
+        return [thread.id for thread in registry.list()]
 
 
 def speak(registry: threads.Registry, thread_id: str, text: str) -> None:
@@ -63,16 +75,26 @@ def check_visit(learner: Learner) -> None:
         if (place / "shop.db-wal").exists():
             raise Wrong("left-open", "the file was still open when visit had returned", function)
         held = words_in(path, "first")
+        if not held and (elsewhere := ids_in(path)):
+            raise Wrong("visits-mixed", f"it went to the thread {elsewhere[0]!r}, not to 'first'", function)
         if not held or "kingfisher" not in held[0]:
             raise Wrong("not-in-the-file", f"in the thread that was spoken in: {held or 'nothing'}", function)
         if reply != held[-1]:
             raise Wrong("wrong-reply", f"{name_of(reply)}, and the agent said {name_of(held[-1])}", function)
-        learner.visit_in_new_process(path, "first", "What is my code word?")
+        _visit_again(learner, path)
         function(path, "second", "What is my code word?")
         counts = [len(words_in(path, thread_id)) for thread_id in ("first", "second")]
         if counts != [4, 2]:
             got = f"after two visits in one thread and one in another they hold {counts} messages"
             raise Wrong("visits-mixed", got, function)
+
+
+def _visit_again(learner: Learner, path: Path) -> None:
+    """As a process of its own would do; it names the exit code and the last line of the error."""
+    try:
+        learner.visit_in_new_process(path, "first", "What is my code word?")
+    except AssertionError as error:
+        raise Wrong("second-visit-fails", str(error), learner.visit) from error
 
 
 @contextmanager
@@ -112,6 +134,7 @@ def check_restart_test(learner: Learner) -> None:
     if len(noted) < 2:
         raise Wrong("no-restart", f"visit_in_new_process was called {len(noted)} times", function)
     if len(set(noted)) == len(noted):
+        _check_one_file(noted, function)
         raise Wrong("never-returns", "no thread was visited twice", function)
     if failed:
         raise failed
@@ -126,7 +149,14 @@ def check_restart_test(learner: Learner) -> None:
         with folder() as place, instead(learner, "visit_in_new_process", broken):
             raised, _ = noticed(lambda place=place: function(place))  # type: ignore[misc]
         if not raised:
+            _check_one_file(noted, function)
             raise Wrong("always-passes" if broken is forget else "others-unasked", got, function)
+
+
+def _check_one_file(noted: list[tuple[Path, str]], function: Callable[..., Any]) -> None:
+    """Two files share no thread, whatever the agent does."""
+    if len(files := {path.name for path, _ in noted}) > 1:
+        raise Wrong("two-files", f"the visits were made to {' and '.join(sorted(files))}", function)
 
 
 def check_list(learner: Learner) -> None:
@@ -134,16 +164,24 @@ def check_list(learner: Learner) -> None:
     with folder() as place:
         path = place / "shop.db"
         with threads.open(path) as registry:
+            silent = [registry.create(title=f"Number {number}") for number in range(MANY)]
             speak(registry, "ann", "Good morning")
             speak(registry, "ben", "Where is my parcel?")
             speak(registry, "ann", "Good bye")
             registry.update("ben", title="A parcel")
         expected = [("ann", "Good morning", 4), ("ben", "A parcel", 2)]
+        expected += [(each.id, each.title, 0) for each in reversed(silent)]
         listed = [tuple(each) for each in learner.made(function(path), function)]
         if not listed:
-            raise Wrong("list-empty", "an empty list, and there are 2 threads in the file", function)
-        if listed != expected:
-            raise Wrong("list-wrong", f"{name_of(listed)} for {name_of(expected)}", function)
+            raise Wrong(
+                "list-empty", f"an empty list, and there are {len(expected)} threads in the file", function
+            )
+        if listed == expected[: len(listed)] != expected:
+            got = f"{len(listed)} threads, and there are {len(expected)} in the file"
+            raise Wrong("list-short", got, function)
+        for here, there in zip_longest(listed, expected):
+            if here != there:
+                raise Wrong("list-wrong", f"{name_of(here)} where {name_of(there)} belongs", function)
 
 
 CHECKS = (check_registry, check_visit, check_restart_test, check_list)

@@ -10,17 +10,28 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import StackSummary
 from typing import Any
 
 
 class Wrong(Exception):
-    """A check that did not hold: the finding's id, what was there instead, and where to look."""
+    """A check that did not hold: the finding's id, what was there instead, and where to look.
 
-    def __init__(self, finding: str, got: object, where: Callable[..., Any] | str | None = None) -> None:
+    `where` is a function of the learner's, or its name; `call` the stack of the very call in it, if known.
+    """
+
+    def __init__(
+        self,
+        finding: str,
+        got: object,
+        where: Callable[..., Any] | str | None = None,
+        call: StackSummary | None = None,
+    ) -> None:
         super().__init__(finding)
         self.finding = finding
         self.got = str(got)
         self.where = where
+        self.call = call
 
 
 @dataclass(frozen=True)

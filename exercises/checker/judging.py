@@ -99,14 +99,15 @@ def judge(
 
 def _found(exercise: str, number: int, error: BaseException, learner: Learner, task: Task) -> Finding:
     function, line = learner.where_raised(error)
-    where = line or ", ".join(task.functions)
+    where = line or learner.where_of(task.functions)
     if isinstance(error, Wrong):
-        where = learner.where(error.where) or ", ".join(task.functions)
+        where = learner.where(error.where, error.call) or learner.where_of(task.functions)
         return finding(exercise, number, error.finding, error.got, where)
     if type(error).__name__ == "NotSolved":
         return finding(exercise, number, f"unsolved-{function}", _first_sentence(error), where)
     if isinstance(error, SyntaxError):
-        return finding(exercise, number, "syntax", str(error), f"line {error.lineno}")
+        file = Path(error.filename or "").name
+        return finding(exercise, number, "syntax", error.msg, f"line {error.lineno} of {file}")
     shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, AssertionError):
         return finding(exercise, number, "own-check-fails", name_of(str(error))[1:-1] or shown, where)

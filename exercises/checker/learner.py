@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,23 @@ class Learner:
             raise Wrong("returns-nothing", f"{where.__name__} returned None", where)
         return value
 
-    def where(self, place: Callable[..., Any] | str | None) -> str:
-        """`name, line N of file`, as far as it can be told."""
+    def where(
+        self, place: Callable[..., Any] | str | None, call: traceback.StackSummary | None = None
+    ) -> str:
+        """`name, line N of file`, as far as it can be told: the line of the call, or else of the name."""
         if place is None or isinstance(place, str):
             return place or ""
+        for frame in call or ():
+            if frame.name == place.__name__ and self._is_own(frame.filename):
+                return f"{place.__qualname__}, {self._line(frame.lineno or 0)}"
         try:
             return f"{place.__qualname__}, {self._line(inspect.getsourcelines(place)[1])}"
         except (OSError, TypeError):  # typed into a notebook and redefined since, or not a function at all
             return getattr(place, "__qualname__", repr(place))
+
+    def where_of(self, names: Sequence[str]) -> str:
+        """The lines of several functions; of one that is gone, the name."""
+        return "; ".join(self.where(self.names.get(name, name)) for name in names)
 
     def where_raised(self, error: BaseException) -> tuple[str, str]:
         """The function of the learner's in which `error` came up, and that with its line."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import threads
 from checker.agents import config, noticed, said
 from checker.desks import desk
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
 from checker.probing import check_agent
+
+MANY = 120
+"""More than one page, and more than a page that somebody made a little longer."""
 
 
 def check_manager(learner: Learner) -> None:
@@ -20,19 +24,26 @@ def check_manager(learner: Learner) -> None:
         first = _new(learner, manager, "Ann")
         _check_ids(learner, manager, first)
         _check_lookup(learner, manager, first)
-        with desk(learner) as (_, probed):  # of its own: no manager need list threads it never opened
+        with desk(learner) as (other, probed):  # of its own: no manager need list threads it never opened
+            _check_apart(learner, manager, other)
             check_agent(probed, learner.create_multi_thread_agent)
         _check_activity(learner, manager, agent)
+        _check_all_listed(learner, manager)
         _check_second_manager(learner, first)
 
 
-def _new(learner: Learner, manager: Any, customer: str, thread_id: str | None = None) -> Any:
+def _new(
+    learner: Learner, manager: Any, customer: str, thread_id: str | None = None, strangers: Any = None
+) -> Any:
+    """A new thread; without an id, it must not be the one that is the `strangers`' already."""
     method = learner.ThreadManager.create_thread
     arguments = (customer,) if thread_id is None else (customer, thread_id)
     thread = learner.made(manager.create_thread(*arguments), method)
     found = _id_of(thread, method)
     if not isinstance(found, str) or not found or found == "None":
         raise Wrong("no-id", f"create_thread({customer!r}) gave {name_of(thread)}", method)
+    if strangers is not None and found == strangers.thread_id:
+        raise Wrong("constant-id", f"{strangers.customer} and {customer} both got {found!r}", method)
     if getattr(thread, "customer", None) != customer:
         raise Wrong("wrong-customer", f"create_thread({customer!r}) gave {name_of(thread)}", method)
     return thread
@@ -47,14 +58,16 @@ def _id_of(thread: Any, method: Any) -> Any:
 def _check_ids(learner: Learner, manager: Any, first: Any) -> None:
     method = learner.ThreadManager.create_thread
     try:
-        other = _new(learner, manager, "Ben")
+        _new(learner, manager, "Ben", strangers=first)
     except Wrong:
         raise
     except Exception as error:  # the first customer's id, refused to the second
         raise Wrong("constant-id", f"after one for Ann, one for Ben: {error}", method) from error
-    if other.thread_id == first.thread_id:
-        raise Wrong("constant-id", f"Ann and Ben both got {first.thread_id!r}", method)
-    again = _new(learner, manager, "Ann")
+    try:
+        again = _new(learner, manager, "Ann")
+    except threads.ThreadExists as error:
+        got = f"a second conversation of Ann is refused: there is a thread {error.thread_id!r}"
+        raise Wrong("id-from-name", got, method) from error
     if again.thread_id == first.thread_id:
         raise Wrong("id-from-name", f"two conversations of Ann both got {first.thread_id!r}", method)
     named = _new(learner, manager, "Ann", "ann_session")
@@ -98,6 +111,23 @@ def _check_activity(learner: Learner, manager: Any, agent: Any) -> None:
         raise Wrong("list-misses", f"{len(missing)} of 3 threads just opened are not in the list", method)
     if listed[0] != opened[0]:
         raise Wrong("list-order", f"spoken in last: {opened[0]!r}; first in the list: {listed[0]!r}", method)
+
+
+def _check_all_listed(learner: Learner, manager: Any) -> None:
+    method = learner.ThreadManager.list_active_threads
+    for number in range(MANY):
+        _new(learner, manager, f"Customer {number}")
+    if (listed := len(manager.list_active_threads())) < MANY:
+        raise Wrong("list-short", f"{listed} threads, and more than {MANY} were opened", method)
+
+
+def _check_apart(learner: Learner, manager: Any, other: Any) -> None:
+    """Before the other one is closed: what they share would be closed for both."""
+    here, there = (getattr(each, "registry", None) for each in (manager, other))
+    if other is manager or (here is not None and here is there):
+        shared = "manager" if other is manager else "registry"
+        got = f"called twice, create_thread_manager gave the same {shared} twice"
+        raise Wrong("shared-between-managers", got, learner.create_thread_manager)
 
 
 def _check_second_manager(learner: Learner, first: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -32,9 +33,9 @@ class Session:
     swaps_said: int = 0
     is_new: bool = True
 
-    def failed(self, task: int, finding: str) -> int:
-        """Note a failed run; how many there were with this finding."""
-        key = f"{task} {finding}"
+    def failed(self, task: int, finding: str, got: str = "") -> int:
+        """Note a failed run; how many there were with this finding, and the same error if it tells of one."""
+        key = f"{task} {finding} {re.sub(r'0x[0-9a-f]+|[0-9]+', '', got)}"
         self.failures[key] = self.failures.get(key, 0) + 1
         return self.failures[key]
 
@@ -66,10 +67,22 @@ def save(file: Path, session: Session) -> None:
 
 
 def begun_at(clock_time: str, now: datetime) -> datetime:
-    """Today's HH:MM, or yesterday's if that is still to come; ValueError if it is none."""
-    at = datetime.strptime(clock_time, "%H:%M")
+    """Today's HH:MM, or last night's if it is not long past midnight.
+
+    ValueError, with the reason, if it is no such time or no session can have begun then.
+    """
+    try:
+        at = datetime.strptime(clock_time, "%H:%M")
+    except ValueError as error:
+        raise ValueError("--started is a time of the day, such as 14:05.") from error
     started = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
-    return started if started <= now else started - timedelta(days=1)
+    started -= timedelta(days=started > now)
+    if now - started > FORGOTTEN_AFTER:
+        hours = FORGOTTEN_AFTER // timedelta(hours=1)
+        raise ValueError(
+            f"--started {clock_time} is not within the last {hours} hours; it is {now:%H:%M} now."
+        )
+    return started
 
 
 def swap_times(started: datetime, minutes: Sequence[int]) -> list[datetime]:
@@ -77,12 +90,16 @@ def swap_times(started: datetime, minutes: Sequence[int]) -> list[datetime]:
     return [started + timedelta(minutes=each) for each in accumulate(minutes)]
 
 
-def clock_lines(session: Session, minutes: Sequence[int], now: datetime) -> list[str]:
-    """What the clock has to say at this run."""
+def clock_lines(
+    session: Session, minutes: Sequence[int], now: datetime, *, is_done: bool = False
+) -> list[str]:
+    """What the clock has to say at this run; who is done need not swap any more."""
     *swaps, end = swap_times(session.started, minutes)
     elapsed = int((now - session.started).total_seconds() // 60)
     due = sum(now >= each for each in swaps)
     lines = [f"Minute {elapsed} of {sum(minutes)}, begun at {session.started:%H:%M}."]
+    if is_done:
+        return lines
     if now >= end:
         lines = [f"The {sum(minutes)} minutes, begun at {session.started:%H:%M}, are over."]
     elif due > session.swaps_said:

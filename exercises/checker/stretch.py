@@ -61,7 +61,11 @@ def check_new_conversation(learner: Learner) -> None:
 
 def _new(learner: Learner, registry: threads.Registry, customer: str, *known: str) -> threads.Thread:
     function = learner.start_new_conversation
-    thread = learner.made(function(registry, customer), function)
+    try:
+        thread = learner.made(function(registry, customer), function)
+    except threads.ThreadExists as error:
+        got = f"{customer} asked for a new one, and there is a thread {error.thread_id!r} already"
+        raise Wrong("old-thread", got, function) from error
     if thread.id in known:
         raise Wrong("old-thread", f"{customer} asked for a new one and got {thread.id!r} again", function)
     stored = registry.get(thread.id)
@@ -81,7 +85,11 @@ def check_note(learner: Learner) -> None:
         learner.made(function(registry, thread.id, order="K-7", mood="calm"), function)
         card: Any = learner.made(function(registry, thread.id, mood="angry"), function)
         kept = dict(registry.get(thread.id).metadata)
-        if kept != {"customer": "Ann", "order": "K-7", "mood": "angry"}:
+        noted = {"customer": "Ann", "order": "K-7", "mood": "angry"}
+        if kept.items() > noted.items():
+            got = f"the metadata also has {', '.join(sorted(kept.keys() - noted.keys()))}"
+            raise Wrong("noted-too-much", got, function)
+        if kept != noted:
             raise Wrong("notes-lost", f"the thread's metadata is {kept}", function)
         for name in ("customer", "order", "mood"):
             if card.get(name) != kept[name]:

@@ -23,7 +23,7 @@ try:
 except ImportError as missing:
     sys.exit(
         f"langgraph-threads is not installed ({missing}): "
-        "in the root folder of its repository, run: python -m pip install -e ."
+        'in the root folder of its repository, run: python -m pip install -e ".[test]"'
     )
 
 
@@ -79,8 +79,8 @@ class ThreadManager:
         return self.get_thread_info(thread_id)
 
     def list_active_threads(self) -> list[ThreadInfo]:
-        """The latest twenty threads, the one spoken in last first."""
-        return [self._info(thread) for thread in self.registry.list()]
+        """The threads, up to a thousand, the one spoken in last first."""
+        return [self._info(thread) for thread in self.registry.list(limit=1000)]
 
     def close(self) -> None:
         self.registry.close()

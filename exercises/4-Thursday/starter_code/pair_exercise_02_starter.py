@@ -24,7 +24,7 @@ try:
 except ImportError as missing:
     sys.exit(
         f"langgraph-threads is not installed ({missing}): "
-        "in the root folder of its repository, run: python -m pip install -e ."
+        'in the root folder of its repository, run: python -m pip install -e ".[test]"'
     )
 
 
@@ -88,10 +88,10 @@ class ThreadManager:
         )
 
     def list_active_threads(self) -> list[ThreadInfo]:
-        """The threads, the one spoken in last first."""
+        """Every thread that was opened, up to a thousand, the one spoken in last first."""
         raise NotSolved(
             "Task 1 is not solved yet: ThreadManager.list_active_threads lists nothing. "
-            "Hint: the registry lists in the order you need."
+            "Hint: the registry lists in the order you need; how many, unless you say so?"
         )
 
     def close(self) -> None:

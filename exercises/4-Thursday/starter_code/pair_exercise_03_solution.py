@@ -18,7 +18,7 @@ try:
 except ImportError as missing:
     sys.exit(
         f"langgraph-threads is not installed ({missing}): "
-        "in the root folder of its repository, run: python -m pip install -e ."
+        'in the root folder of its repository, run: python -m pip install -e ".[test]"'
     )
 
 
@@ -50,9 +50,10 @@ def visit(path: Path, thread_id: str, text: str) -> str:
 def visit_in_new_process(path: Path, thread_id: str, text: str) -> str:
     """A visit by a process that begins, speaks and ends: a restart each time."""
     command = [sys.executable, __file__, "visit", str(path), thread_id, text]
-    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
-        raise AssertionError(f"the process of a visit ended with exit code {done.returncode}")
+        *_, reason = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise AssertionError(f"the process of a visit failed: {reason}")
     return done.stdout.rstrip("\n")
 
 
@@ -86,7 +87,7 @@ def check(passed: bool, good: str, bad: str) -> None:
 def list_after_restart(path: Path) -> list[tuple[str, str, int | None]]:
     """Id, title and number of messages of each thread in the file, the one spoken in last first."""
     with open_registry(path) as registry:
-        return [(thread.id, thread.title, thread.message_count) for thread in registry.list()]
+        return [(thread.id, thread.title, thread.message_count) for thread in registry.list(limit=1000)]
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ try:
 except ImportError as missing:
     sys.exit(
         f"langgraph-threads is not installed ({missing}): "
-        "in the root folder of its repository, run: python -m pip install -e ."
+        'in the root folder of its repository, run: python -m pip install -e ".[test]"'
     )
 
 
@@ -65,9 +65,10 @@ def visit(path: Path, thread_id: str, text: str) -> str:
 def visit_in_new_process(path: Path, thread_id: str, text: str) -> str:
     """A visit by a process that begins, speaks and ends: a restart each time. Nothing to do here."""
     command = [sys.executable, __file__, "visit", str(path), thread_id, text]
-    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
-        raise AssertionError(f"the process of a visit ended with exit code {done.returncode}")
+        *_, reason = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise AssertionError(f"the process of a visit failed: {reason}")
     return done.stdout.rstrip("\n")
 
 

@@ -16,7 +16,7 @@ try:
 except ImportError as missing:
     sys.exit(
         f"langgraph-threads is not installed ({missing}): "
-        "in the root folder of its repository, run: python -m pip install -e ."
+        'in the root folder of its repository, run: python -m pip install -e ".[test]"'
     )
 
 

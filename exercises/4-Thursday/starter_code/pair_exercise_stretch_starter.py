@@ -19,7 +19,7 @@ try:
 except ImportError as missing:
     sys.exit(
         f"langgraph-threads is not installed ({missing}): "
-        "in the root folder of its repository, run: python -m pip install -e ."
+        'in the root folder of its repository, run: python -m pip install -e ".[test]"'
     )
 
 
@@ -76,7 +76,7 @@ def clean_up(registry: threads.Registry, before: datetime) -> list[str]:
     """
     raise NotSolved(
         "Task 4 is not solved yet: clean_up cleans nothing. "
-        "Hint: registry.list takes conditions. What happens to the second page while you empty the first?"
+        "Hint: registry.list takes conditions; and there are many pages, as in task 1."
     )
 
 
