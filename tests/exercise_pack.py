@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import os
 import re
+import runpy
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 EXERCISES = Path(__file__).parents[1] / "exercises"
 FOLDER = EXERCISES / "4-Thursday/starter_code"
@@ -35,6 +39,27 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.Compl
         [sys.executable, *command], cwd=cwd, env=kept | fixed | environment, capture_output=True,
         encoding="utf-8", timeout=240, stdin=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+class Ended(NamedTuple):
+    """How a program ended: as a process would have, without the seconds that one needs to begin."""
+
+    code: int
+    stdout: str
+    said: str
+    """The sentence it ended with, which a process prints to its error stream."""
+
+
+def run_here(path: Path) -> Ended:
+    """Run a program in this process; an exception that would be a traceback goes through."""
+    printed = StringIO()
+    try:
+        with redirect_stdout(printed):
+            runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as end:
+        is_sentence = isinstance(end.code, str)
+        return Ended(1 if is_sentence else int(end.code or 0), printed.getvalue(), str(end.code))
+    return Ended(0, printed.getvalue(), "")
 
 
 def definitions(source: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from exercise_pack import run_here
 
 FOLDER = Path(__file__).parents[1] / "exercises/4-Thursday/starter_code"
 STARTER = "pair_exercise_02_starter.py"
@@ -55,7 +56,8 @@ def copy_to(place: Path) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("THREADS_MODEL", "offline")
     return copy_to(tmp_path)
 
 
@@ -66,9 +68,9 @@ def solution(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedPr
 
 
 def run(
-    folder: Path, *arguments: str, python: str | Path = sys.executable, model: str = "offline"
+    folder: Path, *arguments: str, python: str | Path = sys.executable
 ) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"THREADS_MODEL": model, "PYTHONIOENCODING": "utf-8"}
+    environment = os.environ | {"THREADS_MODEL": "offline", "PYTHONIOENCODING": "utf-8"}
     environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         [python, *arguments], cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=120
@@ -94,9 +96,11 @@ def test_the_solution_prints_what_the_instructions_expect(solution: subprocess.C
     assert "offline model" in solution.stderr  # which model answers is said, but not on stdout
 
 
-def test_a_second_run_prints_the_same_and_leaves_nothing_behind(folder: Path) -> None:
+def test_a_second_run_prints_the_same_and_leaves_nothing_behind(
+    solution: subprocess.CompletedProcess[str], folder: Path
+) -> None:
     before = files(folder)
-    assert run(folder, SOLUTION).stdout == run(folder, SOLUTION).stdout
+    assert run(folder, SOLUTION).stdout == solution.stdout
     assert files(folder) == before
 
 
@@ -127,21 +131,23 @@ def test_a_forgetful_agent_fails_with_one_line_and_an_exit_code(folder: Path) ->
     remembering = "build_agent(checkpointer=memory)"
     assert remembering in source
     (folder / SOLUTION).write_text(source.replace(remembering, "build_agent()"), "utf-8")
-    done = run(folder, SOLUTION)
-    assert done.returncode == 1
+    done = run_here(folder / SOLUTION)
+    assert done.code == 1
     assert done.stdout.splitlines()[-1].startswith("[FAIL] Alice")
-    assert "Traceback" not in done.stderr
 
 
 def test_one_thread_for_all_fails(folder: Path) -> None:
+    assert run_here(one_for_all(folder)).code == 1
+
+
+def one_for_all(folder: Path) -> Path:
+    """The solution with one thread for everybody."""
     source = (folder / SOLUTION).read_text("utf-8")
     own = '{"configurable": {"thread_id": self.thread_id}}'
     assert own in source
-    (folder / SOLUTION).write_text(source.replace(own, '{"configurable": {"thread_id": "all"}}'), "utf-8")
-    assert run(folder, SOLUTION).returncode == 1
-    done = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", SOLUTION)
-    assert done.returncode == 1
-    assert "1 failed" in done.stdout
+    broken = folder / "pair_exercise_02_one_for_all.py"
+    broken.write_text(source.replace(own, '{"configurable": {"thread_id": "all"}}'), "utf-8")
+    return broken
 
 
 @pytest.mark.parametrize("solved", range(5))
@@ -163,15 +169,13 @@ def test_the_starter_stops_at_the_first_task_that_is_not_solved(
     starter = starter.replace("from typing", "from collections.abc import Iterable\nfrom typing")
     (folder / STARTER).write_text(starter, "utf-8")
 
-    ran = run(folder, STARTER)
-    *_, last = ran.stderr.splitlines()
-    assert "Traceback" not in ran.stderr
+    ran = run_here(folder / STARTER)
     if solved == len(tasks):
-        assert (ran.returncode, ran.stdout) == (0, solution.stdout)
+        assert (ran.code, ran.stdout) == (0, solution.stdout)
     else:
-        assert ran.returncode == 1
-        assert last.startswith(f"Task {solved + 1} is not solved yet: ")
-        assert "Hint: " in last
+        assert ran.code == 1
+        assert ran.said.startswith(f"Task {solved + 1} is not solved yet: ")
+        assert "Hint: " in ran.said
         assert EXPECTED.startswith(ran.stdout.rstrip())
 
 
@@ -203,23 +207,21 @@ def test_without_the_package_one_sentence_names_the_install_command(
     done = run(folder, name, python=python)
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
-    assert "python -m pip install -e ." in done.stderr
+    assert 'python -m pip install -e ".[test]"' in done.stderr
 
 
-def test_a_model_that_cannot_be_had_is_one_sentence(folder: Path) -> None:
-    done = run(folder, SOLUTION, model="nobody")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "No model is called 'nobody'" in done.stderr
+def test_a_model_that_cannot_be_had_is_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THREADS_MODEL", "nobody")
+    done = run_here(folder / SOLUTION)
+    assert done.code == 1
+    assert "No model is called 'nobody'" in done.said
 
 
-def test_pytest_runs_the_functions_named_test(folder: Path) -> None:
-    done = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", SOLUTION)
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
-
-
-def test_pytest_says_of_the_starter_what_is_not_solved(folder: Path) -> None:
-    done = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", STARTER)
-    assert done.returncode == 1
+def test_pytest_runs_the_functions_named_test_and_says_what_is_not_solved(folder: Path) -> None:
+    broken = one_for_all(folder).name
+    done = run(folder, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", SOLUTION, STARTER, broken)
+    assert done.returncode == 1, done.stdout
+    assert f"PASSED {SOLUTION}::test_thread_isolation" in done.stdout
+    assert f"FAILED {broken}::test_thread_isolation" in done.stdout
     assert "Task 1 is not solved yet" in done.stdout
+    assert "1 passed" in done.stdout
