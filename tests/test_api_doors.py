@@ -251,6 +251,16 @@ def test_one_tenants_keys_open_nothing_of_anothers(house):
         house.registry.delete(thread["id"])
 
 
+def test_a_key_does_not_open_a_thread_that_was_given_away(house):
+    keyed = {**bearer(house.tokens["bob"]), "idempotency-key": "mine once"}
+    id = house.api.post(f"{ROOT}/threads", json={}, headers=keyed).json()["id"]
+    house.registry.update(id, owner="alice", title=CANARY)
+    again = house.api.post(f"{ROOT}/threads", json={"initial_message": "hi"}, headers=keyed)
+    assert (again.status_code, again.json()["code"]) == (404, "ThreadNotFound")
+    assert CANARY not in again.text and house.registry.get(id).message_count == 0
+    house.registry.delete(id)
+
+
 def test_not_mine_takes_as_long_as_not_there(house):
     spent = {house.alices["thread_id"]: [], "01a20000-0000-7000-8000-000000000000": []}
     for _ in range(150):

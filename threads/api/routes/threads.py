@@ -55,7 +55,7 @@ def list_threads(server: Serving, caller: Calling, query: Annotated[ListQuery, Q
     return page(found, count=query.count)
 
 
-@router.post("/threads", status_code=201, response_model=Thread, responses={**CREATED, **told(409, 410)})
+@router.post("/threads", status_code=201, response_model=Thread, responses={**CREATED, **told(404, 409, 410)})
 async def create_thread(
     server: Serving,
     caller: Calling,
@@ -148,7 +148,7 @@ def _create(server: Server, caller: Caller, body: CreateThreadRequest, key: str 
     only_admins(caller, body.model_fields_set, "owner")
     agent_id = body.agent_id if body.agent_id is not None else server.default_agent
     _check_agent(server, agent_id)
-    return server.registry.create(
+    thread = server.registry.create(
         id=None if key is None else _id_for(caller, key),
         title=body.title,
         agent_id=agent_id,
@@ -157,6 +157,8 @@ def _create(server: Server, caller: Caller, body: CreateThreadRequest, key: str 
         tags=body.tags,
         if_exists="raise" if key is None else "do_nothing",
     )
+    server.registry.admit(caller.actor, thread.id, "write")  # one begun before may be somebody else's by now
+    return thread
 
 
 def _id_for(caller: Caller, key: str) -> str:
