@@ -104,7 +104,7 @@ class Attempt:
             context=self._request.context,
             stream_mode=MODES,
             subgraphs=True,
-            durability="sync",  # a tool must not start before the call of it is stored
+            durability="async",
         )
         async for namespace, mode, chunk in stream:
             self._heard(outcome, namespace, mode, chunk)

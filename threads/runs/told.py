@@ -12,9 +12,15 @@ from threads.models import Message
 
 
 def told(message: Message) -> dict[str, Any]:
-    """A message as an event tells it."""
-    fields = dataclasses.asdict(dataclasses.replace(message, version=0))  # the log knows no other branches
-    return {key: plain(value) for key, value in fields.items() if value not in (None, 0, (), {}, [])}
+    """A message as an event tells it: what there is of it, without what other branches say."""
+    calls = [{"id": call.id, "name": call.name, "args": plain(call.args)} for call in message.tool_calls]
+    usage = message.usage and dataclasses.asdict(message.usage)
+    fields = {
+        "id": message.id, "role": message.role, "text": message.text, "content": plain(message.content),
+        "tool_calls": calls, "tool_call_id": message.tool_call_id, "name": message.name,
+        "run_id": message.run_id, "usage": usage, "stopped": message.stopped,
+    }  # fmt: skip
+    return {key: value for key, value in fields.items() if value}
 
 
 def plain(value: Any) -> Any:

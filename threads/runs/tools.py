@@ -63,6 +63,7 @@ class ToolWatch(AsyncCallbackHandler):
             "args": plain(inputs if inputs is not None else input_str),
             "idempotent": any(metadata.get(word) is True for word in SAFE),
         }
+        await self._turn.called(call["tool_call_id"])
         await self._recorder.store(self._turn.event("tool_started", data))
 
     async def on_tool_end(self, output: Any, *, run_id: UUID, **told: Any) -> None:

@@ -6,9 +6,11 @@ them: whoever reads the log finds them in the thread, and the other way round.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
@@ -48,6 +50,8 @@ class ActiveTurn:
         self._now = now
         self._written: defaultdict[str | None, list[Happened]] = defaultdict(list)
         """What tasks wrote, by the checkpoint they ran at: a later step may be ahead of the storing."""
+        self._called: dict[str, tuple[str | None, Future[None]]] = {}
+        """The calls of tools that are written, where, and the promise that they are being stored."""
 
     def event(self, type: Any, data: dict[str, Any], message_id: str | None = None) -> Happened:
         """Something that happened in this run, now."""
@@ -67,8 +71,15 @@ class ActiveTurn:
 
     def along(self, at: str | None) -> Callable[[sqlite3.Connection], None]:
         written = self._written.pop(at, [])
+        for call in [call for call, (where, _) in self._called.items() if where == at]:
+            self._called.pop(call)[1].set_result(None)
         self.stored.update(each.message_id for each in written if each.type == "message")
         return storing([*self._recorder.take(self.run_id), *written])
+
+    async def called(self, tool_call_id: str) -> None:
+        """Returns when what is stored next is stored after the message that calls this tool."""
+        if found := self._called.get(tool_call_id):
+            await asyncio.wrap_future(found[1])
 
     def _wrote_messages(self, at: str | None, value: Any) -> None:
         try:
@@ -92,4 +103,5 @@ class ActiveTurn:
                 self.tokens[0] + read.usage.input_tokens,
                 self.tokens[1] + read.usage.output_tokens,
             )
+        self._called.update((call.id, (at, Future())) for call in read.tool_calls if call.id)
         self._written[at].append(self.event("message", {"message": told(read)}, message.id))
