@@ -209,12 +209,12 @@ def test_a_long_run_outlives_its_lease_while_its_process_lives(path):
         gate = Gate()
         graph = waiting_graph(gate)
         with (
-            threads.Runner(registry, graph, lease_seconds=0.3) as runner,
-            threads.Runner(elsewhere, graph, lease_seconds=0.3),
+            threads.Runner(registry, graph, lease_seconds=1.0) as runner,
+            threads.Runner(elsewhere, graph, lease_seconds=1.0),
         ):
             run = runner.start("a", "Hi", if_not_exists="create")
             assert gate.reached.wait(20)
-            assert not threading_.Event().wait(1.5)
+            assert not threading_.Event().wait(2.5)
             gate.opened.set()
             run.result(20)
         assert run.info.attempts == 1
@@ -289,6 +289,8 @@ def test_a_lease_that_is_lost_is_told_to_who_waits(path):
         with threads.Runner(registry, waiting_graph(gate), recover=False) as runner:
             run = runner.start("a", "Hi", if_not_exists="create")
             assert gate.reached.wait(20)
+            with registry.events("a") as story:  # the node may begin before its input is stored
+                assert any(event.type == "message" for event in story)
             registry._database.write(
                 lambda connection: connection.execute("UPDATE threads_run SET attempt = attempt + 1")
             )

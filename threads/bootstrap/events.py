@@ -14,7 +14,7 @@ from typing import Any, Self
 from threads import ids
 from threads.bootstrap.tail import Tail, Topic
 from threads.database.connections import Database
-from threads.errors import ThreadNotFound
+from threads.errors import DatabaseError, ThreadNotFound
 from threads.models import Event
 from threads.registry import events
 
@@ -145,9 +145,14 @@ class Events(Iterator[Event], AsyncIterator[Event]):
 
     def _catch_up(self) -> None:
         self._behind = False  # first: what arrives meanwhile is either read here or kept
-        with self._database.read() as connection:
-            found = events.read(connection, self.topic, self._last, READ_AT_ONCE)
-            self._ready.extend(self._gap(connection))
+        try:
+            with self._database.read() as connection:
+                found = events.read(connection, self.topic, self._last, READ_AT_ONCE)
+                self._ready.extend(self._gap(connection))
+        except DatabaseError:
+            if self._ended:  # the registry was closed
+                return
+            raise
         self._ready.extend(found)
         self._behind = self._behind or len(found) == READ_AT_ONCE
 

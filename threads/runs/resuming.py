@@ -42,10 +42,13 @@ async def start_of(attempt: Attempt, row: sqlite3.Row, request: Request, inside:
     if request.kind == "recovery":
         if request.input not in (True, AGAIN):
             await answer_orphans(attempt.graph, attempt.config, str(request.input))
-        return Start(None)
+        return await _going_on(attempt, None, inside)
     if request.kind in ("message", "input") and _is_suspect(row, inside):
         await unwedge(attempt.graph, _in_nobodys_name(attempt.config), LOST)
-    return Start(request.graph_input(row["thread_id"], row["run_id"], row["key"]), request.base)
+    input = request.graph_input(row["thread_id"], row["run_id"], row["key"])
+    if request.kind == "resume":
+        return await _going_on(attempt, input, inside)
+    return Start(input, request.base)
 
 
 async def begin_again(
@@ -66,7 +69,19 @@ async def begin_again(
     doubtful = await asyncio.to_thread(_doubtful, thread_id, run_id, inside)
     if doubtful:
         return Outcome("interrupted", values=state.values, interrupts=[_question(run_id, doubtful)])
-    return Start(None)
+    return await _going_on(attempt, None, inside)
+
+
+async def _going_on(attempt: Attempt, input: Any, inside: Inside) -> Start:
+    """Go on from the head, where tasks of an earlier attempt may have finished: they are not run again.
+
+    What they wrote gets into the next checkpoint, and is told with it.
+    """
+    saved = await inside.checkpointer.aget_tuple({"configurable": {"thread_id": attempt.turn.thread_id}})
+    if saved is not None:
+        pending = [(channel, value) for _, channel, value in saved.pending_writes or ()]
+        attempt.turn.wrote(str(saved.checkpoint["id"]), pending)
+    return Start(input)
 
 
 def _in_nobodys_name(config: dict[str, Any]) -> dict[str, Any]:

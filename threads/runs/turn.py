@@ -72,7 +72,7 @@ class ActiveTurn:
     def along(self, at: str | None) -> Callable[[sqlite3.Connection], None]:
         written = self._written.pop(at, [])
         for call in [call for call, (where, _) in self._called.items() if where == at]:
-            self._called.pop(call)[1].set_result(None)
+            _soon(self._called.pop(call)[1])
         self.stored.update(each.message_id for each in written if each.type == "message")
         return storing([*self._recorder.take(self.run_id), *written])
 
@@ -105,3 +105,11 @@ class ActiveTurn:
             )
         self._called.update((call.id, (at, Future())) for call in read.tool_calls if call.id)
         self._written[at].append(self.event("message", {"message": told(read)}, message.id))
+
+
+def _soon(promise: Future[None]) -> None:
+    """Keep it once the caller, which is about to submit its work, has done so."""
+    try:
+        asyncio.get_running_loop().call_soon(promise.set_result, None)
+    except RuntimeError:  # no loop here
+        promise.set_result(None)
