@@ -707,14 +707,16 @@ main()
         assert done.stderr == "[]\n", (words, done.stderr)
 
 
-def test_a_list_starts_within_twice_the_time_of_its_ingredients():
+def test_a_list_starts_within_twice_the_time_of_its_ingredients(tmp_path):
     new("--id", "a")
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    compiled = kept | {"PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode")}  # as pip installs it
     commands = {"ls": ["-m", "threads", "ls"], "bare": ["-c", "import click, rich.table, sqlite3"]}
     best = dict.fromkeys(commands, float("inf"))
     for _ in range(40):
         for name, words in commands.items():
             began = time.perf_counter()
-            subprocess.run([sys.executable, *words], capture_output=True, check=True)
+            subprocess.run([sys.executable, *words], capture_output=True, check=True, env=compiled)
             best[name] = min(best[name], time.perf_counter() - began)
         if best["ls"] <= 2 * best["bare"]:  # the rest is what else this machine is doing
             break
