@@ -132,7 +132,7 @@ def check_restart_test(learner: Learner) -> None:
         except AssertionError as error:
             failed = error
     if len(noted) < 2:
-        raise Wrong("no-restart", f"visit_in_new_process was called {len(noted)} times", function)
+        raise Wrong("no-restart", f"visits by visit_in_new_process: {len(noted)}", function)
     if len(set(noted)) == len(noted):
         _check_one_file(noted, function)
         raise Wrong("never-returns", "no thread was visited twice", function)
