@@ -96,9 +96,9 @@ def one(connection: sqlite3.Connection, words: Words, number: int, at: int) -> N
     chance = words.random.random
     id = f"thread-{number:08}"
     connection.execute(
-        "INSERT INTO threads_thread (position, thread_id, activity, created_at, updated_at, head_id, projected_id, "
+        "INSERT INTO threads_thread (position, thread_id, activity, created_at, updated_at, late, head_id, projected_id, "
         "auto_title, preview, message_count, owner, agent_id, pinned, archived, trashed_at, status, metadata) "
-        "VALUES (?, ?, ?, ?, ?, 'x', 'x', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?, 0, 'x', 'x', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (number + 1, id, number + 1, at, at + DAY, words.some(3, 8), words.some(5, 15), MESSAGES,
          f"owner-{number * 7919 % 1000}", ("support", "tutor", "assistant")[number % 3], chance() < 0.02, chance() < 0.1,
          at if chance() < 0.02 else None, "interrupted" if chance() < 0.01 else "idle",

@@ -1,7 +1,7 @@
 """What went on: threads, messages, tokens and runs by day, agent, owner or tag.
 
 Sums are kept while threads are read (`threads_day`, `threads_measure`), never made by going through the
-messages: a year is a few hundred rows. Where two of agent, owner and tag are asked for at once, the
+messages, for a day and for a month of 32 days: a year is a few rows. Where two of agent, owner and tag are asked for at once, the
 days of the threads that fit are added up.
 """
 
@@ -18,6 +18,8 @@ from threads.models import Measured, Stat
 from threads.registry.fields import checked_name
 
 EPOCH = date(1970, 1, 1)
+MONTH = 32
+"""Days that are kept in one sum."""
 DIMENSIONS = {"agent": "agent_id", "owner": "owner", "tag": "tag"}
 
 
@@ -29,15 +31,21 @@ def stats(
     narrowed = {name: said[field] for name, field in DIMENSIONS.items() if said[field] is not None}
     dimension = by if by in DIMENSIONS else next(iter(narrowed), "all")
     conditions = ["dimension = :dimension", "day >= :first", "day < :last"]
+    index = sql["of_one"] if dimension in narrowed else ""
     if dimension in narrowed:
         conditions.append(f"value = :{dimension}")
-    source, others = sql["stats_measured"], narrowed.keys() - {dimension}
+    source = sql["stats_by_day" if by == "day" else "stats_by_month"].format(index=index)
+    others = narrowed.keys() - {dimension}
     if others:
         chosen = " AND ".join(sql[f"rule_{DIMENSIONS[name]}"] for name in sorted(others))
         source = sql["stats_of_threads"].format(where=chosen)
     key = "day" if by == "day" else "value" if by in DIMENSIONS else "NULL"
     text = sql["stats"].format(key=key, source=source, where=" AND ".join(conditions))
-    values = {**said, **narrowed, "dimension": dimension, "first": days[0], "last": days[1]}
+    whole, rest = -(-days[0] // MONTH) * MONTH, days[1] // MONTH * MONTH
+    values = {
+        **said, **narrowed, "dimension": dimension, "first": days[0], "last": days[1],
+        "whole": min(whole, rest), "rest": rest,
+    }  # fmt: skip
     found = [_stat_of(row, by) for row in connection.execute(text, values)]
     return found if by == "day" else sorted(found, key=lambda stat: (-stat.messages, stat.key or ""))
 

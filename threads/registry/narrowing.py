@@ -1,17 +1,20 @@
 """Where a filter leaves few threads, they are looked up; where it leaves many, the list is gone through.
 
 SQLite cannot know which of the two it is, so it is asked first: up to `FEW` rows are counted, which costs
-next to nothing. Beyond that, every page fills soon on the way through the list.
+next to nothing. What is kept by tag and by metadata stands in the order of activity, so such a list is
+gone through without looking at any other thread, however many there are. Where no filter leaves few,
+a page fills soon.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from threads.database.statements import statements
-from threads.registry.filters import Filters
+from threads.registry.filters import Filters, fits
 from threads.registry.rows import json_of
 
 FEW = 1500
@@ -21,46 +24,114 @@ LONGEST_FACT = 200
 """Characters of a metadata value that is looked up."""
 
 
-def narrowed(
-    connection: sqlite3.Connection, filters: Filters, sort_by: str
-) -> tuple[list[str], dict[str, Any], bool]:
-    """More conditions that say the same, their values, and whether few threads are left to put in order."""
-    for sub, values in _candidates(filters, by_activity=sort_by == "updated_at"):
-        probe = statements("organise")["probe"].format(sub=sub)
-        if connection.execute(probe, {**values, "few": FEW + 1}).fetchone()[0] <= FEW:
-            return [f"position IN ({sub})"], values, True
-    if sort_by == "updated_at":
-        return _bounds(filters), {}, False
-    return [], {}, False
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """How to find what the filters leave."""
+
+    conditions: list[str]
+    """Conditions that say all that the filters say."""
+    values: dict[str, Any]
+    source: str = "threads_thread"
+    place: str | None = None
+    """Where the order of the source stands; None: in the thread itself."""
+    is_few: bool = False
+    """Whether few are left: to be put in order, not found in order."""
 
 
-def _candidates(filters: Filters, *, by_activity: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Queries for the positions that a filter leaves, those first that may leave the fewest."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the ways to threads: a query for their positions, and the filter that it makes needless."""
+
+    positions: str
+    values: dict[str, Any] = field(default_factory=dict)
+    instead_of: str | None = None
+    is_indexed: bool = False
+    """Whether the threads have an index of their own for it, in the order of activity."""
+
+    @property
+    def is_fact(self) -> bool:
+        return "fact_key" in self.values
+
+
+def narrowed(connection: sqlite3.Connection, filters: Filters, sort_by: str | None) -> Narrowed:
+    """The shortest way to the threads that fit; `sort_by`: the order they are wanted in, None for any."""
+    sql = statements("organise")
+    names, values = filters.conditions()
+    candidates = list(_candidates(filters))
+    best = _best(connection, candidates, in_order=sort_by == "updated_at")
+    if best is None and sort_by in ("updated_at", None):
+        best = next((each for each in candidates if each.is_fact), None)
+    if (
+        best
+        and best.is_indexed
+        and sort_by == "updated_at"
+        and sum(each.is_indexed for each in candidates) == 1
+    ):
+        best = None  # SQLite finds it
+    asked = [name for name in names if best is None or name != best.instead_of]
+    conditions = [statements("threads")[name] for name in asked]
+    values |= best.values if best else {}
+    if best and best.is_fact and sort_by == "updated_at":
+        bounds = _bounds(filters, "threads_fact.activity")
+        return Narrowed(
+            [sql["is_fact"], *bounds, *conditions], values, sql["from_fact"], "threads_fact.activity"
+        )
+    if best:
+        return Narrowed([f"threads_thread.position IN ({best.positions})", *conditions], values, is_few=True)
+    bounds = _bounds(filters, "activity") if sort_by == "updated_at" else []
+    return Narrowed([*bounds, *conditions], values)
+
+
+def _best(
+    connection: sqlite3.Connection, candidates: Sequence[Candidate], *, in_order: bool
+) -> Candidate | None:
+    """The way to the fewest threads, if they are few; not counted where there is no other."""
+    if len(candidates) == 1 and in_order and (candidates[0].is_fact or candidates[0].is_indexed):
+        return candidates[0]
+    best, least = None, FEW + 1
+    for each in candidates:
+        probe = statements("organise")["probe"].format(sub=each.positions)
+        found = connection.execute(probe, {**each.values, "few": least}).fetchone()[0]
+        if found < least:
+            best, least = each, found
+    return best
+
+
+def _candidates(filters: Filters) -> Iterator[Candidate]:
+    """Queries for the positions that a filter leaves."""
     sql, threads = statements("organise"), statements("threads")
+    for name, key, value, alone in _facts(filters):
+        asked = {"fact_key": key, "fact_value": value}
+        yield Candidate(sql["narrow_fact"], asked, f"filter_{name}" if alone else None)
+    times = [name for name in ("since", "until") if getattr(filters, name) is not None]
+    if times:
+        where = " AND ".join(threads[f"filter_{name}"] for name in times)
+        yield Candidate(sql["narrow_time"].format(where=where), _values(filters, times))
+    for name in IN_ORDER:
+        value = getattr(filters, name)
+        if value not in (None, False, "idle"):
+            alone = Filters(**{"archived": None, "trashed": None, name: value})
+            [condition], values = alone.conditions()
+            yield Candidate(sql["narrow_other"].format(where=threads[condition]), values, is_indexed=True)
+
+
+def _facts(filters: Filters) -> Iterator[tuple[str, str, str, bool]]:
+    """What is kept of tags and metadata asked for: filter, key, value, and whether it is all that is asked."""
     tags = (filters.tag,) if isinstance(filters.tag, str) else tuple(filters.tag or ())
     for tag in tags:
-        yield sql["narrow_tag"], {"narrow_tag": tag.strip()}
-    for key, value in (filters.metadata or {}).items():
-        if isinstance(value, str | int) and len(str(value)) <= LONGEST_FACT:
-            fact = value if isinstance(value, str) else json_of(value)
-            yield sql["narrow_fact"], {"narrow_key": key, "narrow_value": fact}
-    if filters.since is not None or filters.until is not None:
-        asked = [name for name in ("since", "until") if getattr(filters, name) is not None]
-        where = " AND ".join(threads[f"filter_{name}"] for name in asked)
-        yield sql["narrow_time"].format(where=where), _values(filters, asked)
-    for name in () if by_activity else IN_ORDER:
-        if getattr(filters, name) not in (None, False, "idle"):
-            [condition], values = Filters(
-                **{"archived": None, "trashed": None, name: getattr(filters, name)}
-            ).conditions()
-            yield sql["narrow_other"].format(where=threads[condition]), values
+        yield "tags", "#", tag.strip(), len(tags) == 1
+    metadata = filters.metadata or {}
+    for key, value in metadata.items():
+        if isinstance(value, str | int) and len(str(value)) <= LONGEST_FACT and fits(value):
+            fact = f"'{value}" if isinstance(value, str) else json_of(value)
+            yield "metadata", f".{key}", fact, len(metadata) == 1
 
 
 def _values(filters: Filters, names: list[str]) -> dict[str, Any]:
     return {name: value for name, value in filters.conditions()[1].items() if name in names}
 
 
-def _bounds(filters: Filters) -> list[str]:
+def _bounds(filters: Filters, activity: str) -> list[str]:
     """Where in the order of activity the times asked for can be at all."""
     asked = [name for name in ("since", "until") if getattr(filters, name) is not None]
-    return [statements("organise")[f"bound_{name}"] for name in asked]
+    return [statements("organise")[f"bound_{name}"].format(activity=activity) for name in asked]

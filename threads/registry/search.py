@@ -145,11 +145,9 @@ class Search:
 
     def _few(self) -> list[int] | None:
         """The threads that the filters leave, where they are few and short; else None."""
-        names, bound = self.filters.conditions()
-        more, values, _ = narrowed(self.connection, self.filters, "title")
-        where = " AND ".join([*more, *(statements("threads")[name] for name in names)]) or "1"
-        text = statements("search")["few"].format(where=f"WHERE {where}")
-        asked = {**bound, **values, "most": FEW_MESSAGES, "most_threads": FEW_THREADS + 1}
+        way = narrowed(self.connection, self.filters, "title")
+        text = statements("search")["few"].format(where=f"WHERE {' AND '.join(way.conditions) or '1'}")
+        asked = {**way.values, "most": FEW_MESSAGES, "most_threads": FEW_THREADS + 1}
         rows = self.connection.execute(text, asked).fetchall()
         if len(rows) > FEW_THREADS or sum(row["weight"] for row in rows) > FEW_MESSAGES:
             return None

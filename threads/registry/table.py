@@ -13,7 +13,7 @@ from threads.database.statements import statements
 from threads.errors import ThreadExists, ThreadNotFound
 from threads.registry import fields
 from threads.registry.filters import Filters, Order
-from threads.registry.narrowing import narrowed
+from threads.registry.narrowing import Narrowed, narrowed
 from threads.registry.rows import json_of
 from threads.registry.store import Unset
 
@@ -53,30 +53,28 @@ def select(
 
     `narrow`: the connection has the indexes to look few threads up by.
     """
-    names, values = filters.conditions()
-    sql = statements("threads")
-    conditions, key = [sql[name] for name in names], order.key
-    if narrow:
-        more, bound, few = narrowed(connection, filters, order.sort_by)
-        conditions, values = conditions + more, values | bound
-        key = f"+{key}" if few else key  # put in order, not found in order
+    way = narrowed(connection, filters, order.sort_by) if narrow else _plain(filters)
+    place = way.place or f"{'+' if way.is_few else ''}{order.key}"  # put in order, or found in order
+    conditions, values = list(way.conditions), {**way.values, "limit": limit, "offset": offset}
     if cursor is not None:
-        conditions.append(sql["after"].format(key=key, beyond=order.beyond))
+        conditions.append(statements("threads")["after"].format(key=place, beyond=order.beyond))
         values |= order.place(cursor)
-    query = _sql("list", where=_where(conditions), key=key, order=order.sort_order)
-    return connection.execute(query, {**values, "limit": limit, "offset": offset}).fetchall()
+    query = _sql(
+        "list",
+        source=way.source,
+        where=_where(conditions),
+        place=place,
+        key=order.key,
+        order=order.sort_order,
+    )
+    return connection.execute(query, values).fetchall()
 
 
 def count(connection: sqlite3.Connection, filters: Filters, *, narrow: bool = False) -> int:
     """How many threads fit."""
-    names, values = filters.conditions()
-    sql = statements("threads")
-    conditions = [sql[name] for name in names]
-    if narrow:
-        more, bound, _ = narrowed(connection, filters, "title")
-        conditions, values = conditions + more, values | bound
-    query = sql["count"].format(where=_where(conditions))
-    return int(connection.execute(query, values).fetchone()[0])
+    way = narrowed(connection, filters, None) if narrow else _plain(filters)
+    query = statements("threads")["count"].format(where=_where(way.conditions))
+    return int(connection.execute(query, way.values).fetchone()[0])
 
 
 def create(connection: sqlite3.Connection, row: Mapping[str, Any], tags: Iterable[str]) -> None:
@@ -138,6 +136,12 @@ def _set_tags(connection: sqlite3.Connection, thread_id: str, tags: Iterable[str
     connection.execute(_sql("untag"), {"thread_id": thread_id})
     rows = [{"thread_id": thread_id, "tag": tag} for tag in tags]
     connection.executemany(_sql("tag"), rows)
+
+
+def _plain(filters: Filters) -> Narrowed:
+    """All threads, looked at one by one."""
+    names, values = filters.conditions()
+    return Narrowed([statements("threads")[name] for name in names], values)
 
 
 def _where(conditions: Sequence[str]) -> str:

@@ -33,6 +33,7 @@ CREATE TABLE threads_thread (
     status TEXT NOT NULL DEFAULT 'idle',
     created_at INTEGER,
     updated_at INTEGER,
+    late INTEGER NOT NULL DEFAULT 1,             -- 0: no thread had a later time when this one's was set
     revision INTEGER NOT NULL DEFAULT (random()), -- another one whenever what the head is made of is changed
     -- what a user owns: never touched by a projection
     title TEXT,
@@ -110,6 +111,8 @@ BEGIN
             WHEN activity > 0 AND activity = (SELECT max(activity) FROM threads_thread) THEN activity
             ELSE (SELECT max(activity) FROM threads_thread) + 1 END,
         updated_at = CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER),
+        late = CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
+            < coalesce((SELECT max(updated_at) FROM threads_thread), 0),
         agent_id = coalesce(agent_id, CASE
             WHEN NOT json_valid(CAST(NEW.metadata AS TEXT)) THEN NULL
             WHEN json_type(CAST(NEW.metadata AS TEXT), '$.agent_id') = 'text'

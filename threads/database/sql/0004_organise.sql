@@ -4,37 +4,47 @@ CREATE TABLE threads_tag_count (
     threads INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What stands in the metadata of threads, to find them by it: texts as they are, other values as JSON.
+-- By what threads are found: their tags (key '#') and what stands in their metadata (key '.' and its own;
+-- a text after a ', other values as JSON). In the order of activity, so that a list need not be sorted.
 CREATE TABLE threads_fact (
     key TEXT NOT NULL,
     value TEXT NOT NULL,
+    activity INTEGER NOT NULL,
     position INTEGER NOT NULL,
-    PRIMARY KEY (key, value, position)
+    PRIMARY KEY (key, value, activity, position)
 ) WITHOUT ROWID;
 
 CREATE INDEX threads_fact_by_thread ON threads_fact (position);
-CREATE INDEX threads_by_time ON threads_thread (updated_at, activity);
+CREATE INDEX threads_by_time ON threads_thread (updated_at, activity, late);
+CREATE INDEX threads_late ON threads_thread (updated_at, activity) WHERE late <> 0;
 CREATE INDEX threads_by_title ON threads_thread (lower(coalesce(title, model_title, auto_title)), position);
 CREATE INDEX threads_by_count ON threads_thread (coalesce(message_count, -1), position);
 
 CREATE VIEW threads_facts AS
-SELECT each.key, CASE each.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(each.value AS TEXT) END
-    AS value, t.position
+SELECT '.' || each.key AS key, CASE each.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'
+    WHEN 'text' THEN '''' || each.value ELSE CAST(each.value AS TEXT) END AS value, t.activity, t.position
 FROM threads_thread t CROSS JOIN json_each(t.metadata) AS each
 WHERE t.metadata <> '{}' AND each.type IN ('text', 'integer', 'real', 'true', 'false')
-    AND length(each.value) <= 200;
+    AND length(each.value) <= 200
+UNION ALL SELECT '#', g.tag, t.activity, t.position
+FROM threads_thread t CROSS JOIN threads_tag g WHERE g.thread_id = t.thread_id;
 
-INSERT INTO threads_fact SELECT key, value, position FROM threads_facts;
+INSERT INTO threads_fact SELECT key, value, activity, position FROM threads_facts;
 
 CREATE TRIGGER threads_fact_added AFTER INSERT ON threads_thread WHEN NEW.metadata <> '{}'
 BEGIN
-    INSERT INTO threads_fact SELECT key, value, position FROM threads_facts WHERE position = NEW.position;
+    INSERT INTO threads_fact SELECT key, value, activity, position FROM threads_facts WHERE position = NEW.position;
 END;
 
 CREATE TRIGGER threads_fact_changed AFTER UPDATE OF metadata ON threads_thread WHEN NEW.metadata <> OLD.metadata
 BEGIN
     DELETE FROM threads_fact WHERE position = NEW.position;
-    INSERT INTO threads_fact SELECT key, value, position FROM threads_facts WHERE position = NEW.position;
+    INSERT INTO threads_fact SELECT key, value, activity, position FROM threads_facts WHERE position = NEW.position;
+END;
+
+CREATE TRIGGER threads_fact_moved AFTER UPDATE OF activity ON threads_thread WHEN NEW.activity <> OLD.activity
+BEGIN
+    UPDATE threads_fact SET activity = NEW.activity WHERE position = NEW.position;
 END;
 
 -- How far a user has read a thread: the id of a row of threads_said.
@@ -75,11 +85,13 @@ CREATE TABLE threads_day (
     PRIMARY KEY (position, day)
 ) WITHOUT ROWID;
 
--- The same over all threads, and over those of each agent, owner and tag ('' where there is none).
+-- The same over all threads, and over those of each agent, owner and tag ('' where there is none); by
+-- the day, and by as many days as a month has, so that a year is a few sums.
 CREATE TABLE threads_measure (
     dimension TEXT NOT NULL,                      -- all, agent, owner, tag
     value TEXT NOT NULL,
-    day INTEGER NOT NULL,
+    span INTEGER NOT NULL,                        -- days: 1 or 32
+    day INTEGER NOT NULL,                         -- the first of them
     threads INTEGER NOT NULL DEFAULT 0,
     messages INTEGER NOT NULL DEFAULT 0,
     input_tokens INTEGER NOT NULL DEFAULT 0,
@@ -87,8 +99,10 @@ CREATE TABLE threads_measure (
     runs INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
     milliseconds INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (dimension, value, day)
+    PRIMARY KEY (dimension, span, day, value)
 ) WITHOUT ROWID;
+
+CREATE INDEX threads_measure_of ON threads_measure (dimension, value, span, day);
 
 -- Days of a thread that changes hands, for as long as one statement takes.
 CREATE TABLE threads_moving (
@@ -104,41 +118,54 @@ CREATE TABLE threads_moving (
     PRIMARY KEY (position, day)
 ) WITHOUT ROWID;
 
+CREATE VIEW threads_span AS SELECT 1 AS span UNION ALL SELECT 32;
+
 -- Under what a thread's days are added up.
 CREATE VIEW threads_dimension AS
-SELECT position, 'all' AS dimension, '' AS value FROM threads_thread
-UNION ALL SELECT position, 'agent', coalesce(agent_id, '') FROM threads_thread
-UNION ALL SELECT position, 'owner', coalesce(owner, '') FROM threads_thread
-UNION ALL SELECT t.position, 'tag', g.tag FROM threads_thread t CROSS JOIN threads_tag g
-    WHERE g.thread_id = t.thread_id;
+SELECT position, 'all' AS dimension, '' AS value, span FROM threads_thread CROSS JOIN threads_span
+UNION ALL SELECT position, 'agent', coalesce(agent_id, ''), span FROM threads_thread CROSS JOIN threads_span
+UNION ALL SELECT position, 'owner', coalesce(owner, ''), span FROM threads_thread CROSS JOIN threads_span
+UNION ALL SELECT t.position, 'tag', g.tag, span FROM threads_thread t CROSS JOIN threads_tag g
+    CROSS JOIN threads_span WHERE g.thread_id = t.thread_id;
 
 -- tags that come and go, on threads that come into sight and leave it
 
 CREATE TRIGGER threads_tag_added AFTER INSERT ON threads_tag
 BEGIN
+    INSERT INTO threads_fact (key, value, activity, position)
+    SELECT '#', NEW.tag, activity, position FROM threads_thread WHERE thread_id = NEW.thread_id;
     INSERT INTO threads_tag_count (tag, threads)
     SELECT NEW.tag, 0 WHERE NOT EXISTS (SELECT 1 FROM threads_tag_count WHERE tag = NEW.tag);
     UPDATE threads_tag_count SET threads = threads + (
         SELECT count(*) FROM threads_thread
         WHERE thread_id = NEW.thread_id AND archived = 0 AND trashed_at IS NULL)
     WHERE tag = NEW.tag;
-    INSERT INTO threads_measure (dimension, value, day)
-    SELECT 'tag', NEW.tag, d.day FROM threads_thread t JOIN threads_day d USING (position)
+    INSERT INTO threads_measure (dimension, value, span, day)
+    SELECT DISTINCT 'tag', NEW.tag, span, d.day & -span
+    FROM threads_thread t CROSS JOIN threads_day d USING (position) CROSS JOIN threads_span s
     WHERE t.thread_id = NEW.thread_id AND NOT EXISTS (
-        SELECT 1 FROM threads_measure m WHERE m.dimension = 'tag' AND m.value = NEW.tag AND m.day = d.day);
+        SELECT 1 FROM threads_measure m
+        WHERE m.dimension = 'tag' AND m.value = NEW.tag AND m.span = s.span AND m.day = d.day & -s.span);
     UPDATE threads_measure SET threads = threads_measure.threads + d.threads,
         messages = threads_measure.messages + d.messages,
         input_tokens = threads_measure.input_tokens + d.input_tokens,
         output_tokens = threads_measure.output_tokens + d.output_tokens,
         runs = threads_measure.runs + d.runs, failures = threads_measure.failures + d.failures,
         milliseconds = threads_measure.milliseconds + d.milliseconds
-    FROM threads_thread t JOIN threads_day d USING (position)
-    WHERE t.thread_id = NEW.thread_id AND threads_measure.dimension = 'tag'
-        AND threads_measure.value = NEW.tag AND threads_measure.day = d.day;
+    FROM (
+        SELECT span, day & -span AS day, sum(threads) AS threads, sum(messages) AS messages,
+            sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(runs) AS runs,
+            sum(failures) AS failures, sum(milliseconds) AS milliseconds
+        FROM threads_thread t CROSS JOIN threads_day USING (position) CROSS JOIN threads_span
+        WHERE t.thread_id = NEW.thread_id GROUP BY 1, 2) AS d
+    WHERE threads_measure.dimension = 'tag' AND threads_measure.value = NEW.tag
+        AND threads_measure.span = d.span AND threads_measure.day = d.day;
 END;
 
 CREATE TRIGGER threads_tag_removed AFTER DELETE ON threads_tag
 BEGIN
+    DELETE FROM threads_fact WHERE key = '#' AND value = OLD.tag
+        AND (activity, position) = (SELECT activity, position FROM threads_thread WHERE thread_id = OLD.thread_id);
     UPDATE threads_tag_count SET threads = threads - (
         SELECT count(*) FROM threads_thread
         WHERE thread_id = OLD.thread_id AND archived = 0 AND trashed_at IS NULL)
@@ -151,9 +178,14 @@ BEGIN
         output_tokens = threads_measure.output_tokens - d.output_tokens,
         runs = threads_measure.runs - d.runs, failures = threads_measure.failures - d.failures,
         milliseconds = threads_measure.milliseconds - d.milliseconds
-    FROM threads_thread t JOIN threads_day d USING (position)
-    WHERE t.thread_id = OLD.thread_id AND threads_measure.dimension = 'tag'
-        AND threads_measure.value = OLD.tag AND threads_measure.day = d.day;
+    FROM (
+        SELECT span, day & -span AS day, sum(threads) AS threads, sum(messages) AS messages,
+            sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(runs) AS runs,
+            sum(failures) AS failures, sum(milliseconds) AS milliseconds
+        FROM threads_thread t CROSS JOIN threads_day USING (position) CROSS JOIN threads_span
+        WHERE t.thread_id = OLD.thread_id GROUP BY 1, 2) AS d
+    WHERE threads_measure.dimension = 'tag' AND threads_measure.value = OLD.tag
+        AND threads_measure.span = d.span AND threads_measure.day = d.day;
     DELETE FROM threads_measure WHERE dimension = 'tag' AND value = OLD.tag
         AND threads + messages + input_tokens + output_tokens + runs + milliseconds = 0;
 END;
@@ -170,17 +202,18 @@ END;
 
 CREATE TRIGGER threads_day_added AFTER INSERT ON threads_day
 BEGIN
-    INSERT INTO threads_measure (dimension, value, day)
-    SELECT d.dimension, d.value, NEW.day FROM threads_dimension d
+    INSERT INTO threads_measure (dimension, value, span, day)
+    SELECT d.dimension, d.value, d.span, NEW.day & -d.span FROM threads_dimension d
     WHERE d.position = NEW.position AND NOT EXISTS (
         SELECT 1 FROM threads_measure m
-        WHERE m.dimension = d.dimension AND m.value = d.value AND m.day = NEW.day);
+        WHERE m.dimension = d.dimension AND m.value = d.value AND m.span = d.span AND m.day = NEW.day & -d.span);
     UPDATE threads_measure SET threads = threads + NEW.threads, messages = messages + NEW.messages,
         input_tokens = input_tokens + NEW.input_tokens, output_tokens = output_tokens + NEW.output_tokens,
         runs = runs + NEW.runs, failures = failures + NEW.failures, milliseconds = milliseconds + NEW.milliseconds
     FROM threads_dimension d
     WHERE d.position = NEW.position AND threads_measure.dimension = d.dimension
-        AND threads_measure.value = d.value AND threads_measure.day = NEW.day;
+        AND threads_measure.value = d.value AND threads_measure.span = d.span
+        AND threads_measure.day = NEW.day & -d.span;
 END;
 
 CREATE TRIGGER threads_day_changed AFTER UPDATE ON threads_day
@@ -193,7 +226,8 @@ BEGIN
         milliseconds = milliseconds + NEW.milliseconds - OLD.milliseconds
     FROM threads_dimension d
     WHERE d.position = NEW.position AND threads_measure.dimension = d.dimension
-        AND threads_measure.value = d.value AND threads_measure.day = NEW.day;
+        AND threads_measure.value = d.value AND threads_measure.span = d.span
+        AND threads_measure.day = NEW.day & -d.span;
 END;
 
 CREATE TRIGGER threads_day_removed AFTER DELETE ON threads_day
@@ -203,10 +237,11 @@ BEGIN
         runs = runs - OLD.runs, failures = failures - OLD.failures, milliseconds = milliseconds - OLD.milliseconds
     FROM threads_dimension d
     WHERE d.position = OLD.position AND threads_measure.dimension = d.dimension
-        AND threads_measure.value = d.value AND threads_measure.day = OLD.day;
+        AND threads_measure.value = d.value AND threads_measure.span = d.span
+        AND threads_measure.day = OLD.day & -d.span;
     DELETE FROM threads_measure
-    WHERE (dimension, value, day) IN (
-            SELECT dimension, value, OLD.day FROM threads_dimension WHERE position = OLD.position)
+    WHERE (dimension, value, span, day) IN (
+            SELECT dimension, value, span, OLD.day & -span FROM threads_dimension WHERE position = OLD.position)
         AND threads + messages + input_tokens + output_tokens + runs + milliseconds = 0;
 END;
 

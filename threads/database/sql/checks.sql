@@ -49,14 +49,17 @@ GROUP BY tag HAVING sum(threads) <> 0
 
 -- name: wrong_days
 SELECT NULL AS thread_id, 'the sums of ' || dimension || ' ' || value || ' are wrong' AS detail FROM (
-    SELECT dimension, value, day, threads, messages, runs FROM threads_day JOIN threads_dimension USING (position)
-    UNION ALL SELECT dimension, value, day, -threads, -messages, -runs FROM threads_measure)
-GROUP BY dimension, value, day HAVING sum(threads) <> 0 OR sum(messages) <> 0 OR sum(runs) <> 0
+    SELECT dimension, value, span, day & -span AS day, threads, messages, runs
+    FROM threads_day JOIN threads_dimension USING (position)
+    UNION ALL SELECT dimension, value, span, day, -threads, -messages, -runs FROM threads_measure)
+GROUP BY dimension, value, span, day HAVING sum(threads) <> 0 OR sum(messages) <> 0 OR sum(runs) <> 0
 
 -- name: wrong_facts
-SELECT NULL AS thread_id, 'metadata ' || key || ' is not found as it is' AS detail FROM (
-    SELECT key, value, position FROM threads_fact UNION ALL SELECT key, value, position FROM threads_facts)
-GROUP BY key, value, position HAVING count(*) <> 2
+SELECT NULL AS thread_id, 'threads are not found by ' || iif(key = '#', 'tag ' || value, 'metadata ' || substr(key, 2))
+    AS detail FROM (
+    SELECT key, value, activity, position FROM threads_fact
+    UNION ALL SELECT key, value, activity, position FROM threads_facts)
+GROUP BY key, value, activity, position HAVING count(*) <> 2
 
 -- name: projected_rows
 SELECT position, thread_id, head_id, projected_id, auto_title, preview, message_count, created_at, updated_at
@@ -99,12 +102,12 @@ DELETE FROM threads_measure
 
 -- name: measure
 INSERT INTO threads_measure
-SELECT dimension, value, day, sum(threads), sum(messages), sum(input_tokens), sum(output_tokens), sum(runs),
+SELECT dimension, value, span, day & -span, sum(threads), sum(messages), sum(input_tokens), sum(output_tokens), sum(runs),
     sum(failures), sum(milliseconds)
-FROM threads_day JOIN threads_dimension USING (position) GROUP BY dimension, value, day
+FROM threads_day JOIN threads_dimension USING (position) GROUP BY dimension, value, span, day & -span
 
 -- name: drop_facts
 DELETE FROM threads_fact
 
 -- name: collect_facts
-INSERT INTO threads_fact SELECT key, value, position FROM threads_facts
+INSERT INTO threads_fact SELECT key, value, activity, position FROM threads_facts

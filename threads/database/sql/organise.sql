@@ -103,23 +103,37 @@ SELECT {key} AS key, sum(threads) AS threads, sum(messages) AS messages, sum(inp
     sum(milliseconds) AS milliseconds
 FROM {source} WHERE {where} GROUP BY {key} HAVING sum(messages) + sum(runs) + sum(input_tokens) > 0
 
--- name: stats_measured
-threads_measure
+-- name: stats_by_day
+(SELECT * FROM threads_measure {index} WHERE span = 1)
+
+-- Each has its own index: that of the days of all values, or that of one value.
+
+-- name: of_one
+INDEXED BY threads_measure_of
+
+-- Months from the first to the last whole one, and the days before and after.
+-- name: stats_by_month
+(SELECT * FROM threads_measure {index} WHERE dimension = :dimension AND span = 32 AND day >= :whole AND day < :rest
+ UNION ALL SELECT * FROM threads_measure {index} WHERE dimension = :dimension AND span = 1 AND day < :whole
+ UNION ALL SELECT * FROM threads_measure {index} WHERE dimension = :dimension AND span = 1 AND day >= :rest)
 
 -- name: stats_of_threads
 (SELECT d.dimension, d.value, day.* FROM threads_thread CROSS JOIN threads_day day USING (position)
- CROSS JOIN threads_dimension d USING (position) WHERE {where})
+ CROSS JOIN threads_dimension d USING (position) WHERE d.span = 1 AND {where})
 
 -- Looking threads up where a filter leaves few.
 
 -- name: probe
 SELECT count(*) FROM ({sub} LIMIT :few)
 
--- name: narrow_tag
-SELECT t.position FROM threads_tag g CROSS JOIN threads_thread t USING (thread_id) WHERE g.tag = :narrow_tag
-
 -- name: narrow_fact
-SELECT position FROM threads_fact WHERE key = :narrow_key AND value = :narrow_value
+SELECT position FROM threads_fact WHERE key = :fact_key AND value = :fact_value
+
+-- name: from_fact
+threads_fact CROSS JOIN threads_thread USING (position)
+
+-- name: is_fact
+threads_fact.key = :fact_key AND threads_fact.value = :fact_value
 
 -- name: narrow_time
 SELECT position FROM threads_thread INDEXED BY threads_by_time WHERE {where}
@@ -127,9 +141,16 @@ SELECT position FROM threads_thread INDEXED BY threads_by_time WHERE {where}
 -- name: narrow_other
 SELECT position FROM threads_thread WHERE {where}
 
--- Clocks step back and sequences do not, so only the outermost place is certain.
+-- Clocks step back and sequences do not. Among the threads that are not late, time is in the order of
+-- activity, so the outermost is found at once; the late ones are few and looked through.
 -- name: bound_since
-activity >= (SELECT min(activity) FROM threads_thread INDEXED BY threads_by_time WHERE updated_at >= :since)
+{activity} >= (SELECT min(activity) FROM (
+    SELECT * FROM (SELECT activity FROM threads_thread INDEXED BY threads_by_time
+        WHERE updated_at >= :since AND late = 0 ORDER BY updated_at, activity LIMIT 1)
+    UNION ALL SELECT activity FROM threads_thread INDEXED BY threads_late WHERE updated_at >= :since AND late <> 0))
 
 -- name: bound_until
-activity <= (SELECT max(activity) FROM threads_thread INDEXED BY threads_by_time WHERE updated_at < :until)
+{activity} <= (SELECT max(activity) FROM (
+    SELECT * FROM (SELECT activity FROM threads_thread INDEXED BY threads_by_time
+        WHERE updated_at < :until AND late = 0 ORDER BY updated_at DESC, activity DESC LIMIT 1)
+    UNION ALL SELECT activity FROM threads_thread INDEXED BY threads_late WHERE updated_at < :until AND late <> 0))

@@ -18,7 +18,7 @@ SELECT {columns} FROM threads_thread WHERE position IN (SELECT value FROM json_e
 -- name: list
 SELECT {columns}, {key} AS key FROM threads_thread
 WHERE position IN (
-    SELECT position FROM threads_thread {where} ORDER BY {key} {order}, position {order} LIMIT :limit OFFSET :offset)
+    SELECT position FROM {source} {where} ORDER BY {place} {order}, position {order} LIMIT :limit OFFSET :offset)
 ORDER BY {key} {order}, position {order}
 
 -- name: count
@@ -86,10 +86,9 @@ trashed_at IS NOT NULL
 trashed_at IS NULL
 
 -- name: filter_tags
-NOT EXISTS (
-    SELECT 1 FROM json_each(:tags) AS wanted WHERE NOT EXISTS (
-        SELECT 1 FROM threads_tag
-        WHERE threads_tag.tag = wanted.value AND threads_tag.thread_id = threads_thread.thread_id))
+json_array_length(:tags) = (
+    SELECT count(*) FROM threads_tag
+    WHERE threads_tag.thread_id = threads_thread.thread_id AND tag IN (SELECT value FROM json_each(:tags)))
 
 -- name: filter_metadata
 NOT EXISTS (
@@ -104,9 +103,9 @@ updated_at >= :since
 updated_at < :until
 
 -- name: create
-INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, title, agent_id, owner, metadata)
-VALUES (:thread_id, (SELECT coalesce(max(activity), 0) + 1 FROM threads_thread),
-    :now, :now, :title, :agent_id, :owner, :metadata)
+INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, late, title, agent_id, owner, metadata)
+VALUES (:thread_id, (SELECT coalesce(max(activity), 0) + 1 FROM threads_thread), :now, :now,
+    :now < (SELECT coalesce(max(updated_at), 0) FROM threads_thread), :title, :agent_id, :owner, :metadata)
 
 -- name: update
 UPDATE threads_thread SET {assignments} WHERE thread_id = :thread_id
