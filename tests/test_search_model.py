@@ -151,11 +151,14 @@ def listed(tmp_path_factory):
     path = tmp_path_factory.mktemp("listed") / "threads.db"
     threads.open(path).close()
     with sqlite3.connect(path) as connection:
+        latest = 0
         for n in range(COUNT):
+            at = n * 1000 + (50_000 if n % 97 == 0 else 0)  # clocks step back
+            late, latest = at < latest, max(at, latest)
             connection.execute(
-                "INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, auto_title, message_count, "
-                "owner, agent_id, pinned, archived, trashed_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (f"t{n:05}", n + 1, n, n * 1000 + (5_000_000 if n % 97 == 0 else 0), f"Title {n % 13}", n % 7,
+                "INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, late, auto_title, message_count, "
+                "owner, agent_id, pinned, archived, trashed_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (f"t{n:05}", n + 1, n, at, late, f"Title {n % 13}", n % 7,
                  f"o{n % 50}", f"a{n % 2}", n % 40 == 0, n % 10 == 0, 1 if n % 30 == 0 else None,
                  json.dumps({"even": n % 2 == 0, "n": n % 1000, "word": "x"}, separators=(",", ":"))),
             )  # fmt: skip

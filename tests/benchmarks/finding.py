@@ -4,7 +4,8 @@
 
 A generator fills a file with threads of ten messages each, over 400 days: a thousand owners, three
 agents, tags and metadata rare and common, words as rare and common as in a language. Figures are in
-ms; `p95` is that of 300 searches of all kinds, the others are medians.
+ms, by the clock / of the processor: a busy machine shows in the first only. `p95` is that of 300
+searches of all kinds, the others are medians.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import argparse
 import json
 import random
 import sqlite3
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +55,8 @@ COMMON = [
 ]
 TAGS = ("common", "often", "vip", "seldom")
 SHARES = (0.3, 0.1, 0.01, 0.001)
+SHOWN = {"p50": 0.5, "p95": 0.95, "most": 1}
+Cost = tuple[float, float]
 
 
 class Words:
@@ -137,17 +139,24 @@ def searches(words: Words) -> Iterator[tuple[str, dict[str, Any]]]:
         yield text, filters
 
 
-def spent(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+def spent(work: Callable[[], Any]) -> Cost:
+    wall, processor = time.perf_counter(), time.thread_time()
     work()
-    return (time.perf_counter() - start) * 1000
+    return (time.perf_counter() - wall) * 1000, (time.thread_time() - processor) * 1000
 
 
-def median(work: Callable[[], Any], times: int = 21) -> float:
-    return statistics.median(spent(work) for _ in range(times))
+def median(work: Callable[[], Any], times: int = 21) -> Cost:
+    return at([spent(work) for _ in range(times)], 0.5)
 
 
-def lists(registry: threads.Registry) -> dict[str, float]:
+def at(costs: list[Cost], share: float) -> Cost:
+    """What so many of the costs stay under, by the clock and of the processor."""
+    wall, processor = map(sorted, zip(*costs, strict=True))
+    place = min(int(len(costs) * share), len(costs) - 1)
+    return wall[place], processor[place]
+
+
+def lists(registry: threads.Registry) -> dict[str, Cost]:
     now = datetime.now(UTC)
     cursor = registry.list(offset=registry.list().total // 2, limit=1).next_cursor
     asked: dict[str, dict[str, Any]] = {
@@ -167,7 +176,7 @@ def lists(registry: threads.Registry) -> dict[str, float]:
     return {name: median(partial(registry.list, **ask)) for name, ask in asked.items()}
 
 
-def measures(registry: threads.Registry) -> dict[str, float]:
+def measures(registry: threads.Registry) -> dict[str, Cost]:
     year = datetime.now(UTC) - timedelta(days=365)
     figures = {
         "tag counts": median(registry.tags),
@@ -197,12 +206,8 @@ def main() -> None:
                     (spent(partial(registry.search, text, **rest)), text, rest)
                     for text, rest in searches(Words(2))
                 )
-                times = [each[0] for each in taken]
-                figures = {
-                    "search p50": statistics.median(times),
-                    "search p95": times[int(len(times) * 0.95)],
-                    "search most": times[-1],
-                }
+                costs = [each[0] for each in taken]
+                figures = {f"search {name}": at(costs, share) for name, share in SHOWN.items()}
                 if asked.keep:
                     print(*taken[-20:], sep="\n")
                 figures |= {f"list {name}": value for name, value in lists(registry).items()} | measures(
@@ -211,12 +216,12 @@ def main() -> None:
             table.setdefault("threads", []).append(f"{size:,}")
             table.setdefault("messages", []).append(f"{size * MESSAGES:,}")
             for name, value in figures.items():
-                table.setdefault(f"{name}, ms", []).append(f"{value:.2f}")
+                table.setdefault(f"{name}, ms", []).append(f"{value[0]:.2f} / {value[1]:.2f}")
             table.setdefault("file, MB", []).append(f"{path.stat().st_size / 1e6:.0f}")
             if asked.keep is None:
                 path.unlink()
     for name, cells in table.items():
-        print(f"{name:24}" + "".join(f"{cell:>12}" for cell in cells))
+        print(f"{name:24}" + "".join(f"{cell:>18}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -61,23 +61,18 @@ def narrowed(connection: sqlite3.Connection, filters: Filters, sort_by: str | No
     best = _best(connection, candidates, in_order=sort_by == "updated_at")
     if best is None and sort_by in ("updated_at", None):
         best = next((each for each in candidates if each.is_fact), None)
-    if (
-        best
-        and best.is_indexed
-        and sort_by == "updated_at"
-        and sum(each.is_indexed for each in candidates) == 1
-    ):
+    if sort_by == "updated_at" and [each for each in candidates if each.is_indexed] == [best]:
         best = None  # SQLite finds it
     asked = [name for name in names if best is None or name != best.instead_of]
     conditions = [statements("threads")[name] for name in asked]
     values |= best.values if best else {}
     if best and best.is_fact and sort_by == "updated_at":
-        bounds = _bounds(filters, "threads_fact.activity")
-        return Narrowed(
-            [sql["is_fact"], *bounds, *conditions], values, sql["from_fact"], "threads_fact.activity"
-        )
+        place = "threads_fact.activity"
+        conditions = [sql["is_fact"], *_bounds(filters, place), *conditions]
+        return Narrowed(conditions, values, sql["from_fact"], place)
     if best:
-        return Narrowed([f"threads_thread.position IN ({best.positions})", *conditions], values, is_few=True)
+        conditions = [f"threads_thread.position IN ({best.positions})", *conditions]
+        return Narrowed(conditions, values, is_few=True)
     bounds = _bounds(filters, "activity") if sort_by == "updated_at" else []
     return Narrowed([*bounds, *conditions], values)
 
@@ -108,15 +103,15 @@ def _candidates(filters: Filters) -> Iterator[Candidate]:
         where = " AND ".join(threads[f"filter_{name}"] for name in times)
         yield Candidate(sql["narrow_time"].format(where=where), _values(filters, times))
     for name in IN_ORDER:
-        value = getattr(filters, name)
-        if value not in (None, False, "idle"):
-            alone = Filters(**{"archived": None, "trashed": None, name: value})
-            [condition], values = alone.conditions()
+        given = getattr(filters, name)
+        if given not in (None, False, "idle"):
+            single = Filters(**{"archived": None, "trashed": None, name: given})
+            [condition], values = single.conditions()
             yield Candidate(sql["narrow_other"].format(where=threads[condition]), values, is_indexed=True)
 
 
 def _facts(filters: Filters) -> Iterator[tuple[str, str, str, bool]]:
-    """What is kept of tags and metadata asked for: filter, key, value, and whether it is all that is asked."""
+    """What is kept of tags and metadata asked for: filter, key, value, whether it is all of the filter."""
     tags = (filters.tag,) if isinstance(filters.tag, str) else tuple(filters.tag or ())
     for tag in tags:
         yield "tags", "#", tag.strip(), len(tags) == 1

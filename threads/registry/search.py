@@ -28,6 +28,7 @@ Mode = Literal["best", "newest", "parts", "messages", "nothing"]
 RANKED = 1000
 FEW_THREADS = 300
 FEW_MESSAGES = 3000
+FEW_IDS = 300
 END = 2**63 - 1
 IDS = {"from_words": "threads_words.rowid", "from_parts": "threads_parts.rowid"}
 """What a hit's id is called where it comes from an index."""
@@ -53,11 +54,19 @@ class Search:
         if self.query.words is not None:
             found = RANKED + 1 if self.source else len(self._newest_ids(END))
             mode: Mode = "best" if found <= RANKED else "newest"
-            if found and self.rows(mode, limit=1, offset=0, below=END):
+            if found and self._has_rows(mode):
                 return mode
         if self.query.parts is None or (self.query.short and not self._any(self.query.short)):
             return "nothing"
         return "parts"
+
+    def _has_rows(self, mode: Mode) -> bool:
+        """Whether there is a hit; not ranked."""
+        if mode == "newest":
+            return bool(self.rows(mode, limit=1, offset=0, below=END))
+        source, conditions, values = self._source(mode)
+        asked = {**values, "limit": 1, "offset": 0}
+        return bool(self._run("hits", "newest", source, conditions, asked))
 
     def rows(self, mode: Mode, *, limit: int, offset: int, below: int) -> list[sqlite3.Row]:
         """A page of hits; `below`: the id of the hit before it, where the newest come first."""
@@ -132,16 +141,33 @@ class Search:
         """Whether these are words of anything at all."""
         if self.source is not None:
             return True
-        asked = {"words": asked_of(terms), "before_id": END, "limit": 1}
-        return self.connection.execute(statements("search")["newest_ids"], asked).fetchone() is not None
+        return bool(self._ids(asked_of(terms), END, 1))
 
     def _newest_ids(self, below: int) -> list[int]:
         """The ids of the newest matches, one more than are ranked; looked for once."""
         if below not in self.known:
-            asked = {"words": self.query.words, "before_id": below, "limit": RANKED + 1}
-            rows = self.connection.execute(statements("search")["newest_ids"], asked)
-            self.known[below] = [row[0] for row in rows]
+            ids = self._rarest_ids(below)
+            self.known[below] = self._ids(self.query.words, below, RANKED + 1) if ids is None else ids
         return self.known[below]
+
+    def _rarest_ids(self, below: int) -> list[int] | None:
+        """The matches by way of the longest term, where few texts have it; else None.
+
+        The beginning of a common word is a walk through all that have it, so the rest is read instead.
+        """
+        terms = [term for term in self.query.terms if term.words]
+        if len(terms) == 1:
+            return None
+        ids = self._ids(asked_of([max(terms, key=lambda term: term.length)]), below, FEW_IDS + 1)
+        if len(ids) > FEW_IDS:
+            return None
+        rows = self.connection.execute(statements("search")["texts"], {"ids": json_of(ids)})
+        return [row["id"] for row in rows if self.query.in_words(row["text"])]
+
+    def _ids(self, words: str | None, below: int, limit: int) -> list[int]:
+        asked = {"words": words, "before_id": below, "limit": limit}
+        rows = self.connection.execute(statements("search")["newest_ids"], asked)
+        return [row[0] for row in rows]
 
     def _few(self) -> list[int] | None:
         """The threads that the filters leave, where they are few and short; else None."""

@@ -59,14 +59,8 @@ def select(
     if cursor is not None:
         conditions.append(statements("threads")["after"].format(key=place, beyond=order.beyond))
         values |= order.place(cursor)
-    query = _sql(
-        "list",
-        source=way.source,
-        where=_where(conditions),
-        place=place,
-        key=order.key,
-        order=order.sort_order,
-    )
+    where, key = _where(conditions), order.key
+    query = _sql("list", source=way.source, where=where, place=place, key=key, order=order.sort_order)
     return connection.execute(query, values).fetchall()
 
 

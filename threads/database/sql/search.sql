@@ -94,6 +94,9 @@ WHERE coalesce(title, model_title) IS NOT NULL AND position NOT IN (SELECT posit
 SELECT rowid FROM threads_words WHERE threads_words MATCH :words AND rowid < :before_id
 ORDER BY rowid DESC LIMIT :limit
 
+-- name: texts
+SELECT id, text FROM threads_said WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC
+
 -- name: hits
 SELECT threads_said.id AS id, message_id, role, threads_said.text AS text, said_at, {rank} AS rank
 FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
