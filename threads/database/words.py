@@ -30,6 +30,8 @@ UNSPACED = (
 CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
 PLAIN = re.compile(r"[A-Za-z0-9]+|[$+<=>^`|~#@&%_*/\\]")
 """The tokens of a text in ASCII."""
+SIGN = re.compile(r"[^A-Za-z0-9 ]")
+LONG = re.compile(rf"[A-Za-z0-9]{{{LONGEST_TOKEN + 1}}}")
 ENCODINGS = {code: ENCODED + code for code in map(ord, "$+<=>^`|~" + SYMBOLS)}
 
 
@@ -56,7 +58,11 @@ def tokens(text: str) -> Iterator[Token]:
 def indexed(text: str) -> str:
     """`text` as the word index takes it."""
     if text.isascii():  # the same as below, at a fifth of the time
-        return " ".join(word[:LONGEST_TOKEN] for word in PLAIN.findall(text.lower())).translate(ENCODINGS)
+        words = PLAIN.findall(text.lower())
+        if LONG.search(text):
+            words = [word[:LONGEST_TOKEN] for word in words]
+        joined = " ".join(words)
+        return joined.translate(ENCODINGS) if SIGN.search(joined) else joined
     return " ".join(token.text for token in tokens(text))
 
 
@@ -96,7 +102,8 @@ def _encoded(token: str) -> str:
 def fold(text: str) -> str:
     """`text` without case, diacritics and control characters, compatibility forms made one."""
     if text.isascii():
-        return text.lower().translate(CONTROLS)
+        lower = text.lower()
+        return lower if lower.isprintable() else lower.translate(CONTROLS)
     apart = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(each for each in apart if not "\u0300" <= each <= "\u036f")
     return unicodedata.normalize("NFKC", bare).casefold().translate(CONTROLS)

@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from threads.database.statements import statements
@@ -65,8 +65,7 @@ class Search:
         if mode == "newest":
             return bool(self.rows(mode, limit=1, offset=0, below=END))
         source, conditions, values = self._source(mode)
-        asked = {**values, "limit": 1, "offset": 0}
-        return bool(self._run("hits", "newest", source, conditions, asked))
+        return bool(self._run("any_hit", mode, source, conditions, values))
 
     def rows(self, mode: Mode, *, limit: int, offset: int, below: int) -> list[sqlite3.Row]:
         """A page of hits; `below`: the id of the hit before it, where the newest come first."""
@@ -158,9 +157,11 @@ class Search:
         terms = [term for term in self.query.terms if term.words]
         if len(terms) == 1:
             return None
-        ids = self._ids(asked_of([max(terms, key=lambda term: term.length)]), below, FEW_IDS + 1)
-        if len(ids) > FEW_IDS:
-            return None
+        longest = max(terms, key=lambda term: term.length)
+        for exact in (True, longest.exact):
+            ids = self._ids(asked_of([replace(longest, exact=exact)]), below, FEW_IDS + 1)
+            if len(ids) > FEW_IDS:
+                return None
         rows = self.connection.execute(statements("search")["texts"], {"ids": json_of(ids)})
         return [row["id"] for row in rows if self.query.in_words(row["text"])]
 

@@ -102,6 +102,10 @@ SELECT threads_said.id AS id, message_id, role, threads_said.text AS text, said_
 FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
 WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset
 
+-- name: any_hit
+SELECT 1 FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
+WHERE {where} LIMIT 1
+
 -- name: hit_count
 SELECT count(*) FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
 WHERE {where}
