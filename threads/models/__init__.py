@@ -1,0 +1,59 @@
+"""What crosses the walls: threads, messages, pages. Frozen, and free of any row or connection."""
+
+from threads.models.conversation import Checkpoint, Diff, Message, Tag, Thread, ToolCall, Usage
+from threads.models.finding import Hit, Hits, Stat, Stats
+from threads.models.keeping import Cleaned, Problem, Pruned, Report, Rule, Token, User
+from threads.models.pages import Page, Shown
+from threads.models.running import Event, Interrupt, RunInfo
+from threads.models.values import (
+    ENDS,
+    Action,
+    EventType,
+    Measured,
+    Role,
+    RunKind,
+    RunStatus,
+    SortBy,
+    SortOrder,
+    Status,
+    milliseconds,
+    moment,
+)
+
+__all__ = [
+    "ENDS",
+    "Action",
+    "Checkpoint",
+    "Cleaned",
+    "Diff",
+    "Event",
+    "EventType",
+    "Hit",
+    "Hits",
+    "Interrupt",
+    "Measured",
+    "Message",
+    "Page",
+    "Problem",
+    "Pruned",
+    "Report",
+    "Role",
+    "Rule",
+    "RunInfo",
+    "RunKind",
+    "RunStatus",
+    "Shown",
+    "SortBy",
+    "SortOrder",
+    "Stat",
+    "Stats",
+    "Status",
+    "Tag",
+    "Thread",
+    "Token",
+    "ToolCall",
+    "Usage",
+    "User",
+    "milliseconds",
+    "moment",
+]
