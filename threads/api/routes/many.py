@@ -8,16 +8,8 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from threads import Hit, Report, Stat, Tag, Thread
-from threads.api.bodies import (
-    WHICH,
-    AnalyticsQuery,
-    BulkRequest,
-    ListQuery,
-    SearchQuery,
-    TagRequest,
-    TagsQuery,
-    UnreadQuery,
-)
+from threads.api.bodies import BulkRequest, TagRequest
+from threads.api.queries import WHICH, AnalyticsQuery, ListQuery, SearchQuery, TagsQuery, UnreadQuery
 from threads.api.routes.doors import Admin, Calling, Serving, in_path, owner_for
 from threads.api.routes.threads import narrowed
 from threads.api.shapes import PAGED, Found, answer, page, told

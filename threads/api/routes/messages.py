@@ -9,14 +9,8 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from threads import Checkpoint, Interrupt, Message
-from threads.api.bodies import (
-    EditRequest,
-    MessagesQuery,
-    ReadRequest,
-    RegenerateRequest,
-    ResumeRequest,
-    SendMessageRequest,
-)
+from threads.api.bodies import EditRequest, ReadRequest, RegenerateRequest, ResumeRequest, SendMessageRequest
+from threads.api.queries import MessagesQuery
 from threads.api.routes.answering import RUNNING, Prefer, respond, started
 from threads.api.routes.doors import Calling, Key, Readable, Serving, Writable, in_path
 from threads.api.routes.threads import spoken

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
 from threads import InvalidValue, Run, RunInfo, RunNotFound
-from threads.api.bodies import EventsQuery, PageQuery
+from threads.api.queries import EventsQuery, PageQuery
 from threads.api.routes.doors import Calling, Readable, Serving, Writable, in_path
 from threads.api.server import Server
 from threads.api.shapes import PAGED, STREAM, THREAD, Stopped, answer, page, told

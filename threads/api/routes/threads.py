@@ -15,16 +15,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from threads import AgentNotFound, InvalidValue, Thread, ThreadsError
-from threads.api.bodies import (
-    WHICH,
-    CreateThreadRequest,
-    DeleteQuery,
-    ForkRequest,
-    ListQuery,
-    Narrowed,
-    RewindRequest,
-    UpdateThreadRequest,
-)
+from threads.api.bodies import CreateThreadRequest, ForkRequest, RewindRequest, UpdateThreadRequest
+from threads.api.queries import WHICH, DeleteQuery, ListQuery, Narrowed
 from threads.api.routes.answering import Prefer, is_done, seconds_of
 from threads.api.routes.doors import (
     Calling,
