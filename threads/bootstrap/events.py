@@ -80,7 +80,7 @@ class Events(Iterator[Event], AsyncIterator[Event]):
 
     def __next__(self) -> Event:
         while (event := self.wait(INTERRUPTIBLE)) is None:
-            if self._is_over():
+            if self.is_over:
                 raise StopIteration
         return event
 
@@ -89,7 +89,7 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         while True:
             if event := self._next():
                 return event
-            if self._is_over():
+            if self.is_over:
                 return None
             with self._news:
                 if not self._has_news() and not self._news.wait(seconds):
@@ -103,7 +103,7 @@ class Events(Iterator[Event], AsyncIterator[Event]):
             event = await asyncio.to_thread(self._next) if self._behind and not self._ready else self._next()
             if event:
                 return event
-            if self._is_over():
+            if self.is_over:
                 raise StopAsyncIteration
             with self._news:
                 if self._has_news():
@@ -173,7 +173,9 @@ class Events(Iterator[Event], AsyncIterator[Event]):
     def _has_news(self) -> bool:
         return bool(self._arrived or self._behind or self._ended)
 
-    def _is_over(self) -> bool:
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be no more events."""
         return (self._ended or not self._follow) and not self._behind and not self._arrived
 
     def _tell(self) -> None:

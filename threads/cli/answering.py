@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NamedTuple
 
-from threads import Run, RunFailed
+from threads import Event, Run, RunFailed
 from threads.cli.faults import AgentFailed
 
 LONGEST_STOP = 10.0
 """Seconds that a stopped run may take to store what it had said."""
+
+
+LOOK = 0.1
+"""Seconds between two looks whether Ctrl+C was pressed."""
 
 
 class Piece(NamedTuple):
@@ -24,26 +32,64 @@ class Piece(NamedTuple):
 
 
 def answer(run: Run) -> Iterator[Piece]:
-    """The run's answer as it comes; at `KeyboardInterrupt` it is stopped, and what it said is kept.
+    """The run's answer as it comes; at Ctrl+C it is stopped, what it said is kept: `KeyboardInterrupt`.
 
     Raises `AgentFailed` for whatever goes wrong inside the agent.
     """
     try:
-        yield from _pieces(run)
-        run.result()
-    except KeyboardInterrupt:
-        run.stop()
-        run.result(LONGEST_STOP)
-        raise
+        with _noticing() as interrupted:
+            yield from _pieces(_events(run, interrupted))
+            run.result(LONGEST_STOP if interrupted.is_set() else None)
+            if interrupted.is_set():
+                raise KeyboardInterrupt
     except RunFailed as error:
         cause = error.__cause__
         raise (AgentFailed(cause) if isinstance(cause, Exception) else error) from error
 
 
-def _pieces(run: Run) -> Iterator[Piece]:
+def _events(run: Run, interrupted: threading.Event) -> Iterator[Event]:
+    """The run's events until it ends; once it is to be stopped there is nothing more to show."""
+    is_stopped = False
+    with run.events() as happening:
+        while True:
+            event = happening.wait(LOOK)
+            if event is None and happening.is_over:
+                return
+            if interrupted.is_set() and not is_stopped:
+                is_stopped = True
+                run.stop()
+            if event is not None and event.run_id == run.id:
+                if not is_stopped:
+                    yield event
+                if run.ends_with(event):
+                    return
+
+
+@contextmanager
+def _noticing() -> Iterator[threading.Event]:
+    """Ctrl+C inside the block is noticed, not raised: it would come in the middle of anything, a lock held.
+
+    Pressed a second time it is raised all the same.
+    """
+    interrupted = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def notice(number: int, frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _pieces(events: Iterator[Event]) -> Iterator[Piece]:
     last: Any = None
     heard: defaultdict[Any, str] = defaultdict(str)
-    for event in run:
+    for event in events:
         if event.type == "token":
             id, text = event.data["message_id"], event.data["text"]
         elif event.type == "tool_started":
