@@ -75,9 +75,6 @@ DELETE FROM threads_run WHERE run_id = :run_id
 SELECT {columns} FROM threads_run
 WHERE status IN ('pending', 'running') AND (expires_at <= :now OR expires_at > :latest) ORDER BY position
 
--- name: unfinished_count
-SELECT count(*) FROM threads_run WHERE holder = :holder AND status IN ('pending', 'running')
-
 -- A thread whose run waits for a person, also where the graph itself did not ask.
 -- name: wait_for_person
 UPDATE threads_thread SET status = 'interrupted' WHERE thread_id = :thread_id
@@ -116,7 +113,3 @@ SELECT 1 FROM threads_thread t
 WHERE thread_id = :thread_id AND title IS NULL AND model_title IS NULL AND NOT EXISTS (
     SELECT 1 FROM threads_run r WHERE r.thread_id = t.thread_id AND r.run_id <> :run_id
       AND r.status IN ('success', 'interrupted', 'stopped'))
-
--- name: begin_title
-UPDATE threads_run SET status = 'running', holder = :holder, expires_at = :until, attempt = attempt + 1, started_at = :at
-WHERE run_id = :run_id
