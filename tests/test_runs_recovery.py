@@ -223,11 +223,11 @@ def test_a_long_run_outlives_its_lease_while_its_process_lives(path):
 
 def test_a_node_that_blocks_the_loop_does_not_lose_the_lease(path):
     async def blocks(state):
-        time.sleep(1.5)  # as careless code does
+        time.sleep(3)  # as careless code does
         return {"messages": ["at last"]}
 
     with threads.open(path) as registry:
-        with threads.Runner(registry, compiled(Plain, blocks, None), lease_seconds=0.4) as runner:
+        with threads.Runner(registry, compiled(Plain, blocks, None), lease_seconds=1.5) as runner:
             run = runner.start("a", "Hi", if_not_exists="create")
             run.result(20)
         assert (run.status, run.info.attempts) == ("success", 1)
@@ -281,6 +281,31 @@ def test_a_runner_is_closed_though_the_file_is_locked_or_was_closed(path):
     runner.close()
     alive = {thread.name for thread in threading_.enumerate()}
     assert "threads-runs" not in alive and "threads-watch" not in alive
+
+
+def test_a_run_that_was_held_up_is_gone_on_with_and_its_result_comes_in_the_end(path):
+    """Its lease ran out, as when a laptop sleeps, and nobody else came: what it asked is answered, once."""
+    gate, calls = Gate(), []
+
+    def node(state):
+        calls.append(1)
+        gate.reached.set()
+        assert gate.opened.wait(20)
+        return {"messages": ["at last"]}
+
+    with threads.open(path) as registry:
+        with threads.Runner(registry, compiled(Plain, node, None), lease_seconds=2.0) as runner:
+            run = runner.start("a", "Hi", if_not_exists="create")
+            assert gate.reached.wait(20)
+            registry._database.write(
+                lambda connection: connection.execute("UPDATE threads_run SET expires_at = 0")
+            )
+            until(lambda: not runner._engine.begun)
+            gate.opened.set()
+            assert run.result(20)["messages"][-1].text == "at last"
+        assert (run.status, run.info.attempts, len(calls)) == ("success", 2, 2)
+        assert texts(registry, "a") == ["Hi", "at last"]
+        assert registry.verify() == []
 
 
 def test_a_lease_that_is_lost_is_told_to_who_waits(path):

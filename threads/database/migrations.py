@@ -53,11 +53,11 @@ def version(connection: sqlite3.Connection) -> int:
 
 def check_version(connection: sqlite3.Connection, where: str) -> int:
     """The database's version; `NewerDatabase` where it is not known, `ForeignDatabase` if names clash."""
-    found = version(connection)
-    if found > len(MIGRATIONS):
-        raise NewerDatabase(where, found, len(MIGRATIONS))
     rows = connection.execute("SELECT name, type FROM main.sqlite_master WHERE type IN ('table', 'view')")
     kinds = {row["name"]: row["type"] for row in rows}
+    found = version(connection)  # after the names: who migrates meanwhile has recorded what is in them
+    if found > len(MIGRATIONS):
+        raise NewerDatabase(where, found, len(MIGRATIONS))
     for name in STOCK.keys() & kinds.keys():
         columns = {row["name"] for row in connection.execute(f"PRAGMA main.table_info({name})")}
         if kinds[name] != "table" or not columns >= STOCK[name]:

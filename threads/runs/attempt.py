@@ -14,6 +14,7 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk
 from langgraph.types import Interrupt
 
+from threads.errors import LeaseLost
 from threads.memory.turns import TURN
 from threads.runs.recorder import Recorder
 from threads.runs.requests import Request
@@ -23,6 +24,8 @@ from threads.runs.turn import ActiveTurn
 
 HAND_OVER = "hand over"
 """Stopped here for another process to go on."""
+LOST = "lost"
+"""Stopped here because its lease ran out, or somebody else has it."""
 MODES = ["values", "updates", "messages", "custom"]
 
 
@@ -37,6 +40,11 @@ class Outcome:
     interrupts: list[Interrupt] = field(default_factory=list)
     taken_back: bool = False
     """Whether it is to be as if the run had not been."""
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the run has not ended, and may not be ended here any more."""
+        return self.status == HAND_OVER or isinstance(self.error, LeaseLost)
 
 
 @dataclass(slots=True)

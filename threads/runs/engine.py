@@ -18,7 +18,7 @@ from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError, Usa
 from threads.registry import runs, table
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
-from threads.runs.attempt import HAND_OVER, Attempt, Outcome
+from threads.runs.attempt import HAND_OVER, LOST, Attempt, Outcome
 from threads.runs.desk import Accepted, Desk
 from threads.runs.ending import ending
 from threads.runs.loop import LoopThread
@@ -35,13 +35,16 @@ class Engine:
     """The runs of one runner."""
 
     def __init__(
-        self, registry: Registry, agents: Any, extra: dict[str, Any], seconds: float, title_model: Any
-    ) -> None:
+        self, registry: Registry, agents: Any, extra: dict[str, Any], seconds: float, title_model: Any,
+        *, recovers: bool,
+    ) -> None:  # fmt: skip
         self.inside = registry._inside()
         self.agents = Agents(agents, self.inside.checkpointer)
         self.extra = extra
         self.desk = Desk(self.inside, self.agents, uuid.uuid4().hex, seconds)
         self.title_model = title_model
+        self.recovers = recovers
+        """Whether it goes on with runs whose lease ran out."""
         self.thread = LoopThread("threads-runs")
         self.recorder = Recorder(self.inside.database, self.inside.tail, self.thread.loop)
         self.active: dict[str, Attempt] = {}
@@ -121,8 +124,9 @@ class Engine:
         if outcome.status != HAND_OVER:
             outcome = await self._finish(turn, outcome)
         self.active.pop(run_id, None)
-        self.promises.keep(run_id, outcome, thread_id)
         self.requests.pop(run_id, None)
+        if self.is_closing or not (self.recovers and outcome.is_left):
+            self.promises.keep(run_id, outcome, thread_id)  # else it is kept by whoever goes on with the run
         await self.begin_next(thread_id)
         if self.title_model is not None and outcome.status == "success":
             await asyncio.to_thread(self.make_title, title_asked(thread_id, row["agent_id"]), TITLE, run_id)
@@ -149,7 +153,7 @@ class Engine:
             return outcome
         if attempt.stopping is None and not self.is_closing:
             return Outcome("error", error=RunFailed(row["thread_id"], row["run_id"], "a node was cancelled"))
-        if attempt.stopping in (None, HAND_OVER):
+        if attempt.stopping in (None, HAND_OVER, LOST):
             return Outcome(HAND_OVER)
         return await settle_stopped(attempt, row, self.inside)
 
@@ -198,8 +202,9 @@ class Engine:
             await self.recorder.write(lambda connection: self.desk.withdraw(connection, run_id))
 
     async def take_over(self, run_id: str) -> None:
-        """Go on with a run whose process is gone."""
-
+        """Go on with a run whose process is gone, or lost its lease; not while it is still stopping here."""
+        if run_id in self.begun:
+            return
         row = await self.recorder.write(lambda connection: self.desk.take_over(connection, run_id))
         if row is not None and row["status"] == "running":
             self._begin(row)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from threads.bootstrap.opened import Inside
-from threads.errors import LeaseLost, RunFailed, ThreadsError
+from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError
 from threads.registry import runs
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, Outcome
@@ -65,6 +65,8 @@ class Promises:
             return
         try:
             future.set_result(self._stored(run_id))
+        except RunNotFound:
+            future.set_exception(ThreadDeleted())
         except Exception as error:  # noqa: BLE001  it is raised where the result is asked for
             future.set_exception(error)
 

@@ -48,8 +48,9 @@ class Run:
         """The graph's output, as `invoke` returns it, once the run has ended; waits up to `timeout` seconds.
 
         Of a stopped run, the state with what was said by then; of an interrupted one, with
-        `__interrupt__`. Raises `RunFailed` with the reason, `TimeoutError`, and `ThreadDeleted` or
-        `LeaseLost` if the thread was taken away from the run.
+        `__interrupt__`; of one whose lease ran out, what came of it where it was gone on with. Raises
+        `RunFailed` with the reason, `TimeoutError`, `ThreadDeleted`, and `LeaseLost` if nobody here
+        goes on with it.
         """
         if self._engine.thread.is_here():
             raise UsageError("an async node must not wait for another run like this; use `await run`")

@@ -52,9 +52,9 @@ class Runner:
     ) -> None:
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
-        self._engine = Engine(registry, agents, extra, lease_seconds, title_model)
+        self._engine = Engine(registry, agents, extra, lease_seconds, title_model, recovers=recover)
         self._beside = LoopThread("threads-watch")
-        self._watching = self._beside.submit(Watch(self._engine, recover=recover).run())
+        self._watching = self._beside.submit(Watch(self._engine).run())
 
     @property
     def agent_ids(self) -> tuple[str, ...]:

@@ -15,11 +15,11 @@ from typing import Any
 
 from threads.errors import ThreadsError
 from threads.registry import runs
+from threads.runs.attempt import LOST
 from threads.runs.engine import Engine
 
 SOON = 0.02
 """Seconds between two looks while a run waits for its thread."""
-LOST = "lost"
 NOW_AND_THEN = 0.2
 """Seconds between two looks at what others want of the runs here."""
 
@@ -27,17 +27,17 @@ NOW_AND_THEN = 0.2
 class Watch:
     """Keeps the runs of `engine` alive and moving."""
 
-    def __init__(self, engine: Engine, *, recover: bool) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._recover = recover
+        self._pause = min(NOW_AND_THEN, engine.desk.seconds / 8)
         self._renewed = self._swept = time.monotonic()
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        if self._recover:
+        if self._engine.recovers:
             await self._tried(self.sweep())
         while True:
-            await asyncio.sleep(SOON if self._engine.pending else NOW_AND_THEN)
+            await asyncio.sleep(SOON if self._engine.pending else self._pause)
             await self._tried(self._look())
 
     async def sweep(self) -> None:
@@ -62,7 +62,7 @@ class Watch:
                 await asyncio.to_thread(engine.promises.keep_stored, run_id)
         for thread_id in set(engine.pending.values()):
             await engine.begin_next(thread_id)
-        if self._recover and now - self._swept > engine.desk.seconds / 2:
+        if engine.recovers and now - self._swept > engine.desk.seconds / 2:
             await self.sweep()
 
     async def _renew(self) -> None:
