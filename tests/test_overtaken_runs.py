@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
+from running import Gate, waiting_graph
 
 import threads
 from agent import build_agent
@@ -298,3 +299,47 @@ def test_a_thread_with_memory_of_subgraphs_only_is_found_where_nobody_kept_a_led
         assert registry.verify() == []
         build_agent(checkpointer=registry.checkpointer).invoke(said("hi"), config("b"))
         assert registry.get("b").message_count == 2
+
+
+def test_a_turn_whose_thread_a_run_took_meanwhile_leaves_nothing_of_its_step(registry):
+    gate = Gate()
+    with threads.Runner(registry, waiting_graph(gate)) as runner:
+
+        def node(state):
+            runner.start("a", "a run's question")
+            assert gate.reached.wait(20)
+            return {"messages": [AIMessage("late words")]}
+
+        plain_graph(registry.checkpointer).invoke(said("old words"), config("a"))
+        with pytest.raises(threads.ThreadBusy):
+            compiled(Plain, node, registry.checkpointer).invoke(said("a turn's question"), config("a"))
+        registry.checkpointer.flush()
+        gate.opened.set()
+        runner.run(registry.runs("a")[0].id).result(20)
+    registry.checkpointer.flush()
+    assert not any(b"late words" in blob for blob in blobs(registry))
+    assert registry.messages("a")[-1].text == "at last"
+    assert registry.verify() == []
+
+
+def test_a_run_that_lost_its_thread_leaves_nothing_of_its_step(registry):
+    def node(state):
+        registry._database.write(
+            lambda connection: connection.execute("UPDATE threads_run SET attempt = attempt + 1")
+        )
+        return {"messages": [AIMessage("late words")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None), recover=False) as runner:
+        run = runner.start("a", "Hi", if_not_exists="create")
+        with pytest.raises(threads.LeaseLost):
+            run.result(20)
+    registry._database.write(lambda connection: connection.execute("UPDATE threads_run SET status = 'error'"))
+    registry.checkpointer.flush()
+    assert not any(b"late words" in blob for blob in blobs(registry))
+    assert registry.verify() == []
+
+
+def blobs(registry):
+    with registry._database.read() as connection:
+        found = connection.execute("SELECT value FROM writes UNION ALL SELECT checkpoint FROM checkpoints")
+        return [bytes(row[0]) for row in found]

@@ -279,7 +279,7 @@ def packed(value):
 
 
 def payloads():
-    """Blobs that name `bomb`: LangGraph's msgpack extensions 0 to 5, and one inside a delta's snapshot."""
+    """Blobs that name `bomb`: LangGraph's msgpack extensions 0 to 5, and as a part of 6 (numpy) and 7 (a snapshot)."""
     here = (__name__, "bomb")
     arguments = {0: "x", 1: ("x",), 2: {"x": 1}, 3: "x", 4: {"x": 1}, 5: {"x": 1}}
     blobs = {
@@ -288,7 +288,11 @@ def payloads():
         )
         for code, given in arguments.items()
     }
-    return blobs | {"snapshot": ormsgpack.Ext(7, packed(blobs["ext 0"]))}
+    array = (blobs["ext 0"], (1,), "C", b"x")
+    return blobs | {
+        "array": ormsgpack.Ext(6, packed(array)),
+        "snapshot": ormsgpack.Ext(7, packed(blobs["ext 0"])),
+    }
 
 
 def plant(path, where, blob, kind="msgpack"):
