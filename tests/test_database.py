@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from threads.database.connections import connect
 from threads.database.migrations import MIGRATIONS
 from threads.database.opening import check_search, open_database
+from threads.database.writer import Writer
 from threads.errors import DatabaseBusy, DatabaseError, ThreadDeleted
 
 
@@ -124,6 +126,38 @@ def test_a_writer_in_another_process_is_waited_for_and_named_when_it_takes_too_l
     timer.join()
     other.close()
     database.close()
+
+
+def test_a_writer_comes_to_its_turn_among_others_that_hardly_pause(tmp_path):
+    """SQLite's own waiting asks ten times a second, so it would miss most of these pauses."""
+    path = tmp_path / "x.db"
+    with closing(connect(path)) as setup:
+        setup.execute("PRAGMA journal_mode=WAL")
+        setup.execute("CREATE TABLE done (number)")
+    is_over, is_held = threading.Event(), threading.Event()
+
+    def hog() -> None:
+        with closing(connect(path)) as connection:
+            while not is_over.wait(0.004):
+                connection.execute("BEGIN IMMEDIATE")
+                is_held.set()
+                is_over.wait(0.1)
+                is_held.clear()
+                connection.execute("COMMIT")
+
+    other = threading.Thread(target=hog)
+    other.start()
+    writer = Writer(connect(path, timeout=1.0), str(path))
+    try:
+        for number in range(5):
+            assert is_held.wait(10)
+            writer.write(lambda connection, n=number: connection.execute("INSERT INTO done VALUES (?)", (n,)))
+    finally:
+        is_over.set()
+        other.join()
+        writer.close()
+    with closing(connect(path)) as connection:
+        assert [row[0] for row in connection.execute("SELECT * FROM done")] == list(range(5))
 
 
 def test_a_reader_neither_waits_for_a_writer_nor_holds_it_up(tmp_path):

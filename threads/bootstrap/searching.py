@@ -43,7 +43,7 @@ class Searching(Listing):
         Words match where a word begins so, case and accents aside; "in quotes" they stand in a row. Where
         nothing begins so, parts of words match. `tag: agent: owner: is:pinned is:archived before: after:
         role:` in the text narrow it as the filters do, which are those of `list`; without any words, all
-        that fits is found. Where over a thousand messages match, the newest threads come first.
+        that fits is found. Where over four hundred messages match, the newest threads come first.
 
         What was said a moment ago is read first, for `patience` seconds, None: to the end; `unindexed` says
         how many threads are left after that. Raises `InvalidValue`, `InvalidCursor`.

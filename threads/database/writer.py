@@ -10,8 +10,10 @@ work is neither abandoned half way nor lost.
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -23,16 +25,19 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 
-class Frame(NamedTuple):
-    """The statements around a piece of work: before it, after it, and in place of that if it failed."""
+PAUSES = (0.0005, 0.004)
+"""Seconds between two tries to get the file's lock: from, to."""
 
-    begin: str
+
+class Frame(NamedTuple):
+    """The statements after a piece of work, and in place of that if it failed."""
+
     keep: str
     undo: tuple[str, ...]
 
 
-TRANSACTION = Frame("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
-SAVEPOINT = Frame("SAVEPOINT piece", "RELEASE piece", ("ROLLBACK TO piece", "RELEASE piece"))
+TRANSACTION = Frame("COMMIT", ("ROLLBACK",))
+SAVEPOINT = Frame("RELEASE piece", ("ROLLBACK TO piece", "RELEASE piece"))
 
 
 class Piece(NamedTuple):
@@ -48,6 +53,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._connection = connection
         self._where = where
+        self._patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
         self._lock = threading.Lock()
         self._queue: deque[Piece] = deque()
 
@@ -95,7 +101,8 @@ class Writer:
 
     def _commit(self, pieces: list[Piece]) -> None:
         try:
-            results = self._transaction(pieces) if len(pieces) > 1 else self._do(pieces[0], TRANSACTION)
+            self._begin()
+            results = self._several(pieces) if len(pieces) > 1 else self._do(pieces[0], TRANSACTION)
         except sqlite3.Error as error:
             self._rollback()
             for piece in self._open(pieces):
@@ -110,11 +117,31 @@ class Writer:
             for piece in self._open(pieces):  # a trigger took the transaction away from these
                 self._commit([piece])
 
-    def _transaction(self, pieces: list[Piece]) -> list[tuple[Piece, Any]]:
-        """Do the pieces in one transaction; returns the results of those that are stored."""
+    def _begin(self) -> None:
+        """Begin a transaction, once no other process has one.
+
+        SQLite's own waiting asks ten times a second; among processes that write without a pause it may
+        not come to it for as long as it is patient.
+        """
+        self._connection.execute("PRAGMA busy_timeout=0")
+        deadline = time.monotonic() + self._patience / 1000
+        try:
+            while True:
+                try:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                time.sleep(random.uniform(*PAUSES))
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout={self._patience}")
+
+    def _several(self, pieces: list[Piece]) -> list[tuple[Piece, Any]]:
+        """Do the pieces in the transaction that was begun; returns the results of those that are stored."""
         results: list[tuple[Piece, Any]] = []
-        self._connection.execute("BEGIN IMMEDIATE")
         for piece in pieces:
+            self._connection.execute("SAVEPOINT piece")
             results += self._do(piece, SAVEPOINT)
             if not self._connection.in_transaction:
                 return []
@@ -123,7 +150,6 @@ class Writer:
 
     def _do(self, piece: Piece, frame: Frame) -> list[tuple[Piece, Any]]:
         """Do one piece; returns its result, nothing if it failed."""
-        self._connection.execute(frame.begin)
         try:
             result = piece.work(self._connection)
         except Exception as error:  # noqa: BLE001  it is raised again where the result is asked for

@@ -91,8 +91,7 @@ class Query:
     def parts(self) -> str | None:
         """What the index of parts is asked; None where no term is long enough for it."""
         step = 1 if sum(len(term.part) - 2 for term in self.terms if term.part) <= MOST_TRIGRAMS else 2
-        asked = dict.fromkeys(trigram for term in self.terms for trigram in trigrams(term.part, step))
-        return " AND ".join(f'"{trigram}"' for trigram in asked) or None
+        return parts_of(self.terms, step)
 
     @cached_property
     def solid(self) -> tuple[str, ...]:
@@ -135,6 +134,12 @@ def asked_of(terms: Iterable[Term]) -> str | None:
     """What the word index is asked for all of these; None where there are no words."""
     asked = [f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}' for term in terms if term.words]
     return " AND ".join(asked) or None
+
+
+def parts_of(terms: Iterable[Term], step: int) -> str | None:
+    """What the index of parts is asked for all of these, by every `step`-th trigram; None for nothing."""
+    asked = dict.fromkeys(trigram for term in terms for trigram in trigrams(term.part, step))
+    return " AND ".join(f'"{trigram}"' for trigram in asked) or None
 
 
 def trigrams(part: str, step: int = 1) -> list[str]:

@@ -20,15 +20,17 @@ from threads.errors import InvalidCursor
 from threads.models import milliseconds
 from threads.registry.filters import Filters, fits
 from threads.registry.narrowing import narrowed
-from threads.registry.query import Query, Term, asked_of
+from threads.registry.query import Query, Term, asked_of, parts_of
 from threads.registry.rows import json_of
 
 Mode = Literal["best", "newest", "parts", "messages", "nothing"]
 """Ranked; by words, newest first; by parts of words; without words, all that fits; what nothing can fit."""
-RANKED = 1000
+RANKED = 400
 FEW_THREADS = 300
 FEW_MESSAGES = 3000
 FEW_IDS = 300
+FEW_WITH_PART = 1000
+TERMS_TRIED = 3
 END = 2**63 - 1
 IDS = {"from_words": "threads_words.rowid", "from_parts": "threads_parts.rowid"}
 """What a hit's id is called where it comes from an index."""
@@ -101,6 +103,9 @@ class Search:
         if few is not None:
             return "from_threads", ["match_text"], {"positions": json_of(few)}
         if mode == "parts":
+            ids = self._ids_with_rarest_part()
+            if ids is not None:
+                return "from_ids", ["match_text"], {"ids": json_of(ids)}
             return "from_parts", ["match_parts", "match_text"], {"parts": self.query.parts}
         return "from_words", ["match_words"], {"words": self.query.words}
 
@@ -165,9 +170,23 @@ class Search:
         rows = self.connection.execute(statements("search")["texts"], {"ids": json_of(ids)})
         return [row["id"] for row in rows if self.query.in_words(row["text"])]
 
-    def _ids(self, words: str | None, below: int, limit: int) -> list[int]:
-        asked = {"words": words, "before_id": below, "limit": limit}
-        rows = self.connection.execute(statements("search")["newest_ids"], asked)
+    def _ids_with_rarest_part(self) -> list[int] | None:
+        """Texts that may have all parts, by way of a part that few texts have; None if there is no such.
+
+        To ask for all parts at once is a walk through all texts that have the commonest of them.
+        """
+        terms = sorted((term for term in self.query.terms if term.part), key=lambda term: -len(term.part))
+        for term in terms[:TERMS_TRIED]:
+            ids = self._ids(parts_of([term], 2), END, FEW_WITH_PART + 1, index="parts")
+            if len(ids) <= FEW_WITH_PART:
+                return ids
+        return None
+
+    def _ids(
+        self, asked: str | None, below: int, limit: int, *, index: Literal["words", "parts"] = "words"
+    ) -> list[int]:
+        values = {"asked": asked, "before_id": below, "limit": limit}
+        rows = self.connection.execute(statements("search")[f"newest_by_{index}"], values)
         return [row[0] for row in rows]
 
     def _few(self) -> list[int] | None:

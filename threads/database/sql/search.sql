@@ -90,8 +90,12 @@ WHERE coalesce(title, model_title) IS NOT NULL AND position NOT IN (SELECT posit
 
 -- Searching. The index comes first in each of these: CROSS JOIN keeps it there.
 
--- name: newest_ids
-SELECT rowid FROM threads_words WHERE threads_words MATCH :words AND rowid < :before_id
+-- name: newest_by_words
+SELECT rowid FROM threads_words WHERE threads_words MATCH :asked AND rowid < :before_id
+ORDER BY rowid DESC LIMIT :limit
+
+-- name: newest_by_parts
+SELECT rowid FROM threads_parts WHERE threads_parts MATCH :asked AND rowid < :before_id
 ORDER BY rowid DESC LIMIT :limit
 
 -- name: texts
