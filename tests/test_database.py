@@ -141,13 +141,13 @@ def test_a_writer_comes_to_its_turn_among_others_that_hardly_pause(tmp_path):
             while not is_over.wait(0.004):
                 connection.execute("BEGIN IMMEDIATE")
                 is_held.set()
-                is_over.wait(0.1)
+                is_over.wait(0.3)
                 is_held.clear()
                 connection.execute("COMMIT")
 
     other = threading.Thread(target=hog)
     other.start()
-    writer = Writer(connect(path, timeout=1.0), str(path))
+    writer = Writer(connect(path, timeout=2.0), str(path))
     try:
         for number in range(5):
             assert is_held.wait(10)
