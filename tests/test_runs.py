@@ -369,6 +369,27 @@ def test_going_on_after_a_failure_says_nothing_twice(registry, again):
     assert run.info.attempts == 3
 
 
+@pytest.mark.parametrize("is_open", [False, True], ids=["while a node waits", "at its end"])
+def test_a_run_whose_words_cannot_be_stored_stops_and_says_why(registry, is_open):
+    """It does not wait for each checkpoint, yet must not seem to succeed without one."""
+    gate = Gate()
+    if is_open:
+        gate.opened.set()
+    with threads.Runner(registry, waiting_graph(gate, is_async=True)) as runner:
+        refuse = "CREATE TRIGGER {} BEFORE INSERT ON checkpoints BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        registry._database.write(lambda connection: connection.execute(refuse.format("full")) and None)
+        run = runner.start("a", "Hi", if_not_exists="create")
+        with pytest.raises(threads.RunFailed, match="no room"):
+            run.result(20)
+        assert run.status == "error"
+        assert types(registry.events("a", follow=False))[-1] == "failed"
+        registry._database.write(lambda connection: connection.execute("DROP TRIGGER full") and None)
+        gate.opened.set()
+        runner.retry("a").result(20)
+        assert texts(registry, "a") == ["Hi", "at last"]
+        assert registry.verify() == []
+
+
 def test_there_is_nothing_to_retry_where_nothing_failed(runner, registry):
     runner.start("a", "Hi", if_not_exists="create").result(20)
     with pytest.raises(NothingToResume):

@@ -13,7 +13,8 @@ import threading
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -30,7 +31,7 @@ from langgraph.checkpoint.base import (
 from threads.database.connections import Database
 from threads.memory.deltas import handed_out
 from threads.memory.late import Work
-from threads.memory.turns import Read, address
+from threads.memory.turns import Read, Turn, address, config_of, turn_of
 from threads.memory.writing import Storing
 
 T = TypeVar("T")
@@ -55,9 +56,7 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         """The work that stores a checkpoint."""
 
     @abstractmethod
-    def _put_done(
-        self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]
-    ) -> RunnableConfig:
+    def _put_done(self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]) -> None:
         """Called when it is stored, with the results that were stored with it."""
 
     @abstractmethod
@@ -101,15 +100,22 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        work = self._put(config, checkpoint, metadata)
-        return self._put_done(config, checkpoint, await self._submitted(address(config)[0], work))
+        """As LangGraph's. A run with a lease does not wait here: what ends it is stored after this."""
+        thread_id = address(config)[0]
+        promise = self._submitted(thread_id, self._put(config, checkpoint, metadata))
+        turn = turn_of(config, thread_id)
+        if turn is None:
+            self._put_done(config, checkpoint, await _kept(promise))
+        else:
+            promise.add_done_callback(partial(self._put_ended, turn, config, checkpoint))
+        return config_of(*address(config), checkpoint["id"])
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         work = self._put_writes(config, writes, task_id, task_path)
         if work is not None:
-            await self._submitted(address(config)[0], work)
+            await _kept(self._submitted(address(config)[0], work))
 
     async def adelete_thread(self, thread_id: str) -> None:
         await asyncio.shield(self._aside(self.delete_thread, thread_id))
@@ -135,18 +141,31 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         self._database.check_open()
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
 
-    async def _submitted(self, thread_id: str, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _put_ended(
+        self, turn: Turn, config: RunnableConfig, checkpoint: Checkpoint, promise: Future[Sequence[Work]]
+    ) -> None:
+        if error := promise.exception():
+            turn.refused(error)
+        else:
+            self._put_done(config, checkpoint, promise.result())
+
+    def _submitted(self, thread_id: str, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         promise = self._database.submit(work)
         with self._counting:
             self._writing[thread_id] += 1
         promise.add_done_callback(lambda _: self._written(thread_id))
-        return await asyncio.shield(asyncio.wrap_future(promise))
+        return promise
 
     def _written(self, thread_id: str) -> None:
         with self._counting:
             self._writing[thread_id] -= 1
             if not self._writing[thread_id]:
                 del self._writing[thread_id]
+
+
+async def _kept(promise: Future[T]) -> T:
+    """What was promised; it is done also when the task that waits is cancelled."""
+    return await asyncio.shield(asyncio.wrap_future(promise))
 
 
 def _take(found: Iterator[CheckpointTuple]) -> list[CheckpointTuple]:

@@ -39,7 +39,7 @@ from threads.memory.places import Places
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.memory.reading import ReadMethods
 from threads.memory.transcript import Transcripts
-from threads.memory.turns import RUNTIME, address, head_of
+from threads.memory.turns import RUNTIME, address, config_of, head_of
 from threads.memory.writing import (
     AT_ONCE,
     Storing,
@@ -84,7 +84,8 @@ class Checkpointer(ReadMethods, SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         work = self._put(config, checkpoint, metadata)
-        return self._put_done(config, checkpoint, self._database.write(work))
+        self._put_done(config, checkpoint, self._database.write(work))
+        return config_of(*address(config), checkpoint["id"])
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -168,15 +169,10 @@ class Checkpointer(ReadMethods, SqliteSaver):
 
         return work
 
-    def _put_done(
-        self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]
-    ) -> RunnableConfig:
+    def _put_done(self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]) -> None:
         self._late.forget(key_of(config), results)
         self._on_put()
-        thread_id, checkpoint_ns = address(config)
-        self._here.add((thread_id, checkpoint_ns, checkpoint["id"]))
-        stored = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns, "checkpoint_id": checkpoint["id"]}
-        return {"configurable": stored}
+        self._here.add((*address(config), checkpoint["id"]))
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str

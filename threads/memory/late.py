@@ -103,6 +103,9 @@ class LateResults:
         """
         with self._lock:
             found = [(key, works) for key, works in self._waiting.items() if thread_id in (None, key[0])]
+        self._store_alone(found, must=must)
+
+    def _store_alone(self, found: Sequence[tuple[Key, list[Work]]], *, must: bool = False) -> None:
         for key, waiting in found:
             try:
                 stored = self._database.write(partial(self.store, key))
@@ -138,6 +141,12 @@ class LateResults:
     def _run(self) -> None:
         while not self._closed:
             self._arrived.wait()
+            with self._lock:
+                found = list(self._waiting.items())
             time.sleep(PATIENCE)
             self._arrived.clear()
-            self.flush()
+            with self._lock:  # what arrived meanwhile has its own time
+                left = [(key, works) for key, works in found if self._waiting.get(key) is works]
+                if len(self._waiting) > len(left):
+                    self._arrived.set()
+            self._store_alone(left)

@@ -24,7 +24,7 @@ from threads.errors import CheckpointNotFound, ThreadTrashed
 from threads.memory.aio import AsyncMethods
 from threads.memory.deltas import At, Deltas, handed_out
 from threads.memory.late import LateResults
-from threads.memory.turns import RUNTIME, Read, address, check_lease, named, read_by_turn, turn_of
+from threads.memory.turns import RUNTIME, Read, address, check_lease, config_of, named, read_by_turn, turn_of
 
 
 def readable(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
@@ -86,17 +86,6 @@ def listed(
         where, values = (f"{where} AND" if where else "WHERE") + " rowid < ?", [*values, place[0]]
     rows = connection.execute(sql["list"].format(where=where), [*values, -1 if limit is None else limit])
     return [(row[0], row[1], row[2]) for row in rows]
-
-
-def config_of(thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> RunnableConfig:
-    """The config that names a checkpoint."""
-    return {
-        "configurable": {
-            "thread_id": thread_id,
-            "checkpoint_ns": checkpoint_ns,
-            "checkpoint_id": checkpoint_id,
-        }
-    }
 
 
 class ReadMethods(AsyncMethods):

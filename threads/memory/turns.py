@@ -54,6 +54,9 @@ class Turn(Protocol):
     def along(self, at: str | None) -> Callable[[sqlite3.Connection], None]:
         """What is to be stored in the very transaction of the root's checkpoint that follows `at`."""
 
+    def refused(self, error: BaseException) -> None:
+        """A checkpoint of this run could not be stored; the run did not wait for it."""
+
 
 class Read(str):
     """The head's id, as one turn read it."""
@@ -92,6 +95,17 @@ def address(config: RunnableConfig) -> tuple[str, str]:
     if isinstance(given, (bool, int, float)) and str(given) == thread_id:
         thread_id = given
     return ids.text_of(thread_id), str(configurable.get("checkpoint_ns") or "")
+
+
+def config_of(thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> RunnableConfig:
+    """The config that names a checkpoint."""
+    return {
+        "configurable": {
+            "thread_id": thread_id,
+            "checkpoint_ns": checkpoint_ns,
+            "checkpoint_id": checkpoint_id,
+        }
+    }
 
 
 def read_by_turn(found: CheckpointTuple, history: History | None = None) -> CheckpointTuple:

@@ -24,6 +24,8 @@ from threads.runs.turn import ActiveTurn
 
 HAND_OVER = "hand over"
 """Stopped here for another process to go on."""
+REFUSED = "refused"
+"""Stopped here because what it did could not be stored."""
 LOST = "lost"
 """Stopped here because its lease ran out, or somebody else has it."""
 MODES = ["values", "updates", "messages", "custom"]
@@ -81,7 +83,8 @@ class Attempt:
 
     async def run(self, input: Any, base: str | None) -> Outcome:
         """Let `input` through, from checkpoint `base` if it is given; returns how it ended, never raises."""
-        self._task = asyncio.current_task()
+        self._task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        self.turn.on_refusal = lambda: loop.call_soon_threadsafe(self.stop, REFUSED)
         try:
             return await self._through(input, base)
         except asyncio.CancelledError as error:

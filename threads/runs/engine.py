@@ -18,7 +18,7 @@ from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError, Usa
 from threads.registry import runs, table
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
-from threads.runs.attempt import HAND_OVER, LOST, Attempt, Outcome
+from threads.runs.attempt import HAND_OVER, LOST, REFUSED, Attempt, Outcome
 from threads.runs.desk import Accepted, Desk
 from threads.runs.ending import ending
 from threads.runs.loop import LoopThread
@@ -155,25 +155,34 @@ class Engine:
             return Outcome("error", error=RunFailed(row["thread_id"], row["run_id"], "a node was cancelled"))
         if attempt.stopping in (None, HAND_OVER, LOST):
             return Outcome(HAND_OVER)
+        if attempt.stopping == REFUSED:
+            return Outcome("error", error=attempt.turn.refusal)
         return await settle_stopped(attempt, row, self.inside)
 
     async def _finish(self, turn: ActiveTurn, outcome: Outcome) -> Outcome:
         """Store how it ended, and let the lease go."""
         said = self.recorder.take(turn.run_id)
-        end = ending(turn, outcome)
 
-        def work(connection: sqlite3.Connection) -> None:
-            if not runs.is_held(connection, turn.run_id, turn.fence[1]):
-                raise LeaseLost(turn.thread_id)
-            storing(said)(connection)
-            end(connection, self.inside.now())
+        async def store(outcome: Outcome) -> Outcome:
+            end = ending(turn, outcome)
 
-        try:
-            await self.recorder.write(work)
-        except ThreadsError as error:
-            if outcome.error is None:
-                return Outcome("error", error=error)
-        return outcome
+            def work(connection: sqlite3.Connection) -> None:
+                if not runs.is_held(connection, turn.run_id, turn.fence[1]):
+                    raise LeaseLost(turn.thread_id)
+                if turn.refusal is not None and outcome.error is None:
+                    raise turn.refusal
+                storing(said)(connection)
+                end(connection, self.inside.now())
+
+            try:
+                await self.recorder.write(work)
+            except Exception as error:  # noqa: BLE001  it is the run's outcome: raised by `result()`
+                if outcome.error is None:
+                    failed = Outcome("error", error=error)
+                    return await store(failed) if error is turn.refusal else failed
+            return outcome
+
+        return await store(outcome)
 
     async def begin_next(self, thread_id: str) -> None:
         """Begin the run that waits longest for this thread, if it was accepted here."""

@@ -38,6 +38,8 @@ class ToolWatch(AsyncCallbackHandler):
     """Stores that a tool was started before it starts: a crash must not hide what may have had effects."""
 
     raise_error = True
+    run_inline = True
+    """Else langchain makes a task for each event of any kind, though it wants those of tools only."""
     ignore_llm = True
     ignore_chat_model = True
     ignore_chain = True

@@ -43,6 +43,10 @@ class ActiveTurn:
         self.fence = fence
         self.stored: set[str | None] = set()
         """Ids of the messages that this run has stored."""
+        self.refusal: BaseException | None = None
+        """Why a checkpoint could not be stored: then nothing that followed it was."""
+        self.on_refusal: Callable[[], object] = lambda: None
+        """Called then, in any thread."""
         self.tokens = (0, 0)
         self._recorder = recorder
         self._known = known
@@ -75,6 +79,11 @@ class ActiveTurn:
             _soon(self._called.pop(call)[1])
         self.stored.update(each.message_id for each in written if each.type == "message")
         return storing([*self._recorder.take(self.run_id), *written])
+
+    def refused(self, error: BaseException) -> None:
+        if self.refusal is None:
+            self.refusal = error
+            self.on_refusal()
 
     async def called(self, tool_call_id: str) -> None:
         """Returns when what is stored next is stored after the message that calls this tool."""
