@@ -4,11 +4,13 @@ import io
 import json
 import logging
 import os
+import socket
 import statistics
 import threading
 import time
 
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving import HERE, ROOT, bearer, client, events, process
@@ -18,7 +20,7 @@ from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits
 from threads.api.app import described
-from threads.api.serving import JsonLines
+from threads.api.serving import JsonLines, bound
 
 REQUESTS = int(os.environ.get("THREADS_TEST_REQUESTS", "300"))
 CANARY = "canary-of-alice-7f3a"
@@ -536,3 +538,10 @@ def test_others_cannot_reach_a_server_without_users(tmp_path):
 
     result = CliRunner().invoke(group, ["serve", "--host", "0.0.0.0", "--db", str(tmp_path / "t.db")])
     assert result.exit_code == 2 and "no users" in result.output
+
+
+def test_an_answer_is_not_kept_back_until_its_head_was_acknowledged():
+    with bound(uvicorn.Config(lambda: None, host="127.0.0.1", port=0)) as listening:
+        listening.listen()
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
