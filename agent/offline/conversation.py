@@ -134,7 +134,7 @@ def _not_text(block: object) -> bool:
 
 
 def _take_in(text: str, notebook: Notebook, turn: int, answered: str) -> None:
-    parts = clauses(text)
+    parts = list(clauses(text))
     if (
         answered.endswith(ASK_NAME)
         and len(parts) <= 2

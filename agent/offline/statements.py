@@ -8,6 +8,7 @@ kept whole as a note, which can still be found by its words.
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from agent.offline.amending import correction, preferred
 from agent.offline.facts import Fact, Notebook
@@ -16,7 +17,7 @@ from agent.offline.noting import note
 from agent.offline.passing import in_passing
 from agent.offline.shapes import ATTRIBUTE_KINDS, RULES, Rule
 from agent.offline.tails import state_of, timeless, without_tail
-from agent.offline.text import to_second_person, topics, without_opener
+from agent.offline.text import READ_LATELY, to_second_person, topics, without_opener
 from agent.offline.vocabulary import NOT_OCCUPATIONS, OCCUPATIONS
 
 _WRAPPERS = re.compile(
@@ -71,6 +72,7 @@ def read(clause: str, notebook: Notebook, previous: Fact | None = None) -> list[
     return facts
 
 
+@lru_cache(maxsize=READ_LATELY)
 def stated(text: str, whole: str = "") -> Fact | None:
     """The fact a clause states by its shape, or None; `whole` is the clause with its opener, if any."""
     if name := introduced_name(text) or introduced_name(whole):

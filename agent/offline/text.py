@@ -8,6 +8,7 @@ statement in the second person. These four steps live here; what they mean lives
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.offline.kinds import BROADER
 from agent.offline.languages import in_english
@@ -16,6 +17,9 @@ from agent.offline.vocabulary import STOPWORDS, SYNONYMS
 
 READ_AT_MOST = 6_000
 """Characters of one message that are read; a pasted novel is not searched for facts."""
+
+READ_LATELY = 1_000
+"""Texts whose reading is kept, of all conversations: what is read in one depends on nothing but its words."""
 
 _PLAIN = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"'}
@@ -138,9 +142,11 @@ def tidy(text: str) -> str:
     return _WERE.sub("where", re.sub(r"[\w'-]+", lambda match: spelled(match[0]), plain))
 
 
-def clauses(text: str) -> list[Clause]:
+@lru_cache(maxsize=READ_LATELY)  # the model reads a conversation from its beginning at each turn
+def clauses(text: str) -> tuple[Clause, ...]:
     """Every clause of a message, in order; "I'm Alice, what's my name?" gives two."""
-    return [clause for sentence in _SENTENCE_END.split(tidy(text)) for clause in _clauses_of(sentence)]
+    sentences = _SENTENCE_END.split(tidy(text))
+    return tuple(clause for sentence in sentences for clause in _clauses_of(sentence))
 
 
 def _clauses_of(sentence: str) -> Iterator[Clause]:
