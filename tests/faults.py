@@ -271,7 +271,7 @@ def foreign_lock(path: Path) -> Iterator[sqlite3.Connection]:
 
 def impatient(registry: threads.Registry, milliseconds: int = 50) -> None:
     """Wait only so long for others' locks."""
-    registry._database._writer._connection.execute(f"PRAGMA busy_timeout={milliseconds}")
+    registry._database._writer.patience = milliseconds
 
 
 # several processes

@@ -114,12 +114,12 @@ def test_an_interrupt_in_the_thread_that_commits_for_all_is_its_own_affair(datab
 def test_a_writer_in_another_process_is_waited_for_and_named_when_it_takes_too_long(tmp_path):
     path = tmp_path / "x.db"
     database = open_database(path)
-    database._writer._connection.execute("PRAGMA busy_timeout = 50")
+    database._writer.patience = 50
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseBusy, match="nothing was stored"):
         database.write(lambda connection: connection.execute("DELETE FROM threads_thread") and None)
-    database._writer._connection.execute("PRAGMA busy_timeout = 10000")
+    database._writer.patience = 10_000
     timer = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
     timer.start()
     database.write(lambda connection: connection.execute("DELETE FROM threads_thread") and None)
@@ -177,14 +177,16 @@ def test_what_our_promises_rest_on_is_on(tmp_path):
     database = open_database(tmp_path / "x.db")
     connection = database._writer._connection
     found = {p: connection.execute(f"PRAGMA {p}").fetchone()[0] for p in
-             ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")}  # fmt: skip
+             ("journal_mode", "synchronous", "foreign_keys", "secure_delete")}  # fmt: skip
     assert found == {
         "journal_mode": "wal",
         "synchronous": 2,
         "foreign_keys": 1,
         "secure_delete": 1,
-        "busy_timeout": 10000,
     }
+    assert database._writer.patience == 10_000
+    with database.read() as connection:
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 10_000
     database.close()
 
 

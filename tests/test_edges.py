@@ -33,7 +33,7 @@ def registry(tmp_path: Path):
 def locked(registry) -> sqlite3.Connection:
     """Another process's write lock on the registry's file; it is waited for 50 ms only."""
     other = sqlite3.connect(registry._database.where, isolation_level=None, check_same_thread=False)
-    registry._database._writer._connection.execute("PRAGMA busy_timeout=50")
+    registry._database._writer.patience = 50
     other.execute("BEGIN IMMEDIATE")
     return other
 

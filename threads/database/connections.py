@@ -187,10 +187,7 @@ class FileDatabase(Database):
 
     def _truncate_log(self, writer: sqlite3.Connection) -> bool:
         writer.execute("PRAGMA busy_timeout=0")  # do not hold all writers up for one long reader
-        try:
-            busy: int = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        finally:
-            writer.execute(f"PRAGMA busy_timeout={round(self._timeout * 1000)}")
+        busy: int = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         return not busy
 
     def _take(self) -> sqlite3.Connection:

@@ -53,7 +53,9 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._connection = connection
         self._where = where
-        self._patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+        self.patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+        """Milliseconds that the file's lock is waited for."""
+        connection.execute("PRAGMA busy_timeout=0")  # the waiting is done by `_begin`
         self._lock = threading.Lock()
         self._queue: deque[Piece] = deque()
 
@@ -81,10 +83,13 @@ class Writer:
         """Do what cannot be done in a transaction, while nobody else writes here."""
         with self._lock:
             self._commit_queued()
+            self._connection.execute(f"PRAGMA busy_timeout={self.patience}")
             try:
                 return work(self._connection)
             except sqlite3.Error as error:
                 raise self._fault(error) from error
+            finally:
+                self._connection.execute("PRAGMA busy_timeout=0")
 
     def close(self) -> None:
         """Commit what is queued and close the connection."""
@@ -123,19 +128,15 @@ class Writer:
         SQLite's own waiting asks ten times a second; among processes that write without a pause it may
         not come to it for as long as it is patient.
         """
-        self._connection.execute("PRAGMA busy_timeout=0")
-        deadline = time.monotonic() + self._patience / 1000
-        try:
-            while True:
-                try:
-                    self._connection.execute("BEGIN IMMEDIATE")
-                    return
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                        raise
-                time.sleep(random.uniform(*PAUSES))
-        finally:
-            self._connection.execute(f"PRAGMA busy_timeout={self._patience}")
+        deadline = time.monotonic() + self.patience / 1000
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(*PAUSES))
 
     def _several(self, pieces: list[Piece]) -> list[tuple[Piece, Any]]:
         """Do the pieces in the transaction that was begun; returns the results of those that are stored."""

@@ -145,7 +145,13 @@ def check_lease(thread: sqlite3.Row, thread_id: str, turn: Turn | None) -> None:
 
 def head_of(connection: sqlite3.Connection, thread_id: str, turn: Turn | None = None) -> str | None:
     """The thread's head; raises if nothing may be stored in the thread (by anybody else than `turn`)."""
-    thread = connection.execute(statements("checkpoints")["thread"], {"thread_id": thread_id}).fetchone()
+    thread = _writable(connection, thread_id, turn)
+    return None if thread is None else thread["head_id"]
+
+
+def _writable(connection: sqlite3.Connection, thread_id: str, turn: Turn | None) -> sqlite3.Row | None:
+    asked = {"thread_id": thread_id}
+    thread: sqlite3.Row | None = connection.execute(statements("checkpoints")["thread"], asked).fetchone()
     if thread is None:
         if turn is not None:
             raise ThreadDeleted
@@ -154,17 +160,19 @@ def head_of(connection: sqlite3.Connection, thread_id: str, turn: Turn | None = 
     if thread["trashed_at"] is not None:
         raise ThreadTrashed(thread_id)
     check_lease(thread, thread_id, turn)
-    head_id: str | None = thread["head_id"]
-    return head_id
+    return thread
 
 
 def head_for(connection: sqlite3.Connection, config: RunnableConfig, thread_id: str) -> str | None:
     """The thread's head, for a turn that writes there now; a run whose lease ran out is given up then."""
     turn = turn_of(config, thread_id)
-    head = head_of(connection, thread_id, turn)
-    if turn is None:
+    thread = _writable(connection, thread_id, turn)
+    if thread is None:
+        return None
+    if turn is None and thread["run_id"] is not None:
         connection.execute(statements("checkpoints")["give_up_runs"], {"thread_id": thread_id})
-    return head
+    head_id: str | None = thread["head_id"]
+    return head_id
 
 
 def check_checkpoint(
