@@ -36,6 +36,11 @@ Reducer = Callable[[list[Any], list[Any]], list[Any]]
 SAYS_ADD_MESSAGES = ("messages_reducer", "add_messages")
 """The checkpoint metadata by which an agent says how its delta writes fold."""
 
+DUE = ("branch:to:", "__start__")
+"""How the channels are called that a `StateGraph` holds while a node is to run."""
+SENT = "__pregel_tasks"
+"""The channel of what was sent to nodes (`Send`), and is to run."""
+
 
 class Transcripts(StoredReader):
     """Reads transcripts with `serde`; `reducer` folds the delta channels that do not say how."""
@@ -112,6 +117,17 @@ class Transcripts(StoredReader):
             return round(datetime.fromisoformat(self._checkpoint(connection, at)[0]["ts"]).timestamp() * 1000)
         except (Undecodable, KeyError, TypeError, ValueError):
             return None
+
+    def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
+        """Whether no node of a `StateGraph` is due at a checkpoint; False where that cannot be told."""
+        try:
+            checkpoint, _ = self._checkpoint(
+                connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+            )
+        except Undecodable:
+            return False
+        values = checkpoint.get("channel_values") or {}
+        return not values.get(SENT) and not any(name.startswith(DUE) for name in values)
 
     def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
         checkpoint, metadata = self._checkpoint(connection, at)

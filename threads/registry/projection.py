@@ -38,6 +38,8 @@ class Decoder(Protocol):
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> int | None: ...
 
+    def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool: ...
+
 
 def projected(
     row: sqlite3.Row | Mapping[str, Any], connection: sqlite3.Connection, decoder: Decoder
@@ -48,6 +50,9 @@ def projected(
     """
     thread_id, head_id = row["thread_id"], row["head_id"]
     messages = decoder.messages(connection, thread_id, head_id) if head_id else []
+    lost, waiting = unanswered(messages or ())
+    if waiting and decoder.is_finished(connection, thread_id, head_id):
+        lost += waiting
     columns = {
         "position": row["position"],
         "thread_id": thread_id,
@@ -56,7 +61,7 @@ def projected(
         "preview": None if messages is None else titles.preview(messages),
         "message_count": None if messages is None else titles.count(messages),
         "said": [said_of(message) for message in messages or ()],
-        "unanswered": unanswered(messages or ()),
+        "unanswered": lost,
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
@@ -106,10 +111,10 @@ def _times(
     return decoder.said_at(connection, columns["thread_id"], columns["head_id"], wanted) if wanted else {}
 
 
-def unanswered(messages: Sequence[Message]) -> list[str]:
+def unanswered(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
     """The calls of tools that the conversation went past without an answer; a provider refuses it then.
 
-    Calls at its very end may still be answered: by a run under way, or when a person has decided.
+    And those at its very end, which may still be answered: by a run under way, or when a person has decided.
     """
     waiting: list[str] = []
     lost: list[str] = []
@@ -119,7 +124,7 @@ def unanswered(messages: Sequence[Message]) -> list[str]:
         else:
             lost += waiting
             waiting = [str(call.id) for call in message.tool_calls]
-    return lost
+    return lost, waiting
 
 
 def said_of(message: Message) -> Said:
