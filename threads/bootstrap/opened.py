@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
+from threads.bootstrap.closing import Closing
 from threads.bootstrap.idle import IdleRefresher
 from threads.bootstrap.tail import Tail
 from threads.database.connections import Database
@@ -28,7 +28,7 @@ class Inside(NamedTuple):
     """Milliseconds since 1970."""
 
 
-class Opened:
+class Opened(Closing):
     """Opening, closing, and the memory, which is loaded when someone speaks or a row is stale."""
 
     def __init__(
@@ -64,24 +64,6 @@ class Opened:
                 self._loaded_checkpointer.close()
         finally:
             self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        import asyncio  # a third of what `import threads` would cost, and a list needs none of it
-
-        await asyncio.to_thread(self.close)
 
     def __repr__(self) -> str:
         how = ", read_only=True" if self._database.read_only else ""

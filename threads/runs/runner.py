@@ -8,11 +8,11 @@ when nobody listens, and after a crash it is taken up again or says that it fail
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from threads import ids
 from threads.bootstrap import Registry
+from threads.bootstrap.closing import Closing
 from threads.errors import InvalidValue, MessageNotFound, NothingToResume, ThreadNotFound
 from threads.memory.branches import Place
 from threads.registry import events, runs, table
@@ -30,7 +30,7 @@ Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 LEASE = 15.0
 
 
-class Runner:
+class Runner(Closing):
     """Runs agents in the threads of a registry; close it before the registry, or use it by `with`.
 
     `agents` is one compiled graph or a mapping of agent id to graph; the graphs themselves stay as they
@@ -164,24 +164,6 @@ class Runner:
         """Wait up to `timeout` seconds for the runs under way; what goes on then is left to other runners."""
         self._engine.close(self._watching, timeout)
         self._beside.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        import asyncio
-
-        await asyncio.to_thread(self.close)
 
     def _start(
         self,
