@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Header, Request
+from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from threads import Run, RunFailed
-from threads.api.server import Caller, Server
+from threads.api.routes.doors import Calling, Serving, Writable
+from threads.api.server import Server
 from threads.api.shapes import RUN, STREAM, Reply, answer, location
 from threads.api.streams import EventStream
 from threads.forms import json_form
@@ -38,29 +39,40 @@ RUNNING: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def started(begin: Callable[[], Run]) -> Run:
-    """Start a run, which is a few statements, in the thread pool."""
-    return await asyncio.to_thread(begin)
+class Begun:
+    """A request that begins a run in its thread, and the answer to it."""
 
+    def __init__(
+        self, server: Serving, caller: Calling, thread: Writable, request: Request, prefer: Prefer = None
+    ) -> None:
+        self._server = server
+        self._caller = caller
+        self._thread = thread
+        self._request = request
 
-async def respond(server: Server, caller: Caller, request: Request, run: Run) -> Response:
-    """The answer to a request that began this run."""
-    here = location("threads", run.thread_id, "runs", run.id)
-    if "text/event-stream" in request.headers.get("accept", ""):
-        seat = server.streams.seat(
-            caller.actor, caller.token_id, run.thread_id, await asyncio.to_thread(run.events)
+    async def answered(self, begin: Callable[..., Run], *said: Any, **named: Any) -> Response:
+        """The answer to what begins by this method of the runner, and what it is told besides the thread."""
+        server = self._server
+        run = await asyncio.to_thread(begin, server.runner, self._thread, *said, **named)
+        here = location("threads", run.thread_id, "runs", run.id)
+        if "text/event-stream" in self._request.headers.get("accept", ""):
+            caller, happening = self._caller, await asyncio.to_thread(run.events)
+            return EventStream(
+                server.streams,
+                server.streams.seat(caller.actor, caller.token_id, run.thread_id, happening),
+                server.limits,
+                wanted=lambda event: event.run_id == run.id,
+                is_last=run.ends_with,
+                headers={**here, "Content-Location": here["Location"]},
+            )
+        if not await is_done(run, seconds_of(self._request)):
+            return answer(await asyncio.to_thread(lambda: run.info), 202, here)
+        return answer(
+            await asyncio.to_thread(reply_of, server, run), headers={"Content-Location": here["Location"]}
         )
-        return EventStream(
-            server.streams, seat, server.limits,
-            wanted=lambda event: event.run_id == run.id,
-            is_last=run.ends_with,
-            headers={**here, "Content-Location": here["Location"]},
-        )  # fmt: skip
-    if not await is_done(run, seconds_of(request)):
-        return answer(await asyncio.to_thread(lambda: run.info), 202, here)
-    return answer(
-        await asyncio.to_thread(reply_of, server, run), headers={"Content-Location": here["Location"]}
-    )
+
+
+Running = Annotated[Begun, Depends(Begun)]
 
 
 def seconds_of(request: Request) -> float | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from threads import Checkpoint, Interrupt, Message
+from threads import Checkpoint, Interrupt, Message, Runner
 from threads.api.bodies import EditRequest, ReadRequest, RegenerateRequest, ResumeRequest, SendMessageRequest
 from threads.api.queries import MessagesQuery
-from threads.api.routes.answering import RUNNING, Prefer, respond, started
-from threads.api.routes.doors import Calling, Key, Readable, Serving, Writable, in_path
+from threads.api.routes.answering import RUNNING, Running
+from threads.api.routes.doors import Calling, Key, Readable, Serving, in_path
 from threads.api.routes.threads import spoken
 from threads.api.shapes import PAGED, THREAD, Unread, answer, page
 
@@ -30,77 +29,38 @@ def list_messages(server: Serving, thread: Readable, query: Annotated[MessagesQu
 
 
 @router.post("/threads/{thread_id}/messages", responses=RUNNING)
-async def send_message(
-    server: Serving,
-    caller: Calling,
-    thread: Writable,
-    body: SendMessageRequest,
-    request: Request,
-    idempotency_key: Key = None,
-    prefer: Prefer = None,
-) -> Response:
+async def send_message(run: Running, body: SendMessageRequest, idempotency_key: Key = None) -> Response:
     """Say something, and get the reply: at once, as a stream, or from where Location says."""
-    begin = partial(
-        server.runner.start, thread, spoken(body.message), agent_id=body.agent_id,
+    return await run.answered(
+        Runner.start, spoken(body.message), agent_id=body.agent_id,
         key=idempotency_key, multitask_strategy=body.multitask_strategy,
     )  # fmt: skip
-    return await respond(server, caller, request, await started(begin))
 
 
 @router.put("/threads/{thread_id}/messages/{message_id}", responses=RUNNING)
 async def edit_message(
-    server: Serving,
-    caller: Calling,
-    thread: Writable,
-    message_id: Annotated[str, Path()],
-    body: EditRequest,
-    request: Request,
-    idempotency_key: Key = None,
-    prefer: Prefer = None,
+    run: Running, message_id: Annotated[str, Path()], body: EditRequest, idempotency_key: Key = None
 ) -> Response:
     """Say a user message differently; what came after the old one stays reachable."""
-    begin = partial(
-        server.runner.edit, thread, in_path(message_id), spoken(body.message), key=idempotency_key
-    )
-    return await respond(server, caller, request, await started(begin))
+    return await run.answered(Runner.edit, in_path(message_id), spoken(body.message), key=idempotency_key)
 
 
 @router.post("/threads/{thread_id}/regenerate", responses=RUNNING)
-async def regenerate(
-    server: Serving,
-    caller: Calling,
-    thread: Writable,
-    body: RegenerateRequest,
-    request: Request,
-    idempotency_key: Key = None,
-    prefer: Prefer = None,
-) -> Response:
+async def regenerate(run: Running, body: RegenerateRequest, idempotency_key: Key = None) -> Response:
     """Answer anew what an assistant message answered; the old answer stays reachable."""
-    begin = partial(server.runner.regenerate, thread, body.message_id, key=idempotency_key)
-    return await respond(server, caller, request, await started(begin))
+    return await run.answered(Runner.regenerate, body.message_id, key=idempotency_key)
 
 
 @router.post("/threads/{thread_id}/resume", responses=RUNNING)
-async def resume(
-    server: Serving,
-    caller: Calling,
-    thread: Writable,
-    body: ResumeRequest,
-    request: Request,
-    idempotency_key: Key = None,
-    prefer: Prefer = None,
-) -> Response:
+async def resume(run: Running, body: ResumeRequest, idempotency_key: Key = None) -> Response:
     """Answer the question that the thread waits with; it counts once."""
-    begin = partial(server.runner.resume, thread, body.value, key=idempotency_key)
-    return await respond(server, caller, request, await started(begin))
+    return await run.answered(Runner.resume, body.value, key=idempotency_key)
 
 
 @router.post("/threads/{thread_id}/retry", responses=RUNNING)
-async def retry(
-    server: Serving, caller: Calling, thread: Writable, request: Request, prefer: Prefer = None
-) -> Response:
+async def retry(run: Running) -> Response:
     """Go on with the last run, which failed, where it broke."""
-    return await respond(server, caller, request, await started(partial(server.runner.retry, thread)))
+    return await run.answered(Runner.retry)
 
 
 @router.get("/threads/{thread_id}/interrupts", response_model=list[Interrupt], responses=THREAD)
