@@ -117,6 +117,14 @@ def test_cleanup_goes_by_rules():
         call(f"cleanup {wrong}", code=2)
 
 
+@pytest.mark.parametrize("rule", ["--set old --action delete --inactive 0m", "--drop kept"])
+def test_a_dry_run_stores_no_rule_and_drops_none(rule):
+    call("new")
+    call("cleanup --set kept --action keep --tag keep")
+    assert "say it alone" in call(f"cleanup {rule} --dry-run", code=2).stderr
+    assert [each["name"] for each in told("cleanup --rules")["rules"]] == ["kept"]
+
+
 def test_a_fork_that_went_on_is_compared_with_its_source():
     call('send --new "Hi, I am Alice"')
     [[fork]] = rows("fork -")

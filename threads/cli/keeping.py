@@ -64,6 +64,10 @@ def cleanup(
     """
     if name is None and (said["action"] or any(said[each] for each in said)):
         raise click.UsageError("these options belong to --set NAME")
+    if dry_run and (drop is not None or name is not None):
+        raise click.UsageError(
+            "--dry-run tells what the stored rules would do: say it alone, once they are set"
+        )
     with session.look() if rules else session.open() as registry:
         if rules or drop is not None or name is not None:
             _govern(registry, drop, name, said)
