@@ -2,8 +2,10 @@
 
 import pytest
 from graphs import config, in_stock_process, plain_graph, said
+from langchain_core.messages import RemoveMessage
 
 import threads
+from agent import build_agent
 from threads import Tag
 
 
@@ -150,3 +152,42 @@ def test_marks_go_with_their_thread(tmp_path):
         registry.mark_read("a", "secret reader")
         registry.delete("a")
     assert b"secret reader" not in path.read_bytes()
+
+
+def test_what_is_said_after_going_back_is_unread(registry):
+    agent = build_agent(checkpointer=registry.checkpointer)
+    for text in ("one", "two", "three"):
+        agent.invoke(said(text), config("a"))
+    assert registry.mark_read("a", "bob") == 0
+    assert registry.mark_read("a", "carol", upto=registry.messages("a")[1].id) == 4
+    registry.undo("a")
+    registry.undo("a")
+    assert registry.unread(["a"], "bob") == {"a": 0}
+    agent.invoke(said("something else"), config("a"))
+    assert [registry.unread(["a"], user) for user in ("bob", "carol")] == [{"a": 2}, {"a": 2}]
+    registry.mark_read("a", "bob")
+    agent.invoke(said("more"), config("a"))
+    assert registry.unread(["a"], "bob") == {"a": 2}
+
+
+def test_what_was_read_stays_so_where_messages_before_it_go(registry):
+    speak(registry, "a", "one", "two")
+    registry.mark_read("a", "bob")
+    first = registry.messages("a")[0]
+    plain_graph(registry.checkpointer).update_state(config("a"), {"messages": [RemoveMessage(first.id)]})
+    assert registry.unread(["a"], "bob") == {"a": 0}
+    speak(registry, "a", "three")
+    assert registry.unread(["a"], "bob") == {"a": 2}
+
+
+def test_marks_stand_where_they_stood_after_a_repair(registry):
+    speak(registry, "a", "one", "two", "three")
+    assert registry.unread(["a"], "bob") == {"a": 6}
+    first = registry.messages("a")[0]
+    plain_graph(registry.checkpointer).update_state(config("a"), {"messages": [RemoveMessage(first.id)]})
+    registry.mark_read("a", "bob")
+    registry.mark_read("a", "carol", upto=registry.messages("a")[1].id)
+    registry._database.write(lambda connection: connection.execute("DROP TABLE threads_parts") and None)
+    registry.repair()
+    speak(registry, "a", "four")
+    assert [registry.unread(["a"], user) for user in ("bob", "carol")] == [{"a": 2}, {"a": 5}]

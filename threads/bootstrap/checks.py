@@ -59,6 +59,7 @@ def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
     for problem in found:
         _mend(connection, problem)
     if any(problem.kind in ("wrong_search", "missing") for problem in found):
+        said.keep_marks(connection)
         said.begin_again(connection)
     if any(problem.kind in (*MADE, "missing") for problem in found):
         for name in REMADE:

@@ -59,6 +59,8 @@ def keep(
     if place + len(new) > first + MOST:  # a window that has moved on for a million messages
         gone, place, new = rows, first, said
     _drop(connection, gone)
+    if gone:  # the new ones may get their ids, and nobody has read those
+        connection.execute(_sql("read_no_further"), {"position": position, "first": first})
     for number, each in enumerate(new, start=place + 1):
         _add(connection, number, each, times.get(each.message_id or "", now))
     if gone or new:
@@ -113,6 +115,11 @@ def scrub_step(connection: sqlite3.Connection) -> bool:
             return False
     connection.execute(_sql("scrubbed"))
     return True
+
+
+def keep_marks(connection: sqlite3.Connection) -> None:
+    """Make the marks of what was read ready for rows that are numbered anew."""
+    connection.execute(_sql("read_so_many"))
 
 
 def begin_again(connection: sqlite3.Connection) -> None:

@@ -32,6 +32,12 @@ WHERE position = :position AND day NOT IN (
 -- name: unsay
 DELETE FROM threads_said WHERE id = :id
 
+-- Marks of what was read stand at a message that is there, or before the first.
+-- name: read_no_further
+UPDATE threads_read SET said_id = coalesce(
+    (SELECT max(id) FROM threads_said WHERE id > :first AND id <= threads_read.said_id), :first)
+WHERE position = :position
+
 -- name: index_words
 INSERT INTO threads_words (rowid, text) VALUES (:id, :words)
 
@@ -70,6 +76,11 @@ INSERT INTO threads_words (threads_words, rank) VALUES ('merge', :pages)
 INSERT INTO threads_parts (threads_parts, rank) VALUES ('merge', :pages)
 
 -- All of it again, from the messages.
+
+-- The rows will be numbered from the first on, so a mark stands at its count.
+-- name: read_so_many
+UPDATE threads_read SET said_id = (position << 20) + (
+    SELECT count(*) FROM threads_said WHERE id > (threads_read.position << 20) AND id <= threads_read.said_id)
 
 -- name: empty_said
 DELETE FROM threads_said
