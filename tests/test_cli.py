@@ -418,7 +418,7 @@ def test_rm_asks_and_refuses_where_nobody_can_answer():
     new("--id", "a")
     result = call("rm", "a", input="y\n", code=2)
     assert "--yes" in result.stderr and [row[0] for row in rows()] == ["a"]
-    assert told("rm", "a", "--yes") == {"deleted": ["a"]}
+    assert told("rm", "a", "--yes") == {"deleted": ["a"], "missing": [], "busy": []}
     assert rows() == []
 
 

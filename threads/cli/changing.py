@@ -10,9 +10,9 @@ import click
 
 from threads import Thread
 from threads.cli.finding import find, find_all, ids_beginning
-from threads.cli.output import as_json, line, note, on_terminal, say
+from threads.cli.many import change_all, tell
+from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
-from threads.cli.text import field
 
 
 def _pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
@@ -54,7 +54,7 @@ def rename(session: Session, id: str, title: tuple[str, ...], auto: bool, json: 
         raise click.UsageError("say either a TITLE or --auto")
     with session.open() as registry:
         thread = registry.update(find(registry, id).id, title=None if auto else " ".join(title))
-    done("renamed", [thread], json)
+    _changed("renamed", thread, json)
 
 
 @click.command(epilog="Example: threads trash 0199c3a2 0199c3b7")
@@ -65,8 +65,7 @@ def rename(session: Session, id: str, title: tuple[str, ...], auto: bool, json: 
 def trash(session: Session, ids: tuple[str, ...], json: bool) -> None:
     """Put threads into the trash: out of sight, and nobody can speak in them."""
     with session.open() as registry:
-        found = [registry.trash(thread.id) for thread in find_all(registry, ids)]
-    done("trashed", found, json)
+        change_all(registry, find_all(registry, ids), "trashed", json, trashed=True)
 
 
 @click.command(epilog="Example: threads restore -")
@@ -77,8 +76,7 @@ def trash(session: Session, ids: tuple[str, ...], json: bool) -> None:
 def restore(session: Session, ids: tuple[str, ...], json: bool) -> None:
     """Take threads out of the trash; - is the latest one in there."""
     with session.open() as registry:
-        found = [registry.restore(thread.id) for thread in find_all(registry, ids, trashed=True)]
-    done("restored", found, json)
+        change_all(registry, find_all(registry, ids, trashed=True), "restored", json, trashed=False)
 
 
 @click.command(epilog="Example: threads rm --yes 0199c3a2")
@@ -95,12 +93,7 @@ def rm(session: Session, ids: tuple[str, ...], yes: bool, json: bool) -> None:
             if not yes:
                 note(f"{thread.id}  {thread.title}")
         confirm("erase for good?", yes)
-        for thread in found:
-            registry.delete(thread.id)
-    if json:
-        as_json({"deleted": [thread.id for thread in found]})
-    else:
-        done("erased", found, False)
+        change_all(registry, found, "erased", json, delete=True)
 
 
 @click.command(epilog="Example: threads fork - --at 1f0c2e34-...")
@@ -133,7 +126,7 @@ def rewind(session: Session, id: str, to: str, json: bool) -> None:
     """Go back in a thread to a checkpoint or a message; what came since stays reachable."""
     with session.open() as registry:
         thread = registry.rewind(find(registry, id).id, to=to)
-    done("rewound", [thread], json)
+    _changed("rewound", thread, json)
 
 
 def confirm(question: str, yes: bool) -> None:
@@ -145,13 +138,5 @@ def confirm(question: str, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def done(what: str, found: list[Thread], json: bool) -> None:
-    """Tell what became of threads."""
-    if json:
-        as_json({"threads": found})
-        return
-    for thread in found:
-        if on_terminal():
-            say(f"{what}: {field(thread.title)} {click.style(field(thread.id), dim=True)}")
-        else:
-            line(thread.id)
+def _changed(word: str, thread: Thread, json: bool) -> None:
+    as_json({"threads": [thread]}) if json else tell(word, [thread])

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from threads.cli.changing import done
 from threads.cli.finding import find_all, ids_beginning
+from threads.cli.many import change_all
 from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
 from threads.registry.fields import checked_tags
@@ -29,10 +29,8 @@ def _marking(name: str, meaning: str, changes: dict[str, Any], word: str) -> cli
 
 def _change(session: Session, ids: tuple[str, ...], changes: dict[str, Any], word: str, json: bool) -> None:
     with session.open() as registry:
-        found = [thread.id for thread in find_all(registry, ids, archived=changes.get("archived") is False)]
-        registry.bulk(found, **changes)
-        threads = [registry.get(id) for id in found]
-    done(word, threads, json)
+        found = find_all(registry, ids, archived=changes.get("archived") is False)
+        change_all(registry, found, word, json, **changes)
 
 
 pin = _marking("pin", "Pin threads: rules for old threads leave them alone.", {"pinned": True}, "pinned")
