@@ -1,5 +1,7 @@
 """Finding what was said."""
 
+import base64
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -231,6 +233,60 @@ def test_a_cursor_of_no_search_is_refused(registry, cursor):
     speak(registry, "a", "hello")
     with pytest.raises(threads.InvalidCursor):
         registry.search("hello", cursor=cursor)
+
+
+def forged(cursor, mode):
+    """The cursor, as one of another way of looking."""
+    place = json.loads(base64.urlsafe_b64decode(cursor))
+    return base64.urlsafe_b64encode(json.dumps([place[0], mode, *place[2:]]).encode()).decode()
+
+
+TEXTS = ("common", "ommon", "role:user", "tag:vip", "???", "..", "!", "c", "common role:user", '"common"', "")
+MODES = ("best", "newest", "parts", "messages", "nothing")
+
+
+def test_a_cursor_of_another_search_is_refused(registry):
+    for number in range(3):
+        speak(registry, f"t{number}", "common word")
+    registry.update("t0", tags=["vip"])
+    cursors = {text: registry.search(text, limit=1).next_cursor for text in TEXTS}
+    given = {text: cursor for text, cursor in cursors.items() if cursor}
+    assert {"common", "ommon", "role:user"} <= set(given)
+    for text in TEXTS:
+        for other, cursor in given.items():
+            if other != text and not (text in ("tag:vip", "") and other == ""):
+                with pytest.raises(threads.InvalidCursor):
+                    registry.search(text, cursor=cursor)
+    for filters in ({"tag": "vip"}, {"owner": "alice"}, {"archived": None}, {"metadata": {"a": 1}}):
+        with pytest.raises(threads.InvalidCursor):
+            registry.search("common", **filters, cursor=given["common"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("text", ["common", "ommon", "role:user", "c o"])
+def test_a_cursor_that_was_tampered_with_gives_an_answer_or_is_refused(registry, text, mode):
+    for number in range(3):
+        speak(registry, f"t{number}", "common word o")
+    cursor = forged(registry.search(text, limit=1).next_cursor, mode)
+    try:
+        page = registry.search(text, limit=1, cursor=cursor)
+        assert page.total >= len(page)
+    except threads.InvalidCursor:
+        assert mode != json.loads(base64.urlsafe_b64decode(registry.search(text, limit=1).next_cursor))[1]
+
+
+def test_a_search_goes_on_where_its_times_are_counted_from_now(tmp_path):
+    now = [datetime.now(UTC)]
+    with threads.open(tmp_path / "threads.db", clock=lambda: now[0]) as registry:
+        for number in range(3):
+            speak(registry, f"t{number}", "common word")
+        found, cursor = [], None
+        for _ in range(6):
+            since = now[0] - timedelta(hours=1)
+            page = registry.search("common after:1h", limit=1, cursor=cursor, since=since)
+            found += [hit.message.id for hit in page]
+            cursor, now[0] = page.next_cursor, now[0] + timedelta(seconds=1)
+        assert len(set(found)) == 6 and cursor is None
 
 
 def test_the_find_is_marked_and_in_sight(registry):

@@ -12,7 +12,7 @@ from threads.models import Hit, Hits, Message, moment
 from threads.registry import projection, table
 from threads.registry.filters import Filters
 from threads.registry.query import Query, parsed
-from threads.registry.search import END, Search, cursor_of, place_of
+from threads.registry.search import END, Search, cursor_of, digest_of, place_of
 from threads.registry.snippets import snippet
 
 
@@ -24,7 +24,7 @@ class Found:
         self._database = registry._database
         self._stop = stop
         self._query = parsed(text, registry._clock())
-        filters.conditions()  # refused before anything is read
+        self._digest = digest_of(text, filters)  # what cannot be is refused before anything is read
         self._filters = _narrowed(filters, self._query)
 
     def page(self, *, limit: int, offset: int, cursor: str | None) -> Hits:
@@ -41,7 +41,9 @@ class Found:
     def _by_words(self, filters: Filters, limit: int, offset: int, cursor: str | None) -> Hits:
         with self._database.read() as connection:
             search = Search(connection, self._query, filters, self._source(connection))
-            mode, below = (search.mode(), END) if cursor is None else place_of(cursor)
+            mode, below = (search.mode(), END) if cursor is None else place_of(cursor, self._digest)
+            if cursor is not None:
+                search.check(mode)
             skipped = offset + (below if mode == "best" and cursor is not None else 0)
             rows = search.rows(mode, limit=limit + 1, offset=skipped, below=below)
             more, rows = len(rows) > limit, rows[:limit]
@@ -55,7 +57,7 @@ class Found:
             with self._database.read() as connection:
                 return Search(connection, self._query, filters, self._source(connection)).count(mode)
 
-        return Hits(hits, cursor_of(mode, place) if more else None, total, left)
+        return Hits(hits, cursor_of(mode, place, self._digest) if more else None, total, left)
 
     def _by_filters(self, filters: Filters, limit: int, offset: int, cursor: str | None) -> Hits:
         page = self._registry.list(**filters._asdict(), limit=limit, offset=offset, cursor=cursor)

@@ -14,6 +14,7 @@ import json
 import sqlite3
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
+from zlib import crc32
 
 from threads.database.statements import statements
 from threads.errors import InvalidCursor
@@ -32,6 +33,7 @@ FEW_IDS = 300
 FEW_WITH_PART = 1000
 TERMS_TRIED = 3
 END = 2**63 - 1
+ELSEWHERE = "it belongs to a search for something else"
 IDS = {"from_words": "threads_words.rowid", "from_parts": "threads_parts.rowid"}
 """What a hit's id is called where it comes from an index."""
 
@@ -68,6 +70,12 @@ class Search:
             return bool(self.rows(mode, limit=1, offset=0, below=END))
         source, conditions, values = self._source(mode)
         return bool(self._run("any_hit", mode, source, conditions, values))
+
+    def check(self, mode: Mode) -> None:
+        """Raise `InvalidCursor` for a way of looking that this query cannot be looked for."""
+        asked = {"messages": not self.query.terms, "parts": self.query.parts is not None}
+        if mode == "nothing" or not asked.get(mode, self.query.words is not None):
+            raise InvalidCursor(ELSEWHERE)
 
     def rows(self, mode: Mode, *, limit: int, offset: int, below: int) -> list[sqlite3.Row]:
         """A page of hits; `below`: the id of the hit before it, where the newest come first."""
@@ -200,18 +208,31 @@ class Search:
         return [row["position"] for row in rows]
 
 
-def cursor_of(mode: Mode, place: int) -> str:
+def digest_of(text: str, filters: Filters) -> int:
+    """A number that tells the cursors of one search from those of another.
+
+    What was typed counts, so that `after:30d` is the same search a moment later; of `since` and `until` only
+    whether they are given.
+    """
+    names, values = filters.conditions()
+    known = {name: value for name, value in values.items() if name not in ("since", "until")}
+    return crc32(json_of([text.encode(errors="replace").decode(), names, known]).encode())
+
+
+def cursor_of(mode: Mode, place: int, digest: int) -> str:
     """The cursor of what comes after this place: a hit's id, or a count where the best come first."""
-    return base64.urlsafe_b64encode(json_of(["search", mode, place]).encode()).decode()
+    return base64.urlsafe_b64encode(json_of(["search", mode, place, digest]).encode()).decode()
 
 
-def place_of(cursor: str) -> tuple[Mode, int]:
+def place_of(cursor: str, digest: int) -> tuple[Mode, int]:
     """The place a cursor stands for; `InvalidCursor`."""
     try:
-        search, mode, place = json.loads(base64.b64decode(cursor, b"-_", validate=True))
+        search, mode, place, asked = json.loads(base64.b64decode(cursor, b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError, UnicodeError):
         raise InvalidCursor("it is not one of ours") from None
-    good = type(place) is int and place >= 0 and fits(place) and isinstance(mode, str)
+    good = type(place) is int and place >= 0 and fits(2 * place) and isinstance(mode, str)
     if search != "search" or not good or mode not in get_args(Mode):
         raise InvalidCursor("it is not one of a search")
+    if asked != digest:
+        raise InvalidCursor(ELSEWHERE)
     return mode, place
