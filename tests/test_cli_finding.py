@@ -81,6 +81,40 @@ def test_tags_are_added_listed_renamed_and_removed():
         call(wrong, code=2)
 
 
+def test_what_is_unread_is_counted_and_marked_as_read():
+    call('send --new "Hi, I am Alice"')
+    [[one, *_]] = rows("ls")
+    call("new --id empty")
+    title = "Hi, I am Alice"
+    assert rows("unread --user ann") == [[one, "2", title]]
+    assert rows(f"unread --user ann empty {one}") == [["empty", "0", "New conversation"], [one, "2", title]]
+    first = told(f"show {one}")["messages"][0]["id"]
+    assert rows(f"mark-read {one} --user ann --upto {first}") == [["1"]]
+    assert told("unread --user ann") == {"unread": {one: 1}}
+    assert told(f"mark-read {one} --user ann") == {"thread_id": one, "unread": 0}
+    assert "nothing is unread" in call("unread --user ann").stderr
+    assert told("unread --user bob") == {"unread": {one: 2}}
+    call("mark-read nobody --user ann", code=3)
+    for wrong in ("unread", f"mark-read {one}", f"mark-read {one} --user ann --upto nothing"):
+        call(wrong, code=2)
+
+
+def test_lists_and_searches_go_by_metadata_and_offset_and_count_when_asked():
+    for number in range(3):
+        call(f"new --id t{number} --title apple --metadata plan=gold --metadata n={number}")
+    call("new --id other --title apple")
+    for words, key in (("ls", "threads"), ("search apple", "hits")):
+        assert len(rows(f"{words} --metadata plan=gold")) == 3
+        assert [row[0] for row in rows(f"{words} --metadata plan=gold --metadata n=1")] == ["t1"]
+        assert rows(f"{words} --offset 1") == rows(words)[1:]
+        assert "total" not in told(words)
+        page = told(f"{words} --metadata plan=gold -n 1 --offset 1 --count")
+        assert (len(page[key]), page["total"]) == (1, 3)
+        assert "4 in all" in call(f"{words} -n 1 --count").stderr
+        call(f"{words} --offset 1 --cursor {page['next_cursor']}", code=2)
+        call(f"{words} --metadata gold", code=2)
+
+
 def test_stats_and_agents_are_told():
     call('send --new "Where is order 1001?"')
     [[day, begun, messages, *_]] = rows("stats")
@@ -233,6 +267,8 @@ JSON = {
     "unarchive": "unarchive -",
     "tag": "tag",
     "untag": "untag x -",
+    "unread": "unread --user alice",
+    "mark-read": "mark-read - --user alice",
     "trash": "trash -",
     "restore": "restore -",
     "rm": "rm -y abc",
@@ -259,7 +295,7 @@ def test_every_command_tells_the_json_that_the_readme_says():
     said = {}
     for row in table:
         _, names, keys, _ = row.split("|")
-        for name in re.findall(r"`(\w+)`", names):
+        for name in re.findall(r"`([\w-]+)`", names):
             said[name] = set(re.findall(r"`(\w+)`", keys.partition(";")[0].partition(", by")[0]))
     quiet = {"chat", "completion", "serve"}
     assert set(said) == set(COMMANDS) - quiet

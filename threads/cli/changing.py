@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from threads import Thread
+from threads.cli.filtering import pairs
 from threads.cli.finding import find, find_all, ids_beginning
 from threads.cli.many import change_all, tell
 from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
-
-
-def _pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
-    for value in values:
-        if not value.partition("=")[1] or value.startswith("="):
-            raise click.BadParameter(f"{value!r} is not of the form key=value", param=parameter)
-    return dict(value.split("=", 1) for value in values)
 
 
 @click.command(epilog='Example: threads new --title "Refund for Alice" --tag vip')
@@ -28,7 +21,7 @@ def _pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) 
 @click.option("--owner", metavar="NAME", help="Whose it is.")
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; may be given several times.")
 @click.option(
-    "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="A fact of yours, kept as text."
+    "--metadata", metavar="KEY=VALUE", multiple=True, callback=pairs, help="A fact of yours, kept as text."
 )
 @click.option("--id", metavar="ID", help="Its id; otherwise a new one is made.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")

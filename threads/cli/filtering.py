@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, get_args
 
 import click
@@ -12,11 +12,27 @@ from threads.models import Status
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    """Facts as `key=value`."""
+    for value in values:
+        if not value.partition("=")[1] or value.startswith("="):
+            raise click.BadParameter(f"{value!r} is not of the form key=value", param=parameter)
+    return dict(value.split("=", 1) for value in values)
+
+
 OPTIONS = (
     click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent."),
     click.option("--owner", metavar="NAME", help="Only threads of this owner."),
     click.option(
         "--tag", metavar="TAG", multiple=True, help="Only threads with this tag; with all of several."
+    ),
+    click.option(
+        "--metadata",
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=pairs,
+        help="Only threads with this fact, kept as text; with all of several.",
     ),
     click.option("--status", type=click.Choice(get_args(Status)), help="Only threads in this status."),
     click.option("--pinned/--no-pinned", default=None, help="Only pinned threads, or only the others."),
@@ -36,17 +52,24 @@ def filtered(command: F) -> F:
 
 def filters(asked: dict[str, Any]) -> dict[str, Any]:
     """The filters that these options mean: a thread in the trash may be archived as well."""
+    if asked["cursor"] is not None and asked["offset"]:
+        raise click.UsageError("--cursor goes on where the list before ended: leave --offset out")
     trashed, archived = asked["trashed"], asked["archived"]
-    return {**asked, "tag": asked["tag"] or None, "archived": None if trashed and not archived else archived}
+    given = {name: asked[name] or None for name in ("tag", "metadata")}
+    return {**asked, **given, "archived": None if trashed and not archived else archived}
 
 
 def paged(command: F) -> F:
-    """How many, and where to go on."""
+    """How many, where to go on, and whether all are counted: that takes time of its own."""
     options = (
         click.option(
             "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many."
         ),
         click.option("--cursor", metavar="CURSOR", help="Go on where the list before ended."),
+        click.option(
+            "--offset", type=click.IntRange(0), default=0, metavar="N", help="Leave out the first N."
+        ),
+        click.option("--count", is_flag=True, help="Say how many there are on all pages, too."),
     )
     for option in reversed(options):
         command = option(command)

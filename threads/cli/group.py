@@ -35,6 +35,8 @@ COMMANDS = {
     "unarchive": "marking",
     "tag": "marking",
     "untag": "marking",
+    "unread": "unread",
+    "mark-read": "unread",
     "trash": "changing",
     "restore": "changing",
     "rm": "changing",
@@ -70,7 +72,7 @@ class Threads(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"threads.cli.{COMMANDS[name]}"), name)
+        command = getattr(importlib.import_module(f"threads.cli.{COMMANDS[name]}"), name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

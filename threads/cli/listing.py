@@ -31,7 +31,7 @@ ASCENDING = ("title", "thread_id")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj
-def ls(session: Session, /, json: bool, ascending: bool | None, **asked: Any) -> None:
+def ls(session: Session, /, json: bool, ascending: bool | None, count: bool, **asked: Any) -> None:
     """List the threads, newest activity first.
 
     On a terminal a table; otherwise a line each, with tabs between id, title, messages, last
@@ -42,9 +42,10 @@ def ls(session: Session, /, json: bool, ascending: bool | None, **asked: Any) ->
     with session.look() as registry:
         page = registry.list(**filters(asked), sort_order="asc" if ascending else "desc")
         if json:
-            as_json({"threads": page.items, "next_cursor": page.next_cursor})
+            as_json({"threads": page.items, "next_cursor": page.next_cursor} | counted(page, count))
         else:
             show_list(registry, page)
+            tell_count(page, count)
 
 
 def show_list(registry: Registry, page: Page[Thread]) -> None:
@@ -61,6 +62,17 @@ def show_list(registry: Registry, page: Page[Thread]) -> None:
         note("no threads here")
     if page.next_cursor:
         note(f"there are more: add --cursor {page.next_cursor}")
+
+
+def counted(page: Page[Any], asked: bool) -> dict[str, int]:
+    """How many there are on all pages, where it was asked for, as it stands in JSON."""
+    return {"total": page.total} if asked else {}
+
+
+def tell_count(page: Page[Any], asked: bool) -> None:
+    """The same for people, on stderr."""
+    for count in counted(page, asked).values():
+        note(f"{count} in all")
 
 
 @click.command(epilog="Example: threads show - -n 10")

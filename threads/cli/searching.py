@@ -9,6 +9,7 @@ import click
 from threads import Hit, Hits, InvalidValue, Registry
 from threads.cli.filtering import filtered, filters, paged
 from threads.cli.finding import short_id
+from threads.cli.listing import counted, tell_count
 from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import ago, field, instant
@@ -21,7 +22,7 @@ from threads.cli.text import ago, field, instant
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj
-def search(session: Session, /, words: tuple[str, ...], json: bool, **asked: Any) -> None:
+def search(session: Session, /, words: tuple[str, ...], json: bool, count: bool, **asked: Any) -> None:
     """Find WORDS in titles and messages, the best match first.
 
     A word matches where a word begins so; several words in one argument stand in a row. Narrow it by
@@ -33,9 +34,11 @@ def search(session: Session, /, words: tuple[str, ...], json: bool, **asked: Any
         except InvalidValue as error:
             raise click.UsageError(field(str(error))) from error
         if json:
-            as_json({"hits": hits.items, "next_cursor": hits.next_cursor, "unindexed": hits.unindexed})
+            found = {"hits": hits.items, "next_cursor": hits.next_cursor, "unindexed": hits.unindexed}
+            as_json(found | counted(hits, count))
         else:
             _show(registry, hits)
+            tell_count(hits, count)
 
 
 def _text(words: tuple[str, ...]) -> str:
