@@ -66,7 +66,10 @@ class Branching(Conversations):
         asked = {"thread_id": thread_id, "checkpoint_id": ids.text_of(at)}
         if connection.execute(statements("checkpoints")["checkpoint_metadata"], asked).fetchone() is not None:
             return at
-        place = self._decoder().places(connection, thread_id, head_id).get(at)
-        if place is None:
-            raise CheckpointNotFound(thread_id, at)
-        return str(place.after)
+        decoder = self._decoder()
+        if place := decoder.places(connection, thread_id, head_id).get(at):
+            return str(place.after)
+        for branch in reversed(decoder.branches(connection, thread_id)):
+            if at in branch.message_ids:
+                return str(decoder.places(connection, thread_id, branch.tip)[at].after)
+        raise CheckpointNotFound(thread_id, at)

@@ -170,7 +170,9 @@ def head_for(connection: sqlite3.Connection, config: RunnableConfig, thread_id: 
     if thread is None:
         return None
     if turn is None and thread["run_id"] is not None:
-        connection.execute(statements("checkpoints")["give_up_runs"], {"thread_id": thread_id})
+        given_up = {"thread_id": thread_id, "run_id": thread["run_id"]}
+        for name in ("give_up_run", "tell_given_up", "forget_its_words"):
+            connection.execute(statements("checkpoints")[name], given_up)
     head_id: str | None = thread["head_id"]
     return head_id
 

@@ -22,6 +22,8 @@ from threads.runs.told import plain
 from threads.runs.tools import ToolWatch
 from threads.runs.turn import ActiveTurn
 
+KEEP, ROLLBACK = "keep", "rollback"
+"""What becomes of the words of a run that somebody stopped."""
 HAND_OVER = "hand over"
 """Stopped here for another process to go on."""
 REFUSED = "refused"
@@ -67,7 +69,8 @@ class Attempt:
     ) -> None:
         self.graph = graph
         self.turn = turn
-        self.saying: Saying | None = None
+        self.saying: dict[str, Saying] = {}
+        """What models say and is not stored yet, by message; several may talk at once."""
         self.stopping: str | None = None
         self._request = request
         self._recorder = recorder
@@ -89,16 +92,16 @@ class Attempt:
             return await self._through(input, base)
         except asyncio.CancelledError as error:
             return Outcome("stopped", error=error)
-        except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  as the run's outcome
             return Outcome("error", error=error)
         finally:
             self._task = None
 
     def stop(self, how: str) -> None:
         """End it now; `how` says what becomes of what was said. On the loop only."""
-        if self.stopping is None:
-            self.stopping = how
-            if self._task is not None:
+        if self.stopping is None or (self.stopping, how) == (KEEP, ROLLBACK):
+            is_first, self.stopping = self.stopping is None, how
+            if is_first and self._task is not None:
                 self._task.cancel()
 
     async def _through(self, input: Any, base: str | None) -> Outcome:
@@ -143,9 +146,9 @@ class Attempt:
         text = str(message.text)
         if not text:
             return
-        if self.saying is None or self.saying.id != message.id:
+        if message.id not in self.saying:
             node = namespace[0].partition(":")[0] if namespace else metadata.get("langgraph_node", "")
-            self.saying = Saying(message.id, node)
-        self.saying.text += text
+            self.saying[message.id] = Saying(message.id, node)
+        self.saying[message.id].text += text
         data = {"message_id": message.id, "text": text}
         self._recorder.add(self.turn.event("token", data, message.id))

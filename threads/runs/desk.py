@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from threads.bootstrap.opened import Inside
 from threads.database.leases import is_good
@@ -16,13 +17,12 @@ from threads.registry import events, runs, table
 from threads.registry.events import Happened
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
+from threads.runs.attempt import KEEP, ROLLBACK
 from threads.runs.titles import wants_title
 
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
 MOST_ATTEMPTS = 10
 """How often a run is taken up that breaks off each time; it may be what breaks the process."""
-KEEP, ROLLBACK = "keep", "rollback"
-"""What becomes of a stopped run's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Desk:
         if row["status"] == "pending":
             at = self._inside.now()
             runs.end(connection, run_id, "stopped", at)
-            events.record(connection, [Happened("stopped", row["thread_id"], run_id, {}, at)])
+            events.record(connection, [Happened("stopped", row["thread_id"], run_id, _spent(row), at)])
 
     def _ask(self, connection: sqlite3.Connection, asked: Asked, strategy: str) -> Accepted:
         if table.get(connection, asked.thread_id)["trashed_at"] is not None:
@@ -151,8 +151,10 @@ class Desk:
         at = self._inside.now()
         runs.end(connection, row["run_id"], "error", at, error=reason)
         events.record(
-            connection, [Happened("failed", row["thread_id"], row["run_id"], {"reason": reason}, at)]
+            connection,
+            [Happened("failed", row["thread_id"], row["run_id"], {**_spent(row), "reason": reason}, at)],
         )
+        events.drop_tokens(connection, row["thread_id"], row["run_id"])
 
     def _begin(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
         at = self._inside.now()
@@ -166,3 +168,7 @@ class Desk:
         if running is not None and running["run_id"] != row["run_id"]:
             raise ThreadBusy(row["thread_id"], running["run_id"])
         return self._begin(connection, row["run_id"])
+
+
+def _spent(row: sqlite3.Row) -> dict[str, Any]:
+    return {"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]}

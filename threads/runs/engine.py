@@ -14,7 +14,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.bootstrap import Registry
-from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError, UsageError
+from threads.errors import LeaseLost, RunFailed, ThreadsError, UsageError
 from threads.registry import runs, table
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
@@ -27,7 +27,7 @@ from threads.runs.recorder import Recorder, storing
 from threads.runs.requests import Request
 from threads.runs.resuming import Start, begin_again, start_of
 from threads.runs.stopping import settle_stopped
-from threads.runs.titles import TITLE, make_title, title_asked
+from threads.runs.titles import TITLE, Naming, title_asked
 from threads.runs.turn import ActiveTurn
 
 
@@ -47,7 +47,7 @@ class Engine:
         """Whether it goes on with runs whose lease ran out."""
         self.thread = LoopThread("threads-runs")
         self.recorder = Recorder(self.inside.database, self.inside.tail, self.thread.loop)
-        self.active: dict[str, Attempt] = {}
+        self.active: dict[str, Attempt | Naming] = {}
         self.pending: dict[str, str] = {}
         """Runs accepted here that wait for their thread, and which it is."""
         self.requests: dict[str, Request] = {}
@@ -132,14 +132,14 @@ class Engine:
             await asyncio.to_thread(self.make_title, title_asked(thread_id, row["agent_id"]), TITLE, run_id)
 
     async def _perform_title(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
-        try:
-            if self.title_model is None:
-                raise InvalidValue("title_model", "there is none here")
-            title = await make_title(self.title_model, row["thread_id"], self.inside, row["run_id"])
-            outcome = Outcome("success", values=title)
-        except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
-            outcome = Outcome("error", error=error)
-        self.promises.keep(row["run_id"], await self._finish(turn, outcome), row["thread_id"])
+        run_id, thread_id = row["run_id"], row["thread_id"]
+        naming = self.active[run_id] = Naming(self.title_model, thread_id, self.inside, run_id)
+        outcome = await naming.run()
+        if not outcome.is_left:
+            outcome = await self._finish(turn, outcome)
+        self.active.pop(run_id, None)
+        if self.is_closing or not (self.recovers and outcome.is_left):
+            self.promises.keep(run_id, outcome, thread_id)
 
     async def _outcome(self, attempt: Attempt, row: sqlite3.Row, request: Request) -> Outcome:
         if row["attempt"] == 1:
@@ -227,7 +227,7 @@ class Engine:
         if self.is_closing:
             return
         self.is_closing = True
-        under_way = [self.promises.make(run_id) for run_id in list(self.active)]
+        under_way = [self.promises.make(run_id) for run_id in list(self.begun)]
         wait(under_way, timeout)
         watching.cancel()
         self.thread.submit(self._leave()).result()

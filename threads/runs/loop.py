@@ -20,6 +20,7 @@ class LoopThread:
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
         self.loop.set_default_executor(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="threads-nodes"))
+        self._is_over = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -39,12 +40,17 @@ class LoopThread:
         """Cancel what is left, and let the thread go."""
         if self.loop.is_closed():
             return
+        self._is_over = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while not self._is_over:
+            try:
+                self.loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):  # a node raised it: that ends its run, and no other
+                continue
         left = asyncio.all_tasks(self.loop)
         for task in left:
             task.cancel()

@@ -7,11 +7,13 @@ from concurrent.futures import Future
 from typing import Any
 
 from threads.bootstrap.opened import Inside
-from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError
+from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
 from threads.registry import runs
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.ending import reason
+
+LEFT = "another goes on with it, and registry.runs(id) tells what became of it"
 
 
 class Promises:
@@ -74,7 +76,7 @@ class Promises:
         """Nobody here will know."""
         for run_id in self.waiting():
             if future := self._take(run_id):
-                future.cancel()
+                future.set_exception(UsageError(f"the runner was closed before run {run_id} ended; {LEFT}"))
 
     def _take(self, run_id: str) -> Future[Any] | None:
         with self._lock:

@@ -16,7 +16,7 @@ from threads.errors import UsageError
 from threads.models import Event, Message, RunInfo, RunStatus
 from threads.registry import events, runs, table
 from threads.registry.runs import run_of
-from threads.runs.desk import KEEP
+from threads.runs.attempt import KEEP
 from threads.runs.engine import Engine
 
 

@@ -17,7 +17,8 @@ from threads.errors import InvalidValue, MessageNotFound, NothingToResume, Threa
 from threads.memory.branches import Place
 from threads.registry import events, runs, table
 from threads.registry.runs import Asked
-from threads.runs.desk import KEEP, STRATEGIES
+from threads.runs.attempt import KEEP
+from threads.runs.desk import STRATEGIES
 from threads.runs.engine import Engine
 from threads.runs.loop import LoopThread
 from threads.runs.questions import reply

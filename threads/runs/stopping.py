@@ -16,8 +16,7 @@ from langgraph.constants import END
 from threads.bootstrap.opened import Inside
 from threads.memory.rewind import begin_anew, drop_run
 from threads.memory.shown import CHANNEL, STOPPED
-from threads.runs.attempt import Attempt, Outcome, Saying
-from threads.runs.desk import ROLLBACK
+from threads.runs.attempt import ROLLBACK, Attempt, Outcome
 
 NOT_RUN = "The call was not answered: the run was stopped."
 
@@ -25,12 +24,10 @@ NOT_RUN = "The call was not answered: the run was stopped."
 async def keep(attempt: Attempt) -> None:
     """End the thread's unfinished step, with what was said by then as its last message."""
     graph, config = attempt.graph, attempt.config
-    saying = attempt.saying
-    if saying is not None and saying.id not in attempt.turn.stored and CHANNEL in graph.channels:
-        node = _node_of(graph, saying)
-        if node is not None:
+    for saying in attempt.saying.values() if CHANNEL in graph.channels else ():
+        if saying.id not in attempt.turn.stored and saying.node in graph.nodes:
             said = AIMessage(saying.text, id=saying.id, response_metadata={STOPPED: True})
-            await graph.aupdate_state(config, {CHANNEL: [said]}, as_node=node)
+            await graph.aupdate_state(config, {CHANNEL: [said]}, as_node=saying.node)
     await answer_orphans(graph, config)
     state = await graph.aget_state(config)
     if state.next:
@@ -66,10 +63,6 @@ def orphans(messages: Sequence[Any]) -> list[tuple[str, str]]:
         elif isinstance(message, BaseMessage):
             return []
     return []
-
-
-def _node_of(graph: Any, saying: Saying) -> str | None:
-    return saying.node if saying.node in graph.nodes else None
 
 
 def _answering(graph: Any, state: Any) -> str | None:

@@ -21,6 +21,7 @@ from threads.models import Message
 from threads.registry import table
 from threads.registry.fields import LONGEST_TITLE, checked_title
 from threads.registry.runs import Asked
+from threads.runs.attempt import HAND_OVER, LOST, Outcome
 from threads.runs.requests import Request
 
 READ = 2000
@@ -43,8 +44,37 @@ def title_asked(thread_id: str, agent_id: str | None) -> Asked:
     return Asked(ids.new_id(), thread_id, "title", agent_id, None, "", None)
 
 
+class Naming:
+    """The making of a title, which can be stopped."""
+
+    def __init__(self, model: Any, thread_id: str, inside: Inside, run_id: str) -> None:
+        self._asked = (model, thread_id, inside, run_id)
+        self._stopping: str | None = None
+        self._task: asyncio.Task[Outcome] | None = None
+
+    async def run(self) -> Outcome:
+        """Make it; returns how that ended, never raises."""
+        self._task = asyncio.current_task()
+        try:
+            return Outcome("success", values=await make_title(*self._asked))
+        except asyncio.CancelledError:
+            return Outcome(HAND_OVER if self._stopping in (HAND_OVER, LOST) else "stopped")
+        except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
+            return Outcome("error", error=error)
+        finally:
+            self._task = None
+
+    def stop(self, how: str) -> None:
+        """End it now. On the loop only."""
+        self._stopping = how
+        if self._task is not None:
+            self._task.cancel()
+
+
 async def make_title(model: Any, thread_id: str, inside: Inside, run_id: str) -> str:
     """Ask `model` for a title and store it, unless the thread has one that was set by hand; the title."""
+    if model is None:
+        raise InvalidValue("title_model", "there is none here")
     said = _beginning(inside, thread_id)
     if not said:
         raise InvalidValue("thread_id", f"thread {thread_id!r} has no messages to make a title of")

@@ -87,7 +87,8 @@ class Watch:
     def _expired(self) -> list[sqlite3.Row]:
         with self._engine.inside.database.read() as connection:
             found = runs.expired(connection)
-        return [row for row in found if self._engine.agents.knows(row["agent_id"])]
+        knows = self._engine.agents.knows
+        return [row for row in found if row["kind"] == "title" or knows(row["agent_id"])]
 
     async def _tried(self, look: Coroutine[Any, Any, None]) -> None:
         try:

@@ -65,7 +65,7 @@ WHERE run_id = :run_id
 UPDATE threads_run SET first_token_at = coalesce(first_token_at, :at) WHERE run_id = :run_id
 
 -- name: stop
-UPDATE threads_run SET stopping = :how WHERE run_id = :run_id AND status IN ('pending', 'running')
+UPDATE threads_run SET stopping = CASE WHEN stopping = 'rollback' THEN stopping ELSE :how END WHERE run_id = :run_id AND status IN ('pending', 'running')
 
 -- name: forget
 DELETE FROM threads_run WHERE run_id = :run_id
