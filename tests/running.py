@@ -71,6 +71,8 @@ class Talking(BaseChatModel):
 
     words: int = 200
     delay: float = 0.02
+    word: str = ""
+    """What it says, if not each time another."""
 
     @property
     def _llm_type(self) -> str:
@@ -91,7 +93,7 @@ class Talking(BaseChatModel):
     async def _astream(self, messages: Any, *_: Any, run_manager: Any = None, **__: Any) -> Any:
         for number in range(self.words):
             await asyncio.sleep(self.delay)
-            chunk = ChatGenerationChunk(message=AIMessageChunk(f"w{number} "))
+            chunk = ChatGenerationChunk(message=AIMessageChunk(self.word or f"w{number} "))
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk

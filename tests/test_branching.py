@@ -135,6 +135,15 @@ def test_a_thread_forks_at_any_message(registry, runner, graph):
     assert texts(registry)[-1] == "3: three"
 
 
+def test_a_message_of_another_branch_is_a_place_to_go_to_and_to_fork_at(registry, runner):
+    left = registry.messages("a")[3]
+    runner.edit("a", registry.messages("a")[2].id, "zwei").result()
+    assert left.id not in {message.id for message in registry.messages("a")}
+    assert texts(registry, id=registry.fork("a", at=left.id).id)[-1] == left.text
+    registry.rewind("a", to=left.id)
+    assert texts(registry)[-1] == left.text
+
+
 def test_search_follows_the_branch_in_view(registry, runner):
     runner.edit("a", registry.messages("a")[2].id, "zwei").result()
     assert [hit.thread.id for hit in registry.search("zwei")] == ["a", "a"]

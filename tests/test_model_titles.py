@@ -6,10 +6,11 @@ import threading
 from typing import Any
 
 import pytest
-from graphs import plain_graph
+from graphs import config, plain_graph, said
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from running import until
 
 import threads
 
@@ -57,6 +58,25 @@ def test_the_first_exchange_gets_a_title_that_does_not_delay_its_answer(registry
         assert registry.get("a").title == "A broken lamp"
     assert model.asked == ["user: my lamp is broken\n\nassistant: re: my lamp is broken"]
     assert registry.verify() == []
+
+
+def test_a_slow_title_can_be_stopped_and_keeps_nobody_from_closing(registry):
+    model = Titles(may=threading.Event(), asked=[])
+    plain_graph(registry.checkpointer).invoke(said("my lamp is broken"), config("a"))
+    with threads.Runner(registry, plain_graph(None), title_model=model) as runner:
+        run = runner.make_title("a")
+        until(lambda: model.asked)
+        run.stop()
+        assert run.result(10) is None
+        assert run.status == "stopped"
+        left = runner.make_title("a")
+        until(lambda: len(model.asked) == 2)
+        runner.close(timeout=0)
+        assert left.status == "running"
+        with threads.Runner(registry, plain_graph(None)) as other, pytest.raises(threads.InvalidValue):
+            other.run(left.id).result(10)  # nobody made the thread's agent known, and there is no model here
+        model.may.set()
+    assert registry.get("a").title == "my lamp is broken"
 
 
 def test_a_title_set_by_hand_is_never_replaced(registry):

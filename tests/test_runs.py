@@ -369,6 +369,45 @@ def test_going_on_after_a_failure_says_nothing_twice(registry, again):
     assert run.info.attempts == 3
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=["exit", "interrupt"])
+def test_a_node_that_ends_the_program_ends_its_own_run_only(registry, error, is_async):
+    def node(state):
+        if state["messages"][-1].text == "Leave":
+            raise error
+        return {"messages": [AIMessage("still here")]}
+
+    async def anode(state):
+        return node(state)
+
+    with threads.Runner(registry, compiled(Plain, anode if is_async else node, None)) as runner:
+        with pytest.raises(RunFailed, match=type(error).__name__):
+            runner.start("a", "Leave", if_not_exists="create").result(20)
+        assert registry.runs("a")[0].status == "error"
+        values = runner.start("b", "Hello", if_not_exists="create").result(20)
+        assert values["messages"][-1].text == "still here"
+
+
+def test_who_closes_the_runner_right_away_waits_for_the_run(registry):
+    for number in range(5):
+        with threads.Runner(registry, build_agent()) as runner:
+            run = runner.start(f"t{number}", "Hi, I'm Alice", if_not_exists="create")
+        assert "Alice" in run.result(0)["messages"][-1].text
+        assert registry.runs(f"t{number}")[0].status == "success"
+
+
+def test_a_run_that_waited_when_its_runner_was_closed_says_so(registry):
+    gate = Gate()
+    runner = threads.Runner(registry, waiting_graph(gate))
+    runner.start("a", "one", if_not_exists="create")
+    assert gate.reached.wait(20)
+    waiting = runner.start("a", "two", multitask_strategy="enqueue")
+    runner.close(timeout=0)
+    gate.opened.set()
+    with pytest.raises(threads.UsageError, match=f"closed before run {waiting.id} ended"):
+        waiting.result(10)
+
+
 @pytest.mark.parametrize("is_open", [False, True], ids=["while a node waits", "at its end"])
 def test_a_run_whose_words_cannot_be_stored_stops_and_says_why(registry, is_open):
     """It does not wait for each checkpoint, yet must not seem to succeed without one."""

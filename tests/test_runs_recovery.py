@@ -184,6 +184,8 @@ def test_a_plain_turn_goes_on_where_a_dead_process_left_off(path):
         plain_graph(registry.checkpointer).invoke(said("Anybody?"), config("a"))
         assert registry.runs("a")[0].id == run_id
         assert registry.runs("a")[0].status == "error"
+        told_of = [event.type for event in registry.events("a", follow=False) if event.run_id == run_id]
+        assert told_of[-1] == "failed" and "token" not in told_of, "who listens hears of its end"
         assert texts(registry, "a")[-1] == "re: Anybody?"
 
 

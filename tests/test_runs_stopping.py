@@ -9,6 +9,7 @@ from langchain_core.tools import tool
 from langgraph.graph import END, START, StateGraph
 from running import (
     Gate,
+    Talking,
     plain_tool_graph,
     slow_agent,
     sync_talking_graph,
@@ -247,3 +248,45 @@ def test_a_rolled_back_first_run_leaves_an_empty_thread_that_lives(registry):
         second.result(10)
     assert texts(registry, "a") == ["two", "at last"]
     assert registry.verify() == []
+
+
+def test_a_rollback_stays_one_though_somebody_interrupts_as_well(registry):
+    with threads.Runner(registry, slow_agent()) as runner:
+        run = runner.start("a", "Talk", if_not_exists="create")
+        first_words(run)
+        runner.start("a", "two", multitask_strategy="rollback")
+        runner.start("a", "three", multitask_strategy="interrupt").stop()
+        run.result(20)
+        assert "Talk" not in texts(registry, "a")
+
+
+def test_of_models_that_talk_at_once_all_words_are_kept(registry):
+    builder = StateGraph(Plain)
+    for name in ("left", "right"):
+        builder.add_node(name, talking_node(name))
+        builder.add_edge(START, name)
+    with threads.Runner(registry, builder.compile()) as runner:
+        run = runner.start("a", "Talk", if_not_exists="create")
+        heard = set()
+        for event in run:
+            if event.type == "token":
+                heard.add(event.data["text"].split()[0])
+            if heard >= {"left", "right"}:
+                break
+        run.stop()
+        run.result(10)
+        answers = [message for message in registry.messages("a") if message.role == "assistant"]
+        assert {message.text.split()[0] for message in answers} == {"left", "right"}
+        assert all(message.stopped for message in answers)
+        assert runner.start("a", "And now?", multitask_strategy="enqueue") and registry.verify() == []
+        runner.stop("a")
+
+
+def talking_node(word):
+    """Says one word again and again, by a model of its own."""
+    model = Talking(word=word + " ")
+
+    async def node(state):
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    return node

@@ -172,7 +172,6 @@ class Checkpointer(ReadMethods, SqliteSaver):
     def _put_done(self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]) -> None:
         self._late.forget(key_of(config), results)
         self._on_put()
-        self._here.add((*address(config), checkpoint["id"]))
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str

@@ -82,6 +82,7 @@ def put_checkpoint(
         if first and RUNTIME in config["configurable"]:
             forget_subgraphs(connection, row)
         connection.execute(statements("checkpoints")["put"], row)
+        here.add((row["thread_id"], row["checkpoint_ns"], row["checkpoint_id"]))  # before it can be deleted
         if along is not None:
             along(connection)
         return results
