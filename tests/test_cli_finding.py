@@ -159,6 +159,15 @@ def test_a_dry_run_stores_no_rule_and_drops_none(rule):
     assert [each["name"] for each in told("cleanup --rules")["rules"]] == ["kept"]
 
 
+def test_a_rule_for_a_thread_is_stored_with_its_whole_id():
+    [[one]] = rows("new --title one")
+    for given in ("-", one[:20], one):
+        call(f"cleanup --set kept --action keep --thread {given}")
+        assert [rule["thread_id"] for rule in told("cleanup --rules")["rules"]] == [one]
+    call("cleanup --set other --action keep --thread nobody", code=3)
+    assert [rule["name"] for rule in told("cleanup --rules")["rules"]] == ["kept"]
+
+
 def test_a_fork_that_went_on_is_compared_with_its_source():
     call('send --new "Hi, I am Alice"')
     [[fork]] = rows("fork -")

@@ -83,6 +83,17 @@ def test_rules_look_at_tag_agent_and_single_threads(registry, clock):
     assert cleaned(registry) == {"this one": {"old"}, "tutor": {"tagged"}, "vip": {"kept"}}
 
 
+def test_a_rule_to_keep_protects_the_threads_that_it_was_meant_for(registry, clock):
+    assert registry.set_rule("vip", "keep", tag=" vip ").tag == "vip"
+    with pytest.raises(threads.ThreadNotFound):
+        registry.set_rule("one", "keep", thread_id="odl")
+    registry.set_rule("one", "keep", thread_id="old")
+    registry.set_rule("rest", "trash", age=DAY)
+    assert {rule.name for rule in registry.rules()} == {"vip", "one", "rest"}
+    clock.now += 2 * DAY
+    assert cleaned(registry) == {"rest": {"empty"}}
+
+
 def test_the_trash_is_emptied_after_its_time(registry, clock):
     registry.set_rule("trash", "delete", trashed=30 * DAY)
     registry.trash("old")

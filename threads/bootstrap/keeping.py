@@ -48,7 +48,7 @@ class Keeping(Organising, Upkeep):
         `action`: `keep`, `prune` (to the latest checkpoint), `archive`, `trash` or `delete` the threads
         that fit all that is said: so long `inactive`, begun so long ago (`age`), so long in the trash;
         `abandoned`: no agent ever answered. Pinned threads are exempt. What is too long in the trash goes
-        by itself too, while nothing else is done. Raises `InvalidValue`.
+        by itself too, while nothing else is done. Raises `InvalidValue`, `ThreadNotFound`.
         """
         rule = rules.checked_rule(
             Rule(name, action, thread_id, tag, agent_id, owner, abandoned, inactive, age, trashed)

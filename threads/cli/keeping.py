@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from threads import InvalidValue, Registry, Rule
+from threads.cli.finding import find
 from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
 from threads.cli.text import field
@@ -92,6 +93,8 @@ def _govern(registry: Registry, drop: str | None, name: str | None, said: dict[s
         if name is not None:
             if said["action"] is None:
                 raise click.UsageError("say --action: what is to be done")
+            if said["thread_id"] is not None:
+                said["thread_id"] = find(registry, said["thread_id"]).id
             registry.set_rule(name, **said)
     except InvalidValue as error:
         raise click.UsageError(field(str(error))) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -16,7 +16,7 @@ from threads import ids
 from threads.database.statements import statements
 from threads.errors import InvalidValue
 from threads.models import Action, Rule
-from threads.registry import fields
+from threads.registry import fields, table
 
 GRAVITY: tuple[Action, ...] = ("keep", "delete", "trash", "archive", "prune")
 SPANS = ("inactive", "age", "trashed")
@@ -24,7 +24,7 @@ LONGEST_SPAN = timedelta(days=36_500)
 
 
 def checked_rule(rule: Rule) -> Rule:
-    """The rule, if it can be; `InvalidValue`.
+    """The rule as it is stored, if it can be; `InvalidValue`.
 
     All but `keep` need a length of time, so that none takes all there is.
     """
@@ -42,9 +42,9 @@ def checked_rule(rule: Rule) -> Rule:
     if rule.trashed is not None and rule.action != "delete":
         raise InvalidValue("trashed", "what is in the trash can be deleted only")
     if rule.thread_id is not None:
-        ids.text_of(rule.thread_id)
+        rule = replace(rule, thread_id=ids.text_of(rule.thread_id))
     if rule.tag is not None:
-        fields.checked_tags([rule.tag])
+        rule = replace(rule, tag=fields.checked_tags([rule.tag])[0])
     for field in ("agent_id", "owner"):
         fields.checked_name(field, getattr(rule, field))
     fields.checked_flag("abandoned", rule.abandoned)
@@ -57,7 +57,9 @@ def rules(connection: sqlite3.Connection) -> list[Rule]:
 
 
 def set_rule(connection: sqlite3.Connection, rule: Rule) -> None:
-    """Store a rule; one of the same name is replaced."""
+    """Store a rule; one of the same name is replaced. `ThreadNotFound`."""
+    if rule.thread_id is not None:
+        table.get(connection, rule.thread_id)
     stored = asdict(rule) | {"abandoned": int(rule.abandoned)}
     connection.execute(
         _sql("set_rule"), stored | {field: _milliseconds(getattr(rule, field)) for field in SPANS}
