@@ -57,6 +57,29 @@ def test_search_prints_a_line_for_each_find():
     assert "cursor" in call("search x --cursor nonsense", code=2).stderr
 
 
+def test_one_argument_is_the_search_as_typed_and_of_several_each_stands_in_a_row():
+    call('new --id one --title "order 1001 in C++" --tag "big deal"')
+    call('new --id two --title "C++ order"')
+
+    def found(line):
+        return [row[0] for row in rows(f"search {line}")]
+
+    assert found('"1001 order"') == ["one"]
+    assert found("'\"1001 order\"'") == found("'1001 order' C++") == []
+    assert found("C++ 'order 1001'") == ["one"]
+    assert found("C++ 'tag:big deal'") == found("'C++ tag:\"big deal\"'") == ["one"]
+
+
+def test_a_search_that_is_no_text_is_refused(here):
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    call("new --title 東京")
+    done = subprocess.run(
+        [sys.executable, "-m", "threads", "search", "東京"],
+        cwd=here, env=environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and b"encoding than this terminal" in done.stderr
+
+
 def test_marks_are_set_and_taken_away():
     [[one]], [[two]] = rows("new --title one"), rows("new --title two")
     assert rows(f"pin {one} {two}") == [[one], [two]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -12,7 +13,8 @@ from threads.cli.finding import short_id
 from threads.cli.listing import counted, tell_count
 from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.session import Session, common
-from threads.cli.text import ago, field, instant
+from threads.cli.text import ago, decoded, field, instant
+from threads.registry.query import OPERATORS
 
 
 @click.command(epilog='Example: threads search refund "order 1001" role:user after:30d')
@@ -25,8 +27,9 @@ from threads.cli.text import ago, field, instant
 def search(session: Session, /, words: tuple[str, ...], json: bool, count: bool, **asked: Any) -> None:
     """Find WORDS in titles and messages, the best match first.
 
-    A word matches where a word begins so; several words in one argument stand in a row. Narrow it by
-    tag: agent: owner: is:pinned is:archived before: after: role: or by the options.
+    A word matches where a word begins so. One argument alone is the whole search as it is typed, "quotes"
+    for words in a row and all; of several, each with spaces is words in a row. Narrow it by tag: agent:
+    owner: is:pinned is:archived before: after: role: or by the options.
     """
     with session.look() as registry:
         try:
@@ -42,10 +45,16 @@ def search(session: Session, /, words: tuple[str, ...], json: bool, count: bool,
 
 
 def _text(words: tuple[str, ...]) -> str:
-    """The search; the shell has taken the quotes, so an argument with spaces gets them back."""
-    if len(words) == 1:
-        return words[0]
-    return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
+    """The search; the shell has taken the quotes, so of several arguments one with spaces gets them back."""
+    text = words[0] if len(words) == 1 else " ".join(map(_quoted, words))
+    return decoded("search", text)
+
+
+def _quoted(word: str) -> str:
+    """`word` as one part of a search; what stands before the colon of an operator stays outside."""
+    if '"' in word or not any(map(str.isspace, word)):
+        return word
+    return re.sub(rf"^((?:{OPERATORS}):)?(.*)", r'\1"\2"', word, count=1, flags=re.DOTALL)
 
 
 def _show(registry: Registry, hits: Hits) -> None:

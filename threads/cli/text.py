@@ -43,10 +43,15 @@ def spoken(text: str) -> str:
     """A message as it was typed or piped; `InvalidValue` where it is empty or not text."""
     if not text.strip():
         raise InvalidValue("message", "it is empty")
+    return decoded("message", text)
+
+
+def decoded(what: str, text: str) -> str:
+    """`text` as it came in; `InvalidValue` where it could not be read in this terminal's encoding."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InvalidValue("message", "it is not text, or in another encoding than this terminal's") from None
+        raise InvalidValue(what, "it is not text, or in another encoding than this terminal's") from None
     return text
 
 

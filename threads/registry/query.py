@@ -21,7 +21,8 @@ from threads.models import Role
 from threads.registry.fields import checked_name
 from threads.registry.when import moment_of
 
-PART = re.compile(r'(?:(tag|agent|owner|is|before|after|role):)?(?:"([^"]*)"|(\S+))')
+OPERATORS = "tag|agent|owner|is|before|after|role"
+PART = re.compile(rf'(?:({OPERATORS}):)?(?:"([^"]*)"|(\S+))')
 LONGEST = 1000
 """Characters of a search that are looked at."""
 SHORTEST_PART = 3
