@@ -62,7 +62,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.ThreadsError, 503, LATER),
 )  # fmt: skip
 """The first that fits decides."""
-FIELDS = {"text": "text", "key": "Idempotency-Key"}
+FIELDS = {"key": "Idempotency-Key", "token_id": "Authorization"}
 """What a field of the library is called in a request, where it is called something else."""
 
 

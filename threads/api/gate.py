@@ -20,6 +20,7 @@ from threads.api.faults import Refused
 from threads.api.server import Caller, Server
 
 COOKIE = "threads_session"
+WEB = ("http", "https")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PUBLIC = ("/healthz", "/readyz", "/docs", "/openapi.json")
 """What is shown without a token: nothing of it is anybody's."""
@@ -75,10 +76,7 @@ class Gate:
         origin = headers.get("origin")
         if origin is None or origin in self._server.origins:
             return
-        if (
-            urlsplit(origin).scheme not in ("http", "https")
-            or _netloc(origin) != headers.get("host", "").lower()
-        ):
+        if origin.lower() not in [f"{scheme}://{headers.get('host', '').lower()}" for scheme in WEB]:
             raise Refused(403, "ForeignOrigin", "pages of other sites may not ask here", field="Origin")
 
     async def _caller(self, headers: Headers, scope: Any) -> Caller:
@@ -161,10 +159,6 @@ def _hostname(host: str) -> str | None:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
-
-
-def _netloc(origin: str) -> str:
-    return origin.partition("://")[2].lower()
 
 
 def _address(scope: Any) -> str:

@@ -2,7 +2,8 @@
 
 A stream holds no thread and nobody waits for it: it is fed from the registry's log, and a slow reader
 reads later what he missed. One watcher for all streams asks, several times a second, whether those who
-listen still may: it ends the streams of tokens that were revoked and of threads that changed hands.
+listen still may: it ends the streams of tokens that were revoked, of threads that changed hands, and of
+the local user once there are others.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Streams:
         """End the streams of those who may listen no more, until this is cancelled."""
         while True:
             await asyncio.sleep(WATCHED_EVERY)
-            seats = [seat for seat in self._seats if seat.token_id is not None and not seat.is_ended]
+            seats = [seat for seat in self._seats if not seat.is_ended]
             if not seats:
                 continue
             try:
@@ -98,10 +99,13 @@ class Streams:
                 seat.end()
 
     def _unwelcome(self, seats: list[Seat]) -> list[Seat]:
-        good = self._registry.users.still_good([str(seat.token_id) for seat in seats])
+        users = self._registry.users
+        good: set[str | None] = set(users.still_good([seat.token_id for seat in seats if seat.token_id]))
+        if not users:
+            good.add(None)  # the local user, as long as there are no others
         asked: dict[Actor, list[str]] = {}
         for seat in seats:
-            if seat.thread_id is not None:
+            if seat.thread_id is not None and seat.token_id is not None:
                 asked.setdefault(seat.actor, []).append(seat.thread_id)
         seen = {
             (actor, id) for actor, ids in asked.items() for id in self._registry.admitted(actor, ids, "read")
@@ -109,7 +113,8 @@ class Streams:
         return [
             seat
             for seat in seats
-            if seat.token_id not in good or (seat.thread_id and (seat.actor, seat.thread_id) not in seen)
+            if seat.token_id not in good
+            or (seat.token_id and seat.thread_id and (seat.actor, seat.thread_id) not in seen)
         ]
 
 

@@ -34,15 +34,20 @@ class Users:
         """Let a user in no more; his threads stay, for admins. `InvalidValue` if there is none."""
         self._write(lambda connection, _: users.remove(connection, name))
 
-    def new_token(self, name: str, *, lifetime: timedelta | None = None, kind: users.Kind = "token") -> str:
+    def new_token(self, name: str, *, lifetime: timedelta | None = None) -> str:
         """A token that lets the user in; it is kept as a hash only, so this is the one time it is told."""
+        made: str = self._write(lambda connection, now: users.new_token(connection, name, lifetime, now))
+        return made
+
+    def new_session(self, token_id: str, *, lifetime: timedelta) -> str:
+        """A browser's session, begun with a token: it ends with that, or earlier, and begins no other."""
         made: str = self._write(
-            lambda connection, now: users.new_token(connection, name, kind, lifetime, now)
+            lambda connection, now: users.new_session(connection, token_id, lifetime, now)
         )
         return made
 
     def revoke(self, name: str, token_id: str | None = None) -> int:
-        """End a token of the user, or all; who listens with it is cut off within a second. How many."""
+        """End a token of the user, or all, and its sessions; who listens with it is cut off. How many."""
         gone: int = self._write(lambda connection, _: users.revoke(connection, name, token_id))
         return gone
 

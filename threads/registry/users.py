@@ -1,7 +1,8 @@
 """Users and their tokens: those who may come in by the network.
 
 A token is shown once, when it is made; what is kept is its SHA-256. It has 256 random bits, so nobody
-guesses it and a slow hash would only slow us. A browser's session is a token that expires.
+guesses it and a slow hash would only slow us. A browser's session is a token that was begun with another
+one, and ends with it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from threads.registry.rows import json_of
 PREFIX = "thr_"
 """What tokens begin with, so that one that was left lying about is known for what it is."""
 LONGEST_LIFE = timedelta(days=36_500)
+MOST_SESSIONS = 20
+"""Sessions of one token; one more ends the oldest."""
 Kind = Literal["token", "session"]
 
 
@@ -59,22 +62,47 @@ def remove(connection: sqlite3.Connection, name: str) -> None:
         raise InvalidValue("name", f"there is no user {name!r}")
 
 
-def new_token(
-    connection: sqlite3.Connection, name: str, kind: Kind, lifetime: timedelta | None, now: int
-) -> str:
+def new_token(connection: sqlite3.Connection, name: str, lifetime: timedelta | None, now: int) -> str:
     """A new token; `InvalidValue` if there is no such user or it cannot live so long."""
-    import secrets
-
     if find(connection, name) is None:
         raise InvalidValue("name", f"there is no user {name!r}")
-    if lifetime is not None and not timedelta(0) < lifetime <= LONGEST_LIFE:
+    return _stored(connection, name, "token", _end(lifetime, now), None, now)
+
+
+def new_session(connection: sqlite3.Connection, token_id: str, lifetime: timedelta, now: int) -> str:
+    """A session that ends with its token; `InvalidValue` if that is none, no more, or itself a session."""
+    row = connection.execute(_sql("token"), {"token_id": token_id, "now": now}).fetchone()
+    if row is None or row["kind"] != "token":
+        raise InvalidValue("token_id", "only a token that is good begins a session, no other session does")
+    ends = [each for each in (_end(lifetime, now), row["expires_at"]) if each is not None]
+    session = _stored(connection, row["name"], "session", min(ends), token_id, now)
+    connection.execute(_sql("end_old_sessions"), {"parent_id": token_id, "kept": MOST_SESSIONS})
+    return session
+
+
+def _end(lifetime: timedelta | None, now: int) -> int | None:
+    if lifetime is None:
+        return None
+    if not timedelta(0) < lifetime <= LONGEST_LIFE:
         raise InvalidValue("lifetime", f"up to 100 years are possible, not {lifetime}")
+    return now + round(lifetime.total_seconds() * 1000)
+
+
+def _stored(
+    connection: sqlite3.Connection,
+    name: str,
+    kind: Kind,
+    expires_at: int | None,
+    parent: str | None,
+    now: int,
+) -> str:
+    import secrets
+
     connection.execute(_sql("forget_expired"), {"now": now})
     token = PREFIX + secrets.token_urlsafe(32)
-    expires_at = None if lifetime is None else now + round(lifetime.total_seconds() * 1000)
     row = {
         "token_id": secrets.token_hex(6), "name": name, "hash": _hash(token), "kind": kind, "now": now,
-        "expires_at": expires_at,
+        "expires_at": expires_at, "parent_id": parent,
     }  # fmt: skip
     connection.execute(_sql("add_token"), row)
     return token

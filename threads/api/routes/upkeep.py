@@ -34,10 +34,10 @@ def me(caller: Calling) -> Response:
 
 @router.post("/session", response_model=Me, status_code=201, responses=told(409))
 def begin_session(server: Serving, caller: Calling, request: Request) -> Response:
-    """Change a token for a cookie that scripts cannot read, for a browser and for 12 hours."""
-    if caller.actor.name is None:
+    """Change a token for a cookie that scripts cannot read, for 12 hours or as long as the token lives."""
+    if caller.token_id is None:
         raise Refused(409, "NoSession", "the local user needs no session")
-    token = server.registry.users.new_token(caller.actor.name, lifetime=SESSION, kind="session")
+    token = server.registry.users.new_session(caller.token_id, lifetime=SESSION)
     response = answer({"name": caller.actor.name, "is_admin": caller.actor.is_admin}, 201)
     response.set_cookie(
         COOKIE, token, max_age=round(SESSION.total_seconds()), path="/", httponly=True, samesite="strict",

@@ -12,7 +12,9 @@ CREATE TABLE threads_token (
     hash BLOB NOT NULL UNIQUE,
     kind TEXT NOT NULL,                           -- token, session
     created_at INTEGER NOT NULL,
-    expires_at INTEGER
+    expires_at INTEGER,
+    parent_id TEXT REFERENCES threads_token (token_id) ON DELETE CASCADE  -- of a session: what it was begun with
 ) WITHOUT ROWID;
 
 CREATE INDEX threads_token_by_user ON threads_token (name);
+CREATE INDEX threads_session_by_token ON threads_token (parent_id) WHERE parent_id IS NOT NULL;

@@ -27,8 +27,17 @@ INSERT INTO threads_user (name, is_admin, created_at) VALUES (:name, :is_admin, 
 DELETE FROM threads_user WHERE name = :name
 
 -- name: add_token
-INSERT INTO threads_token (token_id, name, hash, kind, created_at, expires_at)
-VALUES (:token_id, :name, :hash, :kind, :now, :expires_at)
+INSERT INTO threads_token (token_id, name, hash, kind, created_at, expires_at, parent_id)
+VALUES (:token_id, :name, :hash, :kind, :now, :expires_at, :parent_id)
+
+-- name: token
+SELECT name, kind, expires_at FROM threads_token
+WHERE token_id = :token_id AND (expires_at IS NULL OR expires_at > :now)
+
+-- name: end_old_sessions
+DELETE FROM threads_token WHERE token_id IN (
+    SELECT token_id FROM threads_token WHERE parent_id = :parent_id
+    ORDER BY created_at DESC, token_id LIMIT -1 OFFSET :kept)
 
 -- name: tokens
 SELECT token_id, name, kind, created_at, expires_at FROM threads_token
