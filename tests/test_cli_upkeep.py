@@ -179,6 +179,22 @@ def test_a_dry_run_of_compact_only_tells_what_would_go(path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("words", [["cleanup"], ["prune"], ["prune", "a"], ["compact"]])
+def test_a_dry_run_needs_no_file_that_can_be_written(path, words):
+    out("cleanup", "--set", "short", "--action", "prune", "--inactive", "0m")
+    would = told(*words, "--dry-run")
+    with path.open(
+        "r+b"
+    ) as file:  # a format that this SQLite reads but does not write, for chmod stops no root
+        file.seek(18)
+        file.write(b"\x03")
+    before = path.read_bytes()
+    call("pin", "a", code=1)
+    assert told(*words, "--dry-run") == would
+    call(*words, code=1)
+    assert path.read_bytes() == before
+
+
 def test_compact_keeps_as_many_states_as_asked(path):
     out("compact", "--keep", "3")
     assert (states("a"), states("b")) == (3, 3)

@@ -33,10 +33,10 @@ class Upkeep(Opened):
         """Let old checkpoints go; what is remembered stays as it is. All threads, unless `ids` are given.
 
         Keeps the newest `keep` of each thread and what they are made of. Threads in the trash are left
-        alone, and so are busy ones, unless they are named: then `ThreadBusy`. `dry_run` only tells what would
-        go. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        alone, and so are busy ones, unless they are named: then `ThreadBusy`. `dry_run` only reads and
+        tells what would go. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
-        from threads.memory.pruning import Dry, kept, prune_thread
+        from threads.memory.pruning import kept, prune_thread
 
         kept("keep_n", keep)
         serde, decoder, pruned = self.checkpointer.serde, self._decoder(), Pruned()
@@ -45,23 +45,23 @@ class Upkeep(Opened):
         def prune_one(connection: Any, id: str) -> Pruned:
             row = self._visible(table.get(connection, id))
             check_free(connection, row["thread_id"])
-            gone = prune_thread(connection, row["thread_id"], keep, serde, decoder)
-            if dry_run:
-                raise Dry(gone)
-            return gone
+            return prune_thread(connection, row["thread_id"], keep, serde, decoder, dry_run=dry_run)
 
         chosen = self._prunable() if ids is None else builtins.list(ids)
         for done, id in enumerate(chosen, start=1):
             try:
-                pruned += self._database.write(partial(prune_one, id=id))
-            except Dry as dry:
-                pruned += dry.pruned
+                if dry_run:
+                    with self._database.read() as connection:
+                        pruned += prune_one(connection, id)
+                else:
+                    pruned += self._database.write(partial(prune_one, id=id))
             except (ThreadNotFound, ThreadTrashed, ThreadBusy):
                 if ids is not None:  # else somebody took it away meanwhile
                     raise
             if progress:
                 progress("pruning", done, len(chosen))
-        self._database.scrub()
+        if not dry_run:
+            self._database.scrub()
         return pruned
 
     def compact(self) -> None:

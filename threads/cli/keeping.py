@@ -69,7 +69,7 @@ def cleanup(
         raise click.UsageError(
             "--dry-run tells what the stored rules would do: say it alone, once they are set"
         )
-    with session.look() if rules else session.open() as registry:
+    with session.look() if rules or dry_run else session.open() as registry:
         if rules or drop is not None or name is not None:
             _govern(registry, drop, name, said)
             _tell_rules(registry.rules(), json)

@@ -44,7 +44,7 @@ def prune(session: Session, ids: tuple[str, ...], keep: int, dry_run: bool, json
     said is forgotten where they alone told it. Threads in the trash are left alone. The file itself
     shrinks by `threads compact`.
     """
-    with session.open() as registry:
+    with session.look() if dry_run else session.open() as registry:
         chosen = [_visible(thread) for thread in find_all(registry, ids)] or None
         pruned = registry.prune(chosen, keep=keep, dry_run=dry_run, progress=session.bar)
     if json:
@@ -70,7 +70,7 @@ def compact(session: Session, keep: int, dry_run: bool, json: bool) -> None:
     if path is None:
         raise click.UsageError("there is no file to make smaller: name one with --db FILE")
     before = _size(path) if path.exists() else 0
-    with session.open() as registry:
+    with session.look() if dry_run else session.open() as registry:
         pruned = registry.prune(keep=keep, dry_run=dry_run, progress=session.bar)
         if not dry_run:
             registry.compact()

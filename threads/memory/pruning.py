@@ -26,13 +26,6 @@ TASK = ":"
 """In a namespace: what follows is the task that a subgraph ran in; without, the subgraph remembers."""
 
 
-class Dry(Exception):
-    """Raised to take back a pruning that was only tried."""
-
-    def __init__(self, pruned: Pruned) -> None:
-        self.pruned = pruned
-
-
 def kept(strategy: str, n: int) -> int:
     """How many checkpoints of each namespace `strategy` keeps; `InvalidValue`."""
     counts = {"delete": 0, "keep_latest": 1, "keep_n": n}
@@ -49,13 +42,19 @@ def prune_thread(
     keep: int,
     serde: SerializerProtocol,
     transcripts: Transcripts,
+    *,
+    dry_run: bool = False,
 ) -> Pruned:
-    """Keep the newest `keep` checkpoints of each namespace and what they need; none: erase the thread."""
+    """Keep the newest `keep` checkpoints of each namespace and what they need; none: erase the thread.
+
+    `dry_run` only reads, and tells what would go.
+    """
     spaces = connection.execute(statements("pruning")["namespaces"], {"thread_id": thread_id}).fetchall()
     if keep == 0:
         erase(connection, thread_id)
         return Pruned()
-    keep_origins(connection, thread_id, transcripts)
+    if not dry_run:
+        keep_origins(connection, thread_id, transcripts)
     pruned, roots = Pruned(), set[str]()
     for (namespace,) in spaces:  # the root comes first
         at = {"thread_id": thread_id, "checkpoint_ns": namespace}
@@ -66,7 +65,7 @@ def prune_thread(
             newest = []
         stays = needed(connection, at, newest, serde)
         gone = [id for id in ids_of(connection, "all", at) if id not in stays]
-        pruned += drop(connection, at, gone)
+        pruned += weight(connection, at, gone) if dry_run else drop(connection, at, gone)
     return pruned
 
 
@@ -137,14 +136,20 @@ def is_spent(connection: sqlite3.Connection, at: dict[str, Any], roots: set[str]
     return parent is not None and parent not in roots
 
 
+def weight(connection: sqlite3.Connection, at: dict[str, Any], ids: list[str]) -> Pruned:
+    """How many of these checkpoints there are, and what they and what was written at them take."""
+    sql, asked = statements("pruning"), {**at, "ids": json.dumps(ids)}
+    found = connection.execute(sql["weight"], asked).fetchone()
+    writes = connection.execute(sql["weight_of_writes"], asked).fetchone()[0]
+    return Pruned(found["checkpoints"], found["bytes"] + writes)
+
+
 def drop(connection: sqlite3.Connection, at: dict[str, Any], ids: list[str]) -> Pruned:
     """Delete these checkpoints with what was written at them."""
-    sql, asked = statements("pruning"), {**at, "ids": json.dumps(ids)}
-    weight = connection.execute(sql["weight"], asked).fetchone()
-    writes = connection.execute(sql["weight_of_writes"], asked).fetchone()[0]
-    connection.execute(sql["drop_writes"], asked)
-    connection.execute(sql["drop_checkpoints"], asked)
-    return Pruned(weight["checkpoints"], weight["bytes"] + writes)
+    pruned, asked = weight(connection, at, ids), {**at, "ids": json.dumps(ids)}
+    for name in ("drop_writes", "drop_checkpoints"):
+        connection.execute(statements("pruning")[name], asked)
+    return pruned
 
 
 def ids_of(connection: sqlite3.Connection, name: str, asked: dict[str, Any]) -> list[str]:
