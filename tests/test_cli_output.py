@@ -3,6 +3,7 @@
 import codecs
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -229,7 +230,8 @@ def test_every_error_of_ours_has_an_exit_code(kind):
         else 1
     )
     error = kind.__new__(kind)
-    error.thread_id = "x"
+    for name in ("thread_id", "run_id", "field", "reason", "blocked"):
+        setattr(error, name, "x")
     fault = fault_of(error)
     assert isinstance(fault, Fault) and fault.exit_code == wanted
 
@@ -237,6 +239,44 @@ def test_every_error_of_ours_has_an_exit_code(kind):
 def test_no_row_of_the_table_hides_one_below_it():
     kinds = [kind for kind, _, _ in TABLE]
     assert not [(a, b) for place, a in enumerate(kinds) for b in kinds[place + 1 :] if issubclass(b, a)]
+
+
+IN_PYTHON = re.compile(r"\w=|\w\(|\bNone\b|\bTrue\b|(registry|runner|threads)\.[a-z]+\b(?<!\.db)")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        threads.ReadOnly("a; b.db cannot be written; read_only=True opens it to look only"),
+        threads.ThreadBusy("a", "r"),
+        threads.LeaseLost("a"),
+        threads.RunNotFound("r"),
+        threads.ThreadTrashed("a"),
+        threads.ThreadExists("a"),
+        threads.CheckpointNotFound("a", "c"),
+        threads.MessagesUnknown("a"),
+        threads.TypeNotAllowed(["shop.Order"]),
+        threads.InvalidValue("owner", "it is empty", "None stands for nobody"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_is_told_without_words_of_python(error):
+    assert IN_PYTHON.search(str(error))
+    assert not IN_PYTHON.search(fault_of(error).format_message())
+
+
+def test_what_is_empty_is_told_with_the_remedy_of_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with threads.open("threads.db") as registry:
+        registry.create(id="a")
+    for words, told in (
+        (["rename", "a", " "], "the title is empty; --auto brings"),
+        (["tag", " ", "a"], "tags: one of them is empty\n"),
+        (["new", "--owner", ""], "owner: it is empty\n"),
+        (["search", 'agent:""'], "agent: it is empty\n"),
+    ):
+        result = CliRunner().invoke(group, words)
+        assert result.exit_code == 2 and told in result.stderr
 
 
 def test_a_bug_of_ours_is_not_dressed_up_as_a_mistake_of_the_users():

@@ -189,7 +189,7 @@ def test_a_dry_run_needs_no_file_that_can_be_written(path, words):
         file.seek(18)
         file.write(b"\x03")
     before = path.read_bytes()
-    call("pin", "a", code=1)
+    assert call("pin", "a", code=1).stderr == "Error: threads.db cannot be written\n"
     assert told(*words, "--dry-run") == would
     call(*words, code=1)
     assert path.read_bytes() == before

@@ -34,9 +34,10 @@ class InvalidThreadId(UsageError):
 class InvalidValue(UsageError):
     """A field was given a value it cannot hold."""
 
-    def __init__(self, field: str, reason: str) -> None:
-        self.field = field
-        super().__init__(f"{field}: {reason}")
+    def __init__(self, field: str, reason: str, hint: str = "") -> None:
+        """`hint`: what to hand in instead, in Python's words."""
+        self.field, self.reason = field, reason
+        super().__init__(f"{field}: {reason}{hint and '; '}{hint}")
 
 
 class InvalidCursor(UsageError):
@@ -235,6 +236,11 @@ class DatabaseNotFound(DatabaseError, FileNotFoundError):
 
 class ReadOnly(DatabaseError):
     """The database was opened for reading, or its file cannot be written."""
+
+    @property
+    def fact(self) -> str:
+        """What is so, without the remedy, which is in Python's words."""
+        return str(self).rpartition("; ")[0]
 
 
 class DatabaseFull(DatabaseError):

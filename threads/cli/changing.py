@@ -45,6 +45,8 @@ def rename(session: Session, id: str, title: tuple[str, ...], auto: bool, json: 
     """Give a thread a title of your own; no message changes it then."""
     if auto == bool(title):
         raise click.UsageError("say either a TITLE or --auto")
+    if title and not "".join(title).strip():
+        raise click.UsageError("the title is empty; --auto brings the automatic title back")
     with session.open() as registry:
         thread = registry.update(find(registry, id).id, title=None if auto else " ".join(title))
     _changed("renamed", thread, json)

@@ -55,10 +55,36 @@ TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
     ),
     (errors.ThreadExists, Fault, "thread {error.thread_id!r} exists already"),
     (
+        errors.ThreadBusy,
+        Fault,
+        "a run is under way in thread {error.thread_id!r}: wait for its end",
+    ),
+    (
+        errors.LeaseLost,
+        Fault,
+        "the run in thread {error.thread_id!r} lost its lease (its process was held up, or the run was taken "
+        "over), so it cannot store anything more; `threads show` tells what is there",
+    ),
+    (errors.RunNotFound, Fault, "there is no run {error.run_id!r}"),
+    (
+        errors.MessagesUnknown,
+        Fault,
+        "the messages of thread {error.thread_id!r} cannot be told: its graph folds them with a reducer of "
+        "its own, which can be named in Python only",
+    ),
+    (
+        errors.TypeNotAllowed,
+        Fault,
+        "the stored state holds {error.blocked}, which is not on the allow-list; types can be named in "
+        "Python only",
+    ),
+    (errors.ReadOnly, Fault, "{error.fact}"),
+    (
         errors.DatabaseNotFound,
         Fault,
         "{error} (--db FILE names another; `threads new` and `threads chat` make one)",
     ),
+    (errors.InvalidValue, Misused, "{error.field}: {error.reason}"),
     (errors.UsageError, Misused, AS_IT_IS),
     (errors.ThreadsError, Fault, AS_IT_IS),
     (sqlite3.Error, Fault, "the database said: {error}"),

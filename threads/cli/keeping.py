@@ -97,7 +97,7 @@ def _govern(registry: Registry, drop: str | None, name: str | None, said: dict[s
                 said["thread_id"] = find(registry, said["thread_id"]).id
             registry.set_rule(name, **said)
     except InvalidValue as error:
-        raise click.UsageError(field(str(error))) from error
+        raise click.UsageError(field(f"{error.field}: {error.reason}")) from error
 
 
 def _tell_rules(rules: list[Rule], json: bool) -> None:

@@ -35,7 +35,7 @@ def search(session: Session, /, words: tuple[str, ...], json: bool, count: bool,
         try:
             hits = registry.search(_text(words), **filters(asked), patience=None)
         except InvalidValue as error:
-            raise click.UsageError(field(str(error))) from error
+            raise click.UsageError(field(f"{error.field}: {error.reason}")) from error
         if json:
             found = {"hits": hits.items, "next_cursor": hits.next_cursor, "unindexed": hits.unindexed}
             as_json(found | counted(hits, count))

@@ -22,7 +22,7 @@ def checked_title(title: object) -> str | None:
         return None
     text = " ".join(_text("title", title).split())
     if not text:
-        raise InvalidValue("title", "it is empty; None brings the automatic title back")
+        raise InvalidValue("title", "it is empty", "None brings the automatic title back")
     if len(text) > LONGEST_TITLE:
         raise InvalidValue("title", f"it has {len(text)} characters, at most {LONGEST_TITLE} are allowed")
     return _printable("title", text)
@@ -34,7 +34,7 @@ def checked_name(field: str, name: object) -> str | None:
         return None
     text = _text(field, name)
     if not text:
-        raise InvalidValue(field, "it is empty; None stands for nobody")
+        raise InvalidValue(field, "it is empty", "None stands for nobody")
     if len(text) > LONGEST_NAME:
         raise InvalidValue(field, f"it has {len(text)} characters, at most {LONGEST_NAME} are allowed")
     return _printable(field, text)
@@ -44,7 +44,10 @@ def checked_tags(tags: object) -> tuple[str, ...]:
     """Tags without the spaces around them, each once, sorted."""
     if isinstance(tags, str) or not isinstance(tags, Iterable):
         raise InvalidValue("tags", f"a list of str is needed, not {tags!r}")
-    found = {checked_name("tags", _text("tags", tag).strip()) or "" for tag in tags}
+    stripped = {_text("tags", tag).strip() for tag in tags}
+    if "" in stripped:
+        raise InvalidValue("tags", "one of them is empty")
+    found = {checked_name("tags", tag) or "" for tag in stripped}
     if len(found) > MOST_TAGS:
         raise InvalidValue("tags", f"there are {len(found)}, at most {MOST_TAGS} are allowed")
     return tuple(sorted(found))
