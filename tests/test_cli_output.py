@@ -273,7 +273,7 @@ def test_what_is_empty_is_told_with_the_remedy_of_the_command_line(tmp_path, mon
         (["rename", "a", " "], "the title is empty; --auto brings"),
         (["tag", " ", "a"], "tags: one of them is empty\n"),
         (["new", "--owner", ""], "owner: it is empty\n"),
-        (["search", 'agent:""'], "agent: it is empty\n"),
+        (["search", 'agent:""'], "text: agent: it is empty\n"),
     ):
         result = CliRunner().invoke(group, words)
         assert result.exit_code == 2 and told in result.stderr

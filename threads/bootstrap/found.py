@@ -86,7 +86,7 @@ def _narrowed(filters: Filters, query: Query) -> Filters | None:
         narrowed = filters._replace(**said)
         narrowed.conditions()
     except InvalidValue as error:
-        raise InvalidValue("text", str(error)) from None
+        raise InvalidValue("text", f"{error.field}: {error.reason}") from None
     return narrowed
 
 

@@ -186,7 +186,7 @@ def _name(operator: str, value: str) -> str | None:
     try:
         return checked_name(operator, value)
     except InvalidValue as error:
-        raise InvalidValue("text", str(error)) from None
+        raise InvalidValue("text", f"{error.field}: {error.reason}") from None
 
 
 def _once(told: dict[str, Any], name: str, value: Any) -> None:
