@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from graphs import config, plain_graph, said, three_turns
+from graphs import asking_graph, config, plain_graph, said, three_turns
 
 import threads
+from agent import build_agent
 
 DAY = timedelta(days=1)
 
@@ -143,3 +144,82 @@ def test_the_trash_is_emptied_by_itself_where_a_rule_says_so(tmp_path, clock):
         plain_graph(registry.checkpointer).invoke(said("hello"), config("b"))
     with threads.open(path) as registry:
         assert [t.id for t in registry.list(trashed=None)] == ["b"]
+
+
+def test_what_is_pinned_kept_or_spoken_in_meanwhile_stays(tmp_path, clock):
+    clock.now -= 31 * DAY
+    with threads.open(tmp_path / "threads.db", clock=clock) as registry:
+        ids = [registry.create(id=f"t{number:03}").id for number in range(106)]
+        registry.set_rule("old", "delete", inactive=30 * DAY)
+        registry.set_rule("kept", "keep", tag="keep")
+        clock.now += 31 * DAY
+        told = []
+
+        def progress(what, done, total):
+            if what == "cleaning up" and not told:
+                registry.update("t100", pinned=True)
+                registry.update("t101", tags=["keep"])
+                plain_graph(registry.checkpointer).invoke(said("still here"), config("t102"))
+                registry.delete("t103")
+            told.append((done, total))
+
+        assert registry.get(ids[0]).pinned is False
+        assert cleaned(registry, progress=progress) == {"old": {*ids[:100], "t104", "t105"}}
+        assert [each for each in told if each[1] == 106] == [(100, 106), (106, 106)]
+        assert {thread.id for thread in registry.list()} == {"t100", "t101", "t102"}
+
+
+def test_what_is_restored_while_the_trash_is_emptied_stays(registry, clock):
+    for number in range(102):
+        registry.create(id=f"t{number:03}")
+    registry.bulk([f"t{number:03}" for number in range(102)], trashed=True)
+    registry.set_rule("trash", "delete", trashed=DAY)
+    clock.now += 2 * DAY
+    cleaned = registry.cleanup(
+        progress=lambda what, done, _: (what, done) == ("cleaning up", 100) and registry.restore("t101")
+    )
+    assert "t101" not in cleaned[0].threads and len(cleaned[0].threads) == 101
+    assert registry.get("t101").trashed_at is None
+
+
+def test_a_thread_that_waits_for_a_person_is_not_abandoned(registry, clock):
+    asking_graph(registry.checkpointer).invoke(said("please"), config("asking"))
+    assert registry.get("asking").status == "interrupted"
+    registry.set_rule("abandoned", "delete", abandoned=True, age=7 * DAY)
+    clock.now += 8 * DAY
+    assert cleaned(registry) == {"abandoned": {"empty"}}
+    registry.set_rule("old", "archive", inactive=7 * DAY, agent_id=None)
+    assert "asking" in cleaned(registry)["old"]
+
+
+@pytest.mark.parametrize("status", ["pending", "running"])
+@pytest.mark.parametrize("action", ["archive", "trash", "delete", "prune"])
+def test_a_thread_with_a_run_under_way_or_queued_stays(registry, clock, action, status):
+    with threads.Runner(registry, plain_graph(None)) as runner:
+        runner.start("old", "hello").result()
+    registry._database.write(
+        lambda connection: connection.execute("UPDATE threads_run SET status = ?", (status,)) and None
+    )
+    registry.set_rule("r", action, age=DAY)
+    clock.now += 2 * DAY
+    assert "old" not in cleaned(registry, dry_run=True)["r"]
+    assert "old" not in cleaned(registry)["r"]
+    assert registry.get("old").trashed_at is None
+
+
+def test_a_thread_is_pruned_once(registry, clock):
+    agent = build_agent(checkpointer=registry.checkpointer)
+    for text in ("one", "two", "three"):
+        agent.invoke(said(text), config("delta"))
+    before = registry.history("delta").total
+    registry.set_rule("r", "prune", age=DAY)
+    clock.now += 2 * DAY
+    first = cleaned(registry, dry_run=True)
+    assert registry.history("delta").total == before
+    assert cleaned(registry) == first and {"old", "kept", "tagged"} <= first["r"]
+    assert ("delta" in first["r"]) == (registry.history("delta").total < before)
+    assert registry.cleanup(dry_run=True) == registry.cleanup() == []
+    agent.invoke(said("four"), config("delta"))
+    assert [message.text for message in registry.messages("delta") if message.role == "user"] == [
+        "one", "two", "three", "four"
+    ]  # fmt: skip

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from threads.bootstrap.organising import MOST_CHANGED, Organising
 from threads.bootstrap.upkeep import Upkeep
@@ -14,6 +15,10 @@ from threads.models import Action, Cleaned, Rule
 from threads.registry import rules
 
 CLEANED_AT_ONCE = 100
+Due = tuple[Rule, builtins.list[str]]
+"""A rule, and the threads that it takes."""
+CHANGES: dict[Action, str] = {"archive": "archived", "trash": "trashed", "delete": "delete"}
+"""What an action makes true of a thread."""
 EMPTIED_EVERY = 3_600_000
 """Milliseconds between two looks at what is in the trash for too long."""
 
@@ -65,23 +70,19 @@ class Keeping(Organising, Upkeep):
         """Do what the rules say, and tell what was done; `dry_run` only tells.
 
         A thread is taken by one rule only, the gravest action first. What is pinned, what a rule says to
-        keep, and where a run is going on stay as they are.
+        keep, and where a run is going on or waits for its turn stay as they are, even if they have become so
+        only meanwhile.
         """
         self._flush()
         if not self._database.read_only:
             self._refresh_all(progress=progress)
+        now = self._now()
         with self._database.read() as connection:
             self._adopted(connection)
-            due = builtins.list(rules.due(connection, self._now()))
+            due = [(rule, self._undone(connection, rule, ids)) for rule, ids in rules.due(connection, now)]
         if not dry_run:
-            total, done = sum(len(found) for _, found in due), 0
-            for rule, found in due:
-                for start in range(0, len(found), CLEANED_AT_ONCE):
-                    self._clean(rule.action, found[start : start + CLEANED_AT_ONCE])
-                    done += len(found[start : start + CLEANED_AT_ONCE])
-                    if progress:
-                        progress("cleaning up", done, total)
-        return [Cleaned(rule.name, rule.action, tuple(found)) for rule, found in due]
+            due = self._clean_all(due, now, progress)
+        return [Cleaned(rule.name, rule.action, tuple(ids)) for rule, ids in due if ids]
 
     def _at_rest(self, stop: Callable[[], bool]) -> None:
         """Empties the trash as well, where a rule says after which time."""
@@ -91,16 +92,49 @@ class Keeping(Organising, Upkeep):
             return
         self._emptied_at = now
         with self._database.read() as connection:
-            due = [found for rule, found in rules.due(connection, now) if rule.trashed is not None]
-        for found in due:
-            self.bulk(found[:MOST_CHANGED], delete=True)
+            due = [(rule, found) for rule, found in rules.due(connection, now) if rule.trashed is not None]
+        for rule, found in due:
+            self._clean(rule, found[:MOST_CHANGED], now)
 
-    def _clean(self, action: Action, ids: builtins.list[str]) -> None:
-        if action == "prune":
-            self.prune(ids)
-        elif action == "archive":
-            self.bulk(ids, archived=True)
-        elif action == "trash":
-            self.bulk(ids, trashed=True)
-        else:
-            self.bulk(ids, delete=True)
+    def _undone(self, connection: Any, rule: Rule, ids: Sequence[str]) -> builtins.list[str]:
+        """Those of the threads that fit in which there is something to do."""
+        if rule.action != "prune":
+            return builtins.list(ids)
+        return [id for id in ids if self._prune_one(connection, id, dry_run=True)]
+
+    def _clean_all(self, due: Sequence[Due], now: int, progress: Progress | None) -> builtins.list[Due]:
+        """Do what the rules say, some threads at a time; the threads in which something was done."""
+        total, looked_at = sum(len(ids) for _, ids in due), 0
+        cleaned: builtins.list[Due] = []
+        for rule, ids in due:
+            done: builtins.list[str] = []
+            for start in range(0, len(ids), CLEANED_AT_ONCE):
+                some = ids[start : start + CLEANED_AT_ONCE]
+                done += self._clean(rule, some, now)
+                looked_at += len(some)
+                if progress:
+                    progress("cleaning up", looked_at, total)
+            cleaned.append((rule, done))
+        return cleaned
+
+    def _clean(self, rule: Rule, ids: Sequence[str], now: int) -> Sequence[str]:
+        """Do what the rule says with those of the threads that it still takes, and tell with which."""
+        if rule.action == "prune":
+            pruned = [id for id in ids if self._prune_by(rule, id, now)]
+            self._database.scrub()
+            return pruned
+        changes = {CHANGES[rule.action]: True}
+        return self._change(lambda connection: rules.still_due(connection, rule, now, ids), changes).changed
+
+    def _prune_by(self, rule: Rule, id: str, now: int) -> bool:
+        def work(connection: Any) -> bool:
+            return bool(rules.still_due(connection, rule, now, [id])) and self._prune_one(connection, id)
+
+        return self._database.write(work)
+
+    def _prune_one(self, connection: Any, id: str, *, dry_run: bool = False) -> bool:
+        """Let go of old checkpoints of a thread; whether there are any."""
+        from threads.memory.pruning import prune_thread
+
+        serde, decoder = self.checkpointer.serde, self._decoder()
+        return prune_thread(connection, id, 1, serde, decoder, dry_run=dry_run).checkpoints > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from threads import ids as thread_ids
@@ -64,10 +64,14 @@ class Organising(Listing):
             "agent_id": agent_id, "metadata": metadata,
         }  # fmt: skip
         changes = _checked(table.given(given), tag, untag, fields.checked_flag("delete", delete))
-        changes["now"] = self._now()
+        return self._change(lambda _: chosen, changes)
+
+    def _change(self, choose: Callable[[Any], Iterable[str]], changes: Mapping[str, Any]) -> Report:
+        """Change all that `choose` names, in the transaction that it looks at."""
+        changes, delete = {**changes, "now": self._now()}, changes.get("delete", False)
 
         def work(connection: Any) -> dict[str, organising.Outcome]:
-            return {id: organising.change(connection, id, changes) for id in chosen}
+            return {id: organising.change(connection, id, changes) for id in choose(connection)}
 
         if delete:
             self._flush()

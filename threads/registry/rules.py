@@ -7,7 +7,7 @@ to `keep`, are taken by none.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any, get_args
@@ -17,6 +17,7 @@ from threads.database.statements import statements
 from threads.errors import InvalidValue
 from threads.models import Action, Rule
 from threads.registry import fields, table
+from threads.registry.rows import json_of
 
 GRAVITY: tuple[Action, ...] = ("keep", "delete", "trash", "archive", "prune")
 SPANS = ("inactive", "age", "trashed")
@@ -71,19 +72,29 @@ def remove_rule(connection: sqlite3.Connection, name: str) -> bool:
     return connection.execute(_sql("remove_rule"), {"name": name}).rowcount > 0
 
 
-def due(connection: sqlite3.Connection, now: int) -> Iterator[tuple[Rule, list[str]]]:
-    """The rules that have something to do, and the threads that each of them takes."""
+def due(
+    connection: sqlite3.Connection, now: int, among: Sequence[str] | None = None
+) -> Iterator[tuple[Rule, list[str]]]:
+    """The rules that have something to do, and the threads that each of them takes; `among` these alone."""
     taken: set[str] = set()
     for rule in sorted(rules(connection), key=lambda rule: GRAVITY.index(rule.action)):
-        found = [id for id in _fitting(connection, rule, now) if id not in taken]
+        found = [id for id in _fitting(connection, rule, now, among) if id not in taken]
         taken.update(found)
         if found and rule.action != "keep":
             yield rule, found
 
 
-def _fitting(connection: sqlite3.Connection, rule: Rule, now: int) -> list[str]:
+def still_due(connection: sqlite3.Connection, rule: Rule, now: int, found: Sequence[str]) -> list[str]:
+    """Those of the threads that were found which the rule takes now: much may have happened since."""
+    return next((ids for each, ids in due(connection, now, found) if each == rule), [])
+
+
+def _fitting(connection: sqlite3.Connection, rule: Rule, now: int, among: Sequence[str] | None) -> list[str]:
     values: dict[str, Any] = {"now": now}
     names = [] if rule.action == "keep" else ["rule_for_all", f"undone_{rule.action}"]
+    if among is not None:
+        names.append("rule_among")
+        values["among"] = json_of(list(among))
     for field in ("thread_id", "tag", "agent_id", "owner", *SPANS):
         value = getattr(rule, field)
         if value is not None:

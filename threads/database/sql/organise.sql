@@ -74,14 +74,19 @@ created_at < :now - :age
 -- name: rule_trashed
 trashed_at < :now - :trashed
 
+-- Somebody may still speak where a person has to decide; and what is stale may have an answer.
 -- name: rule_abandoned
-message_count IS NOT NULL AND NOT EXISTS (
+head_id IS projected_id AND message_count IS NOT NULL AND status <> 'interrupted' AND NOT EXISTS (
     SELECT 1 FROM threads_said
     WHERE id > (position << 20) AND id <= (position << 20) + 1048575 AND role = 'assistant' AND counted = 1)
 
 -- name: rule_for_all
 pinned = 0 AND NOT EXISTS (
-    SELECT 1 FROM threads_run r WHERE r.thread_id = threads_thread.thread_id AND r.status = 'running')
+    SELECT 1 FROM threads_run r
+    WHERE r.thread_id = threads_thread.thread_id AND r.status IN ('pending', 'running'))
+
+-- name: rule_among
+thread_id IN (SELECT value FROM json_each(:among))
 
 -- What a rule would not change again.
 -- name: undone_prune
