@@ -169,17 +169,18 @@ def test_what_is_pinned_kept_or_spoken_in_meanwhile_stays(tmp_path, clock):
         assert {thread.id for thread in registry.list()} == {"t100", "t101", "t102"}
 
 
-def test_what_is_restored_while_the_trash_is_emptied_stays(registry, clock):
-    for number in range(102):
-        registry.create(id=f"t{number:03}")
-    registry.bulk([f"t{number:03}" for number in range(102)], trashed=True)
-    registry.set_rule("trash", "delete", trashed=DAY)
-    clock.now += 2 * DAY
-    cleaned = registry.cleanup(
-        progress=lambda what, done, _: (what, done) == ("cleaning up", 100) and registry.restore("t101")
-    )
-    assert "t101" not in cleaned[0].threads and len(cleaned[0].threads) == 101
-    assert registry.get("t101").trashed_at is None
+def test_what_is_restored_while_the_trash_is_emptied_stays(tmp_path, clock):
+    with threads.open(tmp_path / "threads.db", clock=clock) as registry:
+        for number in range(102):
+            registry.create(id=f"t{number:03}")
+        registry.bulk([f"t{number:03}" for number in range(102)], trashed=True)
+        registry.set_rule("trash", "delete", trashed=DAY)
+        clock.now += 2 * DAY
+        [emptied] = registry.cleanup(
+            progress=lambda what, done, _: (what, done) == ("cleaning up", 100) and registry.restore("t101")
+        )
+        assert "t101" not in emptied.threads and len(emptied.threads) == 101
+        assert registry.get("t101").trashed_at is None
 
 
 def test_a_thread_that_waits_for_a_person_is_not_abandoned(registry, clock):
