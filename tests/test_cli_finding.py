@@ -279,6 +279,21 @@ def test_commands_options_and_ids_are_completed(here):
     assert "abcdef" in completed("archive abc", here)
 
 
+def test_ids_are_completed_where_one_is_meant(here):
+    call("new --id abcdef")
+    for words in ("chat a", "send a", "prune a", "prune xyz a", "unread a", "tag vip a", "untag vip a"):
+        assert "abcdef" in completed(words, here), words
+    assert completed("send abcdef a", here) == completed("send --new a", here) == []
+
+
+def test_tags_and_rules_are_completed(here):
+    call("new --tag vip --tag other")
+    call("cleanup --set old --action archive --inactive 90d")
+    for words in ("tag v", "untag v", "ls --tag v", "search x --tag v", "stats --tag v", "cleanup --tag v"):
+        assert completed(words, here) == ["plain", "vip", "1 thread"], words
+    assert completed("cleanup --drop o", here) == ["plain", "old", "archive"]
+
+
 def test_completion_of_a_broken_file_is_quiet(here):
     (here / "threads.db").write_bytes(b"no database at all" * 100)
     assert completed("show abc", here) == []

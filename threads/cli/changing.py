@@ -9,8 +9,9 @@ import click
 
 from threads import Thread
 from threads.cli.filtering import pairs
-from threads.cli.finding import find, find_all, ids_beginning
+from threads.cli.finding import find, find_all
 from threads.cli.many import change_all, tell
+from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import click
 
 from threads import Message
-from threads.cli.finding import find, ids_beginning
+from threads.cli.finding import find
+from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import field

@@ -17,7 +17,7 @@ VARIABLE = "_THREADS_COMPLETE"
 @common("--db", "--traceback")
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, options and ids.
+    """Print what makes a shell complete commands, options, ids, tags and rules.
 
     bash: eval "$(threads completion bash)" in ~/.bashrc; zsh: the same in ~/.zshrc; fish: threads
     completion fish > ~/.config/fish/completions/threads.fish

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from threads.cli.moments import Moment
+from threads.cli.offering import tags_beginning
 from threads.models import Status
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,7 +26,11 @@ OPTIONS = (
     click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent."),
     click.option("--owner", metavar="NAME", help="Only threads of this owner."),
     click.option(
-        "--tag", metavar="TAG", multiple=True, help="Only threads with this tag; with all of several."
+        "--tag",
+        metavar="TAG",
+        multiple=True,
+        shell_complete=tags_beginning,
+        help="Only threads with this tag; with all of several.",
     ),
     click.option(
         "--metadata",

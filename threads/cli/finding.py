@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-from click.shell_completion import CompletionItem
 
-from threads import Registry, Thread, ThreadNotFound, ThreadsError
-from threads.cli.faults import Fault, NotFound
-from threads.cli.session import Session
+from threads import Registry, Thread, ThreadNotFound
+from threads.cli.faults import NotFound
 from threads.cli.text import field
 
 LATEST = "-"
 SHOWN = 4
 """Candidates named when a beginning fits several."""
-OFFERED = 20
-"""Ids that a shell offers at once."""
 STAMP = 13
 """Characters of a UUIDv7 that hold its millisecond: no thread made later begins with them."""
 UUID_LENGTH = 36
@@ -56,19 +52,6 @@ def short_id(registry: Registry, thread_id: str) -> str:
         return thread_id
     start = thread_id[:STAMP]
     return start if registry.ids_with_prefix(start, limit=2) == [thread_id] else thread_id
-
-
-def ids_beginning(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """What a shell offers for the beginning of an id; nothing where the file cannot be looked at."""
-    session = context.find_object(Session)
-    if session is None or not session.exists():
-        return []
-    try:
-        with session.look(read_only=True) as registry:
-            found = registry.ids_with_prefix(incomplete, limit=OFFERED)
-            return [CompletionItem(id, help=field(registry.get(id).title)) for id in found]
-    except (ThreadsError, Fault):
-        return []
 
 
 def _latest(registry: Registry, trashed: bool, archived: bool) -> Thread:

@@ -9,6 +9,7 @@ import click
 
 from threads import InvalidValue, Registry, Rule
 from threads.cli.finding import find
+from threads.cli.offering import ids_beginning, rules_beginning, tags_beginning
 from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
 from threads.cli.text import field
@@ -35,15 +36,15 @@ class Span(click.ParamType[timedelta]):
 @click.command(epilog="Example: threads cleanup --set old --action archive --inactive 90d")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--rules", is_flag=True, help="List the rules instead.")
-@click.option("--drop", metavar="NAME", help="Forget a rule instead.")
+@click.option("--drop", metavar="NAME", shell_complete=rules_beginning, help="Forget a rule instead.")
 @click.option("--set", "name", metavar="NAME", help="Store a rule instead; the options below say which.")
 @click.option("--action", type=click.Choice(get_args(Action)), help="What is done.")
 @click.option("--inactive", type=Span(), help="So long after the last activity: 30m, 2h, 90d, 4w.")
 @click.option("--age", type=Span(), help="So long after the thread was begun.")
 @click.option("--trashed", type=Span(), help="So long after it was put in the trash.")
 @click.option("--abandoned", is_flag=True, help="Only where no agent ever answered.")
-@click.option("--thread", "thread_id", metavar="ID", help="Only this thread.")
-@click.option("--tag", metavar="TAG", help="Only threads with this tag.")
+@click.option("--thread", "thread_id", metavar="ID", shell_complete=ids_beginning, help="Only this thread.")
+@click.option("--tag", metavar="TAG", shell_complete=tags_beginning, help="Only threads with this tag.")
 @click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent.")
 @click.option("--owner", metavar="NAME", help="Only threads of this owner.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")

@@ -9,7 +9,8 @@ import click
 
 from threads import Message, Page, Registry, Thread
 from threads.cli.filtering import filtered, filters, paged
-from threads.cli.finding import find, ids_beginning
+from threads.cli.finding import find
+from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import block, field, instant

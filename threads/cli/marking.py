@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from threads.cli.finding import find_all, ids_beginning
+from threads.cli.finding import find_all
 from threads.cli.many import change_all
+from threads.cli.offering import ids_beginning, tag_and_ids
 from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
 from threads.registry.fields import checked_tags
@@ -47,7 +48,7 @@ unarchive = _marking(
 
 
 @click.command(epilog="Example: threads tag vip 0199c3a2 0199c3b7")
-@click.argument("words", metavar="[TAG ID...]", nargs=-1, shell_complete=ids_beginning)
+@click.argument("words", metavar="[TAG ID...]", nargs=-1, shell_complete=tag_and_ids)
 @click.option("--rename", metavar="NEW", help="Call TAG so from now on, everywhere.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
@@ -72,7 +73,7 @@ def tag(session: Session, words: tuple[str, ...], rename: str | None, json: bool
 
 
 @click.command(epilog="Example: threads untag vip 0199c3a2")
-@click.argument("words", metavar="TAG ID...", nargs=-1, required=True, shell_complete=ids_beginning)
+@click.argument("words", metavar="TAG ID...", nargs=-1, required=True, shell_complete=tag_and_ids)
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj

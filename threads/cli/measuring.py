@@ -10,6 +10,7 @@ import click
 import threads
 from threads import Stat
 from threads.cli.moments import Moment
+from threads.cli.offering import tags_beginning
 from threads.cli.output import as_json, line, note, on_terminal
 from threads.cli.session import Session, common
 from threads.models import Measured
@@ -25,7 +26,7 @@ HEAD = ("threads", "messages", "input tokens", "output tokens", "runs", "failure
 )  # fmt: skip
 @click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent.")
 @click.option("--owner", metavar="NAME", help="Only threads of this owner.")
-@click.option("--tag", metavar="TAG", help="Only threads with this tag.")
+@click.option("--tag", metavar="TAG", shell_complete=tags_beginning, help="Only threads with this tag.")
 @click.option("--since", type=Moment(), help="From that day on (UTC): 30d, 2026-01-31.")
 @click.option("--until", type=Moment(), help="Before that day.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")

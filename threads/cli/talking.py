@@ -7,6 +7,7 @@ import sys
 import click
 
 from threads.cli.finding import find
+from threads.cli.offering import id_and_text, ids_beginning
 from threads.cli.output import as_json, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import block, spoken
@@ -15,7 +16,7 @@ STDIN = "-"
 
 
 @click.command(epilog='Example: threads send - "Where is order 1001?"')
-@click.argument("words", metavar="(ID | --new) [TEXT]...", nargs=-1)
+@click.argument("words", metavar="(ID | --new) [TEXT]...", nargs=-1, shell_complete=id_and_text)
 @click.option("--new", "is_new", is_flag=True, help="In a new thread, instead of one by ID.")
 @click.option("--agent", "agent_id", metavar="ID", help="Who answers, if not the thread's own agent.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
@@ -49,7 +50,7 @@ def send(session: Session, words: tuple[str, ...], is_new: bool, agent_id: str |
 
 
 @click.command(epilog="Example: threads chat -")
-@click.argument("id", required=False)
+@click.argument("id", required=False, shell_complete=ids_beginning)
 @click.option("--agent", "agent_id", metavar="ID", help="Who answers, if not the thread's own agent.")
 @common("--db", "--agents", "--traceback")
 @click.pass_obj

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import click
 
 from threads import Registry, Thread
-from threads.cli.finding import find, find_all, ids_beginning
+from threads.cli.finding import find, find_all
+from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, line, note, on_terminal
 from threads.cli.session import Session, common
 

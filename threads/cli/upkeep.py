@@ -13,6 +13,7 @@ import click
 
 from threads import DatabaseNotFound, Pruned, Thread, ThreadTrashed
 from threads.cli.finding import find_all
+from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, line, note, on_terminal, weight
 from threads.cli.session import Session, common, undisturbed
 from threads.database.opening import located, reachable
@@ -34,7 +35,7 @@ def letting_go(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(epilog="Example: threads prune - --keep 10 --dry-run")
-@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=ids_beginning)
 @letting_go
 @click.pass_obj
 def prune(session: Session, ids: tuple[str, ...], keep: int, dry_run: bool, json: bool) -> None:
