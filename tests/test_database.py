@@ -1,12 +1,18 @@
 """Whole transactions: what is queued together is stored together, and fails alone."""
 
+import contextlib
+import linecache
+import os
+import signal
 import sqlite3
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+import threads
 from threads.database.connections import connect
 from threads.database.migrations import MIGRATIONS
 from threads.database.opening import check_search, open_database
@@ -109,6 +115,90 @@ def test_an_interrupt_in_the_thread_that_commits_for_all_is_its_own_affair(datab
     database.write(note("c"))
     assert [promise.exception() for promise in others] == [None, None]
     assert set(notes(database)) >= {"a", "b", "c"}
+
+
+def interrupted_at(place: int, work) -> bool:
+    """Do `work`, as if Ctrl+C were pressed before the `place`-th line that runs in these modules.
+
+    Not where a `with` is entered or left: there Python takes no signal.
+    """
+    lines = 0
+
+    def trace(frame, event, _):
+        nonlocal lines
+        if not frame.f_code.co_filename.endswith(("writer.py", "connections.py", "in_memory.py")):
+            return None
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        if event == "line" and not line.lstrip().startswith("with "):
+            lines += 1
+            if lines == place:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_a_read_may_be_interrupted_anywhere(database):
+    database.write(note("there"))
+    place = 1
+    while interrupted_at(place, lambda: notes(database)):
+        assert notes(database) == ["there"]
+        assert database.write(lambda connection: connection.execute("SELECT 1").fetchone()[0]) == 1
+        place += 1
+    assert place > 5
+
+
+def test_a_write_may_be_interrupted_anywhere_and_others_do_not_pay(database):
+    place, promises = 1, []
+    while True:
+        promises += [database._writer.submit(note(f"other {place} {each}")) for each in "ab"]
+        interrupted = interrupted_at(place, lambda at=place: database.write(note(f"mine {at}")))
+        database.write(note(f"after {place}"))
+        if not interrupted:
+            break
+        place += 1
+    assert [promise.exception(timeout=1) for promise in promises] == [None] * len(promises)
+    stored = notes(database)
+    assert place > 20
+    assert stored.count(f"mine {place}") == 1
+    assert sum(text.startswith("other") for text in stored) == 2 * place
+    assert sum(text.startswith("after") for text in stored) == place
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("where", ["file", "memory"])
+def test_a_process_that_was_forked_leaves_the_registry_to_the_other(tmp_path, where):
+    with threads.open(tmp_path / "x.db" if where == "file" else ":memory:") as registry:
+        held, over = threading.Event(), threading.Event()
+
+        def hold() -> None:  # as a thread does that writes; the child does not have it
+            with registry._database._lock:
+                held.set()
+                over.wait(20)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert held.wait(10)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            with contextlib.suppress(DatabaseError):
+                registry.create(id="a")
+                os._exit(1)
+            registry.close()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        over.set()
+        holder.join()
+        assert registry.create(id="a").id == "a"
 
 
 def test_a_writer_in_another_process_is_waited_for_and_named_when_it_takes_too_long(tmp_path):

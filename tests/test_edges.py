@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -254,3 +255,24 @@ def test_an_enormous_id_makes_no_enormous_message(registry):
     with pytest.raises(threads.ThreadNotFound) as caught:
         registry.get("x" * 1_000_000)
     assert len(str(caught.value)) < 1000
+
+
+def test_of_several_backups_under_one_name_one_is_made_and_nothing_else_is_touched(tmp_path):
+    (tmp_path / "copy.db.part").write_text("mine")
+    with threads.open(tmp_path / "threads.db") as registry:
+        plain_graph(registry.checkpointer).invoke(said("Hi"), config("a"))
+
+        def attempt(_: int) -> str:
+            try:
+                return registry.backup(tmp_path / "copy.db").name
+            except threads.UsageError as error:
+                return "there already" if "is there already" in str(error) else str(error)
+
+        with ThreadPoolExecutor(4) as pool:
+            made = sorted(pool.map(attempt, range(4)))
+    assert made == ["copy.db", *["there already"] * 3]
+    assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db", "copy.db.part"]
+    assert (tmp_path / "copy.db.part").read_text() == "mine"
+    with threads.open(tmp_path / "copy.db") as copy:
+        assert [m.text for m in copy.messages("a")] == ["Hi", "re: Hi"]
+        assert copy.verify() == []

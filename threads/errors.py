@@ -200,6 +200,18 @@ class TypeNotAllowed(ThreadsError):
         )
 
 
+class KindNotAllowed(TypeNotAllowed):
+    """A stored value is of a kind that is never read, for reading it could run code."""
+
+    def __init__(self, why: str) -> None:
+        self.blocked = ()
+        ThreadsError.__init__(
+            self,
+            f"the stored state holds a value of a kind that is never read, for that could run code ({why}); "
+            "store it again with the program that wrote it, or drop its checkpoints with delete_for_runs",
+        )
+
+
 class DatabaseError(ThreadsError):
     """The database cannot do what was asked; nothing was changed."""
 

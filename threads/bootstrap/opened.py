@@ -56,7 +56,12 @@ class Opened(Closing):
             database.write(projection.doubt_unknown)
 
     def close(self) -> None:
-        """Finish what is under way and let go of the file; closing twice is harmless."""
+        """Finish what is under way and let go of the file; closing twice is harmless.
+
+        In a process that was forked from the one that opened it nothing is done: it is the other's.
+        """
+        if self._database.is_foreign():
+            return
         try:
             self._tail.close()
             self._idle.close()

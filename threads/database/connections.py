@@ -39,6 +39,9 @@ class Database(ABC):
     """The path, or `:memory:`, for messages to people."""
     read_only: bool
 
+    def __init__(self) -> None:
+        self._process = os.getpid()
+
     @abstractmethod
     def check_open(self) -> None:
         """Raise `DatabaseError` if it was closed, or opened by a process this one was forked from."""
@@ -79,6 +82,15 @@ class Database(ABC):
     def close(self) -> None:
         """Finish what was submitted and let go of the file; closing twice is harmless."""
 
+    def is_foreign(self) -> bool:
+        """Whether this process was forked from the one that opened it, whose locks may be held for ever."""
+        return os.getpid() != self._process
+
+    def check_process(self) -> None:
+        """Raise `DatabaseError` in a process that was forked from the one that opened it."""
+        if self.is_foreign():
+            raise DatabaseError(f"{self.where} was opened before this process was forked; open it again here")
+
 
 def connect(target: str | Path, *, uri: bool = False, timeout: float = 10.0) -> sqlite3.Connection:
     """A connection without Python's own transaction handling, usable from any thread; rows by name."""
@@ -105,8 +117,8 @@ def make_durable(connection: sqlite3.Connection, where: str) -> None:
 def snapshot(connection: sqlite3.Connection, where: str) -> Iterator[sqlite3.Connection]:
     """A read transaction on `connection`; SQLite's errors come out in our words."""
     try:
-        connection.execute("BEGIN")
         try:
+            connection.execute("BEGIN")
             yield connection
         finally:
             if connection.in_transaction:
@@ -121,6 +133,7 @@ class FileDatabase(Database):
     read_only = False
 
     def __init__(self, path: Path, writer: sqlite3.Connection, *, timeout: float) -> None:
+        super().__init__()
         self.where = str(path)
         self._path = path
         self._timeout = timeout
@@ -128,7 +141,6 @@ class FileDatabase(Database):
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        self._process = os.getpid()
         self._scrub_due = False
         self._closed = False
 
@@ -146,6 +158,7 @@ class FileDatabase(Database):
         return self._writer.write(work)
 
     def submit(self, work: Work[T]) -> Future[T]:
+        self.check_open()
         with self._lock:
             self.check_open()
             if self._worker is None:  # for most processes it need not even be loaded
@@ -191,6 +204,7 @@ class FileDatabase(Database):
         return not busy
 
     def _take(self) -> sqlite3.Connection:
+        self.check_open()
         with self._lock:
             self.check_open()
             if self._idle:
@@ -199,7 +213,7 @@ class FileDatabase(Database):
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._lock:
-            if not self._closed:
+            if not self._closed and not connection.in_transaction:  # else an interrupt left it in the middle
                 self._idle.append(connection)
                 return
         connection.close()
@@ -211,7 +225,6 @@ class FileDatabase(Database):
         self.check_open()
 
     def check_open(self) -> None:
+        self.check_process()
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
-        if os.getpid() != self._process:
-            raise DatabaseError(f"{self.where} was opened before this process was forked; open it again here")

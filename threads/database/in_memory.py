@@ -23,15 +23,16 @@ class MemoryDatabase(Database):
     where = ":memory:"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__()
         self._connection = connection
         self._writer = Writer(connection, self.where)
         self._lock = threading.RLock()
+        self._depth = 0
         self._closed = False
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self.check_open()
+        with self._entered():
             if self._connection.in_transaction:  # a read inside a read sees the same state
                 yield self._connection
                 return
@@ -39,23 +40,35 @@ class MemoryDatabase(Database):
                 yield self._connection
 
     def write(self, work: Work[T]) -> T:
-        with self._lock:
-            self.check_open()
+        with self._entered():
             return self._writer.write(work)
 
     def submit(self, work: Work[T]) -> Future[T]:
-        with self._lock:
-            self.check_open()
+        with self._entered():
             promise = self._writer.submit(work)
             self._writer.drain()
             return promise
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        """Alone with the connection; what an interrupt (Ctrl+C) left open on it is taken back first."""
+        self.check_process()
+        with self._lock:
+            self.check_open()
+            outside = self._depth
+            if not outside and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            try:
+                self._depth = outside + 1
+                yield
+            finally:
+                self._depth = outside
 
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         return True  # there is no file
 
     def compact(self) -> None:
-        with self._lock:
-            self.check_open()
+        with self._entered():
             self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
 
     def close(self) -> None:
@@ -71,5 +84,6 @@ class MemoryDatabase(Database):
         self.check_open()
 
     def check_open(self) -> None:
+        self.check_process()
         if self._closed:
             raise DatabaseError("this in-memory registry was closed; what it held is gone")

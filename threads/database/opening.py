@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -92,8 +92,14 @@ def back_up(database: Database, target: str | os.PathLike[str], progress: Progre
     path = reachable(path, must_exist=False)
     if path.exists():
         raise UsageError(f"{path} is there already; name a new file for the backup")
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
+    import shutil
+    import tempfile
+
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    with suppress(OSError):  # there is none to be like where the database is in memory
+        shutil.copymode(database.where, part)
 
     def told(_: int, left: int, total: int) -> None:
         if progress:
@@ -103,14 +109,26 @@ def back_up(database: Database, target: str | os.PathLike[str], progress: Progre
         with database.read() as connection, closing(sqlite3.connect(part)) as copy:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here:
             connection.backup(copy, pages=COPIED_AT_ONCE, progress=told)  # no writer makes it begin again
-    except BaseException as error:
+        _appear(part, path)
+    except FileExistsError as error:
+        raise UsageError(f"{path} is there already; name a new file for the backup") from error
+    except sqlite3.Error as error:
+        raise translated(error, str(path)) from error
+    finally:
         part.unlink(missing_ok=True)
-        fault = translated(error, str(path))
-        if fault is error:
-            raise
-        raise fault from error
-    part.replace(path)
     return path
+
+
+def _appear(part: Path, path: Path) -> None:
+    """Give the whole file its name; `FileExistsError` if somebody was faster."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system that knows no second name
+        if path.exists():
+            raise FileExistsError from None
+        part.replace(path)
 
 
 def located(where: str | os.PathLike[str]) -> Path | None:

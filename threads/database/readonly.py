@@ -38,6 +38,7 @@ class ReadOnlyFile(Database):
     read_only = True
 
     def __init__(self, path: Path, *, prepare: Callable[[sqlite3.Connection], None], timeout: float) -> None:
+        super().__init__()
         self.where = str(path)
         self._path = path
         self._prepare = prepare
@@ -70,6 +71,7 @@ class ReadOnlyFile(Database):
                 raise DatabaseBusy(f"{self.where} was written while it was read; read again")
 
     def check_open(self) -> None:
+        self.check_process()
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
 

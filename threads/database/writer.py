@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
 from threads.database.faults import translated
@@ -29,22 +30,20 @@ PAUSES = (0.0005, 0.004)
 """Seconds between two tries to get the file's lock: from, to."""
 
 
-class Frame(NamedTuple):
-    """The statements after a piece of work, and in place of that if it failed."""
-
-    keep: str
-    undo: tuple[str, ...]
-
-
-TRANSACTION = Frame("COMMIT", ("ROLLBACK",))
-SAVEPOINT = Frame("RELEASE piece", ("ROLLBACK TO piece", "RELEASE piece"))
-
-
 class Piece(NamedTuple):
     """One piece of work and the promise of its result."""
 
     work: Work[Any]
     promise: Future[Any]
+
+
+class Phase(Enum):
+    """Where the writer is: after an interrupt this tells whether its transaction was committed."""
+
+    IDLE = 0
+    BEGUN = 1
+    ENDING = 2
+    """It is committed if it is no longer open."""
 
 
 class Writer:
@@ -58,6 +57,9 @@ class Writer:
         connection.execute("PRAGMA busy_timeout=0")  # the waiting is done by `_begin`
         self._lock = threading.Lock()
         self._queue: deque[Piece] = deque()
+        self._stored: list[tuple[Piece, Any]] = []
+        """What is done in this transaction: once it is committed, these promises are kept."""
+        self._phase = Phase.IDLE
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Queue `work`; it is done when someone calls `drain`."""
@@ -98,29 +100,61 @@ class Writer:
             self._connection.close()
 
     def _commit_queued(self) -> None:
-        pieces: list[Piece] = []
-        while self._queue:
-            pieces.append(self._queue.popleft())
-        if pieces:
-            self._commit(pieces)
+        """Commit what is queued; a piece leaves the queue when its promise is kept, and not before.
+
+        So nothing is lost, and nothing done twice, where an interrupt (Ctrl+C) ends this anywhere: whoever
+        comes next goes on.
+        """
+        self._settle()
+        try:
+            if pieces := [piece for piece in list(self._queue) if not piece.promise.done()]:
+                self._commit(pieces)
+        except BaseException:
+            self._settle()
+            raise
+        finally:
+            while self._queue and self._queue[0].promise.done():
+                self._queue.popleft()
+
+    def _settle(self) -> None:
+        """Take back what was begun, and keep the promises of what was committed, after an interrupt."""
+        if self._phase is Phase.BEGUN or (self._phase is Phase.ENDING and self._connection.in_transaction):
+            self._undo()
+        self._keep_promises()
 
     def _commit(self, pieces: list[Piece]) -> None:
         try:
+            self._phase = Phase.BEGUN
             self._begin()
-            results = self._several(pieces) if len(pieces) > 1 else self._do(pieces[0], TRANSACTION)
+            for piece in pieces:
+                self._do(piece, alone=len(pieces) == 1)
+                if not self._connection.in_transaction:  # a trigger took it away, with all that was done
+                    self._stored = []
+                    break
+            else:
+                self._phase = Phase.ENDING
+                self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._rollback()
+            self._undo()
             for piece in self._open(pieces):
                 piece.promise.set_exception(self._fault(error))
-        except BaseException:  # an interrupt in the thread that commits for all: the others do not pay
-            self._rollback()
-            self._queue.extendleft(reversed(self._open(pieces)))
-            raise
-        else:
-            for piece, result in results:
+            return
+        self._keep_promises()
+        for piece in self._open(pieces):  # those whose transaction was taken away
+            self._commit([piece])
+
+    def _undo(self) -> None:
+        self._stored = []
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._phase = Phase.IDLE
+
+    def _keep_promises(self) -> None:
+        for piece, result in self._stored:
+            if not piece.promise.done():
                 piece.promise.set_result(result)
-            for piece in self._open(pieces):  # a trigger took the transaction away from these
-                self._commit([piece])
+        self._stored = []
+        self._phase = Phase.IDLE
 
     def _begin(self) -> None:
         """Begin a transaction, once no other process has one.
@@ -138,28 +172,21 @@ class Writer:
                     raise
             time.sleep(random.uniform(*PAUSES))
 
-    def _several(self, pieces: list[Piece]) -> list[tuple[Piece, Any]]:
-        """Do the pieces in the transaction that was begun; returns the results of those that are stored."""
-        results: list[tuple[Piece, Any]] = []
-        for piece in pieces:
+    def _do(self, piece: Piece, *, alone: bool) -> None:
+        """Do one piece in the transaction that was begun; if it fails, nothing of it is there."""
+        if not alone:
             self._connection.execute("SAVEPOINT piece")
-            results += self._do(piece, SAVEPOINT)
-            if not self._connection.in_transaction:
-                return []
-        self._connection.execute("COMMIT")
-        return results
-
-    def _do(self, piece: Piece, frame: Frame) -> list[tuple[Piece, Any]]:
-        """Do one piece; returns its result, nothing if it failed."""
         try:
             result = piece.work(self._connection)
         except Exception as error:  # noqa: BLE001  it is raised again where the result is asked for
-            for statement in frame.undo if self._connection.in_transaction else ():
-                self._connection.execute(statement)
+            if self._connection.in_transaction:
+                for statement in ("ROLLBACK",) if alone else ("ROLLBACK TO piece", "RELEASE piece"):
+                    self._connection.execute(statement)
             piece.promise.set_exception(self._fault(error))
-            return []
-        self._connection.execute(frame.keep)
-        return [(piece, result)]
+            return
+        if not alone:
+            self._connection.execute("RELEASE piece")
+        self._stored.append((piece, result))
 
     def _fault(self, error: Exception) -> BaseException:
         fault = translated(error, self._where)
@@ -169,7 +196,3 @@ class Writer:
 
     def _open(self, pieces: list[Piece]) -> list[Piece]:
         return [piece for piece in pieces if not piece.promise.done()]
-
-    def _rollback(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")

@@ -17,7 +17,7 @@ from typing import Any
 from langgraph.checkpoint.serde.event_hooks import SerdeEvent, register_serde_event_listener
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from threads.errors import TypeNotAllowed
+from threads.errors import KindNotAllowed, TypeNotAllowed
 
 AllowedType = type | tuple[str, str]
 """A type, or its module and name."""
@@ -35,6 +35,8 @@ class StrictSerializer(JsonPlusSerializer):
         token = _blocked.set(blocked)
         try:
             value = super().loads_typed(data)
+        except NotImplementedError as error:  # pickled, or one of LangChain's constructors in JSON
+            raise KindNotAllowed(str(error)) from error
         finally:
             _blocked.reset(token)
         if blocked:

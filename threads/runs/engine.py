@@ -224,7 +224,7 @@ class Engine:
 
     def close(self, watching: Future[None], timeout: float) -> None:
         """Wait for the runs under way, leave to others what goes on then, and let the loop go."""
-        if self.is_closing:
+        if self.is_closing or self.inside.database.is_foreign():
             return
         self.is_closing = True
         under_way = [self.promises.make(run_id) for run_id in list(self.begun)]
