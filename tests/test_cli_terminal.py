@@ -217,14 +217,23 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(mine, registry):
     assert said[1].stopped and said[1].text.startswith("Hello Alice") and not said[3].stopped
 
 
-def test_ctrl_c_at_the_prompt_leaves_politely(here):
+def test_ctrl_c_at_the_prompt_drops_the_line_and_says_once_how_to_leave(here, registry):
     with Terminal("chat") as terminal:
         terminal.until("> ")
-        terminal.interrupt()
-        while not terminal.speaks_within(5):  # readline can miss one that comes just before it listens
+        for told in (r"\(Ctrl\+D or /quit leaves\)\s+> ", r"\n> "):
+            terminal.type("half a line")
+            terminal.until("half a line")
             terminal.interrupt()
+            while not terminal.speaks_within(5):  # readline can miss one that comes just before it listens
+                terminal.interrupt()
+            assert "to go on" not in terminal.until(told)
+        terminal.type("My name is Alice\n")
+        terminal.until("Alice!")
+        terminal.until("> ")
+        terminal.type("\x04")
         shown, code = terminal.rest()
-    assert code == 0 and "Traceback" not in shown
+    assert code == 0 and "Traceback" not in shown and "leaves" not in shown
+    assert registry.messages(registry.list()[0].id)[0].text == "My name is Alice"
 
 
 def test_a_mistake_in_a_chat_is_told_and_the_talk_goes_on(here):

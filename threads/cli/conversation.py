@@ -38,6 +38,7 @@ class Conversation:
         self._title: str | None = None
         self._person = sys.stdin.isatty()
         self._going = True
+        self._said_how_to_leave = False
 
     def run(self) -> None:
         """Until the person leaves or the lines end."""
@@ -45,24 +46,36 @@ class Conversation:
             with contextlib.suppress(ImportError):  # Windows has none: its console edits lines itself
                 import readline  # noqa: F401
             self._greet()
-        while self._going and (line := self._next()) is not None:
-            if self._person:
-                self._patiently(line)
-            else:
-                self._take(line)
+        while self._going:
+            try:
+                line = self._next()
+                if line is None:
+                    break
+                (self._patiently if self._person else self._take)(line)
+            except KeyboardInterrupt:  # pressed at the prompt, or a moment after an answer had ended
+                if not self._person:
+                    raise
+                self._drop()
         if self._thread is not None:
             note(f"to go on: threads chat {self._thread.id}")
 
     def _next(self) -> str | None:
-        """The next line; None where there is none, or the person pressed Ctrl+D or Ctrl+C."""
+        """The next line; None where there is none, or the person pressed Ctrl+D."""
         if not self._person:
             line = sys.stdin.readline()
             return line.rstrip("\r\n") if line else None
         try:
             return input("> ")
-        except (EOFError, KeyboardInterrupt):
+        except EOFError:
             say()
             return None
+
+    def _drop(self) -> None:
+        """Begin the line anew; how to leave is said once."""
+        say()
+        if not self._said_how_to_leave:
+            self._said_how_to_leave = True
+            note("(Ctrl+D or /quit leaves)")
 
     def _patiently(self, line: str) -> None:
         try:

@@ -57,7 +57,8 @@ def send(session: Session, words: tuple[str, ...], is_new: bool, agent_id: str |
 def chat(session: Session, id: str | None, agent_id: str | None) -> None:
     """Talk in a thread, or in a new one; /help says what else can be typed.
 
-    Ctrl+C stops an answer, Ctrl+D leaves. Lines from a pipe are messages too.
+    Ctrl+C stops an answer or drops the line that is being typed, Ctrl+D leaves. Lines from a pipe are
+    messages too.
     """
     with session.open(create=id is None) as registry:
         thread = None if id is None else find(registry, id)
