@@ -360,7 +360,7 @@ def test_threads_of_other_programs_are_there_whatever_their_ids(api, registry):
         ("threads", {"title": 7}, "title"),
         ("threads", {"tags": [""]}, "tags"),
         ("threads", {"metadata": {"x": "y" * 70_000}}, "metadata"),
-        ("threads", {"initial_message": ""}, "message"),
+        ("threads", {"initial_message": ""}, "initial_message"),
         ("threads", [1], "body"),
         ("messages", {}, "message"),
         ("messages", {"message": " "}, "message"),

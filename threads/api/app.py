@@ -49,7 +49,7 @@ def create_app(
         try:
             yield
         finally:
-            server.streams.close()
+            server.call_last()
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching

@@ -6,20 +6,48 @@ runner, threads get their ids and owners from the server.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from threads.models import Action
 from threads.runs.runner import Strategy
 
 Metadata = dict[str, Any]
+DEEPEST = 100
 
 
 class Body(BaseModel):
     """Base of all: strict about what is there."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_storable(cls, value: Any) -> Any:
+        if reason := flaw_of(value):
+            raise PydanticCustomError("flawed", "it {reason}", {"reason": reason})
+        return value
+
+
+def flaw_of(value: Any) -> str | None:
+    """Why this JSON cannot be stored and told again as it is; None if it can."""
+    waiting = [(value, 0)]
+    while waiting:
+        each, depth = waiting.pop()
+        if isinstance(each, str) and not each.isascii() and any("\ud800" <= c <= "\udfff" for c in each):
+            return "holds half of a surrogate pair, which is no text"
+        if isinstance(each, float) and not math.isfinite(each):
+            return "holds a number that JSON does not know"
+        if isinstance(each, int) and not -(2**63) <= each < 2**63:
+            return "holds a number of more than 64 bits"
+        inside = [*each, *each.values()] if isinstance(each, dict) else each if isinstance(each, list) else ()
+        if inside and depth == DEEPEST:
+            return f"is nested more than {DEEPEST} deep"
+        waiting += [(part, depth + 1) for part in inside]
+    return None
 
 
 class TextBlock(Body):
@@ -29,7 +57,16 @@ class TextBlock(Body):
     text: str = Field(min_length=1)
 
 
-Said = Annotated[str | list[TextBlock], Field(description="Text, or blocks of text.")]
+def _not_empty(said: str | list[TextBlock]) -> str | list[TextBlock]:
+    texts = [said] if isinstance(said, str) else [block.text for block in said]
+    if not texts or not all(text.strip() for text in texts):
+        raise PydanticCustomError("empty", "it is empty")
+    return said
+
+
+Said = Annotated[
+    str | list[TextBlock], AfterValidator(_not_empty), Field(description="Text, or blocks of text.")
+]
 
 
 class CreateThreadRequest(Body):

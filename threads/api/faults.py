@@ -34,7 +34,13 @@ class Refused(Exception):
     def response(self) -> JSONResponse:
         """As it is sent."""
         body = {"error": self.error, "code": self.code, "field": self.field}
-        return JSONResponse(body, self.status, headers=self.headers)
+        told = {name: None if text is None else as_text(text) for name, text in body.items()}
+        return JSONResponse(told, self.status, headers=self.headers)
+
+
+def as_text(text: str) -> str:
+    """Text that can be sent, whatever a client made of it."""
+    return text.encode(errors="replace").decode()
 
 
 AS_IT_IS = "{error}"
@@ -56,7 +62,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.TypeNotAllowed, 409, "the stored state holds a type that this server does not allow"),
     (errors.ThreadDeleted, 410, "the thread was deleted meanwhile"),
     (errors.UsageError, 422, AS_IT_IS),
-    (errors.RunFailed, 502, "the agent failed: {error.reason}"),
+    (errors.RunFailed, 502, "the agent failed: {error.reason} (run {error.run_id})"),
     (errors.DatabaseFull, 507, "the disk of the server is full; nothing was stored"),
     (errors.DatabaseError, 503, LATER),
     (errors.ThreadsError, 503, LATER),
@@ -72,8 +78,13 @@ def status_of(error: Exception) -> tuple[int, str]:
     return status, words.format(error=error)
 
 
-def known(_: Request, error: Exception) -> JSONResponse:
+def known(request: Request, error: Exception) -> JSONResponse:
     """An error of the library."""
+    if isinstance(error, errors.KeyReused) and "idempotency-key" not in request.headers:
+        return Refused(409, "AlreadyAnswered", "the question was answered already, in another way").response()
+    if isinstance(error, errors.RunFailed):
+        caller = request.scope["threads.caller"]
+        error = errors.RunFailed(error.thread_id, error.run_id, caller.told(error.reason))
     status, text = status_of(error)
     field = getattr(error, "field", None)
     for kind, name in (

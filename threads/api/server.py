@@ -10,7 +10,7 @@ from typing import Any
 
 from threads import LOCAL, Actor, Registry, Runner
 from threads.api.limits import Buckets, Limits
-from threads.api.streams import Streams
+from threads.api.streams import Streams, told_to
 
 REMEMBERED = 0.4
 """Seconds for which a token that was good is good without asking; below the second that is promised."""
@@ -23,6 +23,10 @@ class Caller:
 
     actor: Actor
     token_id: str | None = None
+
+    def told(self, reason: str) -> str:
+        """Why something failed, as far as he may know: the words of an error may hold anybody's secrets."""
+        return told_to(self.actor, reason)
 
     @property
     def reader(self) -> str:
@@ -50,6 +54,8 @@ class Server:
         self.origins = frozenset(origins)
         self.default_agent = default_agent or runner.agent_ids[0]
         self.streams = Streams(registry, limits)
+        self.last_call = asyncio.Event()
+        """Set when the server ends and waits for answers no longer."""
         self.requests = Buckets(limits.per_second, limits.burst)
         self.strangers = Buckets(limits.strangers_per_second, limits.strangers_per_second * 2)
         self._known: dict[str, tuple[float, Caller]] = {}
@@ -83,6 +89,11 @@ class Server:
     def forget(self, token: str) -> None:
         """This token was ended here."""
         self._known.pop(token, None)
+
+    def call_last(self) -> None:
+        """Wait for no answer any longer: who waits is told where to look for it."""
+        self.last_call.set()
+        self.streams.close(answers=True)
 
     async def check_ready(self) -> None:
         """Raise a `ThreadsError` if threads cannot be read now."""

@@ -1,11 +1,13 @@
 """Running the application: uvicorn, one process, and an end that loses nothing.
 
 On a signal no new requests are taken, those who only listen are sent away, and answers under way have
-some seconds to be finished; the runs that take longer are handed over to whoever opens the file next.
+some seconds to be finished. Who waits for a longer one is told where it will be found; its run is handed
+over to whoever opens the file next.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import logging.handlers
@@ -23,6 +25,8 @@ from fastapi import FastAPI
 
 GRACE = 10
 """Seconds that answers under way have when the server is to end."""
+LAST_WORDS = 1
+"""Seconds of them in which who still waits is told where to look for his answer."""
 KEEP_ALIVE = 75
 LINES_KEPT = 10_000
 """Lines of the log that wait for a slow reader."""
@@ -62,7 +66,10 @@ class Serving(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End, in this order: listeners, answers under way, connections."""
-        self._app.state.server.streams.close()
+        server = self._app.state.server
+        server.streams.close(answers=False)
+        patience = (self.config.timeout_graceful_shutdown or 0) - LAST_WORDS
+        asyncio.get_running_loop().call_later(max(0, patience), server.call_last)
         await super().shutdown(sockets)
 
 

@@ -30,17 +30,26 @@ RETRY = 1000
 class Seat:
     """The place of somebody who listens."""
 
-    def __init__(self, actor: Actor, token_id: str | None, thread_id: str | None, events: Any) -> None:
+    def __init__(self, actor: Actor, token_id: str | None, thread_id: str | None, *, is_answer: bool) -> None:
         self.actor = actor
         self.token_id = token_id
         self.thread_id = thread_id
-        self.events = events
+        self.is_answer = is_answer
+        """Whether he waits for the answer to what he said."""
+        self.events: Any = None
         self.is_ended = False
+
+    def hear(self, events: Any) -> None:
+        """These are the events he listens to."""
+        self.events = events
+        if self.is_ended:
+            events.close()
 
     def end(self) -> None:
         """Not a word more."""
         self.is_ended = True
-        self.events.close()
+        if self.events is not None:
+            self.events.close()
 
 
 class Streams:
@@ -55,20 +64,18 @@ class Streams:
     def __len__(self) -> int:
         return len(self._seats)
 
-    def seat(self, actor: Actor, token_id: str | None, thread_id: str | None, events: Any) -> Seat:
+    def seat(
+        self, actor: Actor, token_id: str | None, thread_id: str | None, *, is_answer: bool = False
+    ) -> Seat:
         """A place; `Refused` if this caller has too many."""
-        mine = sum(1 for seat in self._seats if seat.actor == actor) if actor.name is not None else 0
-        if self._is_closed or mine >= self._limits.streams:
-            events.close()
-            if self._is_closed:
-                raise Refused(
-                    503, "ShuttingDown", "the server is shutting down", headers={"Retry-After": "1"}
-                )
-            raise Refused(
-                429, "TooManyStreams", f"at most {self._limits.streams} streams may be open",
-                headers={"Retry-After": "1"},
-            )  # fmt: skip
-        seat = Seat(actor, token_id, thread_id, events)
+        wait = {"Retry-After": "1"}
+        if self._is_closed:
+            raise Refused(503, "ShuttingDown", "the server is shutting down", headers=wait)
+        mine = sum(1 for seat in list(self._seats) if seat.actor == actor) if actor.name is not None else 0
+        if mine >= self._limits.streams:
+            most = f"at most {self._limits.streams} streams may be open"
+            raise Refused(429, "TooManyStreams", most, headers=wait)
+        seat = Seat(actor, token_id, thread_id, is_answer=is_answer)
         self._seats.add(seat)
         return seat
 
@@ -77,11 +84,12 @@ class Streams:
         seat.end()
         self._seats.discard(seat)
 
-    def close(self) -> None:
-        """End them all, and open no more; from the event loop."""
+    def close(self, *, answers: bool) -> None:
+        """End them, with or without those that bring an answer, and open no more; from the event loop."""
         self._is_closed = True
         for seat in list(self._seats):
-            seat.end()
+            if answers or not seat.is_answer:
+                seat.end()
 
     async def watch(self) -> None:
         """End the streams of those who may listen no more, until this is cancelled."""
@@ -137,6 +145,7 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._streams, self._seat, self._limits = streams, seat, limits
         self._wanted, self._is_last = wanted, is_last
+        self._is_whole = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         pump = asyncio.ensure_future(self._pump(send))
@@ -157,6 +166,8 @@ class EventStream(Response):
         await send(_chunk(f"retry: {RETRY}\n\n".encode()))
         async for words in self._words():
             await send(_chunk(words))
+        if self._seat.is_answer and not self._is_whole:
+            await send(_chunk(b": the run goes on without this stream; see Location\n\n"))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _words(self) -> AsyncIterator[bytes]:
@@ -178,18 +189,29 @@ class EventStream(Response):
                     return
                 coming = None
                 if self._wanted(event) and not self._seat.is_ended:
-                    yield frame(event, self._seat.thread_id is None)
+                    yield frame(event, self._seat)
                     if self._is_last(event):
+                        self._is_whole = True
                         return
         finally:
             if coming is not None:
                 coming.cancel()
 
 
-def frame(event: Event, of_all: bool) -> bytes:
+def told_to(actor: Actor, reason: str) -> str:
+    """Why something failed: all of it to admins, to others what comes before the words of an exception."""
+    return reason if actor.is_admin else reason.partition(":")[0]
+
+
+def frame(event: Event, seat: Seat) -> bytes:
     """An event on the wire. A gap has no id: who comes again still asks for what is missing."""
-    number = event.position if of_all else event.sequence
-    told = json.dumps(json_form(event), ensure_ascii=False, separators=(",", ":"))
+    number = event.position if seat.thread_id is None else event.sequence
+    form = json_form(event)
+    if "reason" in form["data"] and event.type == "failed":
+        form["data"]["reason"] = told_to(seat.actor, form["data"]["reason"])
+    if "error" in form["data"] and event.type == "tool_finished" and not seat.actor.is_admin:
+        form["data"]["error"] = "the tool failed"
+    told = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
     id = "" if event.type == "gap" else f"id: {number}\n"
     return f"{id}event: {event.type}\ndata: {told}\n\n".encode()
 

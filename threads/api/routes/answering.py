@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
@@ -16,13 +18,14 @@ from starlette.responses import Response
 
 from threads import Run, RunFailed
 from threads.api.routes.doors import Calling, Serving, Writable
-from threads.api.server import Server
+from threads.api.server import Caller, Server
 from threads.api.shapes import RUN, STREAM, Reply, answer, location
 from threads.api.streams import EventStream
 from threads.forms import json_form
 from threads.models import RunInfo
 
 WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b", re.IGNORECASE)
+WEIGHT = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
 ASYNC = re.compile(r"\brespond-async\b", re.IGNORECASE)
 Prefer = Annotated[
     str | None,
@@ -53,22 +56,42 @@ class Begun:
     async def answered(self, begin: Callable[..., Run], *said: Any, **named: Any) -> Response:
         """The answer to what begins by this method of the runner, and what it is told besides the thread."""
         server = self._server
-        run = await asyncio.to_thread(begin, server.runner, self._thread, *said, **named)
+        if wants_stream(self._request):
+            return await self._streamed(begin, said, named)
+        run = await asyncio.to_thread(self._begin, begin, said, named)
         here = location("threads", run.thread_id, "runs", run.id)
-        if "text/event-stream" in self._request.headers.get("accept", ""):
-            caller, happening = self._caller, await asyncio.to_thread(run.events)
-            return EventStream(
-                server.streams,
-                server.streams.seat(caller.actor, caller.token_id, run.thread_id, happening),
-                server.limits,
-                wanted=lambda event: event.run_id == run.id,
-                is_last=run.ends_with,
-                headers={**here, "Content-Location": here["Location"]},
-            )
-        if not await is_done(run, seconds_of(self._request)):
-            return answer(await asyncio.to_thread(lambda: run.info), 202, here)
+        if not await is_done(server, run, seconds_of(self._request)):
+            return answer(told_run(await asyncio.to_thread(lambda: run.info), self._caller), 202, here)
         return answer(
             await asyncio.to_thread(reply_of, server, run), headers={"Content-Location": here["Location"]}
+        )
+
+    def _begin(self, begin: Callable[..., Run], said: Any, named: dict[str, Any]) -> Run:
+        """The run; in a thread that no agent is known of, the server's first one answers."""
+        server = self._server
+        if server.registry.get(self._thread).agent_id is None:
+            if "agent_id" not in named:
+                server.registry.update(self._thread, agent_id=server.default_agent)
+            elif named["agent_id"] is None:
+                named = {**named, "agent_id": server.default_agent}
+        return begin(server.runner, self._thread, *said, **named)
+
+    async def _streamed(self, begin: Callable[..., Run], said: Any, named: Any) -> Response:
+        server, caller = self._server, self._caller
+        with ExitStack() as undo:  # first the place, then the run: who is refused one has said nothing
+            seat = server.streams.seat(caller.actor, caller.token_id, self._thread, is_answer=True)
+            undo.callback(server.streams.leave, seat)
+            run = await asyncio.to_thread(self._begin, begin, said, named)
+            seat.hear(await asyncio.to_thread(run.events))
+            undo.pop_all()
+        here = location("threads", run.thread_id, "runs", run.id)
+        return EventStream(
+            server.streams,
+            seat,
+            server.limits,
+            wanted=lambda event: event.run_id == run.id,
+            is_last=run.ends_with,
+            headers={**here, "Content-Location": here["Location"]},
         )
 
 
@@ -83,15 +106,35 @@ def seconds_of(request: Request) -> float | None:
     return 0.0 if ASYNC.search(preferred) else None
 
 
-async def is_done(run: Run, seconds: float | None) -> bool:
-    """Whether the run has ended, or does within so many seconds; raises what it failed with."""
+def wants_stream(request: Request) -> bool:
+    """Whether the events of the run are asked for: by name, and not less than JSON."""
+    liked = {"text/event-stream": 0.0, "application/json": 0.0}
+    for kind in ",".join(request.headers.getlist("accept")).lower().split(","):
+        name, *details = (part.strip() for part in kind.split(";"))
+        if name in liked:
+            weights = [WEIGHT.fullmatch(each) for each in details]
+            liked[name] = next((float(found[1]) for found in weights if found), 1.0)
+    return 0 < liked["text/event-stream"] >= liked["application/json"]
+
+
+async def is_done(server: Server, run: Run, seconds: float | None) -> bool:
+    """Whether the run ends within so many seconds, and before the server does; raises what it failed with."""
     if seconds == 0:
         return False
+    ended, ending = asyncio.ensure_future(_ended(run)), asyncio.ensure_future(server.last_call.wait())
     try:
-        await asyncio.wait_for(_ended(run), seconds)
-    except TimeoutError:
-        return False
-    return True
+        await asyncio.wait({ended, ending}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            ended.result()
+        return ended.done()
+    finally:
+        ended.cancel()
+        ending.cancel()
+
+
+def told_run(info: RunInfo, caller: Caller) -> RunInfo:
+    """What this caller may know of a run."""
+    return info if info.error is None else replace(info, error=caller.told(info.error))
 
 
 async def _ended(run: Run) -> None:

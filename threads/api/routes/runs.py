@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import ExitStack
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
 from threads import InvalidValue, Run, RunInfo, RunNotFound
 from threads.api.queries import EventsQuery, PageQuery
+from threads.api.routes.answering import told_run
 from threads.api.routes.doors import Calling, Readable, Serving, Writable, in_path
-from threads.api.server import Server
+from threads.api.server import Caller, Server
 from threads.api.shapes import PAGED, STREAM, THREAD, Stopped, answer, page, told
 from threads.api.streams import EventStream
 
@@ -23,23 +25,26 @@ LastEventId = Annotated[
 @router.get(
     "/threads/{thread_id}/runs", response_model=list[RunInfo], responses={**THREAD, 200: {"headers": PAGED}}
 )
-def list_runs(server: Serving, thread: Readable, query: Annotated[PageQuery, Query()]) -> Response:
+def list_runs(
+    server: Serving, caller: Calling, thread: Readable, query: Annotated[PageQuery, Query()]
+) -> Response:
     """The thread's runs, the last one first."""
-    return page(server.registry.runs(thread, limit=query.limit, cursor=query.cursor))
+    found = server.registry.runs(thread, limit=query.limit, cursor=query.cursor)
+    return page(found, of=lambda info: told_run(info, caller))
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}", response_model=RunInfo, responses=THREAD)
-def get_run(server: Serving, thread: Readable, run_id: Annotated[str, Path()]) -> Response:
+def get_run(server: Serving, caller: Calling, thread: Readable, run_id: Annotated[str, Path()]) -> Response:
     """One run, under way or ended."""
-    return answer(_run(server, thread, run_id).info)
+    return answer(told_run(_run(server, thread, run_id).info, caller))
 
 
 @router.post("/threads/{thread_id}/runs/{run_id}/stop", response_model=RunInfo, responses=THREAD)
-def stop_run(server: Serving, thread: Writable, run_id: Annotated[str, Path()]) -> Response:
+def stop_run(server: Serving, caller: Calling, thread: Writable, run_id: Annotated[str, Path()]) -> Response:
     """End a run within a second; what was said by then is kept."""
     run = _run(server, thread, run_id)
     run.stop()
-    return answer(run.info)
+    return answer(told_run(run.info, caller))
 
 
 @router.post("/threads/{thread_id}/stop", response_model=Stopped, responses=THREAD)
@@ -68,8 +73,7 @@ def thread_events(
     """What happens in the thread, as server-sent events; the `id` of one is where to go on after it."""
     after = _after(last_event_id, query.after)
     found = server.registry.events(thread, after=after, follow=query.follow)
-    seat = server.streams.seat(caller.actor, caller.token_id, thread, found)
-    return EventStream(server.streams, seat, server.limits)
+    return _listening(server, caller, thread, found)
 
 
 @router.get("/events", responses={**told(), 200: {"content": STREAM}})
@@ -82,7 +86,15 @@ def all_events(
     """What happens in all threads that you may see."""
     after = _after(last_event_id, query.after)
     found = server.registry.events(owner=caller.actor.scope, after=after, follow=query.follow)
-    seat = server.streams.seat(caller.actor, caller.token_id, None, found)
+    return _listening(server, caller, None, found)
+
+
+def _listening(server: Server, caller: Caller, thread: str | None, happening: Any) -> Response:
+    with ExitStack() as undo:
+        undo.callback(happening.close)
+        seat = server.streams.seat(caller.actor, caller.token_id, thread)
+        undo.pop_all()
+    seat.hear(happening)
     return EventStream(server.streams, seat, server.limits)
 
 

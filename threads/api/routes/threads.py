@@ -30,6 +30,7 @@ from threads.api.routes.doors import (
 )
 from threads.api.server import Caller, Server
 from threads.api.shapes import PAGED, THREAD, answer, location, nothing, page, told
+from threads.runs.requests import checked_key
 
 router = APIRouter(tags=["threads"])
 STOP_WAIT = 5.0
@@ -57,6 +58,7 @@ async def create_thread(
     prefer: Prefer = None,
 ) -> Response:
     """Begin a thread. Its initial message is answered before this returns; `Prefer` says otherwise."""
+    checked_key(idempotency_key)  # before the thread is made, which a key that cannot be would leave behind
     thread = await anyio.to_thread.run_sync(_create, server, caller, body, idempotency_key)
     headers = location("threads", thread.id)
     if body.initial_message is not None:
@@ -65,7 +67,7 @@ async def create_thread(
         run = await anyio.to_thread.run_sync(begin)
         headers["X-Run-Id"] = run.id
         with contextlib.suppress(ThreadsError):  # it failed: the thread's status and its run tell
-            await is_done(run, seconds_of(request))
+            await is_done(server, run, seconds_of(request))
     return answer(await anyio.to_thread.run_sync(server.registry.get, thread.id), 201, headers)
 
 
