@@ -110,6 +110,13 @@ def test_threads_alone_lists_the_threads_and_says_how_to_go_on():
     assert "threads chat -" in result.stderr
 
 
+def test_threads_alone_tells_its_list_as_json():
+    call("--json", code=1)
+    new("--title", "One")
+    assert told() == told("ls") and call("--json").stderr == ""
+    assert "threads ls --json" in call("--json", "ls", code=2).stderr
+
+
 def test_the_version_is_that_of_the_package():
     assert re.search(r"\d+\.\d+\.\d+", out("--version"))
 

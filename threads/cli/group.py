@@ -121,19 +121,25 @@ def _unable_to_fail() -> None:
     epilog="An ID may be cut short as long as it is unique; - is the thread last spoken in.",
 )
 @click.version_option(package_name="langgraph-threads")
+@click.option("--json", "json", is_flag=True, help="The list as JSON, as `threads ls --json`.")
 @common("--db", "--agents", "--traceback", environment=True)
 @click.pass_context
-def threads(context: click.Context) -> None:
+def threads(context: click.Context, json: bool) -> None:
     """Chat threads of LangGraph agents, in one SQLite file."""
     if context.invoked_subcommand is not None:
+        if json:
+            raise click.UsageError(
+                f"say --json after the command: threads {context.invoked_subcommand} --json"
+            )
         return
-    if not context.ensure_object(Session).exists():
+    if not json and not context.ensure_object(Session).exists():
         say(context.get_help())
         return
     command = context.command
     assert isinstance(command, Threads)
     listing = command.get_command(context, "ls")
     assert listing is not None
-    with listing.make_context("ls", [], parent=context) as inner:
+    with listing.make_context("ls", ["--json"] if json else [], parent=context) as inner:
         listing.invoke(inner)
-    note("threads chat - goes on with the latest; threads --help shows what else there is")
+    if not json:
+        note("threads chat - goes on with the latest; threads --help shows what else there is")
