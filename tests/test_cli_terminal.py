@@ -35,6 +35,9 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             env={**os.environ, "COLUMNS": "100", "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **environment},
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # a shell's background job ignores it
         )
         os.close(slave)
 
