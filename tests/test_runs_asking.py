@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import pytest
+from breaking import calling_graph
 from faults import LONG
 from graphs import Plain, asking_graph, compiled, config, said, stock_saver
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -12,6 +13,7 @@ from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from running import (
+    Gate,
     approving_graph,
     asking_at_once_graph,
     calls,
@@ -22,6 +24,7 @@ from running import (
     told,
     tool_agent,
     types,
+    until,
 )
 
 import threads
@@ -193,9 +196,11 @@ def test_a_tool_is_told_of_before_it_runs_and_when_it_has_answered(registry, bui
     story = [kind for kind in types(events) if kind.startswith("tool") or kind == "message"]
     assert story == ["message", "message", "tool_started", "tool_finished", "message", "message"]
     (started,) = [event.data for event in events if event.type == "tool_started"]
-    assert started == {"tool_call_id": "call-0", "name": "look", "args": {"n": 1}, "idempotent": False}
+    assert started["task"].startswith("tools:")
+    call = {"tool_call_id": "call-0", "name": "look", "task": started["task"]}
+    assert started == {**call, "args": {"n": 1}, "idempotent": False}
     (finished,) = [event.data for event in events if event.type == "tool_finished"]
-    assert finished == {"tool_call_id": "call-0", "name": "look"}
+    assert finished == call
 
 
 @pytest.mark.parametrize("metadata", [{"idempotent": True}, {"idempotentHint": True}, {"readOnlyHint": True}])
@@ -242,6 +247,67 @@ def test_a_tool_has_a_key_that_names_thread_run_and_call(registry):
         assert registry.verify() == [], "the tool is to be run again"
         runner.retry("a").result(10)
     assert keys == [f"a/{run.id}/call-0"] * 2
+
+
+def test_a_tool_that_asks_has_the_same_key_when_it_is_answered(registry):
+    keys = []
+
+    @tool
+    def book(n: int, config: RunnableConfig, tool_call_id: Annotated[str, InjectedToolCallId]) -> str:
+        """Books."""
+        keys.append(tool_key(config, tool_call_id))
+        return f"booked {interrupt('really?')} {interrupt('sure?')}"
+
+    with threads.Runner(registry, plain_tool_graph(book)) as runner:
+        run = runner.start("a", "Book", if_not_exists="create")
+        run.result(10)
+        runner.resume("a", "yes").result(10)
+        assert runner.resume("a", "I am").result(10)["messages"][-2].text == "booked yes I am"
+        other = runner.start("a", "Book")
+        other.result(10)
+    assert keys == [f"a/{run.id}/call-0"] * 3 + [f"a/{other.id}/call-0"]
+
+
+def test_a_stopped_tool_leaves_what_its_neighbour_found(registry):
+    gate = Gate()
+
+    @tool
+    def look() -> str:
+        """Looks."""
+        return "looked"
+
+    @tool
+    async def pay() -> str:
+        """Pays."""
+        await gate.await_()
+        return "paid"
+
+    with threads.Runner(registry, calling_graph([look, pay], apart=True).compile()) as runner:
+        run = runner.start("a", "look pay", if_not_exists="create")
+        assert gate.reached.wait(10)
+        graph = runner._engine.agents["agent"]
+        until(lambda: any(task.result for task in graph.get_state(config("a")).tasks))
+        run.stop()
+        run.result(10)
+    found = {
+        message.tool_call_id: message.text for message in registry.messages("a") if message.role == "tool"
+    }
+    assert found == {"look-1": "looked", "pay-1": "The call was not answered: the run was stopped."}
+    assert registry.verify() == []
+
+
+def test_a_call_that_an_answered_run_left_open_is_mended_by_the_next_one(registry):
+    def node(state):
+        if len(state["messages"]) == 1:
+            interrupt("sure?")
+            return {"messages": [calls("look", {"n": 1})]}
+        return Picky()(state)
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        runner.start("a", "Look", if_not_exists="create").result(10)
+        runner.resume("a", "yes").result(10)
+        assert runner.start("a", "And?").result(10)["messages"][-1].text == "at your service"
+    assert registry.verify() == []
 
 
 def test_a_question_inside_a_tool_is_no_unanswered_call(registry, tmp_path):

@@ -6,11 +6,14 @@ import signal
 import sqlite3
 import threading as threading_
 import time
+from contextlib import contextmanager
 
 import pytest
 from breaking import (
+    AGENTS,
     careful_agent,
     careless_agent,
+    dying,
     heard,
     performing,
     slow_counting_agent,
@@ -23,7 +26,7 @@ from running import Gate, effects, slow_agent, texts, types, until, waiting_grap
 
 import threads
 from agent import build_agent
-from threads import LeaseLost, RunFailed, ThreadBusy
+from threads import InvalidValue, LeaseLost, RunFailed, ThreadBusy
 from threads.database import leases
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -134,6 +137,135 @@ def test_a_tool_that_may_run_twice_is_run_again(path):
         assert settled(registry).status == "success"
         assert texts(registry, "a")[-1] == "done"
     assert effects(path.with_name("effects")) == ["booked", "booked"]
+
+
+RESULT = """SELECT 1 FROM writes WHERE channel = 'messages' AND (checkpoint_ns, checkpoint_id) = (
+    SELECT checkpoint_ns, checkpoint_id FROM checkpoints ORDER BY length(checkpoint_ns) DESC, checkpoint_id DESC)"""
+"""A task has stored its messages at the last checkpoint of the innermost graph."""
+QUESTION = "SELECT 1 FROM writes WHERE channel = '__interrupt__'"
+FINISHED = "SELECT 1 FROM threads_event WHERE type = 'tool_finished'"
+
+
+@contextmanager
+def taking_up(path, agent):
+    """A registry and a runner that take up what a dead process left, until that asks."""
+    with (
+        threads.open(path) as registry,
+        threads.Runner(registry, AGENTS[agent](path), lease_seconds=0.5) as runner,
+    ):
+        assert settled(registry).status == "interrupted"
+        yield registry, runner
+        assert registry.verify() == []
+
+
+def in_question(registry):
+    (asked,) = registry.interrupts("a")
+    assert asked.value["asked_by"] == "recovery"
+    return [call["tool_call_id"] for call in asked.value["tools"]]
+
+
+def last_words(run):
+    return run.result(20)["messages"][-1].text
+
+
+def effects_of(path):
+    """The tools that had an effect, in their order; the calls' keys were the same each time."""
+    told = [each.split("=") for each in effects(path.with_name("effects"))]
+    assert len(dict(told)) == len({tuple(each) for each in told})
+    return sorted(name for name, _ in told)
+
+
+@pytest.mark.parametrize("agent", ["apart", "together", "inner"])
+@pytest.mark.parametrize("answer", ["again", "it went through"])
+def test_an_approved_tool_in_flight_is_asked_about_and_not_run_again_by_itself(path, agent, answer):
+    dying(path, agent, "approve", "yes", who="approve")
+    with taking_up(path, agent) as (registry, runner):
+        assert in_question(registry) == ["approve-1"]
+        approval = registry.runs("a")[0]
+        assert runner.resume("a", "yes").id == approval.id, "the client's retry is not another answer"
+        assert effects_of(path) == ["approve"]
+        said = last_words(runner.resume("a", answer))
+        assert said == ("done: approved yes" if answer == "again" else f"done: {answer}")
+    assert effects_of(path) == (["approve"] * 2 if answer == "again" else ["approve"])
+
+
+def test_a_tool_that_was_to_run_again_is_asked_about_again_when_that_breaks_off(path):
+    dying(path, "apart", "pay", who="pay")
+    dying(path, "apart", "pay", "again", who="pay")
+    with taking_up(path, "apart") as (registry, runner):
+        assert effects_of(path) == ["pay", "pay"]
+        assert in_question(registry) == ["pay-1"]
+        assert last_words(runner.resume("a", "it was paid")) == "done: it was paid"
+    assert effects_of(path) == ["pay", "pay"]
+
+
+def test_a_question_of_the_graph_hides_no_tool_in_flight(path):
+    dying(path, "apart", "approve pay", who="pay", when=QUESTION)
+    with taking_up(path, "apart") as (registry, runner):
+        assert in_question(registry) == ["pay-1"]
+        runner.resume("a", "it was paid").result(20)
+        assert [question.value for question in registry.interrupts("a")] == ["approve?"]
+        assert last_words(runner.resume("a", "yes")) == "done: approved yes, it was paid"
+    assert effects_of(path) == ["approve", "pay"]
+
+
+@pytest.mark.parametrize("agent", ["apart", "inner"])
+def test_an_answer_for_one_tool_keeps_what_its_neighbours_found(path, agent):
+    dying(path, agent, "look pay", who="pay", when=RESULT)
+    with taking_up(path, agent) as (registry, runner):
+        assert in_question(registry) == ["pay-1"]
+        assert last_words(runner.resume("a", "declined")) == "done: looked, declined"
+        assert [message.text for message in registry.messages("a") if message.role == "tool"] == [
+            "looked", "declined",
+        ]  # fmt: skip
+        assert last_words(runner.start("a", "look")) == "done: looked, declined, looked"
+    assert [name.partition("=")[0] for name in effects(path.with_name("effects"))].count("pay") == 1
+
+
+def test_tools_of_one_step_are_told_apart_by_their_calls(path):
+    """What one of them found was lost with the step."""
+    dying(path, "together", "look pay", who="pay", when=FINISHED)
+    with taking_up(path, "together") as (registry, runner):
+        assert in_question(registry) == ["look-1", "pay-1"]
+        half = runner.resume("a", {"pay-1": "declined"})
+        half.result(20)
+        assert (half.status, in_question(registry)) == ("interrupted", ["look-1"])
+        assert effects_of(path) == ["look", "pay"]
+        assert last_words(runner.resume("a", "again")) == "done: looked, declined"
+    assert effects_of(path) == ["look", "look", "pay"]
+
+
+def test_an_answer_that_broke_off_stays_given(path):
+    dying(path, "together", "look pay", who="pay", when=FINISHED)
+    dying(path, "together", "", {"pay-1": "declined", "look-1": "again"}, who="look")
+    with taking_up(path, "together") as (registry, runner):
+        assert in_question(registry) == ["look-1"]
+        assert last_words(runner.resume("a", "seen")) == "done: declined, seen"
+    assert effects_of(path) == ["look", "look", "pay"]
+
+
+def test_what_a_node_does_by_itself_can_only_be_done_again(path):
+    dying(path, "direct", "Pay", who="pay")
+    with taking_up(path, "direct") as (registry, runner):
+        refused = runner.resume("a", "it was paid")
+        refused.result(20)
+        assert (refused.status, in_question(registry)) == ("interrupted", ["pay-1"])
+        assert "No text can stand for the answer of: pay-1" in registry.interrupts("a")[0].value["question"]
+        assert effects_of(path) == ["pay"]
+        assert last_words(runner.resume("a", "again")) == "done: paid"
+        assert texts(registry, "a") == ["Pay", "done: paid"]
+    assert effects_of(path) == ["pay", "pay"]
+
+
+@pytest.mark.parametrize("value", [None, True, "", {}, {"pay-1": None}, {"pay-2": "paid"}, ["again"]])
+def test_what_is_no_answer_about_a_tool_is_refused(path, value):
+    dying(path, "apart", "pay", who="pay")
+    with taking_up(path, "apart") as (registry, runner):
+        with pytest.raises(InvalidValue, match="in question"):
+            runner.resume("a", value)
+        assert (len(registry.runs("a")), in_question(registry)) == (1, ["pay-1"])
+        by_question = {registry.interrupts("a")[0].id: "again"}
+        assert last_words(runner.resume("a", by_question)) == "done: paid"
 
 
 def left_behind(path, agent="talking"):

@@ -210,10 +210,20 @@ def ended(connection: sqlite3.Connection, run_ids: Collection[str]) -> set[str]:
     return {row[0] for row in connection.execute(_sql("ended"), asked)} | (set(run_ids) - known)
 
 
-def unanswered_tools(connection: sqlite3.Connection, thread_id: str, run_id: str) -> list[dict[str, Any]]:
-    """The tools that a run started and of which it did not hear again."""
-    rows = connection.execute(_sql("unanswered_tools"), {"thread_id": thread_id, "run_id": run_id})
-    return [json.loads(row[0]) for row in rows]
+def of_origin(connection: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
+    """This run, behind those that it goes on with, in their order; with what was asked."""
+    asked = {"thread_id": row["thread_id"], "origin_id": row["origin_id"] or row["run_id"]}
+    found = connection.execute(_sql("of_origin"), asked).fetchall()
+    return [each for each in found if each["position"] <= row["position"]]
+
+
+def tools_of_origin(
+    connection: sqlite3.Connection, row: sqlite3.Row
+) -> list[tuple[str, dict[str, Any], int]]:
+    """What these runs told of their tools, and how they ended: type, data, and the run's position."""
+    asked = {"thread_id": row["thread_id"], "origin_id": row["origin_id"] or row["run_id"]}
+    found = connection.execute(_sql("tools_of_origin"), asked)
+    return [(type, json.loads(data), position) for type, data, position in found]
 
 
 def _sql(name: str) -> str:

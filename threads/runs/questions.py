@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from threads.bootstrap import Registry
 from threads.errors import InvalidValue, NothingToResume
 from threads.registry import runs
+from threads.runs.doubts import checked_answer
 from threads.runs.requests import Request
 
 ANSWERS = ("resume", "recovery")
@@ -38,7 +39,10 @@ def reply(registry: Registry, thread_id: str, last: Any, value: Any, key: str | 
     if was_answer and last["status"] in ("pending", "running", "error"):
         return _again(registry, last, value)
     if last is not None and last["status"] == "interrupted" and last["question"] is not None:
-        return Reply(Request("recovery", value), asked_by, key or f"resume:recovery:{last['run_id']}")
+        if _has_taken(registry, last, value):
+            return _again(registry, last, value)
+        checked = checked_answer(last["question"], value)
+        return Reply(Request("recovery", checked), asked_by, key or f"resume:recovery:{last['run_id']}")
     questions = [question.id for question in registry.interrupts(thread_id)]
     is_paused = last is not None and last["status"] == "interrupted"  # at a breakpoint, which asks nothing
     if not questions and not is_paused:
@@ -58,6 +62,19 @@ def by_question(questions: Sequence[str], value: Any) -> Any:
         waiting = ", ".join(questions)
         raise InvalidValue("value", f"there are several questions; map their ids to answers: {waiting}")
     return {questions[0]: value} if OF_LANGGRAPH.fullmatch(questions[0]) else value
+
+
+def _has_taken(registry: Registry, last: Any, value: Any) -> bool:
+    """Whether the last run took this answer to a question of the graph: then it is none to recovery's."""
+    inside = registry._inside()
+    with inside.database.read() as connection:
+        stored = runs.request(connection, last["run_id"])
+    if stored is None or last["kind"] != "resume":
+        return False
+    taken = Request.loaded("resume", stored, inside.checkpointer.serde).input
+    if isinstance(taken, Mapping) and len(taken) == 1 and not isinstance(value, Mapping):
+        return bool(next(iter(taken.values())) == value)
+    return bool(taken == value)
 
 
 def _again(registry: Registry, last: Any, value: Any) -> Reply:

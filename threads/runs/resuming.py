@@ -3,8 +3,8 @@
 A first attempt may find the thread wedged by calls of tools that nobody answered; they are answered
 first, else a provider would refuse every turn from then on. A later attempt looks at what its
 predecessor left: nothing, then it begins from the start; unfinished tasks, then it goes on with them;
-a finished turn, then that is the answer. A tool that was started, that did not answer and that does
-not say it may run twice is not run again without asking a person.
+a finished turn, then that is the answer. Whatever goes on looks first for calls of tools that are in
+doubt (`threads.runs.doubts`): none of them is run again without asking a person.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from langgraph.types import Interrupt
+from langgraph.types import Command, Interrupt
 
 from threads.bootstrap.opened import Inside
 from threads.errors import RunFailed
 from threads.memory import rewind
 from threads.registry import runs
+from threads.runs.answered import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome
+from threads.runs.doubts import answers_given, calls_of, doubtful, place_of, question, texts
+from threads.runs.questions import ANSWERS
 from threads.runs.requests import Request
-from threads.runs.stopping import answer_orphans
 from threads.runs.wedged import unwedge
 
-AGAIN = "again"
 LOST = "The call was not answered: the run broke off."
 
 
@@ -39,37 +40,102 @@ class Start:
 
 async def start_of(attempt: Attempt, row: sqlite3.Row, request: Request, inside: Inside) -> Start | Outcome:
     """Where a first attempt starts."""
-    if request.kind == "recovery":
-        if request.input not in (True, AGAIN):
-            await answer_orphans(attempt.graph, attempt.config, str(request.input))
-        return await _going_on(attempt, None, inside)
+    attempt.turn.origin_id = row["origin_id"] or row["run_id"]
+    if request.kind in ANSWERS:
+        return await _answering(attempt, row, request, inside)
     if request.kind in ("message", "input") and _is_suspect(row, inside):
         await unwedge(attempt.graph, _in_nobodys_name(attempt.config), LOST)
-    input = request.graph_input(row["thread_id"], row["run_id"], row["key"])
-    if request.kind == "resume":
-        return await _going_on(attempt, input, inside)
-    return Start(input, request.base)
+    return Start(request.graph_input(row["thread_id"], row["run_id"], row["key"]), request.base)
 
 
 async def begin_again(
     attempt: Attempt, row: sqlite3.Row, request: Request, inside: Inside
 ) -> Start | Outcome:
     """Where an attempt starts that follows one which broke off."""
+    attempt.turn.origin_id = row["origin_id"] or row["run_id"]
     thread_id, run_id = row["thread_id"], row["run_id"]
-    state = await attempt.graph.aget_state({"configurable": {"thread_id": thread_id}})
-    head = state.config["configurable"].get("checkpoint_id") if state.metadata is not None else None
-    if head == row["begun_at_id"] or await asyncio.to_thread(_is_unsaid, row, request, inside):
+    state = await _state(attempt)
+    head = _head(state)
+    has_begun = head != row["begun_at_id"]
+    if (not has_begun and request.kind in ANSWERS) or await asyncio.to_thread(
+        _is_unsaid, row, request, inside
+    ):
         return await start_of(attempt, row, request, inside)
-    if (state.metadata or {}).get("run_id") != run_id:
+    if has_begun and (state.metadata or {}).get("run_id") != run_id:
         return Outcome("error", error=RunFailed(thread_id, run_id, "the thread went on without it"))
-    if not state.tasks:
+    if has_begun and not state.tasks:
         return Outcome("success", values=state.values)
+    doubts = await asyncio.to_thread(_doubts, attempt, row, state, inside)
+    if doubts.question is not None:
+        return Outcome("interrupted", values=state.values, interrupts=[doubts.question])
+    if not has_begun:
+        return await start_of(attempt, row, request, inside)
     if state.interrupts:
         return Outcome("interrupted", values=state.values, interrupts=list(state.interrupts))
-    doubtful = await asyncio.to_thread(_doubtful, thread_id, run_id, inside)
-    if doubtful:
-        return Outcome("interrupted", values=state.values, interrupts=[_question(run_id, doubtful)])
     return await _going_on(attempt, None, inside)
+
+
+async def _answering(attempt: Attempt, row: sqlite3.Row, request: Request, inside: Inside) -> Start | Outcome:
+    """Where a run starts that answers a question: nothing may run again there that is in doubt still."""
+    state = await _state(attempt)
+    doubts = await asyncio.to_thread(_doubts, attempt, row, state, inside)
+    if doubts.question is not None:
+        return Outcome("interrupted", values=state.values, interrupts=[doubts.question])
+    attempt.graph = with_answers(attempt.graph, doubts.texts)
+    for each in reversed(doubts.chain):  # what was said here before is not asked for again
+        asked = doubts.requests.get(each["run_id"])
+        if each["begun_at_id"] != _head(state) or asked is None or isinstance(asked.input, Command):
+            break
+        input = asked.graph_input(each["thread_id"], each["run_id"], each["key"])
+        if each["kind"] == "resume":
+            return await _going_on(attempt, input, inside)
+        if each["kind"] != "recovery":  # of what it was asked nothing was stored
+            return Start(input, asked.base)
+    return await _going_on(attempt, None, inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What is known of the tools that a run and those before it have started."""
+
+    chain: list[sqlite3.Row]
+    """The run, behind those that it goes on with."""
+    requests: dict[str, Request]
+    question: Interrupt | None
+    """What a person has to decide before the run may go on."""
+    texts: Answers
+    """What persons gave as answers of tools that are not to run."""
+
+
+def _doubts(attempt: Attempt, row: sqlite3.Row, state: Any, inside: Inside) -> Doubts:
+    with inside.database.read() as connection:
+        chain = runs.of_origin(connection, row)
+        calls = calls_of(runs.tools_of_origin(connection, row))
+    serde = inside.checkpointer.serde
+    requests = {
+        each["run_id"]: Request.loaded(each["kind"], (each["request_type"], each["request"]), serde)
+        for each in chain
+        if each["request"] is not None
+    }
+    place = place_of(state)
+    place.closed = {call.task for call in calls if not can_take(attempt.graph, call.task)}
+    given = answers_given(chain, {run_id: request.input for run_id, request in requests.items()})
+    left = doubtful(calls, place, given, row["position"])
+    asked = question(row["run_id"], left, place) if left else None
+    return Doubts(chain, requests, asked, texts(calls, place, given))
+
+
+async def _state(attempt: Attempt) -> Any:
+    """Where the thread stands, with its subgraphs."""
+    config = {"configurable": {"thread_id": attempt.turn.thread_id}}
+    return await attempt.graph.aget_state(config, subgraphs=True)
+
+
+def _head(state: Any) -> str | None:
+    head: str | None = (
+        state.config["configurable"].get("checkpoint_id") if state.metadata is not None else None
+    )
+    return head
 
 
 async def _going_on(attempt: Attempt, input: Any, inside: Inside) -> Start:
@@ -108,20 +174,5 @@ def _is_suspect(row: sqlite3.Row, inside: Inside) -> bool:
             not before
             or before[0]["head_id"] != row["begun_at_id"]
             or before[0]["status"] in ("error", "interrupted")
+            or before[0]["kind"] in ANSWERS
         )
-
-
-def _doubtful(thread_id: str, run_id: str, inside: Inside) -> list[dict[str, Any]]:
-    with inside.database.read() as connection:
-        started = runs.unanswered_tools(connection, thread_id, run_id)
-    return [call for call in started if not call.get("idempotent")]
-
-
-def _question(run_id: str, calls: list[dict[str, Any]]) -> Interrupt:
-    value = {
-        "asked_by": "recovery",
-        "question": "The process broke off while these tools were at work; they may have had their effect. "
-        f"Resume with {AGAIN!r} to run them again, or with a text to take it as their answer.",
-        "tools": [{key: call[key] for key in ("tool_call_id", "name", "args")} for call in calls],
-    }
-    return Interrupt(value=value, id=f"recovery:{run_id}")

@@ -45,6 +45,8 @@ async def answer_orphans(
     values = state.values if isinstance(state.values, dict) else {}
     calls = orphans(values.get(CHANNEL) or ())
     if calls and (instead_of_question or not state.interrupts):
+        if any(task.result is not None for task in state.tasks):  # they have found something: it stays
+            await graph.aupdate_state(config, None, as_node=END)
         answers = [ToolMessage(text, tool_call_id=id, name=name, status="error") for id, name in calls]
         await graph.aupdate_state(config, {CHANNEL: answers}, as_node=_answering(graph, state))
         return len(calls)

@@ -15,22 +15,26 @@ from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 
 from threads.memory.turns import TURN
+from threads.registry.events import Happened
 from threads.runs.recorder import Recorder
 from threads.runs.told import plain
 from threads.runs.turn import ActiveTurn
 
+NAMESPACE = "langgraph_checkpoint_ns"
+"""Where LangGraph's metadata tell in which task of the graph it is."""
 SAFE = ("idempotent", "idempotentHint", "readOnlyHint")
 
 
 def tool_key(config: Mapping[str, Any], tool_call_id: str) -> str:
-    """A key for this call that is the same whenever the run is taken up again: thread, run and call.
+    """A key for this call that is the same whenever it is run again: thread, run and call.
 
+    The run is the one that began, also in those that go on with it when a question was answered.
     `config` is the `RunnableConfig` that a tool can ask for, `tool_call_id` its `InjectedToolCallId`.
     Hand it to whatever the tool calls as its idempotency key.
     """
     configurable = config["configurable"]
     turn = configurable.get(TURN)
-    run_id = turn.run_id if turn is not None else (config.get("metadata") or {}).get("run_id", "")
+    run_id = turn.origin_id if turn is not None else (config.get("metadata") or {}).get("run_id", "")
     return f"{configurable['thread_id']}/{run_id}/{tool_call_id}"
 
 
@@ -57,7 +61,11 @@ class ToolWatch(AsyncCallbackHandler):
         """A tool is about to run."""
         metadata = told.get("metadata") or {}
         name = (serialized or {}).get("name") or told.get("name") or ""
-        call = {"tool_call_id": told.get("tool_call_id") or str(run_id), "name": name}
+        call = {
+            "tool_call_id": told.get("tool_call_id") or str(run_id),
+            "name": name,
+            "task": metadata.get(NAMESPACE, ""),
+        }
         self._calls[run_id] = call
         inputs = told.get("inputs")
         data = {
@@ -71,16 +79,19 @@ class ToolWatch(AsyncCallbackHandler):
     async def on_tool_end(self, output: Any, *, run_id: UUID, **told: Any) -> None:
         """It has answered."""
         failed = isinstance(output, ToolMessage) and output.status == "error"
-        self._finished(run_id, {"error": str(output.text)} if failed else {})
+        if happened := self._finished(run_id, {"error": str(output.text)} if failed else {}):
+            self._recorder.add(happened)
 
     async def on_tool_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
         """It has failed, or asks a question: then it will run again when that is answered."""
         asks = isinstance(error, GraphBubbleUp)
-        self._finished(
-            run_id, {"interrupted": True} if asks else {"error": str(error) or type(error).__name__}
-        )
+        told = {"interrupted": True} if asks else {"error": str(error) or type(error).__name__}
+        happened = self._finished(run_id, told)
+        if happened is not None and asks:  # before the question is: else a crash makes it one of recovery's
+            await self._recorder.store(happened)
+        elif happened is not None:
+            self._recorder.add(happened)
 
-    def _finished(self, run_id: UUID, told: dict[str, Any]) -> None:
+    def _finished(self, run_id: UUID, told: dict[str, Any]) -> Happened | None:
         call = self._calls.pop(run_id, None)
-        if call is not None:
-            self._recorder.add(self._turn.event("tool_finished", {**call, **told}))
+        return None if call is None else self._turn.event("tool_finished", {**call, **told})

@@ -38,8 +38,9 @@ class ActiveTurn:
         known: Known,
         now: Any,
     ) -> None:
-        self.run_id = run_id
+        self.run_id = self.origin_id = run_id
         self.thread_id = thread_id
+        """`origin_id` is the run that began what this one goes on with, after a question."""
         self.fence = fence
         self.stored: set[str | None] = set()
         """Ids of the messages that this run has stored."""

@@ -4,7 +4,8 @@ CREATE TABLE threads_run (
     position INTEGER PRIMARY KEY AUTOINCREMENT,   -- order of asking; never used again
     run_id TEXT NOT NULL UNIQUE,
     thread_id TEXT NOT NULL REFERENCES threads_thread (thread_id) ON DELETE CASCADE,
-    kind TEXT NOT NULL,                           -- message, input, resume, edit, regenerate, title
+    origin_id TEXT,                               -- of an answer: the run that began what it goes on with
+    kind TEXT NOT NULL,                           -- message, input, resume, recovery, edit, regenerate, title
     status TEXT NOT NULL,                         -- pending, running, success, error, interrupted, stopped
     agent_id TEXT,
     -- what was asked

@@ -1,13 +1,17 @@
 -- Runs: asking for one, holding its lease, ending it. `now` and `until` are of the monotonic clock.
 
 -- name: columns
-position, run_id, thread_id, kind, status, agent_id, key, holder, attempt, expires_at, stopping, begun_at_id,
-head_id, error, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
+position, run_id, thread_id, origin_id, kind, status, agent_id, key, holder, attempt, expires_at, stopping,
+begun_at_id, head_id, error, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
 
+-- An answer goes on with what the run began that asked, or the run whose question that one had answered.
 -- name: ask
-INSERT INTO threads_run (run_id, thread_id, kind, status, agent_id, key, asked, request_type, request, holder,
-    expires_at, created_at)
-VALUES (:run_id, :thread_id, :kind, 'pending', :agent_id, :key, :asked, :request_type, :request, :holder,
+INSERT INTO threads_run (run_id, thread_id, origin_id, kind, status, agent_id, key, asked, request_type, request,
+    holder, expires_at, created_at)
+VALUES (:run_id, :thread_id, CASE WHEN :kind IN ('resume', 'recovery') THEN (
+        SELECT CASE WHEN status = 'interrupted' THEN coalesce(origin_id, run_id) END FROM threads_run
+        WHERE thread_id = :thread_id AND kind <> 'title' ORDER BY position DESC LIMIT 1) END,
+    :kind, 'pending', :agent_id, :key, :asked, :request_type, :request, :holder,
     :until, :at)
 
 -- name: by_id
@@ -94,15 +98,17 @@ SELECT run_id FROM threads_run WHERE run_id IN (SELECT value FROM json_each(:run
 -- name: known
 SELECT run_id FROM threads_run WHERE run_id IN (SELECT value FROM json_each(:run_ids))
 
--- The tools that a run started and of which it did not hear again.
--- name: unanswered_tools
-SELECT data FROM threads_event started WHERE thread_id = :thread_id AND run_id = :run_id AND type = 'tool_started'
-  AND NOT EXISTS (
-    SELECT 1 FROM threads_event finished
-    WHERE finished.thread_id = :thread_id AND finished.run_id = :run_id AND finished.type = 'tool_finished'
-      AND finished.sequence > started.sequence
-      AND json_extract(finished.data, '$.tool_call_id') = json_extract(started.data, '$.tool_call_id'))
-ORDER BY sequence
+-- A run and those that went on with it when its questions were answered, in their order.
+-- name: of_origin
+SELECT {columns}, request_type, request FROM threads_run
+WHERE thread_id = :thread_id AND (run_id = :origin_id OR origin_id = :origin_id) ORDER BY position
+
+-- What these runs told of their tools, and how they ended.
+-- name: tools_of_origin
+SELECT e.type, e.data, r.position FROM threads_event e JOIN threads_run r ON r.run_id = e.run_id
+WHERE e.thread_id = :thread_id AND (r.run_id = :origin_id OR r.origin_id = :origin_id)
+  AND e.type IN ('tool_started', 'tool_finished', 'interrupted', 'failed', 'stopped')
+ORDER BY e.sequence
 
 -- Never over a title that was set by hand.
 -- name: entitle
