@@ -11,6 +11,8 @@ from graphs import Plain, compiled, config, in_stock_process, plain_graph, said,
 from langchain_core.messages import AIMessage, RemoveMessage
 
 import threads
+from threads.registry.query import parsed
+from threads.registry.snippets import LOOK_AT, snippet
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -295,6 +297,40 @@ def test_the_find_is_marked_and_in_sight(registry):
     assert "the **Café** **is** here" in hit.marked()
     assert hit.snippet.startswith("…") and hit.snippet.endswith("…") and len(hit.snippet) < 130
     assert [hit.snippet[start:end] for start, end in hit.matches] == ["Café", "is"]
+
+
+@pytest.mark.parametrize("filler", ["filler words here ", "wörter hier ", "x" * 30_000 + " "])
+@pytest.mark.parametrize(("text", "marked"), [("needleword", "needleword"), ("eedlewor", "eedlewor")])
+def test_a_find_far_down_in_a_long_text_is_in_sight(registry, filler, text, marked):
+    for count in range(3):
+        body = filler * (30_000 // len(filler)) + "y" * (count * 9) + " a needleword " + filler * 90
+        speak(registry, f"t{count}", body)
+    assert registry.search(f"{text} role:user").total == 3
+    for hit in registry.search(f"{text} role:user"):
+        assert [hit.snippet[start:end] for start, end in hit.matches] == [marked]
+        assert len(hit.snippet) < 130
+
+
+@pytest.mark.parametrize("length", [90, 101, 119, 120, 121, 300])
+@pytest.mark.parametrize("word", ["brown fox ", "x", "ü"])
+def test_a_find_longer_than_a_snippet_is_cut_at_its_end(registry, length, word):
+    phrase = (word * length)[:length].strip()
+    speak(registry, "a", "intro " * 40 + phrase + " outro" * 40)
+    [hit] = registry.search(f'"{phrase}" role:user')
+    [(start, end)] = hit.matches
+    assert 0 < len(hit.snippet) <= 122 and hit.snippet[start:end] in phrase
+    assert end - start >= min(80, len(phrase)) and phrase.startswith(hit.snippet[start:end])
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [('"two needles"', "<two needles>"), ("need", "two <needles>"), ("eedle", "two n<eedle>s")],
+)
+def test_the_edge_of_what_is_read_at_once_hides_no_find(text, marked):
+    for place in range(LOOK_AT - 30, LOOK_AT + 10):
+        said = "." * place + " two needles " + "." * 50
+        piece, [(start, end)] = snippet(said, parsed(text, datetime.now(UTC)))
+        assert f"{piece[:start]}<{piece[start:end]}>{piece[end:]}".strip("…. ") == marked
 
 
 def test_a_better_match_comes_first(registry):

@@ -99,6 +99,12 @@ def _encoded(token: str) -> str:
     return token[:LONGEST_TOKEN]
 
 
+def signs_of(token: str) -> str:
+    """A token as it stands in a folded text."""
+    code = ord(token[0]) - ENCODED
+    return chr(code) if len(token) == 1 and 0 < code < 128 else token
+
+
 def fold(text: str) -> str:
     """`text` without case, diacritics and control characters, compatibility forms made one."""
     if text.isascii():

@@ -2,47 +2,76 @@
 
 from __future__ import annotations
 
-from threads.database.words import fold, tokens
-from threads.registry.query import Query, Term
+from collections.abc import Iterator
+
+from threads.database.words import fold, signs_of, tokens
+from threads.registry.query import Query
 
 LENGTH = 120
 """Characters of a snippet, about."""
 BEFORE = 40
 """Of them, at most so many before the first find."""
 LOOK_AT = 20_000
-"""Characters of a text that finds are looked for in."""
+"""Characters of a text that are looked at together; a long one is read no further than it must be."""
+OVERLAP = 2000
+"""Of them, so many are looked at again with those that follow; twice what a search may be long."""
 
 
 def snippet(text: str, query: Query) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """A piece of `text` in one line, and the places of the finds in it: first character and the one after."""
-    line = " ".join(text[:LOOK_AT].split())
-    places = _places(line, query)
+    """A piece of `text` in one line, and the places of the finds in it: first character and the one after.
+
+    A find that is longer than the piece is cut where that ends.
+    """
+    line = " ".join(text.split())
+    places = _first_places(line, query)
     if len(line) <= LENGTH:
         return line, tuple(places)
-    first = places[0][0] if places else 0
-    start = max(0, min(first - BEFORE, len(line) - LENGTH))
+    first, last = places[0] if places else (0, 0)
+    room = max(0, LENGTH - (last - first))
+    start = max(0, min(first - min(BEFORE, room // 2), len(line) - LENGTH))
     if start:
         space = line.find(" ", start, max(first, start))
         start = start if space < 0 else space + 1
     end = min(len(line), start + LENGTH)
     if end < len(line):
-        space = line.rfind(" ", max(start, *(last for _, last in places if last <= end), start), end)
+        whole = (last for _, last in places if last <= end)
+        space = line.rfind(" ", max(start, first + 1, *whole), end)
         end = end if space < 0 else space
     before, after = "…" if start else "", "…" if end < len(line) else ""
     moved = len(before) - start
-    shown = tuple((a + moved, b + moved) for a, b in places if a >= start and b <= end)
+    shown = tuple((max(a, start) + moved, min(b, end) + moved) for a, b in places if a < end and b > start)
     return before + line[start:end] + after, shown
 
 
-def _places(line: str, query: Query) -> list[tuple[int, int]]:
-    """The places of the finds, in order, none overlapping."""
-    found = list(tokens(line))
-    spans = [
-        (found[place].start, found[place + len(term.words) - 1].end)
-        for term in query.terms
-        for place in term.places(found)
-    ]
-    spans += [span for term in query.terms for span in _parts(line, term)] if not spans else []
+def _first_places(line: str, query: Query) -> list[tuple[int, int]]:
+    """The places of the finds in the first stretch of the line that has any: as words, else as parts."""
+    words = [signs_of(term.words[0]) for term in query.terms if term.words]
+    parts = [term.part for term in query.terms if term.part]
+    for finds, wanted in ((_words, words), (_parts, parts)):
+        for start, stretch in _stretches(line):
+            folded = fold(stretch)  # it costs little, and there is mostly nothing
+            spans = finds(stretch, query) if any(each in folded for each in wanted) else []
+            if start + len(stretch) < len(line):  # what goes on after the end is found in the next one
+                spans = [span for span in spans if span[1] < len(stretch)]
+            if spans:
+                return _merged([(first + start, last + start) for first, last in spans])
+    return []
+
+
+def _stretches(line: str) -> Iterator[tuple[int, str]]:
+    """The line piece by piece, each from the beginning of a word where there are spaces, and its place."""
+    start = 0
+    while True:
+        yield start, line[start : start + LOOK_AT]
+        following = start + LOOK_AT
+        if following >= len(line):
+            return
+        space = line.find(" ", following - OVERLAP, following)
+        start = following - OVERLAP if space < 0 else space + 1
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places in order, none overlapping."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start < merged[-1][1]:
@@ -52,17 +81,33 @@ def _places(line: str, query: Query) -> list[tuple[int, int]]:
     return merged
 
 
-def _parts(line: str, term: Term) -> list[tuple[int, int]]:
-    """Where it stands inside of words. Folding may change lengths, so each character is folded alone."""
-    if not term.part:
-        return []
+def _words(line: str, query: Query) -> list[tuple[int, int]]:
+    """Where the terms stand as words in a row."""
+    found = list(tokens(line))
+    return [
+        (found[place].start, found[place + len(term.words) - 1].end)
+        for term in query.terms
+        for place in term.places(found)
+    ]
+
+
+def _parts(line: str, query: Query) -> list[tuple[int, int]]:
+    """Where they stand inside of words. Folding may change lengths, so each character is folded alone."""
     folded, origin = "", []
     for place, character in enumerate(line):
         piece = fold(character)
         folded += piece
         origin += [place] * len(piece)
-    spans, at = [], folded.find(term.part)
+    return [
+        (origin[at], origin[at + len(term.part) - 1] + 1)
+        for term in query.terms
+        if term.part
+        for at in _all_of(term.part, folded)
+    ]
+
+
+def _all_of(part: str, text: str) -> Iterator[int]:
+    at = text.find(part)
     while at >= 0:
-        spans.append((origin[at], origin[at + len(term.part) - 1] + 1))
-        at = folded.find(term.part, at + len(term.part))
-    return spans
+        yield at
+        at = text.find(part, at + len(part))
