@@ -307,6 +307,7 @@ JSON = {
     "show": "show -",
     "search": "search hello",
     "send": "send - hello",
+    "retry": "retry broken --agents mending:graph",
     "rename": "rename - again",
     "pin": "pin -",
     "unpin": "unpin -",
@@ -337,7 +338,40 @@ JSON = {
 }
 
 
-def test_every_command_tells_the_json_that_the_readme_says():
+MENDED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from graphs import Plain, compiled, echo
+def node(state):
+    if not Path("mended").exists():
+        raise RuntimeError("no connection")
+    return echo(state)
+graph = compiled(Plain, node, None)
+"""
+"""An agent that fails until there is a file `mended`."""
+
+
+def test_a_run_that_failed_in_a_new_thread_is_found_and_goes_on(here):
+    (here / "mending.py").write_text(MENDED.format(tests=str(Path(__file__).parent)))
+    for words in ("send --new hello", "send --new hello --json"):
+        [[id], failed] = told_and_failed(words)
+        assert f"threads retry {id} goes on where it broke" in failed
+    assert "no connection" in call(f"retry {id} --agents mending:graph", code=1).stderr
+    (here / "mended").touch()
+    assert rows(f"retry {id} --agents mending:graph") == [["re: hello"]]
+    assert [message["text"] for message in told(f"show {id}")["messages"]] == ["hello", "re: hello"]
+    assert "did not fail" in call(f"retry {id} --agents mending:graph", code=1).stderr
+    call("retry nobody", code=3)
+
+
+def told_and_failed(words):
+    """The threads that a command names which fails, and all that it says."""
+    told = call(f"{words} --agents mending:graph", code=1).stderr
+    return re.findall(r"^thread (\S+)$", told, re.MULTILINE), told
+
+
+def test_every_command_tells_the_json_that_the_readme_says(here):
     table = README.split("| command | its JSON object has |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     said = {}
     for row in table:
@@ -349,6 +383,10 @@ def test_every_command_tells_the_json_that_the_readme_says():
     call("new --id abc")
     call("new --id xyz")
     call('send --new "hello there"')
+    (here / "mending.py").write_text(MENDED.format(tests=str(Path(__file__).parent)))
+    call("new --id broken --agent graph")
+    call("send broken hello --agents mending:graph", code=1)
+    (here / "mended").touch()
     for name, line in JSON.items():
         line = line.replace("{head}", rows("history -")[0][0]) if "{head}" in line else line
         assert set(told(line)) == said[name] or (

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import click
 
-from threads import Registry, Run, Thread
+from threads import Registry, Thread
 from threads.cli.faults import fault_of
 from threads.cli.finding import find
 from threads.cli.listing import show_list
@@ -105,13 +105,7 @@ class Conversation:
         text = spoken(text)
         if self._thread is None:
             self._thread = self._talk.begin(None, title=self._title)
-        self._hear(self._talk.say(self._thread, text))
-
-    def _hear(self, run: Run) -> None:
-        if on_terminal():
-            self._talk.show(run)
-        else:
-            say(block(self._talk.whole(run)[0]))
+        self._talk.hear(self._talk.say(self._thread, text))
 
     def _new(self, title: str) -> None:
         self._thread, self._title = None, title or None
@@ -142,7 +136,7 @@ class Conversation:
         note(f"taken back: {self._registry.undo(self._begun().id).text}")
 
     def _retry(self, _rest: str) -> None:
-        self._hear(self._talk.again(self._begun()))
+        self._talk.hear(self._talk.again(self._begun()))
 
     def _fork(self, _rest: str) -> None:
         self._thread = self._talk.begin(self._registry.fork(self._begun().id))

@@ -27,6 +27,7 @@ COMMANDS = {
     "search": "searching",
     "chat": "talking",
     "send": "talking",
+    "retry": "talking",
     "new": "changing",
     "rename": "changing",
     "pin": "marking",

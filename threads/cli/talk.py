@@ -14,7 +14,7 @@ from typing import Self
 from threads import Message, MessagesUnknown, Registry, Run, Runner, Thread, ThreadTrashed
 from threads.cli.agents import Agents, load
 from threads.cli.answering import Piece, answer
-from threads.cli.output import note, say
+from threads.cli.output import as_json, note, on_terminal, say
 from threads.cli.text import block, field
 
 
@@ -64,12 +64,23 @@ class Talk:
             return runner.retry(thread.id)
         return runner.regenerate(thread.id)
 
-    def show(self, run: Run) -> None:
-        """Show the answer while it comes."""
-        _show(answer(run))
-        self._ask(run.thread_id)
+    def retry(self, thread: Thread) -> Run:
+        """The last run, which failed, going on where it broke; `NothingToResume` if it did not fail."""
+        return self._runner(self._agents.chosen(self._said, thread)).retry(thread.id)
 
-    def whole(self, run: Run) -> tuple[str, Message | None]:
+    def hear(self, run: Run, *, json: bool = False) -> None:
+        """Show the answer: to a person while it comes, to a program whole."""
+        if on_terminal() and not json:
+            _show(answer(run))
+            self._ask(run.thread_id)
+            return
+        reply, message = self._whole(run)
+        if json:
+            as_json({"thread_id": run.thread_id, "reply": reply, "message": message})
+        else:
+            say(block(reply))
+
+    def _whole(self, run: Run) -> tuple[str, Message | None]:
         """The answer once it is complete, and the last message that it consists of."""
         heard = "".join(piece.text for piece in answer(run) if not piece.is_call)
         self._ask(run.thread_id)

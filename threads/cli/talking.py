@@ -1,4 +1,4 @@
-"""Speaking in threads: `send` one message, or `chat` on and on."""
+"""Speaking in threads: `send` one message, `retry` what failed, or `chat` on and on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import sys
 
 import click
 
+from threads.cli.faults import AgentFailed
 from threads.cli.finding import find
 from threads.cli.offering import id_and_text, ids_beginning
-from threads.cli.output import as_json, note, on_terminal, say
+from threads.cli.output import note
 from threads.cli.session import Session, common
-from threads.cli.text import block, spoken
+from threads.cli.text import spoken
 
 STDIN = "-"
 
@@ -36,17 +37,35 @@ def send(session: Session, words: tuple[str, ...], is_new: bool, agent_id: str |
 
         with Talk(registry, session.agents, agent_id) as talk:
             thread = talk.begin(thread)
-            run = talk.say(thread, text)
-            if on_terminal() and not json:
-                talk.show(run)
-            else:
-                reply, message = talk.whole(run)
-                if json:
-                    as_json({"thread_id": thread.id, "reply": reply, "message": message})
-                else:
-                    say(block(reply))
+            try:
+                talk.hear(talk.say(thread, text), json=json)
+            except BaseException as error:
+                if is_new:  # or nobody could go on in it by its id
+                    note(f"thread {thread.id}")
+                if isinstance(error, AgentFailed):
+                    note(f"threads retry {thread.id} goes on where it broke")
+                raise
     if is_new and not json:
         note(f"thread {thread.id}")
+
+
+@click.command(epilog="Example: threads retry -")
+@click.argument("id", shell_complete=ids_beginning)
+@click.option("--agent", "agent_id", metavar="ID", help="Who answers, if not the thread's own agent.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--agents", "--traceback")
+@click.pass_obj
+def retry(session: Session, id: str, agent_id: str | None, json: bool) -> None:
+    """Go on with a thread's last run, which failed, where it broke, and print the answer.
+
+    Nothing is said a second time.
+    """
+    with session.open() as registry:
+        thread = find(registry, id)
+        from threads.cli.talk import Talk
+
+        with Talk(registry, session.agents, agent_id) as talk:
+            talk.hear(talk.retry(talk.begin(thread)), json=json)
 
 
 @click.command(epilog="Example: threads chat -")
