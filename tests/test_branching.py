@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -156,9 +157,57 @@ def test_the_same_key_edits_once(registry, runner):
     message = registry.messages("a")[2]
     first = runner.edit("a", message.id, "zwei", key="k")
     first.result()
-    with pytest.raises(threads.MessageNotFound):  # it is no longer in view
-        runner.edit("a", message.id, "zwei", key="k")
+    assert runner.edit("a", message.id, "zwei", key="k").id == first.id, "though it is no longer in view"
+    for other in (
+        lambda: runner.edit("a", message.id, "deux", key="k"),
+        lambda: runner.edit("a", registry.messages("a")[0].id, "zwei", key="k"),
+        lambda: runner.regenerate("a", key="k"),
+        lambda: runner.start("a", "zwei", key="k"),
+    ):
+        with pytest.raises(threads.KeyReused):
+            other()
     assert len(registry.messages("a")[2].versions) == 2
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_the_same_key_answers_anew_once(registry, runner, by_id):
+    id = registry.messages("a")[-1].id if by_id else None
+    first = runner.regenerate("a", id, key="k")
+    first.result()
+    assert runner.regenerate("a", id, key="k").id == first.id
+    assert len(registry.messages("a")[-1].versions) == 2
+    with pytest.raises(threads.KeyReused):
+        runner.regenerate("a", registry.messages("a")[1].id, key="k")
+
+
+def test_the_same_key_at_once_is_one_edit(registry, runner):
+    message = registry.messages("a")[0]
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda _: runner.edit("a", message.id, "eins", key="k"), range(24)))
+    assert len({run.id for run in runs}) == 1
+    runs[0].result()
+    assert texts(registry) == ["eins", "4: eins"]
+
+
+def test_an_edit_that_failed_goes_on_by_its_key(registry):
+    failures = []
+
+    def node(state):
+        if failures:
+            raise failures.pop()
+        return {"messages": [AIMessage(f"re: {state['messages'][-1].text}")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        runner.start("a", "one", if_not_exists="create").result()
+        id = registry.messages("a")[0].id
+        failures.append(RuntimeError("the model is down"))
+        first = runner.edit("a", id, "eins", key="k")
+        with pytest.raises(threads.RunFailed, match="down"):
+            first.result()
+        again = runner.edit("a", id, "eins", key="k")
+        assert again.id == first.id
+        again.result()
+    assert texts(registry) == ["eins", "re: eins"]
 
 
 @pytest.mark.parametrize("place", [1, None])

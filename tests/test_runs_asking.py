@@ -92,6 +92,80 @@ def test_several_questions_at_once_are_answered_by_their_ids(registry):
     assert sorted(texts(registry, "a")[1:]) == ["left: 1", "right: 2"]
 
 
+def asking_twice_graph():
+    """Two nodes, one after the other, that ask."""
+    builder = StateGraph(Plain)
+    for name in ("first", "second"):
+        builder.add_node(
+            name, lambda state, name=name: {"messages": [AIMessage(f"{name}: {interrupt(name)}")]}
+        )
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "second")
+    builder.add_edge("second", END)
+    return builder.compile()
+
+
+def test_the_same_answer_with_its_key_is_no_answer_to_the_next_question(registry):
+    with threads.Runner(registry, asking_twice_graph()) as runner:
+        runner.start("a", "Do it", if_not_exists="create").result(10)
+        first = runner.resume("a", "yes", key="click-1")
+        first.result(10)
+        assert runner.resume("a", "yes", key="click-1").id == first.id
+        with pytest.raises(KeyReused):
+            runner.resume("a", "no", key="click-1")
+        assert [question.value for question in registry.interrupts("a")] == ["second"]
+        with ThreadPoolExecutor(4) as pool:
+            runs = list(pool.map(lambda _: runner.resume("a", "yes", key="click-2"), range(8)))
+        assert len({run.id for run in runs}) == 1
+        runs[0].result(10)
+        runner.start("a", "Again").result(10)
+        assert runner.resume("a", "yes", key="click-1").id == first.id
+        assert runner.resume("a", "yes", key="click-2").id == runs[0].id
+    assert texts(registry, "a") == ["Do it", "first: yes", "second: yes", "Again"]
+
+
+@pytest.mark.parametrize("build", [asking_at_once_graph, asking_twice_graph])
+def test_an_answer_that_names_its_question_is_no_answer_to_another(registry, build):
+    with threads.Runner(registry, build()) as runner:
+        runner.start("a", "Do it", if_not_exists="create").result(10)
+        asked = registry.interrupts("a")[0].id
+        first = runner.resume("a", {asked: "yes"})
+        first.result(10)
+        assert runner.resume("a", {asked: "yes"}).id == first.id
+        with pytest.raises(KeyReused):
+            runner.resume("a", {asked: "no"})
+        (waiting,) = registry.interrupts("a")
+        with pytest.raises(InvalidValue, match="no question waits"):
+            runner.resume("a", {"0" * 32: "yes"})
+        with pytest.raises(InvalidValue, match="waits still"):
+            runner.resume("a", {asked: "yes", waiting.id: "yes"})
+        assert registry.interrupts("a") == (waiting,)
+        runner.resume("a", {waiting.id: "no"}).result(10)
+        runner.start("a", "Again").result(10)
+        assert runner.resume("a", {asked: "yes"}).id == first.id, "however late"
+    assert len(registry.runs("a")) == 4
+
+
+def test_the_same_answers_in_another_order_are_the_same(registry):
+    with threads.Runner(registry, asking_at_once_graph()) as runner:
+        runner.start("a", "Do it", if_not_exists="create").result(10)
+        answers = {question.id: question.value for question in registry.interrupts("a")}
+        first = runner.resume("a", answers)
+        assert runner.resume("a", dict(reversed(answers.items()))).id == first.id
+        first.result(10)
+        assert runner.resume("a", dict(reversed(answers.items()))).id == first.id
+
+
+def test_going_on_from_a_breakpoint_twice_is_once(registry):
+    graph = compiled(Plain, lambda state: {"messages": [AIMessage("after the break")]}, None)
+    graph.interrupt_before_nodes = ["model"]
+    with threads.Runner(registry, graph) as runner:
+        runner.start("a", "Hi", if_not_exists="create").result(10)
+        first = runner.resume("a", "go on")
+        first.result(10)
+        assert runner.resume("a", "go on").id == first.id
+
+
 def test_a_question_of_a_plain_invoke_is_answered_by_a_runner(registry):
     graph = asking_graph(registry.checkpointer)
     graph.invoke(said("hi"), config("a"))

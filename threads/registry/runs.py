@@ -33,6 +33,8 @@ class Asked(NamedTuple):
     """What was asked, condensed: the same request has the same one."""
     request: tuple[str, bytes] | None
     """What recovery needs to begin it again, serialised; None if it cannot be."""
+    own_agent: str | None = None
+    """The agent that the thread has from now on, if it has none."""
 
 
 def run_of(row: sqlite3.Row | Mapping[str, Any]) -> RunInfo:
@@ -120,6 +122,16 @@ def ask(connection: sqlite3.Connection, asked: Asked, holder: str, seconds: floa
         "at": at,
     }
     connection.execute(_sql("ask"), row)
+    if asked.own_agent is not None:
+        named = {"thread_id": asked.thread_id, "agent_id": asked.own_agent}
+        connection.execute(_sql("name_agent"), named)
+
+
+def wait_again(connection: sqlite3.Connection, run_id: str, holder: str, seconds: float) -> sqlite3.Row:
+    """A run that failed waits for its thread, to be begun again; its row."""
+    taken = {"run_id": run_id, "holder": holder, "until": time.monotonic() + seconds}
+    connection.execute(_sql("wait_again"), taken)
+    return get(connection, run_id)
 
 
 def begin(connection: sqlite3.Connection, run_id: str, holder: str, seconds: float, at: int) -> sqlite3.Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
@@ -44,6 +44,17 @@ class Agents:
         """Whether this agent is here."""
         return agent_id in self._graphs
 
+    def check_takes_messages(self, agent_id: str) -> None:
+        """Raise `InvalidValue` if an agent that is here has no `messages` that one could become part of."""
+        graph = self.find(agent_id)
+        if isinstance(graph, CompiledStateGraph) and "messages" not in _taken(graph):
+            what = f"agent {agent_id!r} takes no messages; hand it what it takes with input="
+            raise InvalidValue("message", what)
+
+    def find(self, agent_id: str) -> Any:
+        """This agent, or None."""
+        return self._graphs.get(agent_id)
+
     def __getitem__(self, agent_id: str) -> Any:
         return self._graphs[agent_id]
 
@@ -51,6 +62,11 @@ class Agents:
 def _name(graph: Any) -> str:
     name = getattr(graph, "name", None)
     return name if isinstance(name, str) and name not in ("", UNNAMED) else "agent"
+
+
+def _taken(graph: CompiledStateGraph[Any, Any, Any, Any]) -> Collection[str]:
+    """The channels that an input can be written to."""
+    return graph.builder.schemas[graph.builder.input_schema]
 
 
 def _ours(id: object, graph: Any, checkpointer: Any) -> Any:

@@ -107,26 +107,38 @@ class Desk:
         if asked.key is not None:
             known = runs.with_key(connection, asked.thread_id, asked.key)
             if known is not None:
-                return self._known(connection, known, asked)
+                return self._known(connection, known, asked, strategy)
         since = events.last_sequence(connection, asked.thread_id)
         running = self._running(connection, asked.thread_id)
         first = running or self._waiting(connection, asked.thread_id)
         if first is not None and strategy == "reject":
             raise ThreadBusy(asked.thread_id, first["run_id"])
         runs.ask(connection, asked, self.holder, self.seconds, self._inside.now())
-        if running is not None and strategy in ("interrupt", "rollback"):
-            runs.ask_to_stop(connection, running["run_id"], ROLLBACK if strategy == "rollback" else KEEP)
+        if running is not None:
+            self._make_room(connection, running, strategy)
         if first is not None:
             return Accepted(runs.get(connection, asked.run_id), True, False, since)
         return Accepted(self._begin(connection, asked.run_id), True, True, since)
 
-    def _known(self, connection: sqlite3.Connection, known: sqlite3.Row, asked: Asked) -> Accepted:
-        """The run that this key has had already; one that failed is begun again."""
+    def _known(
+        self, connection: sqlite3.Connection, known: sqlite3.Row, asked: Asked, strategy: str
+    ) -> Accepted:
+        """The run that this key has had already; one that failed is begun again, or waits for that."""
         if known["asked"] != asked.digest:
             raise KeyReused(asked.thread_id, str(asked.key))
         if known["status"] == "error" and self._agents.knows(known["agent_id"]):
-            return Accepted(self._begin_again(connection, known), True, True)
+            running = self._running(connection, known["thread_id"])
+            if running is None or strategy == "reject":
+                return Accepted(self._begin_again(connection, known), True, True)
+            since = events.last_sequence(connection, known["thread_id"])
+            row = runs.wait_again(connection, known["run_id"], self.holder, self.seconds)
+            self._make_room(connection, running, strategy)
+            return Accepted(row, True, False, since)
         return Accepted(known, False)
+
+    def _make_room(self, connection: sqlite3.Connection, running: sqlite3.Row, strategy: str) -> None:
+        if strategy in ("interrupt", "rollback"):
+            runs.ask_to_stop(connection, running["run_id"], ROLLBACK if strategy == "rollback" else KEEP)
 
     def _running(self, connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
         """The run that has the thread; one whose process is gone is given up if nobody here can go on."""
@@ -164,7 +176,7 @@ class Desk:
         return row
 
     def _begin_again(self, connection: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row:
-        running = runs.one(connection, "running", row["thread_id"])
+        running = self._running(connection, row["thread_id"])
         if running is not None and running["run_id"] != row["run_id"]:
             raise ThreadBusy(row["thread_id"], running["run_id"])
         return self._begin(connection, row["run_id"])

@@ -62,7 +62,9 @@ class Engine:
     def accept(self, asked: Asked, request: Request, strategy: str) -> tuple[Accepted, Future[Any]]:
         """What became of a request, and the promise of its result; `UsageError` once it is closed."""
         self.check_open()
-        return self._accepted(self.desk.ask(asked, strategy), request)
+        accepted = self.desk.ask(asked, strategy)
+        is_new = accepted.row["run_id"] == asked.run_id  # else what is stored of it counts
+        return self._accepted(accepted, request if is_new else None)
 
     def make_title(self, asked: Asked, request: Request, after_run: str | None = None) -> Any:
         """As `accept`, for a title; None if it comes after a run that needs none."""
@@ -83,13 +85,14 @@ class Engine:
         self.begun.add(row["run_id"])
         self.thread.submit(self.perform(row))
 
-    def _accepted(self, accepted: Accepted, request: Request) -> tuple[Accepted, Future[Any]]:
+    def _accepted(self, accepted: Accepted, request: Request | None) -> tuple[Accepted, Future[Any]]:
         row = accepted.row
         self.inside.tail.wake()
         if not accepted.is_mine:
             return accepted, self.promises.of(row["run_id"])
         future = self.promises.make(row["run_id"])
-        self.requests.setdefault(row["run_id"], request)
+        if request is not None:
+            self.requests.setdefault(row["run_id"], request)
         if accepted.has_begun:
             self._begin(row)
         else:

@@ -2,55 +2,76 @@
 
 Many may give the same answer, at once or late, from several processes. So an answer's key follows from
 the run that asked: whoever gives it again gets the run that took it. And it is handed to LangGraph by
-the id of its question: handed in a second time, after a crash, it answers nothing else.
+the id of its question: handed in a second time, after a crash, it answers nothing else. An answer that
+names its question is known again however late it comes. One that does not, and that has no key, is
+taken for an answer to the question that waits now.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from threads.bootstrap import Registry
-from threads.errors import InvalidValue, NothingToResume
-from threads.registry import runs
+from threads.errors import InvalidValue, NothingToResume, ThreadBusy
 from threads.runs.doubts import checked_answer
-from threads.runs.requests import Request
+from threads.runs.earlier import Earlier
+from threads.runs.requests import ANSWERS, Request
 
-ANSWERS = ("resume", "recovery")
-"""Kinds of runs that answer a question."""
 OF_LANGGRAPH = re.compile("[0-9a-f]{32}")
 """The ids of questions that LangGraph takes answers by."""
+OF_RECOVERY = "recovery:"
+"""How the ids of the questions begin that recovery asks."""
 
 
 class Reply(NamedTuple):
-    """What is asked of the thread's agent with an answer."""
+    """What is asked of which agent, under which key."""
 
     request: Request
     agent_id: str | None
-    """Who asked; None leaves it to the thread."""
+    """None leaves it to the thread."""
     key: str | None
 
 
-def reply(registry: Registry, thread_id: str, last: Any, value: Any, key: str | None) -> Reply:
-    """What this answer is to a thread whose last run is `last`; `NothingToResume`, `InvalidValue`."""
-    asked_by = None if last is None else last["agent_id"]
+def answer(value: Any, context: Any) -> Request:
+    """An answer as a person gives it, by which it is known again."""
+    return Request("resume", value, context, told={"answer": _alone(value), "context": context})
+
+
+def reply(registry: Registry, earlier: Earlier, thread_id: str, said: Request, key: str | None) -> Reply:
+    """What this answer is to the thread as it is now; `NothingToResume`, `InvalidValue`, `ThreadBusy`."""
+    last: Any = earlier.last(thread_id)
     was_answer = last is not None and last["kind"] in ANSWERS
-    if was_answer and last["status"] in ("pending", "running", "error"):
-        return _again(registry, last, value)
-    if last is not None and last["status"] == "interrupted" and last["question"] is not None:
-        if _has_taken(registry, last, value):
-            return _again(registry, last, value)
-        checked = checked_answer(last["question"], value)
-        return Reply(Request("recovery", checked), asked_by, key or f"resume:recovery:{last['run_id']}")
+    is_open = was_answer and last["status"] in ("pending", "running", "error")
     questions = [question.id for question in registry.interrupts(thread_id)]
+    named = _named(said.input)
+    if named and (is_open or not named <= set(questions)):
+        if taken := _taken(earlier, thread_id, named, () if is_open else questions):
+            return Reply(said, taken["agent_id"], taken["key"])
+        if is_open and last["status"] != "error":
+            raise ThreadBusy(thread_id, last["run_id"])
+    if is_open:
+        return Reply(said, last["agent_id"], last["key"])
+    if named and not named <= set(questions):
+        raise InvalidValue("value", f"no question waits with the id {' or '.join(sorted(named))}")
     is_paused = last is not None and last["status"] == "interrupted"  # at a breakpoint, which asks nothing
     if not questions and not is_paused:
         if was_answer and key in (None, last["key"]):
-            return _again(registry, last, value)
+            return Reply(said, last["agent_id"], last["key"])
         raise NothingToResume(thread_id, "it asks nothing")
+    request = said
+    if said.context is None:
+        request = replace(said, context=earlier.context(thread_id, last if is_paused else None))
+    asked_by = None if last is None else last["agent_id"]
+    if is_paused and last["question"] is not None:
+        if _has_taken(earlier, last, said):
+            return Reply(said, last["agent_id"], last["key"])
+        request = replace(request, kind="recovery", input=checked_answer(last["question"], said.input))
+        return Reply(request, asked_by, key or f"resume:recovery:{last['run_id']}")
     since = thread_id if last is None else last["run_id"]
-    request = Request("resume", by_question(questions, value) if questions else None)
+    request = replace(request, input=by_question(questions, said.input) if questions else None)
     return Reply(request, asked_by, key or f"resume:{since}:{','.join(sorted(questions))}")
 
 
@@ -64,26 +85,31 @@ def by_question(questions: Sequence[str], value: Any) -> Any:
     return {questions[0]: value} if OF_LANGGRAPH.fullmatch(questions[0]) else value
 
 
-def _has_taken(registry: Registry, last: Any, value: Any) -> bool:
+def _taken(earlier: Earlier, thread_id: str, named: set[str], waiting: Sequence[str]) -> Any:
+    """The run that took this answer; `InvalidValue` if it is one to questions that wait still, too."""
+    taken = earlier.answered(thread_id, named) or earlier.with_key(thread_id, f"resume:{min(named)}")
+    if taken is not None and (left := named.intersection(waiting)):
+        raise InvalidValue("value", f"of these questions only {', '.join(sorted(left))} waits still")
+    return taken
+
+
+def _has_taken(earlier: Earlier, last: Any, said: Request) -> bool:
     """Whether the last run took this answer to a question of the graph: then it is none to recovery's."""
-    inside = registry._inside()
-    with inside.database.read() as connection:
-        stored = runs.request(connection, last["run_id"])
-    if stored is None or last["kind"] != "resume":
-        return False
-    taken = Request.loaded("resume", stored, inside.checkpointer.serde).input
-    if isinstance(taken, Mapping) and len(taken) == 1 and not isinstance(value, Mapping):
-        return bool(next(iter(taken.values())) == value)
-    return bool(taken == value)
+    asked = earlier.request(last) if last["kind"] == "resume" else None
+    return asked is not None and bool(_alone(asked.input) == _alone(said.input))
 
 
-def _again(registry: Registry, last: Any, value: Any) -> Reply:
-    """The same answer once more, to the run that took it; another one will be refused by its key."""
-    inside = registry._inside()
-    with inside.database.read() as connection:
-        stored = runs.request(connection, last["run_id"])
-    if stored is not None and last["kind"] == "resume":
-        taken = Request.loaded("resume", stored, inside.checkpointer.serde).input
-        if isinstance(taken, Mapping):
-            value = by_question(list(taken), value)
-    return Reply(Request(last["kind"], value), last["agent_id"], last["key"])
+def _alone(value: Any) -> Any:
+    """An answer without the id of its question; one to several stays as it is."""
+    return next(iter(value.values())) if isinstance(value, Mapping) and len(_named(value)) == 1 else value
+
+
+def _named(value: Any) -> set[str]:
+    """The ids of the questions that an answer is mapped to; none if it is no such mapping."""
+    if isinstance(value, Mapping) and value and all(isinstance(key, str) and _is_id(key) for key in value):
+        return set(value)
+    return set()
+
+
+def _is_id(key: str) -> bool:
+    return OF_LANGGRAPH.fullmatch(key) is not None or key.startswith(OF_RECOVERY)

@@ -10,20 +10,23 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, RemoveMessage, convert_to_messages
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
+from pydantic import BaseModel
 
-from threads.errors import InvalidValue
+from threads.errors import InvalidValue, TypeNotAllowed
 from threads.registry.fields import checked_name
 
 NAMESPACE = uuid.UUID("0d9c2a55-5c6e-5d7a-9d5e-6c1f1a7f2b11")
 Content = str | Sequence[Mapping[str, Any]]
 """Text, or LangChain content blocks."""
+ANSWERS = ("resume", "recovery")
+"""Kinds of runs that answer a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +35,19 @@ class Request:
 
     kind: str
     input: Any
-    """For `message` and `edit` the content, for `resume` the answer, else the graph's input."""
+    """For `message` and `edit` the content, for `resume` the answer, else the graph's input; so for an
+    `edit`, too, where more than the message was handed in."""
     context: Any = None
     base: str | None = None
     """The checkpoint it goes on from, if not from the thread's head."""
-    told: Mapping[str, Any] = field(default_factory=dict)
-    """What else tells this request from another, such as the message that is edited."""
+    told: Mapping[str, Any] | None = None
+    """What the caller said, by which the same request is known again; None: input and context."""
 
     def graph_input(self, thread_id: str, run_id: str, key: str | None) -> Any:
         """What the graph is handed."""
-        if self.kind in ("message", "edit"):
-            return {"messages": [HumanMessage(self.input, id=id_of(thread_id, key or run_id))]}
         if self.kind == "resume":
             return None if self.input is None else Command(resume=self.input)
-        if self.kind == "input" and isinstance(self.input, Mapping) and _messages_of(self.input):
+        if self.kind in ("input", "edit") and isinstance(self.input, Mapping) and _messages_of(self.input):
             named = [
                 message
                 if message.id
@@ -53,16 +55,24 @@ class Request:
                 for n, message in enumerate(_messages_of(self.input))
             ]
             return {**self.input, "messages": named}
+        if self.kind in ("message", "edit"):
+            return {"messages": [HumanMessage(self.input, id=id_of(thread_id, key or run_id))]}
         return self.input
 
     def digest(self, serde: SerializerProtocol, agent_id: str | None) -> str:
         """The same for the same request; `InvalidValue` where it cannot be told."""
-        kind, blob = self._dumped(serde, {"kind": self.kind, "agent": agent_id, **self._parts(), **self.told})
+        said = self.told if self.told is not None else {"input": self.input, "context": self.context}
+        whose = {"kind": "resume" if self.kind in ANSWERS else self.kind, "agent": agent_id}
+        kind, blob = _dumped(serde, "input", lambda: _in_order({**whose, **said}))
         return hashlib.sha256(kind.encode() + blob).hexdigest()
 
     def dumped(self, serde: SerializerProtocol) -> tuple[str, bytes]:
-        """As it is stored; `InvalidValue` where it cannot be."""
-        return self._dumped(serde, {**self._parts(), "base": self.base})
+        """As it is stored; `InvalidValue` where it cannot be, or could not be read again."""
+        for name, value in (("context", self.context), ("input", self.input)):
+            if value is not None and not isinstance(value, str):
+                _check_readable(serde, name, value)
+        parts = {"input": self.input, "context": self.context, "base": self.base}
+        return _dumped(serde, "input", lambda: parts)
 
     @classmethod
     def loaded(cls, kind: str, stored: tuple[str, bytes], serde: SerializerProtocol) -> Request:
@@ -70,18 +80,12 @@ class Request:
         parts = serde.loads_typed(stored)
         return cls(kind, parts["input"], parts["context"], parts["base"])
 
-    def _parts(self) -> dict[str, Any]:
-        return {"input": self.input, "context": self.context}
-
-    def _dumped(self, serde: SerializerProtocol, value: Any) -> tuple[str, bytes]:
-        try:
-            return serde.dumps_typed(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise InvalidValue("input", f"it cannot be stored: {error}") from error
-
 
 def checked_message(content: object) -> Content:
-    """A message's content; `InvalidValue` if it is neither text nor content blocks, or empty."""
+    """A message's content; `InvalidValue` if it is neither text nor content blocks, or empty.
+
+    Which types of blocks there are is the model's affair: LangChain hands on those it does not know.
+    """
     if isinstance(content, str):
         _check_text(content)
         return content
@@ -96,13 +100,15 @@ def checked_message(content: object) -> Content:
     raise InvalidValue("message", "text is needed, or a list of content blocks, each with its type")
 
 
-def checked_input(input: Any, graph: Any, known: Callable[[], Collection[str | None]]) -> Any:
+def checked_input(input: Any, graph: Any, known: Callable[[], Collection[str | None]] | None) -> Any:
     """A graph's input; `InvalidValue` if what stands under `messages` cannot become part of the thread.
 
     A graph of LangGraph's own kind stores such an input before it refuses it, and the thread cannot be
-    read from then on. `known` gives the ids of the messages that can be removed.
+    read from then on. `known` gives the ids of the messages that can be removed; None: that was checked.
     """
-    if not isinstance(input, Mapping) or "messages" not in input or "messages" not in graph.channels:
+    if not isinstance(input, Mapping) or "messages" not in input:
+        return input
+    if graph is not None and "messages" not in graph.channels:
         return input
     said = input["messages"] if isinstance(input["messages"], list) else [input["messages"]]
     try:
@@ -110,7 +116,8 @@ def checked_input(input: Any, graph: Any, known: Callable[[], Collection[str | N
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
         raise InvalidValue("input", f"its messages cannot be read: {error}") from error
     removed = {message.id for message in messages if isinstance(message, RemoveMessage)}
-    if lost := removed - {REMOVE_ALL_MESSAGES} - set(known() if removed else ()):
+    removable = set(known()) if removed and known is not None else removed
+    if lost := removed - {REMOVE_ALL_MESSAGES} - removable:
         raise InvalidValue("input", f"there is no message with the id {min(map(str, lost))!r} to remove")
     _check_whole("input", [message.content for message in messages])
     return {**input, "messages": messages}
@@ -143,3 +150,40 @@ def _check_whole(field: str, content: object) -> None:
         json.dumps(content, ensure_ascii=False, default=repr).encode("utf-8")
     except UnicodeEncodeError:
         raise InvalidValue(field, "it has half of a character (a lone surrogate)") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValue(field, f"its content blocks are none: {error}") from None
+
+
+def _check_readable(serde: SerializerProtocol, field: str, value: Any) -> None:
+    try:
+        serde.loads_typed(_dumped(serde, field, lambda: value))
+    except TypeNotAllowed as error:
+        names = ", ".join(name.rpartition(".")[2] for name in error.blocked)
+        raise InvalidValue(
+            field,
+            f"it holds {', '.join(error.blocked)}, which could not be read again to go on with the run; "
+            f"name the type when opening the file: threads.open(..., types=[{names}])",
+        ) from error
+
+
+def _dumped(serde: SerializerProtocol, field: str, value: Callable[[], Any]) -> tuple[str, bytes]:
+    try:
+        return serde.dumps_typed(value())
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidValue(field, f"it cannot be stored: {error}") from error
+
+
+def _in_order(value: Any) -> Any:
+    """The value with what has no order put in one, for comparing."""
+    if isinstance(value, Mapping):
+        return {key: _in_order(value[key]) for key in sorted(value, key=repr)}
+    if isinstance(value, (list, tuple)):
+        return [_in_order(each) for each in value]
+    if isinstance(value, (set, frozenset)):
+        return {"set of": [_in_order(each) for each in sorted(value, key=repr)]}
+    if isinstance(value, BaseModel):
+        return {"a": type(value).__qualname__, "with": _in_order(dict(value))}
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {each.name: getattr(value, each.name) for each in fields(value)}
+        return {"a": type(value).__qualname__, "with": _in_order(parts)}
+    return value

@@ -23,8 +23,7 @@ from threads.registry import runs
 from threads.runs.answered import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome
 from threads.runs.doubts import answers_given, calls_of, doubtful, place_of, question, texts
-from threads.runs.questions import ANSWERS
-from threads.runs.requests import Request
+from threads.runs.requests import ANSWERS, Request
 from threads.runs.wedged import unwedge
 
 LOST = "The call was not answered: the run broke off."

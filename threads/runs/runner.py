@@ -7,23 +7,24 @@ when nobody listens, and after a crash it is taken up again or says that it fail
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from threads import ids
 from threads.bootstrap import Registry
 from threads.bootstrap.closing import Closing
-from threads.errors import InvalidValue, MessageNotFound, NothingToResume, ThreadNotFound
-from threads.memory.branches import Place
+from threads.errors import InvalidValue, NothingToResume
 from threads.registry import events, runs, table
-from threads.registry.runs import Asked
+from threads.runs.asking import Asking
 from threads.runs.attempt import KEEP
-from threads.runs.desk import STRATEGIES
 from threads.runs.engine import Engine
 from threads.runs.loop import LoopThread
-from threads.runs.questions import reply
+from threads.runs.questions import Reply, answer, reply
 from threads.runs.requests import Content, Request, checked_input, checked_key, checked_message
 from threads.runs.run import Run
+from threads.runs.spot import spot
 from threads.runs.titles import TITLE, title_asked
 from threads.runs.watch import Watch
 
@@ -54,6 +55,7 @@ class Runner(Closing):
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
         self._engine = Engine(registry, agents, extra, lease_seconds, title_model, recovers=recover)
+        self._asking = Asking(registry, self._engine)
         self._beside = LoopThread("threads-watch")
         self._watching = self._beside.submit(Watch(self._engine).run())
 
@@ -79,58 +81,104 @@ class Runner(Closing):
         Once this returns, the request is stored: whatever breaks, it is answered or visibly failed. The
         same `key` gives the same run, however often; a failed one goes on then. On a busy thread
         `multitask_strategy` decides: `reject` raises `ThreadBusy`, `enqueue` waits in order, `interrupt`
-        stops the run under way and keeps what it said, `rollback` takes it back. Raises `ThreadNotFound`,
-        `ThreadTrashed`, `AgentNotFound`, `KeyReused`, `InvalidValue`; then nothing is stored.
+        stops the run under way and keeps what it said, `rollback` takes it back. `agent_id` becomes the
+        thread's own agent where it has none. Raises `ThreadNotFound`, `ThreadTrashed`, `AgentNotFound`,
+        `KeyReused`, `InvalidValue`; then nothing is stored.
         """
         if (message is None) == (input is None):
             raise InvalidValue("message", "either a message is needed or an input")
-        thread_id = ids.text_of(thread_id)
-        agent, is_new = self._agent(thread_id, agent_id, if_not_exists)
+        thread_id, key = ids.text_of(thread_id), checked_key(key)
+        asking = self._asking
+        known = asking.earlier.with_key(thread_id, key)
+        agent, is_new = None if known is None or agent_id else known["agent_id"], False
+        if agent is None:
+            agent, is_new = asking.agent(thread_id, agent_id, if_not_exists)
         if message is not None:
             request = Request("message", checked_message(message), context)
+            self._engine.agents.check_takes_messages(agent)
         else:
-            graph = self._engine.agents[agent]
-            checked = checked_input(input, graph, lambda: () if is_new else self._message_ids(thread_id))
+            there = partial(asking.message_ids, thread_id) if not is_new else tuple
+            graph = self._engine.agents.find(agent)
+            checked = checked_input(input, graph, None if known is not None else there)
             request = Request("input", checked, context)
-        return self._start(thread_id, request, agent, key, multitask_strategy, is_new=is_new)
+        asked = Reply(request, agent, key)
+        return asking.start(thread_id, asked, multitask_strategy, said=agent_id, is_new=is_new)
 
-    def resume(self, thread_id: str, value: Any = None, *, key: str | None = None) -> Run:
+    def resume(
+        self, thread_id: str, value: Any = None, *, context: Any = None, key: str | None = None
+    ) -> Run:
         """A run that answers the question the thread waits with; the same answer again gives the same run.
 
-        `value` may be a mapping of interrupt id to answer where there are several questions. Raises
-        `NothingToResume`, and `KeyReused` if it was answered in another way.
+        `value` may be a mapping of interrupt id to answer, and has to be where there are several questions.
+        An answer that neither names its question so nor has a `key` is one to the question that waits now:
+        given twice where the agent asks again at once, it answers the next question, too; a `key` tells
+        the two apart. `context` is by default that of the run that asked. Raises `NothingToResume`,
+        `InvalidValue`, and `KeyReused` if it was answered in another way.
         """
         thread_id = self.registry.get(thread_id).id
-        answer = reply(self.registry, thread_id, self._last_run(thread_id), value, key)
-        agent, _ = self._agent(thread_id, answer.agent_id)
-        return self._start(thread_id, answer.request, agent, answer.key, "reject")
+        said = answer(value, context)
+        return self._asking.once(
+            thread_id, said, key, lambda: reply(self.registry, self._asking.earlier, thread_id, said, key)
+        )
 
-    def edit(self, thread_id: str, message_id: str, message: Content, *, key: str | None = None) -> Run:
+    def edit(
+        self,
+        thread_id: str,
+        message_id: str,
+        message: Content,
+        *,
+        context: Any = None,
+        key: str | None = None,
+    ) -> Run:
         """A run that says a user message differently, and answers that; the old branch stays reachable.
 
-        Raises `MessageNotFound` if it is not in the branch in view or no user's, `ThreadBusy`.
+        What else was handed in with the message is handed in again. `context` is by default that of the
+        run that brought it. Raises `MessageNotFound` if it is not in the branch in view or no user's,
+        `ThreadBusy`, `KeyReused`.
         """
-        place, _ = self._place(thread_id, message_id, "user")
-        request = Request(
-            "edit", checked_message(message), base=place.before, told={"message_id": message_id}
-        )
-        return self._start(thread_id, request, self._agent(thread_id, None)[0], key, "reject")
+        thread_id, content = self.registry.get(thread_id).id, checked_message(message)
+        told = {"message_id": message_id, "message": content, "context": context}
 
-    def regenerate(self, thread_id: str, message_id: str | None = None, *, key: str | None = None) -> Run:
+        def made() -> Reply:
+            found = spot(self._engine.inside, self.registry, thread_id, message_id, ("user",))
+            input = self._asking.earlier.edited(found.asked.run_id, message_id, content)
+            return self._asking.anew(
+                replace(said, input=input, base=found.place.before), thread_id, found, key
+            )
+
+        said = Request("edit", content, context, told=told)
+        return self._asking.once(thread_id, said, key, made)
+
+    def regenerate(
+        self,
+        thread_id: str,
+        message_id: str | None = None,
+        *,
+        context: Any = None,
+        key: str | None = None,
+    ) -> Run:
         """A run that answers anew what this assistant message answered, by default the thread's last.
 
-        The old answer stays reachable. Raises `MessageNotFound`, `ThreadBusy`.
+        The old answer stays reachable. A message at the thread's end that nobody answered is answered
+        then. `context` is by default that of the run that answered. Raises `MessageNotFound`,
+        `ThreadBusy`, `KeyReused`.
         """
-        place, id = self._place(thread_id, message_id, "assistant")
-        request = Request("regenerate", None, base=place.after, told={"message_id": id})
-        return self._start(thread_id, request, self._agent(thread_id, None)[0], key, "reject")
+        thread_id = self.registry.get(thread_id).id
+        roles = ("assistant", "user") if message_id is None else ("assistant",)
+
+        def made() -> Reply:
+            found = spot(self._engine.inside, self.registry, thread_id, message_id, roles)
+            return self._asking.anew(replace(said, base=found.place.after), thread_id, found, key)
+
+        said = Request("regenerate", None, context, told={"message_id": message_id, "context": context})
+        return self._asking.once(thread_id, said, key, made)
 
     def retry(self, thread_id: str) -> Run:
         """Go on with the thread's last run, which failed, where it broke; nothing is said a second time.
 
         Raises `NothingToResume` if the last run did not fail, `ThreadBusy`.
         """
-        last = self._last_run(self.registry.get(thread_id).id)
+        last = self._asking.earlier.last(self.registry.get(thread_id).id)
         if last is None or last["status"] != "error":
             raise NothingToResume(thread_id, "its last run did not fail")
         after = self._last_event(last["thread_id"])
@@ -166,66 +214,6 @@ class Runner(Closing):
         self._engine.close(self._watching, timeout)
         self._beside.close()
 
-    def _start(
-        self,
-        thread_id: str,
-        request: Request,
-        agent_id: str,
-        key: str | None,
-        strategy: str,
-        *,
-        is_new: bool = False,
-    ) -> Run:
-        if strategy not in STRATEGIES:
-            raise InvalidValue("multitask_strategy", f"{strategy!r} is none of {', '.join(STRATEGIES)}")
-        serde = self._engine.inside.checkpointer.serde
-        digest, stored = request.digest(serde, agent_id), request.dumped(serde)
-        run_id = ids.new_id()
-        asked = Asked(run_id, thread_id, request.kind, agent_id, checked_key(key), digest, stored)
-        if is_new:  # last of all: what is refused leaves no empty thread
-            self._engine.check_open()
-            self.registry.create(id=thread_id, agent_id=agent_id, if_exists="do_nothing")
-        accepted, future = self._engine.accept(asked, request, strategy)
-        return Run(self._engine, accepted.row["run_id"], thread_id, accepted.since, future)
-
-    def _agent(self, thread_id: str, said: str | None, if_not_exists: str = "reject") -> tuple[str, bool]:
-        """Who answers in this thread, and whether it is yet to be made."""
-        if if_not_exists not in ("reject", "create"):
-            raise InvalidValue("if_not_exists", f"{if_not_exists!r} is neither 'reject' nor 'create'")
-        agents = self._engine.agents
-        try:
-            with self._engine.inside.database.read() as connection:  # its words need not be up to date
-                thread = table.get(connection, thread_id)
-        except ThreadNotFound:
-            if if_not_exists == "reject":
-                raise
-            ids.check_new(thread_id)
-            return agents.chosen(said, None), True
-        return agents.chosen(said, thread["agent_id"]), False
-
-    def _place(self, thread_id: str, message_id: str | None, role: str) -> tuple[Place, str]:
-        """Where a user message came from; of an assistant message, that of the user message it answers."""
-        said = self.registry.messages(thread_id).items
-        if message_id is None:
-            message_id = next((str(each.id) for each in reversed(said) if each.role == role), "")
-        at = next((n for n, each in enumerate(said) if each.id == message_id and each.role == role), None)
-        if at is None:
-            raise MessageNotFound(thread_id, message_id, f"none of role {role} in the branch in view")
-        asked = next((each.id for each in reversed(said[: at + 1]) if each.role == "user"), None)
-        with self._engine.inside.database.read() as connection:
-            head_id = table.get(connection, thread_id)["head_id"]
-            place = self._engine.inside.decoder.places(connection, thread_id, head_id).get(asked)
-        if place is None:
-            raise MessageNotFound(thread_id, message_id, "the history no longer tells where it came from")
-        return place, message_id
-
-    def _last_run(self, thread_id: str) -> Any:
-        with self._engine.inside.database.read() as connection:
-            return runs.one(connection, "last_of_thread", thread_id)
-
     def _last_event(self, thread_id: str) -> int:
         with self._engine.inside.database.read() as connection:
             return events.last_sequence(connection, thread_id)
-
-    def _message_ids(self, thread_id: str) -> Sequence[str | None]:
-        return [message.id for message in self.registry.messages(thread_id)]

@@ -14,6 +14,13 @@ VALUES (:run_id, :thread_id, CASE WHEN :kind IN ('resume', 'recovery') THEN (
     :kind, 'pending', :agent_id, :key, :asked, :request_type, :request, :holder,
     :until, :at)
 
+-- name: name_agent
+UPDATE threads_thread SET agent_id = :agent_id WHERE thread_id = :thread_id AND agent_id IS NULL
+
+-- name: wait_again
+UPDATE threads_run SET status = 'pending', holder = :holder, expires_at = :until, error = NULL, finished_at = NULL
+WHERE run_id = :run_id AND status = 'error'
+
 -- name: by_id
 SELECT {columns} FROM threads_run WHERE run_id = :run_id
 
