@@ -15,6 +15,7 @@ from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 
@@ -87,6 +88,25 @@ class Case:
     """A type of a user's own."""
 
     number: int
+
+
+class Talk(TypedDict):
+    messages: Annotated[list, add_messages]
+    topic: str
+
+
+def talk_graph(context: Any = None) -> Any:
+    """Says what it was handed beside the messages; `ask` makes it ask."""
+
+    def node(state: Any, runtime: Runtime) -> Any:
+        last = state["messages"][-1].text
+        said = interrupt("sure?") if last == "ask" else last
+        return {"messages": [AIMessage(f"{said}, {state.get('topic')}, {runtime.context}")]}
+
+    builder = StateGraph(Talk, context_schema=context)
+    builder.add_node("model", node)
+    builder.add_edge(START, "model")
+    return builder.compile()
 
 
 class CaseState(TypedDict):

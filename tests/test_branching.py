@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from graphs import Plain, asking_graph, compiled, config, said
+from graphs import Plain, asking_graph, compiled, config, said, talk_graph
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, RemoveMessage
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 import threads
@@ -208,6 +208,78 @@ def test_an_edit_that_failed_goes_on_by_its_key(registry):
         assert again.id == first.id
         again.result()
     assert texts(registry) == ["eins", "re: eins"]
+
+
+def test_what_is_said_or_answered_anew_has_the_context_it_had_before(registry):
+    with threads.Runner(registry, talk_graph(dict)) as runner:
+        for text, user in (("one", "al"), ("two", "bo")):
+            runner.start("a", text, context={"user": user}, if_not_exists="create").result()
+        runner.regenerate("a").result()
+        assert texts(registry)[-1] == "two, None, {'user': 'bo'}"
+        runner.regenerate("a", registry.messages("a")[1].id).result()
+        assert texts(registry) == ["one", "one, None, {'user': 'al'}"]
+        runner.regenerate("a", context={"user": "cy"}).result()
+        assert texts(registry)[-1] == "one, None, {'user': 'cy'}"
+        runner.regenerate("a").result()
+        assert texts(registry)[-1] == "one, None, {'user': 'cy'}", "as that answer was made"
+        runner.edit("a", registry.messages("a")[0].id, "eins").result()
+        assert texts(registry) == ["eins", "eins, None, {'user': 'al'}"], "as the message was said"
+        runner.edit("a", registry.messages("a")[0].id, "uno", context={"user": "dee"}).result()
+        assert texts(registry) == ["uno", "uno, None, {'user': 'dee'}"]
+
+
+def test_a_fork_does_not_take_the_context_along(registry):
+    with threads.Runner(registry, talk_graph(dict)) as runner:
+        runner.start("a", "one", context={"user": "al"}, if_not_exists="create").result()
+        fork = registry.fork("a").id
+        runner.regenerate(fork).result()
+        assert texts(registry, id=fork)[-1] == "one, None, None"
+
+
+@pytest.mark.parametrize("ids", [(None, None, None), ("s", "h", "i")])
+def test_what_was_handed_in_with_a_message_is_handed_in_with_the_edited_one(registry, ids):
+    given = [SystemMessage("be kind", id=ids[0]), HumanMessage("one", id=ids[1], name="al")]
+    given.append(HumanMessage("and", id=ids[2]))
+    with threads.Runner(registry, talk_graph()) as runner:
+        runner.start("a", input={"messages": given, "topic": "x"}, if_not_exists="create").result()
+        assert texts(registry) == ["be kind", "one", "and", "and, x, None"]
+        before = registry.messages("a")
+        runner.edit("a", before[1].id, "eins", key="k").result()
+        assert texts(registry) == ["be kind", "eins", "and", "and, x, None"]
+        after = registry.messages("a")
+        assert (after[0].id, after[2].id) == (before[0].id, before[2].id)
+        assert (after[1].version, len(after[1].versions), after[0].versions) == (2, 2, ())
+        runner.edit("a", after[2].id, "und").result()
+        assert texts(registry) == ["be kind", "eins", "und", "und, x, None"], "an edit of an edit, too"
+        runner.start("a", "two").result()
+        runner.edit("a", registry.messages("a")[4].id, "zwei").result()
+        assert texts(registry)[4:] == ["zwei", "zwei, x, None"]
+
+
+def test_a_message_that_nobody_answered_is_answered_by_making_it_anew(registry, runner, graph):
+    fork = registry.fork("a", at=registry.messages("a")[4].id).id
+    runner.regenerate(fork).result()
+    assert texts(registry, id=fork) == [*texts(registry)[:5], "4: three"] == remembered(graph, registry, fork)
+
+
+def test_after_a_failure_the_message_at_the_end_is_answered_anew(registry):
+    failures = []
+
+    def node(state):
+        if failures:
+            raise failures.pop()
+        return {"messages": [AIMessage(f"re: {state['messages'][-1].text}")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        runner.start("a", "one", if_not_exists="create").result()
+        failures.append(RuntimeError("the model is down"))
+        with pytest.raises(threads.RunFailed):
+            runner.start("a", "two").result()
+        with pytest.raises(threads.MessageNotFound):
+            runner.regenerate("a", registry.messages("a")[-1].id)
+        runner.regenerate("a").result()
+    assert texts(registry) == ["one", "re: one", "two", "re: two"]
+    assert registry.get("a").status == "idle"
 
 
 @pytest.mark.parametrize("place", [1, None])

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from graphs import (
+    Case,
     Plain,
     chat_graph,
     compiled,
@@ -15,9 +16,10 @@ from graphs import (
     failing_graph,
     plain_graph,
     said,
+    talk_graph,
     trimming_graph,
 )
-from langchain_core.messages import AIMessage, RemoveMessage
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from running import Gate, failing_once_graph, slow_agent, texts, told, types, until, waiting_graph
 
 import threads
@@ -223,6 +225,25 @@ def test_the_threads_own_agent_answers_and_another_must_be_named(registry):
         assert registry.list(limit=5)[0].id == "a" and len(registry.list()) == 1, "no empty thread is left"
 
 
+def test_who_is_named_first_answers_from_then_on_in_a_thread_without_an_agent(registry):
+    registry.create(id="a")
+    registry.create(id="b", agent_id="second")
+    agents = {"first": compiled(Plain, echo, None), "second": plain_graph(None)}
+    with threads.Runner(registry, agents) as runner:
+        with pytest.raises(InvalidValue):
+            runner.start("a", " ", agent_id="first")
+        assert registry.get("a").agent_id is None
+        for id in ("a", "b"):
+            runner.start(id, "x", agent_id="first").result(20)
+        assert (registry.get("a").agent_id, registry.get("b").agent_id) == ("first", "second")
+        for again in (runner.start("a", "again"),):
+            again.result(20)
+        runner.regenerate("a").result(20)
+        runner.edit("a", registry.messages("a")[0].id, "y").result(20)
+        runner.regenerate("b").result(20)
+        assert {run.agent_id for id in ("a", "b") for run in registry.runs(id)} == {"first"}
+
+
 def test_an_unknown_thread_is_made_only_where_that_is_asked_for(runner, registry):
     with pytest.raises(ThreadNotFound):
         runner.start("a", "Hi")
@@ -259,6 +280,8 @@ def test_a_runner_that_was_closed_takes_nothing(registry):
 
 # poison
 
+CIRCULAR = {"type": "text", "text": "x"}
+CIRCULAR["self"] = CIRCULAR
 POISON = {
     "empty": {"message": "  "},
     "no text": {"message": 5},
@@ -281,6 +304,13 @@ POISON = {
     "cannot be stored": {
         "input": {"messages": [{"role": "user", "content": "x"}], "other": threading_.Lock()}
     },
+    "circular blocks": {"message": [CIRCULAR]},
+    "circular, as an input": {"input": {"messages": [{"role": "user", "content": [CIRCULAR]}]}},
+    "circular beside the messages": {"input": {"messages": [], "other": CIRCULAR}},
+    "circular context": {"message": "x", "context": CIRCULAR},
+    "a key that is no text": {"message": [{"type": "text", "text": "x", ("a", 1): 1}]},
+    "a context that cannot be stored": {"message": "x", "context": threading_.Lock()},
+    "a context that cannot be read again": {"message": "x", "context": Case(1)},
     "strategy": {"message": "x", "multitask_strategy": "whatever"},
     "key": {"message": "x", "key": ""},
     "if_not_exists": {"message": "x", "if_not_exists": "perhaps"},
@@ -303,7 +333,116 @@ def test_poison_is_refused_before_anything_is_stored(registry, poison, build):
         assert runner.start("a", "Hi again").result(20)["messages"][-1].text
 
 
+def test_blocks_of_a_type_that_nobody_knows_here_are_the_models_affair(registry):
+    with threads.Runner(registry, plain_graph(None)) as runner:
+        values = runner.start("a", [{"type": "zork", "of": 1}], if_not_exists="create").result(20)
+    assert values["messages"][0].content == [{"type": "zork", "of": 1}]
+    assert registry.messages("a")[0].role == "user"
+
+
+@pytest.mark.parametrize("build", [counter_graph, chat_graph])
+def test_a_message_to_a_graph_without_messages_is_refused(registry, build):
+    with threads.Runner(registry, build(None)) as runner, pytest.raises(InvalidValue, match="input="):
+        runner.start("a", "Hi", if_not_exists="create")
+    assert len(registry.list()) == 0
+
+
+# context
+
+
+def test_a_context_that_could_not_be_read_again_is_refused_with_the_remedy(registry):
+    refused = pytest.raises(InvalidValue, match=r"context: .*graphs\.Case.*types=\[Case\]")
+    with threads.Runner(registry, talk_graph(Case)) as runner, refused:
+        runner.start("a", "Hi", context=Case(1), if_not_exists="create")
+    assert len(registry.list()) == 0
+
+
+def test_a_context_of_a_type_that_was_named_is_there_after_a_failure(tmp_path):
+    def open_() -> threads.Registry:
+        return threads.open(tmp_path / "threads.db", types=[Case])
+
+    with open_() as registry, threads.Runner(registry, {"talk": failing_graph(None)}) as runner:
+        run = runner.start("a", "Hi", context=Case(1), if_not_exists="create")
+        with pytest.raises(RunFailed, match="fire"):
+            run.result(20)
+    with open_() as registry, threads.Runner(registry, {"talk": talk_graph(Case)}) as runner:
+        values = runner.retry("a").result(20)
+    assert values["messages"][-1].text == "Hi, None, Case(number=1)"
+
+
 # keys
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ({"messages": "a", "topic": "x"}, {"topic": "x", "messages": "a"}),
+        ({"messages": [], "topic": {"a": 1, "b": {1, 2}}}, {"messages": [], "topic": {"b": {2, 1}, "a": 1}}),
+        (
+            {"messages": [HumanMessage([{"type": "text", "text": "a"}])]},
+            {"messages": [HumanMessage([{"text": "a", "type": "text"}])]},
+        ),
+    ],
+)
+def test_a_dict_in_another_order_is_the_same_request(registry, first, again):
+    with threads.Runner(registry, plain_graph(None), recover=False) as runner:
+        run = runner.start("a", input=first, key="k", if_not_exists="create")
+        assert runner.start("a", input=again, key="k").id == run.id
+        with pytest.raises(KeyReused):
+            runner.start("a", input={**first, "topic": "y"}, key="k")
+
+
+def test_taking_a_message_out_with_the_same_key_is_the_same_run(registry):
+    with threads.Runner(registry, build_agent()) as runner:
+        runner.start("a", "Hi", if_not_exists="create").result(20)
+        given = {"messages": [RemoveMessage(registry.messages("a")[1].id), HumanMessage("Hello")]}
+        first = runner.start("a", input=given, key="k")
+        first.result(20)
+        assert runner.start("a", input=given, key="k").id == first.id
+
+
+def test_a_key_stands_for_its_run_whoever_answers_in_the_thread_now(registry):
+    agents = {"first": plain_graph(None), "second": plain_graph(None)}
+    with threads.Runner(registry, agents) as runner:
+        first = runner.start("a", "Hi", agent_id="first", key="k", if_not_exists="create")
+        first.result(20)
+        registry.update("a", agent_id="second")
+        assert runner.start("a", "Hi", key="k").id == first.id
+
+
+@pytest.mark.parametrize("strategy", ["enqueue", "interrupt", "rollback"])
+def test_a_failed_run_that_is_asked_for_again_waits_for_its_thread(registry, strategy):
+    gate, failures = Gate(), [RuntimeError("429")]
+
+    async def node(state):
+        if failures:
+            raise failures.pop()
+        if state["messages"][-1].text == "slow":
+            await gate.await_()
+        return {"messages": [AIMessage("well again")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        failed = runner.start("a", "Hi", key="k", if_not_exists="create")
+        with pytest.raises(RunFailed, match="429"):
+            failed.result(20)
+        slow = runner.start("a", "slow")
+        assert gate.reached.wait(20)
+        with pytest.raises(ThreadBusy):
+            runner.start("a", "Hi", key="k")
+        again = runner.start("a", "Hi", key="k", multitask_strategy=strategy)
+        assert (again.id, again.status) == (failed.id, "pending")
+        if strategy == "enqueue":
+            gate.opened.set()
+        slow.result(20)
+        assert slow.status == ("success" if strategy == "enqueue" else "stopped")
+        assert types(again)[-1] in ("finished", "failed")
+        if strategy == "rollback":
+            assert again.result(20)["messages"][-1].text == "well again"
+            assert texts(registry, "a") == ["Hi", "well again"]
+        else:
+            with pytest.raises(RunFailed, match="went on without it"):
+                again.result(20)
+            assert texts(registry, "a")[:2] == ["Hi", "slow"], "the message itself is not lost"
 
 
 def test_the_same_key_gives_the_same_run_and_the_same_answer(runner, registry):

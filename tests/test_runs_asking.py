@@ -6,11 +6,12 @@ from typing import Annotated
 import pytest
 from breaking import calling_graph
 from faults import LONG
-from graphs import Plain, asking_graph, compiled, config, said, stock_saver
+from graphs import Plain, asking_graph, compiled, config, said, stock_saver, talk_graph
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 from running import (
     Gate,
@@ -248,6 +249,31 @@ def test_a_new_message_takes_the_place_of_an_answer(registry, tmp_path):
         runner.resume("a", "yes").result(10)
     assert effects(tmp_path / "effects") == ["yes"]
     assert texts(registry, "a") == ["Do it", "Do something else", "you said yes"]
+
+
+def test_an_answer_has_the_context_of_the_question_unless_another_is_given(registry):
+    with threads.Runner(registry, talk_graph(dict)) as runner:
+        runner.start("a", "ask", context={"user": "al"}, if_not_exists="create").result(10)
+        assert runner.resume("a", "yes").result(10)["messages"][-1].text == "yes, None, {'user': 'al'}"
+        runner.start("a", "ask", context={"user": "bo"}).result(10)
+        values = runner.resume("a", "yes", context={"user": "cy"}).result(10)
+        assert values["messages"][-1].text == "yes, None, {'user': 'cy'}"
+        ours = talk_graph(dict).copy(update={"checkpointer": registry.checkpointer})
+        ours.invoke(said("ask"), config("a"), context={"user": "dee"})
+        assert runner.resume("a", "no").result(10)["messages"][-1].text == "no, None, {'user': 'cy'}"
+
+
+def test_an_answer_to_the_second_question_has_the_context_of_the_first(registry):
+    def node(state, runtime: Runtime):
+        return {"messages": [AIMessage(f"{interrupt('one')} {interrupt('two')} {runtime.context}")]}
+
+    builder = StateGraph(Plain, context_schema=dict)
+    builder.add_node("model", node)
+    builder.add_edge(START, "model")
+    with threads.Runner(registry, builder.compile()) as runner:
+        runner.start("a", "ask", context={"user": "al"}, if_not_exists="create").result(10)
+        runner.resume("a", "1").result(10)
+        assert runner.resume("a", "2").result(10)["messages"][-1].text == "1 2 {'user': 'al'}"
 
 
 # tools
