@@ -99,6 +99,7 @@ def test_tags_are_added_listed_renamed_and_removed():
     call(f"untag a {one}")
     assert told("tag")["tags"] == [{"name": "b", "threads": 2}]
     assert told("tag --rename c b") == {"renamed": 2}
+    assert "no thread has the tag 'b'" in call("tag --rename d b", code=3).stderr
     assert [row[0] for row in rows("ls --tag c")] == [two, one]
     for wrong in ("tag c", "tag --rename x", "untag c"):
         call(wrong, code=2)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
@@ -315,6 +316,35 @@ def test_a_bar_is_drawn_on_a_terminal_for_what_takes_longer_than_a_second(termin
         bar("reading messages", 10, 100)
         bar("reading messages", 50, 100)
     assert ("reading messages" in screen.written) is drawn
+
+
+class Watched(Screen):
+    """One that says when something was written that has `words` in it."""
+
+    def __init__(self, words):
+        super().__init__(True)
+        self.words = words
+        self.seen = threading.Event()
+
+    def write(self, words):
+        if self.words in words:
+            self.seen.set()
+        return super().write(words)
+
+
+def test_what_cannot_tell_how_far_it_is_is_named_where_it_takes_long_and_taken_away():
+    screen = Watched("giving the room back")
+    with Bar(screen, patience=0).waiting("giving the room back"):
+        assert screen.seen.wait(30)
+    assert screen.written.endswith("\x1b[2K")  # the line is cleared
+
+
+@pytest.mark.parametrize(("terminal", "patience"), [(True, 3600), (False, 0)])
+def test_it_is_not_named_where_it_is_quick_or_nobody_looks(terminal, patience):
+    screen = Screen(terminal)
+    with Bar(screen, patience=patience).waiting("giving the room back"):
+        pass
+    assert screen.written == ""
 
 
 def test_after_a_bar_is_full_the_next_work_has_its_own_second():

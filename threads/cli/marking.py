@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from threads.cli.faults import NotFound
 from threads.cli.finding import find_all
 from threads.cli.many import change_all
 from threads.cli.offering import ids_beginning, tag_and_ids
@@ -60,6 +61,8 @@ def tag(session: Session, words: tuple[str, ...], rename: str | None, json: bool
             raise click.UsageError("say the one TAG that is to be renamed")
         with session.open() as registry:
             count = registry.rename_tag(words[0], rename)
+        if not count:
+            raise NotFound(f"no thread has the tag {words[0]!r}; `threads tag` lists the tags")
         as_json({"renamed": count}) if json else note(f"{count} thread{'' if count == 1 else 's'} had it")
     elif not words:
         with session.look() as registry:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -15,7 +17,13 @@ PATIENCE = 1.0
 class Bar:
     """Hand it in as `progress`: it draws nothing where the work is quick, or stderr is no terminal."""
 
-    def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        now: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._patience = patience
         self._stream = sys.stderr if stream is None else stream
         self._now = now
         self._since = now()
@@ -23,7 +31,7 @@ class Bar:
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        if self._bar is None and (self._now() - self._since < PATIENCE or not self._stream.isatty()):
+        if self._bar is None and (self._now() - self._since < self._patience or not self._stream.isatty()):
             return
         if self._bar is None:
             self._start()
@@ -40,6 +48,25 @@ class Bar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show that `what` goes on, which cannot tell how far it is."""
+        timer = threading.Timer(self._patience, self._wait, [what])
+        timer.daemon = True
+        if self._stream.isatty():
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if timer.ident is not None:
+                timer.join()
+            self.stop()
+
+    def _wait(self, what: str) -> None:
+        self._start()
+        self._bar.add_task(what, total=None)
 
     def stop(self) -> None:
         """Take the bar away; the next work has its own second of patience."""

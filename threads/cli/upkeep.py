@@ -74,7 +74,8 @@ def compact(session: Session, keep: int, dry_run: bool, json: bool) -> None:
     with session.look() if dry_run else session.open() as registry:
         pruned = registry.prune(keep=keep, dry_run=dry_run, progress=session.bar)
         if not dry_run:
-            registry.compact()
+            with session.bar.waiting("giving the room back"):
+                registry.compact()
     after = None if dry_run else _size(path)
     if json:
         as_json({"pruned": pruned, "before": before, "after": after})
