@@ -230,6 +230,14 @@ def test_an_operator_that_cannot_be_is_refused_by_name(registry, text):
     assert registry.search(f'"{text}"' if '"' not in text else "tag").total == 0
 
 
+@pytest.mark.parametrize("patience", ["x", True, -1, float("nan"), timedelta(seconds=1)])
+def test_a_patience_that_is_no_time_is_refused_by_name(registry, patience):
+    for ask in (lambda **asked: registry.search("hello", **asked), registry.stats):
+        with pytest.raises(threads.InvalidValue) as caught:
+            ask(patience=patience)
+        assert caught.value.field == "patience"
+
+
 @pytest.mark.parametrize("cursor", ["", "nonsense", "e30=", "WyJzZWFyY2giLCJiYWQiLDFd"])
 def test_a_cursor_of_no_search_is_refused(registry, cursor):
     speak(registry, "a", "hello")

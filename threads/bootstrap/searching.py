@@ -9,6 +9,7 @@ from typing import Any
 
 from threads.bootstrap.listing import Listing
 from threads.database.statements import statements
+from threads.errors import InvalidValue
 from threads.models import Hits, Status
 from threads.registry.filters import Filters, checked_range
 
@@ -69,6 +70,9 @@ class Searching(Listing):
 
 
 def after(patience: float | None) -> Callable[[], bool]:
-    """Whether so many seconds are over; never, if None."""
+    """Whether so many seconds are over; never, if None. `InvalidValue`."""
+    number = isinstance(patience, int | float) and not isinstance(patience, bool) and patience >= 0
+    if patience is not None and not number:
+        raise InvalidValue("patience", f"seconds from 0 are needed, or None, not {patience!r}")
     deadline = None if patience is None else time.monotonic() + patience
     return lambda: deadline is not None and time.monotonic() > deadline
