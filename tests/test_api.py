@@ -294,10 +294,11 @@ def test_history_fork_rewind_edit_and_regenerate(api):
     assert len(api.get(f"{forked.headers['location']}/messages").json()) == 2
     edited = api.put(f"{ROOT}/threads/{id}/messages/{first[0]['id']}", json={"message": "Hi, I'm Bob"}).json()
     assert "Bob" in edited["reply"]
-    again = api.post(f"{ROOT}/threads/{id}/regenerate", json={})
+    again = api.post(f"{ROOT}/threads/{id}/regenerate")
     assert again.status_code == 200, again.text
     back = api.post(f"{ROOT}/threads/{id}/rewind", json={"to": checkpoints.json()[0]["id"]})
     assert back.json()["message_count"] == 4
+    assert api.post(f"{ROOT}/threads/{id}/fork").status_code == 201
     refused(api.post(f"{ROOT}/threads/{id}/fork", json={"at": "nowhere"}), 404, "CheckpointNotFound")
     refused(api.put(f"{ROOT}/threads/{id}/messages/nothing", json={"message": "x"}), 404, "MessageNotFound")
 
@@ -311,8 +312,9 @@ def test_search_tags_bulk_unread_and_analytics(api):
     refused(api.get(f"{ROOT}/search", params={"text": "is:this"}), 422, "InvalidValue", "text")
     assert api.get(f"{ROOT}/tags").json() == [{"name": "vip", "threads": 1}]
     assert api.put(f"{ROOT}/tags/vip", json={"name": "gold"}).json() == {"changed": 1}
+    refused(api.put(f"{ROOT}/tags/nope", json={"name": "gold"}), 404, "TagNotFound", "tag")
     assert api.get(f"{ROOT}/unread", params={"id": id}).json() == {id: 2}
-    assert api.put(f"{ROOT}/threads/{id}/read", json={}).json() == {"unread": 0}
+    assert api.put(f"{ROOT}/threads/{id}/read").json() == {"unread": 0}
     assert api.get(f"{ROOT}/analytics?by=all").json()[0]["messages"] == 2
     report = api.post(f"{ROOT}/bulk", json={"ids": [id, "nothing"], "archived": True, "untag": ["gold"]})
     assert (report.json()["changed"], report.json()["missing"]) == ([id], ["nothing"])
@@ -326,6 +328,7 @@ def test_rules_are_kept_and_cleaned_up_by(api):
     assert (rule["name"], rule["inactive"]) == ("old", 86_400)
     assert api.get(f"{ROOT}/rules").json() == [rule]
     assert api.post(f"{ROOT}/cleanup", json={"dry_run": True}).json() == []
+    assert api.post(f"{ROOT}/cleanup").json() == []
     refused(api.put(f"{ROOT}/rules/all", json={"action": "delete"}), 422, "InvalidValue", "inactive")
     assert api.delete(f"{ROOT}/rules/old").status_code == 204
     refused(api.delete(f"{ROOT}/rules/old"), 404, "RuleNotFound")

@@ -3,11 +3,14 @@
 import threading
 from datetime import timedelta
 
+import httpx
 import pytest
+from click.testing import CliRunner
 from graphs import plain_graph
 from serving import HERE, ROOT, bearer, client, process
 
 import threads
+from threads.cli.group import threads as group
 
 
 @pytest.fixture
@@ -70,8 +73,6 @@ def test_a_token_has_so_many_sessions_and_one_more_ends_the_oldest(api, registry
 
 
 def test_the_local_users_stream_ends_once_there_are_users(tmp_path):
-    import httpx
-
     with (
         threads.open(tmp_path / "threads.db") as registry,
         process(tmp_path) as server,
@@ -91,3 +92,116 @@ def test_an_origin_that_is_none_is_foreign(api, registry, origin):
     answer = api.get(f"{ROOT}/me", headers=asked)
     assert (answer.status_code, answer.json()["code"]) == (403, "ForeignOrigin")
     assert me(api, {**asked, "origin": HERE}) == 200
+
+
+def test_a_browser_gets_rid_of_its_cookie_even_if_that_is_dead(api, registry):
+    kept = session(api, registry.users.new_token("alice"))
+    registry.users.revoke("alice")
+    for shown in (kept, {"cookie": "threads_session=nonsense"}):
+        ended = api.delete(f"{ROOT}/session", headers=shown)
+        assert ended.status_code == 204
+        assert 'threads_session=""; ' in ended.headers["set-cookie"]
+    assert api.delete(f"{ROOT}/session").status_code == 401
+    assert api.delete(f"{ROOT}/session", headers={**kept, **bearer("nonsense")}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("options", "headers", "is_secure"),
+    [
+        ({}, {}, False), ({"is_https": True}, {}, True),
+        ({"hosts": ["chat.example"]}, {"host": "chat.example", "origin": "https://chat.example"}, True),
+        ({}, {"origin": HERE}, False),
+    ],
+)  # fmt: skip
+def test_a_cookie_is_for_https_alone_where_browsers_come_by_https(registry, options, headers, is_secure):
+    token = bearer(registry.users.new_token("alice"))
+    with client(registry, plain_graph(None), **options) as api:
+        cookie = api.post(f"{ROOT}/session", headers={**token, **headers}).headers["set-cookie"]
+    assert ("Secure" in cookie) == is_secure
+
+
+# pages of other sites
+
+APP = "https://app.example"
+
+
+def test_a_page_of_a_site_that_may_ask_is_let_in_by_its_browser(registry):
+    token = bearer(registry.users.new_token("alice"))
+    with client(registry, plain_graph(None), origins=["HTTPS://App.example:443"]) as api:
+        wish = {
+            "origin": APP, "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type,idempotency-key",
+        }  # fmt: skip
+        before = api.options(f"{ROOT}/threads", headers=wish)
+        assert before.status_code == 200
+        assert before.headers["access-control-allow-origin"] == APP
+        made = api.post(f"{ROOT}/threads", json={}, headers={**token, "origin": APP})
+        assert (made.status_code, made.headers["access-control-allow-origin"]) == (201, APP)
+        seen = made.headers["access-control-expose-headers"].lower()
+        for name in (
+            "x-total-count",
+            "x-next-cursor",
+            "location",
+            "content-location",
+            "x-run-id",
+            "x-request-id",
+        ):
+            assert name in seen
+        stranger = api.get(f"{ROOT}/threads", headers={"origin": APP})
+        assert (stranger.status_code, stranger.headers["access-control-allow-origin"]) == (401, APP)
+        for origin in ("https://evil.example", "http://app.example", f"{APP}:444", "null"):
+            refused = api.options(f"{ROOT}/threads", headers={**wish, "origin": origin})
+            assert (refused.status_code, refused.json()["code"]) == (403, "ForeignOrigin")
+            assert "access-control-allow-origin" not in refused.headers
+            refused = api.get(f"{ROOT}/threads", headers={**token, "origin": origin})
+            assert refused.status_code == 403 and "access-control-allow-origin" not in refused.headers
+        odd = api.options(f"{ROOT}/threads", headers={**wish, "access-control-request-method": "PATCH"})
+        assert (odd.status_code, odd.json()["code"]) == (403, "ForeignOrigin")
+
+
+@pytest.mark.parametrize("origin", ["*", "app.example", "https://", "https://a/b", "https://a/", "file://a",
+    "https://a:x", "http://[::1", "https://u@a", "https://a?b", ""])  # fmt: skip
+def test_an_origin_that_is_no_site_is_refused_at_the_start(tmp_path, origin):
+    asked = ["serve", "--port", "0", "--db", str(tmp_path / "t.db"), "--origin", origin]
+    result = CliRunner().invoke(group, asked)
+    assert result.exit_code == 2 and "origin: " in result.output, result.output
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):
+    with process(tmp_path) as server:
+        port = server.url.rpartition(":")[2]
+        result = CliRunner().invoke(group, ["serve", "--port", port, "--db", str(tmp_path / "t.db")])
+    assert result.exit_code == 1
+    assert f"cannot listen at port {port} of 127.0.0.1: " in result.output and "{" not in result.output
+
+
+# how addresses can be asked
+
+
+def test_an_address_tells_all_that_can_be_done_there(api, registry):
+    token = bearer(registry.users.new_token("alice"))
+    for path, methods in (
+        ("/threads", "GET, HEAD, POST"), ("/threads/x", "DELETE, GET, HEAD, PUT"), ("/threads/x/fork", "POST"),
+        ("/events", "GET"), ("/session", "DELETE, POST"),
+    ):  # fmt: skip
+        answer = api.patch(f"{ROOT}{path}", headers=token)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+def test_head_is_answered_where_get_is_but_on_streams(api, registry):
+    token = bearer(registry.users.new_token("alice"))
+    registry.create(owner="alice")
+    for path in ("/healthz", "/openapi.json", f"{ROOT}/threads", f"{ROOT}/me"):
+        head, got = (ask(path, headers=token) for ask in (api.head, api.get))
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("content-length", "content-type", "x-total-count"):
+            assert head.headers.get(name) == got.headers.get(name)
+    assert api.head(f"{ROOT}/me").status_code == 401
+    assert api.head(f"{ROOT}/events", headers=token).status_code == 405
+
+
+def test_a_head_request_keeps_the_connection_good(tmp_path):
+    with process(tmp_path) as server, httpx.Client(base_url=server.url, timeout=20) as web:
+        for _ in range(3):
+            assert web.head("/healthz").status_code == 200
+            assert web.get("/healthz").json() == {"status": "alive"}

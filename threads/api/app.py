@@ -16,6 +16,7 @@ from threads.api.docs import page_of
 from threads.api.faults import HANDLERS
 from threads.api.gate import COOKIE, Gate
 from threads.api.limits import Limits
+from threads.api.origins import OTHER_SITES, OtherSites
 from threads.api.routes import many, messages, runs, threads, upkeep
 from threads.api.server import Server
 from threads.api.shapes import ROOT, Health, told
@@ -31,17 +32,20 @@ def create_app(
     default_agent: str | None = None,
     hosts: Sequence[str] = (),
     origins: Sequence[str] = (),
+    is_https: bool = False,
     limits: Limits | None = None,
 ) -> FastAPI:
     """An ASGI application over a registry and a runner, which stay the caller's to close.
 
     As long as the registry has no users, requests from this machine are the local user's, and all
     others are refused. `hosts`: the names besides localhost by which the server is known; `origins`:
-    sites besides its own whose pages may ask.
+    sites besides its own whose pages may ask, `InvalidValue` if one is none. `is_https`: a proxy before
+    it speaks TLS, so cookies are for https alone.
     """
     server = Server(
-        registry, runner, limits=limits or Limits(), hosts=hosts, origins=origins, default_agent=default_agent
-    )
+        registry, runner, limits=limits or Limits(), hosts=hosts, origins=origins, is_https=is_https,
+        default_agent=default_agent,
+    )  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -64,6 +68,8 @@ def create_app(
         app.include_router(module.router, prefix=ROOT)
     _add_public(app, server)
     app.add_middleware(Gate, server=server)
+    if server.origins:
+        app.add_middleware(OtherSites, allow_origins=sorted(server.origins), **OTHER_SITES)
     return app
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from threads import errors
 
@@ -113,11 +114,24 @@ def unreadable(_: Request, error: Exception) -> JSONResponse:
     return Refused(422, "InvalidValue", f"{field}: {found['msg']}", field=field).response()
 
 
-def http(_: Request, error: Exception) -> JSONResponse:
+def http(request: Request, error: Exception) -> JSONResponse:
     """What the framework refuses: no such route, another method."""
     assert isinstance(error, HTTPException)
     code = {404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge"}.get(error.status_code, "BadRequest")
-    return Refused(error.status_code, code, str(error.detail), headers=error.headers).response()
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
+    return Refused(error.status_code, code, str(error.detail), headers=headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """What can be done at this address."""
+    asked = {name: request.scope[name] for name in ("type", "path", "headers")}
+    found = {
+        method
+        for method in ("DELETE", "GET", "POST", "PUT")
+        for route in request.app.routes
+        if route.matches({**asked, "method": method})[0] is Match.FULL
+    }
+    return sorted({*found, "HEAD"} if "GET" in found and not asked["path"].endswith("/events") else found)
 
 
 def ours(_: Request, error: Exception) -> JSONResponse:

@@ -17,10 +17,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 
 from threads.api.faults import Refused
+from threads.api.origins import foreign
 from threads.api.server import Caller, Server
+from threads.api.shapes import ROOT
 
 COOKIE = "threads_session"
 WEB = ("http", "https")
+SESSION = f"{ROOT}/session"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PUBLIC = ("/healthz", "/readyz", "/docs", "/openapi.json")
 """What is shown without a token: nothing of it is anybody's."""
@@ -45,7 +48,9 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = Visit(scope, send)
+        asked, is_head = scope, scope["method"] == "HEAD" and not scope["path"].endswith("/events")
+        scope = {**scope, "method": "GET"} if is_head else scope  # a copy: the server looks at its own
+        visit = Visit(scope, send, asked["method"])
         try:
             scope["path"] = _path(scope)
             await self._check(scope, visit)
@@ -60,6 +65,9 @@ class Gate:
         self._check_host(headers, scope)
         self._check_origin(headers)
         if scope["path"] in PUBLIC:
+            return
+        if _ends_session(headers, scope):
+            self._take_stranger(scope)
             return
         caller = await self._caller(headers, scope)
         visit.caller = scope["threads.caller"] = caller
@@ -77,7 +85,7 @@ class Gate:
         if origin is None or origin in self._server.origins:
             return
         if origin.lower() not in [f"{scheme}://{headers.get('host', '').lower()}" for scheme in WEB]:
-            raise Refused(403, "ForeignOrigin", "pages of other sites may not ask here", field="Origin")
+            raise foreign()
 
     async def _caller(self, headers: Headers, scope: Any) -> Caller:
         kind, _, shown = headers.get("authorization", "").partition(" ")
@@ -89,11 +97,14 @@ class Gate:
             if caller is None and _address(scope) in LOOPBACK:
                 caller = await self._server.local()
         if caller is None:
-            if seconds := self._server.strangers.take(_address(scope)):
-                raise _too_many(seconds)
+            self._take_stranger(scope)
             challenge = {"WWW-Authenticate": 'Bearer realm="threads"'}
             raise Refused(401, "Unauthorized", "show a token that is good", headers=challenge)
         return caller
+
+    def _take_stranger(self, scope: Any) -> None:
+        if seconds := self._server.strangers.take(_address(scope)):
+            raise _too_many(seconds)
 
     def _counted(self, scope: Any, receive: Any) -> Any:
         most, taken = self._server.limits.body, 0
@@ -115,8 +126,9 @@ class Gate:
 class Visit:
     """One request, as the log tells of it."""
 
-    def __init__(self, scope: Any, send: Any) -> None:
+    def __init__(self, scope: Any, send: Any, method: str) -> None:
         self.caller: Caller | None = None
+        self._method = method
         self._scope = scope
         self._send = send
         self._status = 0
@@ -131,6 +143,8 @@ class Visit:
             added = {**SAFE, b"x-request-id": self._id.encode()}
             more = [(name, value) for name, value in added.items() if name not in there]
             message = {**message, "headers": [*message["headers"], *more]}
+        elif self._method == "HEAD":
+            message = {**message, "body": b""}
         await self._send(message)
 
     def log(self) -> None:
@@ -138,7 +152,7 @@ class Visit:
         route = self._scope.get("route")
         told = {
             "request_id": self._id,
-            "method": self._scope["method"],
+            "method": self._method,
             "route": getattr(route, "path", None),
             "status": self._status,
             "milliseconds": round((time.monotonic() - self._begun) * 1000, 1),
@@ -152,6 +166,15 @@ def _path(scope: Any) -> str:
     raw = scope.get("raw_path") or scope["path"].encode()
     parts = raw.split(b"?")[0].decode("ascii", errors="replace").split("/")
     return "/".join(unquote(part).replace("/", SLASH) for part in parts)
+
+
+def _ends_session(headers: Headers, scope: Any) -> bool:
+    """Whether a browser wants to be rid of its cookie, which may be dead already."""
+    return (
+        (scope["method"], scope["path"]) == ("DELETE", SESSION)
+        and "authorization" not in headers
+        and COOKIE in cookie_parser(headers.get("cookie", ""))
+    )
 
 
 def _hostname(host: str) -> str | None:

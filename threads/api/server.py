@@ -10,6 +10,7 @@ from typing import Any
 
 from threads import LOCAL, Actor, Registry, Runner
 from threads.api.limits import Buckets, Limits
+from threads.api.origins import checked_origin
 from threads.api.streams import Streams, told_to
 
 REMEMBERED = 0.4
@@ -45,13 +46,15 @@ class Server:
         limits: Limits,
         hosts: Sequence[str],
         origins: Sequence[str],
+        is_https: bool,
         default_agent: str | None,
     ) -> None:
         self.registry = registry
         self.runner = runner
         self.limits = limits
         self.hosts = frozenset(host.lower() for host in hosts)
-        self.origins = frozenset(origins)
+        self.origins = frozenset(map(checked_origin, origins))
+        self.is_https = is_https
         self.default_agent = default_agent or runner.agent_ids[0]
         self.streams = Streams(registry, limits)
         self.last_call = asyncio.Event()

@@ -75,12 +75,12 @@ class Serving(uvicorn.Server):
 
 def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve until a signal says to end; `announce(url)` is called once it can be reached."""
-    log = log_as_json()
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE, proxy_headers=False, ws="none",
     )  # fmt: skip
     listening = bound(config)
+    log = log_as_json()
     name = f"[{host}]" if ":" in host else host
     url = f"http://{name}:{listening.getsockname()[1]}"
     Serving(config, app, lambda: announce(url)).run(sockets=[listening])
@@ -91,9 +91,16 @@ def bound(config: uvicorn.Config) -> socket.socket:
     """The socket to listen at, whose connections send what is written to them at once.
 
     By itself a socket that uvicorn bound keeps the body of each answer back until the client has
-    acknowledged the head, which clients do after 40 ms.
+    acknowledged the head, which clients do after 40 ms. `OSError` if it cannot be.
     """
-    listening = config.bind_socket()
+    listening = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((config.host, config.port))
+    except OSError as error:
+        listening.close()
+        why = f"cannot listen at port {config.port} of {config.host}: {error.strerror}"
+        raise OSError(f"{why}; --port names another") from error
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those that are accepted inherit it
     return listening
 

@@ -24,9 +24,14 @@ EXAMPLE = "my-agent"
 )
 @click.option("--name", "names", metavar="HOST", multiple=True, help="A name by which the server is known.")
 @click.option("--origin", "origins", metavar="URL", multiple=True, help="Another site whose pages may ask.")
+@click.option(
+    "--https", "is_https", is_flag=True, help="A proxy before it speaks TLS: cookies are for https."
+)
 @common("--db", "--agents", "--traceback")
 @click.pass_obj
-def serve(session: Session, host: str, port: int, names: tuple[str, ...], origins: tuple[str, ...]) -> None:
+def serve(
+    session: Session, host: str, port: int, names: tuple[str, ...], origins: tuple[str, ...], is_https: bool
+) -> None:
     """Serve the threads by HTTP, until Ctrl+C.
 
     Without users it serves this machine alone. With them (`threads users add`) everybody shows a token,
@@ -46,7 +51,10 @@ def serve(session: Session, host: str, port: int, names: tuple[str, ...], origin
             )
         graphs, default = _agents(session, registry)
         with threads.Runner(registry, graphs) as runner:
-            app = create_app(registry, runner, default_agent=default, hosts=(host, *names), origins=origins)
+            app = create_app(
+                registry, runner, default_agent=default, hosts=(host, *names), origins=origins,
+                is_https=is_https,
+            )  # fmt: skip
             serve(app, host=host, port=port, announce=_announce)
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from threads import Hit, Report, Stat, Tag, Thread
 from threads.api.bodies import BulkRequest, TagRequest
+from threads.api.faults import Refused
 from threads.api.queries import WHICH, AnalyticsQuery, ListQuery, SearchQuery, TagsQuery, UnreadQuery
 from threads.api.routes.doors import Admin, Calling, Serving, in_path, owner_for
 from threads.api.routes.threads import narrowed
@@ -39,7 +40,10 @@ def rename_tag(
     server: Serving, admin: Admin, tag: Annotated[str, Path()], body: TagRequest
 ) -> dict[str, int]:
     """Call a tag something else on every thread; for admins."""
-    return {"changed": server.registry.rename_tag(in_path(tag), body.name)}
+    changed = server.registry.rename_tag(in_path(tag), body.name)
+    if not changed:
+        raise Refused(404, "TagNotFound", "no thread has this tag", field="tag")
+    return {"changed": changed}
 
 
 @router.post("/bulk", response_model=Report, responses=told(409))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
 from threads import Checkpoint, Interrupt, Message, Runner
@@ -46,7 +46,11 @@ async def edit_message(
 
 
 @router.post("/threads/{thread_id}/regenerate", responses=RUNNING)
-async def regenerate(run: Running, body: RegenerateRequest, idempotency_key: Key = None) -> Response:
+async def regenerate(
+    run: Running,
+    body: Annotated[RegenerateRequest, Body(default_factory=RegenerateRequest)],
+    idempotency_key: Key = None,
+) -> Response:
     """Answer anew what an assistant message answered; the old answer stays reachable."""
     return await run.answered(Runner.regenerate, body.message_id, key=idempotency_key)
 
@@ -76,6 +80,11 @@ def list_checkpoints(server: Serving, thread: Readable) -> Response:
 
 
 @router.put("/threads/{thread_id}/read", response_model=Unread, responses=THREAD)
-def mark_read(server: Serving, caller: Calling, thread: Readable, body: ReadRequest) -> Response:
+def mark_read(
+    server: Serving,
+    caller: Calling,
+    thread: Readable,
+    body: Annotated[ReadRequest, Body(default_factory=ReadRequest)],
+) -> Response:
     """Note how far you have read; what is unread still."""
     return answer({"unread": server.registry.mark_read(thread, caller.reader, upto=body.upto)})

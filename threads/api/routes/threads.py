@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import anyio.to_thread
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import Response
 
 from threads import AgentNotFound, InvalidValue, Thread, ThreadsError
@@ -107,7 +107,9 @@ def restore_thread(server: Serving, thread: Writable) -> Response:
 @router.post(
     "/threads/{thread_id}/fork", status_code=201, response_model=Thread, responses={**CREATED, **THREAD}
 )
-def fork_thread(server: Serving, thread: Writable, body: ForkRequest) -> Response:
+def fork_thread(
+    server: Serving, thread: Writable, body: Annotated[ForkRequest, Body(default_factory=ForkRequest)]
+) -> Response:
     """A new thread that begins with what this one remembered at a checkpoint or a message."""
     forked = server.registry.fork(thread, at=body.at)
     return answer(forked, 201, location("threads", forked.id))

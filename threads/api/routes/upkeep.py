@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from threads import Cleaned
@@ -41,19 +41,18 @@ def begin_session(server: Serving, caller: Calling, request: Request) -> Respons
     response = answer({"name": caller.actor.name, "is_admin": caller.actor.is_admin}, 201)
     response.set_cookie(
         COOKIE, token, max_age=round(SESSION.total_seconds()), path="/", httponly=True, samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=server.is_https or "https" in (request.url.scheme, request.headers.get("origin", "")[:5]),
     )  # fmt: skip
     return response
 
 
 @router.delete("/session", status_code=204, responses=told())
-def end_session(server: Serving, caller: Calling, request: Request) -> Response:
-    """End the session of this browser; a token that was shown otherwise stays good."""
+def end_session(server: Serving, request: Request) -> Response:
+    """End the session of this browser, if it lives still; a token that was shown otherwise stays good."""
     cookie = request.cookies.get(COOKIE)
-    if cookie is not None and caller.actor.name is not None and caller.token_id is not None:
-        found = server.registry.users.who(cookie)
-        if found is not None and found[0] == caller.actor:
-            server.registry.users.revoke(caller.actor.name, found[1])
+    found = server.registry.users.who(cookie) if cookie else None
+    if cookie and found and found[0].name:
+        server.registry.users.revoke(found[0].name, found[1])
         server.forget(cookie)
     response = nothing()
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
@@ -86,6 +85,8 @@ def remove_rule(server: Serving, admin: Admin, name: Annotated[str, Path()]) -> 
 
 
 @router.post("/cleanup", response_model=list[Cleaned], responses=told(409))
-def cleanup(server: Serving, admin: Admin, body: CleanupRequest) -> Response:
+def cleanup(
+    server: Serving, admin: Admin, body: Annotated[CleanupRequest, Body(default_factory=CleanupRequest)]
+) -> Response:
     """Do what the rules say, or only tell."""
     return answer(server.registry.cleanup(dry_run=body.dry_run))
