@@ -202,13 +202,15 @@ def performing(
 
 
 def persist(path: Path, agent: str, message: str, answers: tuple[Any, ...]) -> None:
-    """Send a message, the first time, and give these answers, each once it is asked for."""
+    """Send a message, the first time, and give these answers, each once it is asked for; else regenerate."""
     with (
         threads.open(path) as registry,
         threads.Runner(registry, AGENTS[agent](path), lease_seconds=0.5) as runner,
     ):
         if not registry.list().items:
             runner.start("a", message, if_not_exists="create").result(30)
+        elif not answers:
+            runner.regenerate("a").result(30)
         for answer in answers:
             until(lambda: registry.runs("a")[0].status == "interrupted")
             runner.resume("a", answer).result(30)

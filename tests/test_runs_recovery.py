@@ -16,6 +16,7 @@ from breaking import (
     dying,
     heard,
     performing,
+    persist,
     slow_counting_agent,
     talking_agent,
 )
@@ -28,6 +29,7 @@ import threads
 from agent import build_agent
 from threads import InvalidValue, LeaseLost, RunFailed, ThreadBusy
 from threads.database import leases
+from threads.runs.doubts import Place, calls_of, doubtful
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 KILLS = 200 if LONG else 12
@@ -255,6 +257,42 @@ def test_what_a_node_does_by_itself_can_only_be_done_again(path):
         assert last_words(runner.resume("a", "again")) == "done: paid"
         assert texts(registry, "a") == ["Pay", "done: paid"]
     assert effects_of(path) == ["pay", "pay"]
+
+
+def test_a_regeneration_that_can_only_be_done_again_begins_where_it_began(path):
+    persist(path, "direct", "Pay", ())
+    dying(path, "direct", "", who="pay")
+    with taking_up(path, "direct") as (registry, runner):
+        assert in_question(registry) == ["pay-1"]
+        assert last_words(runner.resume("a", "again")) == "done: paid"
+        said, answer = registry.messages("a")
+        assert (said.text, len(said.versions), answer.version) == ("Pay", 0, 2)
+    first, *others = effects(path.with_name("effects"))
+    assert len(others) == 2 and {first, *others} == {first, others[0]} and first != others[0]
+
+
+@pytest.mark.parametrize(("agent", "when"), [("apart", RESULT), ("together", FINISHED)])
+def test_a_new_message_in_place_of_recoverys_answer_leaves_no_call_open(path, agent, when):
+    dying(path, agent, "look pay", who="pay", when=when)
+    with taking_up(path, agent) as (registry, runner):
+        runner.start("a", "look").result(20)
+        found = [message.text for message in registry.messages("a") if message.role == "tool"]
+        lost = "The call was not answered: the run broke off."
+        assert found == ["looked" if agent == "apart" else lost, lost, "looked"]
+
+
+def test_a_call_is_in_doubt_though_the_step_that_made_it_was_not_stored():
+    told = {"tool_call_id": "pay-1", "name": "pay", "task": "inner:1|tools:2", "args": {}}
+    begun, ended = ("tool_started", told, 7), ("tool_finished", told, 7)
+    behind = Place(unfinished={"inner:1", "inner:1|model:1"}, known={"", "inner:1"})
+    hidden = Place(unfinished={"inner:1"}, known={""})
+    for place in (behind, hidden):
+        assert doubtful(calls_of([begun]), place, {}, 7)
+        assert not doubtful(calls_of([begun, ended]), place, {}, 7)
+    assert not doubtful(calls_of([begun]), behind, {}, 8), "another run, which ended in order"
+    assert doubtful(calls_of([begun]), hidden, {}, 8)
+    assert not doubtful(calls_of([begun]), hidden, {"pay-1": (8, "again")}, 8)
+    assert doubtful(calls_of([begun]), hidden, {"pay-1": (8, "paid")}, 8), "nobody would read that"
 
 
 @pytest.mark.parametrize("value", [None, True, "", {}, {"pay-1": None}, {"pay-2": "paid"}, ["again"]])

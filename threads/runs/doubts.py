@@ -67,14 +67,13 @@ class Place:
 
     def holds(self, call: Call, run: int) -> bool:
         """Whether this call belongs to a step that is to run again, or may; `run` goes on there."""
-        above = call.task.rpartition("|")[0]
         if call.task in self.unfinished:
             return True
-        if above in self.known and above:
+        if call.has_ended:
             return False
-        if not above or call.task.partition("|")[0] not in self.unfinished:
-            return call.run == run and not call.has_ended  # its step itself may not have been stored
-        return not call.has_ended
+        above, _, _ = call.task.rpartition("|")
+        is_hidden = above not in self.known and call.task.partition("|")[0] in self.unfinished
+        return is_hidden or call.run == run  # the step that called it may not have been stored
 
     def takes_answer(self, call: Call) -> bool:
         """Whether a text can be its answer: the conversation waits for one."""
