@@ -3,6 +3,7 @@
 import base64
 import json
 import sqlite3
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,6 +63,19 @@ CASES = [
     ("カフェ", "ｶﾌｪで会う"),
     ("สวัสดี", "สวัสดีครับ"),
     ("안녕", "안녕하세요"),
+    ("학교", "초등학교에 갑니다"),
+    ("학교", unicodedata.normalize("NFD", "초등학교에 갑니다")),
+    ("lodz", "a trip to Łódź"),
+    ("Łódź", "LODZ it is"),
+    ("soren", "Søren"),
+    ("aether", "Æther"),
+    ("oeuvre", "an œuvre"),
+    ("thor", "Þor"),
+    ("محمد", "مُحَمَّد"),
+    ("احمد", "أحمد هنا"),
+    ("שלום", "שָׁלוֹם"),
+    ("हिन्दी", "हिन्दी में"),
+    ("が", "犬がいる"),
     ("🎉", "done 🎉!"),
     ("👍🏽", "👍🏽"),
     ("order-1001", "order 1001"),
@@ -317,6 +331,23 @@ def test_a_find_far_down_in_a_long_text_is_in_sight(registry, filler, text, mark
     for hit in registry.search(f"{text} role:user"):
         assert [hit.snippet[start:end] for start, end in hit.matches] == [marked]
         assert len(hit.snippet) < 130
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "marked"),
+    [
+        ("학교", "초등학교에", "초등**학교**에"),
+        ("oeuv", "l'œuvre", "l'**œuvre**"),
+        ("odz", "Łódź", "Ł**ódź**"),
+        ("ether", "Æther", "**Æther**"),
+        ("محمد", "هذا مُحَمَّد", "هذا **مُحَمَّد**"),
+    ],
+)
+def test_a_find_in_letters_that_are_folded_is_marked(text, said, marked):
+    piece, matches = snippet(said, parsed(text, datetime.now(UTC)))
+    for start, end in reversed(matches):
+        piece = f"{piece[:start]}**{piece[start:end]}**{piece[end:]}"
+    assert piece == marked
 
 
 @pytest.mark.parametrize("length", [90, 101, 119, 120, 121, 300])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import threads
 
-LETTERS = "abéEß1"
-SINGLE = "京東ก+#🎉"
+LETTERS = "abéEßŁ1"
+SINGLE = "京東ก한+#🎉"
 OTHER = " .,-'!?\t\n\0"
 TEXTS = st.text(alphabet=LETTERS + SINGLE + OTHER + '"', min_size=1, max_size=12)
 PLAIN = st.text(alphabet=LETTERS + SINGLE + ".-'", min_size=1, max_size=5)
@@ -25,6 +25,7 @@ def folded(text):
     bare = "".join(
         c for c in unicodedata.normalize("NFD", text.casefold()) if unicodedata.category(c) != "Mn"
     )
+    bare = unicodedata.normalize("NFC", bare).replace("ł", "l")
     return " ".join(bare.replace("\0", " ").split())
 
 
@@ -32,7 +33,7 @@ def words(text):
     """The words of a text in the letters above: runs of letters, and every single sign for itself."""
     found, run = [], ""
     for character in [*folded(text), " "]:
-        if character in "abess1":
+        if character in "abesl1":
             run += character
             continue
         if run:

@@ -4,7 +4,8 @@ The folding is done here and not by SQLite's tokenizer, whose Unicode tables are
 and diacritics are folded, compatibility forms made one, by the Unicode that Python knows. The index
 gets the finished tokens (its tokenizer `ascii` takes them as they are), so what matches can be said
 in plain Python as well. A character of a script that sets no spaces (Chinese, Japanese, Thai, ...) is
-a token of its own, and so is a symbol: `C++` and an emoji can be found.
+a token of its own, and so is a Korean syllable, for words are put together there without spaces, and
+a symbol: `C++` and an emoji can be found.
 """
 
 from __future__ import annotations
@@ -24,10 +25,21 @@ ENCODED = 0xE000
 UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007),
     (0x3021, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),
-    (0x20000, 0x3FFFF),
+    (0xAC00, 0xD7A3), (0x20000, 0x3FFFF),
 )  # fmt: skip
-"""Thai, Lao, Burmese, Khmer, kana and Han: first and last code points."""
+"""Thai, Lao, Burmese, Khmer, kana, Han and Korean syllables: first and last code points."""
 CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
+LETTERS = str.maketrans({
+    "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ŧ": "t", "ı": "i",
+})  # fmt: skip
+"""Letters that people type without the stroke or apart, and that Unicode does not take apart."""
+MARKS = re.compile(
+    "[\u0300-\u036f\u0483-\u0487"
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]"
+)
+"""Diacritics, and the points of Hebrew and Arabic; other scripts' marks are vowels that tell words apart."""
+FOLDED = CONTROLS | LETTERS
 PLAIN = re.compile(r"[A-Za-z0-9]+|[$+<=>^`|~#@&%_*/\\]")
 """The tokens of a text in ASCII."""
 SIGN = re.compile(r"[^A-Za-z0-9 ]")
@@ -111,8 +123,8 @@ def fold(text: str) -> str:
         lower = text.lower()
         return lower if lower.isprintable() else lower.translate(CONTROLS)
     apart = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(each for each in apart if not "\u0300" <= each <= "\u036f")
-    return unicodedata.normalize("NFKC", bare).casefold().translate(CONTROLS)
+    whole = unicodedata.normalize("NFKC", MARKS.sub("", apart))
+    return whole.casefold().translate(FOLDED)
 
 
 def squeezed(text: str) -> str:
