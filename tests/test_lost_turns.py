@@ -1,15 +1,19 @@
 """Two turns at once: at least one is stored, the other is refused, and nothing acknowledged is lost."""
 
 import asyncio
+import operator
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import aiosqlite
 import pytest
 from graphs import AIMessage, Plain, compiled, config, plain_graph, said, stock_saver, three_turns
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph import START, StateGraph
+from langgraph.types import Send
 
 import threads
 from agent import build_agent
@@ -104,6 +108,124 @@ def test_a_refused_turn_can_be_sent_again_and_sees_what_was_said(registry):
     assert answer == "I see 4"
     assert [m.text for m in registry.messages("a")][-2:] == ["mine", "I see 4"]
     assert registry.verify() == []
+
+
+# what subgraphs remember
+
+
+class Log(TypedDict):
+    log: Annotated[list, operator.add]
+
+
+class Remembering(Log):
+    remembered: Annotated[list, operator.add]
+
+
+def inside(state):
+    return {"remembered": state["log"][-1:]}
+
+
+def remembering_graph(checkpointer, within=lambda word: None, after=lambda word: None):
+    """Its subgraph remembers each word; `within` is called in there, `after` when that is over."""
+    builder = StateGraph(Remembering)
+    builder.add_node("inside", lambda state: within(state["log"][-1]) or inside(state))
+    builder.add_edge(START, "inside")
+    remembers = builder.compile(checkpointer=True)
+
+    def node(state, config):
+        known = remembers.invoke({"log": state["log"][-1:]}, config)["remembered"]
+        after(state["log"][-1])
+        return {"log": [",".join(known)]}
+
+    outer = StateGraph(Log)
+    outer.add_node("node", node)
+    outer.add_edge(START, "node")
+    return outer.compile(checkpointer=checkpointer)
+
+
+def once(word: str, act):
+    """Calls `act` in a thread of its own, and waits for it, where `word` is said."""
+
+    def hook(said: str) -> None:
+        if said == word:
+            meanwhile = threading.Thread(target=act)
+            meanwhile.start()
+            meanwhile.join()
+
+    return hook
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_a_refused_turn_does_not_replace_what_a_subgraph_remembers_of_another(registry, durability):
+    def say(graph, word: str) -> str:
+        return graph.invoke({"log": [word]}, config("a"), durability=durability)["log"][-1]
+
+    graph = remembering_graph(registry.checkpointer)
+    say(graph, "first")
+    told: list[str] = []
+    late = remembering_graph(registry.checkpointer, within=once("A", lambda: told.append(say(graph, "B"))))
+    with pytest.raises(threads.ThreadMoved):
+        say(late, "A")
+    registry.checkpointer.flush()
+    assert told == ["first,B"]
+    assert say(graph, "next") == "first,B,next"
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_what_a_refused_turn_left_in_the_memory_of_a_subgraph_is_taken_back(registry, durability):
+    graph = remembering_graph(registry.checkpointer)
+    graph.invoke({"log": ["first"]}, config("a"), durability=durability)
+    outer = StateGraph(Log)
+    outer.add_node("node", lambda state: {"log": ["without a subgraph"]})
+    outer.add_edge(START, "node")
+    other = outer.compile(checkpointer=registry.checkpointer)
+    late = remembering_graph(
+        registry.checkpointer, after=once("A", lambda: other.invoke({"log": ["B"]}, config("a")))
+    )
+    with pytest.raises(threads.ThreadMoved):
+        late.invoke({"log": ["A"]}, config("a"), durability=durability)
+    registry.checkpointer.flush()
+    last = graph.invoke({"log": ["next"]}, config("a"), durability=durability)["log"]
+    assert last[-3:] == ["without a subgraph", "next", "first,next"]
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_of_two_turns_in_the_memory_of_a_subgraph_one_goes_on(registry, durability):
+    """The other one was refused in there, and says nothing more that could stop the first."""
+    graph = remembering_graph(registry.checkpointer)
+    graph.invoke({"log": ["first"]}, config("a"), durability=durability)
+    before = remembering_graph(registry.checkpointer, within=lambda word: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        before.invoke({"log": ["second"]}, config("a"), durability="sync")
+    outcomes: list[object] = []
+
+    def go_on(graph) -> None:
+        try:
+            outcomes.append(graph.invoke(None, config("a"), durability=durability)["log"][-1])
+        except threads.ThreadMoved as error:
+            outcomes.append(error.thread_id)
+
+    late = remembering_graph(registry.checkpointer, within=once("second", lambda: go_on(graph)))
+    go_on(late)
+    registry.checkpointer.flush()
+    assert sorted(outcomes) == ["a", "first,second"]
+    assert graph.invoke({"log": ["next"]}, config("a"))["log"][-1] == "first,second,next"
+
+
+def test_tasks_of_one_step_may_share_what_a_subgraph_remembers(registry):
+    """As they may with the stock saver, which keeps what came last."""
+    builder = StateGraph(Remembering)
+    builder.add_node("inside", inside)
+    builder.add_edge(START, "inside")
+    remembers = builder.compile(checkpointer=True)
+    outer = StateGraph(Log)
+    outer.add_node("node", lambda state, config: {"log": remembers.invoke(state, config)["remembered"][-1:]})
+    outer.add_conditional_edges(START, lambda state: [Send("node", {"log": [n]}) for n in "xyz"], ["node"])
+    graph = outer.compile(checkpointer=registry.checkpointer)
+    for durability in ("sync", "async", "exit"):
+        assert len(graph.invoke({"log": []}, config("a"), durability=durability)["log"]) % 3 == 0
 
 
 def test_an_update_that_began_at_an_old_head_is_refused(registry, graph):

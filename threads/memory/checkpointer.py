@@ -38,6 +38,8 @@ from threads.memory.late import LateResults, Work
 from threads.memory.places import Places
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.memory.reading import ReadMethods
+from threads.memory.rivals import Rivals
+from threads.memory.subgraphs import root_of, take_back
 from threads.memory.transcript import Transcripts
 from threads.memory.turns import RUNTIME, address, config_of, head_of
 from threads.memory.writing import (
@@ -48,7 +50,6 @@ from threads.memory.writing import (
     put_checkpoint,
     put_results,
     store_with,
-    take_back,
 )
 
 
@@ -68,7 +69,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
         self.conn.close()
         self.is_setup = True
         self._kept = Kept()
-        ReadMethods.__init__(self, database, LateResults(database), Deltas(self._kept))
+        ReadMethods.__init__(self, database, LateResults(database), Deltas(self._kept), Rivals())
         self._transcripts = transcripts
         self._on_put = on_put
         self._here = Places()
@@ -155,16 +156,20 @@ class Checkpointer(ReadMethods, SqliteSaver):
 
     def _put(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> Storing:
         row = checkpoint_row(config, checkpoint, metadata, self.serde)
-        store = put_checkpoint(config, metadata, row, self._late, self._here)
+        store = put_checkpoint(config, metadata, row, self._late, self._here, self._rivals)
 
         def work(connection: sqlite3.Connection) -> Sequence[Work]:
             try:
                 return store(connection)
-            except (ThreadMoved, ThreadDeleted, ThreadTrashed, ThreadBusy, LeaseLost):
+            except (ThreadMoved, ThreadDeleted, ThreadTrashed, ThreadBusy, LeaseLost) as error:
                 key = key_of(config)
                 if RUNTIME in config["configurable"] or key[3]:  # else others may have results waiting there
+                    step = root_of(metadata) if key[1] else key[2]
                     refused = (*key[:2], checkpoint["id"])
-                    self._late.refuse(key, checkpoint["id"], partial(take_back, refused))
+                    if isinstance(error, ThreadMoved):
+                        self._rivals.refuse(key[0], config)
+                    then = partial(take_back, refused, step, config, self._rivals)
+                    self._late.refuse(key, checkpoint["id"], then)
                 raise
 
         return work
@@ -180,7 +185,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
         self._database.check_writable()
         work = put_results(config, writes, task_id, task_path, self.serde, self._here)
         key = key_of(config)
-        if self._late.is_refused(key):
+        if self._late.is_refused(key) or self._rivals.is_refused(key[0], config):
             return None
         if any(channel in AT_ONCE for channel, _ in writes):
             return partial(store_with, self._late, key, work)  # the step ends here: nothing waits longer

@@ -24,6 +24,7 @@ from threads.errors import CheckpointNotFound, ThreadTrashed
 from threads.memory.aio import AsyncMethods
 from threads.memory.deltas import At, Deltas, handed_out
 from threads.memory.late import LateResults
+from threads.memory.rivals import Rivals
 from threads.memory.turns import RUNTIME, Read, address, check_lease, config_of, named, read_by_turn, turn_of
 
 
@@ -91,15 +92,18 @@ def listed(
 class ReadMethods(AsyncMethods):
     """The reading half of the checkpointer."""
 
-    def __init__(self, database: Database, late: LateResults, deltas: Deltas) -> None:
+    def __init__(self, database: Database, late: LateResults, deltas: Deltas, rivals: Rivals) -> None:
         super().__init__(database)
         self._late = late
+        self._rivals = rivals
         self._deltas = deltas
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         thread_id, checkpoint_ns = address(config)
         self.settle(thread_id)
         asked, in_a_run = get_checkpoint_id(config), RUNTIME in config["configurable"]
+        if in_a_run and not checkpoint_ns:
+            self._rivals.begins(thread_id, config)
         with self._database.read() as connection:
             head_id = newest(connection, config)
             at = (thread_id, checkpoint_ns, asked or head_id or "")

@@ -178,18 +178,11 @@ def head_for(connection: sqlite3.Connection, config: RunnableConfig, thread_id: 
 
 
 def check_checkpoint(
-    connection: sqlite3.Connection, config: RunnableConfig, metadata: CheckpointMetadata, here: Places
+    connection: sqlite3.Connection, config: RunnableConfig, metadata: CheckpointMetadata
 ) -> None:
-    """Raise `ThreadMoved` if this checkpoint would hide what another turn has stored.
-
-    A subgraph's belongs to the root's checkpoint that it runs under, and goes with it: `ThreadDeleted`.
-    """
-    thread_id, checkpoint_ns = address(config)
+    """Raise `ThreadMoved` if this checkpoint of the root would hide what another turn has stored."""
+    thread_id, _ = address(config)
     head, parent = head_for(connection, config, thread_id), get_checkpoint_id(config)
-    if checkpoint_ns:
-        check_still_there(connection, (thread_id, checkpoint_ns, parent), here)
-        check_still_there(connection, (thread_id, "", (metadata.get("parents") or {}).get("")), here)
-        return
     of_langgraph = RUNTIME in config["configurable"] or metadata.get("source") == "update"
     if not of_langgraph or isinstance(parent, Named):
         return

@@ -23,9 +23,11 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
 from threads.database.statements import statements
-from threads.errors import ThreadDeleted
+from threads.errors import ThreadDeleted, ThreadMoved
 from threads.memory.late import Key, LateResults, Work
-from threads.memory.places import Place, Places
+from threads.memory.places import Places
+from threads.memory.rivals import Rivals
+from threads.memory.subgraphs import check_memory, forget_subgraphs, root_of
 from threads.memory.turns import RUNTIME, Read, TooEarly, address, check_checkpoint, check_results, turn_of
 
 Storing = Callable[[sqlite3.Connection], Sequence[Work]]
@@ -66,6 +68,7 @@ def put_checkpoint(
     row: dict[str, Any],
     late: LateResults,
     here: Places,
+    rivals: Rivals,
 ) -> Storing:
     """The work that stores a checkpoint, and before it the results that waited for it; returns these."""
     key = key_of(config)
@@ -74,10 +77,14 @@ def put_checkpoint(
 
     def work(connection: sqlite3.Connection) -> list[Work]:
         results = late.store(key, connection)
-        root = (metadata.get("parents") or {}).get("")
-        if late.is_refused((key[0], "", str(root), 0)):  # the one that this subgraph's run goes under
+        if late.is_refused((key[0], "", str(root_of(metadata)), 0)):  # this subgraph's run goes under it
             raise ThreadDeleted
-        check_checkpoint(connection, config, metadata, here)
+        if rivals.is_refused(key[0], config):
+            raise ThreadMoved(key[0])
+        if row["checkpoint_ns"]:
+            check_memory(connection, config, metadata, row, here, rivals)
+        else:
+            check_checkpoint(connection, config, metadata)
         first = row["parent_checkpoint_id"] is None and metadata.get("source") == "input"
         if first and RUNTIME in config["configurable"]:
             forget_subgraphs(connection, row)
@@ -121,25 +128,6 @@ def put_results(
         connection.executemany(sql, rows)
 
     return work
-
-
-def forget_subgraphs(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
-    """Before the first checkpoint of a thread: delete what subgraphs of a deleted one of this id left.
-
-    Under durability "exit" a first checkpoint is no input's: there subgraphs are stored before it.
-    """
-    sql = statements("checkpoints")
-    if connection.execute(sql["is_deleted"], row).fetchone():
-        for name in ("forget_subgraph_results", "forget_subgraphs"):
-            connection.execute(sql[name].format(of_others=sql["of_others"]), row)
-
-
-def take_back(refused: Place, connection: sqlite3.Connection) -> None:
-    """Delete what a run stored under a checkpoint of its own before that was refused."""
-    at = dict(zip(("thread_id", "checkpoint_ns", "checkpoint_id"), refused, strict=True))
-    sql = statements("checkpoints")
-    for name in ("take_back_results", "take_back_subgraph_results", "take_back_subgraphs"):
-        connection.execute(sql[name].format(under_refused=sql["under_refused"]), at)
 
 
 def store_with(late: LateResults, key: Key, work: Work, connection: sqlite3.Connection) -> None:

@@ -127,8 +127,33 @@ DELETE FROM writes WHERE thread_id = :thread_id
 -- name: delete_row
 DELETE FROM threads_thread WHERE thread_id = :thread_id
 
+-- What a subgraph that remembers goes on from, and whether what its turn knows of is there.
+-- name: memory
+SELECT
+    (SELECT checkpoint_id FROM checkpoints WHERE rowid = (
+        SELECT max(rowid) FROM checkpoints
+        WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns)) AS newest,
+    EXISTS (SELECT 1 FROM checkpoints
+        WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+          AND checkpoint_id = :parent) AS parent_is_stored,
+    EXISTS (SELECT 1 FROM checkpoints
+        WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :root) AS root_is_stored,
+    EXISTS (SELECT 1 FROM threads_tombstone WHERE thread_id = :thread_id) AS was_deleted
+
+-- name: newest_first
+SELECT checkpoint_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns
+ORDER BY rowid DESC
+
+-- name: take_back_results_at
+DELETE FROM writes
+WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns AND checkpoint_id = :checkpoint_id
+
+-- name: take_back_checkpoint
+DELETE FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns AND checkpoint_id = :checkpoint_id
+
 -- Nobody else's are the results at a checkpoint that was refused, and the namespaces of tasks under it. A
--- subgraph that remembers has no task in its namespace: others may have gone on from there, if anybody lives.
+-- subgraph that remembers has no task in its namespace: what others have not gone on from is taken back one by one.
 -- name: take_back_results
 DELETE FROM writes
 WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns AND checkpoint_id = :checkpoint_id
