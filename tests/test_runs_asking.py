@@ -131,8 +131,11 @@ def test_an_answer_that_names_its_question_is_no_answer_to_another(registry, bui
         runner.start("a", "Do it", if_not_exists="create").result(10)
         asked = registry.interrupts("a")[0].id
         first = runner.resume("a", {asked: "yes"})
-        first.result(10)
-        assert runner.resume("a", {asked: "yes"}).id == first.id
+        result = first.result(10)
+        again = runner.resume("a", {asked: "yes"})
+        assert again.id == first.id
+        assert again.result(10)["__interrupt__"] == result["__interrupt__"]
+        assert len(again.result(10)["messages"]) == len(result["messages"])
         with pytest.raises(KeyReused):
             runner.resume("a", {asked: "no"})
         (waiting,) = registry.interrupts("a")

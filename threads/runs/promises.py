@@ -8,7 +8,7 @@ from typing import Any
 
 from threads.bootstrap.opened import Inside
 from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
-from threads.registry import runs
+from threads.registry import runs, table
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.ending import reason
@@ -87,12 +87,20 @@ class Promises:
         """The graph's state when the run ended; raises what it failed with."""
         with self._inside.database.read() as connection:
             row = runs.get(connection, run_id)
+            last = runs.one(connection, "last_of_thread", row["thread_id"])
+            head_id = table.get(connection, row["thread_id"])["head_id"]
         if row["status"] == "error":
             raise RunFailed(row["thread_id"], run_id, row["error"] or "it is not known why")
         if row["kind"] == "title" or row["head_id"] is None or not self._agents.knows(row["agent_id"]):
             return None
-        at = {"thread_id": row["thread_id"], "checkpoint_id": row["head_id"]}
+        at = {"thread_id": row["thread_id"]}
+        is_last = last is not None and last["run_id"] == run_id and head_id == row["head_id"]
+        if not is_last:
+            at["checkpoint_id"] = row["head_id"]
         state = self._agents[row["agent_id"]].get_state({"configurable": at})
-        if isinstance(state.values, dict) and state.interrupts:
-            return {**state.values, "__interrupt__": list(state.interrupts)}
+        asked = list(state.interrupts)
+        if is_last:  # a question that was answered beside one that waits is none any more
+            asked = [each for task in state.tasks if task.result is None for each in task.interrupts]
+        if isinstance(state.values, dict) and asked:
+            return {**state.values, "__interrupt__": asked}
         return state.values
