@@ -1,6 +1,7 @@
 """The HTTP API: the threading document's routes, its bodies and fields, and the right answers."""
 
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -8,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from graphs import plain_graph
+from langchain_core.messages import HumanMessage
 from running import Gate, approving_graph, failing_once_graph, slow_agent, until, waiting_graph
 from serving import ROOT, client, events, process
 
@@ -107,6 +109,36 @@ def test_the_list_is_a_bare_array_and_its_pages_are_told_in_headers(api):
     tagged = api.get(f"{ROOT}/threads?tag=x&sort_by=title&sort_order=asc&count=false")
     assert [thread["title"] for thread in tagged.json()] == ["t1", "t3"]
     assert "x-total-count" not in tagged.headers
+
+
+def test_every_cursor_goes_back_as_it_came(api, registry):
+    graph = plain_graph(registry.checkpointer)
+    for number in range(3):
+        graph.invoke(
+            {"messages": [HumanMessage("refund", id=f"a/b {number}%2F?&é")]},
+            {"configurable": {"thread_id": f"t{number}"}},
+        )
+    graph.invoke({"messages": [HumanMessage("and", id="c/d+e=")]}, {"configurable": {"thread_id": "t0"}})
+    for _ in range(3):
+        api.post(f"{ROOT}/threads/t0/messages", json={"message": "go"})
+    for path in ("threads?", "threads?sort_by=title&", "threads/t0/messages?", "threads/t0/runs?",
+            "search?text=refund&", "trash?trashed=any&"):  # fmt: skip
+        seen, cursor = [], None
+        while True:
+            asked = f"{ROOT}/{path}limit=1" + (f"&cursor={cursor}" if cursor else "")
+            page = api.get(asked)
+            assert page.status_code == 200, page.text
+            seen += [json.dumps(each) for each in page.json()]
+            cursor = page.headers.get("x-next-cursor")
+            if cursor is None:
+                break
+            assert re.fullmatch(r"[\w-]+", cursor, re.ASCII)
+        assert len(seen) == len(set(seen)) == int(page.headers["x-total-count"]), path
+        for wrong in ("nonsense", "é", "a", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5"):
+            answer = api.get(f"{ROOT}/{path}", params={"cursor": wrong})
+            assert answer.status_code in ((404, 422) if "messages" in path else (422,)), (path, answer.text)
+    both = api.get(f"{ROOT}/threads/t0/messages", params={"before": "x", "cursor": "x"})
+    refused(both, 422, "InvalidValue", "cursor")
 
 
 def test_each_filter_of_the_library_narrows_the_list(api, registry):
@@ -213,6 +245,25 @@ def test_one_key_is_answered_once(api):
     assert api.get(f"{ROOT}/threads/{id}").json()["message_count"] == 4
     other = api.post(f"{ROOT}/threads/{id}/messages", json={"message": "Bye"}, headers=keyed)
     refused(other, 422, "KeyReused", "Idempotency-Key")
+
+
+def test_a_key_that_began_a_thread_begins_no_other_and_none_that_is_gone(api, registry):
+    keyed = {"idempotency-key": "click"}
+    made = api.post(f"{ROOT}/threads", json={"title": "a"}, headers=keyed)
+    here = made.headers["location"]
+    assert api.post(f"{ROOT}/threads", json={"title": "a"}, headers=keyed).json() == made.json()
+    for other in ({"title": "b"}, {}, {"title": "a", "initial_message": "hi"}, {"title": "a", "tags": ["x"]}):
+        again = api.post(f"{ROOT}/threads", json=other, headers=keyed)
+        refused(again, 422, "KeyReused", "Idempotency-Key")
+    assert api.get(here).json() == made.json()
+    api.delete(here)
+    refused(api.post(f"{ROOT}/threads", json={"title": "a"}, headers=keyed), 409, "ThreadTrashed")
+    api.delete(here, params={"permanent": True})
+    for body in ({"title": "a"}, {"title": "b"}):  # what was asked is forgotten with the thread
+        refused(api.post(f"{ROOT}/threads", json=body, headers=keyed), 404, "ThreadNotFound")
+    assert registry.list(trashed=None).total == 0
+    with registry._inside().database.read() as connection:
+        assert [tuple(row)[1] for row in connection.execute("SELECT * FROM threads_begun_once")] == [None]
 
 
 def test_many_clients_with_one_key_get_one_answer(api):

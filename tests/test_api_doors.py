@@ -257,8 +257,10 @@ def test_a_key_does_not_open_a_thread_that_was_given_away(house):
     keyed = {**bearer(house.tokens["bob"]), "idempotency-key": "mine once"}
     id = house.api.post(f"{ROOT}/threads", json={}, headers=keyed).json()["id"]
     house.registry.update(id, owner="alice", title=CANARY)
-    again = house.api.post(f"{ROOT}/threads", json={"initial_message": "hi"}, headers=keyed)
+    again = house.api.post(f"{ROOT}/threads", json={}, headers=keyed)
     assert (again.status_code, again.json()["code"]) == (404, "ThreadNotFound")
+    other = house.api.post(f"{ROOT}/threads", json={"initial_message": "hi"}, headers=keyed)
+    assert (other.status_code, other.json()["code"]) == (422, "KeyReused") and CANARY not in other.text
     assert CANARY not in again.text and house.registry.get(id).message_count == 0
     house.registry.delete(id)
 

@@ -54,7 +54,8 @@ class MessagesQuery(Body):
     """A page of messages, the last ones."""
 
     limit: int | None = Field(default=None, ge=1, le=1000)
-    before: str | None = Field(default=None, description="Only those before this message: X-Next-Cursor.")
+    before: str | None = Field(default=None, description="Only those before this message.")
+    cursor: str | None = Field(default=None, description="X-Next-Cursor of the page before, instead.")
     at: str | None = Field(default=None, description="As it was at this checkpoint, or on its branch.")
 
 
@@ -62,7 +63,7 @@ class PageQuery(Body):
     """A page of a plain list."""
 
     limit: int = Field(default=20, ge=1, le=1000)
-    cursor: str | None = None
+    cursor: str | None = Field(default=None, description="X-Next-Cursor of the page before.")
 
 
 class EventsQuery(Body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, get_args
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from threads.api.faults import Problem
+from threads.errors import InvalidCursor
 from threads.forms import json_form
 from threads.models import Action, EventType, Interrupt, Message, Page, RunInfo
 
@@ -90,8 +92,18 @@ def page(items: Page[Any], *, count: bool = True, of: Any = None) -> JSONRespons
     """A page as a bare array; the rest of it in headers."""
     headers = {"X-Total-Count": str(items.total)} if count else {}
     if items.next_cursor is not None:
-        headers["X-Next-Cursor"] = quote(items.next_cursor, safe="=")
+        headers["X-Next-Cursor"] = urlsafe_b64encode(items.next_cursor.encode()).decode().rstrip("=")
     return answer([of(item) for item in items] if of else items.items, headers=headers)
+
+
+def cursor_of(shown: str | None) -> str | None:
+    """What an `X-Next-Cursor` stands for; `InvalidCursor` if it is none."""
+    if shown is None:
+        return None
+    try:
+        return b64decode(shown + "=" * (-len(shown) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise InvalidCursor("it is none that X-Next-Cursor told") from None
 
 
 def nothing() -> Response:

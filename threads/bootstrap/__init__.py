@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from threads.bootstrap.admitting import Admitting
+from threads.bootstrap.beginning import Beginning
 from threads.bootstrap.comparing import Comparing
 from threads.bootstrap.following import Following
 from threads.bootstrap.keeping import Keeping
@@ -46,7 +47,7 @@ def open(
     return Registry(database, types=tuple(types), reducer=reducer, clock=clock, progress=progress)
 
 
-class Registry(Following, Undoing, Comparing, Keeping, Measuring, Admitting):
+class Registry(Following, Undoing, Comparing, Keeping, Measuring, Admitting, Beginning):
     """The threads of one database, and the memory of the agents that speak in them.
 
     Usable from any thread and event loop. A `ThreadStore`, and more.

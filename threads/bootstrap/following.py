@@ -36,7 +36,7 @@ class Following(Branching):
         from threads.registry import runs
 
         limit, _ = checked_range(limit, 0)
-        if cursor is not None and not cursor.isdecimal():
+        if cursor is not None and not (cursor.isdecimal() and len(cursor) < 19):
             raise InvalidCursor("it is damaged")
         with self._database.read() as connection:
             thread_id = table.get(connection, id)["thread_id"]

@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
-from threads import Checkpoint, Interrupt, Message, Runner
+from threads import Checkpoint, Interrupt, InvalidValue, Message, Runner
 from threads.api.bodies import EditRequest, ReadRequest, RegenerateRequest, ResumeRequest, SendMessageRequest
 from threads.api.queries import MessagesQuery
 from threads.api.routes.answering import RUNNING, Running
 from threads.api.routes.doors import Calling, Key, Readable, Serving, in_path
 from threads.api.routes.threads import spoken
-from threads.api.shapes import PAGED, THREAD, Unread, answer, page
+from threads.api.shapes import PAGED, THREAD, Unread, answer, cursor_of, page
 
 router = APIRouter(tags=["messages"])
 
@@ -24,7 +24,10 @@ router = APIRouter(tags=["messages"])
 )  # fmt: skip
 def list_messages(server: Serving, thread: Readable, query: Annotated[MessagesQuery, Query()]) -> Response:
     """The messages as a person reads them, oldest first: the last `limit`, or the last ones before one."""
-    found = server.registry.messages(thread, limit=query.limit, before=query.before, at=query.at)
+    if query.before is not None and query.cursor is not None:
+        raise InvalidValue("cursor", "either `before` is taken or a cursor")
+    before = query.before if query.cursor is None else cursor_of(query.cursor)
+    found = server.registry.messages(thread, limit=query.limit, before=before, at=query.at)
     return page(found)
 
 

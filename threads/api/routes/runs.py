@@ -13,7 +13,7 @@ from threads.api.queries import EventsQuery, PageQuery
 from threads.api.routes.answering import told_run
 from threads.api.routes.doors import Calling, Readable, Serving, Writable, in_path
 from threads.api.server import Caller, Server
-from threads.api.shapes import PAGED, STREAM, THREAD, Stopped, answer, page, told
+from threads.api.shapes import PAGED, STREAM, THREAD, Stopped, answer, cursor_of, page, told
 from threads.api.streams import EventStream
 
 router = APIRouter(tags=["runs and events"])
@@ -29,7 +29,7 @@ def list_runs(
     server: Serving, caller: Calling, thread: Readable, query: Annotated[PageQuery, Query()]
 ) -> Response:
     """The thread's runs, the last one first."""
-    found = server.registry.runs(thread, limit=query.limit, cursor=query.cursor)
+    found = server.registry.runs(thread, limit=query.limit, cursor=cursor_of(query.cursor))
     return page(found, of=lambda info: told_run(info, caller))
 
 

@@ -14,7 +14,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import Response
 
-from threads import AgentNotFound, InvalidValue, Thread, ThreadsError
+from threads import AgentNotFound, InvalidValue, Thread, ThreadsError, ThreadTrashed
 from threads.api.bodies import CreateThreadRequest, ForkRequest, RewindRequest, UpdateThreadRequest
 from threads.api.queries import WHICH, DeleteQuery, ListQuery, Narrowed
 from threads.api.routes.answering import Prefer, is_done, seconds_of
@@ -29,7 +29,7 @@ from threads.api.routes.doors import (
     owner_for,
 )
 from threads.api.server import Caller, Server
-from threads.api.shapes import PAGED, THREAD, answer, location, nothing, page, told
+from threads.api.shapes import PAGED, THREAD, answer, cursor_of, location, nothing, page, told
 from threads.runs.requests import checked_key
 
 router = APIRouter(tags=["threads"])
@@ -129,6 +129,7 @@ def spoken(said: Any) -> Any:
 def narrowed(caller: Caller, query: Narrowed) -> dict[str, Any]:
     """The filters, page and owner that a question stands for."""
     asked = query.model_dump(exclude={"count", "sort_by", "sort_order", "text"})
+    asked["cursor"] = cursor_of(query.cursor)
     asked["owner"] = owner_for(caller.actor, query.owner)
     asked["tag"] = query.tag or None
     asked["archived"], asked["trashed"] = WHICH[query.archived], WHICH[query.trashed]
@@ -144,16 +145,20 @@ def _create(server: Server, caller: Caller, body: CreateThreadRequest, key: str 
     only_admins(caller, body.model_fields_set, "owner")
     agent_id = body.agent_id if body.agent_id is not None else server.default_agent
     _check_agent(server, agent_id)
-    thread = server.registry.create(
-        id=None if key is None else _id_for(caller, key),
-        title=body.title,
-        agent_id=agent_id,
-        owner=body.owner if caller.actor.is_admin else caller.actor.name,
-        metadata=body.metadata,
-        tags=body.tags,
-        if_exists="raise" if key is None else "do_nothing",
-    )
-    server.registry.admit(caller.actor, thread.id, "write")  # one begun before may be somebody else's by now
+    given: dict[str, Any] = {
+        "title": body.title,
+        "agent_id": agent_id,
+        "owner": body.owner if caller.actor.is_admin else caller.actor.name,
+        "metadata": body.metadata,
+        "tags": body.tags,
+    }
+    if key is None:
+        return server.registry.create(**given)
+    asked = json.dumps(body.model_dump(mode="json"), sort_keys=True)
+    thread = server.registry.begin_once(_id_for(caller, key), key=key, asked=asked, **given)
+    server.registry.admit(caller.actor, thread.id, "write")  # it may be somebody else's by now
+    if thread.trashed_at is not None:
+        raise ThreadTrashed(thread.id)
     return thread
 
 

@@ -18,3 +18,15 @@ CREATE TABLE threads_token (
 
 CREATE INDEX threads_token_by_user ON threads_token (name);
 CREATE INDEX threads_session_by_token ON threads_token (parent_id) WHERE parent_id IS NOT NULL;
+
+-- Threads that were begun by a request with a key; the id follows from the key. Kept when the thread is gone,
+-- so that the request does not begin it again, but for what was asked.
+CREATE TABLE threads_begun_once (
+    thread_id TEXT PRIMARY KEY,
+    digest BLOB
+) WITHOUT ROWID;
+
+CREATE TRIGGER threads_begun_once_gone AFTER DELETE ON threads_thread
+BEGIN
+    UPDATE threads_begun_once SET digest = NULL WHERE thread_id = OLD.thread_id;
+END;

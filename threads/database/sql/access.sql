@@ -56,3 +56,11 @@ WHERE t.hash = :hash AND (t.expires_at IS NULL OR t.expires_at > :now)
 -- name: good_tokens
 SELECT t.token_id FROM threads_token t JOIN json_each(:token_ids) AS asked ON asked.value = t.token_id
 WHERE t.expires_at IS NULL OR t.expires_at > :now
+
+-- Threads that requests with a key began.
+
+-- name: begun
+SELECT digest FROM threads_begun_once WHERE thread_id = :thread_id
+
+-- name: note_begun
+INSERT OR IGNORE INTO threads_begun_once (thread_id, digest) VALUES (:thread_id, :digest)
