@@ -170,6 +170,15 @@ def test_what_is_said_after_going_back_is_unread(registry):
     assert registry.unread(["a"], "bob") == {"a": 2}
 
 
+def test_a_turn_that_came_in_without_ids_is_taken_back_alone(registry):
+    speak(registry, "a", "one", "two", "three")
+    for left in (["one", "re: one", "two", "re: two"], ["one", "re: one"], []):
+        registry.undo("a")
+        assert [message.text for message in registry.messages("a")] == left
+    speak(registry, "a", "anew")
+    assert [message.text for message in registry.messages("a")] == ["anew", "re: anew"]
+
+
 def test_what_was_read_stays_so_where_messages_before_it_go(registry):
     speak(registry, "a", "one", "two")
     registry.mark_read("a", "bob")

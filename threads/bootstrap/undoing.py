@@ -26,9 +26,11 @@ class Undoing(Branching):
         with self._database.read() as connection:
             row = self._visible(table.get(connection, id))
             check_free(connection, row["thread_id"])
-            place = self._decoder().places(connection, row["thread_id"], row["head_id"]).get(asked[-1].id)
-        if place is None or place.before is None:
+            where = (connection, row["thread_id"], row["head_id"])
+            place = self._decoder().places(*where).get(asked[-1].id)
+            before = place.before if place else self._decoder().before(*where, asked[-1].id)
+        if before is None:
             begin_anew(self.checkpointer, row["thread_id"], {})
         else:
-            rewind(self.checkpointer, row["thread_id"], place.before)
+            rewind(self.checkpointer, row["thread_id"], before)
         return asked[-1]

@@ -91,6 +91,16 @@ class Transcripts(StoredReader):
         chain = list(self._ancestors(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id}))
         return places(chain, (self._written(connection, thread_id, each) for each in chain[1:]))
 
+    def before(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, message_id: str
+    ) -> str | None:
+        """The last checkpoint of the branch without this message, however it came in; None: there is none."""
+        for each in self._ancestors(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id}):
+            said = self.messages(connection, thread_id, each)
+            if said is not None and all(message.id != message_id for message in said):
+                return each
+        return None
+
     def branches(self, connection: sqlite3.Connection, thread_id: str) -> list[Branch]:
         """All ways through a conversation, in the order of their last words."""
         found = ((tip, self.messages(connection, thread_id, tip)) for tip in tips(connection, thread_id))
