@@ -141,11 +141,11 @@ def texts(
 def answers_given(chain: Sequence[sqlite3.Row], inputs: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
     """By the id of its call, the last answer to recovery's questions, and the position of its run.
 
-    `inputs` are what these runs, each of which went on with the one before, were given by their ids.
+    `inputs` are, by their ids, the answers that runs took to the question of the run before them.
     """
     given: dict[str, tuple[int, str]] = {}
     for asked, row in pairwise(chain):
-        if row["kind"] == "recovery" and asked["question"] is not None:
+        if row["run_id"] in inputs and asked["question"] is not None:
             question = json.loads(asked["question"])
             for call_id, answer in _by_call(question, inputs[row["run_id"]]).items():
                 given[call_id] = (row["position"], answer)

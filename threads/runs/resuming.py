@@ -56,9 +56,9 @@ async def begin_again(
     state = await _state(attempt)
     head = _head(state)
     has_begun = head != row["begun_at_id"]
-    if (not has_begun and request.kind in ANSWERS) or await asyncio.to_thread(
-        _is_unsaid, row, request, inside
-    ):
+    if not has_begun and request.kind in ANSWERS:
+        return await start_of(attempt, row, request, inside)
+    if has_begun and await asyncio.to_thread(_is_unsaid, row, request, inside):
         return await start_of(attempt, row, request, inside)
     if has_begun and (state.metadata or {}).get("run_id") != run_id:
         return Outcome("error", error=RunFailed(thread_id, run_id, "the thread went on without it"))
@@ -81,16 +81,15 @@ async def _answering(attempt: Attempt, row: sqlite3.Row, request: Request, insid
     if doubts.question is not None:
         return Outcome("interrupted", values=state.values, interrupts=[doubts.question])
     attempt.graph = with_answers(attempt.graph, doubts.texts)
-    for each in reversed(doubts.chain):  # what was said here before is not asked for again
-        asked = doubts.requests.get(each["run_id"])
-        if each["begun_at_id"] != _head(state) or asked is None or isinstance(asked.input, Command):
-            break
-        input = asked.graph_input(each["thread_id"], each["run_id"], each["key"])
-        if each["kind"] == "resume":
-            return await _going_on(attempt, input, inside)
-        if each["kind"] != "recovery":  # of what it was asked nothing was stored
-            return Start(input, asked.base)
-    return await _going_on(attempt, None, inside)
+    if request.kind == "resume":
+        return await _going_on(attempt, request.graph_input(row["thread_id"], row["run_id"], None), inside)
+    before = next((each for each in reversed(doubts.chain) if each["kind"] != "recovery"), row)
+    asked = _request(before, inside) if before["begun_at_id"] == _head(state) else None
+    if asked is None or asked.kind == "recovery" or isinstance(asked.input, Command):
+        return await _going_on(attempt, None, inside)
+    if asked.kind == "resume":  # what was answered here before is not asked again
+        return await _going_on(attempt, asked.graph_input(row["thread_id"], before["run_id"], None), inside)
+    return await start_of(attempt, before, asked, inside)  # nothing of what it was asked was stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,6 @@ class Doubts:
 
     chain: list[sqlite3.Row]
     """The run, behind those that it goes on with."""
-    requests: dict[str, Request]
     question: Interrupt | None
     """What a person has to decide before the run may go on."""
     texts: Answers
@@ -110,18 +108,19 @@ def _doubts(attempt: Attempt, row: sqlite3.Row, state: Any, inside: Inside) -> D
     with inside.database.read() as connection:
         chain = runs.of_origin(connection, row)
         calls = calls_of(runs.tools_of_origin(connection, row))
-    serde = inside.checkpointer.serde
-    requests = {
-        each["run_id"]: Request.loaded(each["kind"], (each["request_type"], each["request"]), serde)
-        for each in chain
-        if each["request"] is not None
-    }
+    answers = [(each, _request(each, inside)) for each in chain if each["kind"] == "recovery"]
     place = place_of(state)
     place.closed = {call.task for call in calls if not can_take(attempt.graph, call.task)}
-    given = answers_given(chain, {run_id: request.input for run_id, request in requests.items()})
+    given = answers_given(chain, {each["run_id"]: request.input for each, request in answers if request})
     left = doubtful(calls, place, given, row["position"])
     asked = question(row["run_id"], left, place) if left else None
-    return Doubts(chain, requests, asked, texts(calls, place, given))
+    return Doubts(chain, asked, texts(calls, place, given))
+
+
+def _request(row: sqlite3.Row, inside: Inside) -> Request | None:
+    if row["request"] is None:
+        return None
+    return Request.loaded(row["kind"], (row["request_type"], row["request"]), inside.checkpointer.serde)
 
 
 async def _state(attempt: Attempt) -> Any:
