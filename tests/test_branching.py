@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from graphs import Plain, asking_graph, compiled, config, said, talk_graph
+from graphs import Plain, asking_graph, compiled, config, plain_graph, said, talk_graph
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -143,6 +143,33 @@ def test_a_message_of_another_branch_is_a_place_to_go_to_and_to_fork_at(registry
     assert texts(registry, id=registry.fork("a", at=left.id).id)[-1] == left.text
     registry.rewind("a", to=left.id)
     assert texts(registry)[-1] == left.text
+
+
+@pytest.mark.parametrize(
+    "build", [plain_graph, lambda saver: build_agent(Counting(answers=[]), checkpointer=saver)]
+)
+def test_what_a_plain_invoke_said_without_ids_can_be_forked_at_edited_and_taken_back(registry, build):
+    for text in ("one", "two", "three"):
+        build(registry.checkpointer).invoke(said(text), config("a"))
+    messages = registry.messages("a").items
+    for place, message in enumerate(messages):
+        forked = registry.messages(registry.fork("a", at=message.id).id).items
+        assert [each.text for each in forked] == [each.text for each in messages[: place + 1]]
+    with threads.Runner(registry, build(None)) as runner:
+        runner.edit("a", messages[2].id, "zwei").result(10)
+        assert texts(registry)[:3] == [messages[0].text, messages[1].text, "zwei"]
+        assert registry.undo("a").text == "zwei"
+        assert len(texts(registry)) == 2
+
+
+def test_undo_does_not_take_away_what_it_could_not_bring_back(registry):
+    graph = plain_graph(registry.checkpointer)
+    for text in ("one", "two"):
+        graph.invoke(said(text), config("a"))
+    registry.prune(["a"])
+    with pytest.raises(threads.MessageNotFound, match="no longer tells"):
+        registry.undo("a")
+    assert texts(registry) == ["one", "re: one", "two", "re: two"]
 
 
 def test_search_follows_the_branch_in_view(registry, runner):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from typing import Any
@@ -67,9 +68,9 @@ class Branching(Conversations):
         if connection.execute(statements("checkpoints")["checkpoint_metadata"], asked).fetchone() is not None:
             return at
         decoder = self._decoder()
-        if place := decoder.places(connection, thread_id, head_id).get(at):
-            return str(place.after)
-        for branch in reversed(decoder.branches(connection, thread_id)):
-            if at in branch.message_ids:
-                return str(decoder.places(connection, thread_id, branch.tip)[at].after)
+        branches = reversed(decoder.branches(connection, thread_id))
+        others = (branch.tip for branch in branches if at in branch.message_ids)
+        for tip in itertools.chain((head_id,), others):
+            if place := decoder.place(connection, thread_id, tip, at):
+                return str(place.after)
         raise CheckpointNotFound(thread_id, at)

@@ -86,20 +86,31 @@ class Transcripts(StoredReader):
                 written += [shown(message, Origin()) for message in coerced(value)]
         return written[::-1]
 
-    def places(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> dict[str, Place]:
-        """Where the messages of the branch that ends at a checkpoint came from, by id."""
-        chain = list(self._ancestors(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id}))
-        return places(chain, (self._written(connection, thread_id, each) for each in chain[1:]))
+    def place(
+        self, connection: sqlite3.Connection, thread_id: str, tip: str, message_id: str
+    ) -> Place | None:
+        """Where a message came into the branch that ends at `tip`; None if the history does not tell."""
+        chain = list(self._ancestors(connection, {"thread_id": thread_id, "checkpoint_id": tip}))
+        written = (self._written(connection, thread_id, each) for each in chain[1:])
+        if found := places(chain, written).get(message_id):
+            return found
+        first, last = (
+            0,
+            len(chain),
+        )  # it came in without an id, or with a whole list: it is in `first`, not in `last`
+        if not self._holds(connection, thread_id, tip, message_id):
+            return None
+        while last - first > 1:
+            middle = (first + last) // 2
+            if self._holds(connection, thread_id, chain[middle], message_id):
+                first = middle
+            else:
+                last = middle
+        return Place(chain[last], chain[first]) if last < len(chain) else None
 
-    def before(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, message_id: str
-    ) -> str | None:
-        """The last checkpoint of the branch without this message, however it came in; None: there is none."""
-        for each in self._ancestors(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id}):
-            said = self.messages(connection, thread_id, each)
-            if said is not None and all(message.id != message_id for message in said):
-                return each
-        return None
+    def _holds(self, connection: sqlite3.Connection, thread_id: str, at: str, message_id: str) -> bool:
+        said = self.messages(connection, thread_id, at)
+        return any(message.id == message_id for message in said or ())
 
     def branches(self, connection: sqlite3.Connection, thread_id: str) -> list[Branch]:
         """All ways through a conversation, in the order of their last words."""

@@ -37,8 +37,7 @@ def spot(
     asked = next((each for each in reversed(said[: found[-1] + 1]) if each.role == "user"), None)
     with inside.database.read() as connection:
         head_id = table.get(connection, thread_id)["head_id"]
-        places = inside.decoder.places(connection, thread_id, head_id)
-    place = None if asked is None else places.get(asked.id)
+        place = None if asked is None else inside.decoder.place(connection, thread_id, head_id, asked.id)
     if asked is None or place is None:
         raise MessageNotFound(thread_id, at.id or "", "the history no longer tells where it came from")
     return Spot(at, asked, place)
