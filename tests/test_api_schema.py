@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 
-from serving import listening
+import jsonschema
+from graphs import plain_graph
+from serving import client, listening
 
 import threads
 from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits, create_app
+from threads.api.app import described
 
 EXAMPLES = os.environ.get("THREADS_TEST_EXAMPLES", "2")
 CHECKS = (
@@ -37,3 +40,27 @@ def test_nothing_breaks_and_nothing_is_answered_that_is_not_documented(tmp_path)
             )  # fmt: skip
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
         assert registry.verify() == []
+
+
+def test_every_body_and_every_answer_has_an_example_that_is_true():
+    with threads.open(":memory:") as registry, client(registry, plain_graph(None)) as api:
+        openapi = described(api.app)
+    seen = 0
+    for path, operations in openapi["paths"].items():
+        for method, operation in operations.items():
+            contents = [("asked", operation["requestBody"])] if "requestBody" in operation else []
+            for what, answer in [*contents, *operation["responses"].items()]:
+                content = answer.get("content", {}).get("application/json")
+                if content is None:
+                    continue
+                schema = content["schema"]
+                found = openapi["components"]["schemas"].get(
+                    schema.get("$ref", "").rpartition("/")[2], schema
+                )
+                examples = [content["example"]] if "example" in content else found.get("examples")
+                assert examples, (method, path, what)
+                for example in examples:
+                    whole = {"components": openapi["components"], **schema}
+                    jsonschema.Draft202012Validator(whole).validate(example)
+                    seen += 1
+    assert seen > 100

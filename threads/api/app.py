@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from threads import Registry, Runner
 from threads.api.docs import page_of
+from threads.api.examples import add_examples
 from threads.api.faults import HANDLERS
 from threads.api.gate import COOKIE, Gate
 from threads.api.limits import Limits
@@ -109,4 +110,5 @@ def described(app: FastAPI) -> dict[str, Any]:
                     operation["security"] = []
                 if operation["operationId"].endswith("_events"):  # a stream is all they answer with
                     operation["responses"]["200"]["content"].pop("application/json", None)
+        add_examples(found)
     return app.openapi()

@@ -124,11 +124,17 @@ class SendMessageRequest(Body):
 class EditRequest(Body):
     """A user message, said differently."""
 
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"message": "My lamp is broken, not my chair"}]}
+    )
+
     message: Said
 
 
 class RegenerateRequest(Body):
     """Which answer to give anew."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": None}]})
 
     message_id: str | None = Field(
         default=None, description="An assistant message; the last one if not said."
@@ -145,17 +151,25 @@ class ResumeRequest(Body):
 class ForkRequest(Body):
     """Where the new thread begins."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"at": None}]})
+
     at: str | None = Field(default=None, description="A checkpoint or a message; the end if not said.")
 
 
 class RewindRequest(Body):
     """Where to go back to."""
 
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"to": "1f0d2c7e-8a3b-6f10-8003-5b9c2e7d4a61"}]}
+    )
+
     to: str = Field(description="A checkpoint or a message.")
 
 
 class ReadRequest(Body):
     """How far it was read."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"upto": None}]})
 
     upto: str | None = Field(default=None, description="A message; all if not said.")
 
@@ -179,6 +193,8 @@ class BulkRequest(Body):
 class TagRequest(Body):
     """What a tag is called from now on."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "gold"}]})
+
     name: str
 
 
@@ -201,5 +217,7 @@ class RuleRequest(Body):
 
 class CleanupRequest(Body):
     """Whether rules act, or only tell."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"dry_run": True}]})
 
     dry_run: bool = False
