@@ -443,6 +443,35 @@ def test_parameters_that_are_not_known_are_not_ignored(api):
     refused(api.get(f"{ROOT}/threads?metadata=["), 422, "InvalidValue", "metadata")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("GET", "threads?since=2020-01-01", None, "since"),
+        ("GET", "threads?until=2020-01-01T00:00:00", None, "until"),
+        ("GET", "analytics?since=2020-01-01", None, "since"),
+        ("GET", "threads?metadata=1", None, "metadata"),
+        ("GET", "threads?metadata=[]", None, "metadata"),
+        ("GET", "threads?tag=", None, "tag"),
+        ("GET", "search?text=x&tag=%00", None, "tag"),
+        ("GET", "analytics?tag=", None, "tag"),
+        ("POST", "bulk", {"ids": [], "tag": [""]}, "tag"),
+        ("POST", "bulk", {"ids": [], "untag": ["x" * 300]}, "untag"),
+        ("PUT", "tags/x", {"name": " "}, "name"),
+        ("PUT", "threads/ID", {"title": ""}, "title"),
+        ("PUT", "threads/ID", {"tags": ["a\x00"]}, "tags"),
+        ("POST", "threads/ID/title", None, None),
+        ("PUT", "rules/x", {"action": "archive", "age": 0}, "age"),
+        ("PUT", "rules/x", {"action": "archive", "age": 9, "tag": ""}, "tag"),
+    ],
+    ids=repr,
+)
+def test_a_refusal_speaks_of_the_request_and_not_of_python(api, method, path, body, field):
+    answer = api.request(method, f"{ROOT}/{path.replace('ID', begun(api))}", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+    for word in ("datetime.", "dict", "None", "Runner", "timedelta", "str ", "Value error"):
+        assert word not in answer.json()["error"]
+
+
 def test_what_is_not_there_has_one_body(api):
     refused(api.get(f"{ROOT}/threads/nothing"), 404, "ThreadNotFound")
     refused(api.get(f"{ROOT}/nothing"), 404, "NotFound")

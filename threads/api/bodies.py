@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from threads.errors import InvalidValue
 from threads.models import Action
+from threads.registry.fields import checked_tags
 from threads.runs.runner import Strategy
 
 Metadata = dict[str, Any]
@@ -67,6 +69,17 @@ def _not_empty(said: str | list[TextBlock]) -> str | list[TextBlock]:
 Said = Annotated[
     str | list[TextBlock], AfterValidator(_not_empty), Field(description="Text, or blocks of text.")
 ]
+
+
+def _tag(text: str) -> str:
+    try:
+        checked_tags([text])
+    except InvalidValue as error:
+        raise PydanticCustomError("tag", "{reason}", {"reason": error.reason}) from None
+    return text
+
+
+Tag = Annotated[str, AfterValidator(_tag)]
 
 
 class CreateThreadRequest(Body):
@@ -181,8 +194,8 @@ class BulkRequest(Body):
         extra="forbid", json_schema_extra={"examples": [{"ids": ["a", "b"], "archived": True}]}
     )
     ids: list[str] = Field(max_length=10_000)
-    tag: list[str] = Field(default_factory=list, description="Tags to add.")
-    untag: list[str] = Field(default_factory=list, description="Tags to remove.")
+    tag: list[Tag] = Field(default_factory=list, description="Tags to add.")
+    untag: list[Tag] = Field(default_factory=list, description="Tags to remove.")
     pinned: bool = False
     archived: bool = False
     trashed: bool = False
@@ -195,7 +208,7 @@ class TagRequest(Body):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "gold"}]})
 
-    name: str
+    name: Tag
 
 
 class RuleRequest(Body):
@@ -206,13 +219,13 @@ class RuleRequest(Body):
     )
     action: Action
     thread_id: str | None = None
-    tag: str | None = None
+    tag: Tag | None = None
     agent_id: str | None = None
     owner: str | None = None
     abandoned: bool = False
-    inactive: int | None = Field(default=None, ge=0, le=3_153_600_000)
-    age: int | None = Field(default=None, ge=0, le=3_153_600_000)
-    trashed: int | None = Field(default=None, ge=0, le=3_153_600_000)
+    inactive: int | None = Field(default=None, ge=1, le=3_153_600_000)
+    age: int | None = Field(default=None, ge=1, le=3_153_600_000)
+    trashed: int | None = Field(default=None, ge=1, le=3_153_600_000)
 
 
 class CleanupRequest(Body):

@@ -62,6 +62,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.MessagesUnknown, 409, "the messages cannot be told: the graph folds them in its own way"),
     (errors.TypeNotAllowed, 409, "the stored state holds a type that this server does not allow"),
     (errors.ThreadDeleted, 410, "the thread was deleted meanwhile"),
+    (errors.InvalidValue, 422, "{error.field}: {error.reason}"),
     (errors.UsageError, 422, AS_IT_IS),
     (errors.RunFailed, 502, "the agent failed: {error.reason} (run {error.run_id})"),
     (errors.DatabaseFull, 507, "the disk of the server is full; nothing was stored"),
@@ -69,7 +70,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.ThreadsError, 503, LATER),
 )  # fmt: skip
 """The first that fits decides."""
-FIELDS = {"key": "Idempotency-Key", "token_id": "Authorization"}
+FIELDS = {"key": "Idempotency-Key", "token_id": "Authorization", "title_model": None}
 """What a field of the library is called in a request, where it is called something else."""
 
 
@@ -92,6 +93,7 @@ def known(request: Request, error: Exception) -> JSONResponse:
         (errors.AgentNotFound, "agent_id"),
         (errors.KeyReused, "key"),
         (errors.InvalidCursor, "cursor"),
+        (errors.InvalidThreadId, "thread_id"),
     ):
         field = name if isinstance(error, kind) else field
     field = FIELDS.get(str(field), field)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from threads.api.bodies import Body
+from threads.api.bodies import Body, Tag
 from threads.models import Measured, SortBy, SortOrder, Status
 
 Which = Literal["false", "true", "any"]
@@ -19,7 +18,7 @@ class Narrowed(Body):
 
     agent_id: str | None = None
     owner: str | None = None
-    tag: list[str] = Field(default_factory=list, description="All of them must be there.")
+    tag: list[Tag] = Field(default_factory=list, description="All of them must be there.")
     status: Status | None = None
     pinned: bool | None = None
     archived: Which = "false"
@@ -29,8 +28,10 @@ class Narrowed(Body):
         description="A JSON object: keys and the values they must have.",
         examples=['{"plan": "gold"}'],
     )
-    since: datetime | None = Field(default=None, description="Active since then; with a time zone.")
-    until: datetime | None = Field(default=None, description="Last active before then; with a time zone.")
+    since: AwareDatetime | None = Field(default=None, description="Active since then; with a time zone.")
+    until: AwareDatetime | None = Field(
+        default=None, description="Last active before then; with a time zone."
+    )
     limit: int = Field(default=20, ge=1, le=1000)
     offset: int = Field(default=0, ge=0, le=2**53)
     cursor: str | None = Field(default=None, description="X-Next-Cursor of the page before.")
@@ -82,9 +83,9 @@ class AnalyticsQuery(Body):
     by: Measured | Literal["all"] = "day"
     agent_id: str | None = None
     owner: str | None = None
-    tag: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    tag: Tag | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 class UnreadQuery(Body):

@@ -192,7 +192,9 @@ class Runner(Closing):
         Raises `InvalidValue` if there is no `title_model`, or if a person gave the thread its title.
         """
         if self._engine.title_model is None:
-            raise InvalidValue("title_model", "hand a chat model to the Runner to have titles made")
+            raise InvalidValue(
+                "title_model", "there is none to make titles", "hand a chat model to the Runner"
+            )
         asked = title_asked(self.registry.get(thread_id).id, self.registry.get(thread_id).agent_id)
         accepted, future = self._engine.make_title(asked, TITLE)
         return Run(self._engine, asked.run_id, asked.thread_id, accepted.since, future)

@@ -138,6 +138,8 @@ def narrowed(caller: Caller, query: Narrowed) -> dict[str, Any]:
             asked["metadata"] = json.loads(query.metadata)
         except (ValueError, RecursionError):
             raise InvalidValue("metadata", "a JSON object is needed") from None
+        if not isinstance(asked["metadata"], dict):
+            raise InvalidValue("metadata", "a JSON object is needed")
     return asked
 
 
