@@ -146,6 +146,23 @@ def inner_agent(path: Path) -> Any:
     return builder.compile()
 
 
+def asking_on_agent(path: Path) -> Any:
+    """One node asks three times, while another that asks may die."""
+    _, pay, _ = effectful_tools(path)
+
+    async def other(state: Any) -> Any:
+        await pay.ainvoke({"type": "tool_call", "name": "pay", "args": {}, "id": "pay-1"})
+        return {"messages": [AIMessage(interrupt("other"))]}
+
+    builder = StateGraph(Plain)
+    builder.add_node("asks", lambda state: {"messages": [AIMessage("".join(map(interrupt, "012")))]})
+    builder.add_node("other", other)
+    for name in ("asks", "other"):
+        builder.add_edge(START, name)
+        builder.add_edge(name, END)
+    return builder.compile()
+
+
 def direct_agent(path: Path) -> Any:
     """A node that uses a tool without a word about it in the conversation."""
     _, pay, _ = effectful_tools(path)
@@ -166,6 +183,7 @@ AGENTS: dict[str, Callable[[Path], Any]] = {
     "together": together_agent,
     "inner": inner_agent,
     "direct": direct_agent,
+    "asking on": asking_on_agent,
     "slow": slow_counting_agent,
     "careless": careless_agent,
     "careful": careful_agent,

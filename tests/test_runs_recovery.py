@@ -237,6 +237,22 @@ def test_tools_of_one_step_are_told_apart_by_their_calls(path):
     assert effects_of(path) == ["look", "look", "pay"]
 
 
+def test_an_answer_that_the_graph_took_is_not_taken_for_the_next_one(path):
+    """Though LangGraph takes the first id for each question of the node."""
+    persist(path, "asking on", "Ask", ())
+    with threads.open(path) as registry:
+        ids = {question.value: question.id for question in registry.interrupts("a")}
+    taken = "SELECT 1 FROM writes WHERE channel = '__resume__'"
+    dying(path, "asking on", "", {ids["0"]: "yes"}, who="pay", when=taken)
+    with taking_up(path, "asking on") as (registry, runner):
+        assert in_question(registry) == ["pay-1"]
+        runner.resume("a", "again").result(20)
+        assert {question.value for question in registry.interrupts("a")} == {"1", "other"}
+        ids = {question.value: question.id for question in registry.interrupts("a")}
+        runner.resume("a", {ids["1"]: "and", ids["other"]: "x"}).result(20)
+        assert [question.value for question in registry.interrupts("a")] == ["2"]
+
+
 def test_an_answer_that_broke_off_stays_given(path):
     dying(path, "together", "look pay", who="pay", when=FINISHED)
     dying(path, "together", "", {"pay-1": "declined", "look-1": "again"}, who="look")

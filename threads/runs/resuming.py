@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langgraph.types import Command, Interrupt
@@ -81,15 +82,25 @@ async def _answering(attempt: Attempt, row: sqlite3.Row, request: Request, insid
     if doubts.question is not None:
         return Outcome("interrupted", values=state.values, interrupts=[doubts.question])
     attempt.graph = with_answers(attempt.graph, doubts.texts)
-    if request.kind == "resume":
+    if request.kind == "resume" and row["attempt"] == 1:
         return await _going_on(attempt, request.graph_input(row["thread_id"], row["run_id"], None), inside)
     before = next((each for each in reversed(doubts.chain) if each["kind"] != "recovery"), row)
     asked = _request(before, inside) if before["begun_at_id"] == _head(state) else None
     if asked is None or asked.kind == "recovery" or isinstance(asked.input, Command):
         return await _going_on(attempt, None, inside)
     if asked.kind == "resume":  # what was answered here before is not asked again
-        return await _going_on(attempt, asked.graph_input(row["thread_id"], before["run_id"], None), inside)
+        left = _untaken(asked, state)
+        return await _going_on(attempt, left.graph_input(row["thread_id"], before["run_id"], None), inside)
     return await start_of(attempt, before, asked, inside)  # nothing of what it was asked was stored
+
+
+def _untaken(asked: Request, state: Any) -> Request:
+    """The answers whose questions wait still; LangGraph would take another one for the next of its node."""
+    if not isinstance(asked.input, Mapping):
+        return asked
+    waiting = {question.id for question in state.interrupts}
+    left = {id: answer for id, answer in asked.input.items() if id in waiting}
+    return replace(asked, input=left or None)
 
 
 @dataclass(frozen=True, slots=True)
