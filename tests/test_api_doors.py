@@ -413,7 +413,7 @@ def test_too_many_requests_are_refused_and_the_others_are_not_held_up(tmp_path):
         for name in ("alice", "bob"):
             registry.users.add(name)
             tokens[name] = bearer(registry.users.new_token(name))
-        limits = Limits(per_second=0.5, burst=5, strangers_per_second=0.5, streams=1)
+        limits = Limits(per_second=0.05, burst=5, strangers_per_second=0.5, streams=1)
         with client(registry, agents(), limits=limits) as api:
             codes = [api.get(f"{ROOT}/me", headers=tokens["alice"]).status_code for _ in range(7)]
             assert codes == [200] * 5 + [429] * 2
