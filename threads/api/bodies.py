@@ -19,6 +19,7 @@ from threads.runs.runner import Strategy
 
 Metadata = dict[str, Any]
 DEEPEST = 100
+SOME_ID = "019c14e2-7d3a-7c11-9a5e-2f6b1c0d4e8f"
 
 
 class Body(BaseModel):
@@ -147,7 +148,7 @@ class EditRequest(Body):
 class RegenerateRequest(Body):
     """Which answer to give anew."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": None}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": SOME_ID}]})
 
     message_id: str | None = Field(
         default=None, description="An assistant message; the last one if not said."
@@ -164,7 +165,7 @@ class ResumeRequest(Body):
 class ForkRequest(Body):
     """Where the new thread begins."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"at": None}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"at": SOME_ID}]})
 
     at: str | None = Field(default=None, description="A checkpoint or a message; the end if not said.")
 
@@ -182,7 +183,7 @@ class RewindRequest(Body):
 class ReadRequest(Body):
     """How far it was read."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"upto": None}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"upto": SOME_ID}]})
 
     upto: str | None = Field(default=None, description="A message; all if not said.")
 
