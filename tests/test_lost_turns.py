@@ -4,13 +4,18 @@ import asyncio
 import operator
 import sqlite3
 import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import aiosqlite
 import pytest
 from graphs import AIMessage, Plain, compiled, config, plain_graph, said, stock_saver, three_turns
+from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Send
@@ -108,6 +113,122 @@ def test_a_refused_turn_can_be_sent_again_and_sees_what_was_said(registry):
     assert answer == "I see 4"
     assert [m.text for m in registry.messages("a")][-2:] == ["mine", "I see 4"]
     assert registry.verify() == []
+
+
+# two turns in the same step
+
+
+def together(state: list, writes: list) -> list:
+    return [*(state or []), *(word for write in writes for word in write)]
+
+
+class Sums(TypedDict):
+    log: Annotated[list, DeltaChannel(together)]
+
+
+class Racing:
+    """Two nodes at once, `fast` and `slow`; who goes on there waits at the gates with its name."""
+
+    def __init__(self, registry) -> None:
+        self.registry = registry
+        self.reached = defaultdict(threading.Event)
+        self.opened = defaultdict(threading.Event)
+        self.outcomes: dict[str, list[str] | threads.ThreadMoved] = {}
+        builder = StateGraph(Sums)
+        for name in ("fast", "slow"):
+            builder.add_node(name, partial(self.node, name))
+            builder.add_edge(START, name)
+        self.graph = builder.compile(checkpointer=registry.checkpointer)
+
+    def node(self, name: str, state, config) -> dict[str, list[str]]:
+        who = config["metadata"]["who"]
+        if who == "crash":
+            raise OSError("the model is on fire")
+        self.reached[name, who].set()
+        assert self.opened[name, who].wait(20)
+        return {"log": [f"{name}:{who}"]}
+
+    def say(self, who: str, words: Any, durability: str) -> None:
+        try:
+            said = self.graph.invoke(words, {**config("a"), "metadata": {"who": who}}, durability=durability)
+            self.outcomes[who] = said["log"]
+        except threads.ThreadMoved as error:
+            self.outcomes[who] = error
+
+    def begin(self, who: str, words: Any, durability: str) -> threading.Thread:
+        """Begin a turn, and wait until both of its nodes wait and others can go on there."""
+        turn = threading.Thread(target=self.say, args=(who, words, durability))
+        turn.start()
+        assert self.reached["fast", who].wait(20) and self.reached["slow", who].wait(20)
+        until(lambda: self.graph.get_state(config("a")).next == ("fast", "slow"))
+        return turn
+
+    def finish(self, name: str, who: str) -> None:
+        """Let a node end, and what it says be stored."""
+        self.opened[name, who].set()
+        until(lambda: self.is_stored(f"{name}:{who}"))
+
+    def is_stored(self, word: str) -> bool:
+        self.registry.checkpointer.flush()
+        with self.registry._database.read() as connection:
+            return any(word.encode() in row[0] for row in connection.execute("SELECT value FROM writes"))
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("durability", ["sync", "async"])
+@pytest.mark.parametrize("first", ["goes on", "began it"])
+def test_what_two_turns_say_in_the_same_step_is_not_mixed(registry, first, durability):
+    """Tasks have the same ids in both: what one has stored already would stand for the other's."""
+    race = Racing(registry)
+    if first == "goes on":
+        with pytest.raises(OSError, match="on fire"):
+            race.say("crash", {"log": ["hi"]}, durability)
+    turns = [race.begin("A", None if first == "goes on" else {"log": ["hi"]}, durability)]
+    turns.append(race.begin("B", None, durability))
+    race.finish("fast", "A")
+    race.opened["fast", "B"].set()
+    race.opened["slow", "B"].set()
+    turns[1].join(20)
+    race.opened["slow", "A"].set()
+    turns[0].join(20)
+    assert isinstance(race.outcomes["B"], threads.ThreadMoved)
+    assert race.outcomes["A"] == ["hi", "fast:A", "slow:A"]
+    assert race.graph.get_state(config("a")).values == {"log": race.outcomes["A"]}
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("durability", ["sync", "async"])
+def test_a_turn_does_not_end_with_what_another_said_in_its_step(registry, durability):
+    race = Racing(registry)
+    turns = [race.begin(who, words, durability) for who, words in (("A", {"log": ["hi"]}), ("B", None))]
+    race.finish("fast", "B")
+    race.opened["fast", "A"].set()
+    race.opened["slow", "A"].set()
+    turns[0].join(20)
+    race.opened["slow", "B"].set()
+    turns[1].join(20)
+    acknowledged = [log for log in race.outcomes.values() if isinstance(log, list)]
+    assert all(race.graph.get_state(config("a")).values["log"] == log for log in acknowledged)
+    assert isinstance(race.outcomes["A"], threads.ThreadMoved)
+
+
+def test_a_step_that_a_crash_ended_is_gone_on_with_what_was_stored_of_it(registry):
+    race = Racing(registry)
+    turn = race.begin("A", {"log": ["hi"]}, "sync")
+    race.finish("fast", "A")
+    race.opened["fast", "B"].set()
+    race.opened["slow", "B"].set()
+    race.say("B", None, "sync")
+    assert race.outcomes["B"] == ["hi", "fast:A", "slow:B"]
+    race.opened["slow", "A"].set()
+    turn.join(20)
+    assert isinstance(race.outcomes["A"], threads.ThreadMoved)
+    assert race.graph.get_state(config("a")).values == {"log": race.outcomes["B"]}
 
 
 # what subgraphs remember

@@ -183,7 +183,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
     ) -> Work | None:
         """What is to be stored now; None if it waits for the checkpoint that comes of it."""
         self._database.check_writable()
-        work = put_results(config, writes, task_id, task_path, self.serde, self._here)
+        work = put_results(config, writes, task_id, task_path, self.serde, self._here, self._rivals)
         key = key_of(config)
         if self._late.is_refused(key) or self._rivals.is_refused(key[0], config):
             return None

@@ -188,9 +188,14 @@ def check_checkpoint(
         return
     if head != parent:
         raise ThreadDeleted if head is None else ThreadMoved(thread_id)
-    if isinstance(parent, Read):
-        stored = connection.execute(statements("checkpoints")["results"], (thread_id, parent))
-        if not parent.known.issuperset(map(tuple, stored)):
+    check_known(connection, thread_id, parent)
+
+
+def check_known(connection: sqlite3.Connection, thread_id: str, head: str | None) -> None:
+    """Raise `ThreadMoved` if another turn has stored results at the head since this turn read it."""
+    if isinstance(head, Read):
+        stored = connection.execute(statements("checkpoints")["results"], (thread_id, head))
+        if not head.known.issuperset(map(tuple, stored)):
             raise ThreadMoved(thread_id)
 
 
@@ -208,13 +213,13 @@ def check_still_there(
 
 def check_results(
     connection: sqlite3.Connection, config: RunnableConfig, channels: set[str], here: Places
-) -> None:
+) -> bool:
     """Raise `ThreadMoved` if these results would get into the state of a turn that went past their step.
 
     That is so where a delta channel is among them, for its state is the sum of all that was written
     before. LangGraph stores a turn's own delta results before the checkpoint that follows; any
     others may come after it and are history only. `ThreadDeleted` if their checkpoint was deleted;
-    `TooEarly` if that cannot be told yet.
+    `TooEarly` if that cannot be told yet. Returns whether a run stores them at the head.
     """
     thread_id, checkpoint_ns = address(config)
     head, at = head_for(connection, config, thread_id), get_checkpoint_id(config)
@@ -222,15 +227,18 @@ def check_results(
     deleted = connection.execute(statements("checkpoints")["is_deleted"], {"thread_id": thread_id})
     if RUNTIME in config["configurable"] and deleted.fetchone():
         raise TooEarly
-    if checkpoint_ns or RUNTIME not in config["configurable"] or isinstance(at, Named) or head == at:
-        return
+    if checkpoint_ns or RUNTIME not in config["configurable"] or isinstance(at, Named):
+        return False
+    if head == at:
+        return True
     told: dict[str, Any] = {}
     for id in (at, head):
         row = connection.execute(
             statements("checkpoints")["checkpoint_metadata"], {"thread_id": thread_id, "checkpoint_id": id}
         ).fetchone()
         if row is None:
-            return  # it is yet to be stored: results may come before their checkpoint
+            return False  # it is yet to be stored: results may come before their checkpoint
         told |= json.loads(row["metadata"]).get("counters_since_delta_snapshot") or {}
     if not channels.isdisjoint(told):
         raise ThreadMoved(thread_id)
+    return False

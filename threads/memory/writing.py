@@ -28,7 +28,16 @@ from threads.memory.late import Key, LateResults, Work
 from threads.memory.places import Places
 from threads.memory.rivals import Rivals
 from threads.memory.subgraphs import check_memory, forget_subgraphs, root_of
-from threads.memory.turns import RUNTIME, Read, TooEarly, address, check_checkpoint, check_results, turn_of
+from threads.memory.turns import (
+    RUNTIME,
+    Read,
+    TooEarly,
+    address,
+    check_checkpoint,
+    check_known,
+    check_results,
+    turn_of,
+)
 
 Storing = Callable[[sqlite3.Connection], Sequence[Work]]
 """Stores a checkpoint and returns the results that were stored with it."""
@@ -104,8 +113,9 @@ def put_results(
     task_path: str,
     serde: SerializerProtocol,
     here: Places,
+    rivals: Rivals,
 ) -> Work:
-    """The work that stores what a task wrote."""
+    """The work that stores what a task wrote; a turn that is refused there is refused for good."""
     special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
     sql = statements("checkpoints")["replace_writes" if special else "put_writes"]
     checkpoint_id = get_checkpoint_id(config)
@@ -120,14 +130,31 @@ def put_results(
     ]
 
     channels = {channel for channel, _ in writes}
+    fresh = rows
     if isinstance(checkpoint_id, Read):
+        fresh = [row for row in fresh if (task_id, row[6]) not in checkpoint_id.known]
         checkpoint_id.known.update((task_id, channel) for channel, _ in writes)
 
     def work(connection: sqlite3.Connection) -> None:
-        check_results(connection, config, channels, here)
-        connection.executemany(sql, rows)
+        at_head = check_results(connection, config, channels, here)
+        stored = connection.executemany(sql, rows).rowcount
+        if at_head:
+            try:  # tasks of the same step have the same ids in another turn, and the first result stays
+                check_known(connection, thread_id, checkpoint_id)
+                if stored < len(rows) and any(_differs(connection, row) for row in fresh):
+                    raise ThreadMoved(thread_id)
+            except ThreadMoved:  # said again at its checkpoint: nobody may be listening here
+                rivals.refuse(thread_id, config)
+                raise
 
     return work
+
+
+def _differs(connection: sqlite3.Connection, row: tuple[Any, ...]) -> bool:
+    """Whether something else is stored in the place of this result."""
+    *at, _, idx, _, kind, value = row
+    stored = connection.execute(statements("checkpoints")["result"], (*at, idx)).fetchone()
+    return stored is not None and tuple(stored) != (kind, value)
 
 
 def store_with(late: LateResults, key: Key, work: Work, connection: sqlite3.Connection) -> None:

@@ -113,6 +113,10 @@ WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpo
 -- name: results
 SELECT DISTINCT task_id, channel FROM writes WHERE thread_id = ? AND checkpoint_ns = '' AND checkpoint_id = ?
 
+-- name: result
+SELECT type, value FROM writes
+WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ? AND task_id = ? AND idx = ?
+
 -- name: history
 SELECT checkpoint_id, parent_checkpoint_id, metadata FROM checkpoints
 WHERE thread_id = :thread_id AND checkpoint_ns = '' ORDER BY rowid DESC
