@@ -114,6 +114,17 @@ class CaseState(TypedDict):
     messages: list
 
 
+class Spoilt(TypedDict):
+    log: Annotated[list, DeltaChannel(keep_last_three)]
+    case: Any
+
+
+def spoilt(registry: Any, id: str) -> None:
+    """A thread whose delta channel stands beside a type that nobody named."""
+    graph = compiled(Spoilt, lambda state: {"log": ["ok"]}, registry.checkpointer)
+    graph.invoke({"log": ["hi"], "case": Case(1)}, config(id))
+
+
 def asking_graph(checkpointer: Any) -> Any:
     """Stops to ask a person."""
     return compiled(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from graphs import config, plain_graph, said, stock_saver
+from graphs import config, plain_graph, said, spoilt, stock_saver
 
 import threads
 from threads.cli.group import threads as group
@@ -98,9 +98,20 @@ def test_prune_lets_the_older_states_of_all_threads_go_and_says_how_many(path):
 
 def test_prune_as_json_has_plain_numbers(path):
     would = told("prune", "--dry-run")
-    assert set(would) == {"checkpoints", "bytes"} and would["checkpoints"] == 10
+    assert set(would) == {"checkpoints", "bytes", "skipped"} and would["checkpoints"] == 10
     assert told("prune") == would
-    assert told("prune") == {"checkpoints": 0, "bytes": 0}
+    assert told("prune") == {"checkpoints": 0, "bytes": 0, "skipped": []}
+
+
+@pytest.mark.parametrize("command", ["prune", "compact"])
+def test_a_thread_that_cannot_be_read_does_not_keep_the_others_from_being_pruned(path, command):
+    with threads.open(path) as registry:
+        spoilt(registry, "bad")
+    would = call(command, "--dry-run")
+    went = call(command)
+    assert would.stdout.startswith("10 checkpoints (") and went.stdout.startswith("10 checkpoints (")
+    assert "not allowed: bad" in would.stderr and "not allowed: bad" in went.stderr
+    assert "thread 'bad'" in call("prune", "bad", code=1).stderr
 
 
 def test_prune_by_id_leaves_the_others_alone_and_keeps_as_many_as_asked(path):

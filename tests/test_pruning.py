@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from graphs import (
     config,
     plain_graph,
     said,
+    spoilt,
     three_turns,
     trimming_graph,
 )
@@ -254,3 +256,45 @@ def test_nothing_changes_what_is_remembered_but_turns(steps):
 
 def update_of(update) -> dict[str, str]:
     return {"content": update["messages"][0].content}
+
+
+def test_a_thread_that_cannot_be_read_is_skipped_and_named(registry):
+    graph = plain_graph(registry.checkpointer)
+    spoilt(registry, "bad")
+    three_turns(graph, "a")
+    would = registry.prune(dry_run=True)
+    assert would.skipped == ("bad",) and would.checkpoints == 8
+    assert registry.prune() == would
+    assert len(registry.history("a")) == 1 and len(registry.history("bad")) == 3
+    for call in (registry.prune, registry.checkpointer.prune):
+        with pytest.raises(threads.TypeNotAllowed, match="thread 'bad': ") as refused:
+            call(["bad"])
+        assert refused.value.thread_id == "bad"
+
+
+def test_a_rule_that_prunes_goes_past_a_thread_that_cannot_be_read(registry):
+    spoilt(registry, "bad")
+    three_turns(plain_graph(registry.checkpointer), "a")
+    registry.set_rule("short", "prune", inactive=timedelta(0))
+    assert [cleaned.threads for cleaned in registry.cleanup()] == [("a",)]
+    assert len(registry.history("a")) == 1
+
+
+def test_a_single_id_is_no_list_of_ids(registry):
+    three_turns(plain_graph(registry.checkpointer), "a")
+    for ids in ("a", "bc"):
+        with pytest.raises(threads.InvalidValue, match="a list of ids is needed"):
+            registry.prune(ids)
+    assert len(registry.history("a")) == 9
+
+
+def test_a_copy_is_made_of_what_is_there_and_to_where_nothing_is(registry):
+    three_turns(plain_graph(registry.checkpointer), "a")
+    registry.create(id="empty")
+    with pytest.raises(threads.ThreadNotFound):
+        registry.checkpointer.copy_thread("nothing", "b")
+    with pytest.raises(threads.ThreadExists, match="take another id"):
+        registry.checkpointer.copy_thread("a", "a")
+    registry.checkpointer.copy_thread("empty", "b")
+    registry.checkpointer.copy_thread("a", "empty")
+    assert registry.get("empty").message_count == 6

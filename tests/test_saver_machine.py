@@ -81,7 +81,7 @@ class Model(InMemorySaver):
     def told(self, asked, *, filter=None, before=None, limit=None):
         """As `list`, across all threads in the order of writing."""
         found = {place_of(t): t for t in self.list(asked, filter=filter, before=before)}
-        return [found[place] for place in reversed(self.order) if place in found][:limit]
+        return [found[place] for place in reversed(self.order) if place in found][: limit and max(limit, 0)]
 
     def drop(self, places: list[Place]) -> None:
         for place in places:
@@ -94,6 +94,10 @@ class Model(InMemorySaver):
 
     def is_deleted(self, thread_id: str) -> bool:
         return thread_id in self.deleted and not self.at(thread_id, "")
+
+    def is_unknown(self, thread_id: str) -> bool:
+        written = any(stored for key, stored in self.writes.items() if key[0] == thread_id)
+        return not self.at(thread_id) and not written and thread_id not in self.listed
 
     def delete_thread(self, thread_id: str) -> None:
         self.drop(self.at(thread_id))
@@ -284,6 +288,10 @@ class Saver(RuleBasedStateMachine):
 
     @rule(source=IDS, to=st.sampled_from(("a", "b", "copy", "copy")))
     def copy_thread(self, source, to) -> None:
+        if self.model.is_unknown(source):
+            with pytest.raises(threads.ThreadNotFound):
+                self.ours("copy_thread", source, to)
+            return
         if self.model.is_deleted(to):  # what is left there is nobody's
             self.model.delete_thread(to)
         if self.model.at(to) or any(stored for key, stored in self.model.writes.items() if key[0] == to):
@@ -312,7 +320,7 @@ class Saver(RuleBasedStateMachine):
         assert listed == self.model.listed
 
     @rule(
-        data=st.data(), thread_id=IDS, space=st.sampled_from((None, "", "memory")), limit=st.sampled_from((None, 0, 1, 2)),
+        data=st.data(), thread_id=IDS, space=st.sampled_from((None, "", "memory")), limit=st.sampled_from((None, -1, 0, 1, 2)),
         filter=st.fixed_dictionaries({}, optional={
             "source": st.sampled_from(("input", "loop")), "step": st.integers(0, 3), "run_id": st.sampled_from(RUNS),
         }),

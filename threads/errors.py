@@ -67,11 +67,11 @@ class CheckpointNotFound(ThreadsError, LookupError):
 
 
 class ThreadExists(ThreadsError):
-    """A thread with this id is there already; if_exists="do_nothing" returns it."""
+    """A thread with this id is there already."""
 
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
-        super().__init__(f'thread {thread_id!r} exists; if_exists="do_nothing" returns the stored one')
+        super().__init__(f"thread {thread_id!r} exists already; take another id, or delete that thread first")
 
 
 class ThreadTrashed(ThreadsError):
@@ -191,6 +191,8 @@ class MessagesUnknown(ThreadsError):
 class TypeNotAllowed(ThreadsError):
     """A stored value has a type that was not named at open(types=...)."""
 
+    thread_id: str | None = None
+
     def __init__(self, blocked: Sequence[str]) -> None:
         self.blocked = tuple(blocked)
         names = ", ".join(name.rpartition(".")[2] for name in self.blocked)
@@ -198,6 +200,18 @@ class TypeNotAllowed(ThreadsError):
             f"the stored state holds {', '.join(self.blocked)}, which is not on the allow-list; if you trust "
             f"the file, name the type when opening it: threads.open(..., types=[{names}])"
         )
+
+    @property
+    def fact(self) -> str:
+        """What is so, without the remedy, which is in Python's words."""
+        return str(self).partition("; ")[0]
+
+    def found_in(self, thread_id: str) -> TypeNotAllowed:
+        """The same error, which names the thread as well."""
+        if self.thread_id is None:
+            self.thread_id = thread_id
+            self.args = (f"thread {thread_id!r}: {self}",)
+        return self
 
 
 class KindNotAllowed(TypeNotAllowed):

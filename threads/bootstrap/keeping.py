@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from threads.bootstrap.organising import MOST_CHANGED, Organising
 from threads.bootstrap.upkeep import Upkeep
 from threads.database.migrations import Progress
-from threads.errors import InvalidValue
+from threads.errors import InvalidValue, TypeNotAllowed
 from threads.models import Action, Cleaned, Rule
 from threads.registry import rules
 
@@ -100,7 +101,7 @@ class Keeping(Organising, Upkeep):
         """Those of the threads that fit in which there is something to do."""
         if rule.action != "prune":
             return builtins.list(ids)
-        return [id for id in ids if self._prune_one(connection, id, dry_run=True)]
+        return [id for id in ids if self._if_readable(partial(self._prune_one, connection, id, dry_run=True))]
 
     def _clean_all(self, due: Sequence[Due], now: int, progress: Progress | None) -> builtins.list[Due]:
         """Do what the rules say, some threads at a time; the threads in which something was done."""
@@ -130,7 +131,14 @@ class Keeping(Organising, Upkeep):
         def work(connection: Any) -> bool:
             return bool(rules.still_due(connection, rule, now, [id])) and self._prune_one(connection, id)
 
-        return self._database.write(work)
+        return self._if_readable(lambda: self._database.write(work))
+
+    def _if_readable(self, prune: Callable[[], bool]) -> bool:
+        """Whether something was let go; not where a type is not allowed, which `prune` would tell."""
+        try:
+            return prune()
+        except TypeNotAllowed:
+            return False
 
     def _prune_one(self, connection: Any, id: str, *, dry_run: bool = False) -> bool:
         """Let go of old checkpoints of a thread; whether there are any."""

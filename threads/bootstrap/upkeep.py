@@ -14,7 +14,7 @@ from threads.database.leases import check_free
 from threads.database.migrations import Progress
 from threads.database.opening import back_up
 from threads.database.statements import statements
-from threads.errors import ThreadBusy, ThreadNotFound, ThreadTrashed
+from threads.errors import InvalidValue, ThreadBusy, ThreadNotFound, ThreadTrashed, TypeNotAllowed
 from threads.models import Problem, Pruned
 from threads.registry import table
 
@@ -33,11 +33,14 @@ class Upkeep(Opened):
         """Let old checkpoints go; what is remembered stays as it is. All threads, unless `ids` are given.
 
         Keeps the newest `keep` of each thread and what they are made of. Threads in the trash are left
-        alone, and so are busy ones, unless they are named: then `ThreadBusy`. `dry_run` only reads and
-        tells what would go. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        alone, and so are busy ones, and those that hold a type which is not allowed (`skipped`), unless they
+        are named: then `ThreadBusy`, `TypeNotAllowed`. `dry_run` only reads and tells what would go. Raises
+        `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
         from threads.memory.pruning import kept, prune_thread
 
+        if isinstance(ids, str):
+            raise InvalidValue("ids", f"a list of ids is needed, not {ids!r}")
         kept("keep_n", keep)
         serde, decoder, pruned = self.checkpointer.serde, self._decoder(), Pruned()
         self._flush()
@@ -58,6 +61,10 @@ class Upkeep(Opened):
             except (ThreadNotFound, ThreadTrashed, ThreadBusy):
                 if ids is not None:  # else somebody took it away meanwhile
                     raise
+            except TypeNotAllowed:
+                if ids is not None:
+                    raise
+                pruned += Pruned(skipped=(id,))
             if progress:
                 progress("pruning", done, len(chosen))
         if not dry_run:

@@ -75,8 +75,7 @@ TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
     (
         errors.TypeNotAllowed,
         Fault,
-        "the stored state holds {error.blocked}, which is not on the allow-list; types can be named in "
-        "Python only",
+        "{error.fact}; types can be named in Python only",
     ),
     (errors.ReadOnly, Fault, "{error.fact}"),
     (

@@ -17,7 +17,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
-from threads.errors import InvalidValue, ThreadExists
+from threads.errors import InvalidValue, ThreadExists, ThreadNotFound, TypeNotAllowed
 from threads.memory.stored import metadata_of
 from threads.memory.transcript import Transcripts
 from threads.models import Pruned, milliseconds
@@ -97,12 +97,20 @@ def delete_runs(connection: sqlite3.Connection, run_ids: Iterable[str], serde: S
 
 
 def copy_thread(connection: sqlite3.Connection, source: str, target: str) -> None:
-    """Copy all that `source` remembers to `target`; `ThreadExists` if that remembers something."""
+    """Copy all that `source` remembers to `target`; `ThreadExists` if that remembers something.
+
+    `ThreadNotFound` if there is no `source`.
+    """
+    sql = statements("pruning")
+    if not any(
+        connection.execute(sql[name], {"thread_id": source}).fetchone() for name in ("head", "remembers")
+    ):
+        raise ThreadNotFound(source)
     sweep(connection, target)
-    if connection.execute(statements("pruning")["remembers"], {"thread_id": target}).fetchone():
+    if connection.execute(sql["remembers"], {"thread_id": target}).fetchone():
         raise ThreadExists(target)
     for name in ("copy_writes", "copy_checkpoints", "copy_origins"):
-        connection.execute(statements("pruning")[name], {"source": source, "target": target})
+        connection.execute(sql[name], {"source": source, "target": target})
 
 
 def needed(
@@ -121,10 +129,17 @@ def needed(
                 open_channels = set(deltas)
             stays.add(id)
             if open_channels:
-                values = serde.loads_typed((row["type"], row["checkpoint"])).get("channel_values") or {}
-                open_channels -= set(values)
+                open_channels -= values_in(row, at["thread_id"], serde)
             id = row["parent_checkpoint_id"]
     return stays
+
+
+def values_in(row: sqlite3.Row, thread_id: str, serde: SerializerProtocol) -> set[str]:
+    """The channels whose values stand in a checkpoint; `TypeNotAllowed`, with the thread's id."""
+    try:
+        return set(serde.loads_typed((row["type"], row["checkpoint"])).get("channel_values") or ())
+    except TypeNotAllowed as error:
+        raise error.found_in(thread_id) from error.__cause__
 
 
 def is_spent(connection: sqlite3.Connection, at: dict[str, Any], roots: set[str]) -> bool:

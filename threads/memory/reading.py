@@ -85,7 +85,8 @@ def listed(
     where, values = search_where(config, filter, before if place is None else None)
     if place is not None:
         where, values = (f"{where} AND" if where else "WHERE") + " rowid < ?", [*values, place[0]]
-    rows = connection.execute(sql["list"].format(where=where), [*values, -1 if limit is None else limit])
+    most = -1 if limit is None else max(limit, 0)  # as LangGraph's InMemorySaver
+    rows = connection.execute(sql["list"].format(where=where), [*values, most])
     return [(row[0], row[1], row[2]) for row in rows]
 
 

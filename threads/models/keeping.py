@@ -16,9 +16,15 @@ class Pruned:
     checkpoints: int = 0
     bytes: int = 0
     """Of stored values; the file itself shrinks when it is compacted."""
+    skipped: tuple[str, ...] = ()
+    """Ids of threads that were left as they are, for a stored type in there is not allowed."""
 
     def __add__(self, other: Pruned) -> Pruned:
-        return Pruned(self.checkpoints + other.checkpoints, self.bytes + other.bytes)
+        return Pruned(
+            self.checkpoints + other.checkpoints,
+            self.bytes + other.bytes,
+            self.skipped + other.skipped,
+        )
 
 
 @dataclass(frozen=True, slots=True)
