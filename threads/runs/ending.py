@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from threads.errors import ThreadsError
+from threads.errors import LeaseLost, ThreadsError
 from threads.registry import events, runs
 from threads.runs.attempt import Outcome
+from threads.runs.recorder import Recorder, storing
 from threads.runs.told import plain
 from threads.runs.turn import ActiveTurn
 
@@ -48,6 +49,35 @@ class End:
             events.drop_before_end(connection, turn.thread_id, turn.run_id)
         events.drop_tokens(connection, turn.thread_id, turn.run_id)
         events.trim(connection, turn.thread_id)
+
+
+async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Callable[[], int]) -> Outcome:
+    """Store how an attempt ended, and let its lease go; returns what became of that.
+
+    What cannot be stored as it is (a value that is no JSON) is stored as a failure. Where the lease is lost,
+    or the file cannot be written, the run has not ended: whoever comes next goes on with it.
+    """
+    said = recorder.take(turn.run_id)
+
+    async def store(outcome: Outcome) -> Outcome:
+        def work(connection: sqlite3.Connection) -> None:
+            if not runs.is_held(connection, turn.run_id, turn.fence[1]):
+                raise LeaseLost(turn.thread_id)
+            if turn.refusal is not None and outcome.error is None:
+                raise turn.refusal
+            storing(said)(connection)
+            ending(turn, outcome)(connection, now())
+
+        try:
+            await recorder.write(work)
+        except Exception as error:  # noqa: BLE001  it is the run's outcome: raised by `result()`
+            if outcome.error is None:
+                failed = Outcome("error", error=error)
+                is_of_file = isinstance(error, ThreadsError) and error is not turn.refusal
+                return failed if is_of_file else await store(failed)
+        return outcome
+
+    return await store(outcome)
 
 
 def ending(turn: ActiveTurn, outcome: Outcome) -> Callable[[sqlite3.Connection, int], None]:

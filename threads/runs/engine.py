@@ -14,16 +14,16 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.bootstrap import Registry
-from threads.errors import LeaseLost, RunFailed, ThreadsError, UsageError
+from threads.errors import RunFailed, ThreadsError, UsageError
 from threads.registry import runs, table
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, LOST, REFUSED, Attempt, Outcome
 from threads.runs.desk import Accepted, Desk
-from threads.runs.ending import ending
+from threads.runs.ending import ended
 from threads.runs.loop import LoopThread
 from threads.runs.promises import Promises
-from threads.runs.recorder import Recorder, storing
+from threads.runs.recorder import Recorder
 from threads.runs.requests import Request
 from threads.runs.resuming import Start, begin_again, start_of
 from threads.runs.stopping import settle_stopped
@@ -163,29 +163,7 @@ class Engine:
         return await settle_stopped(attempt, row, self.inside)
 
     async def _finish(self, turn: ActiveTurn, outcome: Outcome) -> Outcome:
-        """Store how it ended, and let the lease go."""
-        said = self.recorder.take(turn.run_id)
-
-        async def store(outcome: Outcome) -> Outcome:
-            end = ending(turn, outcome)
-
-            def work(connection: sqlite3.Connection) -> None:
-                if not runs.is_held(connection, turn.run_id, turn.fence[1]):
-                    raise LeaseLost(turn.thread_id)
-                if turn.refusal is not None and outcome.error is None:
-                    raise turn.refusal
-                storing(said)(connection)
-                end(connection, self.inside.now())
-
-            try:
-                await self.recorder.write(work)
-            except Exception as error:  # noqa: BLE001  it is the run's outcome: raised by `result()`
-                if outcome.error is None:
-                    failed = Outcome("error", error=error)
-                    return await store(failed) if error is turn.refusal else failed
-            return outcome
-
-        return await store(outcome)
+        return await ended(turn, outcome, self.recorder, self.inside.now)
 
     async def begin_next(self, thread_id: str) -> None:
         """Begin the run that waits longest for this thread, if it was accepted here."""
