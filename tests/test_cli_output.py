@@ -253,7 +253,6 @@ IN_PYTHON = re.compile(r"\w=|\w\(|\bNone\b|\bTrue\b|(registry|runner|threads)\.[
         threads.LeaseLost("a"),
         threads.RunNotFound("r"),
         threads.ThreadTrashed("a"),
-        threads.ThreadExists("a"),
         threads.CheckpointNotFound("a", "c"),
         threads.MessagesUnknown("a"),
         threads.TypeNotAllowed(["shop.Order"]),

@@ -53,7 +53,6 @@ TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
         Fault,
         "thread {error.thread_id!r} is in the trash; `threads restore` brings it back",
     ),
-    (errors.ThreadExists, Fault, "thread {error.thread_id!r} exists already"),
     (
         errors.ThreadBusy,
         Fault,
