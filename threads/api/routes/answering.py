@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from threads import Run, RunFailed
+from threads import AgentNotFound, Run, RunFailed
 from threads.api.routes.doors import Calling, Serving, Writable
 from threads.api.server import Caller, Server
 from threads.api.shapes import RUN, STREAM, Reply, answer, location
@@ -69,11 +69,15 @@ class Begun:
     def _begin(self, begin: Callable[..., Run], said: Any, named: dict[str, Any]) -> Run:
         """The run; in a thread that no agent is known of, the server's first one answers."""
         server = self._server
-        if server.registry.get(self._thread).agent_id is None:
-            if "agent_id" not in named:
-                server.registry.update(self._thread, agent_id=server.default_agent)
-            elif named["agent_id"] is None:
-                named = {**named, "agent_id": server.default_agent}
+        try:
+            return begin(server.runner, self._thread, *said, **named)
+        except AgentNotFound:
+            if named.get("agent_id") is not None or server.registry.get(self._thread).agent_id is not None:
+                raise
+        if "agent_id" in named:
+            named = {**named, "agent_id": server.default_agent}
+        else:
+            server.registry.update(self._thread, agent_id=server.default_agent)
         return begin(server.runner, self._thread, *said, **named)
 
     async def _streamed(self, begin: Callable[..., Run], said: Any, named: Any) -> Response:
