@@ -331,7 +331,7 @@ def test_a_foreign_lock_is_waited_for_or_named_and_over_when_it_is_over(
             connection.execute("COMMIT")
             released = time.monotonic()
             graph.invoke(said("after"), config("another"))
-            assert time.monotonic() - released < (1 if patience == 50 else 2)
+            assert time.monotonic() - released < 5, "nobody waits for what is over"
             for each in talking:
                 each.result()
         for id, text in acknowledged:
