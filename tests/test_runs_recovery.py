@@ -7,6 +7,7 @@ import sqlite3
 import threading as threading_
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from breaking import (
@@ -447,10 +448,17 @@ def test_a_paused_process_that_comes_back_is_refused(path):
         told.close()
 
 
+def is_stopped(pid):
+    """Whether it stands still already: a signal may take its time."""
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def pause(process, path):
     """Stop it, but not in the middle of a commit: then SQLite's lock would be held until it is woken."""
     while True:
         os.kill(process.pid, signal.SIGSTOP)
+        until(lambda: is_stopped(process.pid))
         connection = sqlite3.connect(path, timeout=0.2, isolation_level=None)
         try:
             connection.execute("BEGIN IMMEDIATE")

@@ -1,6 +1,5 @@
 """Runs that are stopped: what was said is kept or taken back, and the thread goes on."""
 
-
 import pytest
 from graphs import Counter, Plain, compiled, config
 from langchain_core.messages import AIMessage, ToolMessage
