@@ -164,7 +164,7 @@ def taking_up(path, agent):
 def in_question(registry):
     (asked,) = registry.interrupts("a")
     assert asked.value["asked_by"] == "recovery"
-    return [call["tool_call_id"] for call in asked.value["tools"]]
+    return sorted(call["tool_call_id"] for call in asked.value["tools"])  # they start in any order
 
 
 def last_words(run):
