@@ -101,6 +101,31 @@ def test_work_queued_together_is_one_commit(tmp_path):
     database.close()
 
 
+@pytest.mark.parametrize("database", ["file"], indirect=True)
+def test_what_is_in_no_hurry_shares_the_transaction_of_what_follows(database):
+    statements: list[str] = []
+    database._writer._connection.set_trace_callback(statements.append)
+    promise = database.submit(note("a"), soon=False)
+    assert statements == []
+    database.write(note("b"))
+    assert (promise.done(), statements.count("COMMIT")) == (True, 1)
+    promise = database.submit(note("c"), soon=False)
+    database.hurry()
+    promise.result(20)
+    assert notes(database) == ["a", "b", "c"]
+
+
+def test_what_is_in_no_hurry_is_done_before_the_file_is_closed(tmp_path):
+    database = open_database(tmp_path / "x.db")
+    database.write(lambda connection: connection.execute("CREATE TABLE note (text TEXT)") and None)
+    promise = database.submit(note("a"), soon=False)
+    database.close()
+    database.hurry()
+    assert promise.done()
+    with closing(sqlite3.connect(tmp_path / "x.db")) as raw:
+        assert raw.execute("SELECT text FROM note").fetchall() == [("a",)]
+
+
 def test_an_interrupt_in_the_thread_that_commits_for_all_is_its_own_affair(database):
     def interrupted(connection):
         if not fired:

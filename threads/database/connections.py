@@ -63,8 +63,15 @@ class Database(ABC):
         """The result of `work(connection)`, done in one transaction: all of it is stored, or nothing."""
 
     @abstractmethod
-    def submit(self, work: Work[T]) -> Future[T]:
-        """As `write`, for callers that must not wait: returns at once, the work is done in any case."""
+    def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
+        """As `write`, for callers that must not wait: returns at once, the work is done in any case.
+
+        If not `soon`, it is done together with what is written next, or when somebody calls `hurry`.
+        """
+
+    @abstractmethod
+    def hurry(self) -> None:
+        """Let what was submitted be done now; returns at once."""
 
     @abstractmethod
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
@@ -157,15 +164,22 @@ class FileDatabase(Database):
         self.check_open()
         return self._writer.write(work)
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
         self.check_open()
         with self._lock:
-            self.check_open()
+            self.check_open()  # whoever closes it does what is queued by then
+            promise = self._writer.submit(work)
+        if soon:
+            self.hurry()
+        return promise
+
+    def hurry(self) -> None:
+        with self._lock:
+            if self._closed:
+                return  # it is being done
             if self._worker is None:  # for most processes it need not even be loaded
                 self._worker = concurrent.futures.ThreadPoolExecutor(1, "threads-writer")
-        promise = self._writer.submit(work)
-        self._worker.submit(self._writer.drain)
-        return promise
+            self._worker.submit(self._writer.drain)
 
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         from threads.database import said

@@ -43,7 +43,7 @@ class MemoryDatabase(Database):
         with self._entered():
             return self._writer.write(work)
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
         with self._entered():
             promise = self._writer.submit(work)
             self._writer.drain()
@@ -76,6 +76,9 @@ class MemoryDatabase(Database):
             if not self._closed:
                 self._closed = True
                 self._writer.close()
+
+    def hurry(self) -> None:
+        pass  # what is submitted is done at once
 
     def settle(self) -> None:
         pass  # what is submitted is done at once

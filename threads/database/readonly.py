@@ -75,6 +75,9 @@ class ReadOnlyFile(Database):
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
 
+    def hurry(self) -> None:
+        pass  # nothing is submitted
+
     def settle(self) -> None:
         pass  # nothing is submitted
 
@@ -84,7 +87,7 @@ class ReadOnlyFile(Database):
     def write(self, work: Work[T]) -> T:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:

@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 READ_AT_ONCE = 50
 """Checkpoints that an async list reads ahead."""
+GATHERED = 0.01
+"""Seconds for which a run's checkpoint waits for what follows it."""
 READERS = 4
 """Threads in which async reads wait for the disk."""
 
@@ -100,14 +102,18 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """As LangGraph's. A run with a lease does not wait here: what ends it is stored after this."""
+        """As LangGraph's. A run with a lease does not wait here: what ends it is stored after this.
+
+        Nor does the file at once: what follows within a moment shares the transaction.
+        """
         thread_id = address(config)[0]
-        promise = self._submitted(thread_id, self._put(config, checkpoint, metadata))
         turn = turn_of(config, thread_id)
+        promise = self._submitted(thread_id, self._put(config, checkpoint, metadata), soon=turn is None)
         if turn is None:
             self._put_done(config, checkpoint, await _kept(promise))
         else:
             promise.add_done_callback(partial(self._put_ended, turn, config, checkpoint))
+            asyncio.get_running_loop().call_later(GATHERED, self._gathered, promise)
         return config_of(*address(config), checkpoint["id"])
 
     async def aput_writes(
@@ -149,8 +155,14 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         else:
             self._put_done(config, checkpoint, promise.result())
 
-    def _submitted(self, thread_id: str, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        promise = self._database.submit(work)
+    def _gathered(self, promise: Future[Any]) -> None:
+        if not promise.done():
+            self._database.hurry()
+
+    def _submitted(
+        self, thread_id: str, work: Callable[[sqlite3.Connection], T], *, soon: bool = True
+    ) -> Future[T]:
+        promise = self._database.submit(work, soon=soon)
         with self._counting:
             self._writing[thread_id] += 1
         promise.add_done_callback(lambda _: self._written(thread_id))
