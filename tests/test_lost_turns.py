@@ -4,9 +4,7 @@ import asyncio
 import operator
 import sqlite3
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Send
+from running import until
 
 import threads
 from agent import build_agent
@@ -172,12 +171,6 @@ class Racing:
         self.registry.checkpointer.flush()
         with self.registry._database.read() as connection:
             return any(word.encode() in row[0] for row in connection.execute("SELECT value FROM writes"))
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize("durability", ["sync", "async"])
