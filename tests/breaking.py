@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from faults import warm
-from graphs import Plain
+from graphs import Plain, compiled
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import InjectedToolCallId, tool
@@ -206,6 +207,37 @@ def perform(path: Path, agent: str, die_at: int | None, seconds: float, told: Co
             die()
     told.send("ended")
     threading.Event().wait(60)
+
+
+def make_room(path: Path, die_at: int) -> None:
+    """Interrupt a run behind which others wait; die at event number `die_at` of the thread from then on."""
+
+    async def node(state: Any) -> Any:
+        if state["messages"][-1].text != "3":
+            reached.set()
+            await asyncio.sleep(60)
+        return {"messages": [AIMessage("well again")]}
+
+    reached = threading.Event()
+    registry = threads.open(path)
+    runner = threads.Runner(registry, compiled(Plain, node, None), lease_seconds=0.5)
+    runner.start("a", "0", if_not_exists="create")
+    assert reached.wait(30)
+    for text in "12":
+        runner.start("a", text, multitask_strategy="enqueue")
+    after = list(registry.events("a", follow=False))[-1].sequence
+    with registry.events("a", after=after) as happening:
+        runner.start("a", "3", multitask_strategy="interrupt")
+        for number, _ in enumerate(happening):
+            if number == die_at:
+                die()
+
+
+def dying_as_it_makes_room(path: Path, die_at: int) -> Any:
+    """Such a process, under way."""
+    process = warm().Process(target=make_room, args=(path, die_at))
+    process.start()
+    return process
 
 
 def performing(

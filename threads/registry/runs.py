@@ -99,6 +99,12 @@ def one(connection: sqlite3.Connection, name: str, thread_id: str) -> sqlite3.Ro
     return row
 
 
+def waiting_before(connection: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
+    """The runs that wait for the same thread and were asked for earlier."""
+    asked = {"thread_id": row["thread_id"], "position": row["position"]}
+    return connection.execute(_sql("waiting_before"), asked).fetchall()
+
+
 def request(connection: sqlite3.Connection, run_id: str) -> tuple[str, bytes] | None:
     """What was asked, as it was serialised; None if it could not be."""
     row = connection.execute(_sql("request"), {"run_id": run_id}).fetchone()

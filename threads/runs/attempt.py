@@ -8,6 +8,7 @@ then are kept (`threads.runs.stopping`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,8 @@ from threads.runs.turn import ActiveTurn
 
 KEEP, ROLLBACK = "keep", "rollback"
 """What becomes of the words of a run that somebody stopped."""
+PASS_OVER = "pass over"
+"""Wanted of a run that waits: its message gets into the thread in its turn, and nobody answers it."""
 HAND_OVER = "hand over"
 """Stopped here for another process to go on."""
 REFUSED = "refused"
@@ -104,27 +107,31 @@ class Attempt:
             if is_first and self._task is not None:
                 self._task.cancel()
 
+    async def say(self, input: Any, base: str | None) -> None:
+        """Let `input` into the thread, and no node at it. Of None: what an input has left to do there."""
+        async for _ in self._stream(input, base, interrupt_before="*"):
+            pass
+
     async def _through(self, input: Any, base: str | None) -> Outcome:
         if self.stopping is not None:
             return Outcome("stopped")
-        config = self.config
-        if base is not None:
-            config["configurable"]["checkpoint_id"] = base
-        config["callbacks"] = [*(self._extra.get("callbacks") or ()), ToolWatch(self.turn, self._recorder)]
         outcome = Outcome("success")
-        stream = self.graph.astream(
-            input,
-            config,
-            context=self._request.context,
-            stream_mode=MODES,
-            subgraphs=True,
-            durability="async",
-        )
-        async for namespace, mode, chunk in stream:
+        async for namespace, mode, chunk in self._stream(input, base):
             self._heard(outcome, namespace, mode, chunk)
         if outcome.interrupts and isinstance(outcome.values, dict):
             outcome.values["__interrupt__"] = outcome.interrupts
         return outcome
+
+    def _stream(self, input: Any, base: str | None, **told: Any) -> AsyncIterator[Any]:
+        config = self.config
+        if base is not None:
+            config["configurable"]["checkpoint_id"] = base
+        config["callbacks"] = [*(self._extra.get("callbacks") or ()), ToolWatch(self.turn, self._recorder)]
+        context = self._request.context
+        stream: AsyncIterator[Any] = self.graph.astream(
+            input, config, context=context, stream_mode=MODES, subgraphs=True, durability="async", **told
+        )
+        return stream
 
     def _heard(self, outcome: Outcome, namespace: tuple[str, ...], mode: str, chunk: Any) -> None:
         if mode == "messages":

@@ -17,7 +17,7 @@ from threads.registry import events, runs, table
 from threads.registry.events import Happened
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
-from threads.runs.attempt import KEEP, ROLLBACK
+from threads.runs.attempt import KEEP, PASS_OVER, ROLLBACK
 from threads.runs.titles import wants_title
 
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
@@ -99,7 +99,8 @@ class Desk:
         if row["status"] == "pending":
             at = self._inside.now()
             runs.end(connection, run_id, "stopped", at)
-            events.record(connection, [Happened("stopped", row["thread_id"], run_id, _spent(row), at)])
+            told = _spent(row) | ({"taken_back": True} if row["attempt"] == 0 else {})
+            events.record(connection, [Happened("stopped", row["thread_id"], run_id, told, at)])
 
     def _ask(self, connection: sqlite3.Connection, asked: Asked, strategy: str) -> Accepted:
         if table.get(connection, asked.thread_id)["trashed_at"] is not None:
@@ -114,10 +115,9 @@ class Desk:
         if first is not None and strategy == "reject":
             raise ThreadBusy(asked.thread_id, first["run_id"])
         runs.ask(connection, asked, self.holder, self.seconds, self._inside.now())
-        if running is not None:
-            self._make_room(connection, running, strategy)
-        if first is not None:
-            return Accepted(runs.get(connection, asked.run_id), True, False, since)
+        row = runs.get(connection, asked.run_id)
+        if first is not None and self._must_wait(connection, row, running, strategy):
+            return Accepted(row, True, False, since)
         return Accepted(self._begin(connection, asked.run_id), True, True, since)
 
     def _known(
@@ -132,13 +132,24 @@ class Desk:
                 return Accepted(self._begin_again(connection, known), True, True)
             since = events.last_sequence(connection, known["thread_id"])
             row = runs.wait_again(connection, known["run_id"], self.holder, self.seconds)
-            self._make_room(connection, running, strategy)
+            self._must_wait(connection, row, running, strategy)
             return Accepted(row, True, False, since)
         return Accepted(known, False)
 
-    def _make_room(self, connection: sqlite3.Connection, running: sqlite3.Row, strategy: str) -> None:
-        if strategy in ("interrupt", "rollback"):
+    def _must_wait(
+        self, connection: sqlite3.Connection, row: sqlite3.Row, running: sqlite3.Row | None, strategy: str
+    ) -> bool:
+        """Have the runs before this one make room for it, as far as `strategy` wants; whether one is left."""
+        if strategy == "enqueue":
+            return True
+        if running is not None:
             runs.ask_to_stop(connection, running["run_id"], ROLLBACK if strategy == "rollback" else KEEP)
+        for each in runs.waiting_before(connection, row):
+            if strategy == "rollback" and each["attempt"] == 0:  # else its message may be there already
+                self.withdraw(connection, each["run_id"])
+            else:
+                runs.ask_to_stop(connection, each["run_id"], PASS_OVER)
+        return running is not None or bool(runs.waiting_before(connection, row))
 
     def _running(self, connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
         """The run that has the thread; one whose process is gone is given up if nobody here can go on."""

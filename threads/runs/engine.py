@@ -18,7 +18,7 @@ from threads.errors import RunFailed, ThreadsError, UsageError
 from threads.registry import runs, table
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
-from threads.runs.attempt import HAND_OVER, LOST, REFUSED, Attempt, Outcome
+from threads.runs.attempt import HAND_OVER, KEEP, LOST, PASS_OVER, REFUSED, ROLLBACK, Attempt, Outcome
 from threads.runs.desk import Accepted, Desk
 from threads.runs.ending import ended
 from threads.runs.loop import LoopThread
@@ -26,7 +26,7 @@ from threads.runs.promises import Promises
 from threads.runs.recorder import Recorder
 from threads.runs.requests import Request
 from threads.runs.resuming import Start, begin_again, start_of
-from threads.runs.stopping import settle_stopped
+from threads.runs.settling import settle_stopped
 from threads.runs.titles import TITLE, Naming, title_asked
 from threads.runs.turn import ActiveTurn
 
@@ -121,6 +121,8 @@ class Engine:
             graph = self.agents[row["agent_id"]]
             attempt = Attempt(graph, turn, request, self.recorder, self.extra)
             self.active[run_id] = attempt
+            if row["stopping"] is not None:  # since it waits, or since before a crash
+                attempt.stop(_meant(row["stopping"]))
             outcome = await self._outcome(attempt, row, request)
         except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
             outcome = Outcome("error", error=error)
@@ -150,7 +152,9 @@ class Engine:
         else:
             start = await begin_again(attempt, row, request, self.inside)
         if isinstance(start, Outcome):
-            return start
+            if start.error is not None or attempt.stopping not in (KEEP, ROLLBACK):
+                return start
+            start = Start(None)  # it broke off as it was about to stop, or before
         outcome = await attempt.run(start.input, start.base)
         if outcome.status != "stopped":
             return outcome
@@ -160,7 +164,7 @@ class Engine:
             return Outcome(HAND_OVER)
         if attempt.stopping == REFUSED:
             return Outcome("error", error=attempt.turn.refusal)
-        return await settle_stopped(attempt, row, self.inside)
+        return await settle_stopped(attempt, row, start, self.inside)
 
     async def _finish(self, turn: ActiveTurn, outcome: Outcome) -> Outcome:
         return await ended(turn, outcome, self.recorder, self.inside.now)
@@ -187,8 +191,8 @@ class Engine:
     async def stop_here(self, run_id: str, how: str) -> None:
         """End a run that is performed here, or waits here."""
         if attempt := self.active.get(run_id):
-            attempt.stop(how)
-        elif self.pending.pop(run_id, None) is not None:
+            attempt.stop(_meant(how))
+        elif how != PASS_OVER and self.pending.pop(run_id, None) is not None:
             await self.recorder.write(lambda connection: self.desk.withdraw(connection, run_id))
 
     async def take_over(self, run_id: str) -> None:
@@ -238,3 +242,8 @@ class Engine:
             head = table.get(connection, thread_id)["head_id"]
             found = self.inside.decoder.messages(connection, thread_id, head) if head else []
         return {message.id for message in found or ()}
+
+
+def _meant(how: str) -> str:
+    """What it is to a run that has begun that somebody wants this of it."""
+    return KEEP if how == PASS_OVER else how

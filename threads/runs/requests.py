@@ -27,6 +27,8 @@ Content = str | Sequence[Mapping[str, Any]]
 """Text, or LangChain content blocks."""
 ANSWERS = ("resume", "recovery")
 """Kinds of runs that answer a question."""
+BRINGING = ("message", "edit", "input")
+"""Kinds of runs that bring something to the thread themselves."""
 
 
 @dataclass(frozen=True, slots=True)

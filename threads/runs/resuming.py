@@ -24,7 +24,7 @@ from threads.registry import runs
 from threads.runs.answered import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome
 from threads.runs.doubts import answers_given, calls_of, doubtful, place_of, question, texts
-from threads.runs.requests import ANSWERS, Request
+from threads.runs.requests import ANSWERS, BRINGING, Request
 from threads.runs.wedged import unwedge
 
 LOST = "The call was not answered: the run broke off."
@@ -167,7 +167,7 @@ def _in_nobodys_name(config: dict[str, Any]) -> dict[str, Any]:
 
 def _is_unsaid(row: sqlite3.Row, request: Request, inside: Inside) -> bool:
     """Whether what was asked never got into the thread, though something else did since."""
-    if request.kind not in ("message", "edit", "input"):
+    if request.kind not in BRINGING:
         return False
     with inside.database.read() as connection:
         return not rewind.has_input_of(connection, row["thread_id"], row["run_id"])

@@ -81,8 +81,9 @@ class Runner(Closing):
         Once this returns, the request is stored: whatever breaks, it is answered or visibly failed. The
         same `key` gives the same run, however often; a failed one goes on then. On a busy thread
         `multitask_strategy` decides: `reject` raises `ThreadBusy`, `enqueue` waits in order, `interrupt`
-        stops the run under way and keeps what it said, `rollback` takes it back. `agent_id` becomes the
-        thread's own agent where it has none. Raises `ThreadNotFound`, `ThreadTrashed`, `AgentNotFound`,
+        stops the run under way and keeps what it said, `rollback` takes it back; of the runs that wait
+        `interrupt` keeps the messages, which nobody answers then, `rollback` nothing. `agent_id` becomes
+        the thread's own agent where it has none. Raises `ThreadNotFound`, `ThreadTrashed`, `AgentNotFound`,
         `KeyReused`, `InvalidValue`; then nothing is stored.
         """
         if (message is None) == (input is None):

@@ -1,4 +1,4 @@
-"""What becomes of a stopped run's words: kept as a message that says so, or taken back as a whole.
+"""What becomes of a stopped run's words: kept as a message that says so.
 
 A thread must not be left in the middle: a call of a tool that nobody answers (a provider would refuse
 every later turn), a step that the next turn would take up again.
@@ -6,17 +6,14 @@ every later turn), a step that the next turn would take up again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langgraph.constants import END
 
-from threads.bootstrap.opened import Inside
-from threads.memory.rewind import begin_anew, drop_run
 from threads.memory.shown import CHANNEL, STOPPED
-from threads.runs.attempt import ROLLBACK, Attempt, Outcome
+from threads.runs.attempt import Attempt
 
 NOT_RUN = "The call was not answered: the run was stopped."
 
@@ -29,9 +26,9 @@ async def keep(attempt: Attempt) -> None:
             said = AIMessage(saying.text, id=saying.id, response_metadata={STOPPED: True})
             await graph.aupdate_state(config, {CHANNEL: [said]}, as_node=saying.node)
     await answer_orphans(graph, config)
-    state = await graph.aget_state(config)
-    if state.next:
-        await graph.aupdate_state(config, None, as_node=END)
+    for _ in range(2):  # what a task has found may call for others
+        if (await graph.aget_state(config)).tasks:
+            await graph.aupdate_state(config, None, as_node=END)
 
 
 async def answer_orphans(
@@ -70,21 +67,3 @@ def orphans(messages: Sequence[Any]) -> list[tuple[str, str]]:
 def _answering(graph: Any, state: Any) -> str | None:
     """The node whose work these answers are: the pending one; else LangGraph decides."""
     return state.next[0].partition(":")[0] if state.next else None
-
-
-async def settle_stopped(attempt: Attempt, row: Any, inside: Inside) -> Outcome:
-    """What a stopped attempt leaves: its words so far, or, to be rolled back, nothing."""
-    thread_id, run_id = row["thread_id"], row["run_id"]
-    try:
-        if attempt.stopping == ROLLBACK:
-            if row["begun_at_id"] is None:  # a thread goes with its last checkpoint, and this one shall stay
-                config = attempt.config["configurable"]
-                await asyncio.to_thread(begin_anew, inside.checkpointer, thread_id, config)
-            promise = inside.database.submit(lambda connection: drop_run(connection, thread_id, run_id))
-            await asyncio.shield(asyncio.wrap_future(promise))
-        else:
-            await keep(attempt)
-        state = await attempt.graph.aget_state({"configurable": {"thread_id": thread_id}})
-    except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
-        return Outcome("error", error=error)
-    return Outcome("stopped", values=state.values, taken_back=attempt.stopping == ROLLBACK)

@@ -59,6 +59,8 @@ class Watch:
             for run_id, how in stops.items():
                 engine.thread.submit(engine.stop_here(run_id, how))
             for run_id in ended:
+                engine.pending.pop(run_id, None)  # it was taken back before it began
+                engine.requests.pop(run_id, None)
                 await asyncio.to_thread(engine.promises.keep_stored, run_id)
         for thread_id in set(engine.pending.values()):
             await engine.begin_next(thread_id)

@@ -17,7 +17,7 @@ CREATE TABLE threads_run (
     holder TEXT,                                  -- the runner that has it
     attempt INTEGER NOT NULL DEFAULT 0,           -- with the position the fence: no two leases share it
     expires_at REAL,
-    stopping TEXT,                                -- asked to stop: keep what was said, or rollback
+    stopping TEXT,                                -- asked to stop: keep what was said, rollback, or pass over
     -- how it went
     begun_at_id TEXT,                             -- the thread's head when it began
     head_id TEXT,                                 -- the thread's head when it ended

@@ -8,7 +8,7 @@ WHERE t.thread_id = :thread_id
 -- A run whose lease ran out, when a turn outside any runner goes on in its thread.
 -- name: give_up_run
 UPDATE threads_run
-SET status = 'error', expires_at = NULL, error = 'its process is gone, and the thread went on without it',
+SET status = 'error', expires_at = NULL, stopping = NULL, error = 'its process is gone, and the thread went on without it',
     finished_at = CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
 WHERE run_id = :run_id
 

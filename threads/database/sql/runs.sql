@@ -45,6 +45,11 @@ SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND status = 'run
 SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND status = 'pending' AND kind <> 'title'
 ORDER BY position LIMIT 1
 
+-- Those that wait before another one.
+-- name: waiting_before
+SELECT {columns} FROM threads_run
+WHERE thread_id = :thread_id AND status = 'pending' AND kind <> 'title' AND position < :position ORDER BY position
+
 -- name: last_of_thread
 SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND kind <> 'title' ORDER BY position DESC LIMIT 1
 
@@ -76,7 +81,9 @@ WHERE run_id = :run_id
 UPDATE threads_run SET first_token_at = coalesce(first_token_at, :at) WHERE run_id = :run_id
 
 -- name: stop
-UPDATE threads_run SET stopping = CASE WHEN stopping = 'rollback' THEN stopping ELSE :how END WHERE run_id = :run_id AND status IN ('pending', 'running')
+UPDATE threads_run
+SET stopping = CASE WHEN stopping = 'rollback' OR :how = 'pass over' THEN coalesce(stopping, :how) ELSE :how END
+WHERE run_id = :run_id AND status IN ('pending', 'running')
 
 -- name: forget
 DELETE FROM threads_run WHERE run_id = :run_id
