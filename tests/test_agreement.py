@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from graphs import (
 from talker import killed_at_random
 
 import threads
+from agent import build_agent
 
 KILLS = int(os.environ.get("THREADS_TEST_KILLS", "25"))
 """How often a talking process is killed; THREADS_TEST_KILLS=200 is the long measurement."""
@@ -97,6 +99,38 @@ def test_threads_whose_memory_was_taken_away_unseen_are_let_go(path):
         registry.repair()
         assert registry.verify() == []
         assert {t.id for t in registry.list()} == {"b", "c", "never used"}
+
+
+@pytest.mark.parametrize("graph", [plain_graph, lambda saver: build_agent(checkpointer=saver)])
+def test_a_thread_whose_state_is_damaged_says_so_and_keeps_what_is_known(path, graph):
+    with threads.open(path) as registry:
+        three_turns(graph(registry.checkpointer), "d")
+        early = registry.history("d")[3].id
+        registry.list()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        newest = "SELECT rowid FROM checkpoints WHERE thread_id = 'd' ORDER BY rowid DESC LIMIT 3"
+        cut = "UPDATE checkpoints SET checkpoint = substr(checkpoint, 1, 9)"
+        connection.execute(f"{cut} WHERE rowid IN ({newest})")
+    with threads.open(path) as registry:
+        kept = registry.get("d")
+        assert (kept.title, kept.message_count) == ("message 0 of d", 6)
+        assert [(each.kind, each.thread_id) for each in registry.verify()] == [("unreadable", "d")]
+        registry.repair()
+        assert registry.get("d") == kept
+        agent = graph(registry.checkpointer)
+        for read in (
+            lambda: registry.messages("d"),
+            lambda: registry.diff("d", "a"),
+            lambda: agent.get_state(config("d")),
+            lambda: agent.invoke(said("Four"), config("d")),
+            lambda: list(registry.checkpointer.list(config("d"))),
+            lambda: registry.prune(["d"]),
+        ):
+            with pytest.raises(threads.StateDamaged, match=r"^thread 'd': .*damaged") as refused:
+                read()
+            assert refused.value.thread_id == "d"
+        assert registry.prune().skipped == ("d",)
+        assert registry.messages(registry.fork("d", at=early).id).total == 4
 
 
 def test_a_file_whose_pages_are_damaged_is_reported(path):

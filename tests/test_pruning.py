@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from graphs import (
+    Case,
+    CaseState,
     Plain,
     asking_graph,
     compiled,
@@ -270,6 +272,18 @@ def test_a_thread_that_cannot_be_read_is_skipped_and_named(registry):
         with pytest.raises(threads.TypeNotAllowed, match="thread 'bad': ") as refused:
             call(["bad"])
         assert refused.value.thread_id == "bad"
+
+
+def test_a_plain_graph_is_pruned_though_its_types_are_not_named(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path, types=[Case]) as registry:
+        graph = compiled(CaseState, lambda state: {"case": Case("C-7")}, registry.checkpointer)
+        graph.invoke(said("hello"), config("a"))
+    with threads.open(path) as registry:
+        assert registry.prune().skipped == () and len(registry.history("a")) == 1
+    with threads.open(path, types=[Case]) as registry:
+        graph = compiled(CaseState, lambda state: {}, registry.checkpointer)
+        assert graph.get_state(config("a")).values["case"] == Case("C-7")
 
 
 def test_a_rule_that_prunes_goes_past_a_thread_that_cannot_be_read(registry):

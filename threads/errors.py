@@ -7,6 +7,7 @@ the API's HTTP status. Each error carries its data as attributes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 
 def short(value: object) -> str:
@@ -188,10 +189,37 @@ class MessagesUnknown(ThreadsError):
         )
 
 
-class TypeNotAllowed(ThreadsError):
-    """A stored value has a type that was not named at open(types=...)."""
+class StateUnreadable(ThreadsError):
+    """A stored value cannot be read."""
 
     thread_id: str | None = None
+
+    @property
+    def fact(self) -> str:
+        """What is so, without the remedy, which is in Python's words."""
+        return str(self).partition("; ")[0]
+
+    def found_in(self, thread_id: str) -> Self:
+        """The same error, which names the thread as well."""
+        if self.thread_id is None:
+            self.thread_id = thread_id
+            self.args = (f"thread {thread_id!r}: {self}",)
+        return self
+
+
+class StateDamaged(StateUnreadable):
+    """A stored value is not what a checkpointer stores."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"a stored value is damaged, or another program's ({why}); go back to an earlier checkpoint with "
+            "registry.rewind or registry.fork, take the thread from a backup, or delete it"
+        )
+
+
+class TypeNotAllowed(StateUnreadable):
+    """A stored value has a type that was not named at open(types=...)."""
 
     def __init__(self, blocked: Sequence[str]) -> None:
         self.blocked = tuple(blocked)
@@ -200,18 +228,6 @@ class TypeNotAllowed(ThreadsError):
             f"the stored state holds {', '.join(self.blocked)}, which is not on the allow-list; if you trust "
             f"the file, name the type when opening it: threads.open(..., types=[{names}])"
         )
-
-    @property
-    def fact(self) -> str:
-        """What is so, without the remedy, which is in Python's words."""
-        return str(self).partition("; ")[0]
-
-    def found_in(self, thread_id: str) -> TypeNotAllowed:
-        """The same error, which names the thread as well."""
-        if self.thread_id is None:
-            self.thread_id = thread_id
-            self.args = (f"thread {thread_id!r}: {self}",)
-        return self
 
 
 class KindNotAllowed(TypeNotAllowed):

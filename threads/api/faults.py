@@ -61,6 +61,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.NothingToResume, 409, AS_IT_IS),
     (errors.MessagesUnknown, 409, "the messages cannot be told: the graph folds them in its own way"),
     (errors.TypeNotAllowed, 409, "the stored state holds a type that this server does not allow"),
+    (errors.StateDamaged, 409, "a value that is stored in the thread is damaged"),
     (errors.ThreadDeleted, 410, "the thread was deleted meanwhile"),
     (errors.InvalidValue, 422, "{error.field}: {error.reason}"),
     (errors.UsageError, 422, AS_IT_IS),

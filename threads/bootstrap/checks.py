@@ -115,6 +115,10 @@ def _wrong_words(
                     yield Problem("unanswered", row["thread_id"], detail)
                 if row["projected_id"] != row["head_id"]:
                     continue
+                if made["message_count"] is None and row["message_count"] is not None:
+                    detail = "its messages cannot be told any more: messages(id) says why"
+                    yield Problem("unreadable", row["thread_id"], detail)
+                    continue
                 stored = (row["auto_title"], row["preview"], row["message_count"])
                 told = (made["auto_title"], made["preview"], made["message_count"])
                 if stored != told:

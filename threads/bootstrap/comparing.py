@@ -9,7 +9,7 @@ from typing import Any
 from threads import ids
 from threads.bootstrap.listing import Listing
 from threads.database.statements import statements
-from threads.errors import CheckpointNotFound, InvalidValue, MessagesUnknown
+from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Diff, Message
 from threads.registry import table
 
@@ -45,7 +45,7 @@ class Comparing(Listing):
             raise CheckpointNotFound(row["thread_id"], at)
         found: builtins.list[Message] | None = self._decoder().messages(connection, row["thread_id"], at)
         if found is None:
-            raise MessagesUnknown(row["thread_id"])
+            raise self._decoder().why_unknown(connection, row["thread_id"], at)
         return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from threads import ids
 from threads.bootstrap.listing import Listing
 from threads.database.statements import statements
-from threads.errors import CheckpointNotFound, InvalidValue, MessagesUnknown
+from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Checkpoint, Message, Page
 from threads.registry import table
 from threads.registry.filters import checked_range
@@ -25,7 +25,7 @@ class Conversations(Listing):
 
         `next_cursor` is the `before` of the page with the older ones. `at`: as it was at this checkpoint,
         on whatever branch. Raises `ThreadNotFound`, `ThreadTrashed`, `CheckpointNotFound`, and
-        `MessagesUnknown` where the state cannot be decoded.
+        `MessagesUnknown` or `StateDamaged` where the state cannot be decoded.
         """
         if limit is not None:
             checked_range(limit, 0)
@@ -34,8 +34,6 @@ class Conversations(Listing):
         with self._database.read() as connection:
             row = self._visible(table.get(connection, id))
             found = self._said(connection, row, at)
-        if found is None:
-            raise MessagesUnknown(row["thread_id"])
         total = len(found)
         if before is not None:
             places = [place for place, message in enumerate(found) if message.id == before]
@@ -45,8 +43,8 @@ class Conversations(Listing):
         shown = found if limit is None else found[-limit:]
         return Page(tuple(shown), shown[0].id if len(shown) < len(found) else None, lambda: total)
 
-    def _said(self, connection: Any, row: Any, at: str | None) -> builtins.list[Message] | None:
-        """The messages of the branch that ends at a checkpoint; None where they cannot be told."""
+    def _said(self, connection: Any, row: Any, at: str | None) -> builtins.list[Message]:
+        """The messages of the branch that ends at a checkpoint; `MessagesUnknown`, `StateDamaged`."""
         thread_id, checkpoint_id = row["thread_id"], row["head_id"] if at is None else ids.text_of(at)
         if checkpoint_id is None:
             return []
@@ -55,6 +53,8 @@ class Conversations(Listing):
             raise CheckpointNotFound(thread_id, checkpoint_id)
         found: builtins.list[Message] | None
         found = self._decoder().messages(connection, thread_id, checkpoint_id, dated=True)
+        if found is None:
+            raise self._decoder().why_unknown(connection, thread_id, checkpoint_id)
         if found and len(connection.execute(statements("rewinding")["tips"], asked).fetchall()) > 1:
             from threads.memory.branches import numbered
 

@@ -11,7 +11,7 @@ from typing import Any
 from threads.bootstrap.organising import MOST_CHANGED, Organising
 from threads.bootstrap.upkeep import Upkeep
 from threads.database.migrations import Progress
-from threads.errors import InvalidValue, TypeNotAllowed
+from threads.errors import InvalidValue, StateUnreadable
 from threads.models import Action, Cleaned, Rule
 from threads.registry import rules
 
@@ -134,10 +134,10 @@ class Keeping(Organising, Upkeep):
         return self._if_readable(lambda: self._database.write(work))
 
     def _if_readable(self, prune: Callable[[], bool]) -> bool:
-        """Whether something was let go; not where a type is not allowed, which `prune` would tell."""
+        """Whether something was let go; not where the state cannot be read, which `prune` would tell."""
         try:
             return prune()
-        except TypeNotAllowed:
+        except StateUnreadable:
             return False
 
     def _prune_one(self, connection: Any, id: str, *, dry_run: bool = False) -> bool:

@@ -14,7 +14,7 @@ from threads.database.leases import check_free
 from threads.database.migrations import Progress
 from threads.database.opening import back_up
 from threads.database.statements import statements
-from threads.errors import InvalidValue, ThreadBusy, ThreadNotFound, ThreadTrashed, TypeNotAllowed
+from threads.errors import InvalidValue, StateUnreadable, ThreadBusy, ThreadNotFound, ThreadTrashed
 from threads.models import Problem, Pruned
 from threads.registry import table
 
@@ -33,8 +33,8 @@ class Upkeep(Opened):
         """Let old checkpoints go; what is remembered stays as it is. All threads, unless `ids` are given.
 
         Keeps the newest `keep` of each thread and what they are made of. Threads in the trash are left
-        alone, and so are busy ones, and those that hold a type which is not allowed (`skipped`), unless they
-        are named: then `ThreadBusy`, `TypeNotAllowed`. `dry_run` only reads and tells what would go. Raises
+        alone, and so are busy ones, and those whose state cannot be read (`skipped`), unless they
+        are named: then `ThreadBusy`, `StateUnreadable`. `dry_run` only reads and tells what would go. Raises
         `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
         from threads.memory.pruning import kept, prune_thread
@@ -61,7 +61,7 @@ class Upkeep(Opened):
             except (ThreadNotFound, ThreadTrashed, ThreadBusy):
                 if ids is not None:  # else somebody took it away meanwhile
                     raise
-            except TypeNotAllowed:
+            except StateUnreadable:
                 if ids is not None:
                     raise
                 pruned += Pruned(skipped=(id,))

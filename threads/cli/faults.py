@@ -76,6 +76,11 @@ TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
         Fault,
         "{error.fact}; types can be named in Python only",
     ),
+    (
+        errors.StateDamaged,
+        Fault,
+        "{error.fact}; `threads rewind` and `threads fork` go back to an earlier checkpoint",
+    ),
     (errors.ReadOnly, Fault, "{error.fact}"),
     (
         errors.DatabaseNotFound,

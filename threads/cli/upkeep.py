@@ -133,7 +133,7 @@ def _tell(pruned: Pruned, dry_run: bool) -> None:
     count = f"{pruned.checkpoints} checkpoint{'' if pruned.checkpoints == 1 else 's'}"
     line(f"{count} ({weight(pruned.bytes)}) {'would go' if dry_run else 'went'}")
     if pruned.skipped:
-        note(f"left as they are, for they hold types that are not allowed: {', '.join(pruned.skipped)}")
+        note(f"left as they are, for what they hold cannot be read: {', '.join(pruned.skipped)}")
 
 
 def _size(path: Path) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -18,6 +19,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
 from threads.errors import InvalidValue, ThreadExists, ThreadNotFound, TypeNotAllowed
+from threads.memory.serde import naming
 from threads.memory.stored import metadata_of
 from threads.memory.transcript import Transcripts
 from threads.models import Pruned, milliseconds
@@ -47,7 +49,8 @@ def prune_thread(
 ) -> Pruned:
     """Keep the newest `keep` checkpoints of each namespace and what they need; none: erase the thread.
 
-    `dry_run` only reads, and tells what would go.
+    `dry_run` only reads, and tells what would go. Raises `StateDamaged` if one to be kept is, and
+    `TypeNotAllowed` where a type has to be read to tell what the kept ones need.
     """
     spaces = connection.execute(statements("pruning")["namespaces"], {"thread_id": thread_id}).fetchall()
     if keep == 0:
@@ -63,6 +66,10 @@ def prune_thread(
             roots = set(newest)
         elif is_spent(connection, {**at, "checkpoint_id": newest[0]}, roots):
             newest = []
+        for id in newest:  # what is damaged must not be all that stays
+            row = connection.execute(statements("pruning")["one"], {**at, "checkpoint_id": id}).fetchone()
+            with suppress(TypeNotAllowed):
+                values_in(row, thread_id, serde)
         stays = needed(connection, at, newest, serde)
         gone = [id for id in ids_of(connection, "all", at) if id not in stays]
         pruned += weight(connection, at, gone) if dry_run else drop(connection, at, gone)
@@ -135,11 +142,9 @@ def needed(
 
 
 def values_in(row: sqlite3.Row, thread_id: str, serde: SerializerProtocol) -> set[str]:
-    """The channels whose values stand in a checkpoint; `TypeNotAllowed`, with the thread's id."""
-    try:
+    """The channels whose values stand in a checkpoint; `StateUnreadable`, with the thread's id."""
+    with naming(thread_id):
         return set(serde.loads_typed((row["type"], row["checkpoint"])).get("channel_values") or ())
-    except TypeNotAllowed as error:
-        raise error.found_in(thread_id) from error.__cause__
 
 
 def is_spent(connection: sqlite3.Connection, at: dict[str, Any], roots: set[str]) -> bool:

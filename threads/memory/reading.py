@@ -25,6 +25,7 @@ from threads.memory.aio import AsyncMethods
 from threads.memory.deltas import At, Deltas, handed_out
 from threads.memory.late import LateResults
 from threads.memory.rivals import Rivals
+from threads.memory.serde import naming
 from threads.memory.turns import RUNTIME, Read, address, check_lease, config_of, named, read_by_turn, turn_of
 
 
@@ -105,7 +106,7 @@ class ReadMethods(AsyncMethods):
         asked, in_a_run = get_checkpoint_id(config), RUNTIME in config["configurable"]
         if in_a_run and not checkpoint_ns:
             self._rivals.begins(thread_id, config)
-        with self._database.read() as connection:
+        with self._database.read() as connection, naming(thread_id):
             head_id = newest(connection, config)
             at = (thread_id, checkpoint_ns, asked or head_id or "")
             found = stored(connection, at, self.serde)
@@ -136,7 +137,7 @@ class ReadMethods(AsyncMethods):
         with self._database.read() as connection:
             places = listed(connection, config, filter, before, limit)
         for at in places:
-            with self._database.read() as connection:
+            with self._database.read() as connection, naming(at[0]):
                 found = stored(connection, at, self.serde)
             if found is not None:  # else it was deleted since
                 yield found
@@ -155,7 +156,7 @@ class ReadMethods(AsyncMethods):
                 checkpoint_id = target.checkpoint["id"]
             self.settle(thread_id)
             at = (thread_id, checkpoint_ns, str(checkpoint_id))
-            with self._database.read() as connection:
+            with self._database.read() as connection, naming(thread_id):
                 history = self._deltas.read(connection, at, channels, self.serde, is_head=False)
         return handed_out(history, channels)
 

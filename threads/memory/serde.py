@@ -9,7 +9,8 @@ never written back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -17,14 +18,14 @@ from typing import Any
 from langgraph.checkpoint.serde.event_hooks import SerdeEvent, register_serde_event_listener
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from threads.errors import KindNotAllowed, TypeNotAllowed
+from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, TypeNotAllowed
 
 AllowedType = type | tuple[str, str]
 """A type, or its module and name."""
 
 
 class StrictSerializer(JsonPlusSerializer):
-    """LangGraph's serialiser, with its allow-list on; raises `TypeNotAllowed` instead of guessing."""
+    """LangGraph's serialiser, with its allow-list on; raises `StateUnreadable` instead of guessing."""
 
     def __init__(self, types: Iterable[AllowedType] = ()) -> None:
         super().__init__(pickle_fallback=False, allowed_msgpack_modules=tuple(types))
@@ -37,11 +38,22 @@ class StrictSerializer(JsonPlusSerializer):
             value = super().loads_typed(data)
         except NotImplementedError as error:  # pickled, or one of LangChain's constructors in JSON
             raise KindNotAllowed(str(error)) from error
+        except (ValueError, TypeError) as error:  # what a decoder says of bytes that it does not know
+            raise StateDamaged(str(error)) from error
         finally:
             _blocked.reset(token)
         if blocked:
             raise TypeNotAllowed(list(dict.fromkeys(blocked)))
         return value
+
+
+@contextmanager
+def naming(thread_id: str) -> Iterator[None]:
+    """What cannot be read in this block belongs to this thread, and the error says so."""
+    try:
+        yield
+    except StateUnreadable as error:
+        raise error.found_in(thread_id) from error.__cause__
 
 
 def lenient(types: Iterable[AllowedType] = ()) -> JsonPlusSerializer:

@@ -14,6 +14,10 @@ from threads.database.statements import statements
 from threads.memory.fold import Undecodable
 
 
+class Unreadable(Undecodable):
+    """A stored value cannot be read at all."""
+
+
 class StoredReader:
     """Reads what the checkpointer stored, with `serde`; raises `Undecodable` where that cannot be."""
 
@@ -50,7 +54,7 @@ class StoredReader:
         try:
             return self._serde.loads_typed((kind, data))
         except (ValueError, TypeError, NotImplementedError) as error:
-            raise Undecodable(f"a stored value cannot be read: {error}") from error
+            raise Unreadable(str(error)) from error
 
 
 def metadata_of(stored: bytes | None) -> dict[str, Any]:

@@ -23,11 +23,12 @@ from langgraph.checkpoint.serde.types import INTERRUPT, _DeltaSnapshot
 
 from threads.database.migrations import uuid_milliseconds
 from threads.database.said import Said
+from threads.errors import MessagesUnknown, StateDamaged
 from threads.memory.branches import Branch, Place, places, tips
 from threads.memory.dating import Origin, said_at
 from threads.memory.fold import Undecodable, coerced, fold
 from threads.memory.shown import CHANNEL, shown, words
-from threads.memory.stored import StoredReader, metadata_of
+from threads.memory.stored import StoredReader, Unreadable, metadata_of
 from threads.models import Interrupt, Message
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
@@ -63,6 +64,18 @@ class Transcripts(StoredReader):
             return None
         origins = self._origins(connection, at, said) if dated else [Origin()] * len(said)
         return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
+
+    def why_unknown(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> MessagesUnknown | StateDamaged:
+        """Why there are no `messages` at a checkpoint."""
+        try:
+            self._state(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id})
+        except Unreadable as error:
+            return StateDamaged(str(error)).found_in(thread_id)
+        except Undecodable:
+            pass
+        return MessagesUnknown(thread_id)
 
     def said_at(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[Said]

@@ -19,7 +19,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 from pydantic import BaseModel
 
-from threads.errors import InvalidValue, TypeNotAllowed
+from threads.errors import InvalidValue, StateDamaged, TypeNotAllowed
 from threads.registry.fields import checked_name
 
 NAMESPACE = uuid.UUID("0d9c2a55-5c6e-5d7a-9d5e-6c1f1a7f2b11")
@@ -78,7 +78,7 @@ class Request:
 
     @classmethod
     def loaded(cls, kind: str, stored: tuple[str, bytes], serde: SerializerProtocol) -> Request:
-        """As it was stored; raises `TypeNotAllowed` for a type that was not named at `open`."""
+        """As it was stored; raises `StateUnreadable`, as for a type that was not named at `open`."""
         parts = serde.loads_typed(stored)
         return cls(kind, parts["input"], parts["context"], parts["base"])
 
@@ -166,6 +166,8 @@ def _check_readable(serde: SerializerProtocol, field: str, value: Any) -> None:
             f"it holds {', '.join(error.blocked)}, which could not be read again to go on with the run; "
             f"name the type when opening the file: threads.open(..., types=[{names}])",
         ) from error
+    except StateDamaged as error:
+        raise InvalidValue(field, f"it could not be read again to go on with the run: {error.why}") from error
 
 
 def _dumped(serde: SerializerProtocol, field: str, value: Callable[[], Any]) -> tuple[str, bytes]:
