@@ -110,7 +110,7 @@ def test_a_thread_that_cannot_be_read_does_not_keep_the_others_from_being_pruned
     would = call(command, "--dry-run")
     went = call(command)
     assert would.stdout.startswith("10 checkpoints (") and went.stdout.startswith("10 checkpoints (")
-    assert "not allowed: bad" in would.stderr and "not allowed: bad" in went.stderr
+    assert "cannot be read: bad" in would.stderr and "cannot be read: bad" in went.stderr
     assert "thread 'bad'" in call("prune", "bad", code=1).stderr
 
 
