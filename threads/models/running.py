@@ -30,7 +30,8 @@ class RunInfo:
     input_tokens: int = 0
     output_tokens: int = 0
     attempts: int = 0
-    """How often it was begun: more than once after a crash or a retry."""
+    """How often it was begun: more than once after a crash or a retry, or where a stop had to leave a node
+    behind that would not end."""
     head_id: str | None = None
     """The thread's checkpoint when the run ended."""
 

@@ -74,9 +74,8 @@ def get(connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
 
 def with_key(connection: sqlite3.Connection, thread_id: str, key: str) -> sqlite3.Row | None:
     """The thread's run with this idempotency key, with the digest of what was asked."""
-    row: sqlite3.Row | None = connection.execute(
-        _sql("by_key"), {"thread_id": thread_id, "key": key}
-    ).fetchone()
+    asked = {"thread_id": thread_id, "key": key}
+    row: sqlite3.Row | None = connection.execute(_sql("by_key"), asked).fetchone()
     return row
 
 
@@ -153,6 +152,13 @@ def is_held(connection: sqlite3.Connection, run_id: str, attempt: int) -> bool:
     return connection.execute(_sql("held"), asked).fetchone() is not None
 
 
+def raise_fence(connection: sqlite3.Connection, run_id: str, attempt: int) -> int | None:
+    """Count this attempt, which goes on, as the next one; its number, None if it has lost its lease."""
+    asked = {"run_id": run_id, "attempt": attempt, "now": time.monotonic()}
+    found = connection.execute(_sql("raise_fence"), asked).fetchall()
+    return next((int(row[0]) for row in found), None)
+
+
 def renew(connection: sqlite3.Connection, holder: str, run_ids: Collection[str], seconds: float) -> set[str]:
     """A sign of life of these runs of `holder`; those that it still has."""
     now = time.monotonic()
@@ -189,11 +195,6 @@ def ask_to_stop(connection: sqlite3.Connection, run_id: str, how: str) -> bool:
 def first_token(connection: sqlite3.Connection, run_id: str, at: int) -> None:
     """The run said its first word."""
     connection.execute(_sql("first_token"), {"run_id": run_id, "at": at})
-
-
-def forget(connection: sqlite3.Connection, run_id: str) -> None:
-    """As if it had not been asked for."""
-    connection.execute(_sql("forget"), {"run_id": run_id})
 
 
 def expired(connection: sqlite3.Connection) -> list[sqlite3.Row]:

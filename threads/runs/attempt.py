@@ -8,6 +8,7 @@ then are kept (`threads.runs.stopping`).
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +18,10 @@ from langgraph.types import Interrupt
 
 from threads.errors import LeaseLost
 from threads.memory.turns import TURN
-from threads.runs.recorder import Recorder
+from threads.registry import runs
+from threads.runs.recorder import Recorder, storing
 from threads.runs.requests import Request
+from threads.runs.telling import Told
 from threads.runs.told import plain
 from threads.runs.tools import ToolWatch
 from threads.runs.turn import ActiveTurn
@@ -75,10 +78,12 @@ class Attempt:
         self.saying: dict[str, Saying] = {}
         """What models say and is not stored yet, by message; several may talk at once."""
         self.stopping: str | None = None
+        self.is_deaf = False
+        """Whether it was told to end and did not: its task may go on still."""
         self._request = request
         self._recorder = recorder
         self._extra = extra
-        self._task: asyncio.Task[Outcome] | None = None
+        self._task: Told[Outcome] | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -89,35 +94,63 @@ class Attempt:
 
     async def run(self, input: Any, base: str | None) -> Outcome:
         """Let `input` through, from checkpoint `base` if it is given; returns how it ended, never raises."""
-        self._task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if self.stopping is not None:
+            return Outcome("stopped")
+        loop = asyncio.get_running_loop()
         self.turn.on_refusal = lambda: loop.call_soon_threadsafe(self.stop, REFUSED)
+        self._task = Told(self._ended(input, base))
         try:
-            return await self._through(input, base)
-        except asyncio.CancelledError as error:
-            return Outcome("stopped", error=error)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  as the run's outcome
-            return Outcome("error", error=error)
+            outcome = await self._task.result()
+        except asyncio.CancelledError as error:  # before it had begun
+            outcome = Outcome("stopped", error=error)
         finally:
             self._task = None
+        self.is_deaf = outcome is None
+        return outcome or Outcome("stopped")
+
+    async def leave_behind(self) -> None:
+        """Go on under a new fence: what the task that would not end stores from now on is refused.
+
+        Raises `LeaseLost`.
+        """
+        turn, self.turn.on_refusal = self.turn, lambda: None
+        said = self._recorder.take(turn.run_id, turn.fence[1])
+
+        def work(connection: sqlite3.Connection) -> int:
+            attempt = runs.raise_fence(connection, turn.run_id, turn.fence[1])
+            if attempt is None:
+                raise LeaseLost(turn.thread_id)
+            storing(said)(connection)
+            return attempt
+
+        self.turn = turn.under_fence(await self._recorder.write(work))
 
     def stop(self, how: str) -> None:
         """End it now; `how` says what becomes of what was said. On the loop only."""
+        how = KEEP if how == PASS_OVER else how
         if self.stopping is None or (self.stopping, how) == (KEEP, ROLLBACK):
             is_first, self.stopping = self.stopping is None, how
             if is_first and self._task is not None:
-                self._task.cancel()
+                self._task.end()
 
     async def say(self, input: Any, base: str | None) -> None:
         """Let `input` into the thread, and no node at it. Of None: what an input has left to do there."""
         async for _ in self._stream(input, base, interrupt_before="*"):
             pass
 
+    async def _ended(self, input: Any, base: str | None) -> Outcome:
+        try:
+            return await self._through(input, base)
+        except asyncio.CancelledError as error:
+            return Outcome("stopped", error=error)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  as the run's outcome
+            return Outcome("error", error=error)
+
     async def _through(self, input: Any, base: str | None) -> Outcome:
-        if self.stopping is not None:
-            return Outcome("stopped")
         outcome = Outcome("success")
         async for namespace, mode, chunk in self._stream(input, base):
-            self._heard(outcome, namespace, mode, chunk)
+            if not self.is_deaf:
+                self._heard(outcome, namespace, mode, chunk)
         if outcome.interrupts and isinstance(outcome.values, dict):
             outcome.values["__interrupt__"] = outcome.interrupts
         return outcome

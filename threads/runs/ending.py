@@ -57,7 +57,7 @@ async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Cal
     What cannot be stored as it is (a value that is no JSON) is stored as a failure. Where the lease is lost,
     or the file cannot be written, the run has not ended: whoever comes next goes on with it.
     """
-    said = recorder.take(turn.run_id)
+    said = recorder.take(turn.run_id, turn.fence[1])
 
     async def store(outcome: Outcome) -> Outcome:
         def work(connection: sqlite3.Connection) -> None:

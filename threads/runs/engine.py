@@ -122,8 +122,9 @@ class Engine:
             attempt = Attempt(graph, turn, request, self.recorder, self.extra)
             self.active[run_id] = attempt
             if row["stopping"] is not None:  # since it waits, or since before a crash
-                attempt.stop(_meant(row["stopping"]))
+                attempt.stop(row["stopping"])
             outcome = await self._outcome(attempt, row, request)
+            turn = attempt.turn  # another one where it had to leave a task behind
         except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
             outcome = Outcome("error", error=error)
         if outcome.status != HAND_OVER:
@@ -138,7 +139,7 @@ class Engine:
 
     async def _perform_title(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
         run_id, thread_id = row["run_id"], row["thread_id"]
-        naming = self.active[run_id] = Naming(self.title_model, thread_id, self.inside, run_id)
+        naming = self.active[run_id] = Naming(self.title_model, self.inside, row)
         outcome = await naming.run()
         if not outcome.is_left:
             outcome = await self._finish(turn, outcome)
@@ -191,7 +192,7 @@ class Engine:
     async def stop_here(self, run_id: str, how: str) -> None:
         """End a run that is performed here, or waits here."""
         if attempt := self.active.get(run_id):
-            attempt.stop(_meant(how))
+            attempt.stop(how)
         elif how != PASS_OVER and self.pending.pop(run_id, None) is not None:
             await self.recorder.write(lambda connection: self.desk.withdraw(connection, run_id))
 
@@ -242,8 +243,3 @@ class Engine:
             head = table.get(connection, thread_id)["head_id"]
             found = self.inside.decoder.messages(connection, thread_id, head) if head else []
         return {message.id for message in found or ()}
-
-
-def _meant(how: str) -> str:
-    """What it is to a run that has begun that somebody wants this of it."""
-    return KEEP if how == PASS_OVER else how

@@ -13,6 +13,9 @@ T = TypeVar("T")
 AT_ONCE = 64
 """Nodes and tools that are not async, and so need a thread each while they run."""
 
+PATIENCE = 2.0
+"""Seconds that tasks have to end when the loop is closed."""
+
 
 class LoopThread:
     """An event loop in a thread of its own."""
@@ -37,12 +40,12 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def close(self) -> None:
-        """Cancel what is left, and let the thread go."""
+        """Cancel what is left, and let the thread go; what will not end goes on in it, and keeps nobody."""
         if self.loop.is_closed():
             return
         self._is_over = True
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
+        self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -51,10 +54,9 @@ class LoopThread:
                 self.loop.run_forever()
             except (SystemExit, KeyboardInterrupt):  # a node raised it: that ends its run, and no other
                 continue
-        left = asyncio.all_tasks(self.loop)
-        for task in left:
-            task.cancel()
-        if left:
+        while left := asyncio.all_tasks(self.loop):  # again, for they may have made others
+            for task in left:
+                task.cancel()
             self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()

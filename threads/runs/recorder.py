@@ -49,17 +49,19 @@ class Recorder:
             self._is_due = True
         self._loop.call_soon_threadsafe(self._loop.call_later, GATHERED, self._flush)
 
-    def take(self, run_id: str) -> list[Happened]:
-        """What waits of a run; the caller stores it."""
+    def take(self, run_id: str, attempt: int) -> list[Happened]:
+        """What waits of an attempt; the caller stores it."""
         with self._lock:
-            mine = [each for each in self._waiting if each.run_id == run_id]
+            mine = [each for each in self._waiting if (each.run_id, each.attempt) == (run_id, attempt)]
             if mine:
-                self._waiting = [each for each in self._waiting if each.run_id != run_id]
+                self._waiting = [
+                    each for each in self._waiting if (each.run_id, each.attempt) != (run_id, attempt)
+                ]
         return mine
 
     async def store(self, happened: Happened) -> None:
         """Store this, and what waits of its run, and return when it is safe; `LeaseLost`."""
-        work = storing([*self.take(str(happened.run_id)), happened])
+        work = storing([*self.take(str(happened.run_id), happened.attempt), happened])
 
         def fenced(connection: sqlite3.Connection) -> None:
             if not runs.is_held(connection, str(happened.run_id), happened.attempt):

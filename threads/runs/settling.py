@@ -25,6 +25,8 @@ INPUT = "__start__"
 async def settle_stopped(attempt: Attempt, row: Any, start: Start, inside: Inside) -> Outcome:
     """What a stopped attempt leaves: what was asked and its words so far; to be rolled back, nothing."""
     try:
+        if attempt.is_deaf:
+            await attempt.leave_behind()
         if attempt.stopping == ROLLBACK:
             await _take_back(attempt, row, inside)
         else:

@@ -16,13 +16,14 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from threads import ids
 from threads.bootstrap.opened import Inside
 from threads.database.statements import statements
-from threads.errors import InvalidValue
+from threads.errors import InvalidValue, LeaseLost
 from threads.models import Message
-from threads.registry import table
+from threads.registry import runs, table
 from threads.registry.fields import LONGEST_TITLE, checked_title
 from threads.registry.runs import Asked
 from threads.runs.attempt import HAND_OVER, LOST, Outcome
 from threads.runs.requests import Request
+from threads.runs.telling import Told
 
 READ = 2000
 """Characters of a message that the model is shown."""
@@ -47,42 +48,49 @@ def title_asked(thread_id: str, agent_id: str | None) -> Asked:
 class Naming:
     """The making of a title, which can be stopped."""
 
-    def __init__(self, model: Any, thread_id: str, inside: Inside, run_id: str) -> None:
-        self._asked = (model, thread_id, inside, run_id)
+    def __init__(self, model: Any, inside: Inside, row: sqlite3.Row) -> None:
+        self._asked = (model, inside, row)
         self._stopping: str | None = None
-        self._task: asyncio.Task[Outcome] | None = None
+        self._task: Told[str] | None = None
 
     async def run(self) -> Outcome:
         """Make it; returns how that ended, never raises."""
-        self._task = asyncio.current_task()
+        self._task = Told(make_title(*self._asked))
         try:
-            return Outcome("success", values=await make_title(*self._asked))
+            title = await self._task.result()
+            if title is not None:
+                return Outcome("success", values=title)
         except asyncio.CancelledError:
-            return Outcome(HAND_OVER if self._stopping in (HAND_OVER, LOST) else "stopped")
+            pass
         except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
             return Outcome("error", error=error)
         finally:
             self._task = None
+        return Outcome(HAND_OVER if self._stopping in (HAND_OVER, LOST) else "stopped")
 
     def stop(self, how: str) -> None:
         """End it now. On the loop only."""
         self._stopping = how
         if self._task is not None:
-            self._task.cancel()
+            self._task.end()
 
 
-async def make_title(model: Any, thread_id: str, inside: Inside, run_id: str) -> str:
-    """Ask `model` for a title and store it, unless the thread has one that was set by hand; the title."""
+async def make_title(model: Any, inside: Inside, row: sqlite3.Row) -> str:
+    """Ask `model` for a title and store it, unless the thread has one that was set by hand; the title.
+
+    Raises `LeaseLost` where the run that makes it (`row`) has ended meanwhile.
+    """
+    thread_id = row["thread_id"]
     if model is None:
         raise InvalidValue("title_model", "there is none here")
     said = _beginning(inside, thread_id)
     if not said:
         raise InvalidValue("thread_id", f"thread {thread_id!r} has no messages to make a title of")
     answer = await model.ainvoke(
-        [SystemMessage(PROMPT), HumanMessage(_shown(said))], {"metadata": {"run_id": run_id}}
+        [SystemMessage(PROMPT), HumanMessage(_shown(said))], {"metadata": {"run_id": row["run_id"]}}
     )
     title = _cleaned(str(getattr(answer, "text", answer)))
-    await _stored(inside, thread_id, title)
+    await _stored(inside, row, title)
     return title
 
 
@@ -118,10 +126,11 @@ def _cleaned(title: str) -> str:
     return checked
 
 
-async def _stored(inside: Inside, thread_id: str, title: str) -> None:
-    values = {"thread_id": thread_id, "title": title}
-    promise = inside.database.submit(
-        lambda connection: connection.execute(statements("runs")["entitle"], values) and None
-    )
-    await asyncio.shield(asyncio.wrap_future(promise))
+async def _stored(inside: Inside, row: sqlite3.Row, title: str) -> None:
+    def work(connection: sqlite3.Connection) -> None:
+        if not runs.is_held(connection, row["run_id"], row["attempt"]):
+            raise LeaseLost(row["thread_id"])
+        connection.execute(statements("runs")["entitle"], {"thread_id": row["thread_id"], "title": title})
+
+    await asyncio.shield(asyncio.wrap_future(inside.database.submit(work)))
     inside.tail.wake()

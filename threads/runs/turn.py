@@ -79,12 +79,22 @@ class ActiveTurn:
         for call in [call for call, (where, _) in self._called.items() if where == at]:
             _soon(self._called.pop(call)[1])
         self.stored.update(each.message_id for each in written if each.type == "message")
-        return storing([*self._recorder.take(self.run_id), *written])
+        return storing([*self._recorder.take(self.run_id, self.fence[1]), *written])
 
     def refused(self, error: BaseException) -> None:
         if self.refusal is None:
             self.refusal = error
             self.on_refusal()
+
+    def under_fence(self, attempt: int) -> ActiveTurn:
+        """The same run, with what it has said, under the lease of this attempt."""
+        turn = ActiveTurn(
+            self.run_id, self.thread_id, (self.fence[0], attempt), self._recorder,
+            known=self._known, now=self._now,
+        )  # fmt: skip
+        turn.origin_id, turn.tokens, turn.stored = self.origin_id, self.tokens, set(self.stored)
+        turn._written.update({at: list(written) for at, written in self._written.items()})
+        return turn
 
     async def called(self, tool_call_id: str) -> None:
         """Returns when what is stored next is stored after the message that calls this tool."""

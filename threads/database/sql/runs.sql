@@ -65,6 +65,10 @@ WHERE run_id = :run_id
 SELECT 1 FROM threads_run
 WHERE run_id = :run_id AND status = 'running' AND attempt = :attempt AND expires_at > :now
 
+-- name: raise_fence
+UPDATE threads_run SET attempt = attempt + 1
+WHERE run_id = :run_id AND status = 'running' AND attempt = :attempt AND expires_at > :now RETURNING attempt
+
 -- name: renew
 UPDATE threads_run SET expires_at = :until
 WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND holder = :holder
@@ -84,9 +88,6 @@ UPDATE threads_run SET first_token_at = coalesce(first_token_at, :at) WHERE run_
 UPDATE threads_run
 SET stopping = CASE WHEN stopping = 'rollback' OR :how = 'pass over' THEN coalesce(stopping, :how) ELSE :how END
 WHERE run_id = :run_id AND status IN ('pending', 'running')
-
--- name: forget
-DELETE FROM threads_run WHERE run_id = :run_id
 
 -- A lease that ran out, or one of a machine that was started anew (its clock began again from zero).
 -- name: expired
