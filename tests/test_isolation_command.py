@@ -17,6 +17,22 @@ LEAKING = "threads.isolation.gallery.leaking:constant_thread_id"
 INNOCENT = "threads.isolation.gallery.innocent:plain_messages"
 QUICK = ("--attack", "taking turns", "--seed", "1")
 
+BROKEN = {
+    "broken": "import not_installed_at_all\n",
+    "unfinished": "def build(:\n",
+    "leaves": "raise SystemExit(5)\n",
+    "builds": """
+import sys
+from threads.isolation.gallery.parrot import graph
+def needs_more(model, checkpointer=None): ...
+def leaves(checkpointer=None): sys.exit("no key")
+async def later(checkpointer=None): ...
+async def quits(user, text): sys.exit(3)
+def chat(user, text): return text
+""",
+}
+"""What cannot be audited, each for a reason of its own."""
+
 
 def call(*words, code):
     result = CliRunner().invoke(group, ["audit", *words])
@@ -49,11 +65,19 @@ def test_an_agent_that_forgets_ends_with_1():
         (("nothing_here:build",), "there is no module 'nothing_here'"),
         ((INNOCENT, "--attack", "telepathy"), "there is no 'telepathy'"),
         ((INNOCENT, "--users", "1"), "--users"),
-        (("broken:build",), "cannot be imported"),
+        (("broken:build",), "broken cannot be imported: ModuleNotFoundError"),
+        (("unfinished:build",), "unfinished cannot be imported: SyntaxError"),
+        (("leaves:build",), "leaves cannot be imported: SystemExit: 5"),
+        (("builds:needs_more",), "builds:needs_more makes no agent: TypeError"),
+        (("builds:leaves",), "builds:leaves makes no agent: SystemExit: no key"),
+        (("builds:later",), "builds:later is a coroutine function"),
+        (("builds:quits",), "answers nothing: SystemExit: 3"),
+        (("builds:chat", "--attack", "forks"), "nothing could be tried: an application keeps its own memory"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_wrong(words, reason, tmp_path, monkeypatch):
-    (tmp_path / "broken.py").write_text("import not_installed_at_all\n")
+    for module, code in BROKEN.items():
+        (tmp_path / f"{module}.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     assert reason in call(*words, code=2).stderr
 
@@ -66,6 +90,16 @@ def test_json_tells_all_of_it():
     [finding] = report["findings"]
     assert finding["mistake"] == "constant-thread-id"
     assert finding["replay"]["code"].count("constant_thread_id(") == 2
+
+
+def test_what_an_agent_prints_is_not_in_the_report(tmp_path, monkeypatch):
+    (tmp_path / "talks.py").write_text(
+        "print('it is imported')\ndef chat(user, text):\n    print('it answers')\n    return text\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    result = CliRunner().invoke(group, ["audit", "talks:chat", *QUICK, "--json"])
+    assert json.loads(result.stdout)["verdict"] == "clean"
+    assert {"it is imported", "it answers"} <= set(result.stderr.splitlines())
 
 
 def test_the_attacks_are_listed():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from typing import Any
 
 import click
 
-from threads.cli.faults import AgentFailed
+from threads.cli.faults import Misused
 from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import block
@@ -63,22 +64,14 @@ def audit(
 def _audited(
     session: Session, target: str, attacks: tuple[str, ...] | None, key: str | None, asked: dict[str, Any]
 ) -> Any:
+    """The report; what the agent prints meanwhile goes to stderr, so that stdout holds the report alone."""
     import threads.isolation as isolation
-    from threads.errors import UsageError
 
-    try:
-        with session.bar:
-            return isolation.audit(target, attacks=attacks, input=key, progress=session.bar, **asked)
-    except UsageError:
-        raise
-    except ImportError as error:
-        raise _Untried(error, f"{target} cannot be imported") from error
-
-
-class _Untried(AgentFailed):
-    """There is nothing to audit."""
-
-    exit_code = 2
+    with session.bar, redirect_stdout(sys.stderr):
+        report = isolation.audit(target, attacks=attacks, input=key, progress=session.bar, **asked)
+    if not any(each.is_tried for each in report.tried):
+        raise Misused(f"nothing could be tried: {report.tried[0].skipped}")
+    return report
 
 
 def _list_attacks() -> None:

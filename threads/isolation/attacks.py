@@ -13,11 +13,14 @@ from itertools import count
 from threads.isolation.script import Mode, Script, Step, User, Verb
 
 FIRST_NAMES = ("alice", "bob", "carol", "david", "emma", "frank", "grace", "henry")
+LONG = "{run}" + "-long" * 40
+"""What is left of an id that was cut short."""
 NEAR = (
     "Anna {run}", "anna {run}", "ANNA {run}", "Anna  {run}", "Anna {run} ", " Anna {run}", "Anna {run}a",
     "Anna M {run}", "Anna-{run}", "Anna_{run}", "Anna%{run}", "Anna.{run}@a.example", "Anna.{run}@b.example",
     "\N{LATIN CAPITAL LETTER A WITH DIAERESIS}nna {run}", "A\N{COMBINING DIAERESIS}nna {run}",
     "Anna\N{ZERO WIDTH SPACE} {run}", "{run}/1", "{run}/01", "{run}:1", "{run}:None", "{run}:True",
+    f"{LONG}1", f"{LONG}2", "\N{FULLWIDTH LATIN CAPITAL LETTER A}nna {run}",
 )  # fmt: skip
 """Ids that a careless key takes for one another: FACTS of such agents are in `mistakes`."""
 RUNNERS = 2
@@ -81,7 +84,10 @@ def _at_once(mode: Mode) -> Callable[[Size], Script]:
 
 
 def _failed_turns(size: Size) -> Script:
-    return _script(size, verbs=("tell", "fail", "ask"))
+    """Each turn that fails does so at another point: before or after a node, before or after the model."""
+    script, point = _script(size, verbs=("tell", "fail", "ask")), count()
+    steps = (replace(step, point=next(point)) if step.verb == "fail" else step for step in script.steps)
+    return script.only(tuple(steps))
 
 
 def _restarts(size: Size) -> Script:

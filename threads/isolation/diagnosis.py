@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import BaseStore
 
 from threads.isolation.holding import held
 from threads.isolation.script import Script, Step
 from threads.isolation.sightings import Sighting
 from threads.isolation.voice import REPLY
-from threads.isolation.watching import HANDED, MODEL, NODE, TOOL_CALL, TOOL_RESULT
+from threads.isolation.watching import HANDED, MODEL, NODE, TOOL_CALL, TOOL_RESULT, text_of
+from threads.isolation.words import found_in
 from threads.isolation.world import World
 
 NOBODY = ("None", "null", "", "undefined")
@@ -51,11 +53,14 @@ def diagnose(case: Case) -> tuple[str, str | None]:
         return by_id, None
     if case.only_at_once:
         return "current-thread", None
-    if _in_shared_namespace(case):
-        return "shared-store", None
+    by_inner_id = _by_inner_ids(case)
+    if by_inner_id is not None:
+        return by_inner_id, None
     if _is_cached(case):
         return "llm-cache" if _model_was_asked(case) else "input-cache", None
-    place = held(case.small.voice.graph or case.small.stage.target.made, _holds(case.leak.word))
+    place = held(_agent(case), _holds(case.leak.word))
+    if place is None and _in_store(case):
+        return "shared-store", None
     if _first_surface(case) in (TOOL_RESULT, TOOL_CALL):
         return "tool-state", place.label if place else None
     if place is not None:
@@ -67,7 +72,7 @@ def _by_ids(case: Case) -> str | None:
     """What the thread ids alone tell."""
     ids = case.small.sightings.thread_ids
     shared = set(ids.get(case.owner, ())) & set(ids.get(case.leak.who, ()))
-    if not shared:
+    if not shared or _is_heir(case):
         return None
     if case.only_at_once:
         return "current-thread"
@@ -78,35 +83,63 @@ def _by_ids(case: Case) -> str | None:
     return "swapped-ids" if has_moved else "id-from-name"
 
 
+def _is_heir(case: Case) -> bool:
+    """Whether the audit itself gave one's id to the other, once the thread was deleted."""
+    talks = case.small.talks
+    return talks[case.owner].thread == talks[case.leak.who].thread
+
+
+def _by_inner_ids(case: Case) -> str | None:
+    """What the ids tell in a checkpointer of the agent's own, that of a graph which it calls itself.
+
+    A run within a run is reported with the id of the outer one, so only what is stored tells its own.
+    """
+    saver = held(_agent(case), lambda value: isinstance(value, InMemorySaver))
+    told: dict[str, set[str]] = {}
+    for stored in saver.value.list(None) if saver else ():
+        words = found_in(text_of(stored.checkpoint["channel_values"]))
+        told.setdefault(stored.config["configurable"]["thread_id"], set()).update(words)
+    used = [words for words in told.values() if words & set(case.small.owners)]
+    if len(used) != 1 or all(len(_speakers(world, used[0])) < 2 for world in (case.small, case.whole)):
+        return None
+    if any(words is used[0] for thread, words in told.items() if thread in NOBODY):
+        return "none-thread-id"
+    return "constant-thread-id" if len([words for words in told.values() if words]) == 1 else "id-from-name"
+
+
+def _speakers(world: World, words: set[str]) -> set[int]:
+    return {world.owners[word] for word in words if word in world.owners}
+
+
+def _agent(case: Case) -> Any:
+    return case.small.voice.graph or case.small.stage.target.made
+
+
 def _ran_without_id(case: Case) -> bool:
     return not case.small.sightings.thread_ids and any(turn.began for _, turn in case.small.turns)
 
 
-def _in_shared_namespace(case: Case) -> bool:
-    """Whether a store has the word in a namespace in which others' words are, or in one of everybody."""
-    return any(
-        case.leak.word in text
-        and not any(part in talk.user or part in talk.thread for part in space for talk in case.small.talks)
-        for store in _stores(case)
-        for space, text in _namespaces(store)
-    )
+def _in_store(case: Case) -> bool:
+    """Whether a store has the word, by which it came to another: its namespace or a search is too wide."""
+    return any(case.leak.word in text for store in _stores(case) for text in _items(store))
 
 
 def _stores(case: Case) -> Iterator[BaseStore]:
     graph = case.small.voice.graph
-    if graph is not None:
-        if graph.store is not None:
-            yield graph.store
-        return
-    found = held(case.small.stage.target.made, lambda value: isinstance(value, BaseStore))
+    if graph is not None and graph.store is not None:
+        yield graph.store
+    found = held(
+        _agent(case),
+        lambda value: isinstance(value, BaseStore) and value is not getattr(graph, "store", None),
+    )
     if found is not None:
         yield found.value
 
 
-def _namespaces(store: BaseStore) -> Iterator[tuple[tuple[str, ...], str]]:
+def _items(store: BaseStore) -> Iterator[str]:
     for space in store.list_namespaces(limit=1000):
         for item in store.search(space, limit=1000):
-            yield item.namespace, repr([item.key, item.value])
+            yield repr([item.key, item.value])
 
 
 def _is_cached(case: Case) -> bool:
@@ -116,7 +149,7 @@ def _is_cached(case: Case) -> bool:
         return False
     script = case.small.script.only(tuple(step for step, _ in case.small.done))
     steps = tuple(map(_other, script.steps))
-    return steps != script.steps and not case.leaks(script.only(steps))
+    return steps != script.steps and not case.leaks(script.only(steps)) and case.leaks(script)
 
 
 def _other(step: Step) -> Step:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -42,6 +44,34 @@ def reply_of(output: Any) -> str:
         if isinstance(value, list) and value and isinstance(value[-1], BaseMessage):
             return str(value[-1].text)
     return text_of(output)
+
+
+def spoken(application: Callable[[str, str], Any], user: str, text: str) -> str:
+    """What an application replies, as text, whatever it returns."""
+    output = application(user, text)
+    return text_of(asyncio.run(awaited(output)) if comes_later(output) else gathered(output))
+
+
+def comes_later(output: Any) -> bool:
+    """Whether it takes an event loop to get what an application returned."""
+    return inspect.isawaitable(output) or hasattr(output, "__aiter__")
+
+
+async def awaited(output: Any) -> Any:
+    """What an application returned, once it is there: awaited, or gathered from what it yields."""
+    if inspect.isawaitable(output):
+        output = await output
+    return joined([each async for each in output]) if hasattr(output, "__aiter__") else gathered(output)
+
+
+def gathered(output: Any) -> Any:
+    """The same for one that is no coroutine."""
+    return joined(list(output)) if isinstance(output, Iterator) else output
+
+
+def joined(parts: Iterable[Any]) -> str:
+    """One text of the parts of a reply, as a listener puts them together."""
+    return "".join(text_of(part) for part in parts)
 
 
 def _fields(graph: Any) -> dict[str, Any]:

@@ -1,18 +1,22 @@
 """Where a program keeps something: a walk through closures, globals and objects, from an agent's functions.
 
-Only what the agent itself can reach is looked at; what belongs to libraries or to a checkpointer is left
-out, since that is where words may be.
+Only what the agent itself can reach is looked at; what belongs to libraries, to a checkpointer or a store is
+left out, since that is where words may be.
 """
 
 from __future__ import annotations
 
+import functools
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.store.base import BaseStore
 
 VISITS = 100_000
 LIBRARIES = frozenset({"langgraph", "langchain_core", "langchain", "builtins", "asyncio", "concurrent"})
@@ -40,7 +44,7 @@ def held(root: Any, wanted: Callable[[Any], bool], *, into_savers: bool = False)
         if id(value) in seen or isinstance(value, (*LEAVES, str)):
             continue
         seen.add(id(value))
-        if into_savers or not isinstance(value, BaseCheckpointSaver):
+        if into_savers or not isinstance(value, BaseCheckpointSaver | BaseStore):
             queue.extend(_next(value, place))
     return None
 
@@ -54,19 +58,36 @@ def _next(value: Any, place: Found) -> Iterator[tuple[Any, Found]]:
         return
     if isinstance(value, types.MethodType):
         yield from ((each, place) for each in (value.__func__, value.__self__))
+    elif isinstance(value, functools.partial):
+        yield from ((each, place) for each in (value.func, value.args, value.keywords))
+    elif isinstance(value, ContextVar):
+        with suppress(LookupError):  # neither a value nor a default
+            yield value.get(), place
     elif isinstance(value, types.FunctionType):
         yield from _function(value)
-    elif not isinstance(value, type):
+    elif isinstance(value, type):
+        yield from _class(value)
+    else:
         kind = type(value)
         yield from ((each, _at(place, f"{kind.__name__}.{name}", kind)) for name, each in _attributes(value))
-        if _root(kind) not in LIBRARIES:
-            label = f"{kind.__module__}.{kind.__name__}"
-            own = _parts(vars(kind).items())
-            yield from ((each, Found("module", f"{label}.{name}", each)) for name, each in own)
+        yield from _class(kind)
+
+
+def _class(kind: type) -> Iterator[tuple[Any, Found]]:
+    """What an application's own class keeps for all of its objects."""
+    if _root(kind) in LIBRARIES:
+        return
+    label = f"{kind.__module__}.{kind.__qualname__}"
+    for name, each in _parts(vars(kind).items()):
+        held_in_class = each.__func__ if isinstance(each, staticmethod | classmethod) else each
+        yield held_in_class, Found("module", f"{label}.{name}", each)
 
 
 def _function(function: types.FunctionType) -> Iterator[tuple[Any, Found]]:
-    yield from ((each, Found("closure", _name(function), each)) for each in function.__defaults__ or ())
+    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    yield from ((each, Found("closure", _name(function), each)) for each in defaults)
+    for name, each in _parts(vars(function).items()):
+        yield each, Found("module", f"{function.__module__}.{_name(function)}.{name}", each)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             content = cell.cell_contents
@@ -78,8 +99,19 @@ def _function(function: types.FunctionType) -> Iterator[tuple[Any, Found]]:
     for code in _codes(function.__code__):
         for name in code.co_names:
             if name in function.__globals__:
-                content = function.__globals__[name]
-                yield content, Found("module", f"{function.__module__}.{name}", content)
+                yield from _global(name, function, code)
+
+
+def _global(name: str, function: types.FunctionType, code: types.CodeType) -> Iterator[tuple[Any, Found]]:
+    """A name of the module; of another module that is named, what is used of it."""
+    content = function.__globals__[name]
+    if not isinstance(content, types.ModuleType):
+        yield content, Found("module", f"{function.__module__}.{name}", content)
+    elif content.__name__.partition(".")[0] not in LIBRARIES:
+        for used in code.co_names:
+            if used in vars(content):
+                each = vars(content)[used]
+                yield each, Found("module", f"{content.__name__}.{used}", each)
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -91,7 +123,14 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:
-    return _parts(getattr(value, "__dict__", {}).items())
+    slots = [name for kind in type(value).__mro__ for name in _slots(kind) if name != "__dict__"]
+    found = [(name, getattr(value, name, None)) for name in slots]
+    return found + _parts(getattr(value, "__dict__", {}).items())
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def _parts(values: Iterable[Any]) -> list[Any]:

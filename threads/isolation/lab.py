@@ -19,7 +19,7 @@ from threads.isolation.remembering import STEPS, Remembering, remembering
 from threads.isolation.report import Report, Tried
 from threads.isolation.script import Script, User
 from threads.isolation.surfaces import IN_TURNS, SURFACES
-from threads.isolation.targets import Target, target_of
+from threads.isolation.targets import Target, error_told, target_of
 from threads.isolation.voice import RETURNED, Loop
 from threads.isolation.words import Words
 from threads.isolation.world import Stage, World, opened, played
@@ -139,9 +139,13 @@ class Lab:
 
     def _get_to_know(self) -> str | None:
         """How to speak with the agent, and whether it remembers; `InvalidValue` if it never answers."""
-        errors: list[Exception] = []
+        errors: list[BaseException] = []
+        answered = False
         while len(errors) < TRIES:
             seen = self._first_turns()
+            points = max(1, *(turn.points for turn in seen.turns))
+            self._stage = replace(self._stage, points=points)
+            answered = answered or any(turn.error is None for turn in seen.turns)
             error = next((turn.error for turn in seen.turns if turn.error), None)
             if error is None:
                 if not seen.is_seen:
@@ -150,8 +154,12 @@ class Lab:
                 return seen.mistake
             errors.append(error)
             self._adapt(error)
+        if answered:
+            self._notes.append(f"whether it remembers could not be seen: turns failed, the last: "
+                               f"{error_told(errors[-1])}")  # fmt: skip
+            return None
         raise InvalidValue(
-            "target", f"{self._stage.target.label} answers nothing: {_told(errors[-1])}"
+            "target", f"{self._stage.target.label} answers nothing: {error_told(errors[-1])}"
         ) from errors[-1]
 
     def _first_turns(self) -> Remembering:
@@ -165,7 +173,7 @@ class Lab:
             self._notes.append("the graph was compiled without a checkpointer: by itself it remembers "
                                "nothing; it was tried with the audit's own")  # fmt: skip
 
-    def _adapt(self, error: Exception) -> None:
+    def _adapt(self, error: BaseException) -> None:
         if isinstance(error, TypeNotAllowed):  # the user runs this code: its types may be read here
             blocked = (name.rpartition(".")[::2] for name in error.blocked)
             self._stage = replace(self._stage, types=(*self._stage.types, *blocked))
@@ -194,7 +202,9 @@ class Lab:
                 self._left = min(self._left, self._asked.seconds / 2)  # the rest is quickly seen
             failed = [turn for step, turn in world.turns if turn.error and step.verb != "fail"]
             if 2 * len(failed) > len(world.turns):
-                self._notes.append(f"{attack.name}: most turns failed, the first: {_told(failed[0].error)}")
+                self._notes.append(
+                    f"{attack.name}: most turns failed, the first: {error_told(failed[0].error)}"
+                )
             cut = f"cut short: {TOO_LATE}" if world.cut_short else None
             cut = f"a process ended by itself: {ended}" if ended else cut
             return Tried(
@@ -225,8 +235,3 @@ class Lab:
         if attack.is_slow and (target.spec is None or callable(target.input)):
             return "other processes cannot import the target: name it as module:name"
         return None
-
-
-def _told(error: Exception | None) -> str:
-    first = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}{': ' if first else ''}{first}"

@@ -52,7 +52,7 @@ def threads_isolation(request: pytest.FixtureRequest) -> Callable[..., Any]:
         report = audit(target, attacks=() if name == REMEMBERS else (name,), **options)
         if report.verdict == ("forgets" if name == REMEMBERS else "leaks"):
             pytest.fail(str(report), pytrace=False)
-        if reason := next((each.skipped for each in report.tried if not each.turns), None):
+        if reason := next((each.skipped for each in report.tried if not each.is_tried), None):
             pytest.skip(reason)
         return report
 

@@ -8,7 +8,8 @@ from threads.isolation.forms import asked_for
 from threads.isolation.report import Replay
 from threads.isolation.script import Step
 from threads.isolation.sightings import Sighting
-from threads.isolation.voice import EVENTS, REPLY, Conversation, Turn
+from threads.isolation.voice import EVENTS, REPLY, RETURNED, Conversation, Turn
+from threads.isolation.watching import HANDED
 from threads.isolation.words import found_in
 from threads.isolation.world import World
 
@@ -51,10 +52,10 @@ def _told(world: World, step: Step, turn: Turn | None) -> str:
 
 def _answered(step: Step, turn: Turn | None, leak: Sighting | None) -> str:
     """The answer, where the word is in it and should not be."""
-    if turn is None or turn.reply is None or leak is None or step.who != leak.who:
+    if turn is None or leak is None or step.who != leak.who:
         return ""
-    around = found_in(turn.reply).get(leak.word)
-    return f"; the answer: {around!r}" if around else ""
+    around = found_in(str(turn.error) if turn.reply is None else turn.reply).get(leak.word)
+    return f"; the {'answer' if turn.error is None else 'error'}: {around!r}" if around else ""
 
 
 def _code(
@@ -65,30 +66,38 @@ def _code(
     if world.stage.target.spec is None or not is_plain:
         yield "# run that command to see it again: what it takes does not fit in a few lines"
         return
-    yield from _setting_up(world)
+    yield from _setting_up(world, leak)
     for step, turn in said:
-        yield _line(world, step, turn)
+        yield from _lines(world, step, turn, leak)
+        if _answered(step, turn, leak):
+            break
     if leak is not None:
         yield from _asserted(world, leak)
 
 
-def _setting_up(world: World) -> Iterator[str]:
+def _setting_up(world: World, leak: Sighting | None) -> Iterator[str]:
     target = world.stage.target
     assert target.spec is not None
     module, _, name = target.spec.partition("[")[0].partition(":")
     first, *_ = name.split(".")
+    if target.is_async and world.voice.speaks_plainly:
+        yield from ("import asyncio", "")
     if world.voice.graph is None:
-        yield from ("import asyncio", "") if target.is_async else ()
         yield f"from {module} import {first}"
+        yield from () if world.voice.speaks_plainly else ("from threads.isolation.forms import spoken",)
         yield ""
         return
     yield from ("from langgraph.store.memory import InMemoryStore", "") if target.takes("store") else ()
     yield "import threads"
     yield f"from {module} import {first}"
+    if leak is not None and leak.surface in HANDED:
+        yield "from threads.isolation.sightings import Sightings"
+        yield "from threads.isolation.watching import Watcher"
     yield ""
     yield 'registry = threads.open(":memory:")'
     yield from ("store = InMemoryStore()",) if target.takes("store") else ()
     yield f"agent = {_made(world, name)}"
+    yield from ("seen = Sightings()",) if leak is not None and leak.surface in HANDED else ()
     yield from ("runner = threads.Runner(registry, agent)",) if world.script.runners else ()
 
 
@@ -102,33 +111,42 @@ def _made(world: World, name: str) -> str:
     return f'{made}.copy(update={{"checkpointer": registry.checkpointer}})'
 
 
-def _line(world: World, step: Step, turn: Turn | None) -> str:
+def _lines(world: World, step: Step, turn: Turn | None, leak: Sighting | None) -> Iterator[str]:
     talk = world.talks[step.who]
     if turn is not None:
-        return f"reply = {_call(world, talk, turn.text)}"
-    if step.verb == "delete":
-        return f"registry.delete({talk.thread!r})"
-    if step.verb == "fork":
-        return f"registry.fork({world.talks[step.source].thread!r}, new_id={talk.thread!r})"
-    _, _, name = str(world.stage.target.spec).partition("[")[0].partition(":")
-    return f"agent = {_made(world, name)}"
+        call = _call(world, talk, turn.text, leak)
+        failing = ("try:", f"    reply = {call}", "except Exception as error:", "    reply = error")
+        yield from failing if turn.error is not None else (f"reply = {call}",)
+    elif step.verb == "delete":
+        yield f"registry.checkpointer.delete_thread({talk.thread!r})"
+    elif step.verb == "fork":
+        yield f"registry.fork({world.talks[step.source].thread!r}, new_id={talk.thread!r})"
+    else:
+        _, _, name = str(world.stage.target.spec).partition("[")[0].partition(":")
+        yield f"agent = {_made(world, name)}"
 
 
-def _call(world: World, talk: Conversation, text: str) -> str:
+def _call(world: World, talk: Conversation, text: str, leak: Sighting | None) -> str:
     target = world.stage.target
     if world.voice.graph is None:
         name = str(target.spec).partition(":")[2]
+        if not world.voice.speaks_plainly:
+            return f"spoken({name}, {talk.user!r}, {text!r})"
         call = f"{name}({talk.user!r}, {text!r})"
         return f"asyncio.run({call})" if target.is_async else call
     if world.script.runners:
         asked = asked_for(world.voice.input(text), text)
         given = ", ".join(f"{name}={value!r}" for name, value in asked.items())
         return f'runner.start({talk.thread!r}, {given}, if_not_exists="create").result()'
-    return f"agent.invoke({world.voice.input(text)!r}, {talk.config!r})"
+    config = f"{talk.config!r}"
+    if leak is not None and leak.surface in HANDED:
+        config = f"{config[:-1]}, 'callbacks': [Watcher({talk.who}, seen)]}}"
+    given = f"{world.voice.input(text)!r}, {config}"
+    return f"asyncio.run(agent.ainvoke({given}))" if target.is_async else f"agent.invoke({given})"
 
 
 def _asserted(world: World, leak: Sighting) -> Iterator[str]:
-    if leak.surface == REPLY:
+    if leak.surface in (REPLY, RETURNED):
         yield f"assert {leak.word!r}.lower() not in str(reply).lower(), reply"
     elif leak.surface == STATE:
         yield f"state = agent.get_state({world.talks[leak.who].config!r}).values"
@@ -137,5 +155,7 @@ def _asserted(world: World, leak: Sighting) -> Iterator[str]:
         events = f"registry.events({world.talks[leak.who].thread!r}, follow=False)"
         yield f"events = [event.data for event in {events}]"
         yield f"assert {leak.word!r}.lower() not in str(events).lower(), events"
+    elif leak.surface in HANDED and world.voice.graph is not None and not world.script.runners:
+        yield f"assert not seen.has({leak.who}, {leak.word!r}, [{leak.surface!r}]), seen.seen"
     else:
         yield f"# now {leak.word} is in: {leak.surface}"

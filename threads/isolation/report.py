@@ -25,6 +25,11 @@ class Tried:
     skipped: str | None = None
     """Why it was not tried, or not to its end."""
 
+    @property
+    def is_tried(self) -> bool:
+        """Whether it tells anything: a turn was answered."""
+        return self.turns > self.failed
+
 
 @dataclass(frozen=True)
 class Replay:

@@ -17,8 +17,9 @@ from typing import Any
 import threads
 from threads.isolation.forms import asked_for
 from threads.isolation.script import Verb
+from threads.isolation.surfaces import texts_of
 from threads.isolation.voice import EVENTS, Conversation, Voice
-from threads.isolation.watching import Watcher, text_of, watching
+from threads.isolation.watching import Watcher, watching
 from threads.runs import Run, Runner
 
 
@@ -42,8 +43,8 @@ class RunningVoice(Voice):
     def answer(self, talk: Conversation, text: str, verb: Verb, watcher: Watcher) -> Any:
         with watching(watcher):
             run = self._begun(talk, text, verb)
-        for event in run:
-            self.sightings.look(talk.who, EVENTS, text_of([event.thread_id, event.type, event.data]))
+        for told in texts_of(run):
+            self.sightings.look(talk.who, EVENTS, told)
         return run.result()
 
     def _begun(self, talk: Conversation, text: str, verb: Verb) -> Run:

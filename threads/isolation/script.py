@@ -47,6 +47,8 @@ class Step:
     """Steps beside each other with the same number are taken at once, unless the mode is "in turn"."""
     source: int = 0
     """For `fork`: the conversation that is forked."""
+    point: int = 0
+    """For `fail`: how far the turn comes, of the points that the agent's turns have."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from threads import MessagesUnknown, Registry, ThreadNotFound
+from threads import Event, MessagesUnknown, Registry, ThreadNotFound
 from threads.isolation.script import COMMON
 from threads.isolation.voice import EVENTS, REPLY, Conversation
 from threads.isolation.watching import HANDED, text_of
@@ -88,10 +89,19 @@ def _messages(place: Place) -> Iterator[str]:
 def _events(place: Place) -> Iterator[str]:
     try:
         with place.registry.events(place.talk.thread, follow=False) as events:
-            for event in events:
-                yield text_of([event.thread_id, event.type, event.data])
+            yield from texts_of(events)
     except ThreadNotFound:
         return
+
+
+def texts_of(events: Iterable[Event]) -> Iterator[str]:
+    """The text of each event, and of each message that came in pieces: a word may be cut in two."""
+    pieces: defaultdict[str, str] = defaultdict(str)
+    for event in events:
+        yield text_of([event.thread_id, event.type, event.data])
+        if event.type == "token":
+            pieces[event.data["message_id"]] += event.data["text"]
+    yield from pieces.values()
 
 
 def _runs(place: Place) -> Iterator[str]:

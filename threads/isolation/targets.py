@@ -53,7 +53,10 @@ class Target:
         if isinstance(made, Mapping):
             made = _chosen(made, self.key, self.label)
         if not isinstance(made, Pregel):
-            raise InvalidValue("target", f"{self.label} makes a {type(made).__name__}, not a compiled graph")
+            hint = "; an application is named by its function or object itself" if callable(made) else ""
+            raise InvalidValue(
+                "target", f"{self.label} makes a {type(made).__name__}, not a compiled graph{hint}"
+            )
         forgets = self.takes("checkpointer") and made.checkpointer in (None, False)
         if forgets or (made.checkpointer is checkpointer and made.store in (None, store)):
             return made
@@ -68,7 +71,16 @@ class Target:
         known = {name: value for name, value in given.items() if _takes(self.made, name)}
         if _is_ours(self.made) and _takes(self.made, "model") and not os.environ.get("THREADS_MODEL"):
             known["model"] = "offline"
-        return self.made(**known)
+        try:
+            made = self.made(**known)
+        except (Exception, SystemExit) as error:
+            raise InvalidValue("target", f"{self.label} makes no agent: {error_told(error)}") from error
+        if inspect.iscoroutine(made):
+            made.close()
+            raise InvalidValue(
+                "target", f"{self.label} is a coroutine function: the audit calls one that is not"
+            )
+        return made
 
 
 def bound(graph: Any, checkpointer: Any, store: Any = None) -> Any:
@@ -87,17 +99,28 @@ def load(spec: str) -> Target:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
-        value: Any = importlib.import_module(found["module"])
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{found['module']}.".startswith(f"{error.name}."):
-            raise
-        raise InvalidValue("target", f"there is no module {found['module']!r} here") from error
+    value = _imported(found["module"])
     for name in found["name"].split("."):
         if not hasattr(value, name):
             raise InvalidValue("target", f"module {found['module']!r} has no {found['name']!r}")
         value = getattr(value, name)
     return _target(value, spec, spec, found["key"])
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{name}.".startswith(f"{missing}."):
+            raise InvalidValue("target", f"there is no module {name!r} here") from error
+        raise InvalidValue("target", f"{name} cannot be imported: {error_told(error)}") from error
+
+
+def error_told(error: BaseException | None) -> str:
+    """An error in one line."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}{': ' if first else ''}{first}"
 
 
 def target_of(value: Any) -> Target:
@@ -113,8 +136,9 @@ def _target(value: Any, label: str, spec: str | None, key: str | None) -> Target
         return Target(label, "graph", value, spec, key)
     if not callable(value):
         raise InvalidValue("target", f"{label} is a {type(value).__name__}: neither a graph nor a function")
-    needed = [each for each in _parameters(value) if each.kind in POSITIONAL and each.default is each.empty]
-    if _takes(value, "checkpointer") or not needed:
+    parameters = _parameters(value)
+    needed = [each for each in parameters if each.kind in POSITIONAL and each.default is each.empty]
+    if "checkpointer" in [each.name for each in parameters] or not needed:
         return Target(label, "factory", value, spec, key)
     if len(needed) == 2:
         called = value if inspect.isroutine(value) else value.__call__

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from threads.isolation.forms import input_of, reply_of
+from threads.isolation.forms import awaited, comes_later, gathered, input_of, reply_of
 from threads.isolation.script import Verb
 from threads.isolation.sightings import Sightings
 from threads.isolation.targets import Target
@@ -45,9 +46,11 @@ class Turn:
     who: int
     text: str
     reply: str | None
-    error: Exception | None = None
+    error: BaseException | None = None
     began: tuple[str, ...] = ()
     """The nodes, and `model`, that were seen to work in it."""
+    points: int = 0
+    """How many points there were to fail at."""
 
 
 class Loop:
@@ -55,8 +58,14 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="audit-loop", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="audit-loop", daemon=True)
         self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            with suppress(SystemExit):  # an agent's: the loop hands it to its turn, and stops
+                self._loop.run_forever()
+                return
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`; called from any other thread."""
@@ -84,13 +93,15 @@ class Voice:
     loop: Loop
     sightings: Sightings = field(default_factory=Sightings)
     watch: Callable[..., Watcher] = Watcher
+    speaks_plainly: bool = True
+    """Whether all that an application returned is text, or a coroutine of it where it says so."""
 
-    def say(self, talk: Conversation, text: str, verb: Verb = "tell") -> Turn:
-        """One turn; what the agent raises is in it."""
-        watcher = self.watch(talk.who, self.sightings, self.meddling(talk, verb))
+    def say(self, talk: Conversation, text: str, verb: Verb = "tell", point: int = 0) -> Turn:
+        """One turn; what the agent raises is in it. One that is to fail does so after so many points."""
+        watcher = self.watch(talk.who, self.sightings, self.meddling(talk, verb), point)
         try:
             output = self.answer(talk, text, verb, watcher)
-        except Exception as error:  # noqa: BLE001  whatever the agent raises is a result here
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the agent raises is a result here
             return self._failed(talk, text, watcher, error)
         return self._answered(talk, text, watcher, output)
 
@@ -104,7 +115,7 @@ class Voice:
             return self.loop.run(self._asked(talk, text, watcher))
         if self.graph is None:
             with watching(watcher):
-                return self.target.made(talk.user, text)
+                return self._spoken(talk, text)
         return self.graph.invoke(self.input(text), self._config(talk, watcher))
 
     async def asay(self, talk: Conversation, text: str, verb: Verb = "tell") -> Turn:
@@ -112,7 +123,7 @@ class Voice:
         watcher = self.watch(talk.who, self.sightings, self.meddling(talk, verb))
         try:
             output = await self._asked(talk, text, watcher)
-        except Exception as error:  # noqa: BLE001
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             return self._failed(talk, text, watcher, error)
         return self._answered(talk, text, watcher, output)
 
@@ -121,8 +132,15 @@ class Voice:
             return await self.graph.ainvoke(self.input(text), self._config(talk, watcher))
         with watching(watcher):
             if self.target.is_async:
-                return await self.target.made(talk.user, text)
-            return await asyncio.to_thread(self.target.made, talk.user, text)
+                output = await awaited(self.target.made(talk.user, text))
+                self.speaks_plainly = self.speaks_plainly and isinstance(output, str)
+                return output
+            return await asyncio.to_thread(self._spoken, talk, text)
+
+    def _spoken(self, talk: Conversation, text: str) -> Any:
+        output = self.target.made(talk.user, text)
+        self.speaks_plainly = self.speaks_plainly and isinstance(output, str)
+        return self.loop.run(awaited(output)) if comes_later(output) else gathered(output)
 
     def input(self, text: str) -> Any:
         """What the graph is given for a text."""
@@ -131,7 +149,7 @@ class Voice:
     def _config(self, talk: Conversation, watcher: Watcher) -> dict[str, Any]:
         return {**talk.config, "callbacks": [watcher]}
 
-    def _failed(self, talk: Conversation, text: str, watcher: Watcher, error: Exception) -> Turn:
+    def _failed(self, talk: Conversation, text: str, watcher: Watcher, error: BaseException) -> Turn:
         if not isinstance(error, FailedOnPurpose):
             self.sightings.look(talk.who, REPLY, str(error))
         return Turn(talk.who, text, None, error, tuple(watcher.began))
@@ -141,4 +159,4 @@ class Voice:
         self.sightings.look(talk.who, REPLY, reply)
         if self.graph is not None:
             self.sightings.look(talk.who, RETURNED, text_of(output))
-        return Turn(talk.who, text, reply, None, tuple(watcher.began))
+        return Turn(talk.who, text, reply, None, tuple(watcher.began), watcher.points)

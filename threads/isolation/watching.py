@@ -26,6 +26,8 @@ MODEL, NODE, TOOL_CALL, TOOL_RESULT = (
     "tool arguments",
     "tool results",
 )
+DEPTH = 3
+"""How far objects in objects are looked into, of which `repr` tells nothing."""
 HANDED = (MODEL, NODE, TOOL_CALL, TOOL_RESULT)
 
 
@@ -34,17 +36,22 @@ class FailedOnPurpose(Exception):
 
 
 class Watcher(BaseCallbackHandler):
-    """Watches one turn of conversation `who`; `meddle` is called once, when its first node begins."""
+    """Watches one turn of conversation `who`; `meddle` is called once, after so many points of it."""
 
     raise_error = True
     run_inline = True
 
-    def __init__(self, who: int, sightings: Sightings, meddle: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, who: int, sightings: Sightings, meddle: Callable[[], None] | None = None, after: int = 0
+    ) -> None:
         self.who = who
         self.began: list[str] = []
         """What was seen to begin in this turn: `model` and the nodes."""
+        self.points = 0
+        """How often a node or the model began or ended; any of these is a point to fail at."""
         self._sightings = sightings
-        self._meddle = meddle
+        self._meddle, self._after = meddle, after
+        self._nodes: set[UUID] = set()
 
     def on_chain_start(
         self,
@@ -60,7 +67,15 @@ class Watcher(BaseCallbackHandler):
             self._sightings.ran_with(self.who, str(told["thread_id"]))
         node = told.get("langgraph_node")
         if node is not None and node == rest.get("name") and not node.startswith("__"):
+            self._nodes.add(run_id)
             self._begin(str(node), NODE, inputs)
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **rest: Any) -> None:
+        if run_id in self._nodes:
+            self._point()
+
+    def on_llm_end(self, response: Any, *, run_id: UUID, **rest: Any) -> None:
+        self._point()
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **rest: Any
@@ -81,8 +96,12 @@ class Watcher(BaseCallbackHandler):
     def _begin(self, what: str, surface: str, handed: Any) -> None:
         self.began.append(what)
         self._sightings.look(self.who, surface, text_of(handed))
-        meddle, self._meddle = self._meddle, None
-        if meddle is not None:
+        self._point()
+
+    def _point(self) -> None:
+        self.points += 1
+        if self._meddle is not None and self.points > self._after:
+            meddle, self._meddle = self._meddle, None
             meddle()
 
 
@@ -92,11 +111,11 @@ def fail() -> None:
 
 
 def text_of(value: Any) -> str:
-    """All the text in a value: messages, mappings and lists by their parts, the rest by its `repr`."""
+    """All the text in a value: messages, mappings, lists, objects by their parts, others by `repr`."""
     return "\n".join(_texts(value))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, BaseMessage):
@@ -106,12 +125,18 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping):
         for key, each in value.items():
             yield str(key)
-            yield from _texts(each)
+            yield from _texts(each, depth)
     elif isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
         for each in value:
-            yield from _texts(each)
+            yield from _texts(each, depth)
+    elif depth < DEPTH and _says_nothing(value):
+        yield from _texts(getattr(value, "__dict__", {}), depth + 1)
     elif value is not None and not isinstance(value, bool | int | float):
         yield repr(value)
+
+
+def _says_nothing(value: object) -> bool:
+    return type(value).__repr__ is object.__repr__
 
 
 @contextmanager

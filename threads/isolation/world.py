@@ -38,6 +38,8 @@ class Stage:
     types: tuple[Any, ...] = ()
     """Types of the target's states, for the strict allow-list."""
     now: Callable[[], float] = time.monotonic
+    points: int = 1
+    """How many points a turn of the target has to fail at."""
     stop_at: float = float("inf")
     """When no further step is begun."""
 
@@ -87,12 +89,13 @@ class World:
         """One step by itself."""
         turn = None
         if step.verb in SPEAKING:
-            turn = self.voice.say(self.talks[step.who], self.text_for(step), step.verb)
+            point = step.point % self.stage.points
+            turn = self.voice.say(self.talks[step.who], self.text_for(step), step.verb, point)
         elif step.verb == "delete":
             self.registry.checkpointer.delete_thread(self.talks[step.who].thread)
             self._threads.pop(self.talks[step.who].thread, None)
-        elif step.verb == "fork":
-            self._fork(step)
+        elif step.verb == "fork" and not self._fork(step):
+            return  # nothing was said in the source: nothing to fork
         elif step.verb == "restart":
             self.voice.graph = self.stage.target.graph(self.registry.checkpointer, self.store)
         self.done.append((step, turn))
@@ -123,14 +126,15 @@ class World:
         self.owners.setdefault(word, who)
         self.allowed[who].add(word)
 
-    def _fork(self, step: Step) -> None:
+    def _fork(self, step: Step) -> bool:
         source, talk = self.talks[step.source], self.talks[step.who]
         try:
             self.registry.fork(source.thread, new_id=talk.thread)
         except threads.ThreadsError:
-            return  # nothing was said in the source: nothing to fork
+            return False
         known = set(self._threads.get(source.thread, ()))
         self._threads[talk.thread] = self.allowed[step.who] = known
+        return True
 
 
 @contextmanager

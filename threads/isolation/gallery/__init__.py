@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LEAKING = "threads.isolation.gallery.leaking"
+HIDDEN = "threads.isolation.gallery.hidden"
 FORGETFUL = "threads.isolation.gallery.forgetful"
 INNOCENT = "threads.isolation.gallery.innocent"
 
@@ -45,6 +46,22 @@ LEAKERS = (
         model_cached_by_its_prompt="llm-cache",
     ),
     Exhibit("progress of everybody", f"{LEAKING}:progress_of_everybody", "module-memory", "events"),
+    *_exhibits(
+        HIDDEN,
+        default_argument="closure-memory",
+        class_attribute="module-memory",
+        context_variable="module-memory",
+        private_attribute="closure-memory",
+        in_an_error="closure-memory",
+        after_a_failure="shared-memory",
+        after_a_delete="module-memory",
+        helper_with_one_thread="constant-thread-id",
+        search_in_all_namespaces="shared-store",
+        id_cut_short="id-from-name",
+        yields_its_reply="module-memory",
+        returns_an_object="module-memory",
+    ),
+    Exhibit("draft in pieces", f"{HIDDEN}:draft_in_pieces", "closure-memory", "events"),
 )
 FORGETFULS = _exhibits(
     FORGETFUL,
@@ -66,5 +83,9 @@ INNOCENTS = _exhibits(
     only_async=None,
     application_with_ids_of_its_own=None,
     cache_keyed_by_thread=None,
+    cache_of_common_answers=None,
+    counts_its_calls=None,
+    fails_every_other_time=None,
+    application_with_objects=None,
 )
 """None of these leaks; some do what looks like it from afar."""

@@ -135,3 +135,48 @@ def cache_keyed_by_thread(checkpointer: Any = None) -> Any:
     return builder(answer, cache_policy=CachePolicy(key_func=key)).compile(
         checkpointer=checkpointer, cache=InMemoryCache()
     )
+
+
+def cache_of_common_answers(checkpointer: Any = None) -> Any:
+    """A cache for all, with nothing of anybody in it."""
+    answers: dict[str, str] = {}
+
+    def look_up(state: Chat) -> dict[str, Any]:
+        topic = "words" if "word" in last(state) else "the rest"
+        return {"messages": [AIMessage(answers.setdefault(topic, f"Of {topic} see the manual."))]}
+
+    return graph(look_up, checkpointer)
+
+
+def counts_its_calls(checkpointer: Any = None) -> Any:
+    """Everybody learns how many came before, and nothing else."""
+    calls = iter(range(1_000_000))
+
+    def count(state: Chat) -> dict[str, Any]:
+        return {"messages": [AIMessage(f"This is call {next(calls)}."), *answer(state)["messages"]]}
+
+    return graph(count, checkpointer)
+
+
+def fails_every_other_time(checkpointer: Any = None) -> Any:
+    """As often as not."""
+    turns = iter(range(1_000_000))
+
+    def unreliable(state: Chat) -> dict[str, Any]:
+        if next(turns) % 2:
+            raise ConnectionError("the model is overloaded")
+        return answer(state)
+
+    return graph(unreliable, checkpointer)
+
+
+class Answer:
+    """What an application may return."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+async def application_with_objects(user: str, text: str) -> Answer:
+    """The text is in an object."""
+    return Answer(ask(DESK, f"objects {user}", text))
