@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,24 @@ def test_what_an_agent_prints_is_not_in_the_report(tmp_path, monkeypatch):
     result = CliRunner().invoke(group, ["audit", "talks:chat", *QUICK, "--json"])
     assert json.loads(result.stdout)["verdict"] == "clean"
     assert {"it is imported", "it answers"} <= set(result.stderr.splitlines())
+
+
+def test_an_interrupted_audit_does_not_end_as_one_that_found_a_leak(tmp_path):
+    (tmp_path / "talks.py").write_text(
+        "def chat(user, text):\n    print('it answers', flush=True)\n    return text\n"
+    )
+    audit = subprocess.Popen(
+        [sys.executable, "-m", "threads", "audit", "talks:chat", *QUICK, "--turns", "1000000"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with audit:
+        while "it answers" not in audit.stderr.readline():
+            assert audit.poll() is None
+        audit.send_signal(signal.SIGINT)
+        said, told = audit.communicate()
+    assert (audit.returncode, said) == (130, "")
+    assert told.splitlines()[-1] == "Aborted!"
+    assert "Traceback" not in told
 
 
 def test_the_attacks_are_listed():

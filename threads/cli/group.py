@@ -60,6 +60,8 @@ COMMANDS = {
     "serve": "serving",
 }
 """The commands and the modules they stand in, in the order of the help."""
+INTERRUPTED = 130
+"""The exit code after Ctrl+C, as shells have it: 1 would say that an audit found a leak."""
 REPLACED = "backslashreplace"
 """What becomes of characters that a stream's encoding does not have."""
 
@@ -92,9 +94,9 @@ class Threads(click.Group):
         options |= {"obj": session, "standalone_mode": False, "windows_expand_args": False}
         try:
             code = super().main(args, *rest, **options)
-        except click.Abort:
+        except click.Abort as aborted:
             say("Aborted!", to=sys.stderr)
-            code = 1
+            code = INTERRUPTED if isinstance(aborted.__cause__, KeyboardInterrupt) else 1
         except Exception as error:
             fault = fault_of(error)
             if fault is None:

@@ -32,9 +32,15 @@ def play_in_processes(world: World) -> World:
     for step in world.script.steps:
         queues[step.who % number].append(step)
     jobs = [[(step, _task(world, step)) for step in queue] for queue in queues]
+    alive: set[subprocess.Popen[str]] = set()
     with ThreadPoolExecutor(number) as pool:
-        for result in [pool.submit(_serve, world, deque(job)) for job in jobs]:
-            result.result()
+        try:
+            for result in [pool.submit(_serve, world, deque(job), alive) for job in jobs]:
+                result.result()
+        except KeyboardInterrupt:
+            for process in tuple(alive):  # else the pool waits until all of them have said all
+                process.kill()
+            raise
     world.look_around()
     return world
 
@@ -53,7 +59,9 @@ def _task(world: World, step: Step) -> dict[str, Any] | None:
     }
 
 
-def _serve(world: World, job: deque[tuple[Step, dict[str, Any] | None]]) -> None:
+def _serve(
+    world: World, job: deque[tuple[Step, dict[str, Any] | None]], alive: set[subprocess.Popen[str]]
+) -> None:
     """Do one process' steps, in several processes one after the other where it is killed."""
     while job:
         life: list[tuple[Step, dict[str, Any]]] = []
@@ -62,14 +70,20 @@ def _serve(world: World, job: deque[tuple[Step, dict[str, Any] | None]]) -> None
             if task is None:
                 break
             life.append((step, task))
-        _live(world, life, killed_with=job[0][1] if job and job[0][1] else None)
+        _live(world, life, job[0][1] if job and job[0][1] else None, alive)
 
 
-def _live(world: World, life: list[tuple[Step, dict[str, Any]]], killed_with: dict[str, Any] | None) -> None:
+def _live(
+    world: World,
+    life: list[tuple[Step, dict[str, Any]]],
+    killed_with: dict[str, Any] | None,
+    alive: set[subprocess.Popen[str]],
+) -> None:
     """One process; with `killed_with` it is killed while it does that task, which is done again later."""
     tasks = [task for _, task in life] + ([killed_with] if killed_with else [])
     with TemporaryFile() as said:
         process = _started(world, tasks, said)
+        alive.add(process)
         assert process.stdout is not None
         try:
             for step, task in life:
@@ -85,6 +99,7 @@ def _live(world: World, life: list[tuple[Step, dict[str, Any]]], killed_with: di
         finally:
             process.kill()
             process.communicate()
+            alive.discard(process)
 
 
 def _last_line(said: IO[bytes]) -> str:
