@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,30 @@ def test_a_node_that_does_not_let_itself_be_cancelled_is_left_behind(registry, g
         assert texts(registry, "a") == ["hi", "at once", *kept, *new]
         assert ("taken_back" in list(runner.run(run.id))[-1].data) == (how == "rollback")
         is_untouched(registry, gate, runner, ["hi", "at once", *kept, *new])
+
+
+@pytest.mark.parametrize("how", ["keep", "rollback"])
+def test_one_that_ends_while_its_run_is_being_settled_changes_nothing_either(registry, gate, how):
+    def has_been_left():
+        return any(attempt.turn.fence[1] > 1 for attempt in runner._engine.active.values())
+
+    async def node(state):
+        if state["messages"][-1].text != "stay":
+            return {"messages": [AIMessage("at once")]}
+        gate.reached.set()
+        while not (gate.opened.is_set() or has_been_left()):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+        gate.ended += not gate.opened.is_set()
+        return {"messages": [AIMessage("too late")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        run = runner.start("a", "stay", if_not_exists="create")
+        assert gate.reached.wait(20)
+        assert runner._engine.ask_to_stop(run.id, how)
+        run.result(20)
+        assert gate.ended, "before the run had"
+        is_untouched(registry, gate, runner, ["stay"] if how == "keep" else [])
 
 
 def test_what_a_deaf_model_had_said_is_kept(registry, gate):
@@ -233,9 +258,9 @@ def test_a_deaf_model_of_titles_is_left_behind_and_gives_none_later(registry, ga
         def _generate(self, *_, **__):
             raise NotImplementedError
 
-        async def _agenerate(self, *_, **__):
+        async def ainvoke(self, *_, **__):
             await gate.stay()
-            return ChatResult(generations=[ChatGeneration(message=AIMessage("Too late"))])
+            return AIMessage("Too late")
 
     with threads.Runner(registry, deaf_once(gate), title_model=Model()) as runner:
         runner.start("a", "hi", if_not_exists="create").result(20)
