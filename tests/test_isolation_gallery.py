@@ -15,7 +15,12 @@ from threads.isolation.gallery import FORGETFULS, INNOCENTS, LEAKERS
 ALL_BUT_PROCESSES = [attack.name for attack in ATTACKS if not attack.is_slow]
 OF_STATE = [name for name in ALL_BUT_PROCESSES if name not in ("near ids", "OS threads", "restarts")]
 """Those that can make an agent suspect which keeps nothing beside its state."""
-KEEPERS = ("store by user", "application with ids of its own", "cache keyed by thread")
+KEEPERS = (
+    "store by user",
+    "application with ids of its own",
+    "cache keyed by thread",
+    "keyed by its context",
+)
 NOT_BESIDE = ("after a failure", "after a delete", "draft in pieces")
 """Whose fewest steps are more than a few, or do not fit in a program."""
 ENOUGH = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,9 @@ from threads.isolation.watching import text_of
 
 Input = str | Callable[[str], Any] | None
 """The key of the state that takes what a user says, or a function that makes the whole input; or a guess."""
+USERS = ("user", "user_id", "user_name", "username")
+THREADS = ("thread", "thread_id", "session", "session_id", "conversation_id")
+"""How fields of a context are called that say who speaks, and where."""
 ZEROS: dict[Any, Any] = {int: 0, float: 0.0, bool: False, list: [], dict: {}}
 
 
@@ -30,6 +34,32 @@ def input_of(graph: Any, text: str, form: Input = None) -> Any:
     if fields.get(key, list) is str:
         return {key: text}
     return {key: [{"role": "user", "content": text}]}
+
+
+def context_of(graph: Any, user: str, thread: str) -> dict[str, Any]:
+    """The keyword `context` for a graph that has a schema of it, by the names of its fields; else nothing."""
+    schema = getattr(graph, "context_schema", None)
+    if not isinstance(schema, type):
+        return {}
+    known = dict.fromkeys(USERS, user) | dict.fromkeys(THREADS, thread)
+    given: dict[str, Any] = {}
+    for name, kind in typing.get_type_hints(schema).items():
+        if kind is str and name in known:
+            given[name] = known[name]
+        elif _is_needed(schema, name):
+            given[name] = name if kind is str else ZEROS.get(_plain(kind))
+    return {"context": given}
+
+
+def _is_needed(schema: Any, name: str) -> bool:
+    """Whether a field of a dataclass, a Pydantic model or a `TypedDict` has no default."""
+    if name in getattr(schema, "model_fields", ()):
+        return bool(schema.model_fields[name].is_required())
+    if dataclasses.is_dataclass(schema):
+        missing = dataclasses.MISSING
+        fields = {each.name: each for each in dataclasses.fields(schema)}
+        return fields[name].default is missing and fields[name].default_factory is missing
+    return name in getattr(schema, "__required_keys__", ())
 
 
 def asked_for(given: Any, text: str) -> dict[str, Any]:

@@ -135,13 +135,14 @@ def _call(world: World, talk: Conversation, text: str, leak: Sighting | None) ->
         call = f"{name}({talk.user!r}, {text!r})"
         return f"asyncio.run({call})" if target.is_async else call
     if world.script.runners:
-        asked = asked_for(world.voice.input(text), text)
+        asked = asked_for(world.voice.input(text), text) | world.voice.context(talk)
         given = ", ".join(f"{name}={value!r}" for name, value in asked.items())
         return f'runner.start({talk.thread!r}, {given}, if_not_exists="create").result()'
     config = f"{talk.config!r}"
     if leak is not None and leak.surface in HANDED:
         config = f"{config[:-1]}, 'callbacks': [Watcher({talk.who}, seen)]}}"
     given = f"{world.voice.input(text)!r}, {config}"
+    given += "".join(f", {name}={value!r}" for name, value in world.voice.context(talk).items())
     return f"asyncio.run(agent.ainvoke({given}))" if target.is_async else f"agent.invoke({given})"
 
 

@@ -60,7 +60,7 @@ class RunningVoice(Voice):
         return self._start(runner, talk, text, key)
 
     def _start(self, runner: Runner, talk: Conversation, text: str, key: str) -> Run:
-        asked = asked_for(self.input(text), text)
+        asked = asked_for(self.input(text), text) | self.context(talk)
         return runner.start(
             talk.thread, **asked, key=key, multitask_strategy="enqueue", if_not_exists="create"
         )

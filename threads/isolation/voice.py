@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from threads.isolation.forms import awaited, comes_later, gathered, input_of, reply_of
+from threads.isolation.forms import awaited, comes_later, context_of, gathered, input_of, reply_of
 from threads.isolation.script import Verb
 from threads.isolation.sightings import Sightings
 from threads.isolation.targets import Target
@@ -116,7 +116,7 @@ class Voice:
         if self.graph is None:
             with watching(watcher):
                 return self._spoken(talk, text)
-        return self.graph.invoke(self.input(text), self._config(talk, watcher))
+        return self.graph.invoke(self.input(text), self._config(talk, watcher), **self.context(talk))
 
     async def asay(self, talk: Conversation, text: str, verb: Verb = "tell") -> Turn:
         """The same in the running loop; what can only block goes to a thread."""
@@ -129,7 +129,8 @@ class Voice:
 
     async def _asked(self, talk: Conversation, text: str, watcher: Watcher) -> Any:
         if self.graph is not None:
-            return await self.graph.ainvoke(self.input(text), self._config(talk, watcher))
+            config = self._config(talk, watcher)
+            return await self.graph.ainvoke(self.input(text), config, **self.context(talk))
         with watching(watcher):
             if self.target.is_async:
                 output = await awaited(self.target.made(talk.user, text))
@@ -141,6 +142,10 @@ class Voice:
         output = self.target.made(talk.user, text)
         self.speaks_plainly = self.speaks_plainly and isinstance(output, str)
         return self.loop.run(awaited(output)) if comes_later(output) else gathered(output)
+
+    def context(self, talk: Conversation) -> dict[str, Any]:
+        """The keyword `context`, where the graph wants one."""
+        return context_of(self.graph, talk.user, talk.thread)
 
     def input(self, text: str) -> Any:
         """What the graph is given for a text."""

@@ -87,5 +87,6 @@ INNOCENTS = _exhibits(
     counts_its_calls=None,
     fails_every_other_time=None,
     application_with_objects=None,
+    keyed_by_its_context=None,
 )
 """None of these leaks; some do what looks like it from afar."""

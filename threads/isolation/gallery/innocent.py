@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.cache.memory import InMemoryCache
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy
 
@@ -168,6 +170,30 @@ def fails_every_other_time(checkpointer: Any = None) -> Any:
         return answer(state)
 
     return graph(unreliable, checkpointer)
+
+
+@dataclass
+class Asking:
+    """What a graph is told beside its state."""
+
+    plan: str
+    user_id: str = "nobody"
+
+
+def keyed_by_its_context(checkpointer: Any = None) -> Any:
+    """Keeps what each user says, and finds the user in the context."""
+    kept: dict[str, list[str]] = {}
+
+    def remember(state: Chat, runtime: Runtime[Asking]) -> dict[str, Any]:
+        mine = kept.setdefault(runtime.context.user_id, [])
+        mine.append(last(state))
+        return {"messages": [AIMessage(f"{runtime.context.plan}: {' '.join(mine[-20:])}")]}
+
+    made: StateGraph[Any, Any, Any, Any] = StateGraph(Chat, context_schema=Asking)
+    made.add_node("remember", remember)
+    made.add_edge(START, "remember")
+    made.add_edge("remember", END)
+    return made.compile(checkpointer=checkpointer)
 
 
 class Answer:
