@@ -81,6 +81,14 @@ def test_a_leak_forgetting_and_what_cannot_be_tried_are_told_apart(run):
     assert "audit(target" not in text
 
 
+def test_what_cannot_be_audited_fails_with_one_line(run):
+    result = run("-k", "taking", absent="'my_app:absent'")
+    result.assert_outcomes(failed=1, deselected=len(ATTACKS))
+    assert "target: module 'my_app' has no 'absent'" in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+    assert "raise InvalidValue" not in result.stdout.str()
+
+
 def test_the_plugin_loads_neither_the_audit_nor_langgraph_until_it_is_used(run, pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins bring what they like
     pytester.makepyfile(

@@ -46,10 +46,14 @@ def threads_isolation(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     def check(target: Any, **options: Any) -> Any:
         __tracebackhide__ = True
+        from threads.errors import InvalidValue
         from threads.isolation import audit
 
         options.setdefault("thorough", request.config.getoption("--isolation-thorough"))
-        report = audit(target, attacks=() if name == REMEMBERS else (name,), **options)
+        try:
+            report = audit(target, attacks=() if name == REMEMBERS else (name,), **options)
+        except InvalidValue as error:
+            pytest.fail(str(error), pytrace=False)
         if report.verdict == ("forgets" if name == REMEMBERS else "leaks"):
             pytest.fail(str(report), pytrace=False)
         if reason := next((each.skipped for each in report.tried if not each.is_tried), None):
