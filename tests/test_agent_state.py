@@ -81,13 +81,13 @@ def without_drawn_ids(state: list[BaseMessage] | None) -> list[dict[str, Any]] |
     ]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(histories)
 def test_any_history_folds_to_what_add_messages_makes_of_it(history):
     assert without_drawn_ids(ours(history)) == without_drawn_ids(reference(history))
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(histories, st.data())
 def test_batches_may_be_cut_anywhere(history, data):
     whole = ours(history)
@@ -102,7 +102,7 @@ def test_batches_may_be_cut_anywhere(history, data):
     assert state == whole
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(histories, histories)
 def test_neither_the_state_nor_the_updates_are_changed(before, after):
     state = ours(before) or []
@@ -112,7 +112,7 @@ def test_neither_the_state_nor_the_updates_are_changed(before, after):
     assert after == after_as_it_was
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(histories)
 def test_a_second_fold_finds_the_same_ids(history):
     assert ours(copy.deepcopy(history)) == ours(history)
@@ -195,7 +195,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(json_values)
 def test_whatever_json_comes_in_is_folded_or_refused(value):
     try:
@@ -238,7 +238,7 @@ def told(frequency: int, turns: list[list[Any]], where: str) -> tuple[list[Any],
     return live["messages"], stored.values["messages"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.lists(updates, min_size=1, max_size=3), min_size=1, max_size=4),
     st.sampled_from([1, 2, 1000]),

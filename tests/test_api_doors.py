@@ -316,7 +316,7 @@ def requests(draw):
 
 @given(requests())
 @settings(
-    max_examples=REQUESTS, deadline=None, derandomize=REQUESTS < 1000,
+    max_examples=REQUESTS, derandomize=REQUESTS < 1000,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_no_word_of_another_tenant_comes_out_whatever_is_asked(house, asked):

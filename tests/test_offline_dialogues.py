@@ -335,7 +335,7 @@ def test_nothing_said_in_one_conversation_is_known_in_another(question: str) -> 
     assert "Alice" in answer or "this conversation" in answer or "don't know" in answer
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.from_regex(r"[A-Z][bdfgklmnprt]{1,3}[aeiou][bdfgklmnprt]{2,4}a", fullmatch=True),
     st.integers(1000, 9_999_999),

@@ -316,7 +316,7 @@ messages = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(messages, max_size=6))
 def test_no_messages_are_too_strange_and_the_reply_is_always_the_same(
     conversation: list[BaseMessage],

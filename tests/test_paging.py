@@ -85,7 +85,7 @@ class Reader(RuleBasedStateMachine):
 
 
 TestReader = Reader.TestCase
-TestReader.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestReader.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def test_a_reader_beside_busy_writers_sees_each_quiet_thread_once(tmp_path):

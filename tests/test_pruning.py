@@ -221,7 +221,7 @@ def test_a_backup_taken_while_turns_go_on_is_whole(tmp_path):
     connection.close()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(["turn", "prune", "fork", "branch", "copy", "rewrite"]), max_size=14))
 def test_nothing_changes_what_is_remembered_but_turns(steps):
     """Turns with prunes, copies and forks between them, on our agent; the same turns alone on a plain graph."""

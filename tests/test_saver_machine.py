@@ -356,9 +356,9 @@ class SaverInAFile(Saver):
 
 
 TestSaver = Saver.TestCase
-TestSaver.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestSaver.settings = settings(max_examples=150, stateful_step_count=30)
 TestSaverInAFile = SaverInAFile.TestCase
-TestSaverInAFile.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestSaverInAFile.settings = settings(max_examples=15, stateful_step_count=20)
 
 
 class Echo(BaseChatModel):
@@ -524,7 +524,7 @@ class AgentConversation(Conversation):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=40, stateful_step_count=10, deadline=None)
+TestConversation.settings = settings(max_examples=40, stateful_step_count=10)
 TestAgentConversation = AgentConversation.TestCase
 TestAgentConversation.settings = TestConversation.settings
 

@@ -18,7 +18,7 @@ OTHER = " .,-'!?\t\n\0"
 TEXTS = st.text(alphabet=LETTERS + SINGLE + OTHER + '"', min_size=1, max_size=12)
 PLAIN = st.text(alphabet=LETTERS + SINGLE + ".-'", min_size=1, max_size=5)
 PHRASES = st.text(alphabet=LETTERS + SINGLE + " .", min_size=1, max_size=6)
-FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 def folded(text):
