@@ -94,11 +94,14 @@ def _by_inner_ids(case: Case) -> str | None:
 
     A run within a run is reported with the id of the outer one, so only what is stored tells its own.
     """
-    saver = held(_agent(case), lambda value: isinstance(value, InMemorySaver))
-    told: dict[str, set[str]] = {}
-    for stored in saver.value.list(None) if saver else ():
-        words = found_in(text_of(stored.checkpoint["channel_values"]))
-        told.setdefault(stored.config["configurable"]["thread_id"], set()).update(words)
+    found = held(_agent(case), lambda value: isinstance(value, InMemorySaver))
+    if found is None:
+        return None
+    saver, told = found.value, dict[str, set[str]]()
+    for thread in tuple(saver.storage):
+        head = saver.get_tuple({"configurable": {"thread_id": thread}})  # a history may be long
+        if head is not None:
+            told[str(thread)] = set(found_in(text_of(head.checkpoint["channel_values"])))
     used = [words for words in told.values() if words & set(case.small.owners)]
     if len(used) != 1 or all(len(_speakers(world, used[0])) < 2 for world in (case.small, case.whole)):
         return None
