@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
@@ -19,7 +19,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.types import INTERRUPT, _DeltaSnapshot
+from langgraph.checkpoint.serde.types import INTERRUPT
 
 from threads.database.migrations import uuid_milliseconds
 from threads.database.said import Said
@@ -27,6 +27,7 @@ from threads.errors import MessagesUnknown, StateDamaged
 from threads.memory.branches import Branch, Place, places, tips
 from threads.memory.dating import Origin, said_at
 from threads.memory.fold import Undecodable, coerced, fold
+from threads.memory.held import coerced_list, elsewhere, unwrapped
 from threads.memory.shown import CHANNEL, shown, words
 from threads.memory.stored import StoredReader, Unreadable, metadata_of
 from threads.models import Interrupt, Message
@@ -107,10 +108,8 @@ class Transcripts(StoredReader):
         written = (self._written(connection, thread_id, each) for each in chain[1:])
         if found := places(chain, written).get(message_id):
             return found
-        first, last = (
-            0,
-            len(chain),
-        )  # it came in without an id, or with a whole list: it is in `first`, not in `last`
+        # it came without an id, or in a whole list: it is in `first`, and not in `last`
+        first, last = 0, len(chain)
         if not self._holds(connection, thread_id, tip, message_id):
             return None
         while last - first > 1:
@@ -232,30 +231,3 @@ class Transcripts(StoredReader):
             origin = Origin(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
             for value in self._writes(rows[parent]):
                 yield origin, value
-
-
-def unwrapped(stored: Any) -> Any:
-    """The value in a delta channel's snapshot; anything else as it is."""
-    return stored.value if isinstance(stored, _DeltaSnapshot) else stored
-
-
-def coerced_list(stored: Any) -> list[BaseMessage]:
-    """The messages of a channel that holds a list of them; `Undecodable` if it holds something else."""
-    value = unwrapped(stored)
-    if not isinstance(value, list):
-        raise Undecodable("messages is not a list")
-    return coerced(value)
-
-
-def elsewhere(values: Mapping[str, Any], deltas: Mapping[str, Any]) -> list[BaseMessage]:
-    """The messages of a graph that does not call them `messages`; none where it has none."""
-    lists = [unwrapped(value) for name, value in values.items() if name not in ("__start__", "__end__")]
-    found = [value for value in lists if isinstance(value, list) and value and all(map(is_message, value))]
-    if len(found) > 1 or (not found and any(name not in values for name in deltas)):
-        raise Undecodable("it does not show which channel holds the conversation")
-    return coerced(found[0]) if found else []
-
-
-def is_message(item: Any) -> bool:
-    """Whether an item of a list is a message, as an object or as a dict."""
-    return isinstance(item, BaseMessage) or (isinstance(item, dict) and {"role", "content"} <= item.keys())
