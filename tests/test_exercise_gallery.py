@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from right_solutions import INNOCENTS
 from wrong_solutions import MISTAKES
 
 EXERCISES = Path(__file__).parents[1] / "exercises"
@@ -22,19 +23,35 @@ def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return judge_file
 
 
+def changed(exercise: str, changes: tuple[tuple[str, str], ...], folder: Path) -> Path:
+    """The solution with these changes, as a learner's file."""
+    source = (FOLDER / f"pair_exercise_{exercise}_solution.py").read_text("utf-8")
+    for before, after in changes:
+        assert before in source, f"the solution no longer has: {before}"
+        source = source.replace(before, after)
+    (folder / "learner").mkdir()
+    program = folder / "learner" / "mine.py"
+    program.write_text(source, "utf-8")
+    return program
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_wrong_solution_is_told_by_its_mistake(judge: Any, tmp_path: Path, name: str) -> None:
+    from checker.findings import words_of
+
     mistake = MISTAKES[name]
-    source = (FOLDER / f"pair_exercise_{mistake.exercise}_solution.py").read_text("utf-8")
-    for right, wrong in mistake.changes:
-        assert right in source, f"the solution no longer has: {right}"
-        source = source.replace(right, wrong)
-    (tmp_path / "learner").mkdir()
-    program = tmp_path / "learner" / "wrong.py"
-    program.write_text(source, "utf-8")
+    program = changed(mistake.exercise, mistake.changes, tmp_path)
     # Exercise 03 begins a process in an earlier task, which would cost seconds for each mistake.
     only = mistake.task if mistake.exercise == "03" else None
     verdict = judge(mistake.exercise, program, only)
     assert verdict.finding, "it passed"
     assert (verdict.finding.task, verdict.finding.id) == (mistake.task, mistake.finding), verdict.finding
+    assert mistake.finding in words_of(mistake.exercise)
     assert verdict.passed == ([] if only else list(range(1, mistake.task)))
+
+
+@pytest.mark.parametrize("name", INNOCENTS)
+def test_a_right_solution_in_another_style_is_not_accused(judge: Any, tmp_path: Path, name: str) -> None:
+    innocent = INNOCENTS[name]
+    verdict = judge(innocent.exercise, changed(innocent.exercise, innocent.changes, tmp_path), innocent.task)
+    assert verdict.finding is None

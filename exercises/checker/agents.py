@@ -1,8 +1,9 @@
-"""Agents to try a learner's functions with: one that is overheard, and four that are broken on purpose.
+"""Agents to try a learner's functions with: one that is overheard, and others that are broken on purpose.
 
 A function that proves isolation has to fail when there is none. So it is run again with an agent that
-forgets, with one that has a single memory for all, with one that remembers and does not answer, and with one
-that answers rightly and leaks all the same: both ways, and one way only, for a proof may look at one side.
+forgets, with one that has a single memory for all, with some that remember and do not answer, or answer
+wrongly, and with one that answers rightly and leaks all the same: both ways, and one way only, for a proof
+may look at one side; beside the thread's own messages, and inside of them, for a proof may only count.
 They never ask the model that `THREADS_MODEL` names: it is known what they say.
 """
 
@@ -20,6 +21,7 @@ from langchain_core.messages import AIMessage, HumanMessage, convert_to_messages
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent import build_agent
+from checker.misquoting import MisquotingModel
 
 
 def config(thread_id: object) -> dict[str, Any]:
@@ -31,8 +33,9 @@ def said(text: str) -> dict[str, Any]:
 
 
 def thread_of(given: Any) -> Any:
-    """The thread id in a config; None if there is none."""
-    return ((given or {}).get("configurable") or {}).get("thread_id")
+    """The thread id in a config; None if there is none. LangGraph takes it without `configurable`, too."""
+    given = given or {}
+    return (given.get("configurable") or {}).get("thread_id", given.get("thread_id"))
 
 
 def user_texts(given: Any) -> list[str]:
@@ -67,10 +70,12 @@ class Wrapped:
         self.agent = agent
         self.said: list[Said] = []
         self.replies: list[str] = []
+        self.looks = 0
+        """How often somebody looked into the memory."""
 
     def invoke(self, given: Any, config: Any = None, **more: Any) -> Any:
         self.note(given, config)
-        result = self.agent.invoke(given, self.routed(config), **more)
+        result = self.agent.invoke(self.heard(given), self.routed(config), **more)
         self.replies.append(result["messages"][-1].text)
         self.after(given, config)
         return result
@@ -80,10 +85,11 @@ class Wrapped:
 
     def stream(self, given: Any, config: Any = None, **more: Any) -> Any:
         self.note(given, config)
-        yield from self.agent.stream(given, self.routed(config), **more)
+        yield from self.agent.stream(self.heard(given), self.routed(config), **more)
         self.after(given, config)
 
     def get_state(self, config: Any, **more: Any) -> Any:
+        self.looks += 1
         return self.agent.get_state(self.routed(config), **more)
 
     def note(self, given: Any, config: Any) -> None:
@@ -92,6 +98,9 @@ class Wrapped:
 
     def routed(self, config: Any) -> Any:
         return config
+
+    def heard(self, given: Any) -> Any:
+        return given
 
     def after(self, given: Any, config: Any) -> None:
         """Called when the agent has answered."""
@@ -122,22 +131,49 @@ class Silent(Wrapped):
         super().__init__(build_agent(model, checkpointer=agent.checkpointer))
 
 
-class Leaking(Wrapped):
-    """Answers rightly; but the threads it `reaches` also get to hold what is said in the others."""
+class Deaf(Silent):
+    """Remembers that something was said, not what; and answers nothing."""
 
-    def __init__(self, agent: Any, reaches: Callable[[Any], bool] = lambda thread_id: True) -> None:
+    def heard(self, given: Any) -> Any:
+        return said("(something was said)")
+
+
+class Misquoting(Wrapped):
+    """Remembers, and names something else when it is asked."""
+
+    def __init__(self, agent: Any, *, from_the_start: bool = False) -> None:
+        self.model = MisquotingModel(from_the_start=from_the_start)
+        super().__init__(build_agent(self.model, checkpointer=agent.checkpointer))
+
+
+class Leaking(Wrapped):
+    """Answers rightly; but the threads it `reaches` also get to hold what is said in the others.
+
+    As messages of their own; or `inside` of the thread's latest answer, so that their number stays the same.
+    """
+
+    def __init__(
+        self, agent: Any, reaches: Callable[[Any], bool] = lambda thread_id: True, *, inside: bool = False
+    ) -> None:
         super().__init__(agent)
         self.reaches = reaches
+        self.inside = inside
         self.leaked: set[tuple[Any, Said]] = set()
 
     def after(self, given: Any, config: Any) -> None:
         for thread_id in filter(self.reaches, {each.thread_id for each in self.said}):
-            target = {"configurable": {"thread_id": thread_id}}
             for each in dict.fromkeys(self.said):
                 if each.thread_id != thread_id and (thread_id, each) not in self.leaked:
                     self.leaked.add((thread_id, each))
-                    overheard = AIMessage(f"(overheard) {each.text}")
-                    self.agent.update_state(target, {"messages": [overheard]})
+                    self.leak(thread_id, f"(overheard) {each.text}")
+
+    def leak(self, thread_id: Any, text: str) -> None:
+        target = {"configurable": {"thread_id": thread_id}}
+        overheard = AIMessage(text)
+        if self.inside:
+            last = self.agent.get_state(target).values["messages"][-1]
+            overheard = AIMessage(f"{last.text} {text}", id=last.id)
+        self.agent.update_state(target, {"messages": [overheard]})
 
 
 def broken(kind: Callable[[Any], Wrapped], agent: Any) -> Wrapped:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from ast import literal_eval
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from checker.learner import Learner
+from checker.findings import Wrong
+from checker.learner import Learner, name_of
 
 
 class WatchedManager:
@@ -41,10 +45,21 @@ class WatchedManager:
         return getattr(self.manager, name)
 
 
+def place_of(manager: Any) -> Path | None:
+    """The file of the manager's registry, which says itself where it is; None if it is in memory."""
+    found = re.fullmatch(r"threads\.open\((.+)\)", repr(getattr(manager, "registry", None)))
+    return Path(literal_eval(found[1])) if found and ":memory:" not in found[1] else None
+
+
 @contextmanager
 def desk(learner: Learner) -> Iterator[tuple[Any, Any]]:
     """A new manager and its agent, as the learner makes them."""
-    manager = learner.made(learner.create_thread_manager(), learner.create_thread_manager)
+    function = learner.create_thread_manager
+    manager = learner.made(function(), function)
+    if not hasattr(manager, "create_thread"):
+        raise Wrong("no-manager", f"create_thread_manager returned {name_of(manager)}", function)
+    if isinstance(registry := getattr(manager, "registry", None), str | Path):
+        raise Wrong("no-registry", f"the manager was given {name_of(registry)}", function)
     try:
         agent = learner.create_multi_thread_agent(manager)
         yield manager, learner.made(agent, learner.create_multi_thread_agent)

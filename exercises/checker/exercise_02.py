@@ -7,11 +7,12 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from checker.agents import Forgetful, Leaking, OneForAll, Silent, Wrapped, broken, noticed, remembered
+from checker.agents import Forgetful, Leaking, OneForAll, Wrapped, remembered
 from checker.desks import WatchedManager, desk
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
 from checker.managers import check_manager
+from checker.trying import Attempt, attempt, check_reply_is_read, must_fail
 
 Diagnosis = Callable[[Callable[..., Any], Wrapped, WatchedManager], None]
 
@@ -57,17 +58,10 @@ def _watch(
     return returned
 
 
-def _try_broken(
-    learner: Learner, function: Callable[..., Any], kind: type[Wrapped], id: str, got: str
-) -> None:
-    """With this broken agent the function has to raise."""
+def _once(learner: Learner, function: Callable[..., Any], kind: Callable[[Any], Wrapped]) -> Attempt:
+    """One call with a broken agent, at a desk of its own."""
     with desk(learner) as (manager, agent):
-        raised, returned = noticed(lambda: function(broken(kind, agent), manager))
-    if raised:
-        return
-    if returned is not None:
-        raise Wrong("returns-verdict", f"{got}, and it returned {name_of(returned)}", function)
-    raise Wrong(id, got, function)
+        return attempt(function, kind, agent, manager)
 
 
 def _spoken(overheard: Wrapped) -> dict[Any, list[str]]:
@@ -156,10 +150,11 @@ def _new_again(function: Callable[..., Any], overheard: Wrapped, watched: Watche
 def check_conversations(learner: Learner) -> None:
     function = learner.run_parallel_conversations
     _watch(learner, function, (_mixture, _introduced), (_asked, _turns))
+    once = partial(_once, learner, function)
     got = "it was content with an agent that forgets everything at once"
-    _try_broken(learner, function, Forgetful, "blind", got)
-    _try_broken(learner, function, OneForAll, "blind", "it was content with one memory for all")
-    _try_broken(learner, function, Silent, "own-words", 'it was content with "I cannot say." for a reply')
+    must_fail(learner, function, once(Forgetful), "blind", got)
+    must_fail(learner, function, once(OneForAll), "blind", "it was content with one memory for all")
+    check_reply_is_read(learner, function, once)
 
 
 def check_isolation_test(learner: Learner) -> None:
@@ -167,15 +162,18 @@ def check_isolation_test(learner: Learner) -> None:
     returned = _watch(learner, function, (_mixture, _introduced), (_asked, _alice_and_bob))
     if returned is not None:
         raise Wrong("returns-verdict", f"with a good agent it returned {name_of(returned)}", function)
+    once = partial(_once, learner, function)
     got = "it passed with an agent that forgets everything at once"
-    _try_broken(learner, function, Forgetful, "always-passes", got)
-    _try_broken(learner, function, OneForAll, "always-passes", "it passed with one memory for all")
-    got = 'it passed with an agent whose every reply was "I cannot say."'
-    _try_broken(learner, function, Silent, "own-words", got)
+    must_fail(learner, function, once(Forgetful), "always-passes", got)
+    must_fail(learner, function, once(OneForAll), "always-passes", "it passed with one memory for all")
+    check_reply_is_read(learner, function, once)
+    leaking = once(Leaking)
     got = "it passed although the words of each were in the memory of the other's thread"
-    _try_broken(learner, function, Leaking, "answers-only", got)
+    must_fail(learner, function, leaking, "looks-past" if leaking.agent.looks else "answers-only", got)
     for reached, other in (("Alice", "Bob"), ("Bob", "Alice")):
         _try_leak_into(learner, function, reached, other)
+    got = "it passed although the other's words stood inside of a message of each thread"
+    must_fail(learner, function, once(partial(Leaking, inside=True)), "counts-only", got)
 
 
 def _try_leak_into(learner: Learner, function: Callable[..., Any], reached: str, other: str) -> None:
@@ -183,10 +181,9 @@ def _try_leak_into(learner: Learner, function: Callable[..., Any], reached: str,
     with desk(learner) as (manager, agent):
         watched = WatchedManager(manager)
         leaking = partial(Leaking, reaches=lambda thread_id: watched.customers.get(thread_id) == reached)
-        raised, _ = noticed(lambda: function(broken(leaking, agent), watched))
-    if not raised:
-        got = f"it passed although {other}'s words were in the memory of {reached}'s thread"
-        raise Wrong("one-sided", got, function)
+        tried = attempt(function, leaking, agent, watched)
+    got = f"it passed although {other}'s words were in the memory of {reached}'s thread"
+    must_fail(learner, function, tried, "one-sided", got)
 
 
 def _alice_and_bob(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
@@ -198,7 +195,7 @@ def check_switching(learner: Learner) -> None:
     function = learner.demonstrate_thread_switching
     _watch(learner, function, (_several,), (_returns,), of_failure=(_new_again,))
     got = "it was content although nobody who came back was remembered"
-    _try_broken(learner, function, Forgetful, "blind-switching", got)
+    must_fail(learner, function, _once(learner, function, Forgetful), "blind-switching", got)
 
 
 CHECKS = (check_manager, check_conversations, check_isolation_test, check_switching)

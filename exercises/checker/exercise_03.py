@@ -113,6 +113,7 @@ def check_restart_test(learner: Learner) -> None:
     """With visits that are noted, with visits that forget, and with visits to one thread for all."""
     function = learner.test_thread_survives_a_restart
     noted: list[tuple[Path, str]] = []
+    mixed: list[str] = []
 
     def visit(path: Path, thread_id: str, text: str) -> Any:
         noted.append((Path(path), thread_id))
@@ -123,7 +124,9 @@ def check_restart_test(learner: Learner) -> None:
             return learner.visit(place / "new.db", thread_id, text)
 
     def mix(path: Path, thread_id: str, text: str) -> Any:
-        return learner.visit(path, "everybody", text)
+        """Each reply in other words, so that nobody finds the mixture by comparing whole replies."""
+        mixed.append(learner.visit(path, "everybody", text))
+        return f"{mixed[-1]} ({len(mixed)})"
 
     with folder() as place, instead(learner, "visit_in_new_process", visit):
         failed, returned = None, None

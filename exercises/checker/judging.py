@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.findings import Finding, Wrong, finding
-from checker.learner import Learner, name_of
+from checker.learner import Learner, short
 from checker.tasks import EXERCISES, Task
 
 CHECKS = {"01": "exercise_01", "02": "exercise_02", "03": "exercise_03", "stretch": "stretch"}
@@ -104,18 +105,34 @@ def _found(exercise: str, number: int, error: BaseException, learner: Learner, t
         where = learner.where(error.where, error.call) or learner.where_of(task.functions)
         return finding(exercise, number, error.finding, error.got, where)
     if type(error).__name__ == "NotSolved":
-        return finding(exercise, number, f"unsolved-{function}", _first_sentence(error), where)
+        return finding(
+            exercise,
+            _task_of(exercise, function, number),
+            f"unsolved-{function}",
+            _first_sentence(error),
+            where,
+        )
     if isinstance(error, SyntaxError):
         file = Path(error.filename or "").name
         return finding(exercise, number, "syntax", error.msg, f"line {error.lineno} of {file}")
     shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, AssertionError):
-        return finding(exercise, number, "own-check-fails", name_of(str(error))[1:-1] or shown, where)
+        return finding(exercise, number, "own-check-fails", short(str(error)) or shown, where)
     if isinstance(error, ValueError) and "thread_id" in str(error) and "Checkpointer requires" in str(error):
         return finding(exercise, number, "no-thread-id", shown, where)
+    if isinstance(error, TypeError) and re.search(r"takes \d+ positional argument", str(error)):
+        return finding(exercise, number, "by-name", shown, where)
     if not function:  # none of the learner's code was running: the check itself could not use what it got
         return finding(exercise, number, "wrong-kind", shown, where)
     return finding(exercise, number, "crashed", shown, where)
+
+
+def _task_of(exercise: str, function: str, judged: int) -> int:
+    """The task that a function belongs to: one that was needed and not solved may be of an earlier task."""
+    for number, task in enumerate(EXERCISES[exercise], 1):
+        if function in task.functions:
+            return number
+    return judged
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,11 @@ class Learner:
             return "", ""
         return own[-1].name, f"{own[-1].name}, {self._line(own[-1].lineno or 0)}"
 
+    def raised_by_hand(self, error: BaseException) -> bool:
+        """Whether a line of the learner's own raised it, and no call in that line did."""
+        *_, last = traceback.extract_tb(error.__traceback__) or [None]
+        return bool(last and self._is_own(last.filename) and re.search(r"\braise\s+\w", last.line or ""))
+
     def _line(self, number: int) -> str:
         return f"line {number}" + (f" of {self.path.name}" if self.path else " of its cell")
 
@@ -79,5 +85,8 @@ class Learner:
 
 def name_of(value: Any) -> str:
     """A value as a report shows it: short."""
-    shown = repr(value)
+    return short(repr(value))
+
+
+def short(shown: str) -> str:
     return shown if len(shown) <= 100 else shown[:97] + "..."

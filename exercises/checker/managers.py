@@ -7,7 +7,7 @@ from typing import Any
 
 import threads
 from checker.agents import config, noticed, said
-from checker.desks import desk
+from checker.desks import desk, place_of
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
 from checker.probing import check_agent
@@ -30,6 +30,9 @@ def check_manager(learner: Learner) -> None:
         _check_activity(learner, manager, agent)
         _check_all_listed(learner, manager)
         _check_second_manager(learner, first)
+        place = place_of(manager)
+    if place and place.exists():
+        raise Wrong("leaves-file", f"the file {place} is left behind", learner.create_thread_manager)
 
 
 def _new(
@@ -96,11 +99,11 @@ def _check_lookup(learner: Learner, manager: Any, first: Any) -> None:
 
 def _check_activity(learner: Learner, manager: Any, agent: Any) -> None:
     opened = [_new(learner, manager, name).thread_id for name in ("Cleo", "Dan", "Eve")]
+    before = manager.get_thread_info(opened[0])
     agent.invoke(said("Good morning"), config(opened[0]))
     method = learner.ThreadManager.update_thread_activity
     info = learner.made(manager.update_thread_activity(opened[0]), method)
-    if getattr(info, "last_active", None) is None:
-        raise Wrong("no-activity", f"somebody spoke, and then: {name_of(info)}", method)
+    _check_times(before, info, manager.get_thread_info(opened[0]), method)
     if getattr(info, "message_count", None) not in (2, None):
         raise Wrong(
             "stale-count", f"one question, one answer, and message_count is {info.message_count}", method
@@ -111,6 +114,25 @@ def _check_activity(learner: Learner, manager: Any, agent: Any) -> None:
         raise Wrong("list-misses", f"{len(missing)} of 3 threads just opened are not in the list", method)
     if listed[0] != opened[0]:
         raise Wrong("list-order", f"spoken in last: {opened[0]!r}; first in the list: {listed[0]!r}", method)
+
+
+def _check_times(before: Any, info: Any, again: Any, method: Any) -> None:
+    """Only relations between them: who keeps a book may keep it by a clock of its own.
+
+    `before` somebody spoke, the `info` when it was asked for, and what is told `again` a moment later.
+    """
+    created, active = (getattr(info, name, None) for name in ("created_at", "last_active"))
+    if active is None:
+        raise Wrong("no-activity", "somebody spoke, and then last_active is None", method)
+    if active != again.last_active:
+        got = f"nobody spoke in between: {method.__name__} says {active}, get_thread_info {again.last_active}"
+        raise Wrong("activity-invented", got, method)
+    if created is None or created != before.created_at:
+        got = f"created_at was {before.created_at} before somebody spoke, and {created} afterwards"
+        raise Wrong("times-mixed", got, method)
+    if active == before.last_active:
+        got = f"last_active was {active} before somebody spoke, and is the same afterwards"
+        raise Wrong("no-activity", got, method)
 
 
 def _check_all_listed(learner: Learner, manager: Any) -> None:

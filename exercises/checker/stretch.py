@@ -149,11 +149,14 @@ def _check_erased(
         raise Wrong(
             "cleaned-too-much", "a thread thrown away an hour ago can no longer be restored", function
         )
+    listed = {each.id for each in registry.list(limit=1000)}
+    if back := expected & listed:
+        raise Wrong("restored", f"{len(back)} threads of the trash are back in the list", function)
     if left := trashed - {recent[0]}:
         raise Wrong("cleaned-too-little", f"{len(left)} of {len(expected)} are still in the trash", function)
     if told != expected:
         raise Wrong("ids-not-told", f"it told of {len(told)} threads, {len(expected)} were erased", function)
-    if len(registry.list(limit=1000)) != 3 + len(recent) - 1:
+    if len(listed) != 3 + len(recent) - 1:
         raise Wrong("cleaned-too-much", "threads that were not in the trash are gone", function)
 
 
