@@ -102,11 +102,12 @@ def test_everything_that_can_be_found_has_a_sentence_and_three_hints(checker: An
             and "raise NotSolved" in ast.unparse(node)
         ):
             assert f"unsolved-{node.name}" in words
-    module = EXERCISES / "checker" / f"{checker.judging.CHECKS[exercise]}.py"
-    sources = [
-        module,
-        *(EXERCISES / "checker" / name for name in ("managers.py", "probing.py") if exercise == "02"),
-    ]
+    checks = EXERCISES / "checker"
+    parts = {
+        "01": ("conversations", "inspection", "probing", "trying"),
+        "02": ("desks", "managers", "probing", "trying"),
+    }
+    sources = [checks / f"{name}.py" for name in (checker.judging.CHECKS[exercise], *parts.get(exercise, ()))]
     raised = {id for path in sources for id in re.findall(r'Wrong\(\s*"([\w-]+)"', path.read_text("utf-8"))}
     assert raised
     assert raised <= set(words)
@@ -134,7 +135,8 @@ def test_what_the_facilitators_page_says_of_the_checker_is_what_it_says(checker:
     assert len(sentences) > 15
     said = [each["says"] for each in words_of("02").values()]
     for sentence in sentences:
-        assert any(each.startswith(sentence) for each in said), sentence
+        beginning = sentence.removesuffix(" ...")
+        assert sentence in said or any(each.startswith(beginning) for each in said if beginning != sentence)
 
 
 def test_links_and_commands_in_the_texts_lead_somewhere() -> None:

@@ -57,7 +57,7 @@ class ThreadInfo:
 class ThreadManager:
     """Which customer speaks in which thread.
 
-    `registry` is what `threads.open` returns; `help(threads.Registry)` tells what it can do.
+    `registry` is what `threads.open` returns; the text has a table of what it can do.
     """
 
     def __init__(self, registry: threads.Registry) -> None:
