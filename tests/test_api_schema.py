@@ -50,17 +50,15 @@ def test_every_body_and_every_answer_has_an_example_that_is_true():
         for method, operation in operations.items():
             contents = [("asked", operation["requestBody"])] if "requestBody" in operation else []
             for what, answer in [*contents, *operation["responses"].items()]:
-                content = answer.get("content", {}).get("application/json")
-                if content is None:
-                    continue
-                schema = content["schema"]
-                found = openapi["components"]["schemas"].get(
-                    schema.get("$ref", "").rpartition("/")[2], schema
-                )
-                examples = [content["example"]] if "example" in content else found.get("examples")
-                assert examples and examples != [{}], (method, path, what)
-                for example in examples:
-                    whole = {"components": openapi["components"], **schema}
-                    jsonschema.Draft202012Validator(whole).validate(example)
-                    seen += 1
+                for content in answer.get("content", {}).values():
+                    schema = content["schema"]
+                    found = openapi["components"]["schemas"].get(
+                        schema.get("$ref", "").rpartition("/")[2], schema
+                    )
+                    examples = [content["example"]] if "example" in content else found.get("examples")
+                    assert examples and examples != [{}], (method, path, what)
+                    for example in examples:
+                        whole = {"components": openapi["components"], **schema}
+                        jsonschema.Draft202012Validator(whole).validate(example)
+                        seen += 1
     assert seen > 100

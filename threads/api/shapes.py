@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -151,7 +152,16 @@ SENT = {
         "data": {"type": "string", "contentMediaType": "application/json", "description": "An Event."},
     },
 }
-STREAM = {"text/event-stream": {"schema": SENT}}
+HEARD = {
+    "thread_id": "0198c0de-0000-7000-8000-000000000001", "sequence": 3, "position": 41, "type": "token",
+    "run_id": "0198c0de-0000-7000-8000-000000000002", "data": {"message_id": "lc_run--7", "text": "Hello"},
+    "created_at": "2026-01-02T03:04:05.678Z",
+}  # fmt: skip
+STREAM = {
+    "text/event-stream": {
+        "schema": SENT, "example": {"id": "3", "event": "token", "data": json.dumps(HEARD)},
+    }
+}  # fmt: skip
 PAGED = {
     "X-Total-Count": {"description": "How many there are on all pages.", "schema": {"type": "integer"}},
     "X-Next-Cursor": {
