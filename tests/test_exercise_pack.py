@@ -39,9 +39,11 @@ def test_a_solution_prints_what_the_text_expects_and_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_cookie_example_prints_what_the_answers_say(tmp_path: Path) -> None:
-    done = run(FOLDER.parent / "cookie_or_thread.py", cwd=tmp_path)
+@pytest.mark.parametrize("example", ["cookie_or_thread.py", "double_click.py"])
+def test_an_example_prints_what_the_answers_say(tmp_path: Path, example: str) -> None:
+    done = run(FOLDER.parent / example, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
     assert f"```text\n{done.stdout}```" in (FOLDER.parent / "discussion.md").read_text("utf-8")
 
 
@@ -72,6 +74,11 @@ def test_a_starter_fails_at_the_first_task_that_is_not_solved(
     name = verdict.finding.id.removeprefix("unsolved-")
     assert f"def {name}(" in learner.read_text("utf-8")
     assert name in verdict.finding.where
+
+
+def test_a_task_that_stands_on_one_that_is_not_solved_points_there(checker: Any) -> None:
+    verdict = checker.judging.judge_file("01", program("01", "starter"), task=2)
+    assert (verdict.finding.task, verdict.finding.id) == (1, "unsolved-create_memory_agent")
 
 
 @pytest.mark.parametrize("exercise", NAMES)
