@@ -29,4 +29,5 @@ MISTAKES: dict[str, Mistake] = {
     "03: threads for rows": Mistake(4, "wrong-kind", (("[(thread.id, thread.title, thread.message_count) for thread in registry.list(limit=1000)]", "list(registry.list(limit=1000))"),), "03"),
     "03: no titles": Mistake(4, "list-wrong", (("(thread.id, thread.title,", "(thread.id, thread.id,"),), "03"),
     "03: only another wording": Mistake(3, "others-unasked", (('    reply = visit_in_new_process(path, "bob', '    first = reply\n    reply = visit_in_new_process(path, "bob'), ('check("Alice" not in reply,', "check(first != reply,")), "03"),
+    "03: another error": Mistake(3, "not-assertion", (("        raise AssertionError(bad)", "        raise ValueError(bad)"),), "03"),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from agent import build_agent
 from checker.agents import config, noticed, said
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
+from checker.trying import Attempt, must_fail
 
 MANY = 120
 """More than one page, and more than a page that somebody made a little longer."""
@@ -150,10 +151,11 @@ def check_restart_test(learner: Learner) -> None:
         (mix, "it passed although all visits went to one thread"),
     ):
         with folder() as place, instead(learner, "visit_in_new_process", broken):
-            raised, _ = noticed(lambda place=place: function(place))  # type: ignore[misc]
-        if not raised:
+            tried = Attempt(*noticed(lambda place=place: function(place)), None)  # type: ignore[misc]
+        if not tried.raised:
             _check_one_file(noted, function)
-            raise Wrong("always-passes" if broken is forget else "others-unasked", got, function)
+        id = "always-passes" if broken is forget else "others-unasked"
+        must_fail(learner, function, tried, id, got)
 
 
 def _check_one_file(noted: list[tuple[Path, str]], function: Callable[..., Any]) -> None:
