@@ -23,6 +23,8 @@ class Exhibit:
     mistake: str | None
     surface: str = "replies"
     """Where the leak shows at the latest."""
+    also: str | None = None
+    """Another mistake that it may be found by as well."""
 
 
 def _exhibits(module: str, **mistakes: str | None) -> tuple[Exhibit, ...]:
@@ -53,7 +55,6 @@ LEAKERS = (
         context_variable="module-memory",
         private_attribute="closure-memory",
         in_an_error="closure-memory",
-        after_a_failure="shared-memory",
         after_a_delete="module-memory",
         helper_with_one_thread="constant-thread-id",
         search_in_all_namespaces="shared-store",
@@ -61,6 +62,7 @@ LEAKERS = (
         yields_its_reply="module-memory",
         returns_an_object="module-memory",
     ),
+    Exhibit("after a failure", f"{HIDDEN}:after_a_failure", "shared-memory", also="current-thread"),
     Exhibit("draft in pieces", f"{HIDDEN}:draft_in_pieces", "closure-memory", "events"),
 )
 FORGETFULS = _exhibits(

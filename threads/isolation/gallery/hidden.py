@@ -5,6 +5,7 @@ What is at the level of this module is the point of it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -100,6 +101,7 @@ class Pieces(Diary):
             if run_manager is not None:
                 run_manager.on_llm_new_token(text[start : start + 3], chunk=piece)
             yield piece
+        time.sleep(0.05)  # what is gone at once is heard by nobody
 
 
 def draft_in_pieces(checkpointer: Any = None) -> Any:
