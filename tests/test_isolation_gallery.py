@@ -1,12 +1,8 @@
 """The audit of the audit: every agent of the gallery that leaks is caught for its mistake, no other is accused."""
 
-import functools
-import json
-import subprocess
-import sys
-
 import pytest
 from faults import LONG
+from replaying import shows_it
 
 from threads.isolation import audit, mistakes
 from threads.isolation.attacks import ATTACKS
@@ -33,25 +29,27 @@ ENOUGH = {
     "id cut short": "near ids",
 }
 """The attack that a leak needs, where `taking turns` does not show it; all attacks are tried in a long test."""
-EACH_IN_TURN = """
-import json, sys
-for name, program in json.load(sys.stdin):
-    for module in [module for module in sys.modules if module.startswith("threads.isolation.gallery")]:
-        del sys.modules[module]  # what an agent wrongly keeps there is not to help the next
-    try:
-        exec(program, {})
-    except AssertionError:
-        print(name)
-"""
+PLACES = {
+    "module level list": "threads.isolation.gallery.leaking.HEARD",
+    "closure memory": "heard in closure_memory.<locals>.remember",
+    "tool with shared state": "notebook in tool_with_shared_state.<locals>.note",
+    "progress of everybody": "threads.isolation.gallery.leaking.DOING",
+    "default argument": "default_argument.<locals>.remember",
+    "class attribute": "threads.isolation.gallery.hidden.Notebook.notes",
+    "context variable": "threads.isolation.gallery.hidden.HEARD",
+    "private attribute": "Diary.__pydantic_private__",
+    "after a delete": "threads.isolation.gallery.hidden.OF_THREADS",
+    "returns an object": "threads.isolation.gallery.hidden.SAID",
+}
+"""Where they keep what they should not."""
 
 
 def by_name(exhibits):
     return pytest.mark.parametrize("exhibit", exhibits, ids=lambda exhibit: exhibit.name)
 
 
-@functools.cache
 def tried(exhibit):
-    """A short audit, for all tests that ask; in a long test the whole quick one, as a person runs it."""
+    """A short audit; in a long test the whole quick one, as a person runs it."""
     if not LONG:
         attack = ENOUGH.get(exhibit.name, "taking turns")
         return audit(exhibit.spec, attacks=[attack], users=3, turns=12, seed=5)
@@ -61,7 +59,7 @@ def tried(exhibit):
 
 
 @by_name(LEAKERS)
-def test_each_leak_is_found_soon_and_named_for_what_it_is(exhibit):
+def test_each_leak_is_found_named_for_what_it_is_and_shown_by_few_steps(exhibit, tmp_path):
     report = tried(exhibit)
     assert (report.verdict, report.clean) == ("leaks", False)
     found = {finding.mistake: finding for finding in report.findings}
@@ -70,47 +68,18 @@ def test_each_leak_is_found_soon_and_named_for_what_it_is(exhibit):
     assert finding.owner != finding.reader
     assert finding.surfaces[exhibit.surface] > 0
     assert finding.remedy == mistakes.mistake(exhibit.mistake).remedy
-
-
-def test_the_fewest_steps_are_few_and_their_program_shows_the_leak(tmp_path):
-    programs = []
-    for exhibit in LEAKERS:
-        if exhibit.mistake == "current-thread" or exhibit.name in NOT_BESIDE:
-            continue  # takes turns at once or that fail, which fit in no few lines
-        [finding] = tried(exhibit).findings
+    if exhibit.name in PLACES:
+        assert finding.place == PLACES[exhibit.name]
+    if exhibit.mistake != "current-thread" and exhibit.name not in NOT_BESIDE:
         assert len(finding.replay.steps) <= 6, finding.replay.steps
-        programs.append((exhibit.name, finding.replay.code))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", EACH_IN_TURN], input=json.dumps(programs),
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.stdout.splitlines() == [name for name, _ in programs], done.stderr
+        assert shows_it(finding.replay.code, tmp_path)
 
 
 def test_what_only_runs_tell_is_seen_through_runs_alone():
     exhibit = next(each for each in LEAKERS if each.name == "progress of everybody")
     assert audit(exhibit.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5).clean
-    [finding] = tried(exhibit).findings
+    [finding] = audit(exhibit.spec, attacks=["runs"], users=2, turns=8, seed=5).findings
     assert set(finding.surfaces) == {"events", "rows of the database"}
-    assert finding.place == "threads.isolation.gallery.leaking.DOING"
-
-
-def test_memory_beside_the_state_is_found_in_the_program_itself():
-    found = {exhibit.name: tried(exhibit).findings[0].place for exhibit in LEAKERS}
-    assert (
-        found.items()
-        >= {
-            "module level list": "threads.isolation.gallery.leaking.HEARD",
-            "closure memory": "heard in closure_memory.<locals>.remember",
-            "tool with shared state": "notebook in tool_with_shared_state.<locals>.note",
-            "default argument": "default_argument.<locals>.remember",
-            "class attribute": "threads.isolation.gallery.hidden.Notebook.notes",
-            "context variable": "threads.isolation.gallery.hidden.HEARD",
-            "private attribute": "Diary.__pydantic_private__",
-            "after a delete": "threads.isolation.gallery.hidden.OF_THREADS",
-            "returns an object": "threads.isolation.gallery.hidden.SAID",
-        }.items()
-    )
 
 
 @by_name(FORGETFULS)
