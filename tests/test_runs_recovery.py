@@ -390,7 +390,58 @@ def test_a_run_that_breaks_every_process_is_given_up_at_last(path):
         assert texts(registry, "a") == ["Hi, I'm Alice"]
 
 
+def test_a_run_that_was_often_late_but_broke_nothing_is_gone_on_with(path):
+    run_id = left_behind(path)
+    with threads.open(path) as registry:
+        registry._database.write(
+            lambda connection: connection.execute(
+                "UPDATE threads_run SET attempt = 10, late = 9, expires_at = 0"
+            )
+        )
+        with threads.Runner(registry, {"agent": plain_graph(None)}) as runner:
+            runner.run(run_id).result(20)
+        assert texts(registry, "a") == ["Hi, I'm Alice", "re: Hi, I'm Alice"]
+
+
 # leases
+
+
+def test_a_lease_that_ran_out_is_good_again_where_nobody_took_the_run_over(path):
+    gate = Gate()
+    with (
+        threads.open(path) as registry,
+        threads.Runner(registry, waiting_graph(gate), lease_seconds=2.0, recover=False) as runner,
+    ):
+        run = runner.start("a", "Hi", if_not_exists="create")
+        assert gate.reached.wait(20)
+        registry._database.write(
+            lambda connection: connection.execute("UPDATE threads_run SET expires_at = 1")
+        )
+        until(lambda: still_leased(registry))
+        gate.opened.set()
+        run.result(20)
+        assert (run.info.attempts, texts(registry, "a")) == (1, ["Hi", "at last"])
+
+
+def test_a_run_that_is_taken_from_a_process_that_lives_counts_as_late(path):
+    gate = Gate()
+    taken = "UPDATE threads_run SET holder = 'another', attempt = attempt + 1"
+    with (
+        threads.open(path) as registry,
+        threads.Runner(registry, waiting_graph(gate), lease_seconds=2.0) as runner,
+    ):
+        run = runner.start("a", "Hi", if_not_exists="create")
+        assert gate.reached.wait(20)
+        registry._database.write(lambda connection: connection.execute(taken))
+        until(lambda: late(registry) >= 1)
+        gate.opened.set()
+        run.result(60)
+        assert texts(registry, "a") == ["Hi", "at last"]
+
+
+def late(registry):
+    with registry._database.read() as connection:
+        return connection.execute("SELECT late FROM threads_run").fetchone()[0]
 
 
 def test_a_long_run_outlives_its_lease_while_its_process_lives(path):

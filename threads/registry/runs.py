@@ -159,10 +159,22 @@ def raise_fence(connection: sqlite3.Connection, run_id: str, attempt: int) -> in
     return next((int(row[0]) for row in found), None)
 
 
+def count_late(connection: sqlite3.Connection, run_ids: Collection[str]) -> None:
+    """These runs were taken over though their process lives: they did not break it off."""
+    connection.execute(_sql("count_late"), {"run_ids": json_of(list(run_ids))})
+
+
+def perhaps_free(connection: sqlite3.Connection, holder: str) -> set[str]:
+    """The threads that a waiting run of `holder` may have now."""
+    now = time.monotonic()
+    asked = {"holder": holder, "now": now, "latest": now + LONGEST}
+    return {row[0] for row in connection.execute(_sql("perhaps_free"), asked)}
+
+
 def renew(connection: sqlite3.Connection, holder: str, run_ids: Collection[str], seconds: float) -> set[str]:
     """A sign of life of these runs of `holder`; those that it still has."""
-    now = time.monotonic()
-    asked = {"holder": holder, "run_ids": json_of(list(run_ids)), "now": now, "until": now + seconds}
+    until = time.monotonic() + seconds
+    asked = {"holder": holder, "run_ids": json_of(list(run_ids)), "until": until}
     return {row[0] for row in connection.execute(_sql("renew"), asked).fetchall()}
 
 

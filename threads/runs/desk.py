@@ -23,6 +23,8 @@ from threads.runs.titles import wants_title
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
 MOST_ATTEMPTS = 10
 """How often a run is taken up that breaks off each time; it may be what breaks the process."""
+MOST_LATE = 100
+"""The same, with the times that its process was only too slow to give a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Desk:
         row = runs.find(connection, run_id)
         if row is None or row["status"] not in ("pending", "running") or is_good(row["expires_at"]):
             return None  # somebody else was faster
-        if row["attempt"] >= MOST_ATTEMPTS:
+        if row["attempt"] - row["late"] >= MOST_ATTEMPTS or row["attempt"] >= MOST_LATE:
             self._fail(connection, row, f"it broke off {row['attempt']} times")
             return None
         if row["status"] == "running":

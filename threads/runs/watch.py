@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from threads.errors import ThreadsError
@@ -29,32 +28,28 @@ class Watch:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._pause = min(NOW_AND_THEN, engine.desk.seconds / 8)
-        self._renewed = self._swept = time.monotonic()
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        if self._engine.recovers:
-            await self._tried(self.sweep())
-        while True:
-            await asyncio.sleep(SOON if self._engine.pending else self._pause)
-            await self._tried(self._look())
+        seconds = self._engine.desk.seconds
+        pause = min(NOW_AND_THEN, seconds / 8)
+        async with asyncio.TaskGroup() as tasks:  # no look is held up by another: signs of life cannot wait
+            tasks.create_task(self._again_and_again(self._renew, lambda: seconds / 4))
+            tasks.create_task(
+                self._again_and_again(self._look, lambda: SOON if self._engine.pending else pause)
+            )
+            if self._engine.recovers:
+                tasks.create_task(self._again_and_again(self.sweep, lambda: seconds / 2))
 
     async def sweep(self) -> None:
         """Take up the runs whose process is gone, as far as their agents are here."""
-        self._swept = time.monotonic()
         found = await asyncio.to_thread(self._expired)
         for row in found:
             await self._engine.take_over(row["run_id"])
 
     async def _look(self) -> None:
         engine = self._engine
-        now = time.monotonic()
-        busy = bool(engine.begun or engine.pending)
-        if busy and now - self._renewed > engine.desk.seconds / 4:
-            self._renewed = now
-            await self._renew()
-        if busy or engine.promises.waiting():
+        if engine.begun or engine.pending or engine.promises.waiting():
             stops, ended = await asyncio.to_thread(self._asked)
             for run_id, how in stops.items():
                 engine.thread.submit(engine.stop_here(run_id, how))
@@ -62,22 +57,29 @@ class Watch:
                 engine.pending.pop(run_id, None)  # it was taken back before it began
                 engine.requests.pop(run_id, None)
                 await asyncio.to_thread(engine.promises.keep_stored, run_id)
-        for thread_id in set(engine.pending.values()):
-            await engine.begin_next(thread_id)
-        if engine.recovers and now - self._swept > engine.desk.seconds / 2:
-            await self.sweep()
+        if engine.pending:
+            for thread_id in await asyncio.to_thread(self._perhaps_free):
+                await engine.begin_next(thread_id)
 
     async def _renew(self) -> None:
-        engine = self._engine
+        engine, desk = self._engine, self._engine.desk
         mine = {*list(engine.begun), *list(engine.pending)}  # before: what is accepted meanwhile is not lost
-        desk = engine.desk
-        held = await engine.recorder.write(
-            lambda connection: runs.renew(connection, desk.holder, mine, desk.seconds)
-        )
-        for run_id in mine - held:
+        if not mine:
+            return
+
+        def work(connection: sqlite3.Connection) -> set[str]:
+            lost = mine - runs.renew(connection, desk.holder, mine, desk.seconds)
+            runs.count_late(connection, lost & engine.active.keys())
+            return lost
+
+        for run_id in await engine.recorder.write(work):
             engine.pending.pop(run_id, None)
             if attempt := engine.active.get(run_id):
                 engine.thread.call(attempt.stop, LOST)
+
+    def _perhaps_free(self) -> set[str]:
+        with self._engine.inside.database.read() as connection:
+            return runs.perhaps_free(connection, self._engine.desk.holder)
 
     def _asked(self) -> tuple[dict[str, str], set[str]]:
         engine = self._engine
@@ -91,6 +93,13 @@ class Watch:
             found = runs.expired(connection)
         knows = self._engine.agents.knows
         return [row for row in found if row["kind"] == "title" or knows(row["agent_id"])]
+
+    async def _again_and_again(
+        self, look: Callable[[], Coroutine[Any, Any, None]], pause: Callable[[], float]
+    ) -> None:
+        while True:
+            await self._tried(look())
+            await asyncio.sleep(pause())
 
     async def _tried(self, look: Coroutine[Any, Any, None]) -> None:
         try:

@@ -16,6 +16,7 @@ CREATE TABLE threads_run (
     -- the lease: time by the machine's monotonic clock, for all processes on it
     holder TEXT,                                  -- the runner that has it
     attempt INTEGER NOT NULL DEFAULT 0,           -- with the position the fence: no two leases share it
+    late INTEGER NOT NULL DEFAULT 0,              -- attempts whose holder lived, and gave its sign of life too late
     expires_at REAL,
     stopping TEXT,                                -- asked to stop: keep what was said, rollback, or pass over
     -- how it went
@@ -47,6 +48,7 @@ CREATE UNIQUE INDEX threads_run_by_key ON threads_run (thread_id, key) WHERE key
 CREATE INDEX threads_run_by_thread ON threads_run (thread_id, position);
 -- One run at a time in a thread, in all processes. (A title is made beside the conversation.)
 CREATE UNIQUE INDEX threads_running ON threads_run (thread_id) WHERE status = 'running' AND kind <> 'title';
+CREATE INDEX threads_waiting ON threads_run (thread_id, position) WHERE status = 'pending';
 CREATE INDEX threads_unfinished ON threads_run (position) WHERE status IN ('pending', 'running');
 CREATE UNIQUE INDEX threads_event_in_thread ON threads_event (thread_id, sequence);
 CREATE INDEX threads_event_tokens ON threads_event (thread_id, message_id) WHERE message_id IS NOT NULL;

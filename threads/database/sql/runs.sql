@@ -1,7 +1,7 @@
 -- Runs: asking for one, holding its lease, ending it. `now` and `until` are of the monotonic clock.
 
 -- name: columns
-position, run_id, thread_id, origin_id, kind, status, agent_id, key, holder, attempt, expires_at, stopping,
+position, run_id, thread_id, origin_id, kind, status, agent_id, key, holder, attempt, late, expires_at, stopping,
 begun_at_id, head_id, error, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
 
 -- An answer goes on with what the run began that asked, or the run whose question that one had answered.
@@ -69,10 +69,26 @@ WHERE run_id = :run_id AND status = 'running' AND attempt = :attempt AND expires
 UPDATE threads_run SET attempt = attempt + 1
 WHERE run_id = :run_id AND status = 'running' AND attempt = :attempt AND expires_at > :now RETURNING attempt
 
+-- A lease that ran out is good again if nobody has taken the run over.
 -- name: renew
 UPDATE threads_run SET expires_at = :until
 WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND holder = :holder
-  AND status IN ('pending', 'running') AND expires_at > :now RETURNING run_id
+  AND status IN ('pending', 'running') RETURNING run_id
+
+-- name: count_late
+UPDATE threads_run SET late = late + 1
+WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND status = 'running'
+
+-- Threads that may be free for a run of this holder, which is the first of those that wait there.
+-- name: perhaps_free
+SELECT DISTINCT p.thread_id FROM threads_run p
+WHERE p.holder = :holder AND p.status IN ('pending', 'running') AND p.status = 'pending' AND p.kind <> 'title'
+  AND NOT EXISTS (
+    SELECT 1 FROM threads_run r WHERE r.thread_id = p.thread_id AND r.status = 'running' AND r.kind <> 'title'
+      AND r.expires_at > :now AND r.expires_at <= :latest)
+  AND NOT EXISTS (
+    SELECT 1 FROM threads_run w WHERE w.thread_id = p.thread_id AND w.status = 'pending' AND w.kind <> 'title'
+      AND w.position < p.position AND w.holder <> :holder AND w.expires_at > :now AND w.expires_at <= :latest)
 
 -- name: end
 UPDATE threads_run
