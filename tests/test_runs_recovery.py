@@ -423,6 +423,22 @@ def test_a_lease_that_ran_out_is_good_again_where_nobody_took_the_run_over(path)
         assert (run.info.attempts, texts(registry, "a")) == (1, ["Hi", "at last"])
 
 
+def test_a_run_that_was_refused_while_its_lease_had_run_out_is_gone_on_with(path):
+    """Though the lease is good again when the refusal is heard of."""
+    gate = Gate()
+    with (
+        threads.open(path) as registry,
+        threads.Runner(registry, waiting_graph(gate), lease_seconds=2.0) as runner,
+    ):
+        run = runner.start("a", "Hi", if_not_exists="create")
+        assert gate.reached.wait(20)
+        until(lambda: texts(registry, "a") == ["Hi"])
+        runner._engine.active[run.id].turn.refused(LeaseLost("a"))
+        gate.opened.set()
+        assert run.result(20)["messages"][-1].text == "at last"
+        assert (run.status, run.info.attempts, texts(registry, "a")) == ("success", 2, ["Hi", "at last"])
+
+
 def test_a_run_that_is_taken_from_a_process_that_lives_counts_as_late(path):
     gate = Gate()
     taken = "UPDATE threads_run SET holder = 'another', attempt = attempt + 1"  # and lives

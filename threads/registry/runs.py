@@ -159,6 +159,11 @@ def raise_fence(connection: sqlite3.Connection, run_id: str, attempt: int) -> in
     return next((int(row[0]) for row in found), None)
 
 
+def let_go(connection: sqlite3.Connection, run_id: str, attempt: int) -> None:
+    """Leave to whoever comes what this attempt may not, or could not, go on with; if it has the lease."""
+    connection.execute(_sql("let_go"), {"run_id": run_id, "attempt": attempt})
+
+
 def count_late(connection: sqlite3.Connection, run_ids: Collection[str]) -> None:
     """These runs were taken over though their process lives: they did not break it off."""
     connection.execute(_sql("count_late"), {"run_ids": json_of(list(run_ids))})

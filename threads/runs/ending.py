@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from threads.errors import LeaseLost, ThreadsError
 from threads.registry import events, runs
-from threads.runs.attempt import Outcome
+from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.recorder import Recorder, storing
 from threads.runs.told import plain
 from threads.runs.turn import ActiveTurn
@@ -55,7 +56,7 @@ async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Cal
     """Store how an attempt ended, and let its lease go; returns what became of that.
 
     What cannot be stored as it is (a value that is no JSON) is stored as a failure. Where the lease is lost,
-    or the file cannot be written, the run has not ended: whoever comes next goes on with it.
+    if only for a moment, or the file cannot be written, the run has not ended: whoever comes next goes on.
     """
     said = recorder.take(turn.run_id, turn.fence[1])
 
@@ -77,7 +78,15 @@ async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Cal
                 return failed if is_of_file else await store(failed)
         return outcome
 
-    return await store(outcome)
+    error = outcome.error
+    if isinstance(error, LeaseLost) and error.thread_id == turn.thread_id:
+        outcome = Outcome(HAND_OVER, error=error)
+    if outcome.status != HAND_OVER:
+        outcome = await store(outcome)
+    if outcome.is_left:
+        with suppress(ThreadsError):  # locked, or closed: then the lease runs out by itself
+            await recorder.write(lambda connection: runs.let_go(connection, turn.run_id, turn.fence[1]))
+    return outcome
 
 
 def ending(turn: ActiveTurn, outcome: Outcome) -> Callable[[sqlite3.Connection, int], None]:

@@ -127,8 +127,7 @@ class Engine:
             turn = attempt.turn  # another one where it had to leave a task behind
         except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
             outcome = Outcome("error", error=error)
-        if outcome.status != HAND_OVER:
-            outcome = await self._finish(turn, outcome)
+        outcome = await self._finish(turn, outcome)
         self.active.pop(run_id, None)
         self.requests.pop(run_id, None)
         if self.is_closing or not (self.recovers and outcome.is_left):
@@ -140,9 +139,7 @@ class Engine:
     async def _perform_title(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
         run_id, thread_id = row["run_id"], row["thread_id"]
         naming = self.active[run_id] = Naming(self.title_model, self.inside, row)
-        outcome = await naming.run()
-        if not outcome.is_left:
-            outcome = await self._finish(turn, outcome)
+        outcome = await self._finish(turn, await naming.run())
         self.active.pop(run_id, None)
         if self.is_closing or not (self.recovers and outcome.is_left):
             self.promises.keep(run_id, outcome, thread_id)

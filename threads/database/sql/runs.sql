@@ -75,6 +75,11 @@ UPDATE threads_run SET expires_at = :until
 WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND holder = :holder
   AND status IN ('pending', 'running') RETURNING run_id
 
+-- An attempt that ended before its run did: whoever comes may go on at once.
+-- name: let_go
+UPDATE threads_run SET expires_at = 0, late = late + 1
+WHERE run_id = :run_id AND attempt = :attempt AND status = 'running'
+
 -- name: count_late
 UPDATE threads_run SET late = late + 1
 WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND status = 'running'
