@@ -1,5 +1,6 @@
 """Many clients, few threads, several processes, some of them killed: what comes of it is a legal history."""
 
+import os
 import random
 
 import pytest
@@ -9,6 +10,8 @@ from running import effects, texts
 
 import threads
 
+APPENDS = int(os.environ.get("THREADS_TEST_APPENDS", "1000"))
+"""Messages of each of the fifty clients of the long test."""
 LEGAL = {"a": ["x", "re: x", "y", "re: y"]}
 ACKNOWLEDGED = [Said("a", "x", 1, 2), Said("a", "y", 3, 4)]
 
@@ -41,7 +44,7 @@ def test_clients_of_several_processes_make_a_legal_history_though_some_are_kille
     path = tmp_path / "threads.db"
     with threads.open(path):
         pass
-    each, appends, thread_count, kills = (25, 1000, 20, 20) if LONG else (4, 6, 3, 3)
+    each, appends, thread_count, kills = (25, APPENDS, 20, 20) if LONG else (4, 6, 3, 3)
     planned = plans(2, each, appends, thread_count)
     chance = random.Random(5)
     logs = [tmp_path / f"log {number}" for number in range(2)]
@@ -54,7 +57,7 @@ def test_clients_of_several_processes_make_a_legal_history_though_some_are_kille
     processes = [begun(number) for number in range(2)]
     for _ in range(kills):
         victim = chance.randrange(2)
-        processes[victim].join(chance.uniform(0.5, 30 if LONG else 1.2))
+        processes[victim].join(chance.uniform(0.5, 12 if LONG else 1.2))
         processes[victim].kill()
         processes[victim].join()
         processes[victim] = begun(victim)
