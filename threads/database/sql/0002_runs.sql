@@ -16,7 +16,7 @@ CREATE TABLE threads_run (
     -- the lease: time by the machine's monotonic clock, for all processes on it
     holder TEXT,                                  -- the runner that has it
     attempt INTEGER NOT NULL DEFAULT 0,           -- with the position the fence: no two leases share it
-    late INTEGER NOT NULL DEFAULT 0,              -- attempts whose holder lived, and gave its sign of life too late
+    late INTEGER NOT NULL DEFAULT 0,              -- attempts that broke nothing: their holder lived, and was late or let go
     expires_at REAL,
     stopping TEXT,                                -- asked to stop: keep what was said, rollback, or pass over
     -- how it went

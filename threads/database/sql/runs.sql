@@ -87,7 +87,7 @@ WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND status = 'running'
 -- Threads that may be free for a run of this holder, which is the first of those that wait there.
 -- name: perhaps_free
 SELECT DISTINCT p.thread_id FROM threads_run p
-WHERE p.holder = :holder AND p.status IN ('pending', 'running') AND p.status = 'pending' AND p.kind <> 'title'
+WHERE p.holder = :holder AND p.status = 'pending' AND p.kind <> 'title'
   AND NOT EXISTS (
     SELECT 1 FROM threads_run r WHERE r.thread_id = p.thread_id AND r.status = 'running' AND r.kind <> 'title'
       AND r.expires_at > :now AND r.expires_at <= :latest)
