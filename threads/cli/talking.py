@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from threads import Registry
+from threads import Registry, Thread
 from threads.cli.faults import AgentFailed
 from threads.cli.finding import find
 from threads.cli.interrupts import (
@@ -68,15 +70,9 @@ def send(
 
         with Talk(registry, session.agents, agent_id) as talk:
             thread = talk.begin(thread)
-            try:
+            with _retry_named(thread, is_new):
                 run = talk.say(thread, text) if answer is None else talk.resume(thread, answer)
                 talk.hear(run, json=json)
-            except BaseException as error:
-                if is_new:  # or nobody could go on in it by its id
-                    note(f"thread {thread.id}")
-                if isinstance(error, AgentFailed):
-                    note(f"threads retry {thread.id} goes on where it broke")
-                raise
     if is_new and not json:
         note(f"thread {thread.id}")
 
@@ -117,7 +113,7 @@ def resume(
         value = by_question(thread.id, questions, values[0], question) if questions else None
         from threads.cli.talk import Talk
 
-        with Talk(registry, session.agents, agent_id) as talk:
+        with Talk(registry, session.agents, agent_id) as talk, _retry_named(thread):
             talk.hear(talk.resume(thread, value), json=as_json)
 
 
@@ -158,6 +154,19 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
 
         with Talk(registry, session.agents, agent_id) as talk:
             Conversation(registry, talk, thread).run()
+
+
+@contextmanager
+def _retry_named(thread: Thread, is_new: bool = False) -> Iterator[None]:
+    """Where the agent fails, say how the run is continued; and the id of a new thread, whatever happens."""
+    try:
+        yield
+    except BaseException as error:
+        if is_new:
+            note(f"thread {thread.id}")
+        if isinstance(error, AgentFailed):
+            note(f"threads retry {thread.id} goes on where it broke")
+        raise
 
 
 def _meaning(registry: Registry, thread_id: str, text: str, is_answer: bool | None) -> Answer | None:
