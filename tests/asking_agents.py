@@ -40,6 +40,15 @@ def _paused() -> Any:
     return builder.compile(interrupt_before=["model"])
 
 
+def _talking() -> Any:
+    builder = StateGraph(Plain)
+    builder.add_node("first", lambda state: {"messages": [AIMessage("Let me see.")]})
+    builder.add_node("second", lambda state: {"messages": [AIMessage(f"So {interrupt('sure?')}.")]})
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "second")
+    return builder.compile()
+
+
 refund = compiled(Plain, _refund, None)
 echo = _echo({"question": "how many?\x1b[2J", "most": 3})
 review = _echo(
@@ -49,6 +58,7 @@ review = _echo(
     }
 )
 decisions = compiled(Plain, _needs_decisions, None)
+talking = _talking()
 two = asking_at_once_graph()
 paused = _paused()
 several = {"refund": refund, "echo": echo}

@@ -6,7 +6,10 @@ import re
 import pytest
 from asking_agents import EFFECTS
 from click.testing import CliRunner
-from running import effects
+from graphs import Plain, compiled
+from langchain_core.messages import AIMessage
+from langgraph.types import interrupt
+from running import Gate, effects
 
 import threads
 from threads.cli.group import threads as group
@@ -144,6 +147,32 @@ def test_resume_tells_the_next_question_and_its_result_as_json():
     told = json.loads(call("resume", "a", "--text", "x", "--question", id, "--as-json", *agents).stdout)
     assert set(told) == {"thread_id", "reply", "message", "interrupts"}
     assert len(told["interrupts"]) == 1 and told["interrupts"][0]["id"] != id
+
+
+def test_the_reply_is_what_was_said_after_the_answer():
+    agents = ask("talking")
+    assert call("resume", "a", "--text", "yes", *agents).stdout == "So yes.\n"
+    assert said() == ["please", "Let me see.", "So yes."]
+
+
+def test_a_question_that_is_being_answered_is_not_open(here):
+    gate = Gate()
+
+    def node(state):
+        interrupt("sure?")
+        gate.wait()
+        return {"messages": [AIMessage("done")]}
+
+    graph = compiled(Plain, node, None)
+    with threads.open(here / "threads.db") as registry, threads.Runner(registry, {"slow": graph}) as runner:
+        runner.start("a", "please", agent_id="slow", if_not_exists="create").result(30)
+        run = runner.resume("a", "yes")
+        assert gate.reached.wait(30)
+        refused = call("resume", "a", "--no", code=1).stderr
+        assert "no pending interrupt" in refused and "A run is under way" in refused
+        assert json.loads(call("show", "a", "--json").stdout)["interrupts"] == []
+        gate.opened.set()
+        run.result(30)
 
 
 def test_an_answer_whose_run_failed_is_given_again(here):

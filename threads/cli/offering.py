@@ -65,13 +65,14 @@ def id_and_text(context: click.Context, parameter: click.Parameter, incomplete: 
 
 def questions_beginning(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids of the open questions of the thread that is named, with the questions."""
+    named = context.args[:1]  # not a parameter yet: Click stops at the option that has no value
 
     def ids(registry: Registry) -> Iterable[CompletionItem]:
-        for question in registry.interrupts(find(registry, context.params["id"]).id):
+        for question in registry.interrupts(find(registry, named[0]).id):
             if question.id.startswith(incomplete):
                 yield CompletionItem(question.id, help=in_one_line(question.value))
 
-    return _offered(context, ids) if context.params.get("id") else []
+    return _offered(context, ids) if named else []
 
 
 def _offered(
