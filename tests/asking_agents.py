@@ -51,6 +51,7 @@ def _talking() -> Any:
 
 refund = compiled(Plain, _refund, None)
 echo = _echo({"question": "how many?\x1b[2J", "most": 3})
+nasty = _echo("\x1b]0;owned\x07\x9b31m\u202e[b]sure?")
 review = _echo(
     {
         "action_requests": [{"name": "pay", "args": {}}, {"name": "book", "args": {}}],

@@ -339,6 +339,20 @@ def test_show_tells_a_question_that_is_no_text_as_json_and_escapes_it():
     )
 
 
+def test_a_question_does_nothing_to_a_terminal():
+    agents = ask("nasty")
+    shown = [
+        call("show", "a"),
+        call("show", "a", "--json"),
+        call("resume", "a", *agents, code=2),
+        call("send", "a", "x", *agents, code=2),
+        call("chat", "a", *agents, input="x\n", code=2),
+        call("send", "a", "x", "--message", *agents),
+    ]
+    for result in shown:
+        assert "owned" in result.output and not re.search("[\x1b\x07\x9b\u202e]", result.output)
+
+
 def test_the_answer_that_langchains_middleware_expects_is_shown():
     agents = ask("review")
     shown = call("resume", "a", *agents, code=2).stderr
