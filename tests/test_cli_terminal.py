@@ -297,6 +297,17 @@ def test_who_leaves_the_choice_sends_nothing(asking, leave, code):
     assert asking.runs("a").total == 1 and effects(EFFECTS) == []
 
 
+def test_the_choice_comes_after_a_text_that_was_typed(asking):
+    with Terminal("send", "a", *REFUND) as terminal:
+        terminal.until("end it with Ctrl")
+        terminal.type("no\n\x04")
+        terminal.until(CHOICE)
+        terminal.type("n\n")
+        terminal.until("kept")
+        assert terminal.rest()[1] == 0
+    assert effects(EFFECTS) == []
+
+
 def test_the_choice_is_not_written_into_the_output(asking, here):
     script = f"{sys.executable} -m threads send a no --agents asking_agents:refund > answer.txt"
     with Terminal(script, program=["sh", "-c"]) as terminal:
