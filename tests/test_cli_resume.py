@@ -355,9 +355,9 @@ def test_a_question_does_nothing_to_a_terminal():
 
 def test_the_answer_that_langchains_middleware_expects_is_shown():
     agents = ask("review")
-    shown = call("resume", "a", *agents, code=2).stderr
-    assert """--json '{"decisions": [{"type": "approve"}, {"type": "approve"}]}'""" in shown
-    assert "approve, edit" in shown
+    for shown in (call("resume", "a", *agents, code=2).stderr, call("show", "a").stdout):
+        assert """--json '{"decisions": [{"type": "approve"}, {"type": "approve"}]}'""" in shown
+        assert "approve, edit" in shown
 
 
 def test_show_tells_why_the_last_run_failed_and_what_to_do():

@@ -12,7 +12,7 @@ import click
 from threads import Interrupt, Message, Page, Registry, RunInfo, Thread
 from threads.cli.filtering import filtered, filters, paged
 from threads.cli.finding import find
-from threads.cli.interrupts import how_to_answer, in_one_line, last_run, open_questions, rendered
+from threads.cli.interrupts import expected, how_to_answer, in_one_line, last_run, open_questions, rendered
 from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.session import Session, common
@@ -151,6 +151,7 @@ def open_matters(
     found = [("question", shown(each.value)) for each in questions]
     if len(questions) > 1:
         found = [("question", f"{each.id}  {shown(each.value)}") for each in questions]
+    found += [("expected", form) for each in questions if (form := expected(each))]
     if questions:
         found.append(("answer", how_to_answer(thread.id, questions)))
     if run is not None and run.status == "error":
