@@ -201,8 +201,9 @@ def test_an_answer_can_be_streamed(api):
         told = list(events(stream.iter_lines()))
     assert told[0][1] == "started" and told[-1][1] == "finished"
     assert [number for number, _, _ in told] == sorted(number for number, _, _ in told)
-    said = [data["data"]["message"]["text"] for _, type, data in told if type == "message"]
-    assert said[0] == "Hi, I'm Alice" and "Alice" in said[1]
+    said = [data["data"]["message"] for _, type, data in told if type == "message"]
+    assert said == api.get(f"{ROOT}/threads/{id}/messages").json()
+    assert said[0]["text"] == "Hi, I'm Alice" and "Alice" in said[1]["text"]
     assert "error" not in {type for _, type, _ in told}
 
 

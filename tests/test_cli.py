@@ -453,7 +453,7 @@ def test_send_answers_in_the_thread_and_remembers():
 
 def test_send_as_json_tells_thread_reply_and_message():
     said = told("send", "--new", "Where is order 1001?", "--agent", "support")
-    assert set(said) == {"thread_id", "reply", "message"}
+    assert set(said) == {"thread_id", "reply", "message", "interrupts"}
     assert "ParcelFox" in said["reply"] and said["message"]["role"] == "assistant"
     assert said["thread_id"] == rows()[0][0]
 
@@ -561,9 +561,10 @@ def test_an_agent_that_asks_a_person_is_heard(mine):
     assert done.returncode == 0 and "the agent waits for an answer to: sure?" in done.stderr
 
 
-def test_what_is_said_to_an_agent_that_asks_is_its_answer(mine):
+def test_an_answer_is_sent_to_an_agent_that_asks(mine):
     process("send", "--new", "hello", "--agents", "mine:many", "--agent", "asking")
-    assert process("send", "-", "very", "--agents", "mine:many").stdout == "you said very\n"
+    answered = process("send", "-", "very", "--answer", "--agents", "mine:many")
+    assert answered.stdout == "you said very\n"
     assert [message["text"] for message in told("show", "-")["messages"]] == ["hello", "you said very"]
 
 

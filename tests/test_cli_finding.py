@@ -38,7 +38,8 @@ def rows(line):
 
 
 def told(line):
-    return json.loads(call(f"{line} --json").stdout)
+    option = "--as-json" if line.startswith("resume ") else "--json"
+    return json.loads(call(f"{line} {option}").stdout)
 
 
 def test_search_prints_a_line_for_each_find():
@@ -287,6 +288,21 @@ def test_ids_are_completed_where_one_is_meant(here):
     assert completed("send abcdef a", here) == completed("send --new a", here) == []
 
 
+def test_open_questions_are_completed(here):
+    call("new --id asking --agent refund")
+    call("send asking hello --agents asking_agents:refund")
+    [question] = told("show asking")["interrupts"]
+    assert completed(f"resume asking --question {question['id'][:3]}", here) == [
+        "plain",
+        question["id"],
+        "refund?",
+    ]
+    assert (
+        completed("resume asking --question x", here) == completed("resume nobody --question x", here) == []
+    )
+    assert "asking" in completed("resume as", here) and "--question" in completed("resume --q", here)
+
+
 def test_tags_and_rules_are_completed(here):
     call("new --tag vip --tag other")
     call("cleanup --set old --action archive --inactive 90d")
@@ -308,6 +324,7 @@ JSON = {
     "show": "show -",
     "search": "search hello",
     "send": "send - hello",
+    "resume": "resume asking --no --agents asking_agents:refund",
     "retry": "retry broken --agents mending:graph",
     "rename": "rename - again",
     "pin": "pin -",
@@ -388,6 +405,8 @@ def test_every_command_tells_the_json_that_the_readme_says(here):
     call("new --id broken --agent graph")
     call("send broken hello --agents mending:graph", code=1)
     (here / "mended").touch()
+    call("new --id asking --agent refund")
+    call("send asking hello --agents asking_agents:refund")
     for name, line in JSON.items():
         line = line.replace("{head}", rows("history -")[0][0]) if "{head}" in line else line
         assert set(told(line)) == said[name] or (

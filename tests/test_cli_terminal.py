@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from asking_agents import EFFECTS, refund
 from graphs import config, plain_graph, said
+from running import effects
 
 import threads
 
@@ -26,11 +29,11 @@ PATIENCE = 60
 class Terminal:
     """A command on a terminal of its own."""
 
-    def __init__(self, *words, **environment):
+    def __init__(self, *words, program=(sys.executable, "-m", "threads"), **environment):
         self.master, slave = pty.openpty()
         self.shown = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "threads", *words],
+            [*program, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -247,3 +250,110 @@ def test_a_mistake_in_a_chat_is_told_and_the_talk_goes_on(here):
         terminal.until("> ")
         terminal.type("/quit\n")
         assert terminal.rest()[1] == 0
+
+
+CHOICE = r"Choose t, y, n, m \(Ctrl\+C: nothing is sent\): "
+REFUND = ["--agents", "asking_agents:refund"]
+
+
+@pytest.fixture
+def asking(registry, monkeypatch):
+    """A thread in which an agent asks whether it may pay a refund."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    with threads.Runner(registry, {"refund": refund}) as runner:
+        registry.create(id="a", title="A lamp", agent_id="refund")
+        runner.start("a", "please").result(30)
+    return registry
+
+
+@pytest.mark.parametrize(
+    ("choice", "reply", "texts", "done"),
+    [
+        ("n", "kept", ["please", "kept"], []),
+        ("y", "refunded", ["please", "refunded"], ["refunded"]),
+        ("t", "refunded", ["please", "refunded"], ["refunded"]),
+        ("m", r"answer to: refund\?", ["please", "no"], []),
+    ],
+)
+def test_send_asks_what_a_text_is_where_a_question_is_open(asking, choice, reply, texts, done):
+    with Terminal("send", "a", "no", *REFUND) as terminal:
+        shown = terminal.until(CHOICE)
+        assert "answer to: refund?" in shown and "counts as true" in shown and "drops the question" in shown
+        terminal.type("no\n")  # is no letter that is offered
+        terminal.until(CHOICE)
+        terminal.type(f"{choice}\n")
+        terminal.until(reply)
+        assert terminal.rest()[1] == 0
+    assert [message.text for message in asking.messages("a")] == texts and effects(EFFECTS) == done
+
+
+@pytest.mark.parametrize(("leave", "code"), [("interrupt", 130), ("\x04", 1)])
+def test_who_leaves_the_choice_sends_nothing(asking, leave, code):
+    with Terminal("send", "a", "yes", *REFUND) as terminal:
+        terminal.until(CHOICE)
+        terminal.interrupt() if leave == "interrupt" else terminal.type(leave)
+        shown, ended = terminal.rest()
+    assert ended == code and "Traceback" not in shown
+    assert asking.runs("a").total == 1 and effects(EFFECTS) == []
+
+
+def test_the_choice_comes_after_a_text_that_was_typed(asking):
+    with Terminal("send", "a", *REFUND) as terminal:
+        terminal.until("end it with Ctrl")
+        terminal.type("no\n\x04")
+        terminal.until(CHOICE)
+        terminal.type("n\n")
+        terminal.until("kept")
+        assert terminal.rest()[1] == 0
+    assert effects(EFFECTS) == []
+
+
+def test_the_choice_is_not_written_into_the_output(asking, here):
+    script = f"{sys.executable} -m threads send a no --agents asking_agents:refund > answer.txt"
+    with Terminal(script, program=["sh", "-c"]) as terminal:
+        terminal.until(CHOICE)
+        terminal.type("n\n")
+        assert terminal.rest()[1] == 0
+    assert (here / "answer.txt").read_text() == "kept\n"
+
+
+def test_a_chat_asks_what_a_line_is_where_a_question_is_open(asking):
+    with Terminal("chat", "a", *REFUND) as terminal:
+        assert "answer to: refund?" in terminal.until("/resume .*\n")
+        terminal.until("> ")
+        for leave, prompt in (("interrupt", "> "), ("\x04", "> ")):
+            terminal.type("no\n")
+            terminal.until(CHOICE)
+            terminal.interrupt() if leave == "interrupt" else terminal.type(leave)
+            terminal.until(r"\(nothing was sent\)")
+            terminal.until(prompt)
+        assert asking.runs("a").total == 1
+        terminal.type("no\n")
+        terminal.until(CHOICE)
+        terminal.type("n\n")
+        terminal.until("kept")
+        terminal.until("> ")
+        terminal.type("/quit\n")
+        assert terminal.rest()[1] == 0
+    assert [message.text for message in asking.messages("a")] == ["please", "kept"]
+    assert effects(EFFECTS) == []
+
+
+def test_what_was_typed_ahead_chooses_nothing(asking):
+    with Terminal("chat", "a", *REFUND) as terminal:
+        terminal.until("> ")
+        terminal.type("no\ny\n")
+        terminal.until(CHOICE)
+        terminal.type("n\n")
+        terminal.until("kept")
+        terminal.until("> ")
+        terminal.type("\x04")
+        assert terminal.rest()[1] == 0
+    assert effects(EFFECTS) == []
+
+
+def test_show_ends_with_the_open_question(asking):
+    shown = plain(on_screen("show", "a"))
+    assert shown.rstrip().endswith(
+        "question\r\nrefund?\r\n\r\nanswer\r\nthreads resume a (--yes | --no | --text TEXT | --json VALUE)"
+    )

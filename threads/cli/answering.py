@@ -97,7 +97,7 @@ def _pieces(events: Iterator[Event]) -> Iterator[Piece]:
             continue
         elif event.type == "message" and event.data["message"]["role"] == "assistant":
             message = event.data["message"]
-            id, text = message.get("id"), message.get("text", "")
+            id, text = message["id"], message["text"]
             # the whole takes the place of its tokens: what was not heard of it yet is its end
             text = text[len(heard[id]) :] if text.startswith(heard[id]) else text
         else:

@@ -8,19 +8,37 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
-from threads import Registry, Thread
+from threads import Interrupt, Registry, Thread
 from threads.cli.faults import fault_of
 from threads.cli.finding import find
+from threads.cli.interrupts import (
+    FORMS,
+    Answer,
+    by_question,
+    given_values,
+    is_paused,
+    last_run,
+    meaning,
+    no_question,
+    open_questions,
+    show_questions,
+)
 from threads.cli.listing import show_list
 from threads.cli.output import note, on_terminal, say
 from threads.cli.talk import Talk
 from threads.cli.text import block, spoken
 
+HOW = f"/resume ({FORMS})"
+"""How an open question is answered here."""
+ANSWER = re.compile(
+    r"(?:--question +(?P<id>\S+) +)?--(?P<form>yes|no|text|json)(?: (?P<value>.*))?", re.DOTALL
+)
 MOST_COPIED = 74_994
 """Characters that terminals take at once for the clipboard."""
 
@@ -102,10 +120,44 @@ class Conversation:
             WORDS[word][0](self, rest.strip())
 
     def _say(self, text: str) -> None:
+        """Send a line; where a question is open it may be the answer, but not unless the person says so."""
         text = spoken(text)
+        try:
+            answer = self._meaning(text)
+        except (KeyboardInterrupt, EOFError):
+            say()
+            note("(nothing was sent)")
+            return
+        self._send(text) if answer is None else self._answer(answer)
+
+    def _meaning(self, text: str) -> Answer | None:
+        if self._thread is None:
+            return None
+        questions = open_questions(self._registry, self._thread.id)
+        ways = f"{HOW} answers; /message TEXT sends a new message, which drops the question."
+        return meaning(self._thread.id, text, questions, ways)
+
+    def _send(self, text: str) -> None:
         if self._thread is None:
             self._thread = self._talk.begin(None, title=self._title)
-        self._talk.hear(self._talk.say(self._thread, text))
+        self._talk.hear(self._talk.say(self._thread, text), how=HOW)
+
+    def _answer(self, answer: Answer | None) -> None:
+        self._talk.hear(self._talk.resume(self._begun(), answer), how=HOW)
+
+    def _message(self, text: str) -> None:
+        self._send(spoken(text))
+
+    def _resume(self, rest: str) -> None:
+        thread_id = self._begun().id
+        questions = open_questions(self._registry, thread_id)
+        given = ANSWER.fullmatch(rest)
+        if given is None and (rest or questions):
+            show_questions(questions)
+            raise click.UsageError(f"what is the answer? say {HOW}")
+        if not questions and (given or not is_paused(last_run(self._registry, thread_id))):
+            no_question(self._registry, thread_id)
+        self._answer(None if given is None else _answer_of(thread_id, questions, given))
 
     def _new(self, title: str) -> None:
         self._thread, self._title = None, title or None
@@ -136,7 +188,7 @@ class Conversation:
         note(f"taken back: {self._registry.undo(self._begun().id).text}")
 
     def _retry(self, _rest: str) -> None:
-        self._talk.hear(self._talk.again(self._begun()))
+        self._talk.hear(self._talk.again(self._begun()), how=HOW)
 
     def _fork(self, _rest: str) -> None:
         self._thread = self._talk.begin(self._registry.fork(self._begun().id))
@@ -163,8 +215,8 @@ class Conversation:
         show_list(self._registry, self._registry.list())
 
     def _help(self, _rest: str) -> None:
-        for word, (_, meaning) in WORDS.items():
-            note(f"{word:9} {meaning}")
+        for word, (_, what) in WORDS.items():
+            note(f"{word:9} {what}")
         note("//text    a message that begins with a slash")
 
     def _quit(self, _rest: str) -> None:
@@ -173,12 +225,30 @@ class Conversation:
     def _greet(self) -> None:
         where = "a new thread" if self._thread is None else f"{self._thread.title}, {self._thread.id}"
         note(f"{where} (/help for help, Ctrl+D to leave)")
+        if self._thread is not None:
+            show_questions(open_questions(self._registry, self._thread.id), HOW)
+
+
+def _answer_of(thread_id: str, questions: Sequence[Interrupt], given: re.Match[str]) -> Answer:
+    """The answer that follows /resume; `UsageError` where it is none."""
+    form, value = given["form"], given["value"]
+    if (form in ("yes", "no")) == bool(value):
+        raise click.UsageError(f"/resume --{form} takes {'no value' if value else 'a value'}")
+    [found] = given_values(
+        json=value if form == "json" else None,
+        text=value if form == "text" else None,
+        yes=form == "yes",
+        no=form == "no",
+    )
+    return by_question(thread_id, questions, found, given["id"])
 
 
 WORDS: dict[str, tuple[Callable[[Conversation, str], None], str]] = {
     "/new": (Conversation._new, "begin a new thread; a title may follow"),
     "/switch": (Conversation._switch, "go on in another thread: /switch ID"),
     "/title": (Conversation._rename, "give this thread a title: /title TEXT"),
+    "/resume": (Conversation._resume, "answer the open question: --yes, --no, --text TEXT, --json VALUE"),
+    "/message": (Conversation._message, "send TEXT as a message, also where a question is open"),
     "/retry": (Conversation._retry, "answer your last message anew; the old answer stays reachable"),
     "/undo": (Conversation._undo, "take back your last message and its answer"),
     "/fork": (Conversation._fork, "go on in a copy of this thread"),

@@ -27,6 +27,7 @@ COMMANDS = {
     "search": "searching",
     "chat": "talking",
     "send": "talking",
+    "resume": "talking",
     "retry": "talking",
     "new": "changing",
     "rename": "changing",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
 import click
 
-from threads import Message, Page, Registry, Thread
+from threads import Interrupt, Message, Page, Registry, RunInfo, Thread
 from threads.cli.filtering import filtered, filters, paged
 from threads.cli.finding import find
+from threads.cli.interrupts import expected, how_to_answer, in_one_line, last_run, open_questions, rendered
 from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.session import Session, common
@@ -83,17 +86,22 @@ def tell_count(page: Page[Any], asked: bool) -> None:
 @common("--db", "--traceback")
 @click.pass_obj
 def show(session: Session, id: str, last: int | None, json: bool) -> None:
-    """Show a thread: what is known about it, and its messages."""
+    """Show a thread: what is known about it, its messages, an open question, and why its last run failed."""
     with session.look() as registry:
         thread = find(registry, id)
         messages = registry.messages(thread.id, limit=last or None).items
+        questions, run = open_questions(registry, thread.id), last_run(registry, thread.id)
     messages = () if last == 0 else messages
     if json:
-        as_json({"thread": thread, "messages": messages})
+        as_json({"thread": thread, "messages": messages, "interrupts": questions, "last_run": run})
     elif on_terminal():
         _show_to_person(thread, messages)
+        for name, value in open_matters(thread, questions, run):
+            say("\n" + click.style(name, fg="yellow", bold=True) + "\n" + block(value))
     else:
         for name, value in facts_of(thread).items():
+            line(name, value)
+        for name, value in open_matters(thread, questions, run, shown=in_one_line):
             line(name, value)
         say()
         for message in messages:
@@ -131,6 +139,26 @@ def facts_of(thread: Thread) -> dict[str, str]:
         "metadata": ", ".join(f"{key}={value}" for key, value in thread.metadata.items()),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def open_matters(
+    thread: Thread,
+    questions: Sequence[Interrupt],
+    run: RunInfo | None,
+    shown: Callable[[Any], str] = rendered,
+) -> list[tuple[str, str]]:
+    """What a person has to act on, by name: open questions, a last run that failed, and the commands."""
+    found = [("question", shown(each.value)) for each in questions]
+    if len(questions) > 1:
+        found = [("question", f"{each.id}  {shown(each.value)}") for each in questions]
+    found += [("expected", form) for each in questions if (form := expected(each))]
+    if questions:
+        found.append(("answer", how_to_answer(thread.id, questions)))
+    if run is not None and run.status == "error":
+        found.append(("failed", run.error or "the reason is not known"))
+        found.append(("run", run.id))
+        found.append(("retry", f"threads retry {shlex.quote(thread.id)}"))
+    return found
 
 
 def _show_to_person(thread: Thread, messages: tuple[Message, ...]) -> None:

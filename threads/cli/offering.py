@@ -8,7 +8,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from threads import Registry, ThreadsError
-from threads.cli.faults import Fault
+from threads.cli.finding import find
+from threads.cli.interrupts import in_one_line
 from threads.cli.session import Session
 from threads.cli.text import field
 
@@ -62,6 +63,18 @@ def id_and_text(context: click.Context, parameter: click.Parameter, incomplete: 
     return [] if said else ids_beginning(context, parameter, incomplete)
 
 
+def questions_beginning(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids of the open questions of the thread that is named, with the questions."""
+    named = context.args[:1]  # not a parameter yet: Click stops at the option that has no value
+
+    def ids(registry: Registry) -> Iterable[CompletionItem]:
+        for question in registry.interrupts(find(registry, named[0]).id):
+            if question.id.startswith(incomplete):
+                yield CompletionItem(question.id, help=in_one_line(question.value))
+
+    return _offered(context, ids) if named else []
+
+
 def _offered(
     context: click.Context, look: Callable[[Registry], Iterable[CompletionItem]]
 ) -> list[CompletionItem]:
@@ -71,5 +84,5 @@ def _offered(
     try:
         with session.look(read_only=True) as registry:
             return list(look(registry))
-    except (ThreadsError, Fault):
+    except (ThreadsError, click.ClickException):
         return []

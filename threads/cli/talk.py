@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from threads import Message, MessagesUnknown, Registry, Run, Runner, Thread, ThreadTrashed
+from threads import Interrupt, Message, MessagesUnknown, Registry, Run, Runner, Thread, ThreadTrashed
 from threads.cli.agents import Agents, load
 from threads.cli.answering import Piece, answer
-from threads.cli.output import as_json, note, on_terminal, say
+from threads.cli.interrupts import how_to_answer, last_run, open_questions, show_questions
+from threads.cli.output import as_json, on_terminal, say
 from threads.cli.text import block, field
 
 
@@ -49,12 +50,20 @@ class Talk:
         return thread
 
     def say(self, thread: Thread, text: str) -> Run:
-        """A run that answers `text`; where the agent waits for an answer, `text` is that answer."""
+        """A run that answers the message `text`, which drops a question that is open."""
         agent_id = self._agents.chosen(self._said, thread)
         runner = self._runner(agent_id)
-        if self._registry.interrupts(thread.id):
-            return runner.resume(thread.id, text)
         return runner.start(thread.id, text, agent_id=agent_id, multitask_strategy="enqueue")
+
+    def resume(self, thread: Thread, value: Any = None) -> Run:
+        """A run of the agent that asked, which continues with this answer; at a breakpoint there is none."""
+        if thread.agent_id is None:
+            thread = self.begin(thread)
+        last = last_run(self._registry, thread.id)
+        asked_by = None if last is None or self._said is not None else last.agent_id
+        known = asked_by is not None and asked_by in self._agents.ids
+        agent_id = str(asked_by) if known else self._agents.chosen(self._said, thread)
+        return self._runner(agent_id).resume(thread.id, value)
 
     def again(self, thread: Thread) -> Run:
         """A run that answers the last message anew; one that failed goes on where it broke."""
@@ -68,28 +77,33 @@ class Talk:
         """The last run, which failed, going on where it broke; `NothingToResume` if it did not fail."""
         return self._runner(self._agents.chosen(self._said, thread)).retry(thread.id)
 
-    def hear(self, run: Run, *, json: bool = False) -> None:
-        """Show the answer: to a person while it comes, to a program whole."""
+    def hear(self, run: Run, *, json: bool = False, how: str | None = None) -> None:
+        """Show the answer, to a person while it comes, to a program whole, and then what the agent asks.
+
+        `how`: how to answer that, if not by a command.
+        """
         if on_terminal() and not json:
             _show(answer(run))
-            self._ask(run.thread_id)
+            self._ask(run.thread_id, how)
             return
         reply, message = self._whole(run)
+        questions = self._ask(run.thread_id, how)
         if json:
-            as_json({"thread_id": run.thread_id, "reply": reply, "message": message})
+            told = {"thread_id": run.thread_id, "reply": reply, "message": message, "interrupts": questions}
+            as_json(told)
         else:
             say(block(reply))
 
     def _whole(self, run: Run) -> tuple[str, Message | None]:
         """The answer once it is complete, and the last message that it consists of."""
         heard = "".join(piece.text for piece in answer(run) if not piece.is_call)
-        self._ask(run.thread_id)
         try:
             messages = self._registry.messages(run.thread_id).items
         except MessagesUnknown:
             return heard, None
         asked = max((place for place, each in enumerate(messages) if each.role == "user"), default=-1)
-        stored = [each for each in messages[asked + 1 :] if each.role == "assistant"]
+        since = [each for each in messages[asked + 1 :] if each.run_id in (run.id, None)]
+        stored = [each for each in since if each.role == "assistant"]
         return "\n\n".join(each.text for each in stored if each.text), stored[-1] if stored else None
 
     def _runner(self, agent_id: str) -> Runner:
@@ -97,9 +111,11 @@ class Talk:
             self._runners[agent_id] = Runner(self._registry, {agent_id: self._agents.graph(agent_id)})
         return self._runners[agent_id]
 
-    def _ask(self, thread_id: str) -> None:
-        for question in self._registry.interrupts(thread_id):
-            note(f"the agent waits for an answer to: {question.value}")
+    def _ask(self, thread_id: str, how: str | None) -> tuple[Interrupt, ...]:
+        """Show the questions that the agent asks, if it does."""
+        questions = open_questions(self._registry, thread_id)
+        show_questions(questions, how or how_to_answer(thread_id, questions))
+        return questions
 
 
 def _show(pieces: Iterable[Piece]) -> None:

@@ -1,14 +1,30 @@
-"""Speaking in threads: `send` one message, `retry` what failed, or `chat` on and on."""
+"""Speaking in threads: `send` a message, `resume` with an answer, `retry` what failed, or `chat`."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
+from threads import Registry, Thread
 from threads.cli.faults import AgentFailed
 from threads.cli.finding import find
-from threads.cli.offering import id_and_text, ids_beginning
+from threads.cli.interrupts import (
+    Answer,
+    by_question,
+    given_values,
+    how_to_answer,
+    is_paused,
+    last_run,
+    meaning,
+    no_question,
+    open_questions,
+    show_questions,
+)
+from threads.cli.offering import id_and_text, ids_beginning, questions_beginning
 from threads.cli.output import note
 from threads.cli.session import Session, common
 from threads.cli.text import spoken
@@ -19,34 +35,86 @@ STDIN = "-"
 @click.command(epilog='Example: threads send - "Where is order 1001?"')
 @click.argument("words", metavar="(ID | --new) [TEXT]...", nargs=-1, shell_complete=id_and_text)
 @click.option("--new", "is_new", is_flag=True, help="In a new thread, instead of one by ID.")
+@click.option(
+    "--answer/--message",
+    "is_answer",
+    default=None,
+    help="TEXT answers the open question, as a text; or it is a new message, which drops the question.",
+)
 @click.option("--agent", "agent_id", metavar="ID", help="Who answers, if not the thread's own agent.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--agents", "--traceback")
 @click.pass_obj
-def send(session: Session, words: tuple[str, ...], is_new: bool, agent_id: str | None, json: bool) -> None:
+def send(
+    session: Session,
+    words: tuple[str, ...],
+    is_new: bool,
+    is_answer: bool | None,
+    agent_id: str | None,
+    json: bool,
+) -> None:
     """Send a message to a thread and print the answer.
 
-    Without TEXT, or with - for it, the message is read from standard input.
+    Without TEXT, or with - for it, the message is read from standard input. Where the agent waits for an
+    answer you are asked which of the two TEXT is; a script says so by --answer or --message.
     """
     if not words and not is_new:
         raise click.UsageError("which thread? say its ID, - for the latest, or --new")
+    if is_new and is_answer:
+        raise click.UsageError("--answer: a new thread has no open question")
     text = _message(words if is_new else words[1:])
     with session.open(create=is_new) as registry:
         thread = None if is_new else find(registry, words[0])
+        answer = None if thread is None else _meaning(registry, thread.id, text, is_answer)
         from threads.cli.talk import Talk
 
         with Talk(registry, session.agents, agent_id) as talk:
             thread = talk.begin(thread)
-            try:
-                talk.hear(talk.say(thread, text), json=json)
-            except BaseException as error:
-                if is_new:  # or nobody could go on in it by its id
-                    note(f"thread {thread.id}")
-                if isinstance(error, AgentFailed):
-                    note(f"threads retry {thread.id} goes on where it broke")
-                raise
+            with _retry_named(thread, is_new):
+                run = talk.say(thread, text) if answer is None else talk.resume(thread, answer)
+                talk.hear(run, json=json)
     if is_new and not json:
         note(f"thread {thread.id}")
+
+
+@click.command(epilog="Example: threads resume - --no")
+@click.argument("id", shell_complete=ids_beginning)
+@click.option("--json", "json", metavar="VALUE", help="The answer is this JSON value.")
+@click.option("--text", "text", metavar="TEXT", help="The answer is this text.")
+@click.option("--yes", "yes", is_flag=True, help="The answer is yes: true in JSON.")
+@click.option("--no", "no", is_flag=True, help="The answer is no: false in JSON.")
+@click.option(
+    "--question",
+    metavar="ID",
+    shell_complete=questions_beginning,
+    help="Which question, if several are open.",
+)
+@click.option("--agent", "agent_id", metavar="ID", help="Who goes on, if not the agent that asked.")
+@click.option("--as-json", "as_json", is_flag=True, help="Print the result as JSON.")
+@common("--db", "--agents", "--traceback")
+@click.pass_obj
+def resume(
+    session: Session, /, id: str, question: str | None, agent_id: str | None, as_json: bool, **answer: Any
+) -> None:
+    """Answer the open question of a thread, and print what the agent says then.
+
+    One of --yes, --no, --text and --json gives the answer. At a breakpoint, which asks nothing, the run
+    continues without one.
+    """
+    values = given_values(**answer)
+    with session.open() as registry:
+        thread = find(registry, id)
+        questions = open_questions(registry, thread.id)
+        if not questions and (values or question or not is_paused(last_run(registry, thread.id))):
+            no_question(registry, thread.id)
+        if questions and not values:
+            show_questions(questions, how_to_answer(thread.id, questions))
+            raise click.UsageError("what is the answer? say one of --yes, --no, --text TEXT, --json VALUE")
+        value = by_question(thread.id, questions, values[0], question) if questions else None
+        from threads.cli.talk import Talk
+
+        with Talk(registry, session.agents, agent_id) as talk, _retry_named(thread):
+            talk.hear(talk.resume(thread, value), json=as_json)
 
 
 @click.command(epilog="Example: threads retry -")
@@ -77,7 +145,7 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
     """Talk in a thread, or in a new one; /help says what else can be typed.
 
     Ctrl+C stops an answer or drops the line that is being typed, Ctrl+D leaves. Lines from a pipe are
-    messages too.
+    messages too. Where the agent waits for an answer, you are asked whether a line is one; /resume answers.
     """
     with session.open(create=id is None) as registry:
         thread = None if id is None else find(registry, id)
@@ -86,6 +154,31 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
 
         with Talk(registry, session.agents, agent_id) as talk:
             Conversation(registry, talk, thread).run()
+
+
+@contextmanager
+def _retry_named(thread: Thread, is_new: bool = False) -> Iterator[None]:
+    """Where the agent fails, say how the run is continued; and the id of a new thread, whatever happens."""
+    try:
+        yield
+    except BaseException as error:
+        if is_new:
+            note(f"thread {thread.id}")
+        if isinstance(error, AgentFailed):
+            note(f"threads retry {thread.id} goes on where it broke")
+        raise
+
+
+def _meaning(registry: Registry, thread_id: str, text: str, is_answer: bool | None) -> Answer | None:
+    """Whether `text` answers the thread's open question, and how; None for a message."""
+    questions = open_questions(registry, thread_id)
+    if is_answer and not questions:
+        no_question(registry, thread_id)
+    ways = (
+        f"To answer: {how_to_answer(thread_id, questions)}, or add --answer if the text is the answer. "
+        "To send a new message, which drops the question: add --message."
+    )
+    return meaning(thread_id, text, questions, ways, is_answer)
 
 
 def _message(words: tuple[str, ...]) -> str:

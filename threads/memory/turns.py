@@ -51,8 +51,8 @@ class Turn(Protocol):
     def wrote(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
         """A task of the root graph wrote this, at a checkpoint; it is stored with the one that follows."""
 
-    def along(self, at: str | None) -> Callable[[sqlite3.Connection], None]:
-        """What is to be stored in the very transaction of the root's checkpoint that follows `at`."""
+    def along(self, at: str | None, stored_as: str) -> Callable[[sqlite3.Connection], None]:
+        """What is to be stored in the transaction of `stored_as`, the root's checkpoint that follows `at`."""
 
     def refused(self, error: BaseException) -> None:
         """A checkpoint of this run could not be stored; the run did not wait for it."""

@@ -82,7 +82,7 @@ def put_checkpoint(
     """The work that stores a checkpoint, and before it the results that waited for it; returns these."""
     key = key_of(config)
     turn = None if row["checkpoint_ns"] else turn_of(config, row["thread_id"])
-    along = turn.along(row["parent_checkpoint_id"]) if turn is not None else None
+    along = None if turn is None else turn.along(row["parent_checkpoint_id"], row["checkpoint_id"])
 
     def work(connection: sqlite3.Connection) -> list[Work]:
         results = late.store(key, connection)

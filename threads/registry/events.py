@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from threads.database.statements import statements
-from threads.models import Event, EventType, moment
+from threads.forms import json_form
+from threads.models import Event, EventType, Message, moment
 from threads.registry.rows import json_of
 
 KEPT = 2000
@@ -34,14 +35,14 @@ class Happened(NamedTuple):
 
 
 def event_of(row: sqlite3.Row) -> Event:
-    """The event that a row tells of."""
+    """The event of a row, with the fields that the row leaves out."""
     return Event(
         thread_id=row["thread_id"],
         sequence=row["sequence"],
         position=row["position"],
         type=row["type"],
         run_id=row["run_id"],
-        data=json.loads(row["data"]),
+        data=_complete(row["type"], json.loads(row["data"])),
         created_at=moment(row["created_at"]),
     )
 
@@ -52,7 +53,7 @@ def record(connection: sqlite3.Connection, happened: Iterable[Happened]) -> None
     for each in happened:
         row = {
             "thread_id": each.thread_id, "run_id": each.run_id, "type": each.type, "at": each.at,
-            "message_id": each.message_id, "data": json_of(each.data),
+            "message_id": each.message_id, "data": json_of(_compact(each.type, each.data)),
         }  # fmt: skip
         connection.execute(sql["record"], row)
         if each.type == "message":
@@ -127,6 +128,28 @@ def was_begun_after(connection: sqlite3.Connection, end: Event) -> bool:
     """Whether the run that ended with this event was begun again."""
     asked = {"thread_id": end.thread_id, "run_id": end.run_id, "after": end.sequence}
     return connection.execute(statements("events")["begun_after"], asked).fetchone() is not None
+
+
+def _compact(type: EventType, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The data as a row stores it: of a message, without the fields that have their default."""
+    if type != "message":
+        return data
+    defaults = _defaults()
+    fields = data["message"].items()
+    return {**data, "message": {k: v for k, v in fields if k == "role" or v != defaults.get(k)}}
+
+
+def _complete(type: EventType, data: dict[str, Any]) -> dict[str, Any]:
+    """The data as a reader gets it: all fields that the type always has. The inverse of `_compact`."""
+    if type == "message":
+        return {**data, "message": {**_defaults(), **data["message"]}}
+    return {"interrupts": [], **data} if type == "interrupted" else data
+
+
+def _defaults() -> dict[str, Any]:
+    """The JSON form of an empty message; new at each call, for its lists are handed to readers."""
+    form: dict[str, Any] = json_form(Message(None, "assistant", ""))
+    return form
 
 
 def _number(connection: sqlite3.Connection, name: str, thread_id: str) -> int | None:

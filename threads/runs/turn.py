@@ -15,12 +15,15 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
+from threads.database.migrations import uuid_milliseconds
+from threads.forms import json_form
 from threads.memory.dating import Origin
 from threads.memory.fold import Undecodable, coerced
 from threads.memory.shown import CHANNEL, shown
+from threads.models import moment
 from threads.registry.events import Happened
 from threads.runs.recorder import Recorder, storing
-from threads.runs.told import plain, told
+from threads.runs.told import plain
 
 Known = Callable[[], set[str | None]]
 
@@ -74,8 +77,8 @@ class ActiveTurn:
         if values:
             self._written[at].append(self.event("state", {"values": values}))
 
-    def along(self, at: str | None) -> Callable[[sqlite3.Connection], None]:
-        written = self._written.pop(at, [])
+    def along(self, at: str | None, stored_as: str) -> Callable[[sqlite3.Connection], None]:
+        written = [_dated(each, stored_as) for each in self._written.pop(at, [])]
         for call in [call for call, (where, _) in self._called.items() if where == at]:
             _soon(self._called.pop(call)[1])
         self.stored.update(each.message_id for each in written if each.type == "message")
@@ -124,7 +127,15 @@ class ActiveTurn:
                 self.tokens[1] + read.usage.output_tokens,
             )
         self._called.update((call.id, (at, Future())) for call in read.tool_calls if call.id)
-        self._written[at].append(self.event("message", {"message": told(read)}, message.id))
+        self._written[at].append(self.event("message", {"message": json_form(read)}, message.id))
+
+
+def _dated(happened: Happened, checkpoint_id: str) -> Happened:
+    """A message's event with the time of the checkpoint that stores the message; any other as it is."""
+    if happened.type != "message":
+        return happened
+    created_at = json_form(moment(uuid_milliseconds(checkpoint_id)))
+    return happened._replace(data={"message": {**happened.data["message"], "created_at": created_at}})
 
 
 def _soon(promise: Future[None]) -> None:

@@ -1,0 +1,380 @@
+"""Open questions at the command line: shown, answered by `resume`, never by a text that only looks so."""
+
+import json
+import re
+
+import pytest
+from asking_agents import EFFECTS
+from click.testing import CliRunner
+from graphs import Plain, compiled
+from langchain_core.messages import AIMessage
+from langgraph.types import interrupt
+from running import Gate, effects
+
+import threads
+from threads.cli.group import threads as group
+
+QUESTION = re.compile(r"[0-9a-f]{32}")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("THREADS_DB", raising=False)
+    return tmp_path
+
+
+def call(*words, input=None, code=0):
+    """The result of a command that ends with `code`."""
+    result = CliRunner().invoke(group, list(words), input=input)
+    assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
+    return result
+
+
+def ask(agent, id="a"):
+    """A thread in which this agent waits for an answer, and the options that bring the agent along."""
+    call("new", "--id", id)
+    call("send", id, "please", "--agents", f"asking_agents:{agent}")
+    return ["--agents", f"asking_agents:{agent}"]
+
+
+def said(id="a"):
+    with threads.open("threads.db") as registry:
+        return [message.text for message in registry.messages(id)]
+
+
+def run_count(id="a"):
+    with threads.open("threads.db") as registry:
+        return registry.runs(id).total
+
+
+# threads resume
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [
+        (["--yes"], True),
+        (["--no"], False),
+        (["--text", "no"], "no"),
+        (["--text", ""], ""),
+        (["--text", "--yes"], "--yes"),
+        (["--json", '{"decisions": [{"type": "approve"}]}'], {"decisions": [{"type": "approve"}]}),
+        (["--json", "null"], None),
+        (["--json", "3"], 3),
+        (["--json", '"no"'], "no"),
+    ],
+)
+def test_resume_answers_with_the_value_of_its_option(answer, value):
+    agents = ask("echo")
+    assert call("resume", "a", *answer, *agents).stdout == f"{value!r}\n"
+    assert said() == ["please", repr(value)]
+
+
+def test_no_means_no():
+    agents = ask("refund")
+    assert call("resume", "-", "--no", *agents).stdout == "kept\n"
+    assert effects(EFFECTS) == []
+
+
+def test_yes_means_yes_once():
+    agents = ask("refund")
+    assert call("resume", "-", "--yes", *agents).stdout == "refunded\n"
+    again = call("resume", "-", "--yes", *agents, code=1)
+    assert "Thread 'a' has no pending interrupt." in again.stderr and "threads send a" in again.stderr
+    assert effects(EFFECTS) == ["refunded"]
+
+
+def test_an_id_may_be_cut_short_and_must_be_there():
+    agents = ask("refund", "a-long-id")
+    assert call("resume", "a-lo", "--no", *agents).stdout == "kept\n"
+    call("resume", "nobody", "--no", *agents, code=3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ([], "--yes, --no, --text TEXT, --json VALUE"),
+        (["--yes", "--no"], "one answer only"),
+        (["--text", "x", "--json", "1"], "one answer only"),
+        (["--json", "{'a': 1}"], "is not JSON: Expecting property name enclosed in double quotes"),
+        (["--json", "yes"], "--text yes"),
+        (["--json", ""], "is not JSON"),
+        (["--json", "NaN"], "NaN is not a JSON value"),
+        (["--json", "[" * 100_000], "nested too deeply"),
+        (["--yes", "--question", "f"], "is not one of"),
+    ],
+)
+def test_what_is_no_answer_is_a_usage_error_and_answers_nothing(answer, words):
+    agents = ask("refund")
+    assert words in call("resume", "a", *answer, *agents, code=2).stderr
+    assert run_count() == 1 and effects(EFFECTS) == []
+
+
+def test_without_an_answer_the_question_is_shown():
+    agents = ask("refund")
+    shown = call("resume", "a", *agents, code=2).stderr
+    assert "the agent waits for an answer to: refund?" in shown and "threads resume a (--yes" in shown
+
+
+def test_of_several_questions_one_is_named():
+    agents = ask("two")
+    shown = call("resume", "a", "--text", "x", *agents, code=2).stderr
+    assert "left" in shown and "right" in shown and "2 pending interrupts" in shown
+    by_text = {text: id for id, text in re.findall(r"\(question (\w+)\): (\w+)", shown)}
+    half = call("resume", "a", "--text", "x", "--question", by_text["left"][:12], *agents)
+    assert "right" in half.stderr and "left" not in half.stderr
+    call("resume", "a", "--text", "y", *agents)
+    assert sorted(said()) == ["left: x", "please", "right: y"]
+
+
+def test_several_questions_are_answered_at_once_by_their_ids():
+    agents = ask("two")
+    ids = [each["id"] for each in json.loads(call("show", "a", "--json").stdout)["interrupts"]]
+    call("resume", "a", "--json", json.dumps(dict.fromkeys(ids, "x")), *agents)
+    assert sorted(said()) == ["left: x", "please", "right: x"]
+
+
+def test_a_breakpoint_is_passed_without_an_answer():
+    agents = ask("paused")
+    assert "without an answer" in call("resume", "a", "--yes", *agents, code=1).stderr
+    assert call("resume", "a", *agents).stdout == "gone on\n"
+
+
+def test_resume_tells_the_next_question_and_its_result_as_json():
+    agents = ask("two")
+    id = json.loads(call("show", "a", "--json").stdout)["interrupts"][0]["id"]
+    told = json.loads(call("resume", "a", "--text", "x", "--question", id, "--as-json", *agents).stdout)
+    assert set(told) == {"thread_id", "reply", "message", "interrupts"}
+    assert len(told["interrupts"]) == 1 and told["interrupts"][0]["id"] != id
+
+
+def test_the_reply_is_what_was_said_after_the_answer():
+    agents = ask("talking")
+    assert call("resume", "a", "--text", "yes", *agents).stdout == "So yes.\n"
+    assert said() == ["please", "Let me see.", "So yes."]
+
+
+def test_a_question_that_is_being_answered_is_not_open(here):
+    gate = Gate()
+
+    def node(state):
+        interrupt("sure?")
+        gate.wait()
+        return {"messages": [AIMessage("done")]}
+
+    graph = compiled(Plain, node, None)
+    with threads.open(here / "threads.db") as registry, threads.Runner(registry, {"slow": graph}) as runner:
+        runner.start("a", "please", agent_id="slow", if_not_exists="create").result(30)
+        run = runner.resume("a", "yes")
+        assert gate.reached.wait(30)
+        refused = call("resume", "a", "--no", code=1).stderr
+        assert "no pending interrupt" in refused and "A run is under way" in refused
+        assert json.loads(call("show", "a", "--json").stdout)["interrupts"] == []
+        gate.opened.set()
+        run.result(30)
+
+
+def test_an_answer_whose_run_failed_is_given_again(here):
+    agents = ask("decisions")
+    (here / "broken").touch()
+    good = ["--json", '{"decisions": [{"type": "approve"}]}']
+    failed = call("resume", "a", *good, *agents, code=1).stderr
+    assert "ConnectionError: bank API timed out" in failed and "threads retry a" in failed
+    (here / "broken").unlink()
+    assert call("resume", "a", *good, *agents).stdout == "approve\n"
+
+
+def test_the_agent_that_asked_is_answered():
+    call("new", "--id", "a", "--agent", "echo")
+    call("send", "a", "please", "--agents", "asking_agents:several", "--agent", "refund")
+    assert call("resume", "a", "--no", "--agents", "asking_agents:several").stdout == "kept\n"
+
+
+def test_a_question_in_the_trash_is_not_answered():
+    agents = ask("refund")
+    call("trash", "a")
+    assert "is in the trash" in call("resume", "a", "--yes", *agents, code=1).stderr
+    assert effects(EFFECTS) == []
+
+
+# send
+
+
+@pytest.mark.parametrize("text", ["no", "yes", "What do you mean?"])
+def test_a_text_for_a_thread_with_an_open_question_is_refused_in_a_script(text):
+    agents = ask("refund")
+    for words, input in ((["send", "-", text], None), (["send", "-"], text), (["send", "-", "-"], text)):
+        refused = call(*words, *agents, input=input, code=2)
+        assert refused.stdout == ""
+        for part in ("refund?", "Nothing was sent.", "threads resume a (--yes", "--answer", "--message"):
+            assert part in refused.stderr
+    assert said() == ["please"] and run_count() == 1 and effects(EFFECTS) == []
+
+
+def test_a_text_is_the_answer_where_a_script_says_so():
+    agents = ask("echo")
+    assert call("send", "-", "very", "--answer", *agents).stdout == "'very'\n"
+    assert said() == ["please", "'very'"]
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"), [("no", "--no"), ("FALSE ", "--no"), ('{"a": 1}', "--json '{\"a\": 1}'")]
+)
+def test_a_text_that_means_another_value_is_no_answer_even_then(text, remedy):
+    agents = ask("refund")
+    refused = call("send", "-", text, "--answer", *agents, code=2).stderr
+    assert (
+        f"`threads resume a {remedy}`" in refused and "--text" in refused and "Nothing was sent." in refused
+    )
+    assert run_count() == 1 and effects(EFFECTS) == []
+
+
+def test_a_text_is_a_new_message_where_a_script_says_so():
+    agents = ask("refund")
+    asked = call("send", "-", "no", "--message", *agents).stderr
+    assert "refund?" in asked
+    assert said() == ["please", "no"] and effects(EFFECTS) == []
+
+
+def test_an_answer_needs_a_question():
+    call("new", "--id", "a")
+    assert "no pending interrupt" in call("send", "a", "x", "--answer", code=1).stderr
+    assert "no open question" in call("send", "--new", "x", "--answer", code=2).stderr
+    assert run_count() == 0
+
+
+def test_a_question_of_several_is_not_answered_by_a_text():
+    agents = ask("two")
+    assert "--question" in call("send", "-", "x", "--answer", *agents, code=2).stderr
+    assert run_count() == 1
+
+
+def test_a_message_needs_no_question():
+    call("send", "--new", "hi", "--message", "--agents", "asking_agents:paused")
+    assert call("ls").stdout.count("\n") == 1
+
+
+# chat
+
+
+def test_a_line_from_a_pipe_is_no_answer():
+    agents = ask("refund")
+    refused = call("chat", "-", *agents, input="no\nnever sent\n", code=2).stderr
+    assert "refund?" in refused and "/resume (--yes" in refused and "/message TEXT" in refused
+    assert said() == ["please"] and effects(EFFECTS) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("/resume --no", "False"),
+        ("/resume --yes", "True"),
+        ("/resume --text no way", "'no way'"),
+        ('/resume --json {"most": 2}', "{'most': 2}"),
+    ],
+)
+def test_a_chat_answers_by_resume(line, reply):
+    agents = ask("echo")
+    assert call("chat", "-", *agents, input=f"{line}\n").stdout == f"{reply}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("/resume", "what is the answer?"),
+        ("/resume no", "what is the answer?"),
+        ("/resume --no way", "takes no value"),
+        ("/resume --text", "takes a value"),
+        ("/resume --json {", "is not JSON"),
+        ("/resume --question f --yes", "is not one of"),
+    ],
+)
+def test_a_wrong_resume_in_a_chat_answers_nothing(line, words):
+    agents = ask("refund")
+    assert words in call("chat", "-", *agents, input=f"{line}\n", code=2).stderr
+    assert run_count() == 1 and effects(EFFECTS) == []
+
+
+def test_a_chat_names_one_of_several_questions():
+    agents = ask("two")
+    ids = [each["id"] for each in json.loads(call("show", "a", "--json").stdout)["interrupts"]]
+    lines = [f"/resume --question {id} --text x" for id in ids]
+    call("chat", "-", *agents, input="\n".join(lines))
+    assert sorted(said()) == ["left: x", "please", "right: x"]
+
+
+def test_a_chat_passes_a_breakpoint_and_has_nothing_to_answer_then():
+    agents = ask("paused")
+    assert call("chat", "-", *agents, input="/resume\n").stdout == "gone on\n"
+    assert "no pending interrupt" in call("chat", "-", *agents, input="/resume --yes\n", code=1).stderr
+    assert "nothing has been said yet" in call("chat", *agents, input="/resume --yes\n", code=2).stderr
+
+
+def test_a_chat_sends_a_new_message_when_told_so():
+    agents = ask("refund")
+    call("chat", "-", *agents, input="/message no\n")
+    assert said() == ["please", "no"] and effects(EFFECTS) == []
+
+
+# show
+
+
+def test_show_tells_the_open_question_and_how_to_answer():
+    ask("refund")
+    facts = call("show", "a").stdout.split("\n\n")[0].splitlines()
+    assert "question\trefund?" in facts
+    assert "answer\tthreads resume a (--yes | --no | --text TEXT | --json VALUE)" in facts
+
+
+def test_show_tells_a_question_that_is_no_text_as_json_and_escapes_it():
+    ask("echo")
+    shown = call("show", "a").stdout
+    assert (
+        r"question" + "\t" + r'{"question": "how many?\u001b[2J", "most": 3}' in shown and "\x1b" not in shown
+    )
+    [question] = json.loads(call("show", "a", "--json").stdout)["interrupts"]
+    assert question["value"] == {"question": "how many?\x1b[2J", "most": 3} and QUESTION.fullmatch(
+        question["id"]
+    )
+
+
+def test_a_question_does_nothing_to_a_terminal():
+    agents = ask("nasty")
+    shown = [
+        call("show", "a"),
+        call("show", "a", "--json"),
+        call("resume", "a", *agents, code=2),
+        call("send", "a", "x", *agents, code=2),
+        call("chat", "a", *agents, input="x\n", code=2),
+        call("send", "a", "x", "--message", *agents),
+    ]
+    for result in shown:
+        assert "owned" in result.output and not re.search("[\x1b\x07\x9b\u202e]", result.output)
+
+
+def test_the_answer_that_langchains_middleware_expects_is_shown():
+    agents = ask("review")
+    for shown in (call("resume", "a", *agents, code=2).stderr, call("show", "a").stdout):
+        assert """--json '{"decisions": [{"type": "approve"}, {"type": "approve"}]}'""" in shown
+        assert "approve, edit" in shown
+
+
+def test_show_tells_why_the_last_run_failed_and_what_to_do():
+    agents = ask("decisions")
+    call("resume", "a", "--text", "yes", *agents, code=1)
+    told = json.loads(call("show", "a", "--json").stdout)["last_run"]
+    assert (told["status"], told["kind"]) == ("error", "resume") and "TypeError" in told["error"]
+    facts = dict(line.split("\t", 1) for line in call("show", "a").stdout.split("\n\n")[0].splitlines())
+    assert facts["failed"] == told["error"] and facts["run"] == told["id"]
+    assert facts["retry"] == "threads retry a" and facts["question"] == "which decisions?"
+
+
+def test_show_tells_neither_where_all_is_well():
+    agents = ask("refund")
+    call("resume", "a", "--no", *agents)
+    told = json.loads(call("show", "a", "--json").stdout)
+    assert told["interrupts"] == [] and told["last_run"]["status"] == "success"
+    assert not re.search(r"^(question|answer|failed|run|retry)\t", call("show", "a").stdout, re.MULTILINE)
+    call("new", "--id", "empty")
+    assert json.loads(call("show", "empty", "--json").stdout)["last_run"] is None
