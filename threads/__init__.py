@@ -16,6 +16,7 @@ from threads.bootstrap import Registry, open  # noqa: A004  the name a user type
 from threads.database.opening import detach
 from threads.errors import (
     AgentNotFound,
+    AlreadyAnswered,
     CheckpointNotFound,
     DatabaseBusy,
     DatabaseError,
@@ -79,6 +80,7 @@ __all__ = [
     "LOCAL",
     "Actor",
     "AgentNotFound",
+    "AlreadyAnswered",
     "Checkpoint",
     "CheckpointNotFound",
     "Cleaned",

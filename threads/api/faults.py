@@ -59,6 +59,8 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.ThreadMoved, 409, AS_IT_IS),
     (errors.LeaseLost, 409, "the run was taken away from this server; GET .../runs tells what became of it"),
     (errors.NothingToResume, 409, AS_IT_IS),
+    (errors.AlreadyAnswered, 409, "the question was answered already, in another way; POST .../retry goes on where "
+        "that answer's run failed, POST .../regenerate asks again, POST .../messages says something new"),
     (errors.MessagesUnknown, 409, "the messages cannot be told: the graph folds them in its own way"),
     (errors.TypeNotAllowed, 409, "the stored state holds a type that this server does not allow"),
     (errors.StateDamaged, 409, "a value that is stored in the thread is damaged"),
@@ -83,8 +85,6 @@ def status_of(error: Exception) -> tuple[int, str]:
 
 def known(request: Request, error: Exception) -> JSONResponse:
     """An error of the library."""
-    if isinstance(error, errors.KeyReused) and "idempotency-key" not in request.headers:
-        return Refused(409, "AlreadyAnswered", "the question was answered already, in another way").response()
     if isinstance(error, errors.RunFailed):
         caller = request.scope["threads.caller"]
         error = errors.RunFailed(error.thread_id, error.run_id, caller.told(error.reason))
@@ -92,7 +92,7 @@ def known(request: Request, error: Exception) -> JSONResponse:
     field = getattr(error, "field", None)
     for kind, name in (
         (errors.AgentNotFound, "agent_id"),
-        (errors.KeyReused, "key"),
+        (errors.KeyReused, None if isinstance(error, errors.AlreadyAnswered) else "key"),
         (errors.InvalidCursor, "cursor"),
         (errors.InvalidThreadId, "thread_id"),
     ):

@@ -64,6 +64,12 @@ TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
         "the run in thread {error.thread_id!r} lost its lease (its process was held up, or the run was taken "
         "over), so it cannot store anything more; `threads show` tells what is there",
     ),
+    (
+        errors.AlreadyAnswered,
+        Fault,
+        "the question of thread {error.thread_id!r} was answered already, in another way; `threads retry` goes on "
+        "where that answer's run failed, `threads send` says something new",
+    ),
     (errors.RunNotFound, Fault, "there is no run {error.run_id!r}"),
     (
         errors.MessagesUnknown,

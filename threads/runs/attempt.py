@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +124,16 @@ class Attempt:
             return attempt
 
         self.turn = turn.under_fence(await self._recorder.write(work))
+
+    async def write(self, change: Callable[[sqlite3.Connection], None]) -> None:
+        """Change what is stored in the thread, under this run's lease; raises `LeaseLost`."""
+
+        def fenced(connection: sqlite3.Connection) -> None:
+            if not runs.is_held(connection, self.turn.run_id, self.turn.fence[1]):
+                raise LeaseLost(self.turn.thread_id)
+            change(connection)
+
+        await self._recorder.write(fenced)
 
     def stop(self, how: str) -> None:
         """End it now; `how` says what becomes of what was said. On the loop only."""

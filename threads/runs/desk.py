@@ -18,6 +18,7 @@ from threads.registry.events import Happened
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
 from threads.runs.attempt import KEEP, PASS_OVER, ROLLBACK
+from threads.runs.requests import ANSWERS
 from threads.runs.titles import wants_title
 
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
@@ -128,7 +129,11 @@ class Desk:
         """The run that this key has had already; one that failed is begun again, or waits for that."""
         if known["asked"] != asked.digest:
             raise KeyReused(asked.thread_id, str(asked.key))
-        if known["status"] == "error" and self._agents.knows(known["agent_id"]):
+        if (
+            known["status"] == "error"
+            and self._agents.knows(known["agent_id"])
+            and self._counts(connection, known)
+        ):
             running = self._running(connection, known["thread_id"])
             if running is None or strategy == "reject":
                 return Accepted(self._begin_again(connection, known), True, True)
@@ -137,6 +142,11 @@ class Desk:
             self._must_wait(connection, row, running, strategy)
             return Accepted(row, True, False, since)
         return Accepted(known, False)
+
+    def _counts(self, connection: sqlite3.Connection, failed: sqlite3.Row) -> bool:
+        """Whether this run may be begun again: not an answer that another run came after."""
+        last = runs.one(connection, "last_of_thread", failed["thread_id"])
+        return failed["kind"] not in ANSWERS or last is None or last["run_id"] == failed["run_id"]
 
     def _must_wait(
         self, connection: sqlite3.Connection, row: sqlite3.Row, running: sqlite3.Row | None, strategy: str

@@ -4,12 +4,13 @@
 position, run_id, thread_id, origin_id, kind, status, agent_id, key, holder, attempt, late, expires_at, stopping,
 begun_at_id, head_id, error, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
 
--- An answer goes on with what the run began that asked, or the run whose question that one had answered.
+-- An answer goes on with what the run began that asked, or the run whose question that one had answered; so it does
+-- where that run failed.
 -- name: ask
 INSERT INTO threads_run (run_id, thread_id, origin_id, kind, status, agent_id, key, asked, request_type, request,
     holder, expires_at, created_at)
 VALUES (:run_id, :thread_id, CASE WHEN :kind IN ('resume', 'recovery') THEN (
-        SELECT CASE WHEN status = 'interrupted' THEN coalesce(origin_id, run_id) END FROM threads_run
+        SELECT CASE WHEN status IN ('interrupted', 'error') THEN coalesce(origin_id, run_id) END FROM threads_run
         WHERE thread_id = :thread_id AND kind <> 'title' ORDER BY position DESC LIMIT 1) END,
     :kind, 'pending', :agent_id, :key, :asked, :request_type, :request, :holder,
     :until, :at)
