@@ -116,6 +116,17 @@ class ThreadBusy(ThreadsError):
         )
 
 
+class QueueFull(ThreadsError):
+    """As many runs wait for this thread as may; nothing was stored."""
+
+    def __init__(self, thread_id: str, limit: int) -> None:
+        self.thread_id, self.limit = thread_id, limit
+        super().__init__(
+            f"{limit} runs wait in thread {thread_id!r} already; try again when one has ended, stop some, or "
+            "allow more with Runner(max_waiting=...)"
+        )
+
+
 class LeaseLost(ThreadsError):
     """This run held its thread too long without a sign of life; another may have it now."""
 
@@ -138,8 +149,18 @@ class RunNotFound(ThreadsError, LookupError):
 class RunFailed(ThreadsError):
     """The run ended with an error; the thread stays usable, and runner.retry(id) goes on where it broke."""
 
-    def __init__(self, thread_id: str, run_id: str, reason: str) -> None:
+    def __init__(
+        self,
+        thread_id: str,
+        run_id: str,
+        reason: str,
+        *,
+        error_type: str | None = None,
+        error_message: str | None = None,
+    ) -> None:
+        """`error_type`, `error_message`: of the exception that ended it, as far as they are known."""
         self.thread_id, self.run_id, self.reason = thread_id, run_id, reason
+        self.error_type, self.error_message = error_type, error_message
         super().__init__(f"run {run_id} in thread {thread_id!r} failed: {reason}")
 
 

@@ -48,7 +48,7 @@ def without_failed_answers(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[
 def stale_answers(
     connection: sqlite3.Connection, state: StateSnapshot, serde: SerializerProtocol
 ) -> Change | None:
-    """The change that takes back answers which nothing came of, in a thread of this state; None: there are none.
+    """The change that takes back answers which nothing came of, in a thread of this state, if there are any.
 
     A plain `invoke` that failed leaves them, and so did earlier versions. `state` is read with its subgraphs.
     """

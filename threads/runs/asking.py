@@ -57,10 +57,9 @@ class Asking:
                 raise
         taken = self.earlier.with_key(thread_id, asked.key)  # a key that follows from the thread, not given
         last = self.earlier.last(thread_id)
-        is_last = taken is not None and last is not None and taken["run_id"] == last["run_id"]
-        raise AlreadyAnswered(
-            thread_id, taken and taken["run_id"], last["status"] if last is not None and is_last else None
-        )
+        if taken is None or last is None or taken["run_id"] != last["run_id"]:
+            raise AlreadyAnswered(thread_id)
+        raise AlreadyAnswered(thread_id, last["run_id"], last["status"])
 
     def anew(self, request: Request, thread_id: str, found: Spot, key: str | None) -> Reply:
         """By the agent of the run that answered then, and with its context."""

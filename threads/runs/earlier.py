@@ -77,8 +77,7 @@ class Earlier:
         named = named_interrupts(said.input)
         if named and isinstance(request.input, Mapping) and named != request.input.keys():
             return False
-        digest: str = said.digest(self._inside.checkpointer.serde, row["agent_id"])
-        return digest == known["asked"]
+        return bool(known["asked"] == said.digest(self._inside.checkpointer.serde, row["agent_id"]))
 
     def edited(self, run_id: str | None, message_id: str, content: Content) -> Any:
         """What is handed in for a message said differently: all that was handed in with it, too."""

@@ -63,7 +63,8 @@ async def begin_again(
     if has_begun and await asyncio.to_thread(_is_unsaid, row, request, inside):
         return await start_of(attempt, row, request, inside)
     if has_begun and (state.metadata or {}).get("run_id") != run_id:
-        return Outcome("error", error=RunFailed(thread_id, run_id, "the thread went on without it"))
+        error = RunFailed(thread_id, run_id, "the thread went on without it")
+        return Outcome("error", error=error, is_aside=True)
     if has_begun and not state.tasks:
         return Outcome("success", values=state.values)
     doubts = await asyncio.to_thread(_doubts, attempt, row, state, inside)
@@ -87,7 +88,7 @@ async def _answering(attempt: Attempt, row: sqlite3.Row, request: Request, insid
     if request.kind == "resume" and row["attempt"] == 1:
         left = _untaken(request, waiting)
         if left is None:  # another run took an answer after this one was accepted
-            return Outcome("error", error=AlreadyAnswered(row["thread_id"]))
+            return Outcome("error", error=AlreadyAnswered(row["thread_id"]), is_aside=True)
         return await _going_on(attempt, state, left, row, inside)
     before = next((each for each in reversed(doubts.chain) if each["kind"] != "recovery"), row)
     asked = _request(before, inside) if before["begun_at_id"] == _head(state) else None
@@ -151,7 +152,7 @@ def _request(row: sqlite3.Row, inside: Inside) -> Request | None:
 
 async def _state(attempt: Attempt) -> Any:
     """Where the thread stands, with its subgraphs."""
-    config = {"configurable": {"thread_id": attempt.turn.thread_id}}
+    config = {"configurable": attempt.config["configurable"]}  # by which errors of the checkpointer are known
     return await attempt.graph.aget_state(config, subgraphs=True)
 
 

@@ -8,14 +8,16 @@ WHERE t.thread_id = :thread_id
 -- A run whose lease ran out, when a turn outside any runner goes on in its thread.
 -- name: give_up_run
 UPDATE threads_run
-SET status = 'error', expires_at = NULL, stopping = NULL, error = 'its process is gone, and the thread went on without it',
+SET status = 'error', expires_at = NULL, stopping = NULL, error = 'its process is gone, and the thread went on without it', error_type = 'ProcessLost',
+    error_message = 'its process is gone, and the thread went on without it',
     finished_at = CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
 WHERE run_id = :run_id
 
 -- name: tell_given_up
 INSERT INTO threads_event (thread_id, sequence, run_id, type, data, created_at)
 SELECT thread_id, (SELECT coalesce(max(sequence), 0) + 1 FROM threads_event e WHERE e.thread_id = r.thread_id), run_id,
-    'failed', json_object('input_tokens', input_tokens, 'output_tokens', output_tokens, 'reason', error), finished_at
+    'failed', json_object('input_tokens', input_tokens, 'output_tokens', output_tokens, 'reason', error,
+        'error_type', error_type, 'error_message', error_message), finished_at
 FROM threads_run r WHERE run_id = :run_id
 
 -- name: forget_its_words
