@@ -4,7 +4,7 @@ import sqlite3
 from typing import Annotated, TypedDict
 
 import pytest
-from graphs import Plain, compiled, plain_graph, said, stock_saver
+from graphs import Case, Plain, compiled, echo, plain_graph, said, stock_saver
 from graphs import config as config_of
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
@@ -25,6 +25,7 @@ from threads import (
     RunFailed,
     ThreadDeleted,
     ThreadNotFound,
+    TypeNotAllowed,
 )
 from threads.runs.failures import failure_of
 
@@ -152,6 +153,20 @@ def test_a_refusal_of_the_library_is_raised_as_what_it_is(registry, tmp_path):
         gate.opened.set()
         with pytest.raises(ThreadDeleted):
             run.result(20)
+
+
+def test_what_the_library_cannot_read_for_a_run_is_raised_as_what_it_is(registry):
+    """And as the agent's error where the agent raises the same class."""
+    given = {**said("hi"), "topic": Case(1)}  # a type that nobody named
+    compiled(Single, echo, registry.checkpointer).invoke(given, config_of("a"))
+    agents = {"reading": compiled(Single, echo, None), "raising": raising(TypeNotAllowed([f"{SECRET}.Type"]))}
+    with client(registry, agents) as api:
+        for agent, status, code in (("reading", 409, "TypeNotAllowed"), ("raising", 502, "RunFailed")):
+            id = "a" if agent == "reading" else registry.create().id
+            body = {"message": "go", "agent_id": agent}
+            failed = api.post(f"{ROOT}/threads/{id}/messages", json=body)
+            assert (failed.status_code, failed.json()["code"]) == (status, code)
+            assert registry.runs(id)[0].error_type == "TypeNotAllowed"
 
 
 def test_the_library_called_inside_a_tool_fails_as_the_tool(registry, people):

@@ -139,7 +139,7 @@ class Desk:
         if (
             known["status"] == "error"
             and self._agents.knows(known["agent_id"])
-            and self._counts(connection, known)
+            and self._may_begin_again(connection, known)
         ):
             running = self._running(connection, known["thread_id"])
             if running is None or strategy == "reject":
@@ -151,8 +151,8 @@ class Desk:
             return Accepted(row, True, False, since)
         return Accepted(known, False)
 
-    def _counts(self, connection: sqlite3.Connection, failed: sqlite3.Row) -> bool:
-        """Whether this run may be begun again: not an answer that another run came after."""
+    def _may_begin_again(self, connection: sqlite3.Connection, failed: sqlite3.Row) -> bool:
+        """Whether a run that failed may: an answer may not once another run came after it."""
         last = runs.one(connection, "last_of_thread", failed["thread_id"])
         return failed["kind"] not in ANSWERS or last is None or last["run_id"] == failed["run_id"]
 
