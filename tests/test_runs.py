@@ -128,7 +128,7 @@ def test_a_node_that_would_wait_for_itself_is_told_so(registry):
 
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
         runners.append(runner)
-        with pytest.raises(UsageError, match="await run"):
+        with pytest.raises(RunFailed, match="await run"):
             runner.start("a", "wait", if_not_exists="create").result(20)
 
 

@@ -30,7 +30,7 @@ from running import (
 
 import threads
 from agent import build_agent
-from threads import InvalidValue, KeyReused, NothingToResume, RunFailed
+from threads import AlreadyAnswered, InvalidValue, KeyReused, NothingToResume, RunFailed
 from threads.runs import tool_key
 
 
@@ -237,11 +237,11 @@ def test_a_failed_answer_is_given_again_and_is_not_another(registry):
         first = runner.resume("a", "yes")
         with pytest.raises(RunFailed, match="the door is shut"):
             first.result(10)
-        with pytest.raises(KeyReused):
-            runner.resume("a", "no")
         again = runner.resume("a", "yes")
         assert again.id == first.id
         assert again.result(10)["messages"][-1].text == "you said yes"
+        with pytest.raises(AlreadyAnswered):
+            runner.resume("a", "no")
 
 
 def test_a_new_message_takes_the_place_of_an_answer(registry, tmp_path):

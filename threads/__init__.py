@@ -16,6 +16,7 @@ from threads.bootstrap import Registry, open  # noqa: A004  the name a user type
 from threads.database.opening import detach
 from threads.errors import (
     AgentNotFound,
+    AlreadyAnswered,
     CheckpointNotFound,
     DatabaseBusy,
     DatabaseError,
@@ -33,6 +34,7 @@ from threads.errors import (
     NewerDatabase,
     NotADatabase,
     NothingToResume,
+    QueueFull,
     ReadOnly,
     RunFailed,
     RunNotFound,
@@ -79,6 +81,7 @@ __all__ = [
     "LOCAL",
     "Actor",
     "AgentNotFound",
+    "AlreadyAnswered",
     "Checkpoint",
     "CheckpointNotFound",
     "Cleaned",
@@ -107,6 +110,7 @@ __all__ = [
     "Page",
     "Problem",
     "Pruned",
+    "QueueFull",
     "ReadOnly",
     "Registry",
     "Report",

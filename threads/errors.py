@@ -116,6 +116,17 @@ class ThreadBusy(ThreadsError):
         )
 
 
+class QueueFull(ThreadsError):
+    """As many runs wait for this thread as may; nothing was stored."""
+
+    def __init__(self, thread_id: str, limit: int) -> None:
+        self.thread_id, self.limit = thread_id, limit
+        super().__init__(
+            f"{limit} runs wait in thread {thread_id!r} already; try again when one has ended, stop some, or "
+            "allow more with Runner(max_waiting=...)"
+        )
+
+
 class LeaseLost(ThreadsError):
     """This run held its thread too long without a sign of life; another may have it now."""
 
@@ -138,17 +149,59 @@ class RunNotFound(ThreadsError, LookupError):
 class RunFailed(ThreadsError):
     """The run ended with an error; the thread stays usable, and runner.retry(id) goes on where it broke."""
 
-    def __init__(self, thread_id: str, run_id: str, reason: str) -> None:
+    def __init__(
+        self,
+        thread_id: str,
+        run_id: str,
+        reason: str,
+        *,
+        error_type: str | None = None,
+        error_message: str | None = None,
+    ) -> None:
+        """`error_type`, `error_message`: of the exception that ended it, as far as they are known."""
         self.thread_id, self.run_id, self.reason = thread_id, run_id, reason
+        self.error_type, self.error_message = error_type, error_message
         super().__init__(f"run {run_id} in thread {thread_id!r} failed: {reason}")
 
 
 class KeyReused(UsageError):
     """An idempotency key stands for one request; another request needs a key of its own."""
 
+    key: str | None
+
     def __init__(self, thread_id: str, key: str) -> None:
         self.thread_id, self.key = thread_id, key
         super().__init__(f"key {short(key)} was used in thread {thread_id!r} for another request")
+
+
+class AlreadyAnswered(KeyReused):
+    """The question was answered in another way, and that answer was taken; no key was given for it.
+
+    An answer can be replaced as long as its run failed in the node that asked.
+    """
+
+    def __init__(self, thread_id: str, run_id: str | None = None, status: str | None = None) -> None:
+        """`run_id`, `status`: of the run that took the answer, as far as they are known."""
+        self.thread_id, self.run_id, self.status, self.key = thread_id, run_id, status, None
+        ThreadsError.__init__(
+            self, f"the question of thread {thread_id!r} was answered already, in another way; {self.hint}"
+        )
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the run that took the answer has not ended."""
+        return self.status in ("pending", "running")
+
+    @property
+    def hint(self) -> str:
+        """What can be done, in Python's words."""
+        if self.is_under_way:
+            return "wait for its run, or stop that with runner.stop(id)"
+        goes_on = "runner.retry(id) goes on with that answer, " if self.status == "error" else ""
+        return (
+            f"{goes_on}runner.regenerate(id) answers the last message anew and asks again, "
+            "runner.start(id, message) says something new"
+        )
 
 
 class NothingToResume(ThreadsError):

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Match
 
 from threads import errors
+from threads.api.disclosure import visible_reason
 
 
 class Problem(BaseModel):
@@ -56,9 +57,12 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.ThreadTrashed, 409, "the thread is in the trash; POST .../restore brings it back"),
     (errors.ThreadBusy, 409, "a run is under way in the thread: wait for its end, POST .../stop, or "
         "send with multitask_strategy enqueue, interrupt or rollback"),
+    (errors.QueueFull, 429, "{error.limit} messages wait in the thread; try again when one is answered"),
     (errors.ThreadMoved, 409, AS_IT_IS),
     (errors.LeaseLost, 409, "the run was taken away from this server; GET .../runs tells what became of it"),
     (errors.NothingToResume, 409, AS_IT_IS),
+    (errors.AlreadyAnswered, 409, "the question was answered already, in another way; POST .../retry goes on "
+        "where its run failed, POST .../regenerate asks again, POST .../messages says something new"),
     (errors.MessagesUnknown, 409, "the messages cannot be told: the graph folds them in its own way"),
     (errors.TypeNotAllowed, 409, "the stored state holds a type that this server does not allow"),
     (errors.StateDamaged, 409, "a value that is stored in the thread is damaged"),
@@ -83,22 +87,20 @@ def status_of(error: Exception) -> tuple[int, str]:
 
 def known(request: Request, error: Exception) -> JSONResponse:
     """An error of the library."""
-    if isinstance(error, errors.KeyReused) and "idempotency-key" not in request.headers:
-        return Refused(409, "AlreadyAnswered", "the question was answered already, in another way").response()
     if isinstance(error, errors.RunFailed):
         caller = request.scope["threads.caller"]
-        error = errors.RunFailed(error.thread_id, error.run_id, caller.told(error.reason))
+        error = errors.RunFailed(error.thread_id, error.run_id, visible_reason(caller.actor, error))
     status, text = status_of(error)
     field = getattr(error, "field", None)
     for kind, name in (
         (errors.AgentNotFound, "agent_id"),
-        (errors.KeyReused, "key"),
+        (errors.KeyReused, None if isinstance(error, errors.AlreadyAnswered) else "key"),
         (errors.InvalidCursor, "cursor"),
         (errors.InvalidThreadId, "thread_id"),
     ):
         field = name if isinstance(error, kind) else field
     field = FIELDS.get(str(field), field)
-    headers = {"Retry-After": "1"} if status == 503 else None
+    headers = {"Retry-After": "1"} if status in (429, 503) else None
     return Refused(status, type(error).__name__, text, field=field, headers=headers).response()
 
 

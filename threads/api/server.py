@@ -11,7 +11,7 @@ from typing import Any
 from threads import LOCAL, Actor, Registry, Runner
 from threads.api.limits import Buckets, Limits
 from threads.api.origins import checked_origin
-from threads.api.streams import Streams, told_to
+from threads.api.streams import Streams
 
 REMEMBERED = 0.4
 """Seconds for which a token that was good is good without asking; below the second that is promised."""
@@ -24,10 +24,6 @@ class Caller:
 
     actor: Actor
     token_id: str | None = None
-
-    def told(self, reason: str) -> str:
-        """Why something failed, as far as he may know: the words of an error may hold anybody's secrets."""
-        return told_to(self.actor, reason)
 
     @property
     def reader(self) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from starlette.responses import Response
 
 from threads import Actor, Event, Registry, ThreadsError
+from threads.api.disclosure import visible_data
 from threads.api.faults import Refused
 from threads.api.limits import Limits
 from threads.forms import json_form
@@ -198,19 +199,11 @@ class EventStream(Response):
                 coming.cancel()
 
 
-def told_to(actor: Actor, reason: str) -> str:
-    """Why something failed: all of it to admins, to others what comes before the words of an exception."""
-    return reason if actor.is_admin else reason.partition(":")[0]
-
-
 def frame(event: Event, seat: Seat) -> bytes:
     """An event on the wire. A gap has no id: who comes again still asks for what is missing."""
     number = event.position if seat.thread_id is None else event.sequence
     form = json_form(event)
-    if "reason" in form["data"] and event.type == "failed":
-        form["data"]["reason"] = told_to(seat.actor, form["data"]["reason"])
-    if "error" in form["data"] and event.type == "tool_finished" and not seat.actor.is_admin:
-        form["data"]["error"] = "the tool failed"
+    form["data"] = visible_data(seat.actor, event.type, form["data"])
     told = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
     id = "" if event.type == "gap" else f"id: {number}\n"
     return f"{id}event: {event.type}\ndata: {told}\n\n".encode()

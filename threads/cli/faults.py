@@ -59,10 +59,21 @@ TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
         "a run is under way in thread {error.thread_id!r}: wait for its end",
     ),
     (
+        errors.QueueFull,
+        Fault,
+        "{error.limit} messages wait in thread {error.thread_id!r} already; try again when some are answered",
+    ),
+    (
         errors.LeaseLost,
         Fault,
         "the run in thread {error.thread_id!r} lost its lease (its process was held up, or the run was taken "
         "over), so it cannot store anything more; `threads show` tells what is there",
+    ),
+    (
+        errors.AlreadyAnswered,
+        Fault,
+        "the question of thread {error.thread_id!r} was answered already, in another way; `threads retry` "
+        "goes on where that answer's run failed, `threads send` says something new",
     ),
     (errors.RunNotFound, Fault, "there is no run {error.run_id!r}"),
     (

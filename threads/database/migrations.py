@@ -20,7 +20,7 @@ from threads.errors import ForeignDatabase, NewerDatabase
 Progress = Callable[[str, int, int], None]
 """Told what goes on, how much is done and how much there is; called often, so it should be quick."""
 
-MIGRATIONS = ("0001_registry", "0002_runs", "0003_search", "0004_organise", "0005_users")
+MIGRATIONS = ("0001_registry", "0002_runs", "0003_search", "0004_organise", "0005_users", "0007_errors")
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
@@ -38,6 +38,8 @@ STOCK = {
 }
 """What the stock saver's tables have at least, in every version of its format that can be read."""
 MINE = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(TABLE|VIEW|INDEX|TRIGGER) (threads_\w+)")
+ADDED = re.compile(r"ALTER TABLE (threads_\w+) ADD COLUMN")
+"""A column that a migration adds to a table of an earlier one."""
 RECORD = """
 CREATE TABLE IF NOT EXISTS threads_migration (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
@@ -107,8 +109,8 @@ def restore_missing(connection: sqlite3.Connection) -> None:
     there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     for name in MIGRATIONS:
         for statement in script(name):
-            match = MINE.match(statement)
-            if match and match[2] not in there:
+            match, added = MINE.match(statement), ADDED.match(statement)
+            if (match and match[2] not in there) or (added and added[1] not in there):  # made again just now
                 connection.execute(statement)
 
 
@@ -128,6 +130,8 @@ def shadow(connection: sqlite3.Connection) -> None:
         found = re.match(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", statement)
         if found and not has_table(connection, found[1]):
             connection.execute(statement.replace(found[0], f"CREATE TEMP TABLE {found[1]}", 1))
+        elif added := ADDED.match(statement):
+            connection.execute(statement.replace(added[1], f"temp.{added[1]}", 1))
     adopt(connection)
 
 

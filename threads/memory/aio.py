@@ -31,7 +31,7 @@ from langgraph.checkpoint.base import (
 from threads.database.connections import Database
 from threads.memory.deltas import handed_out
 from threads.memory.late import Work
-from threads.memory.turns import Read, Turn, address, config_of, turn_of
+from threads.memory.turns import Read, Turn, address, config_of, noted, turn_of
 from threads.memory.writing import Storing
 
 T = TypeVar("T")
@@ -80,7 +80,8 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         self._readers.shutdown(wait=True)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return await self._aside(self.get_tuple, config)
+        with noted(config):
+            return await self._aside(self.get_tuple, config)
 
     async def alist(
         self,
@@ -108,20 +109,22 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         """
         thread_id = address(config)[0]
         turn = turn_of(config, thread_id)
-        promise = self._submitted(thread_id, self._put(config, checkpoint, metadata), soon=turn is None)
-        if turn is None:
-            self._put_done(config, checkpoint, await _kept(promise))
-        else:
-            promise.add_done_callback(partial(self._put_ended, turn, config, checkpoint))
-            asyncio.get_running_loop().call_later(GATHERED, self._gathered, promise)
+        with noted(config):
+            promise = self._submitted(thread_id, self._put(config, checkpoint, metadata), soon=turn is None)
+            if turn is None:
+                self._put_done(config, checkpoint, await _kept(promise))
+            else:
+                promise.add_done_callback(partial(self._put_ended, turn, config, checkpoint))
+                asyncio.get_running_loop().call_later(GATHERED, self._gathered, promise)
         return config_of(*address(config), checkpoint["id"])
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        work = self._put_writes(config, writes, task_id, task_path)
-        if work is not None:
-            await _kept(self._submitted(address(config)[0], work))
+        with noted(config):
+            work = self._put_writes(config, writes, task_id, task_path)
+            if work is not None:
+                await _kept(self._submitted(address(config)[0], work))
 
     async def adelete_thread(self, thread_id: str) -> None:
         await asyncio.shield(self._aside(self.delete_thread, thread_id))
@@ -141,7 +144,8 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         checkpoint_id = get_checkpoint_id(config)
         if isinstance(checkpoint_id, Read) and (history := checkpoint_id.taken(channels)) is not None:
             return handed_out(history, channels)  # it was read together with the head
-        return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
+        with noted(config):
+            return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
 
     async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
         self._database.check_open()

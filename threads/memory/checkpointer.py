@@ -41,7 +41,7 @@ from threads.memory.reading import ReadMethods
 from threads.memory.rivals import Rivals
 from threads.memory.subgraphs import root_of, take_back
 from threads.memory.transcript import Transcripts
-from threads.memory.turns import RUNTIME, address, config_of, head_of
+from threads.memory.turns import RUNTIME, address, config_of, head_of, noted
 from threads.memory.writing import (
     AT_ONCE,
     Storing,
@@ -84,16 +84,18 @@ class Checkpointer(ReadMethods, SqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        work = self._put(config, checkpoint, metadata)
-        self._put_done(config, checkpoint, self._database.write(work))
+        with noted(config):
+            work = self._put(config, checkpoint, metadata)
+            self._put_done(config, checkpoint, self._database.write(work))
         return config_of(*address(config), checkpoint["id"])
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        work = self._put_writes(config, writes, task_id, task_path)
-        if work is not None:
-            self._database.write(work)
+        with noted(config):
+            work = self._put_writes(config, writes, task_id, task_path)
+            if work is not None:
+                self._database.write(work)
 
     def delete_thread(self, thread_id: str) -> None:
         """Erase the thread: its checkpoints, its writes, and its row in the registry."""

@@ -26,7 +26,17 @@ from threads.memory.deltas import At, Deltas, handed_out
 from threads.memory.late import LateResults
 from threads.memory.rivals import Rivals
 from threads.memory.serde import naming
-from threads.memory.turns import RUNTIME, Read, address, check_lease, config_of, named, read_by_turn, turn_of
+from threads.memory.turns import (
+    RUNTIME,
+    Read,
+    address,
+    check_lease,
+    config_of,
+    named,
+    noted,
+    read_by_turn,
+    turn_of,
+)
 
 
 def readable(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
@@ -101,6 +111,10 @@ class ReadMethods(AsyncMethods):
         self._deltas = deltas
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        with noted(config):
+            return self._get_tuple(config)
+
+    def _get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         thread_id, checkpoint_ns = address(config)
         self.settle(thread_id)
         asked, in_a_run = get_checkpoint_id(config), RUNTIME in config["configurable"]
@@ -144,6 +158,12 @@ class ReadMethods(AsyncMethods):
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        with noted(config):
+            return self._get_delta_channel_history(config, channels)
+
+    def _get_delta_channel_history(
+        self, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         thread_id, checkpoint_ns = address(config)
         checkpoint_id = get_checkpoint_id(config)

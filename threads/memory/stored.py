@@ -47,8 +47,12 @@ class StoredReader:
         return checkpoint, metadata_of(row["metadata"])
 
     def _writes(self, rows: Any) -> list[Any]:
+        return [value for _, value in self._read(rows)]
+
+    def _read(self, rows: Any) -> Iterator[tuple[sqlite3.Row, Any]]:
+        """Rows of `writes` with their values, in LangGraph's order."""
         ordered = sorted(rows, key=lambda row: writes_sort_key(row["task_path"], row["task_id"], row["idx"]))
-        return [self._load(row["type"], row["value"]) for row in ordered]
+        return ((row, self._load(row["type"], row["value"])) for row in ordered)
 
     def _load(self, kind: str, data: bytes) -> Any:
         try:

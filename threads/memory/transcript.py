@@ -132,16 +132,24 @@ class Transcripts(StoredReader):
     def interrupts(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> tuple[Interrupt, ...]:
-        """The questions that tasks asked at a checkpoint and that wait for an answer."""
+        """The interrupts that wait for an answer at a checkpoint, each once.
+
+        A task that passes on the interrupt of another one (of a subgraph, of a functional `@task`) keeps it
+        after that one has finished, so an interrupt waits only where all tasks that name it do.
+        """
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
-        rows = connection.execute(self._sql["waiting_at"], {**at, "channel": INTERRUPT})
+        rows = connection.execute(self._sql["interrupts_at"], {**at, "channel": INTERRUPT}).fetchall()
         try:
-            asked = [question for value in self._writes(rows) for question in value]
+            asked = [(row["waits"], question) for row, value in self._read(rows) for question in value]
         except (Undecodable, TypeError):
             return ()
-        return tuple(
-            Interrupt(question.id, question.value) for question in asked if hasattr(question, "value")
-        )
+        taken = {question.id for waits, question in asked if not waits and hasattr(question, "value")}
+        waiting = {
+            question.id: Interrupt(question.id, question.value)
+            for _, question in asked
+            if hasattr(question, "value") and question.id not in taken
+        }
+        return tuple(waiting.values())
 
     def written_at(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> int | None:
         """When a checkpoint was made, in milliseconds since 1970, by its own account."""

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
@@ -27,7 +28,7 @@ from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple, get_c
 from threads import ids
 from threads.database import leases
 from threads.database.statements import statements
-from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadsError, ThreadTrashed
 from threads.memory.deltas import History
 from threads.memory.places import Places
 
@@ -56,6 +57,9 @@ class Turn(Protocol):
 
     def refused(self, error: BaseException) -> None:
         """A checkpoint of this run could not be stored; the run did not wait for it."""
+
+    def raised(self, error: ThreadsError) -> None:
+        """The checkpointer raised this to the run: it is no error of the agent."""
 
 
 class Read(str):
@@ -132,6 +136,18 @@ def turn_of(config: RunnableConfig, thread_id: str) -> Turn | None:
     """The run that this config belongs to, if it runs in this thread."""
     turn: Turn | None = config["configurable"].get(TURN)
     return turn if turn is not None and turn.thread_id == thread_id else None
+
+
+@contextmanager
+def noted(config: RunnableConfig) -> Iterator[None]:
+    """Tell the run that this config belongs to, if there is one, what is raised in here."""
+    try:
+        yield
+    except ThreadsError as error:
+        configurable = config["configurable"]
+        if turn := turn_of(config, str(configurable.get("thread_id"))):
+            turn.raised(error)
+        raise
 
 
 def check_lease(thread: sqlite3.Row, thread_id: str, turn: Turn | None) -> None:

@@ -24,6 +24,7 @@ from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
 from threads.database.statements import statements
 from threads.errors import ThreadDeleted, ThreadMoved
+from threads.memory.answers import without_failed_answers
 from threads.memory.late import Key, LateResults, Work
 from threads.memory.places import Places
 from threads.memory.rivals import Rivals
@@ -116,13 +117,15 @@ def put_results(
     rivals: Rivals,
 ) -> Work:
     """The work that stores what a task wrote; a turn that is refused there is refused for good."""
-    special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
-    sql = statements("checkpoints")["replace_writes" if special else "put_writes"]
     checkpoint_id = get_checkpoint_id(config)
     thread_id, checkpoint_ns = address(config)
     turn = turn_of(config, thread_id)
-    if turn is not None and not checkpoint_ns:
-        turn.wrote(checkpoint_id, writes)
+    if turn is not None:
+        writes = without_failed_answers(writes)
+        if not checkpoint_ns:
+            turn.wrote(checkpoint_id, writes)
+    special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+    sql = statements("checkpoints")["replace_writes" if special else "put_writes"]
     at = (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path)
     rows = [
         (*at, WRITES_IDX_MAP.get(channel, idx), channel, *serde.dumps_typed(value))

@@ -22,7 +22,7 @@ class RunInfo:
     key: str | None
     """The caller's idempotency key."""
     error: str | None
-    """Why it failed, in a sentence."""
+    """Why it failed, in a sentence: type and message of the error."""
     created_at: datetime | None
     started_at: datetime | None
     first_token_at: datetime | None
@@ -34,6 +34,9 @@ class RunInfo:
     behind that would not end."""
     head_id: str | None = None
     """The thread's checkpoint when the run ended."""
+    error_type: str | None = None
+    """The class of the exception that it failed with; None also where an older version stored the run."""
+    error_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

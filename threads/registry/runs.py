@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from threads.database.leases import LONGEST
 from threads.database.statements import statements
-from threads.errors import RunNotFound
+from threads.errors import RunFailed, RunNotFound
 from threads.models import RunInfo, moment
 from threads.registry.rows import json_of
 
@@ -37,6 +37,25 @@ class Asked(NamedTuple):
     """The agent that the thread has from now on, if it has none."""
 
 
+class Failure(NamedTuple):
+    """What a run failed with."""
+
+    text: str
+    """Type and message in a sentence."""
+    type: str
+    """The name of the exception's class; `ProcessLost` where no exception was raised."""
+    message: str
+
+    def told(self) -> dict[str, str]:
+        """As an event holds it."""
+        return {"reason": self.text, "error_type": self.type, "error_message": self.message}
+
+
+def process_lost(reason: str) -> Failure:
+    """The failure of a run whose process ended before it did."""
+    return Failure(reason, "ProcessLost", reason)
+
+
 def run_of(row: sqlite3.Row | Mapping[str, Any]) -> RunInfo:
     """The run that a row tells of."""
     return RunInfo(
@@ -47,6 +66,8 @@ def run_of(row: sqlite3.Row | Mapping[str, Any]) -> RunInfo:
         agent_id=row["agent_id"],
         key=row["key"],
         error=row["error"],
+        error_type=row["error_type"],
+        error_message=row["error_message"],
         created_at=moment(row["created_at"]),
         started_at=moment(row["started_at"]),
         first_token_at=moment(row["first_token_at"]),
@@ -56,6 +77,14 @@ def run_of(row: sqlite3.Row | Mapping[str, Any]) -> RunInfo:
         attempts=row["attempt"],
         head_id=row["head_id"],
     )
+
+
+def run_failed(run: RunInfo) -> RunFailed:
+    """What is raised where the result of a run is wanted that failed earlier, or elsewhere."""
+    return RunFailed(
+        run.thread_id, run.id, run.error or "it is not known why",
+        error_type=run.error_type, error_message=run.error_message,
+    )  # fmt: skip
 
 
 def find(connection: sqlite3.Connection, run_id: str) -> sqlite3.Row | None:
@@ -102,6 +131,11 @@ def waiting_before(connection: sqlite3.Connection, row: sqlite3.Row) -> list[sql
     """The runs that wait for the same thread and were asked for earlier."""
     asked = {"thread_id": row["thread_id"], "position": row["position"]}
     return connection.execute(_sql("waiting_before"), asked).fetchall()
+
+
+def waiting_count(connection: sqlite3.Connection, thread_id: str) -> int:
+    """How many runs wait for a thread."""
+    return int(connection.execute(_sql("waiting_count"), {"thread_id": thread_id}).fetchone()[0])
 
 
 def request(connection: sqlite3.Connection, run_id: str) -> tuple[str, bytes] | None:
@@ -189,19 +223,32 @@ def end(
     status: str,
     at: int,
     *,
-    error: str | None = None,
+    failure: Failure | None = None,
     question: Mapping[str, Any] | None = None,
     tokens: tuple[int, int] = (0, 0),
+    is_aside: bool = False,
 ) -> None:
-    """Let the lease go, and say how it went; `question` is what a person has to decide now."""
+    """Let the lease go, and say how it went; the thread's status follows.
+
+    `question` is what a person has to decide now. `is_aside`: the thread went on without this run.
+    """
     values = {
-        "run_id": run_id, "status": status, "error": error, "at": at,
+        "run_id": run_id, "status": status, "at": at,
+        "error": failure and failure.text, "error_type": failure and failure.type,
+        "error_message": failure and failure.message,
         "question": None if question is None else json_of(question),
         "input_tokens": tokens[0], "output_tokens": tokens[1],
     }  # fmt: skip
     connection.execute(_sql("end"), values)
-    if status == "interrupted":
-        connection.execute(_sql("wait_for_person"), {"thread_id": get(connection, run_id)["thread_id"]})
+    if status in ("interrupted", "error") and not is_aside:
+        connection.execute(_sql("thread_status"), {"run_id": run_id, "status": status})
+    elif status == "success":
+        connection.execute(_sql("thread_recovered"), {"run_id": run_id})
+
+
+def restore_status(connection: sqlite3.Connection, run_id: str) -> None:
+    """Give the thread of a run that was taken back the status it had before."""
+    connection.execute(_sql("thread_status_again"), {"run_id": run_id})
 
 
 def ask_to_stop(connection: sqlite3.Connection, run_id: str, how: str) -> bool:

@@ -56,6 +56,8 @@ class Agents:
         return self._graphs.get(agent_id)
 
     def __getitem__(self, agent_id: str) -> Any:
+        if agent_id not in self._graphs:
+            raise AgentNotFound(agent_id, self.ids)
         return self._graphs[agent_id]
 
 

@@ -11,7 +11,14 @@ from dataclasses import replace
 
 from threads import ids
 from threads.bootstrap import Registry
-from threads.errors import InvalidValue, MessageNotFound, NothingToResume, ThreadNotFound
+from threads.errors import (
+    AlreadyAnswered,
+    InvalidValue,
+    KeyReused,
+    MessageNotFound,
+    NothingToResume,
+    ThreadNotFound,
+)
 from threads.registry import table
 from threads.registry.runs import Asked
 from threads.runs.desk import STRATEGIES
@@ -43,7 +50,16 @@ class Asking:
                     raise
         if known is not None:
             asked = Reply(said, known["agent_id"], key)
-        return self.start(thread_id, asked, "reject")
+        try:
+            return self.start(thread_id, asked, "reject")
+        except KeyReused:
+            if asked.key == key:
+                raise
+        taken = self.earlier.with_key(thread_id, asked.key)  # a key that follows from the thread, not given
+        last = self.earlier.last(thread_id)
+        if taken is None or last is None or taken["run_id"] != last["run_id"]:
+            raise AlreadyAnswered(thread_id)
+        raise AlreadyAnswered(thread_id, last["run_id"], last["status"])
 
     def anew(self, request: Request, thread_id: str, found: Spot, key: str | None) -> Reply:
         """By the agent of the run that answered then, and with its context."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,11 +50,15 @@ class Outcome:
     interrupts: list[Interrupt] = field(default_factory=list)
     taken_back: bool = False
     """Whether it is to be as if the run had not been."""
+    by_agent: bool = False
+    """Whether the agent raised the error: whatever class it is of, it says nothing about this run."""
+    is_aside: bool = False
+    """Whether the thread went on without this run: then it is not the thread's error."""
 
     @property
     def is_left(self) -> bool:
         """Whether the run has not ended, and may not be ended here any more."""
-        return self.status == HAND_OVER or isinstance(self.error, LeaseLost)
+        return self.status == HAND_OVER or (isinstance(self.error, LeaseLost) and not self.by_agent)
 
 
 @dataclass(slots=True)
@@ -123,7 +127,19 @@ class Attempt:
             storing(said)(connection)
             return attempt
 
-        self.turn = turn.under_fence(await self._recorder.write(work))
+        with turn.noting():
+            self.turn = turn.under_fence(await self._recorder.write(work))
+
+    async def write(self, change: Callable[[sqlite3.Connection], None]) -> None:
+        """Change what is stored in the thread, under this run's lease; raises `LeaseLost`."""
+
+        def fenced(connection: sqlite3.Connection) -> None:
+            if not runs.is_held(connection, self.turn.run_id, self.turn.fence[1]):
+                raise LeaseLost(self.turn.thread_id)
+            change(connection)
+
+        with self.turn.noting():
+            await self._recorder.write(fenced)
 
     def stop(self, how: str) -> None:
         """End it now; `how` says what becomes of what was said. On the loop only."""
@@ -144,7 +160,11 @@ class Attempt:
         except asyncio.CancelledError as error:
             return Outcome("stopped", error=error)
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  as the run's outcome
-            return Outcome("error", error=error)
+            return self.failed(error)
+
+    def failed(self, error: BaseException) -> Outcome:
+        """The outcome of an attempt that ended with this error."""
+        return Outcome("error", error=error, by_agent=not self.turn.is_ours(error))
 
     async def _through(self, input: Any, base: str | None) -> Outcome:
         outcome = Outcome("success")

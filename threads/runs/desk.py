@@ -12,12 +12,13 @@ from typing import Any
 
 from threads.bootstrap.opened import Inside
 from threads.database.leases import is_good
-from threads.errors import InvalidValue, KeyReused, ThreadBusy, ThreadTrashed
+from threads.errors import InvalidValue, KeyReused, QueueFull, ThreadBusy, ThreadTrashed
 from threads.registry import events, runs, table
 from threads.registry.events import Happened
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
 from threads.runs.attempt import KEEP, PASS_OVER, ROLLBACK
+from threads.runs.requests import ANSWERS
 from threads.runs.titles import wants_title
 
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
@@ -41,14 +42,19 @@ class Accepted:
 class Desk:
     """Takes requests for one runner, called `holder` in the leases."""
 
-    def __init__(self, inside: Inside, agents: Agents, holder: str, seconds: float) -> None:
+    def __init__(self, inside: Inside, agents: Agents, holder: str, seconds: float, max_waiting: int) -> None:
         self._inside = inside
         self._agents = agents
         self.holder = holder
         self.seconds = seconds
+        self.max_waiting = max_waiting
+        """How many runs may wait for one thread."""
 
     def ask(self, asked: Asked, strategy: str) -> Accepted:
-        """Store a run, and begin it if its thread is free; `ThreadBusy`, `KeyReused`, `ThreadTrashed`."""
+        """Store a run, and begin it if its thread is free.
+
+        Raises `ThreadBusy`, `QueueFull`, `KeyReused`, `ThreadTrashed`.
+        """
         return self._inside.database.write(lambda connection: self._ask(connection, asked, strategy))
 
     def ask_for_title(self, asked: Asked, after_run: str | None) -> Accepted | None:
@@ -116,6 +122,8 @@ class Desk:
         first = running or self._waiting(connection, asked.thread_id)
         if first is not None and strategy == "reject":
             raise ThreadBusy(asked.thread_id, first["run_id"])
+        if first is not None:
+            self._check_queue(connection, asked.thread_id, strategy)
         runs.ask(connection, asked, self.holder, self.seconds, self._inside.now())
         row = runs.get(connection, asked.run_id)
         if first is not None and self._must_wait(connection, row, running, strategy):
@@ -128,15 +136,30 @@ class Desk:
         """The run that this key has had already; one that failed is begun again, or waits for that."""
         if known["asked"] != asked.digest:
             raise KeyReused(asked.thread_id, str(asked.key))
-        if known["status"] == "error" and self._agents.knows(known["agent_id"]):
+        if (
+            known["status"] == "error"
+            and self._agents.knows(known["agent_id"])
+            and self._may_begin_again(connection, known)
+        ):
             running = self._running(connection, known["thread_id"])
             if running is None or strategy == "reject":
                 return Accepted(self._begin_again(connection, known), True, True)
+            self._check_queue(connection, known["thread_id"], strategy)
             since = events.last_sequence(connection, known["thread_id"])
             row = runs.wait_again(connection, known["run_id"], self.holder, self.seconds)
             self._must_wait(connection, row, running, strategy)
             return Accepted(row, True, False, since)
         return Accepted(known, False)
+
+    def _may_begin_again(self, connection: sqlite3.Connection, failed: sqlite3.Row) -> bool:
+        """Whether a run that failed may: an answer may not once another run came after it."""
+        last = runs.one(connection, "last_of_thread", failed["thread_id"])
+        return failed["kind"] not in ANSWERS or last is None or last["run_id"] == failed["run_id"]
+
+    def _check_queue(self, connection: sqlite3.Connection, thread_id: str, strategy: str) -> None:
+        """Raise `QueueFull` if one more run cannot wait for this thread; `rollback` makes room itself."""
+        if strategy != "rollback" and runs.waiting_count(connection, thread_id) >= self.max_waiting:
+            raise QueueFull(thread_id, self.max_waiting)
 
     def _must_wait(
         self, connection: sqlite3.Connection, row: sqlite3.Row, running: sqlite3.Row | None, strategy: str
@@ -173,12 +196,10 @@ class Desk:
         return True
 
     def _fail(self, connection: sqlite3.Connection, row: sqlite3.Row, reason: str) -> None:
-        at = self._inside.now()
-        runs.end(connection, row["run_id"], "error", at, error=reason)
-        events.record(
-            connection,
-            [Happened("failed", row["thread_id"], row["run_id"], {**_spent(row), "reason": reason}, at)],
-        )
+        at, failure = self._inside.now(), runs.process_lost(reason)
+        runs.end(connection, row["run_id"], "error", at, failure=failure)
+        told = {**_spent(row), **failure.told()}
+        events.record(connection, [Happened("failed", row["thread_id"], row["run_id"], told, at)])
         events.drop_tokens(connection, row["thread_id"], row["run_id"])
 
     def _begin(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:

@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage
 
 from threads.bootstrap.opened import Inside
 from threads.registry import runs
-from threads.runs.requests import Content, Request
+from threads.runs.requests import Content, Request, named_interrupts
 
 LOOKED_AT = 50
 """How many runs back something is looked for."""
@@ -68,6 +68,16 @@ class Earlier:
             if isinstance(taken, Mapping) and not taken.keys().isdisjoint(questions):
                 return row
         return None
+
+    def is_same(self, row: sqlite3.Row, said: Request) -> bool:
+        """Whether this run took this very answer."""
+        known, request = self.with_key(row["thread_id"], row["key"]), self.request(row)
+        if known is None or request is None:
+            return False
+        named = named_interrupts(said.input)
+        if named and isinstance(request.input, Mapping) and named != request.input.keys():
+            return False
+        return bool(known["asked"] == said.digest(self._inside.checkpointer.serde, row["agent_id"]))
 
     def edited(self, run_id: str | None, message_id: str, content: Content) -> Any:
         """What is handed in for a message said differently: all that was handed in with it, too."""

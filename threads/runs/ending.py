@@ -10,17 +10,12 @@ from typing import Any
 from threads.errors import LeaseLost, ThreadsError
 from threads.registry import events, runs
 from threads.runs.attempt import HAND_OVER, Outcome
+from threads.runs.failures import failure_of
 from threads.runs.recorder import Recorder, storing
 from threads.runs.told import plain
 from threads.runs.turn import ActiveTurn
 
 TOLD = {"success": "finished", "error": "failed", "interrupted": "interrupted", "stopped": "stopped"}
-
-
-def reason(error: BaseException) -> str:
-    """Why it failed, in a plain sentence."""
-    said = str(error).strip()
-    return said if isinstance(error, ThreadsError) else f"{type(error).__name__}: {said}".rstrip(": ")
 
 
 class End:
@@ -33,14 +28,17 @@ class End:
 
     def __call__(self, connection: sqlite3.Connection, at: int) -> None:
         turn, outcome = self._turn, self._outcome
-        why = None if outcome.error is None else reason(outcome.error)
+        failure = None if outcome.error is None else failure_of(outcome.error)
         runs.end(
             connection, turn.run_id, outcome.status, at,
-            error=why, question=self._question, tokens=turn.tokens,
+            failure=failure, question=self._question, tokens=turn.tokens,
+            is_aside=outcome.is_aside,
         )  # fmt: skip
+        if outcome.taken_back:
+            runs.restore_status(connection, turn.run_id)
         data: dict[str, Any] = {"input_tokens": turn.tokens[0], "output_tokens": turn.tokens[1]}
-        if why is not None:
-            data["reason"] = why
+        if failure is not None:
+            data.update(failure.told())
         if outcome.interrupts:
             data["interrupts"] = [{"id": each.id, "value": plain(each.value)} for each in outcome.interrupts]
         if outcome.taken_back:
@@ -79,7 +77,7 @@ async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Cal
         return outcome
 
     error = outcome.error
-    if isinstance(error, LeaseLost) and error.thread_id == turn.thread_id:
+    if isinstance(error, LeaseLost) and error.thread_id == turn.thread_id and not outcome.by_agent:
         outcome = Outcome(HAND_OVER, error=error)
     if outcome.status != HAND_OVER:
         outcome = await store(outcome)

@@ -36,12 +36,12 @@ class Engine:
 
     def __init__(
         self, registry: Registry, agents: Any, extra: dict[str, Any], seconds: float, title_model: Any,
-        *, recovers: bool,
+        *, recovers: bool, max_waiting: int,
     ) -> None:  # fmt: skip
         self.inside = registry._inside()
         self.agents = Agents(agents, self.inside.checkpointer)
         self.extra = extra
-        self.desk = Desk(self.inside, self.agents, uuid.uuid4().hex, seconds)
+        self.desk = Desk(self.inside, self.agents, uuid.uuid4().hex, seconds, max_waiting)
         self.title_model = title_model
         self.recovers = recovers
         """Whether it goes on with runs whose lease ran out."""
@@ -117,8 +117,9 @@ class Engine:
     async def _perform(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
         run_id, thread_id = row["run_id"], row["thread_id"]
         try:
-            request = self.requests.get(run_id) or self._stored_request(row)
-            graph = self.agents[row["agent_id"]]
+            with turn.noting():
+                request = self.requests.get(run_id) or self._stored_request(row)
+                graph = self.agents[row["agent_id"]]
             attempt = Attempt(graph, turn, request, self.recorder, self.extra)
             self.active[run_id] = attempt
             if row["stopping"] is not None:  # since it waits, or since before a crash
@@ -126,7 +127,7 @@ class Engine:
             outcome = await self._outcome(attempt, row, request)
             turn = attempt.turn  # another one where it had to leave a task behind
         except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
-            outcome = Outcome("error", error=error)
+            outcome = Outcome("error", error=error, by_agent=not turn.is_ours(error))
         outcome = await self._finish(turn, outcome)
         self.active.pop(run_id, None)
         self.requests.pop(run_id, None)

@@ -11,7 +11,7 @@ from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, Thr
 from threads.registry import runs, table
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, Outcome
-from threads.runs.ending import reason
+from threads.runs.failures import failure_of
 
 LEFT = "another goes on with it, and registry.runs(id) tells what became of it"
 
@@ -53,10 +53,13 @@ class Promises:
             future.set_exception(LeaseLost(thread_id))
         elif outcome.error is None:
             future.set_result(outcome.values)
-        elif isinstance(outcome.error, ThreadsError):
+        elif isinstance(outcome.error, ThreadsError) and not outcome.by_agent:
             future.set_exception(outcome.error)
         else:
-            failed = RunFailed(thread_id, run_id, reason(outcome.error))
+            failure = failure_of(outcome.error)
+            failed = RunFailed(
+                thread_id, run_id, failure.text, error_type=failure.type, error_message=failure.message
+            )
             failed.__cause__ = outcome.error
             future.set_exception(failed)
 
@@ -90,7 +93,7 @@ class Promises:
             last = runs.one(connection, "last_of_thread", row["thread_id"])
             head_id = table.get(connection, row["thread_id"])["head_id"]
         if row["status"] == "error":
-            raise RunFailed(row["thread_id"], run_id, row["error"] or "it is not known why")
+            raise runs.run_failed(runs.run_of(row))
         if row["kind"] == "title" or row["head_id"] is None or not self._agents.knows(row["agent_id"]):
             return None
         at = {"thread_id": row["thread_id"]}

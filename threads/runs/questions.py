@@ -4,12 +4,12 @@ Many may give the same answer, at once or late, from several processes. So an an
 the run that asked: whoever gives it again gets the run that took it. And it is handed to LangGraph by
 the id of its question: handed in a second time, after a crash, it answers nothing else. An answer that
 names its question is known again however late it comes. One that does not, and that has no key, is
-taken for an answer to the question that waits now.
+taken for an answer to the question that waits now. Where the run of an answer failed while its question
+still waits, another answer may take its place; the same one begins that run again.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -18,12 +18,7 @@ from threads.bootstrap import Registry
 from threads.errors import InvalidValue, NothingToResume, ThreadBusy
 from threads.runs.doubts import checked_answer
 from threads.runs.earlier import Earlier
-from threads.runs.requests import ANSWERS, Request
-
-OF_LANGGRAPH = re.compile("[0-9a-f]{32}")
-"""The ids of questions that LangGraph takes answers by."""
-OF_RECOVERY = "recovery:"
-"""How the ids of the questions begin that recovery asks."""
+from threads.runs.requests import ANSWERS, OF_LANGGRAPH, Request, named_interrupts
 
 
 class Reply(NamedTuple):
@@ -44,13 +39,16 @@ def reply(registry: Registry, earlier: Earlier, thread_id: str, said: Request, k
     """What this answer is to the thread as it is now; `NothingToResume`, `InvalidValue`, `ThreadBusy`."""
     last: Any = earlier.last(thread_id)
     was_answer = last is not None and last["kind"] in ANSWERS
-    is_open = was_answer and last["status"] in ("pending", "running", "error")
+    is_open = was_answer and last["status"] in ("pending", "running")
+    has_failed = was_answer and last["status"] == "error"
+    if has_failed and earlier.is_same(last, said):  # it is begun again, and never an answer to what waits now
+        return Reply(said, last["agent_id"], last["key"])
     questions = [question.id for question in registry.interrupts(thread_id)]
-    named = _named(said.input)
+    named = named_interrupts(said.input)
     if named and (is_open or not named <= set(questions)):
         if taken := _taken(earlier, thread_id, named, () if is_open else questions):
             return Reply(said, taken["agent_id"], taken["key"])
-        if is_open and last["status"] != "error":
+        if is_open:
             raise ThreadBusy(thread_id, last["run_id"])
     if is_open:
         return Reply(said, last["agent_id"], last["key"])
@@ -58,12 +56,12 @@ def reply(registry: Registry, earlier: Earlier, thread_id: str, said: Request, k
         raise InvalidValue("value", f"no question waits with the id {' or '.join(sorted(named))}")
     is_paused = last is not None and last["status"] == "interrupted"  # at a breakpoint, which asks nothing
     if not questions and not is_paused:
-        if was_answer and key in (None, last["key"]):
+        if has_failed or (was_answer and key in (None, last["key"])):
             return Reply(said, last["agent_id"], last["key"])
         raise NothingToResume(thread_id, "it asks nothing")
     request = said
     if said.context is None:
-        request = replace(said, context=earlier.context(thread_id, last if is_paused else None))
+        request = replace(said, context=earlier.context(thread_id, last if is_paused or has_failed else None))
     asked_by = None if last is None else last["agent_id"]
     if is_paused and last["question"] is not None:
         if _has_taken(earlier, last, said):
@@ -101,15 +99,8 @@ def _has_taken(earlier: Earlier, last: Any, said: Request) -> bool:
 
 def _alone(value: Any) -> Any:
     """An answer without the id of its question; one to several stays as it is."""
-    return next(iter(value.values())) if isinstance(value, Mapping) and len(_named(value)) == 1 else value
-
-
-def _named(value: Any) -> set[str]:
-    """The ids of the questions that an answer is mapped to; none if it is no such mapping."""
-    if isinstance(value, Mapping) and value and all(isinstance(key, str) and _is_id(key) for key in value):
-        return set(value)
-    return set()
-
-
-def _is_id(key: str) -> bool:
-    return OF_LANGGRAPH.fullmatch(key) is not None or key.startswith(OF_RECOVERY)
+    return (
+        next(iter(value.values()))
+        if isinstance(value, Mapping) and len(named_interrupts(value)) == 1
+        else value
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -27,6 +28,10 @@ Content = str | Sequence[Mapping[str, Any]]
 """Text, or LangChain content blocks."""
 ANSWERS = ("resume", "recovery")
 """Kinds of runs that answer a question."""
+OF_LANGGRAPH = re.compile("[0-9a-f]{32}")
+"""The ids of interrupts that LangGraph takes answers by."""
+OF_RECOVERY = "recovery:"
+"""How the ids of the interrupts begin that recovery makes."""
 BRINGING = ("message", "edit", "input")
 """Kinds of runs that bring something to the thread themselves."""
 
@@ -133,6 +138,17 @@ def checked_key(key: str | None) -> str | None:
 def id_of(thread_id: str, key: str, place: int = 0) -> str:
     """The id of the message that a key or a run brings to a thread."""
     return str(uuid.uuid5(NAMESPACE, f"{thread_id}\0{key}\0{place}"))
+
+
+def named_interrupts(value: Any) -> set[str]:
+    """The ids of the interrupts that an answer is mapped to; none if it is no such mapping."""
+    if isinstance(value, Mapping) and value and all(isinstance(key, str) and _is_id(key) for key in value):
+        return set(value)
+    return set()
+
+
+def _is_id(key: str) -> bool:
+    return OF_LANGGRAPH.fullmatch(key) is not None or key.startswith(OF_RECOVERY)
 
 
 def _messages_of(input: Mapping[str, Any]) -> list[BaseMessage]:

@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 from langgraph.types import Command, Interrupt
 
 from threads.bootstrap.opened import Inside
-from threads.errors import RunFailed
+from threads.errors import AlreadyAnswered, RunFailed
 from threads.memory import rewind
+from threads.memory.answers import Change, stale_answers
 from threads.registry import runs
 from threads.runs.answered import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome
 from threads.runs.doubts import answers_given, calls_of, doubtful, place_of, question, texts
-from threads.runs.requests import ANSWERS, BRINGING, Request
+from threads.runs.requests import ANSWERS, BRINGING, Request, named_interrupts
 from threads.runs.wedged import unwedge
 
 LOST = "The call was not answered: the run broke off."
@@ -62,7 +63,8 @@ async def begin_again(
     if has_begun and await asyncio.to_thread(_is_unsaid, row, request, inside):
         return await start_of(attempt, row, request, inside)
     if has_begun and (state.metadata or {}).get("run_id") != run_id:
-        return Outcome("error", error=RunFailed(thread_id, run_id, "the thread went on without it"))
+        error = RunFailed(thread_id, run_id, "the thread went on without it")
+        return Outcome("error", error=error, is_aside=True)
     if has_begun and not state.tasks:
         return Outcome("success", values=state.values)
     doubts = await asyncio.to_thread(_doubts, attempt, row, state, inside)
@@ -72,7 +74,7 @@ async def begin_again(
         return await start_of(attempt, row, request, inside)
     if state.interrupts:
         return Outcome("interrupted", values=state.values, interrupts=list(state.interrupts))
-    return await _going_on(attempt, None, inside)
+    return await _going_on(attempt, state, None, row, inside)
 
 
 async def _answering(attempt: Attempt, row: sqlite3.Row, request: Request, inside: Inside) -> Start | Outcome:
@@ -82,25 +84,39 @@ async def _answering(attempt: Attempt, row: sqlite3.Row, request: Request, insid
     if doubts.question is not None:
         return Outcome("interrupted", values=state.values, interrupts=[doubts.question])
     attempt.graph = with_answers(attempt.graph, doubts.texts)
+    waiting = await asyncio.to_thread(_waiting, row["thread_id"], state, inside)
     if request.kind == "resume" and row["attempt"] == 1:
-        return await _going_on(attempt, request.graph_input(row["thread_id"], row["run_id"], None), inside)
+        left = _untaken(request, waiting)
+        if left is None:  # another run took an answer after this one was accepted
+            return Outcome("error", error=AlreadyAnswered(row["thread_id"]), is_aside=True)
+        return await _going_on(attempt, state, left, row, inside)
     before = next((each for each in reversed(doubts.chain) if each["kind"] != "recovery"), row)
     asked = _request(before, inside) if before["begun_at_id"] == _head(state) else None
     if asked is None or asked.kind == "recovery" or isinstance(asked.input, Command):
-        return await _going_on(attempt, None, inside)
+        return await _going_on(attempt, state, None, row, inside)
     if asked.kind == "resume":  # what was answered here before is not asked again
-        left = _untaken(asked, state)
-        return await _going_on(attempt, left.graph_input(row["thread_id"], before["run_id"], None), inside)
+        return await _going_on(attempt, state, _untaken(asked, waiting), row, inside)
     return await start_of(attempt, before, asked, inside)  # nothing of what it was asked was stored
 
 
-def _untaken(asked: Request, state: Any) -> Request:
-    """The answers whose questions wait still; LangGraph would take another one for the next of its node."""
-    if not isinstance(asked.input, Mapping):
+def _untaken(asked: Request, waiting: Collection[str]) -> Request | None:
+    """The answers whose interrupts wait still, None if there are none.
+
+    LangGraph would take an answer to another one for the next interrupt of its task.
+    """
+    if not named_interrupts(asked.input):
         return asked
-    waiting = {question.id for question in state.interrupts}
     left = {id: answer for id, answer in asked.input.items() if id in waiting}
-    return replace(asked, input=left or None)
+    return replace(asked, input=left) if left else None
+
+
+def _waiting(thread_id: str, state: Any, inside: Inside) -> set[str]:
+    """The ids of the interrupts that wait for an answer."""
+    head = _head(state)
+    if head is None:
+        return set()
+    with inside.database.read() as connection:
+        return {each.id for each in inside.decoder.interrupts(connection, thread_id, head)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +152,7 @@ def _request(row: sqlite3.Row, inside: Inside) -> Request | None:
 
 async def _state(attempt: Attempt) -> Any:
     """Where the thread stands, with its subgraphs."""
-    config = {"configurable": {"thread_id": attempt.turn.thread_id}}
+    config = {"configurable": attempt.config["configurable"]}  # by which errors of the checkpointer are known
     return await attempt.graph.aget_state(config, subgraphs=True)
 
 
@@ -147,16 +163,28 @@ def _head(state: Any) -> str | None:
     return head
 
 
-async def _going_on(attempt: Attempt, input: Any, inside: Inside) -> Start:
+async def _going_on(
+    attempt: Attempt, state: Any, answer: Request | None, row: sqlite3.Row, inside: Inside
+) -> Start:
     """Go on from the head, where tasks of an earlier attempt may have finished: they are not run again.
 
-    What they wrote gets into the next checkpoint, and is told with it.
+    What they wrote gets into the next checkpoint, and is told with it. Answers that nothing came of go first.
     """
+    input = None if answer is None else answer.graph_input(row["thread_id"], row["run_id"], None)
+    if change := await asyncio.to_thread(_stale_answers, state, inside):
+        await attempt.write(change)
     saved = await inside.checkpointer.aget_tuple({"configurable": {"thread_id": attempt.turn.thread_id}})
     if saved is not None:
         pending = [(channel, value) for _, channel, value in saved.pending_writes or ()]
         attempt.turn.wrote(str(saved.checkpoint["id"]), pending)
     return Start(input)
+
+
+def _stale_answers(state: Any, inside: Inside) -> Change | None:
+    if state.metadata is None:
+        return None
+    with inside.database.read() as connection:
+        return stale_answers(connection, state, inside.checkpointer.serde)
 
 
 def _in_nobodys_name(config: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ from threads.runs.watch import Watch
 
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 LEASE = 15.0
+MAX_WAITING = 100
+"""Runs that may wait for one thread, if a `Runner` does not say otherwise."""
 
 
 class Runner(Closing):
@@ -39,7 +41,8 @@ class Runner(Closing):
     are. `config` is a `RunnableConfig` for every run: callbacks, tags, metadata, `recursion_limit`.
     `title_model`, a chat model, gives a thread its title after the first exchange, unless a person did.
     `lease_seconds`: how long a run holds its thread without a sign of life. `recover=False` leaves the
-    runs of processes that are gone to other runners.
+    runs of processes that are gone to other runners. `max_waiting`: how many runs may wait for one thread;
+    one more is refused with `QueueFull`.
     """
 
     def __init__(
@@ -51,10 +54,15 @@ class Runner(Closing):
         title_model: Any = None,
         lease_seconds: float = LEASE,
         recover: bool = True,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
+        if isinstance(max_waiting, bool) or not isinstance(max_waiting, int) or max_waiting < 1:
+            raise InvalidValue("max_waiting", f"{max_waiting!r} is no whole number from 1 on")
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
-        self._engine = Engine(registry, agents, extra, lease_seconds, title_model, recovers=recover)
+        self._engine = Engine(
+            registry, agents, extra, lease_seconds, title_model, recovers=recover, max_waiting=max_waiting
+        )
         self._asking = Asking(registry, self._engine)
         self._beside = LoopThread("threads-watch")
         self._watching = self._beside.submit(Watch(self._engine).run())
@@ -84,7 +92,7 @@ class Runner(Closing):
         stops the run under way and keeps what it said, `rollback` takes it back; of the runs that wait
         `interrupt` keeps the messages, which nobody answers then, `rollback` nothing. `agent_id` becomes
         the thread's own agent where it has none. Raises `ThreadNotFound`, `ThreadTrashed`, `AgentNotFound`,
-        `KeyReused`, `InvalidValue`; then nothing is stored.
+        `QueueFull`, `KeyReused`, `InvalidValue`; then nothing is stored.
         """
         if (message is None) == (input is None):
             raise InvalidValue("message", "either a message is needed or an input")
@@ -113,8 +121,9 @@ class Runner(Closing):
         `value` may be a mapping of interrupt id to answer, and has to be where there are several questions.
         An answer that neither names its question so nor has a `key` is one to the question that waits now:
         given twice where the agent asks again at once, it answers the next question, too; a `key` tells
-        the two apart. `context` is by default that of the run that asked. Raises `NothingToResume`,
-        `InvalidValue`, and `KeyReused` if it was answered in another way.
+        the two apart. Where the run of an answer failed in the node that asked, another answer may take
+        its place. `context` is by default that of the run that asked. Raises `NothingToResume`,
+        `InvalidValue`, `AlreadyAnswered` if it was answered in another way, and `KeyReused`.
         """
         thread_id = self.registry.get(thread_id).id
         said = answer(value, context)

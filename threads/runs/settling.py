@@ -32,9 +32,9 @@ async def settle_stopped(attempt: Attempt, row: Any, start: Start, inside: Insid
         else:
             await _say(attempt, row, start, inside)
             await keep(attempt)
-        state = await attempt.graph.aget_state({"configurable": {"thread_id": row["thread_id"]}})
+        state = await attempt.graph.aget_state({"configurable": attempt.config["configurable"]})
     except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
-        return Outcome("error", error=error)
+        return attempt.failed(error)
     return Outcome("stopped", values=state.values, taken_back=attempt.stopping == ROLLBACK)
 
 
@@ -43,17 +43,19 @@ async def _take_back(attempt: Attempt, row: Any, inside: Inside) -> None:
     if row["begun_at_id"] is None:  # a thread goes with its last checkpoint, and this one shall stay
         config = attempt.config["configurable"]
         await asyncio.to_thread(begin_anew, inside.checkpointer, thread_id, config)
-    promise = inside.database.submit(lambda connection: drop_run(connection, thread_id, run_id))
-    await asyncio.shield(asyncio.wrap_future(promise))
+    with attempt.turn.noting():
+        promise = inside.database.submit(lambda connection: drop_run(connection, thread_id, run_id))
+        await asyncio.shield(asyncio.wrap_future(promise))
 
 
 async def _say(attempt: Attempt, row: Any, start: Start, inside: Inside) -> None:
     """Get what was asked into the thread, where the attempt was stopped before all of it was there."""
     thread_id, run_id = row["thread_id"], row["run_id"]
-    promise = inside.database.submit(  # behind what the attempt stores still
-        lambda connection: has_input_of(connection, thread_id, run_id)
-    )
-    is_there = await asyncio.shield(asyncio.wrap_future(promise))
+    with attempt.turn.noting():
+        promise = inside.database.submit(  # behind what the attempt stores still
+            lambda connection: has_input_of(connection, thread_id, run_id)
+        )
+        is_there = await asyncio.shield(asyncio.wrap_future(promise))
     if not is_there and row["kind"] in BRINGING and not isinstance(start.input, Command):
         await attempt.say(start.input, start.base)
         return

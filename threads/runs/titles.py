@@ -16,12 +16,13 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from threads import ids
 from threads.bootstrap.opened import Inside
 from threads.database.statements import statements
-from threads.errors import InvalidValue, LeaseLost
+from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message
 from threads.registry import runs, table
 from threads.registry.fields import LONGEST_TITLE, checked_title
 from threads.registry.runs import Asked
 from threads.runs.attempt import HAND_OVER, LOST, Outcome
+from threads.runs.failures import failure_of
 from threads.runs.requests import Request
 from threads.runs.telling import Told
 
@@ -86,9 +87,14 @@ async def make_title(model: Any, inside: Inside, row: sqlite3.Row) -> str:
     said = _beginning(inside, thread_id)
     if not said:
         raise InvalidValue("thread_id", f"thread {thread_id!r} has no messages to make a title of")
-    answer = await model.ainvoke(
-        [SystemMessage(PROMPT), HumanMessage(_shown(said))], {"metadata": {"run_id": row["run_id"]}}
-    )
+    asked = [SystemMessage(PROMPT), HumanMessage(_shown(said))]
+    try:
+        answer = await model.ainvoke(asked, {"metadata": {"run_id": row["run_id"]}})
+    except ThreadsError as error:  # whatever the model says, it is no error of ours
+        failure = failure_of(error)
+        raise RunFailed(
+            thread_id, row["run_id"], failure.text, error_type=failure.type, error_message=failure.message
+        ) from error
     title = _cleaned(str(getattr(answer, "text", answer)))
     await _stored(inside, row, title)
     return title

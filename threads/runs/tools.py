@@ -16,6 +16,7 @@ from langgraph.errors import GraphBubbleUp
 
 from threads.memory.turns import TURN
 from threads.registry.events import Happened
+from threads.runs.failures import message_of, type_of
 from threads.runs.recorder import Recorder
 from threads.runs.told import plain
 from threads.runs.turn import ActiveTurn
@@ -74,7 +75,8 @@ class ToolWatch(AsyncCallbackHandler):
             "idempotent": any(metadata.get(word) is True for word in SAFE),
         }
         await self._turn.called(call["tool_call_id"])
-        await self._recorder.store(self._turn.event("tool_started", data))
+        with self._turn.noting():
+            await self._recorder.store(self._turn.event("tool_started", data))
 
     async def on_tool_end(self, output: Any, *, run_id: UUID, **told: Any) -> None:
         """It has answered."""
@@ -85,10 +87,12 @@ class ToolWatch(AsyncCallbackHandler):
     async def on_tool_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
         """It has failed, or asks a question: then it will run again when that is answered."""
         asks = isinstance(error, GraphBubbleUp)
-        told = {"interrupted": True} if asks else {"error": str(error) or type(error).__name__}
+        failure = {"error": message_of(error) or type_of(error), "error_type": type_of(error)}
+        told = {"interrupted": True} if asks else failure
         happened = self._finished(run_id, told)
         if happened is not None and asks:  # before the question is: else a crash makes it one of recovery's
-            await self._recorder.store(happened)
+            with self._turn.noting():
+                await self._recorder.store(happened)
         elif happened is not None:
             self._recorder.add(happened)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
 from threads.database.migrations import uuid_milliseconds
+from threads.errors import ThreadsError
 from threads.forms import json_form
 from threads.memory.dating import Origin
 from threads.memory.fold import Undecodable, coerced
@@ -52,6 +54,7 @@ class ActiveTurn:
         self.on_refusal: Callable[[], object] = lambda: None
         """Called then, in any thread."""
         self.tokens = (0, 0)
+        self._raised: list[BaseException] = []
         self._recorder = recorder
         self._known = known
         self._before: set[str | None] | None = None
@@ -89,6 +92,22 @@ class ActiveTurn:
             self.refusal = error
             self.on_refusal()
 
+    def raised(self, error: ThreadsError) -> None:
+        self._raised.append(error)
+
+    def is_ours(self, error: BaseException) -> bool:
+        """Whether the library raised this to this run; an agent may raise errors of the same classes."""
+        return error is self.refusal or any(error is each for each in self._raised)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Errors that are raised in here are the library's."""
+        try:
+            yield
+        except ThreadsError as error:
+            self.raised(error)
+            raise
+
     def under_fence(self, attempt: int) -> ActiveTurn:
         """The same run, with what it has said, under the lease of this attempt."""
         turn = ActiveTurn(
@@ -96,6 +115,7 @@ class ActiveTurn:
             known=self._known, now=self._now,
         )  # fmt: skip
         turn.origin_id, turn.tokens, turn.stored = self.origin_id, self.tokens, set(self.stored)
+        turn._raised = self._raised
         turn._written.update({at: list(written) for at, written in self._written.items()})
         return turn
 

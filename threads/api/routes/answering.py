@@ -10,19 +10,20 @@ import asyncio
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from threads import AgentNotFound, Run, RunFailed
+from threads import AgentNotFound, Run
+from threads.api.disclosure import visible_run
 from threads.api.routes.doors import Calling, Serving, Writable
-from threads.api.server import Caller, Server
+from threads.api.server import Server
 from threads.api.shapes import RUN, STREAM, Reply, answer, location
 from threads.api.streams import EventStream
 from threads.forms import json_form
 from threads.models import RunInfo
+from threads.registry.runs import run_failed
 
 WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b", re.IGNORECASE)
 WEIGHT = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
@@ -61,7 +62,8 @@ class Begun:
         run = await asyncio.to_thread(self._begin, begin, said, named)
         here = location("threads", run.thread_id, "runs", run.id)
         if not await is_done(server, run, seconds_of(self._request)):
-            return answer(told_run(await asyncio.to_thread(lambda: run.info), self._caller), 202, here)
+            info = await asyncio.to_thread(lambda: run.info)
+            return answer(visible_run(self._caller.actor, info), 202, here)
         return answer(
             await asyncio.to_thread(reply_of, server, run), headers={"Content-Location": here["Location"]}
         )
@@ -136,11 +138,6 @@ async def is_done(server: Server, run: Run, seconds: float | None) -> bool:
         ending.cancel()
 
 
-def told_run(info: RunInfo, caller: Caller) -> RunInfo:
-    """What this caller may know of a run."""
-    return info if info.error is None else replace(info, error=caller.told(info.error))
-
-
 async def _ended(run: Run) -> None:
     await run
 
@@ -149,7 +146,7 @@ def reply_of(server: Server, run: Run) -> dict[str, Any]:
     """What the run said, and what it waits for."""
     info = run.info
     if info.status == "error":
-        raise RunFailed(info.thread_id, info.id, info.error or "it is not known why")
+        raise run_failed(info)
     said = run.messages()
     texts = [message.text for message in said if message.role == "assistant" and message.text]
     asked = server.registry.interrupts(run.thread_id) if info.status == "interrupted" else ()

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
 from threads import InvalidValue, Run, RunInfo, RunNotFound
+from threads.api.disclosure import visible_run
 from threads.api.queries import EventsQuery, PageQuery
-from threads.api.routes.answering import told_run
 from threads.api.routes.doors import Calling, Readable, Serving, Writable, in_path
 from threads.api.server import Caller, Server
 from threads.api.shapes import PAGED, STREAM, THREAD, Stopped, answer, cursor_of, page, told
@@ -30,13 +30,13 @@ def list_runs(
 ) -> Response:
     """The thread's runs, the last one first."""
     found = server.registry.runs(thread, limit=query.limit, cursor=cursor_of(query.cursor))
-    return page(found, of=lambda info: told_run(info, caller))
+    return page(found, of=lambda info: visible_run(caller.actor, info))
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}", response_model=RunInfo, responses=THREAD)
 def get_run(server: Serving, caller: Calling, thread: Readable, run_id: Annotated[str, Path()]) -> Response:
     """One run, under way or ended."""
-    return answer(told_run(_run(server, thread, run_id).info, caller))
+    return answer(visible_run(caller.actor, _run(server, thread, run_id).info))
 
 
 @router.post("/threads/{thread_id}/runs/{run_id}/stop", response_model=RunInfo, responses=THREAD)
@@ -44,7 +44,7 @@ def stop_run(server: Serving, caller: Calling, thread: Writable, run_id: Annotat
     """End a run within a second; what was said by then is kept."""
     run = _run(server, thread, run_id)
     run.stop()
-    return answer(told_run(run.info, caller))
+    return answer(visible_run(caller.actor, run.info))
 
 
 @router.post("/threads/{thread_id}/stop", response_model=Stopped, responses=THREAD)
@@ -54,9 +54,9 @@ def stop(server: Serving, thread: Writable) -> Response:
 
 
 @router.post("/threads/{thread_id}/title", status_code=202, response_model=RunInfo, responses=THREAD)
-def make_title(server: Serving, thread: Writable) -> Response:
+def make_title(server: Serving, caller: Calling, thread: Writable) -> Response:
     """Let the title model give the thread a title, beside the conversation."""
-    return answer(server.runner.make_title(thread).info, 202)
+    return answer(visible_run(caller.actor, server.runner.make_title(thread).info), 202)
 
 
 @router.get(

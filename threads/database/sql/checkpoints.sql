@@ -8,14 +8,16 @@ WHERE t.thread_id = :thread_id
 -- A run whose lease ran out, when a turn outside any runner goes on in its thread.
 -- name: give_up_run
 UPDATE threads_run
-SET status = 'error', expires_at = NULL, stopping = NULL, error = 'its process is gone, and the thread went on without it',
+SET status = 'error', expires_at = NULL, stopping = NULL, error = 'its process is gone, and the thread went on without it', error_type = 'ProcessLost',
+    error_message = 'its process is gone, and the thread went on without it',
     finished_at = CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
 WHERE run_id = :run_id
 
 -- name: tell_given_up
 INSERT INTO threads_event (thread_id, sequence, run_id, type, data, created_at)
 SELECT thread_id, (SELECT coalesce(max(sequence), 0) + 1 FROM threads_event e WHERE e.thread_id = r.thread_id), run_id,
-    'failed', json_object('input_tokens', input_tokens, 'output_tokens', output_tokens, 'reason', error), finished_at
+    'failed', json_object('input_tokens', input_tokens, 'output_tokens', output_tokens, 'reason', error,
+        'error_type', error_type, 'error_message', error_message), finished_at
 FROM threads_run r WHERE run_id = :run_id
 
 -- name: forget_its_words
@@ -54,14 +56,42 @@ SELECT message_id, created_at, run_id FROM threads_message WHERE thread_id = :th
 SELECT type, value, task_path, task_id, idx FROM writes
 WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel
 
--- Of tasks that have not gone on since: what a task wrote when it was done has a place from 0 on.
--- name: waiting_at
-SELECT type, value, task_path, task_id, idx FROM writes w
-WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel
-  AND NOT EXISTS (
+-- Interrupts of the tasks at a checkpoint and in its subgraphs, and whether the task has not gone on since: what a
+-- task wrote when it was done has a place from 0 on, and a subgraph goes on from its newest checkpoint.
+-- name: interrupts_at
+SELECT type, value, task_path, task_id, idx, NOT EXISTS (
     SELECT 1 FROM writes done
-    WHERE done.thread_id = w.thread_id AND done.checkpoint_ns = '' AND done.checkpoint_id = w.checkpoint_id
-      AND done.task_id = w.task_id AND done.idx >= 0)
+    WHERE done.thread_id = w.thread_id AND done.checkpoint_ns = w.checkpoint_ns
+      AND done.checkpoint_id = w.checkpoint_id AND done.task_id = w.task_id AND done.idx >= 0) AS waits
+FROM writes w
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel
+UNION ALL
+SELECT w.type, value, task_path, task_id, idx, NOT EXISTS (
+    SELECT 1 FROM writes done
+    WHERE done.thread_id = w.thread_id AND done.checkpoint_ns = w.checkpoint_ns
+      AND done.checkpoint_id = w.checkpoint_id AND done.task_id = w.task_id AND done.idx >= 0)
+  AND NOT EXISTS (
+    SELECT 1 FROM checkpoints later
+    WHERE later.thread_id = c.thread_id AND later.checkpoint_ns = c.checkpoint_ns AND later.rowid > c.rowid)
+FROM checkpoints c JOIN writes w
+  ON w.thread_id = c.thread_id AND w.checkpoint_ns = c.checkpoint_ns AND w.checkpoint_id = c.checkpoint_id
+WHERE c.thread_id = :thread_id AND c.checkpoint_ns > '' AND w.channel = :channel
+  AND CASE WHEN json_valid(CAST(c.metadata AS TEXT))
+    THEN json_extract(CAST(c.metadata AS TEXT), '$.parents.""') = :checkpoint_id END
+
+-- Answers that tasks have taken at a checkpoint or in its namespaces.
+-- name: answers
+SELECT checkpoint_ns, checkpoint_id, task_id, type, value FROM writes WHERE thread_id = :thread_id AND channel = :channel
+
+-- name: drop_answers
+DELETE FROM writes
+WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns AND checkpoint_id = :checkpoint_id
+  AND task_id = :task_id AND channel = :channel
+
+-- name: replace_answers
+UPDATE writes SET type = :type, value = :value
+WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_ns AND checkpoint_id = :checkpoint_id
+  AND task_id = :task_id AND channel = :channel
 
 -- name: channel_writes
 SELECT checkpoint_id, type, value, task_path, task_id, idx FROM writes

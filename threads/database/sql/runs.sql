@@ -2,14 +2,15 @@
 
 -- name: columns
 position, run_id, thread_id, origin_id, kind, status, agent_id, key, holder, attempt, late, expires_at, stopping,
-begun_at_id, head_id, error, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
+begun_at_id, head_id, error, error_type, error_message, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
 
--- An answer goes on with what the run began that asked, or the run whose question that one had answered.
+-- An answer goes on with what the run began that asked, or the run whose question that one had answered; so it does
+-- where that run failed.
 -- name: ask
 INSERT INTO threads_run (run_id, thread_id, origin_id, kind, status, agent_id, key, asked, request_type, request,
     holder, expires_at, created_at)
 VALUES (:run_id, :thread_id, CASE WHEN :kind IN ('resume', 'recovery') THEN (
-        SELECT CASE WHEN status = 'interrupted' THEN coalesce(origin_id, run_id) END FROM threads_run
+        SELECT CASE WHEN status IN ('interrupted', 'error') THEN coalesce(origin_id, run_id) END FROM threads_run
         WHERE thread_id = :thread_id AND kind <> 'title' ORDER BY position DESC LIMIT 1) END,
     :kind, 'pending', :agent_id, :key, :asked, :request_type, :request, :holder,
     :until, :at)
@@ -18,7 +19,8 @@ VALUES (:run_id, :thread_id, CASE WHEN :kind IN ('resume', 'recovery') THEN (
 UPDATE threads_thread SET agent_id = :agent_id WHERE thread_id = :thread_id AND agent_id IS NULL
 
 -- name: wait_again
-UPDATE threads_run SET status = 'pending', holder = :holder, expires_at = :until, error = NULL, finished_at = NULL
+UPDATE threads_run SET status = 'pending', holder = :holder, expires_at = :until, error = NULL, error_type = NULL,
+    error_message = NULL, finished_at = NULL
 WHERE run_id = :run_id AND status = 'error'
 
 -- name: by_id
@@ -45,6 +47,9 @@ SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND status = 'run
 SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND status = 'pending' AND kind <> 'title'
 ORDER BY position LIMIT 1
 
+-- name: waiting_count
+SELECT count(*) FROM threads_run WHERE thread_id = :thread_id AND status = 'pending' AND kind <> 'title'
+
 -- Those that wait before another one.
 -- name: waiting_before
 SELECT {columns} FROM threads_run
@@ -56,7 +61,7 @@ SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND kind <> 'titl
 -- name: begin
 UPDATE threads_run
 SET status = 'running', holder = :holder, expires_at = :until, attempt = attempt + 1, error = NULL,
-    finished_at = NULL, started_at = coalesce(started_at, :at),
+    error_type = NULL, error_message = NULL, finished_at = NULL, started_at = coalesce(started_at, :at),
     begun_at_id = CASE WHEN attempt = 0
         THEN (SELECT head_id FROM threads_thread t WHERE t.thread_id = threads_run.thread_id) ELSE begun_at_id END
 WHERE run_id = :run_id
@@ -97,7 +102,8 @@ WHERE p.holder = :holder AND p.status = 'pending' AND p.kind <> 'title'
 
 -- name: end
 UPDATE threads_run
-SET status = :status, error = :error, question = :question, finished_at = :at, expires_at = NULL, stopping = NULL,
+SET status = :status, error = :error, error_type = :error_type, error_message = :error_message, question = :question,
+    finished_at = :at, expires_at = NULL, stopping = NULL,
     input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
     head_id = (SELECT head_id FROM threads_thread t WHERE t.thread_id = threads_run.thread_id)
 WHERE run_id = :run_id
@@ -115,9 +121,27 @@ WHERE run_id = :run_id AND status IN ('pending', 'running')
 SELECT {columns} FROM threads_run
 WHERE status IN ('pending', 'running') AND (expires_at <= :now OR expires_at > :latest) ORDER BY position
 
--- A thread whose run waits for a person, also where the graph itself did not ask.
--- name: wait_for_person
-UPDATE threads_thread SET status = 'interrupted' WHERE thread_id = :thread_id
+-- The status of a thread after its run: also where the graph itself did not ask, and no node failed.
+-- name: thread_status
+UPDATE threads_thread SET status = :status
+WHERE thread_id = (SELECT thread_id FROM threads_run WHERE run_id = :run_id AND kind <> 'title')
+
+-- A run may succeed without a checkpoint, where all was done before it failed.
+-- name: thread_recovered
+UPDATE threads_thread SET status = 'idle' WHERE status = 'error'
+  AND thread_id = (SELECT thread_id FROM threads_run WHERE run_id = :run_id AND kind <> 'title')
+
+-- The status that the thread had at its head before this run, which was taken back.
+-- name: thread_status_again
+UPDATE threads_thread SET status = coalesce((
+    SELECT CASE r.status WHEN 'error' THEN 'error' WHEN 'interrupted' THEN 'interrupted' END FROM threads_run r
+    WHERE r.thread_id = threads_thread.thread_id AND r.run_id <> :run_id AND r.kind <> 'title'
+      AND r.status IN ('success', 'error', 'interrupted') AND r.head_id IS threads_thread.head_id
+    ORDER BY r.position DESC LIMIT 1), (
+    SELECT CASE channel WHEN '__interrupt__' THEN 'interrupted' ELSE 'error' END FROM writes w
+    WHERE w.thread_id = threads_thread.thread_id AND checkpoint_ns = '' AND checkpoint_id = threads_thread.head_id
+      AND channel IN ('__interrupt__', '__error__') ORDER BY channel DESC LIMIT 1), 'idle')
+WHERE thread_id = (SELECT thread_id FROM threads_run WHERE run_id = :run_id)
 
 -- name: adopt
 UPDATE threads_run SET holder = :holder, expires_at = :until WHERE run_id = :run_id AND status = 'pending'
