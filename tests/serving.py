@@ -54,10 +54,11 @@ def events(lines: Iterator[str]) -> Iterator[tuple[int | None, str, Any]]:
 
 
 @contextmanager
-def process(folder: Path, *words: str, port: int = 0, **environment: str) -> Iterator[Any]:
+def process(folder: Path, *words: str, port: int | None = 0, **environment: str) -> Iterator[Any]:
     """`threads serve` as a process; `.url` is where it is."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADS_", "OPENAI_"))}
-    words = (sys.executable, "-m", "threads", "serve", "--port", str(port), *words)
+    at = () if port is None else ("--port", str(port))
+    words = (sys.executable, "-m", "threads", "serve", *at, *words)
     environment = {**kept, "THREADS_MODEL": "offline", **environment}
     with (folder / "serve.log").open("a") as log:  # a pipe that nobody reads would hold up what it logs
         server = subprocess.Popen(
@@ -78,16 +79,23 @@ def process(folder: Path, *words: str, port: int = 0, **environment: str) -> Ite
 @contextmanager
 def listening(app: Any) -> Iterator[str]:
     """The application behind a real socket; gives its address."""
+    with served_by(app) as url:
+        yield url
+
+
+@contextmanager
+def served_by(app: Any, **options: Any) -> Iterator[str]:
+    """The application behind a uvicorn with these options; gives its address, or the path of its socket."""
     config = uvicorn.Config(
-        app, port=0, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1
+        app, port=0, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1, **options
     )
-    socket = config.bind_socket()
+    sockets = [] if "uds" in options else [config.bind_socket()]
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets or None}, daemon=True)
     thread.start()
     try:
         until(lambda: server.started)
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+        yield f"http://127.0.0.1:{sockets[0].getsockname()[1]}" if sockets else options["uds"]
     finally:
         server.should_exit = True
         thread.join(30)

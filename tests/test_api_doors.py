@@ -384,7 +384,10 @@ def test_a_server_known_by_other_names_answers_to_them(tmp_path):
         client(registry, agents(), hosts=["chat.example"], origins=["https://app.example"]) as api,
     ):
         headers = {"host": "chat.example", "origin": "https://app.example"}
-        assert api.get(f"{ROOT}/threads", headers=headers).status_code == 200
+        assert api.get(f"{ROOT}/threads", headers=headers).status_code == 401
+        registry.users.add("alice")
+        token = bearer(registry.users.new_token("alice"))
+        assert api.get(f"{ROOT}/threads", headers={**headers, **token}).status_code == 200
 
 
 def test_without_users_this_machine_is_the_local_user_and_others_are_strangers(tmp_path):

@@ -112,7 +112,9 @@ def test_a_slow_reader_slows_nobody_and_misses_nothing(registry):
         thread = registry.create().id
         host, port = url.removeprefix("http://").split(":")
         sleeper = socket.create_connection((host, int(port)))
-        sleeper.sendall(f"GET {ROOT}/threads/{thread}/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        sleeper.sendall(
+            f"GET {ROOT}/threads/{thread}/events HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+        )
         assert sleeper.recv(10)  # it is open; from here on he sleeps
         heard, seen = [], threading.Event()
 

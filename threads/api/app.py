@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -35,29 +34,33 @@ def create_app(
     origins: Sequence[str] = (),
     is_https: bool = False,
     limits: Limits | None = None,
+    require_login: bool = False,
 ) -> FastAPI:
     """An ASGI application over a registry and a runner, which stay the caller's to close.
 
-    As long as the registry has no users, requests from this machine are the local user's, and all
-    others are refused. `hosts`: the names besides localhost by which the server is known; `origins`:
-    sites besides its own whose pages may ask, `InvalidValue` if one is none. `is_https`: a proxy before
-    it speaks TLS, so cookies are for https alone.
+    As long as the registry has no users, requests without a token from this machine are the local user's:
+    those with a loopback client address, HTTP/1.1, one loopback `Host` with the server's port, no forwarding
+    header, and not from a page of another site. All others are refused. A proxy on this machine that sends no
+    forwarding header cannot be told from it: `require_login` refuses every request without a token. So do,
+    until the application ends, `is_https`, `hosts` other than loopback ones, and users, also once removed.
+
+    `hosts`: the names besides localhost by which the server is known; `origins`: sites besides its own whose
+    pages may ask, `InvalidValue` if one is none. `is_https`: a proxy before it speaks TLS, so cookies are for
+    https alone.
     """
     server = Server(
         registry, runner, limits=limits or Limits(), hosts=hosts, origins=origins, is_https=is_https,
-        default_agent=default_agent,
+        default_agent=default_agent, require_login=require_login,
     )  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.ensure_future(server.streams.watch())
+        server.reopen()
+        server.ensure_started()
         try:
             yield
         finally:
-            server.call_last()
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await server.shut_down()
 
     app = FastAPI(
         title="langgraph-threads", version=version("langgraph-threads"), description=DESCRIPTION,

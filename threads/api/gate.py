@@ -10,13 +10,22 @@ import logging
 import secrets
 import time
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 
 from threads.api.faults import Refused
+from threads.api.hosts import (
+    absolute_target,
+    host_of_target,
+    is_address,
+    is_loopback,
+    is_same_host,
+    path_of_target,
+    split_host,
+)
 from threads.api.origins import foreign
 from threads.api.server import Caller, Server
 from threads.api.shapes import ROOT
@@ -24,9 +33,12 @@ from threads.api.shapes import ROOT
 COOKIE = "threads_session"
 WEB = ("http", "https")
 SESSION = f"{ROOT}/session"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-PUBLIC = ("/healthz", "/readyz", "/docs", "/openapi.json")
+HEALTH = ("/healthz", "/readyz")
+"""What probes ask for, by an address or without Host, also by HTTP/1.0."""
+PUBLIC = (*HEALTH, "/docs", "/openapi.json")
 """What is shown without a token: nothing of it is anybody's."""
+NEEDED = "show a token that is good"
+HOW = "`threads users token NAME` prints one, `threads users add NAME` adds a user"
 SLASH = "\udc2f"
 """Stands for an encoded slash inside an id until the route is found; no id can hold it."""
 SAFE = {
@@ -48,6 +60,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._server.ensure_started()
         asked, is_head = scope, scope["method"] == "HEAD" and not scope["path"].endswith("/events")
         scope = {**scope, "method": "GET"} if is_head else scope  # a copy: the server looks at its own
         visit = Visit(scope, send, asked["method"])
@@ -62,9 +75,10 @@ class Gate:
 
     async def _check(self, scope: Any, visit: Visit) -> None:
         headers = Headers(scope=scope)
-        self._check_host(headers, scope)
-        self._check_origin(headers)
-        if scope["path"] in PUBLIC:
+        path = _own_path(scope)
+        self._check_host(headers, scope, path)
+        self._check_origin(headers, path)
+        if path in HEALTH or (path in PUBLIC and not _is_old(scope)):
             return
         if _ends_session(headers, scope):
             self._take_stranger(scope)
@@ -74,32 +88,52 @@ class Gate:
         if caller.actor.name is not None and (seconds := self._server.requests.take(caller.actor)):
             raise _too_many(seconds)
 
-    def _check_host(self, headers: Headers, scope: Any) -> None:
+    def _check_host(self, headers: Headers, scope: Any, path: str) -> None:
         """A page elsewhere can make a name of its own point here; then the browser names it."""
-        name = _hostname(headers.get("host", ""))
-        if name not in LOOPBACK and name not in self._server.hosts:
+        hosts, target = headers.getlist("host"), absolute_target(scope)
+        if len(hosts) > 1:
+            raise Refused(400, "UnknownHost", "the request has more than one Host header", field="Host")
+        host = hosts[0] if hosts else host_of_target(target or "")
+        if target is not None and not is_same_host(target, host):
+            raise Refused(
+                400,
+                "UnknownHost",
+                "the request's target names another host than Host",
+                field="Host",
+            )
+        name, _ = split_host(host) or ("", None)
+        if is_loopback(name) or name in self._server.hosts:
+            return
+        if path not in HEALTH or not (is_address(name) or not host):
             raise Refused(400, "UnknownHost", "this server is not known by that name", field="Host")
 
-    def _check_origin(self, headers: Headers) -> None:
+    def _check_origin(self, headers: Headers, path: str) -> None:
         origin = headers.get("origin")
-        if origin is None or origin in self._server.origins:
+        if origin in self._server.origins:
+            return
+        if origin is None:
+            if "cross-site" in headers.getlist("sec-fetch-site") and path not in PUBLIC:
+                raise foreign()
             return
         if origin.lower() not in [f"{scheme}://{headers.get('host', '').lower()}" for scheme in WEB]:
             raise foreign()
 
     async def _caller(self, headers: Headers, scope: Any) -> Caller:
         kind, _, shown = headers.get("authorization", "").partition(" ")
+        reason: str | None = None
         if kind:
             caller = await self._server.caller(shown.strip()) if kind.lower() == "bearer" else None
         else:
             cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
             caller = await self._server.caller(cookie) if cookie else None
-            if caller is None and _address(scope) in LOOPBACK:
-                caller = await self._server.local()
+            if caller is None:
+                local = await self._server.local(scope)
+                caller, reason = (local, None) if isinstance(local, Caller) else (None, local)
         if caller is None:
             self._take_stranger(scope)
             challenge = {"WWW-Authenticate": 'Bearer realm="threads"'}
-            raise Refused(401, "Unauthorized", "show a token that is good", headers=challenge)
+            why = NEEDED if reason is None else f"{NEEDED}: {reason}. {HOW}"
+            raise Refused(401, "Unauthorized", why, headers=challenge)
         return caller
 
     def _take_stranger(self, scope: Any) -> None:
@@ -163,7 +197,10 @@ class Visit:
 
 def _path(scope: Any) -> str:
     """The path, with slashes that stand inside of an id kept apart from those between its parts."""
+    target = absolute_target(scope)
     raw = scope.get("raw_path") or scope["path"].encode()
+    if target is not None and not raw.startswith(b"/"):
+        raw = path_of_target(target).encode()
     parts = raw.split(b"?")[0].decode("ascii", errors="replace").split("/")
     return "/".join(unquote(part).replace("/", SLASH) for part in parts)
 
@@ -177,11 +214,15 @@ def _ends_session(headers: Headers, scope: Any) -> bool:
     )
 
 
-def _hostname(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
+def _own_path(scope: Any) -> str:
+    """The path below the place where the application is mounted."""
+    path, root = str(scope["path"]), scope.get("root_path", "")
+    return path.removeprefix(root) if path.startswith(f"{root}/") else path
+
+
+def _is_old(scope: Any) -> bool:
+    """Whether it is HTTP/1.0, as nginx speaks it to a server behind it."""
+    return scope.get("http_version", "") in ("0.9", "1.0")
 
 
 def _address(scope: Any) -> str:

@@ -17,11 +17,15 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+
+from threads.api.target import TargetProtocol
+from threads.api.unix_socket import UnixSocket
 
 GRACE = 10
 """Seconds that answers under way have when the server is to end."""
@@ -73,17 +77,29 @@ class Serving(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve until a signal says to end; `announce(url)` is called once it can be reached."""
+def serve(
+    app: FastAPI, *, host: str, port: int, announce: Callable[[str], None], uds: Path | None = None
+) -> None:
+    """Serve until a signal says to end; `announce(url)` is called once it can be reached.
+
+    `uds`: the path of a Unix socket to listen at instead of host and port.
+    """
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE, proxy_headers=False, ws="none",
+        http=TargetProtocol,
     )  # fmt: skip
-    listening = bound(config)
+    unix = None if uds is None else UnixSocket(uds)
+    listening = bound(config) if unix is None else unix.listening
     log = log_as_json()
+    app.state.server.trust.decide(socket=None if unix is None else unix.path)
     name = f"[{host}]" if ":" in host else host
-    url = f"http://{name}:{listening.getsockname()[1]}"
-    Serving(config, app, lambda: announce(url)).run(sockets=[listening])
+    url = f"http://{name}:{listening.getsockname()[1]}" if unix is None else f"unix:{unix.path}"
+    try:
+        Serving(config, app, lambda: announce(url)).run(sockets=[listening])
+    finally:
+        if unix is not None:
+            unix.remove()
     log.stop()
 
 

@@ -1,29 +1,28 @@
 """Server-sent events: what happens in threads, one stream for each who listens.
 
 A stream holds no thread and nobody waits for it: it is fed from the registry's log, and a slow reader
-reads later what he missed. One watcher for all streams asks, several times a second, whether those who
-listen still may: it ends the streams of tokens that were revoked, of threads that changed hands, and of
-the local user once there are others.
+reads later what he missed. The server looks several times a second whether those who listen still may:
+it ends the streams of tokens that were revoked, of threads that changed hands, and of the local user once
+there are others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.responses import Response
 
-from threads import Actor, Event, Registry, ThreadsError
+from threads import Actor, Event, Registry
 from threads.api.disclosure import visible_data
 from threads.api.faults import Refused
 from threads.api.limits import Limits
+from threads.api.trust import Trust
 from threads.forms import json_form
 
-WATCHED_EVERY = 0.3
 RETRY = 1000
 """Milliseconds after which a browser comes again."""
 
@@ -56,8 +55,9 @@ class Seat:
 class Streams:
     """All open streams."""
 
-    def __init__(self, registry: Registry, limits: Limits) -> None:
+    def __init__(self, registry: Registry, limits: Limits, trust: Trust) -> None:
         self._registry = registry
+        self._trust = trust
         self._limits = limits
         self._seats: set[Seat] = set()
         self._is_closed = False
@@ -92,25 +92,25 @@ class Streams:
             if answers or not seat.is_answer:
                 seat.end()
 
-    async def watch(self) -> None:
-        """End the streams of those who may listen no more, until this is cancelled."""
-        while True:
-            await asyncio.sleep(WATCHED_EVERY)
-            seats = [seat for seat in self._seats if not seat.is_ended]
-            if not seats:
-                continue
-            try:
-                ended = await asyncio.to_thread(self._unwelcome, seats)
-            except ThreadsError as error:  # locked for a moment: the next look finds it
-                logging.getLogger(__name__).debug("streams cannot be watched now: %s", error)
-                continue
-            for seat in ended:
-                seat.end()
+    def reopen(self) -> None:
+        """Take listeners again after `close`."""
+        self._is_closed = False
+
+    def end_all(self) -> None:
+        """End those that are open now."""
+        for seat in list(self._seats):
+            seat.end()
+
+    def end_unwelcome(self) -> None:
+        """End the streams of those who may listen no more."""
+        seats = [seat for seat in list(self._seats) if not seat.is_ended]
+        for seat in self._unwelcome(seats) if seats else ():
+            seat.end()
 
     def _unwelcome(self, seats: list[Seat]) -> list[Seat]:
-        users = self._registry.users
-        good: set[str | None] = set(users.still_good([seat.token_id for seat in seats if seat.token_id]))
-        if not users:
+        asking = [seat.token_id for seat in seats if seat.token_id]
+        good: set[str | None] = set(self._registry.users.still_good(asking))
+        if self._trust.is_open:
             good.add(None)  # the local user, as long as there are no others
         asked: dict[Actor, list[str]] = {}
         for seat in seats:

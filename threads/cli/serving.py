@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import threads
 from threads.cli.agents import load
@@ -27,16 +30,29 @@ EXAMPLE = "my-agent"
 @click.option(
     "--https", "is_https", is_flag=True, help="A proxy before it speaks TLS: cookies are for https."
 )
+@click.option("--require-login", is_flag=True, help="Every request needs a token, also from this machine.")
+@click.option(
+    "--uds", type=click.Path(path_type=Path), metavar="PATH",
+    help="Listen at a Unix socket that only you can open, not at a port.",
+)  # fmt: skip
 @common("--db", "--agents", "--traceback")
-@click.pass_obj
+@click.pass_context
 def serve(
-    session: Session, host: str, port: int, names: tuple[str, ...], origins: tuple[str, ...], is_https: bool
-) -> None:
+    context: click.Context, host: str, port: int, names: tuple[str, ...], origins: tuple[str, ...],
+    is_https: bool, require_login: bool, uds: Path | None,
+) -> None:  # fmt: skip
     """Serve the threads by HTTP, until Ctrl+C.
 
     Without users it serves this machine alone. With them (`threads users add`) everybody shows a token,
     and sees his own threads; only then can it listen at an address that others reach.
+
+    A request is from this machine if its address, its Host and its headers say so. A proxy on this machine
+    that adds no forwarding header cannot be told from it: behind one, use --require-login. --name and --https
+    imply it, and so do users, until the server ends.
     """
+    session: Session = context.obj
+    if uds is not None and any(_is_given(context, name) for name in ("host", "port")):
+        raise click.UsageError("--uds takes the place of --host and --port; leave those out")
     try:
         from threads.api import create_app
         from threads.api.serving import serve
@@ -53,9 +69,9 @@ def serve(
         with threads.Runner(registry, graphs) as runner:
             app = create_app(
                 registry, runner, default_agent=default, hosts=(host, *names), origins=origins,
-                is_https=is_https,
+                is_https=is_https, require_login=require_login or bool(names),
             )  # fmt: skip
-            serve(app, host=host, port=port, announce=_announce)
+            serve(app, host=host, port=port, uds=uds, announce=_announce)
 
 
 def _agents(session: Session, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:
@@ -70,7 +86,13 @@ def _agents(session: Session, registry: threads.Registry) -> tuple[dict[str, Any
 def _announce(url: str) -> None:
     say(url)
     sys.stdout.flush()
-    note(f"what it can do: {url}/docs; Ctrl+C ends it")
+    path = url.removeprefix("unix:")
+    page = f"{url}/docs" if path == url else f"curl --unix-socket {shlex.quote(path)} http://localhost/docs"
+    note(f"what it can do: {page}; Ctrl+C ends it")
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def _is_loopback(host: str) -> bool:

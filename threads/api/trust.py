@@ -1,0 +1,113 @@
+"""Who needs no token: what a server trusts, decided at its start, and only ever less while it runs.
+
+A request without a token is the local user's only if all about it says that it was made on this machine. A
+proxy makes requests on this machine, too. Most show themselves by a header or by HTTP/1.0; one that shows
+neither cannot be detected, so the first line in the log says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from starlette.datastructures import Headers
+
+from threads import Registry
+from threads.api.hosts import PORTS, is_loopback, split_host
+
+FORWARDING = ("forwarded", "x-real-ip", "via")
+"""Headers by which proxies show themselves, besides `X-Forwarded-*`."""
+OWN_PAGES = ("none", "same-origin")
+"""Values of `Sec-Fetch-Site` that browsers send for the user's own input and for the server's own pages."""
+OPEN = (
+    "Requests without a token are the local user's, who may read and change everything, if they come from "
+    "this machine by HTTP/1.1, name its own host and port, and have no forwarding header. A proxy on this "
+    "machine that sends none cannot be told from it: behind one, use --require-login "
+    "(create_app: require_login=True)."
+)
+ADDED = "There are users now: every request needs a token until the server ends, also once they are removed."
+
+
+class Trust:
+    """Whether requests without a token may be the local user's: a latch that closes and never opens again."""
+
+    def __init__(self, registry: Registry, reasons: list[str]) -> None:
+        """`reasons`: why a token is always needed, in words; users that are there now are one more."""
+        self._registry = registry
+        self._has_users = bool(registry.users)
+        self._reasons = [*reasons, "there are users"] if self._has_users else reasons
+        self._socket: str | None = None
+        self._is_decided = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any request can be the local user's, as far as is known without a look at the file."""
+        return not self._reasons
+
+    def decide(self, socket: str | None = None) -> None:
+        """Fix what is trusted, and log it; later calls do nothing.
+
+        `socket`: the path of the Unix socket that this server made for its own user alone.
+        """
+        if self._is_decided:
+            return
+        self._is_decided, self._socket = True, socket
+        none = "" if self._has_users else " There are no users yet: threads users add NAME."
+        strict = f"Every request needs a token: {', '.join(self._reasons)}.{none}"
+        told = {"local_user": self.is_open, "reasons": list(self._reasons), "socket": socket}
+        logging.getLogger("threads.api").info(OPEN if self.is_open else strict, extra={"told": told})
+
+    def check_users(self) -> bool:
+        """Look whether there are users, and need a token from now on if so; whether the latch is open."""
+        if self.is_open and self._registry.users:
+            self._reasons = ["there are or were users"]
+            logging.getLogger("threads.api").info(ADDED, extra={"told": {"local_user": False}})
+        return self.is_open
+
+    def refusal_reason(self, scope: Any) -> str | None:
+        """Why this request is not the local user's, as the end of a sentence; None if it may be."""
+        if not self.is_open:
+            return "every request needs one here"
+        headers = Headers(scope=scope)
+        return (
+            self._reason_of_sender(scope)
+            or _reason_of_headers(headers)
+            or self._reason_of_host(headers, scope)
+        )
+
+    def _comes_by_socket(self, scope: Any) -> bool:
+        """Whether it came by the server's own Unix socket: its address is nothing that a client can say."""
+        return self._socket is not None and tuple(scope.get("server") or ()) == (self._socket, None)
+
+    def _reason_of_sender(self, scope: Any) -> str | None:
+        if self._comes_by_socket(scope):
+            return None
+        client = scope.get("client")
+        if not client or not client[0]:
+            return "this request has no client address (threads serve --uds makes a socket that is trusted)"
+        return None if is_loopback(client[0]) else "this request comes from another machine"
+
+    def _reason_of_host(self, headers: Headers, scope: Any) -> str | None:
+        version = scope.get("http_version")
+        if version != "1.1":
+            return f"this request came by HTTP/{version}, as from a proxy"
+        named = split_host(headers.get("host", ""))
+        if named is None or not is_loopback(named[0]):
+            return "its Host is not localhost or a loopback address, as from a proxy"
+        if self._comes_by_socket(scope):
+            return None
+        port = (scope.get("server") or (None, None))[1]
+        if port is None or (named[1] or PORTS.get(scope.get("scheme", ""))) != port:
+            return "its Host names another port than the server's, as from a proxy or tunnel"
+        return None
+
+
+def _reason_of_headers(headers: Headers) -> str | None:
+    for name in headers:
+        plain = name.replace("_", "-")
+        if plain in FORWARDING or plain.startswith("x-forwarded-"):
+            return f"this request came through a proxy ({name.title()})"
+    for site in headers.getlist("sec-fetch-site"):
+        if site.strip().lower() not in OWN_PAGES:
+            return "a page of another site made this request (Sec-Fetch-Site)"
+    return None
