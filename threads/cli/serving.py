@@ -55,7 +55,8 @@ def serve(
                 registry, runner, default_agent=default, hosts=(host, *names), origins=origins,
                 is_https=is_https,
             )  # fmt: skip
-            serve(app, host=host, port=port, announce=_announce)
+            leave = serve(app, host=host, port=port, announce=_announce)
+    leave()
 
 
 def _agents(session: Session, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:

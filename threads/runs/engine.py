@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -21,7 +23,7 @@ from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, KEEP, LOST, PASS_OVER, REFUSED, ROLLBACK, Attempt, Outcome
 from threads.runs.desk import Accepted, Desk
 from threads.runs.ending import ended
-from threads.runs.loop import LoopThread
+from threads.runs.loop import PATIENCE, LoopThread
 from threads.runs.promises import Promises
 from threads.runs.recorder import Recorder
 from threads.runs.requests import Request
@@ -29,6 +31,11 @@ from threads.runs.resuming import Start, begin_again, start_of
 from threads.runs.settling import settle_stopped
 from threads.runs.titles import TITLE, Naming, title_asked
 from threads.runs.turn import ActiveTurn
+
+LEAVING = 1.5
+"""Seconds that runs which are stopped at the end have to notice it."""
+HURRIED_EVERY = 0.1
+"""Seconds between two looks whether the end is in a hurry."""
 
 
 class Engine:
@@ -205,28 +212,41 @@ class Engine:
 
     # the end
 
-    def close(self, watching: Future[None], timeout: float) -> None:
-        """Wait for the runs under way, leave to others what goes on then, and let the loop go."""
+    def close(self, watching: Future[None], timeout: float, hurry: Callable[[], bool]) -> None:
+        """Wait for the runs under way, leave to others what goes on then, and let the loop go.
+
+        The loop gets `LEAVING` seconds for that: a node may have blocked it.
+        """
         if self.is_closing or self.inside.database.is_foreign():
             return
         self.is_closing = True
         under_way = [self.promises.make(run_id) for run_id in list(self.begun)]
-        wait(under_way, timeout)
+        until = time.monotonic() + timeout
+        while not hurry() and (seconds := until - time.monotonic()) > 0:
+            if not wait(under_way, min(seconds, HURRIED_EVERY)).not_done:
+                break
         watching.cancel()
-        self.thread.submit(self._leave()).result()
-        self.thread.close()
+        stopping = self.thread.submit(self._stop_all())
+        is_blocked = bool(wait([stopping], LEAVING).not_done)
+        self._hand_over()
+        self.promises.break_all()
+        self.thread.close(patience=0.0 if is_blocked else PATIENCE)
 
-    async def _leave(self) -> None:
-        """Whoever comes may take up at once what is unfinished here."""
-        left = list(self.active.values())
-        for attempt in left:
+    async def _stop_all(self) -> None:
+        for attempt in list(self.active.values()):
             attempt.stop(HAND_OVER)
         await asyncio.gather(*self.performing, return_exceptions=True)
+
+    def _hand_over(self) -> None:
+        """Whoever comes may take up at once what is unfinished here."""
+        log = logging.getLogger(__name__)
         try:
-            await self.recorder.write(lambda connection: runs.hand_over(connection, self.desk.holder))
+            left = self.inside.database.write(lambda connection: runs.hand_over(connection, self.desk.holder))
         except ThreadsError as error:  # locked, or closed already: then their leases run out by themselves
-            logging.getLogger(__name__).warning("the runs under way could not be handed over: %s", error)
-        self.promises.break_all()
+            log.warning("the runs under way could not be handed over: %s", error)
+            return
+        if left:
+            log.info("runs left to the next process that serves the file: %s", ", ".join(left))
 
     def _stored_request(self, row: sqlite3.Row) -> Request:
         with self.inside.database.read() as connection:
