@@ -170,7 +170,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        if self._reading is not Reading.HEAD:  # the time for the rest of a body begins, or for the next request
+        if (
+            self._reading is not Reading.HEAD
+        ):  # the time for the rest of a body begins, or for the next request
             self._since = self.loop.time()
         super().on_response_complete()
 
@@ -239,7 +241,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Answer, where no other answer is under way, and read no more of it."""
         told = {"code": refusal.code, "status": refusal.status}
         logging.getLogger("threads.api").info("connection refused", extra={"told": told})
-        if self.is_busy and (self.cycle.response_started or self._reading is not Reading.BODY or self.pipeline):
+        if self.is_busy and (
+            self.cycle.response_started or self._reading is not Reading.BODY or self.pipeline
+        ):
             self.transport.abort()
             return
         if self.is_busy:

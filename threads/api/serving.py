@@ -18,7 +18,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from threads.api.descriptors import raise_limit
+from threads.api.descriptors import open_early, raise_limit
 from threads.api.log import JsonLines, ServerLog
 from threads.api.protocol import check_connections, limited_protocol, limits_of
 from threads.api.server import Server
@@ -100,7 +100,9 @@ class Serving(uvicorn.Server):
         event = "shutting down"
         if requests or runs:
             seconds = self.config.timeout_graceful_shutdown
-            event += f": waiting up to {seconds:g} seconds for requests and runs; Ctrl+C again ends it at once"
+            event += (
+                f": waiting up to {seconds:g} seconds for requests and runs; Ctrl+C again ends it at once"
+            )
         logging.getLogger("threads.api").info(event, extra={"told": told})
 
     async def _hurry(self) -> None:
@@ -128,6 +130,7 @@ def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]
         ws="none", http=limited_protocol(limits), backlog=max(1, limits.connections // ACCEPTED_AT_ONCE),
     )  # fmt: skip
     listening = bound(config)
+    open_early()
     log = ServerLog()
     log.begin()
     name = f"[{host}]" if ":" in host else host

@@ -16,6 +16,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.bootstrap import Registry
+from threads.database.faults import is_passing
 from threads.errors import RunFailed, ThreadsError, UsageError
 from threads.registry import runs, table
 from threads.registry.runs import Asked
@@ -172,6 +173,10 @@ class Engine:
         return await settle_stopped(attempt, row, start, self.inside)
 
     async def _finish(self, turn: ActiveTurn, outcome: Outcome) -> Outcome:
+        if self.recovers and outcome.status == "error" and is_passing(outcome.error):
+            outcome = Outcome(HAND_OVER, error=outcome.error)  # it is recovered once the lack has ended
+            why = type(outcome.error).__name__
+            logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)
         return await ended(turn, outcome, self.recorder, self.inside.now)
 
     async def begin_next(self, thread_id: str) -> None:
