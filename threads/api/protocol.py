@@ -21,7 +21,7 @@ from threads.api.faults import Refused
 PIECE = 16_384
 """Bytes that are parsed at a time; sizes are checked in between."""
 LINGERING = 3.0
-"""Seconds in which what a client still sends after its answer is read and dropped: else the answer is lost."""
+"""Seconds in which what a client sends after its answer is dropped, not refused: else the answer is lost."""
 HEALTH = (b"/healthz", b"/readyz")
 """Answered even when there are too many connections."""
 
@@ -53,7 +53,7 @@ class ConnectionLimits:
 
 
 SHARE = 3
-"""One of so many descriptors is a connection's; the others are for reading the file, and for what agents open."""
+"""One of so many descriptors is a connection's; the others are for the database, and for agents."""
 FEWEST = 8
 """Connections that are allowed however few descriptors there are."""
 
@@ -90,7 +90,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Bytes that came since something was parsed: a head, or a piece of a body."""
         self._arrived = 0
         """Bytes of the body."""
-        self._header_lines = 0
+        self._header_lines = self._header_bytes = 0
         self._has_asked = False
         self._is_spare = False
         self._refusal: Refused | None = None
@@ -138,11 +138,12 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._begin(Reading.HEAD)
-        self._header_lines = 0
+        self._header_lines = self._header_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_lines += 1
-        if self._header_lines > self.limits.headers:
+        self._header_bytes += len(name) + len(value) + 4
+        if self._header_lines > self.limits.headers or self._header_bytes > self.limits.head:
             self._refusal = self._too_large()
             raise self._refusal  # the parser ends, and `send_400_response` is called
         super().on_header(name, value)
@@ -172,7 +173,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if (
             self._reading is not Reading.HEAD
-        ):  # the time for the rest of a body begins, or for the next request
+        ):  # now begins the time for the rest of a body, or to the next one
             self._since = self.loop.time()
         super().on_response_complete()
 

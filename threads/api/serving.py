@@ -107,13 +107,11 @@ class Serving(uvicorn.Server):
 
     async def _hurry(self) -> None:
         """After a second Ctrl+C: tell those who wait where to look, and let nobody wait longer."""
-        while not self.is_hurried:
+        while not self.is_hurried:  # noqa: ASYNC110  set by a signal handler, which may set nothing else
             await asyncio.sleep(0.05)
         self._server.call_last()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + LAST_WORDS
-        while self.server_state.tasks and loop.time() < until:
-            await asyncio.sleep(0.05)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=LAST_WORDS)
         self.force_exit = True  # the tasks that are left are cancelled, and the gate answers
 
 

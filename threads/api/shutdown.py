@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -59,6 +60,15 @@ class Deadline:
             logging.getLogger(__name__).error("the server did not end by itself, so it is ended now")
             time.sleep(0.2)  # for the thread that writes the log
         os._exit(self._code)
+
+
+def uvicorn_is_ending() -> bool:
+    """Whether the uvicorn that has this process's signals was told to end: it waits for open streams then.
+
+    An application is not told before all its answers are finished; so the handler of the signal is asked.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return bool(getattr(server, "should_exit", False))
 
 
 def end_now(code: int) -> None:

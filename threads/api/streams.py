@@ -20,6 +20,7 @@ from starlette.responses import Response
 from threads import Actor, Event, Registry, ThreadsError
 from threads.api.faults import Refused, shutting_down
 from threads.api.limits import Limits
+from threads.api.shutdown import uvicorn_is_ending
 from threads.forms import json_form
 
 WATCHED_EVERY = 0.3
@@ -95,6 +96,8 @@ class Streams:
         """End the streams of those who may listen no more, until this is cancelled."""
         while True:
             await asyncio.sleep(WATCHED_EVERY)
+            if uvicorn_is_ending():
+                self.close(answers=False)
             seats = [seat for seat in self._seats if not seat.is_ended]
             if not seats:
                 continue

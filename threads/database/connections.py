@@ -232,10 +232,8 @@ class FileDatabase(Database):
             try:
                 return self._connect()
             except sqlite3.Error as error:
-                may_pass = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN and os.access(
-                    self._path, os.R_OK
-                )
-                if not may_pass or time.monotonic() > until:
+                is_lack = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN
+                if not is_lack or not os.access(self._path, os.R_OK) or time.monotonic() > until:
                     raise translated(error, self.where) from error
             with self._given_back:
                 if not self._idle:
