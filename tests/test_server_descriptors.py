@@ -4,11 +4,13 @@ import errno
 import os
 import resource
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -47,11 +49,11 @@ def talking(count, *arguments):
 
 def statuses(folder):
     """How the runs of the file ended, once all have."""
-    with threads.open(folder / "threads.db") as registry:
+    with closing(sqlite3.connect(folder / "threads.db")) as connection:
 
         def ended():
             found = Counter(
-                run.status for each in registry.list(limit=None) for run in registry.runs(each.id)
+                dict(connection.execute("SELECT status, count(*) FROM threads_run GROUP BY status"))
             )
             return None if found["running"] or found["pending"] else found
 
@@ -79,7 +81,7 @@ def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_pa
             each.close()
         found = statuses(tmp_path)
     assert seen.keys() <= {(201, None), (503, "DatabaseBusy")}
-    assert found.keys() <= {"success", "running", "pending"} and found["success"] >= seen[201, None] > 0
+    assert found.keys() <= {"success"} and found["success"] >= seen[201, None] > 0
     assert (tmp_path / "serve.log").stat().st_size < 1_000_000
 
 
@@ -105,7 +107,7 @@ def test_strangers_who_stay_connected_leave_room_for_others(tmp_path):
     assert (tmp_path / "serve.log").stat().st_size < 1_000_000
 
 
-def test_reader_waits_for_the_connection_of_another_one(tmp_path):
+def test_reader_waits_for_the_connection_of_another_one_and_a_writer_needs_no_file(tmp_path):
     program = """
         import resource, sys, threading
         import threads
@@ -121,6 +123,9 @@ def test_reader_waits_for_the_connection_of_another_one(tmp_path):
                 reader.join(0.3)
                 assert not threads_found
             reader.join(30)
+            for number in range(50):
+                registry.create(id=f"b{number}", title="new", tags=["x"])
+                registry.update(f"b{number}", title="newer")
             resource.setrlimit(resource.RLIMIT_NOFILE, limit)
             print(threads_found)
             resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
