@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -54,16 +55,19 @@ def events(lines: Iterator[str]) -> Iterator[tuple[int | None, str, Any]]:
 
 
 @contextmanager
-def process(folder: Path, *words: str, port: int | None = 0, **environment: str) -> Iterator[Any]:
-    """`threads serve` as a process; `.url` is where it is."""
+def process(
+    folder: Path, *words: str, port: int | None = 0, descriptors: tuple[int, int] | None = None, **environment: str
+) -> Iterator[Any]:
+    """`threads serve` as a process; `.url` is where it is. `descriptors`: how many it may have, and may raise to."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADS_", "OPENAI_"))}
     at = () if port is None else ("--port", str(port))
     words = (sys.executable, "-m", "threads", "serve", *at, *words)
     environment = {**kept, "THREADS_MODEL": "offline", **environment}
     with (folder / "serve.log").open("a") as log:  # a pipe that nobody reads would hold up what it logs
         server = subprocess.Popen(
-            words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-        )
+            words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
+            preexec_fn=descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, descriptors)),
+        )  # fmt: skip
     try:
         assert server.stdout is not None
         server.url = server.stdout.readline().strip()  # type: ignore[attr-defined]

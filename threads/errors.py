@@ -343,4 +343,4 @@ class DatabaseFull(DatabaseError):
 
 
 class DatabaseBusy(DatabaseError):
-    """Another process held the database's write lock for too long; nothing was stored, try again."""
+    """Another process held the write lock for too long, or too many files are open; try again."""

@@ -14,6 +14,7 @@ from starlette.routing import Match
 
 from threads import errors
 from threads.api.disclosure import visible_reason
+from threads.database.faults import is_passing
 
 
 class Problem(BaseModel):
@@ -38,6 +39,12 @@ class Refused(Exception):
         body = {"error": self.error, "code": self.code, "field": self.field}
         told = {name: None if text is None else as_text(text) for name, text in body.items()}
         return JSONResponse(told, self.status, headers=self.headers)
+
+
+def shutting_down() -> Refused:
+    """What clients are told when the server ends."""
+    wait = {"Retry-After": "1"}
+    return Refused(503, "ShuttingDown", "the server is shutting down", headers=wait)
 
 
 def as_text(text: str) -> str:
@@ -104,6 +111,14 @@ def known(request: Request, error: Exception) -> JSONResponse:
     return Refused(status, type(error).__name__, text, field=field, headers=headers).response()
 
 
+def of_system(request: Request, error: Exception) -> JSONResponse:
+    """An error of the operating system: a lack of file descriptors passes, anything else is a bug."""
+    if not is_passing(error):
+        raise error
+    wait = {"Retry-After": "1"}
+    return Refused(503, "DatabaseBusy", LATER, headers=wait).response()
+
+
 def refused(_: Request, error: Exception) -> JSONResponse:
     """The door's own no."""
     assert isinstance(error, Refused)
@@ -153,6 +168,7 @@ def ours(_: Request, error: Exception) -> JSONResponse:
 
 HANDLERS: dict[Any, Any] = {
     errors.ThreadsError: known,
+    OSError: of_system,
     Refused: refused,
     RequestValidationError: unreadable,
     HTTPException: http,

@@ -6,6 +6,7 @@ was said: neither bodies nor query strings are in it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
@@ -14,9 +15,10 @@ from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import cookie_parser
+from starlette.requests import Request, cookie_parser
 
-from threads.api.faults import Refused
+from threads import ThreadsError
+from threads.api.faults import Refused, known, of_system, shutting_down
 from threads.api.hosts import (
     absolute_target,
     host_of_target,
@@ -70,6 +72,13 @@ class Gate:
             await self._app(scope, self._counted(scope, receive), visit.send)
         except Refused as refused:
             await refused.response()(scope, receive, visit.send)
+        except (ThreadsError, OSError) as error:  # the file cannot be asked now who this is
+            answer = known if isinstance(error, ThreadsError) else of_system
+            await answer(Request(scope), error)(scope, receive, visit.send)
+        except asyncio.CancelledError:  # the server waits no longer
+            if not visit.has_begun:
+                await shutting_down().response()(scope, receive, visit.send)
+            raise
         finally:
             visit.log()
 
@@ -168,6 +177,11 @@ class Visit:
         self._status = 0
         self._begun = time.monotonic()
         self._id = secrets.token_hex(8)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of the answer was sent."""
+        return self._status != 0
 
     async def send(self, message: Any) -> None:
         """Pass it on; the first part gets our headers."""

@@ -36,7 +36,7 @@ def is_loopback(name: str) -> bool:
 def absolute_target(scope: Any) -> str | None:
     """The target of a request in absolute form (`GET http://host/path`), None for one of the usual form.
 
-    uvicorn with h11 gives it as the path. With httptools it is gone; `threads.api.target` keeps it.
+    uvicorn with h11 gives it as the path. With httptools it is gone; `threads.api.protocol` keeps it.
     """
     raw = scope.get("threads.target") or scope.get("raw_path") or b""
     return None if raw.startswith(b"/") or b"://" not in raw else raw.decode("ascii", errors="replace")

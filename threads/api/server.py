@@ -14,7 +14,8 @@ from threads import LOCAL, Actor, Registry, Runner, ThreadsError
 from threads.api.hosts import is_loopback
 from threads.api.limits import Buckets, Limits
 from threads.api.origins import checked_origin
-from threads.api.shutdown import LastCall
+from threads.api.last_call import LastCall
+from threads.api.shutdown import uvicorn_is_ending
 from threads.api.streams import Streams
 from threads.api.trust import Trust
 
@@ -131,6 +132,8 @@ class Server:
         """End the streams of those who may listen no more, and notice users, until this is cancelled."""
         while True:
             await asyncio.sleep(WATCH_INTERVAL)
+            if uvicorn_is_ending():
+                self.streams.close(answers=False)
             if not self.trust.is_open and not len(self.streams):
                 continue
             try:

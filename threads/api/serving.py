@@ -1,106 +1,175 @@
 """Running the application: uvicorn, one process, and an end that loses nothing.
 
 On a signal no new requests are taken, those who only listen are sent away, and answers under way have
-some seconds to be finished. Who waits for a longer one is told where it will be found; its run is handed
-over to whoever opens the file next.
+some seconds to be finished. Who waits for a longer one is told where it will be found; its run is left to
+whoever opens the file next (`threads.api.shutdown` has the times).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import logging.handlers
-import queue
 import signal
 import socket
-import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
-from threads.api.target import TargetProtocol
+from threads.api.descriptors import open_early, raise_limit
+from threads.api.log import JsonLines, ServerLog
+from threads.api.protocol import check_connections, limited_protocol, limits_of
+from threads.api.server import Server
+from threads.api.shutdown import ANSWERS_WITHIN, LAST_WORDS, Deadline, end_now
 from threads.api.unix_socket import UnixSocket
 
-GRACE = 10
-"""Seconds that answers under way have when the server is to end."""
-LAST_WORDS = 1
-"""Seconds of them in which who still waits is told where to look for his answer."""
+__all__ = ["JsonLines", "Serving", "bound", "serve"]
+
 KEEP_ALIVE = 75
-LINES_KEPT = 10_000
-"""Lines of the log that wait for a slow reader."""
-
-
-class JsonLines(logging.Formatter):
-    """A log record as a line of JSON; of exceptions the class, never the words."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        made = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told: dict[str, Any] = {"time": made, "level": record.levelname.lower(), "logger": record.name}
-        told["event"] = record.getMessage() if record.exc_info is None else "exception"
-        if record.exc_info and record.exc_info[0]:
-            told["error"] = record.exc_info[0].__name__
-        return json.dumps({**told, **getattr(record, "told", {})})
+WAITING_TO_CONNECT = 1_024
+"""Connections that the system keeps until they are accepted."""
+ACCEPTED_AT_ONCE = 8
+"""One of so many of the connections that may be open is accepted before the others are looked at."""
+INTERRUPTED = 130
+"""The exit code after a second Ctrl+C, as shells have it."""
 
 
 class Serving(uvicorn.Server):
     """A server that sends its listeners away before it waits for the others."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, announce: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        announce: Callable[[], None],
+        *,
+        deadline: Deadline | None = None,
+        log: ServerLog | None = None,
+    ) -> None:
         super().__init__(config)
         self._app = app
         self._announce = announce
+        self._deadline = deadline
+        self._log = log
+        self.is_hurried = False
+        """Whether Ctrl+C was pressed again."""
+
+    @property
+    def _server(self) -> Server:
+        found = self._app.state.server
+        assert isinstance(found, Server)
+        return found
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin, and say so once requests are taken."""
         await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(WAITING_TO_CONNECT)  # asyncio takes one number for this and for `ACCEPTED_AT_ONCE`
         if self.started:
             self._announce()
 
+    async def on_tick(self, counter: int) -> bool:
+        """What uvicorn does ten times a second, and what is ours to do once."""
+        if counter % 10 == 0:
+            check_connections([each for each in self.server_state.connections if hasattr(each, "check")])
+            if self._log is not None:
+                self._log.tick()
+        return await super().on_tick(counter)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End soon; on a second Ctrl+C now. Not raised again: runs are handed over after this."""
-        self.force_exit = self.should_exit and sig == signal.SIGINT
+        if self._deadline is not None:
+            self._deadline.begin()
+        self.is_hurried = self.is_hurried or (self.should_exit and sig == signal.SIGINT)
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End, in this order: listeners, answers under way, connections."""
-        server = self._app.state.server
-        server.streams.close(answers=False)
+        self._server.streams.close(answers=False)
+        self._say_what_is_waited_for()
         patience = (self.config.timeout_graceful_shutdown or 0) - LAST_WORDS
-        asyncio.get_running_loop().call_later(max(0, patience), server.call_last)
+        asyncio.get_running_loop().call_later(max(0, patience), self._server.call_last)
+        hurrying = asyncio.ensure_future(self._hurry())
         await super().shutdown(sockets)
+        hurrying.cancel()
+
+    def _say_what_is_waited_for(self) -> None:
+        requests, runs = len(self.server_state.tasks), len(self._server.runner.under_way)
+        told = {"requests": requests, "runs": runs}
+        event = "shutting down"
+        if requests or runs:
+            seconds = self.config.timeout_graceful_shutdown
+            event += (
+                f": waiting up to {seconds:g} seconds for requests and runs; Ctrl+C again ends it at once"
+            )
+        logging.getLogger("threads.api").info(event, extra={"told": told})
+
+    async def _hurry(self) -> None:
+        """After a second Ctrl+C: tell those who wait where to look, and let nobody wait longer."""
+        while not self.is_hurried:  # noqa: ASYNC110  set by a signal handler, which may set nothing else
+            await asyncio.sleep(0.05)
+        self._server.call_last()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=LAST_WORDS)
+        self.force_exit = True  # the tasks that are left are cancelled, and the gate answers
 
 
 def serve(
     app: FastAPI, *, host: str, port: int, announce: Callable[[str], None], uds: Path | None = None
-) -> None:
+) -> Callable[[], None]:
     """Serve until a signal says to end; `announce(url)` is called once it can be reached.
 
-    `uds`: the path of a Unix socket to listen at instead of host and port.
+    `uds`: the path of a Unix socket to listen at instead of host and port. The runner is closed in the end.
+    Returns what has to be called when the registry is closed, too: it raises `SystemExit`, or ends the process
+    itself where something would keep it.
     """
+    limits = limits_of(raise_limit())
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE, proxy_headers=False, ws="none",
-        http=TargetProtocol,
+        timeout_graceful_shutdown=int(ANSWERS_WITHIN), timeout_keep_alive=KEEP_ALIVE, proxy_headers=False,
+        ws="none", http=limited_protocol(limits), backlog=max(1, limits.connections // ACCEPTED_AT_ONCE),
     )  # fmt: skip
     unix = None if uds is None else UnixSocket(uds)
     listening = bound(config) if unix is None else unix.listening
-    log = log_as_json()
+    open_early()
+    log = ServerLog()
+    log.begin()
     app.state.server.trust.decide(socket=None if unix is None else unix.path)
     name = f"[{host}]" if ":" in host else host
     url = f"http://{name}:{listening.getsockname()[1]}" if unix is None else f"unix:{unix.path}"
+    deadline = Deadline()
+    server = Serving(config, app, lambda: announce(url), deadline=deadline, log=log)
+    with _signals(server):
+        try:
+            server.run(sockets=[listening])
+        finally:
+            if unix is not None:
+                unix.remove()
+        deadline.begin()  # where it ended without a signal
+        app.state.server.runner.close(timeout=deadline.left(ANSWERS_WITHIN), hurry=lambda: server.is_hurried)
+
+    def leave() -> None:
+        code = INTERRUPTED if server.is_hurried else 0
+        if not log.end():
+            end_now(code)
+        deadline.exit(code)
+        raise SystemExit(code)
+
+    return leave
+
+
+@contextmanager
+def _signals(server: Serving) -> Iterator[None]:
+    """Signals reach `server` also when uvicorn has ended and the runs are closed."""
+    before = {each: signal.signal(each, server.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        Serving(config, app, lambda: announce(url)).run(sockets=[listening])
+        yield
     finally:
-        if unix is not None:
-            unix.remove()
-    log.stop()
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def bound(config: uvicorn.Config) -> socket.socket:
@@ -119,29 +188,3 @@ def bound(config: uvicorn.Config) -> socket.socket:
         raise OSError(f"{why}; --port names another") from error
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those that are accepted inherit it
     return listening
-
-
-class Waiting(logging.handlers.QueueHandler):
-    """Takes records without waiting for whoever reads them; lets go of those that are too many."""
-
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """As it is: made into text by the one that writes."""
-        return record
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """The queue is full: nobody reads the log, and nobody shall be held up by that."""
-
-
-def log_as_json() -> logging.handlers.QueueListener:
-    """Lines of JSON on stderr, of this server and of what it stands on; written by a thread of their own."""
-    lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(JsonLines())
-    records: queue.Queue[logging.LogRecord] = queue.Queue(LINES_KEPT)
-    handler = Waiting(records)
-    for name, level in (("threads", logging.INFO), ("uvicorn", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(level)
-    listener = logging.handlers.QueueListener(records, lines)
-    listener.start()
-    return listener

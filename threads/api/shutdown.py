@@ -1,41 +1,78 @@
-"""The last call of a server that ends: whoever waits for an answer stops waiting."""
+"""The end of the server's process: within `ENDS_WITHIN` seconds of a signal, whatever an agent does.
+
+Answers under way get most of the time. Then their runs are left to the next process, and the file is
+closed. A node that never returns keeps its thread, and Python waits for such threads when it ends: a
+thread of its own ends the process then, and where any other step hangs.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
 from contextlib import suppress
 
+ENDS_WITHIN = 10.0
+"""Seconds from the signal to the end of the process."""
+ANSWERS_WITHIN = 7.0
+"""Seconds of them in which answers under way can be finished."""
+LAST_WORDS = 1.0
+"""Seconds of those in which who still waits is told where to look for the answer."""
+EXIT_WITHIN = 2.0
+"""Seconds that the interpreter has to end once all is closed."""
 
-class LastCall:
-    """An event that can be awaited in several event loops; `asyncio.Event` belongs to the first one."""
+
+class Deadline:
+    """Ends the process `ENDS_WITHIN` seconds after `begin`, unless it has ended by then."""
 
     def __init__(self) -> None:
-        self._is_set = False
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._begun_at: float | None = None
+        self._code = 1
+        self._is_closed = False
+        self._signals: queue.SimpleQueue[float] = queue.SimpleQueue()  # the one that a signal handler may use
+        threading.Thread(target=self._watch, name="threads-deadline", daemon=True).start()
 
-    def set(self) -> None:
-        """Let all go who wait, now and later."""
-        self._is_set = True
-        for waiter in list(self._waiters):
-            with suppress(RuntimeError):  # its loop is closed: nothing waits there
-                waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
+    def begin(self) -> None:
+        """The time runs from now; later calls change nothing. May be called by a signal handler."""
+        if self._begun_at is None:
+            self._begun_at = time.monotonic()
+            self._signals.put(self._begun_at + ENDS_WITHIN)
 
-    def clear(self) -> None:
-        """Let those wait who come from now on."""
-        self._is_set = False
+    def left(self, of: float = ENDS_WITHIN) -> float:
+        """Seconds that are left of the first `of` ones, none before it began."""
+        return 0.0 if self._begun_at is None else max(0.0, self._begun_at + of - time.monotonic())
 
-    async def wait(self) -> None:
-        """Return once it is set."""
-        if self._is_set:
-            return
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
+    def exit(self, code: int) -> None:
+        """All is closed: the process may end by itself, within `EXIT_WITHIN` seconds."""
+        self._code, self._is_closed = code, True
+        self._signals.put(time.monotonic() + EXIT_WITHIN)
+
+    def _watch(self) -> None:
+        until = self._signals.get()
+        while (seconds := until - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                until = min(until, self._signals.get(timeout=seconds))
+        if not self._is_closed:
+            logging.getLogger(__name__).error("the server did not end by itself, so it is ended now")
+            time.sleep(0.2)  # for the thread that writes the log
+        os._exit(self._code)
 
 
-def _resolve(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+def uvicorn_is_ending() -> bool:
+    """Whether the uvicorn that has this process's signals was told to end: it waits for open streams then.
+
+    An application is not told before all its answers are finished; so the handler of the signal is asked.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return bool(getattr(server, "should_exit", False))
+
+
+def end_now(code: int) -> None:
+    """End the process without waiting for anything; what cannot be written by now is dropped."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(code)

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from threads import Actor, Event, Registry
 from threads.api.disclosure import visible_data
-from threads.api.faults import Refused
+from threads.api.faults import Refused, shutting_down
 from threads.api.limits import Limits
 from threads.api.trust import Trust
 from threads.forms import json_form
@@ -71,7 +71,7 @@ class Streams:
         """A place; `Refused` if this caller has too many."""
         wait = {"Retry-After": "1"}
         if self._is_closed:
-            raise Refused(503, "ShuttingDown", "the server is shutting down", headers=wait)
+            raise shutting_down()
         mine = sum(1 for seat in list(self._seats) if seat.actor == actor) if actor.name is not None else 0
         if mine >= self._limits.streams:
             most = f"at most {self._limits.streams} streams may be open"

@@ -71,7 +71,8 @@ def serve(
                 registry, runner, default_agent=default, hosts=(host, *names), origins=origins,
                 is_https=is_https, require_login=require_login or bool(names),
             )  # fmt: skip
-            serve(app, host=host, port=port, uds=uds, announce=_announce)
+            leave = serve(app, host=host, port=port, uds=uds, announce=_announce)
+    leave()
 
 
 def _agents(session: Session, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:

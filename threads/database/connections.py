@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 DURABLE = {"foreign_keys": 1, "secure_delete": 1, "synchronous": 2}
 """The pragmas of a writing connection and the values they must have (2 is FULL)."""
+RETRIED_EVERY = 0.05
+"""Seconds between two tries to open the file while too many are open."""
 SCRUB_PATIENCE = 0.5
 """Seconds that who deletes waits for the search index to be written anew; the rest is done while idle."""
 
@@ -148,6 +150,7 @@ class FileDatabase(Database):
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._given_back = threading.Condition(self._lock)
         self._scrub_due = False
         self._closed = False
 
@@ -197,7 +200,7 @@ class FileDatabase(Database):
 
     def compact(self) -> None:
         self.scrub(stop=lambda: False)
-        self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
+        self._writer.outside(_vacuum)
         self.scrub()
 
     def close(self) -> None:
@@ -218,17 +221,39 @@ class FileDatabase(Database):
         return not busy
 
     def _take(self) -> sqlite3.Connection:
-        self.check_open()
-        with self._lock:
+        """A connection that reads; where no more files can be opened, one that another reader gives back."""
+        until = time.monotonic() + self._timeout
+        while True:
             self.check_open()
-            if self._idle:
-                return self._idle.pop()
-        return connect(self._path, timeout=self._timeout)
+            with self._lock:
+                self.check_open()
+                if self._idle:
+                    return self._idle.pop()
+            try:
+                return self._connect()
+            except sqlite3.Error as error:
+                is_lack = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN
+                if not is_lack or not os.access(self._path, os.R_OK) or time.monotonic() > until:
+                    raise translated(error, self.where) from error
+            with self._given_back:
+                if not self._idle:
+                    self._given_back.wait(RETRIED_EVERY)
+
+    def _connect(self) -> sqlite3.Connection:
+        """A new connection that has opened all its files."""
+        connection = connect(self._path, timeout=self._timeout)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._lock:
             if not self._closed and not connection.in_transaction:  # else an interrupt left it in the middle
                 self._idle.append(connection)
+                self._given_back.notify()
                 return
         connection.close()
 
@@ -242,3 +267,12 @@ class FileDatabase(Database):
         self.check_process()
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+
+
+def _vacuum(writer: sqlite3.Connection) -> None:
+    """Write the file anew; the copy is made on the disk, not in memory."""
+    writer.execute("PRAGMA temp_store=FILE")
+    try:
+        writer.execute("VACUUM")
+    finally:
+        writer.execute("PRAGMA temp_store=MEMORY")

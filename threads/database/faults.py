@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 
 from threads.errors import (
@@ -14,6 +16,8 @@ from threads.errors import (
     ThreadDeleted,
 )
 
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+"""What the system says where the process, or the whole machine, has too many files open."""
 DELETED = "threads: deleted"
 """What the trigger raises when a checkpoint's parent went with its thread."""
 
@@ -41,4 +45,24 @@ def translated(error: BaseException, where: str) -> BaseException:
     if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
         return error  # not the database's fault
     kind, words = REMEDIES.get(code & 0xFF, (DatabaseError, "{where}: {why}"))
+    if code & 0xFF == sqlite3.SQLITE_CANTOPEN and has_no_descriptors():
+        kind, words = DatabaseBusy, "{where} cannot be opened: too many files are open; try again"
     return kind(words.format(where=where, why=error))
+
+
+def has_no_descriptors() -> bool:
+    """Whether no file can be opened now, because too many are open."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in NO_DESCRIPTORS
+    return False
+
+
+def is_passing(error: BaseException | None) -> bool:
+    """Whether this came of a lack that ends by itself: of file descriptors, or of the file's lock."""
+    while error is not None:
+        if isinstance(error, DatabaseBusy) or getattr(error, "errno", None) in NO_DESCRIPTORS:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

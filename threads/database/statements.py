@@ -20,3 +20,9 @@ def statements(file: str) -> Mapping[str, str]:
     _, *parts = NAME.split(text)
     texts = [COMMENT.sub("", part).strip() for part in parts[1::2]]
     return MappingProxyType(dict(zip(parts[::2], texts, strict=True)))
+
+
+def load_all() -> None:
+    """Read every file of statements now, for a process that may have no file descriptors left later."""
+    for path in FOLDER.glob("*.sql"):
+        statements(path.stem)

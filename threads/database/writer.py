@@ -55,6 +55,7 @@ class Writer:
         self.patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
         """Milliseconds that the file's lock is waited for."""
         connection.execute("PRAGMA busy_timeout=0")  # the waiting is done by `_begin`
+        connection.execute("PRAGMA temp_store=MEMORY")  # so a write opens no file, and lacks no descriptor
         self._lock = threading.Lock()
         self._queue: deque[Piece] = deque()
         self._stored: list[tuple[Piece, Any]] = []

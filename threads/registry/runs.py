@@ -273,9 +273,9 @@ def adopt(connection: sqlite3.Connection, run_id: str, holder: str, seconds: flo
     connection.execute(_sql("adopt"), taken)
 
 
-def hand_over(connection: sqlite3.Connection, holder: str) -> None:
-    """Whoever comes may take up at once what `holder` has."""
-    connection.execute(_sql("hand_over"), {"holder": holder})
+def hand_over(connection: sqlite3.Connection, holder: str) -> list[str]:
+    """Expire the leases of `holder`, so that others can recover its runs at once; their ids."""
+    return [row[0] for row in connection.execute(_sql("hand_over"), {"holder": holder}).fetchall()]
 
 
 def stop_requests(connection: sqlite3.Connection, holder: str) -> dict[str, str]:

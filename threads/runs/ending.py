@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from threads.database.faults import is_passing
 from threads.errors import LeaseLost, ThreadsError
 from threads.registry import events, runs
 from threads.runs.attempt import HAND_OVER, Outcome
@@ -70,6 +71,8 @@ async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Cal
         try:
             await recorder.write(work)
         except Exception as error:  # noqa: BLE001  it is the run's outcome: raised by `result()`
+            if is_passing(error):
+                return Outcome(HAND_OVER, error=error)
             if outcome.error is None:
                 failed = Outcome("error", error=error)
                 is_of_file = isinstance(error, ThreadsError) and error is not turn.refusal

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.bootstrap import Registry
+from threads.database.faults import is_passing
 from threads.errors import RunFailed, ThreadsError, UsageError
 from threads.registry import runs, table
 from threads.registry.runs import Asked
@@ -21,7 +24,7 @@ from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, KEEP, LOST, PASS_OVER, REFUSED, ROLLBACK, Attempt, Outcome
 from threads.runs.desk import Accepted, Desk
 from threads.runs.ending import ended
-from threads.runs.loop import LoopThread
+from threads.runs.loop import PATIENCE, LoopThread
 from threads.runs.promises import Promises
 from threads.runs.recorder import Recorder
 from threads.runs.requests import Request
@@ -29,6 +32,11 @@ from threads.runs.resuming import Start, begin_again, start_of
 from threads.runs.settling import settle_stopped
 from threads.runs.titles import TITLE, Naming, title_asked
 from threads.runs.turn import ActiveTurn
+
+LEAVING = 1.5
+"""Seconds that runs which are stopped at the end have to notice it."""
+HURRIED_EVERY = 0.1
+"""Seconds between two looks whether the end is in a hurry."""
 
 
 class Engine:
@@ -166,6 +174,10 @@ class Engine:
         return await settle_stopped(attempt, row, start, self.inside)
 
     async def _finish(self, turn: ActiveTurn, outcome: Outcome) -> Outcome:
+        if self.recovers and outcome.status == "error" and is_passing(outcome.error):
+            outcome = Outcome(HAND_OVER, error=outcome.error)  # it is recovered once the lack has ended
+            why = type(outcome.error).__name__
+            logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)
         return await ended(turn, outcome, self.recorder, self.inside.now)
 
     async def begin_next(self, thread_id: str) -> None:
@@ -206,28 +218,41 @@ class Engine:
 
     # the end
 
-    def close(self, watching: Future[None], timeout: float) -> None:
-        """Wait for the runs under way, leave to others what goes on then, and let the loop go."""
+    def close(self, watching: Future[None], timeout: float, hurry: Callable[[], bool]) -> None:
+        """Wait for the runs under way, leave to others what goes on then, and let the loop go.
+
+        The loop gets `LEAVING` seconds for that: a node may have blocked it.
+        """
         if self.is_closing or self.inside.database.is_foreign():
             return
         self.is_closing = True
         under_way = [self.promises.make(run_id) for run_id in list(self.begun)]
-        wait(under_way, timeout)
+        until = time.monotonic() + timeout
+        while not hurry() and (seconds := until - time.monotonic()) > 0:
+            if not wait(under_way, min(seconds, HURRIED_EVERY)).not_done:
+                break
         watching.cancel()
-        self.thread.submit(self._leave()).result()
-        self.thread.close()
+        stopping = self.thread.submit(self._stop_all())
+        is_blocked = bool(wait([stopping], LEAVING).not_done)
+        self._hand_over()
+        self.promises.break_all()
+        self.thread.close(patience=0.0 if is_blocked else PATIENCE)
 
-    async def _leave(self) -> None:
-        """Whoever comes may take up at once what is unfinished here."""
-        left = list(self.active.values())
-        for attempt in left:
+    async def _stop_all(self) -> None:
+        for attempt in list(self.active.values()):
             attempt.stop(HAND_OVER)
         await asyncio.gather(*self.performing, return_exceptions=True)
+
+    def _hand_over(self) -> None:
+        """Whoever comes may take up at once what is unfinished here."""
+        log = logging.getLogger(__name__)
         try:
-            await self.recorder.write(lambda connection: runs.hand_over(connection, self.desk.holder))
+            left = self.inside.database.write(lambda connection: runs.hand_over(connection, self.desk.holder))
         except ThreadsError as error:  # locked, or closed already: then their leases run out by themselves
-            logging.getLogger(__name__).warning("the runs under way could not be handed over: %s", error)
-        self.promises.break_all()
+            log.warning("the runs under way could not be handed over: %s", error)
+            return
+        if left:
+            log.info("runs left to the next process that serves the file: %s", ", ".join(left))
 
     def _stored_request(self, row: sqlite3.Row) -> Request:
         with self.inside.database.read() as connection:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 AT_ONCE = 64
 """Nodes and tools that are not async, and so need a thread each while they run."""
 
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds that tasks have to end when the loop is closed."""
 
 
@@ -39,13 +39,13 @@ class LoopThread:
         """Whether the caller is on this very loop, and so must not wait for it."""
         return threading.current_thread() is self._thread
 
-    def close(self) -> None:
+    def close(self, *, patience: float = PATIENCE) -> None:
         """Cancel what is left, and let the thread go; what will not end goes on in it, and keeps nobody."""
         if self.loop.is_closed():
             return
         self._is_over = True
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(PATIENCE)
+        self._thread.join(patience)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -7,7 +7,7 @@ when nobody listens, and after a crash it is taken up again or says that it fail
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -221,9 +221,17 @@ class Runner(Closing):
             row = runs.get(connection, run_id)
         return Run(self._engine, run_id, row["thread_id"], 0, self._engine.promises.of(run_id))
 
-    def close(self, *, timeout: float = 10.0) -> None:
-        """Wait up to `timeout` seconds for the runs under way; what goes on then is left to other runners."""
-        self._engine.close(self._watching, timeout)
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """The ids of the runs that this runner is performing now."""
+        return tuple(self._engine.begun)
+
+    def close(self, *, timeout: float = 10.0, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Wait up to `timeout` seconds for the runs under way; what goes on then is left to other runners.
+
+        `hurry` is called several times a second: once it is true, no run is waited for any longer.
+        """
+        self._engine.close(self._watching, timeout, hurry)
         self._beside.close()
 
     def _last_event(self, thread_id: str) -> int:

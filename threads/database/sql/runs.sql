@@ -147,7 +147,7 @@ WHERE thread_id = (SELECT thread_id FROM threads_run WHERE run_id = :run_id)
 UPDATE threads_run SET holder = :holder, expires_at = :until WHERE run_id = :run_id AND status = 'pending'
 
 -- name: hand_over
-UPDATE threads_run SET expires_at = 0 WHERE holder = :holder AND status IN ('pending', 'running')
+UPDATE threads_run SET expires_at = 0 WHERE holder = :holder AND status IN ('pending', 'running') RETURNING run_id
 
 -- name: stop_requests
 SELECT run_id, stopping FROM threads_run WHERE holder = :holder AND status IN ('pending', 'running') AND stopping IS NOT NULL

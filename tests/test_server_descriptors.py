@@ -1,0 +1,157 @@
+"""A server whose file descriptors are used up: requests and runs wait, or are told to come again."""
+
+import errno
+import os
+import resource
+import socket
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from running import failing_once_graph, until
+from serving import ROOT, process
+
+import threads
+
+HERE = str(Path(__file__).parent)
+
+
+def served(folder, **options):
+    return process(folder, "--agents", "served_agents:GRAPHS", PYTHONPATH=HERE, **options)
+
+
+def talk(url, seen, done, begun=None):
+    """Begins threads, again and again."""
+    with httpx.Client(timeout=60) as client:
+        client.get(f"{url}/healthz")
+        if begun:
+            begun.wait()
+            begun.wait()
+        while not done.is_set():
+            body = {"agent_id": "quick", "initial_message": "hi"}
+            answer = client.post(f"{url}{ROOT}/threads", json=body)
+            seen[answer.status_code, answer.json().get("code")] += 1
+
+
+def talking(count, *arguments):
+    found = [threading.Thread(target=talk, args=arguments, daemon=True) for _ in range(count)]
+    for each in found:
+        each.start()
+    return found
+
+
+def statuses(folder):
+    """How the runs of the file ended, once all have."""
+    with closing(sqlite3.connect(folder / "threads.db")) as connection:
+
+        def ended():
+            found = Counter(
+                dict(connection.execute("SELECT status, count(*) FROM threads_run GROUP BY status"))
+            )
+            return None if found["running"] or found["pending"] else found
+
+        return until(ended, 60)
+
+
+def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_path):
+    seen, done, begun = Counter(), threading.Event(), threading.Barrier(9)
+    with served(tmp_path) as server:
+        clients = talking(8, server.url, seen, done, begun)
+        begun.wait()
+        before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        begun.wait()
+        others = [
+            socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) for _ in range(20)
+        ]
+        until(lambda: sum(seen.values()) > 50)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+        until(lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
+        done.set()
+        for each in clients:
+            each.join(60)
+        for each in others:
+            each.close()
+        found = statuses(tmp_path)
+    assert seen.keys() <= {(201, None), (503, "DatabaseBusy")}
+    assert found.keys() <= {"success"} and found["success"] >= seen[201, None] > 0
+    assert (tmp_path / "serve.log").stat().st_size < 1_000_000
+
+
+def test_strangers_who_stay_connected_leave_room_for_others(tmp_path):
+    seen, done = Counter(), threading.Event()
+    with served(tmp_path, descriptors=(64, 64)) as server:
+        strangers = []
+        for _ in range(100):
+            strangers.append(
+                socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=5)
+            )
+        clients = talking(20, server.url, seen, done)
+        until(lambda: sum(seen.values()) > 100, 60)
+        assert httpx.get(f"{server.url}/healthz", timeout=30).status_code == 200
+        done.set()
+        for each in clients:
+            each.join(60)
+        for each in strangers:
+            each.close()
+        found = statuses(tmp_path)
+    assert seen.keys() <= {(201, None), (503, "DatabaseBusy"), (503, "TooManyConnections")}
+    assert found["error"] == 0 and found["success"] >= seen[201, None] > 0
+    assert (tmp_path / "serve.log").stat().st_size < 1_000_000
+
+
+def test_reader_waits_for_the_connection_of_another_one_and_a_writer_needs_no_file(tmp_path):
+    program = """
+        import resource, sys, threading
+        import threads
+        with threads.open(sys.argv[1]) as registry:
+            database = registry._database
+            registry.create(id="a")
+            threads_found = []
+            with database.read():
+                limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
+                reader = threading.Thread(target=lambda: threads_found.append(registry.get("a").id))
+                reader.start()
+                reader.join(0.3)
+                assert not threads_found
+            reader.join(30)
+            for number in range(50):
+                registry.create(id=f"b{number}", title="new", tags=["x"])
+                registry.update(f"b{number}", title="newer")
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            print(threads_found)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
+            try:
+                threads.open(sys.argv[1])
+            except threads.DatabaseBusy as error:
+                print(error)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "threads.db")],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    found, error = done.stdout.splitlines()
+    assert found == "['a']" and "too many files are open" in error, done.stderr
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_run_whose_agent_can_open_nothing_is_recovered(tmp_path, number):
+    asked = []
+    graph = failing_once_graph([OSError(number, os.strerror(number))], asked)
+    with (
+        threads.open(tmp_path / "threads.db") as registry,
+        threads.Runner(registry, graph, lease_seconds=1) as runner,
+    ):
+        run = runner.start("a", "hi", if_not_exists="create")
+        run.result(30)
+        assert (run.info.status, run.info.attempts) == ("success", 2)
