@@ -56,7 +56,11 @@ def events(lines: Iterator[str]) -> Iterator[tuple[int | None, str, Any]]:
 
 @contextmanager
 def process(
-    folder: Path, *words: str, port: int | None = 0, descriptors: tuple[int, int] | None = None, **environment: str
+    folder: Path,
+    *words: str,
+    port: int | None = 0,
+    descriptors: tuple[int, int] | None = None,
+    **environment: str,
 ) -> Iterator[Any]:
     """`threads serve` as a process; `.url` is where it is. `descriptors`: how many it may have, and may raise to."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADS_", "OPENAI_"))}

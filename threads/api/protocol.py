@@ -156,7 +156,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._is_spare = len(self.connections) > self.limits.connections
         is_refused = self._is_spare and self.url.partition(b"?")[0] not in HEALTH
         self.app = _answer_busy if is_refused else self._served
-        self.scope["threads.target"] = self.url  # type: ignore[typeddict-unknown-key]  uvicorn keeps its path only
+        # uvicorn keeps only the path of it, so an application cannot see that another host was named
+        self.scope["threads.target"] = self.url  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if len(self.pipeline) > self.limits.pipelined:
             self._refusal = _refused(429, "TooManyRequests", "too many requests wait on this connection")

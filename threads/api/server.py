@@ -12,9 +12,9 @@ from typing import Any
 
 from threads import LOCAL, Actor, Registry, Runner, ThreadsError
 from threads.api.hosts import is_loopback
+from threads.api.last_call import LastCall
 from threads.api.limits import Buckets, Limits
 from threads.api.origins import checked_origin
-from threads.api.last_call import LastCall
 from threads.api.shutdown import uvicorn_is_ending
 from threads.api.streams import Streams
 from threads.api.trust import Trust

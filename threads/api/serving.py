@@ -123,8 +123,8 @@ def serve(
     """Serve until a signal says to end; `announce(url)` is called once it can be reached.
 
     `uds`: the path of a Unix socket to listen at instead of host and port. The runner is closed in the end.
-    Returns what has to be called when the registry is closed, too: it raises `SystemExit`, or ends the process
-    itself where something would keep it.
+    Returns what has to be called when the registry is closed, too: it raises `SystemExit`, or ends the
+    process itself where something would keep it.
     """
     limits = limits_of(raise_limit())
     config = uvicorn.Config(
