@@ -26,8 +26,9 @@ class Following(Branching):
         """The thread's events after sequence number `after`, and then live; iterate by `for` or `async for`.
 
         `after=None` begins with what is to come; `follow=False` ends where there is nothing more now.
-        Without `thread_id` those of all threads, or of an owner's, after position `after`. Events of other
-        processes arrive within 100 ms. Raises `ThreadNotFound`.
+        Without `thread_id` those of all threads, or of an owner's, after position `after`. With an `owner`
+        positions are sealed: they tell only which event to go on after. Events of other processes arrive
+        within 100 ms. Raises `ThreadNotFound`, `InvalidValue`.
         """
         return listen(self._database, self._tail, thread_id, after, owner=owner, follow=follow)
 

@@ -232,9 +232,9 @@ class Search:
             "asked": self.query.words, "before_id": below, "limit": WALKED, "owner": self.filters.owner,
         }  # fmt: skip
         rows = self.connection.execute(statements("search")["newest_owned"], asked).fetchall()
-        found = [row["id"] for row in rows if row["is_owned"]]
+        found = sorted((row["id"] for row in rows if row["is_owned"]), reverse=True)
         if len(rows) == WALKED and len(found) <= RANKED:
-            for ids in self._older_owned(rows[-1]["id"]):
+            for ids in self._older_owned(min(row["id"] for row in rows)):
                 found += ids
                 if len(found) > RANKED:
                     break

@@ -119,7 +119,6 @@ SELECT found.id AS id, coalesce(t.owner = :owner, 0) AS is_owned FROM (
     SELECT rowid AS id FROM threads_words WHERE threads_words MATCH :asked AND rowid < :before_id
     ORDER BY rowid DESC LIMIT :limit) AS found
 LEFT JOIN threads_thread t ON t.position = found.id >> 20
-ORDER BY found.id DESC
 
 -- name: owned
 SELECT value FROM json_each(:ids) CROSS JOIN threads_thread t ON t.position = value >> 20
