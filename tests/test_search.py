@@ -1,7 +1,5 @@
 """Finding what was said."""
 
-import base64
-import json
 import sqlite3
 import unicodedata
 from datetime import UTC, datetime, timedelta
@@ -259,14 +257,7 @@ def test_a_cursor_of_no_search_is_refused(registry, cursor):
         registry.search("hello", cursor=cursor)
 
 
-def forged(cursor, mode):
-    """The cursor, as one of another way of looking."""
-    place = json.loads(base64.urlsafe_b64decode(cursor))
-    return base64.urlsafe_b64encode(json.dumps([place[0], mode, *place[2:]]).encode()).decode()
-
-
 TEXTS = ("common", "ommon", "role:user", "tag:vip", "???", "..", "!", "c", "common role:user", '"common"', "")
-MODES = ("best", "newest", "parts", "messages", "nothing")
 
 
 def test_a_cursor_of_another_search_is_refused(registry):
@@ -286,17 +277,25 @@ def test_a_cursor_of_another_search_is_refused(registry):
             registry.search("common", **filters, cursor=given["common"])
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("text", ["common", "ommon", "role:user", "c o"])
-def test_a_cursor_that_was_tampered_with_gives_an_answer_or_is_refused(registry, text, mode):
+@pytest.mark.parametrize("text", ["common", "ommon", "role:user"])
+def test_a_cursor_that_was_changed_is_refused(registry, text):
     for number in range(3):
-        speak(registry, f"t{number}", "common word o")
-    cursor = forged(registry.search(text, limit=1).next_cursor, mode)
-    try:
-        page = registry.search(text, limit=1, cursor=cursor)
-        assert page.total >= len(page)
-    except threads.InvalidCursor:
-        assert mode != json.loads(base64.urlsafe_b64decode(registry.search(text, limit=1).next_cursor))[1]
+        speak(registry, f"t{number}", "common word")
+    cursor = registry.search(text, limit=1).next_cursor
+    changed = [
+        cursor[:place] + ("A" if sign != "A" else "B") + cursor[place + 1 :]
+        for place, sign in enumerate(cursor)
+    ]
+    for wrong in (
+        *changed,
+        cursor[:-1],
+        cursor + "=",
+        cursor + "A",
+        "ü" + cursor[1:],
+        registry.list(limit=1).next_cursor,
+    ):
+        with pytest.raises(threads.InvalidCursor):
+            registry.search(text, limit=1, cursor=wrong)
 
 
 def test_a_search_goes_on_where_its_times_are_counted_from_now(tmp_path):

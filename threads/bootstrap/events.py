@@ -7,22 +7,59 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from threads import ids
 from threads.bootstrap.tail import Tail, Topic
 from threads.database.connections import Database
-from threads.errors import DatabaseError, ThreadNotFound
+from threads.database.seals import Seals, seals_of
+from threads.errors import DatabaseError, InvalidCursor, InvalidValue, ThreadNotFound
 from threads.models import Event
 from threads.registry import events
 
-READ_AT_ONCE = 500
+READ_AT_ONCE = {"thread": 500, "all": 500, "owner": 5000}
+"""Events; to find the next ones of an owner, all that he has are looked at."""
 HELD = 1000
 """Events that wait for a slow listener; then he reads from the table what he missed."""
 INTERRUPTIBLE = 1.0
 """Seconds of waiting at a time: Windows notices Ctrl+C only in between."""
+
+
+class Start(NamedTuple):
+    """The number of the last event before those of a stream."""
+
+    last: int
+    shown: int
+    """As the subscriber sees it."""
+
+
+class Positions:
+    """Positions of events as a subscriber sees them: as they are, or sealed for an owner.
+
+    As they are they count the events of all threads, so an owner would see how much others do.
+    """
+
+    def __init__(self, seals: Seals, owner: str | None) -> None:
+        self.owner = owner
+        self._seals = seals
+
+    def shown(self, position: int) -> int:
+        """The position as the subscriber sees it; 0, which stands for no event, stays 0."""
+        if self.owner is None or not position:
+            return position
+        return self._seals.seal_number(("event", self.owner), position)
+
+    def opened(self, shown: int) -> int:
+        """The position that was shown so; `InvalidValue`."""
+        if self.owner is None or not shown:
+            return shown
+        try:
+            return self._seals.open_number(("event", self.owner), shown)
+        except InvalidCursor:
+            raise InvalidValue("after", f"{shown} is not the position of an event of this owner") from None
 
 
 class Events(Iterator[Event], AsyncIterator[Event]):
@@ -32,11 +69,21 @@ class Events(Iterator[Event], AsyncIterator[Event]):
     closed, or by `close()` from anywhere. Leaving it costs nobody anything.
     """
 
-    def __init__(self, database: Database, tail: Tail, topic: Topic, after: int, *, follow: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tail: Tail,
+        topic: Topic,
+        positions: Positions,
+        start: Start,
+        *,
+        follow: bool,
+    ) -> None:
         self.topic = topic
         self._database = database
         self._tail = tail
-        self._last = after
+        self._positions = positions
+        self._last, self._shown_last = start
         self._follow = follow
         self._ready: deque[Event] = deque()
         self._arrived: deque[Event] = deque()
@@ -50,7 +97,7 @@ class Events(Iterator[Event], AsyncIterator[Event]):
     @property
     def last(self) -> int:
         """The number to go on after: a sequence, or a position where it listens to all threads."""
-        return self._last
+        return self._shown_last
 
     def close(self) -> None:
         """Hear no more; who waits for the next event is let go."""
@@ -140,32 +187,49 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         if not self._ready:
             return None
         event = self._ready.popleft()
+        if event.type == "gap":
+            return event
         self._last = self._number(event)
+        event = replace(event, position=self._positions.shown(event.position))
+        self._shown_last = self._number(event)
         return event
 
     def _catch_up(self) -> None:
+        limit = READ_AT_ONCE[self.topic[0]]
         self._behind = False  # first: what arrives meanwhile is either read here or kept
         try:
             with self._database.read() as connection:
-                found = events.read(connection, self.topic, self._last, READ_AT_ONCE)
+                found = events.read(connection, self.topic, self._last, limit)
                 self._ready.extend(self._gap(connection))
         except DatabaseError:
             if self._ended:  # the registry was closed
                 return
             raise
         self._ready.extend(found)
-        self._behind = self._behind or len(found) == READ_AT_ONCE
+        self._behind = self._behind or len(found) == limit
 
     def _gap(self, connection: sqlite3.Connection) -> Iterator[Event]:
-        """Says that events between two numbers are no longer kept."""
+        """Says that events after the last number are no longer kept, or that the file has no such number.
+
+        The latter is so where an older copy of it was restored.
+        """
         kind, name = self.topic
+        after, last = self._shown_last, self._last
         if kind == "thread":
             oldest = events.first_sequence(connection, str(name)) or 1
-            if oldest > self._last + 1 and oldest > 1:
-                told = {"after": self._last, "before": oldest}
-                yield Event(str(name), oldest - 1, 0, "gap", None, told, None)
-        elif self._last and (oldest := events.first_kept(connection, name, self._last) or 0):
-            yield Event("", 0, oldest - 1, "gap", None, {"after": self._last, "before": oldest}, None)
+            end = events.last_sequence(connection, str(name))
+            if oldest > last + 1 and oldest > 1:
+                yield Event(str(name), oldest - 1, 0, "gap", None, {"after": after, "before": oldest}, None)
+            elif last > end:
+                self._last = self._shown_last = end
+                yield Event(str(name), end, 0, "gap", None, {"after": after, "before": end}, None)
+        elif last > events.end_of_log(connection):
+            self._last, self._shown_last = _end(connection, self._positions)
+            told = {"after": after, "before": self._shown_last}
+            yield Event("", 0, self._shown_last, "gap", None, told, None)
+        elif last and (oldest := events.first_kept(connection, name, last) or 0):
+            told = {"after": after, "before": self._positions.shown(oldest)}
+            yield Event("", 0, after if self._positions.owner else oldest - 1, "gap", None, told, None)
 
     def _number(self, event: Event) -> int:
         return event.sequence if self.topic[0] == "thread" else event.position
@@ -195,17 +259,35 @@ def listen(
     owner: str | None = None,
     follow: bool = True,
 ) -> Events:
-    """The events after number `after`; None means: those to come. Raises `ThreadNotFound`."""
+    """The events after number `after`; None means: those to come.
+
+    With an `owner`, positions are sealed. Raises `ThreadNotFound`, also for a thread of another owner, and
+    `InvalidValue` for a position that this owner was not shown.
+    """
     with database.read() as connection:
         text = None if thread_id is None else ids.text_of(thread_id)
-        if text is not None and not events.has_thread(connection, text):
+        if text is not None and not events.has_thread(connection, text, owner):
             raise ThreadNotFound(text)
-        if after is None:
-            after = (
-                events.last_position(connection) if text is None else events.last_sequence(connection, text)
-            )
-    topic: Topic = ("thread", text) if text is not None else ("owner", owner) if owner else ("all", None)
-    return Events(database, tail, topic, after, follow=follow)
+        positions = Positions(seals_of(connection), owner)
+        if text is not None:
+            number = events.last_sequence(connection, text) if after is None else after
+            start = Start(number, number)
+        elif after is None:
+            start = _end(connection, positions)
+        else:
+            start = Start(positions.opened(after), after)
+    topic: Topic = ("owner", owner) if owner is not None else ("all", None)
+    if text is not None:
+        topic = ("thread", text)
+    return Events(database, tail, topic, positions, start, follow=follow)
+
+
+def _end(connection: sqlite3.Connection, positions: Positions) -> Start:
+    """The end of the log; an owner is shown the last event of his own instead."""
+    last = events.last_position(connection)
+    if positions.owner is None:
+        return Start(last, last)
+    return Start(last, positions.shown(events.last_of_owner(connection, positions.owner)))
 
 
 def _resolve(waiter: Any) -> None:

@@ -6,10 +6,10 @@ import json
 
 from threads.bootstrap.branching import Branching
 from threads.bootstrap.events import Events, listen
-from threads.errors import InvalidCursor
+from threads.database.seals import seals_of
 from threads.models import Interrupt, Page, RunInfo
 from threads.registry import table
-from threads.registry.filters import checked_range
+from threads.registry.filters import checked_range, fixed
 
 
 class Following(Branching):
@@ -26,8 +26,9 @@ class Following(Branching):
         """The thread's events after sequence number `after`, and then live; iterate by `for` or `async for`.
 
         `after=None` begins with what is to come; `follow=False` ends where there is nothing more now.
-        Without `thread_id` those of all threads, or of an owner's, after position `after`. Events of other
-        processes arrive within 100 ms. Raises `ThreadNotFound`.
+        Without `thread_id` those of all threads, or of an owner's, after position `after`. With an `owner`
+        positions are sealed: they tell only which event to go on after. Events of other processes arrive
+        within 100 ms. Raises `ThreadNotFound`, `InvalidValue`.
         """
         return listen(self._database, self._tail, thread_id, after, owner=owner, follow=follow)
 
@@ -36,12 +37,13 @@ class Following(Branching):
         from threads.registry import runs
 
         limit, _ = checked_range(limit, 0)
-        if cursor is not None and not (cursor.isdecimal() and len(cursor) < 19):
-            raise InvalidCursor("it is damaged")
         with self._database.read() as connection:
             thread_id = table.get(connection, id)["thread_id"]
-            rows = runs.of_thread(connection, thread_id, limit + 1, None if cursor is None else int(cursor))
-        next_cursor = str(rows[limit - 1]["position"]) if len(rows) > limit else None
+            seals, purpose = seals_of(connection), ("runs", thread_id)
+            before = None if cursor is None else int(seals.open(purpose, cursor))
+            rows = runs.of_thread(connection, thread_id, limit + 1, before)
+        more = len(rows) > limit
+        next_cursor = seals.seal(purpose, fixed(rows[limit - 1]["position"])) if more else None
         return Page(tuple(map(runs.run_of, rows[:limit])), next_cursor, lambda: self._run_count(thread_id))
 
     def interrupts(self, id: str) -> tuple[Interrupt, ...]:

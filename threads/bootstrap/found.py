@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from threads.database.said import PLACES, TITLE
-from threads.database.statements import statements
+from threads.database.seals import seals_of
 from threads.errors import InvalidValue
 from threads.models import Hit, Hits, Message, moment
 from threads.registry import projection, table
@@ -29,35 +29,38 @@ class Found:
 
     def page(self, *, limit: int, offset: int, cursor: str | None) -> Hits:
         """A page of it."""
-        if not self._database.read_only:
-            self._registry._refresh_for_search(self._stop)
         query, filters = self._query, self._filters
         if filters is None:
             return Hits(())
+        if not self._database.read_only:
+            self._registry._refresh_for_search(self._stop, filters.owner)
         if not query.terms and not (query.role or query.before or query.after):
             return self._by_filters(filters, limit, offset, cursor)
         return self._by_words(filters, limit, offset, cursor)
 
     def _by_words(self, filters: Filters, limit: int, offset: int, cursor: str | None) -> Hits:
+        owner = filters.owner
         with self._database.read() as connection:
             search = Search(connection, self._query, filters, self._source(connection))
-            mode, below = (search.mode(), END) if cursor is None else place_of(cursor, self._digest)
-            if cursor is not None:
-                search.check(mode)
+            seals = seals_of(connection)
+            mode, below = (
+                (search.mode(), END) if cursor is None else place_of(seals, owner, cursor, self._digest)
+            )
             skipped = offset + (below if mode == "best" and cursor is not None else 0)
             rows = search.rows(mode, limit=limit + 1, offset=skipped, below=below)
             more, rows = len(rows) > limit, rows[:limit]
             there = table.get_many(connection, [row["id"] >> PLACES for row in rows])
-            left = connection.execute(statements("threads")["stale_count"]).fetchone()[0]
+            left = projection.stale_count(connection, owner)
         threads = dict(zip(there, self._registry._threads(list(there.values())), strict=True))
         hits = tuple(_hit(row, threads[row["id"] >> PLACES], self._query) for row in rows)
         place = skipped + limit if mode == "best" else rows[-1]["id"] if rows else 0
 
         def total() -> int:
             with self._database.read() as connection:
-                return Search(connection, self._query, filters, self._source(connection)).count(mode)
+                again = Search(connection, self._query, filters, self._source(connection), search.own)
+                return again.count(mode)
 
-        return Hits(hits, cursor_of(mode, place, self._digest) if more else None, total, left)
+        return Hits(hits, cursor_of(seals, owner, mode, place, self._digest) if more else None, total, left)
 
     def _by_filters(self, filters: Filters, limit: int, offset: int, cursor: str | None) -> Hits:
         page = self._registry.list(**filters._asdict(), limit=limit, offset=offset, cursor=cursor)
@@ -68,7 +71,8 @@ class Found:
         """Where message rows are read from on a file that may not be written; None: from its index."""
         if not self._database.read_only:
             return None
-        projection.refresh_here(connection, self._registry._decoder, self._stop)
+        owner = None if self._filters is None else self._filters.owner
+        projection.refresh_here(connection, self._registry._decoder, self._stop, owner)
         return projection.source_here(connection)
 
 

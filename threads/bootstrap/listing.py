@@ -11,6 +11,7 @@ from threads import ids
 from threads.bootstrap.opened import Opened
 from threads.database.erasing import erase
 from threads.database.leases import check_free
+from threads.database.seals import seals_of
 from threads.errors import InvalidValue, ThreadExists
 from threads.models import Page, SortBy, SortOrder, Status, Thread
 from threads.registry import fields, table
@@ -95,19 +96,20 @@ class Listing(Opened):
         order = Order(sort_by, sort_order)
         limit, offset = checked_range(limit, offset)
         if sort_by in PROJECTED and not self._database.read_only:
-            self._refresh_all(progress=self._progress)
+            self._refresh_all(progress=self._progress, owner=owner)
         with self._database.read() as connection:
             if sort_by in PROJECTED and self._database.read_only:
                 from threads.registry import projection
 
-                projection.refresh_here(connection, self._decoder)
+                projection.refresh_here(connection, self._decoder, owner=owner)
             narrow = not self._database.read_only
             rows = table.select(
                 connection, filters, order, limit=limit + 1, offset=offset, cursor=cursor, narrow=narrow
             )
+            seals = seals_of(connection)
         more = len(rows) > limit
         rows = rows[:limit]
-        next_cursor = order.cursor(rows[-1]["key"], rows[-1]["position"]) if more else None
+        next_cursor = order.cursor(seals, owner, rows[-1]["key"], rows[-1]["position"]) if more else None
         return Page(tuple(self._threads(rows)), next_cursor, lambda: self._count(filters))
 
     def update(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from threads.bootstrap.searching import PATIENCE, Searching, after
-from threads.database.statements import statements
 from threads.models import Measured, Stats
 
 LAST_DAY = 2**31
@@ -31,15 +30,15 @@ class Measuring(Searching):
         threads count, erased ones do not.
         What was said a moment ago is read first, for `patience` seconds. Raises `InvalidValue`.
         """
-        from threads.registry import measuring
+        from threads.registry import measuring, projection
 
         said = {"agent_id": agent_id, "owner": owner, "tag": tag}
         measuring.checked(by, said)
         days = (measuring.day_of("since", since, 0), measuring.day_of("until", until, LAST_DAY))
         if not self._database.read_only:
-            self._refresh_for_search(after(patience))
+            self._refresh_for_search(after(patience), owner)
         with self._database.read() as connection:
             self._adopted(connection)
             found = measuring.stats(connection, by, said, days)
-            left = connection.execute(statements("threads")["stale_count"]).fetchone()[0]
+            left = projection.stale_count(connection, owner)
         return Stats(tuple(found), None, lambda: len(found), left)

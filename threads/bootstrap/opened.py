@@ -108,12 +108,17 @@ class Opened(Closing):
             self._loaded_checkpointer.flush()
 
     def _refresh_all(
-        self, stop: Callable[[], bool] = lambda: False, progress: Progress | None = None
+        self,
+        stop: Callable[[], bool] = lambda: False,
+        progress: Progress | None = None,
+        owner: str | None = None,
     ) -> None:
+        """Refresh what is stale, of an owner or of all; who asks for an owner does not wait for others."""
         from threads.registry import projection
 
-        projection.refresh_all(self._database, self._decoder, progress=progress, stop=stop)
-        self._database.scrub(due_only=True, stop=stop)
+        projection.refresh_all(self._database, self._decoder, progress=progress, stop=stop, owner=owner)
+        if owner is None:
+            self._database.scrub(due_only=True, stop=stop)
 
     def _at_rest(self, stop: Callable[[], bool]) -> None:
         """What is done while nobody writes, and at closing, until `stop()`."""

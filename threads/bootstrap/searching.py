@@ -58,15 +58,16 @@ class Searching(Listing):
         limit, offset = checked_range(limit, offset)
         return Found(self, text, filters, after(patience)).page(limit=limit, offset=offset, cursor=cursor)
 
-    def _refresh_for_search(self, stop: Callable[[], bool]) -> None:
+    def _refresh_for_search(self, stop: Callable[[], bool], owner: str | None = None) -> None:
+        sql = statements("search")["due" if owner is None else "due_of_owner"]
         with self._database.read() as connection:
-            due = connection.execute(statements("search")["due"]).fetchone()
+            due = connection.execute(sql, {"owner": owner}).fetchone()
         if due[0]:
-            self._refresh_all(stop, self._progress)
+            self._refresh_all(stop, self._progress, owner)
         if due[1]:
             from threads.registry import projection
 
-            self._database.write(projection.settle)
+            self._database.write(lambda connection: projection.settle(connection, owner))
 
 
 def after(patience: float | None) -> Callable[[], bool]:

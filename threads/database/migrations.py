@@ -14,13 +14,16 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
+from threads.database import seals
 from threads.database.statements import FOLDER, statements
 from threads.errors import ForeignDatabase, NewerDatabase
 
 Progress = Callable[[str, int, int], None]
 """Told what goes on, how much is done and how much there is; called often, so it should be quick."""
 
-MIGRATIONS = ("0001_registry", "0002_runs", "0003_search", "0004_organise", "0005_users", "0007_errors")
+MIGRATIONS = (
+    "0001_registry", "0002_runs", "0003_search", "0004_organise", "0005_users", "0006_secret", "0007_errors",
+)  # fmt: skip
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
@@ -112,6 +115,7 @@ def restore_missing(connection: sqlite3.Connection) -> None:
             match, added = MINE.match(statement), ADDED.match(statement)
             if (match and match[2] not in there) or (added and added[1] not in there):  # made again just now
                 connection.execute(statement)
+    seals.ensure_key(connection)
 
 
 def shadow(connection: sqlite3.Connection) -> None:
@@ -198,6 +202,8 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
         from threads.database import said
 
         said.begin_again(connection)
+    if name == "0006_secret":
+        seals.ensure_key(connection)
     connection.execute(
         "INSERT INTO threads_migration (version, name, applied_at) VALUES (?, ?, ?)",
         (number, name, time.time_ns() // 1_000_000),

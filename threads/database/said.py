@@ -10,6 +10,7 @@ this is due; it is done in steps, for it takes seconds where there are millions 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
@@ -85,9 +86,13 @@ def agrees(connection: sqlite3.Connection, position: int, said: Sequence[Said]) 
     return [Said(*row[1:]) for row in rows] == list(said)
 
 
-def settle(connection: sqlite3.Connection) -> None:
-    """Bring the index up to date with titles that changed and threads that are gone."""
-    rows = connection.execute(_sql("unsaid")).fetchall()
+def settle(connection: sqlite3.Connection, owner: str | None = None) -> None:
+    """Bring the index up to date with titles that changed and threads that are gone.
+
+    `owner`: only at the places of this owner's threads.
+    """
+    name = "unsaid" if owner is None else "unsaid_of_owner"
+    rows = connection.execute(_sql(name), {"owner": owner}).fetchall()
     for row in rows:
         first = row["position"] << PLACES
         last = first + MOST if row["gone"] else first
@@ -98,7 +103,8 @@ def settle(connection: sqlite3.Connection) -> None:
         if row["title"] is not None:
             _add(connection, first, Said(None, TITLE, row["title"]), row["created_at"])
     if rows:
-        connection.execute(_sql("settled"))
+        settled = json.dumps([row["position"] for row in rows])
+        connection.execute(_sql("settled"), {"positions": settled})
 
 
 def is_scrub_due(connection: sqlite3.Connection) -> bool:

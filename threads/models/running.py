@@ -47,7 +47,7 @@ class Event:
     sequence: int
     """Order in the thread, from 1. Numbers of dropped tokens are missing."""
     position: int
-    """Order over all threads."""
+    """Order over all threads; in the events of an owner a number that only tells where to go on."""
     type: EventType
     run_id: str | None
     data: Mapping[str, Any]

@@ -94,10 +94,22 @@ def owners(connection: sqlite3.Connection, thread_ids: Iterable[str]) -> dict[st
     }
 
 
+def last_of_owner(connection: sqlite3.Connection, owner: str) -> int:
+    """The position of the newest event of an owner's threads; 0 if there is none."""
+    row = connection.execute(statements("events")["last_of_owner"], {"owner": owner}).fetchone()
+    return int(row[0])
+
+
+def end_of_log(connection: sqlite3.Connection) -> int:
+    """The last position that was given, also to an event that is gone."""
+    row = connection.execute(statements("events")["end_of_log"]).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def first_kept(connection: sqlite3.Connection, owner: str | None, after: int) -> int | None:
     """Where it goes on after events of an owner (None: of all) that were let go behind position `after`."""
-    asked = {"owner": owner, "after": after}
-    row = connection.execute(statements("events")["first_kept"], asked).fetchone()
+    sql = statements("events")["first_kept" if owner is None else "first_kept_of_owner"]
+    row = connection.execute(sql, {"owner": owner, "after": after}).fetchone()
     return None if row is None or row[0] is None else int(row[0])
 
 
@@ -116,12 +128,10 @@ def last_position(connection: sqlite3.Connection) -> int:
     return int(connection.execute(statements("events")["last_position"]).fetchone()[0])
 
 
-def has_thread(connection: sqlite3.Connection, thread_id: str) -> bool:
-    """Whether the thread is there."""
-    return (
-        connection.execute(statements("events")["has_thread"], {"thread_id": thread_id}).fetchone()
-        is not None
-    )
+def has_thread(connection: sqlite3.Connection, thread_id: str, owner: str | None = None) -> bool:
+    """Whether the thread is there, and of this owner, if one is given."""
+    asked = {"thread_id": thread_id, "owner": owner}
+    return connection.execute(statements("events")["has_thread"], asked).fetchone() is not None
 
 
 def was_begun_after(connection: sqlite3.Connection, end: Event) -> bool:

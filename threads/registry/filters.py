@@ -1,18 +1,17 @@
 """What a list shows, in which order, and how it goes on: filters, orders and cursors as SQL.
 
 A cursor is the place of the last item in the list's order, so a page neither skips nor repeats a
-thread while others are active. It is not a secret: it holds nothing a list does not show.
+thread while others are active. The place counts the activity of all users, so a cursor is sealed.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
+from threads.database.seals import Seals
 from threads.database.statements import statements
 from threads.errors import InvalidCursor, InvalidValue
 from threads.models import SortBy, SortOrder, Status
@@ -71,23 +70,23 @@ class Order:
         """How keys further on compare with this one."""
         return "<" if self.sort_order == "desc" else ">"
 
-    def cursor(self, key: Any, position: int) -> str:
-        """The cursor of what comes after this place."""
-        place = json_of([self.sort_by, self.sort_order, key, position])
-        return base64.urlsafe_b64encode(place.encode()).decode()
+    def cursor(self, seals: Seals, owner: str | None, key: Any, position: int) -> str:
+        """The cursor of what comes after this place in a list of this owner's threads."""
+        shown = key if isinstance(key, str) else fixed(key)
+        return seals.seal(("list", owner), json_of([self.sort_by, self.sort_order, shown, fixed(position)]))
 
-    def place(self, cursor: str) -> dict[str, Any]:
+    def place(self, seals: Seals, owner: str | None, cursor: str) -> dict[str, Any]:
         """The place a cursor stands for, as bound values; `InvalidCursor`."""
-        try:
-            sort_by, sort_order, key, position = json.loads(base64.b64decode(cursor, b"-_", validate=True))
-        except (binascii.Error, ValueError, TypeError, UnicodeError):
-            raise InvalidCursor("it is not one of ours") from None
+        sort_by, sort_order, key, position = json.loads(seals.open(("list", owner), cursor))
         if (sort_by, sort_order) != (self.sort_by, self.sort_order):
             raise InvalidCursor(f"it belongs to a list by {sort_by} {sort_order}")
-        kind = str if self.sort_by in ("title", "thread_id") else int
-        if not isinstance(key, kind) or not isinstance(position, int) or not fits(key) or not fits(position):
-            raise InvalidCursor("it is not one of ours")
-        return {"after_key": key, "after_position": position}
+        is_text = self.sort_by in ("title", "thread_id")
+        return {"after_key": key if is_text else int(key), "after_position": int(position)}
+
+
+def fixed(number: int) -> str:
+    """A number of 64 bits in always as many characters: the length of a sealed value can be seen."""
+    return f"{number:020d}"
 
 
 def _one_of(field: str, value: str, allowed: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | 
 
     position = table.get(connection, id)["position"]
     first = position << PLACES
-    asked = {"first": first, "last": first + MOST, "upto": upto}
+    asked = {"position": position, "first": first, "last": first + MOST, "upto": upto}
     said_id = connection.execute(_sql("said_id"), asked).fetchone()[0]
     if said_id is None and upto is not None:
         raise InvalidValue("upto", f"thread {id!r} has no message {upto!r}")

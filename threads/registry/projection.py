@@ -135,8 +135,8 @@ def said_of(message: Message) -> Said:
     return Said(message.id, message.role, text, titles.is_counted(message), *tokens)
 
 
-def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection) -> None:
-    said.settle(connection)
+def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection, *, owner: str | None = None) -> None:
+    said.settle(connection, owner)
     for columns in fresh:
         if connection.execute(statements("threads")["project"], columns).rowcount:
             rows, times, now = columns["said"], columns["times"], columns["updated_at"]
@@ -148,17 +148,32 @@ def doubt_unknown(connection: sqlite3.Connection) -> None:
     connection.execute(statements("threads")["doubt_unknown"])
 
 
+def stale_count(connection: sqlite3.Connection, owner: str | None) -> int:
+    """How many rows, of this owner's threads or of all, are stale."""
+    sql = statements("threads")["stale_count" if owner is None else "stale_count_of_owner"]
+    return int(connection.execute(sql, {"owner": owner}).fetchone()[0])
+
+
+def stale(connection: sqlite3.Connection, owner: str | None, limit: int) -> list[sqlite3.Row]:
+    """The stale rows of this owner's threads or of all, the last active first."""
+    sql = statements("threads")["stale" if owner is None else "stale_of_owner"]
+    return connection.execute(sql, {"owner": owner, "limit": limit}).fetchall()
+
+
 def refresh_here(
-    connection: sqlite3.Connection, decoder: Callable[[], Decoder], stop: Callable[[], bool] = lambda: False
+    connection: sqlite3.Connection,
+    decoder: Callable[[], Decoder],
+    stop: Callable[[], bool] = lambda: False,
+    owner: str | None = None,
 ) -> None:
-    """Refresh all stale rows for this one look, on a connection that may not write the file."""
+    """Refresh the stale rows of an owner, or all, for this one look, where the file may not be written."""
     sql, rows_of = statements("threads"), statements("search")
-    if connection.execute(sql["stale_count"]).fetchone()[0] == 0:
+    if stale_count(connection, owner) == 0:
         return
     if connection.execute(sql["is_shadow"]).fetchone() is None:
         connection.execute(sql["shadow"])
     connection.execute(rows_of["fresh"])
-    for row in connection.execute(sql["stale"], {"limit": -1}).fetchall():
+    for row in stale(connection, owner, -1):
         columns = projected(row, connection, decoder())
         connection.execute(sql["project"], columns)
         times = _times(columns, connection, decoder(), columns["said"])
@@ -185,9 +200,9 @@ def source_here(connection: sqlite3.Connection) -> str | None:
     return "from_file"
 
 
-def settle(connection: sqlite3.Connection) -> None:
-    """Bring the search up to date with titles that changed and threads that are gone."""
-    said.settle(connection)
+def settle(connection: sqlite3.Connection, owner: str | None = None) -> None:
+    """Bring the search up to date with titles that changed and threads that are gone; see `said.settle`."""
+    said.settle(connection, owner)
 
 
 def refresh_all(
@@ -196,19 +211,22 @@ def refresh_all(
     *,
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
+    owner: str | None = None,
 ) -> None:
-    """Store the projections of all stale rows, some at a time, until `stop()`. Goes on where it was left."""
-    sql = statements("threads")
+    """Store the projections of all stale rows, some at a time, until `stop()`. Goes on where it was left.
+
+    `owner`: only of this owner's threads.
+    """
     with database.read() as connection:
-        total = connection.execute(sql["stale_count"]).fetchone()[0]
+        total = stale_count(connection, owner)
     done = 0
     while done < total:
         with database.read() as connection:
-            rows = connection.execute(sql["stale"], {"limit": REFRESHED_AT_ONCE}).fetchall()
+            rows = stale(connection, owner, REFRESHED_AT_ONCE)
         if not rows:
             return
         made = _made(database, rows, decoder(), stop)
-        database.write(partial(_store, [columns for _, columns in made]))
+        database.write(partial(_store, [columns for _, columns in made], owner=owner))
         done += len(made)
         if progress:
             progress("reading messages", min(done, total), total)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, get_args
+from unicodedata import is_normalized
 
 from threads.database.said import TITLE
-from threads.database.words import Token, indexed, positions, squeezed
+from threads.database.words import Token, fold, indexed, positions, signs_of, squeezed
 from threads.errors import InvalidValue
 from threads.models import Role
 from threads.registry.fields import checked_name
@@ -104,8 +105,17 @@ class Query:
         """The terms that are too short to be looked for inside of words, so that they are words still."""
         return tuple(term for term in self.terms if term.words and not term.part)
 
+    @cached_property
+    def signs(self) -> tuple[str, ...]:
+        """Its words, as they stand in a folded text."""
+        return tuple(signs_of(word) for term in self.terms for word in term.words)
+
     def in_words(self, text: str) -> bool:
         """Whether `text` has all of it in its words."""
+        if text.isascii() or is_normalized("NFKC", text):  # nothing comes together across its tokens
+            folded = fold(text)
+            if any(sign not in folded for sign in self.signs):
+                return False  # as below, at a tenth of the time
         words = indexed(text)
         return self.words is not None and all(term.is_in(words) for term in self.terms if term.words)
 

@@ -4,22 +4,26 @@ Where up to `RANKED` messages match, the best come first; where more do, the new
 million is slow and tells nobody anything. The rank is made from a text alone, so a page that follows
 is in the same order, whatever was said meanwhile. Filters are part of the question, never applied to a page.
 On a file that may not be written, and whose own index is behind, the rows are read through instead.
+
+A search with an owner depends on the threads of that owner alone: their matches are counted, and the
+index over the messages of all is asked only for owners of so many messages that to read them through
+takes longer. Otherwise the time that it takes would tell which words others use.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from zlib import crc32
 
+from threads.database.seals import Seals
 from threads.database.statements import statements
 from threads.errors import InvalidCursor
 from threads.models import milliseconds
-from threads.registry.filters import Filters, fits
+from threads.registry.filters import Filters, fixed
 from threads.registry.narrowing import narrowed
 from threads.registry.query import Query, Term, asked_of, parts_of
 from threads.registry.rows import json_of
@@ -31,6 +35,13 @@ FEW_THREADS = 300
 FEW_MESSAGES = 3000
 FEW_IDS = 300
 FEW_WITH_PART = 1000
+OWN_THREADS = 10_000
+OWN_MESSAGES = 10_000
+"""An owner's threads and messages up to which they are read through."""
+OWN_AT_ONCE = 200
+"""Threads of an owner of more that are read through together."""
+WALKED = 20_000
+"""Matches of all that are looked at for those of an owner of more, before his own messages are."""
 TERMS_TRIED = 3
 END = 2**63 - 1
 ELSEWHERE = "it belongs to a search for something else"
@@ -49,20 +60,28 @@ class Search:
     query: Query
     filters: Filters
     source: str | None = None
-    known: dict[int, list[int]] = field(default_factory=dict)
+    own: dict[Mode, list[int]] = field(default_factory=dict)
+    """The ids of the owner's matches, as far as they were looked for; good for another look at the same."""
+    known: dict[Any, Any] = field(default_factory=dict)
 
     def mode(self) -> Mode:
         """How this is looked for."""
         if not self.query.terms:
             return "messages"
         if self.query.words is not None:
-            found = RANKED + 1 if self.source else len(self._newest_ids(END))
+            found = self._count_for_mode()
             mode: Mode = "best" if found <= RANKED else "newest"
             if found and self._has_rows(mode):
                 return mode
         if self.query.parts is None or (self.query.short and not self._any(self.query.short)):
             return "nothing"
         return "parts"
+
+    def _count_for_mode(self) -> int:
+        """How many messages match, counted no further than one more than are ranked."""
+        if self._own_positions() is not None:
+            return len(self._own_matches("best"))
+        return RANKED + 1 if self.source else len(self._newest_ids(END))
 
     def _has_rows(self, mode: Mode) -> bool:
         """Whether there is a hit; not ranked."""
@@ -71,18 +90,12 @@ class Search:
         source, conditions, values = self._source(mode)
         return bool(self._run("any_hit", mode, source, conditions, values))
 
-    def check(self, mode: Mode) -> None:
-        """Raise `InvalidCursor` for a way of looking that this query cannot be looked for."""
-        asked = {"messages": not self.query.terms, "parts": self.query.parts is not None}
-        if mode == "nothing" or not asked.get(mode, self.query.words is not None):
-            raise InvalidCursor(ELSEWHERE)
-
     def rows(self, mode: Mode, *, limit: int, offset: int, below: int) -> list[sqlite3.Row]:
         """A page of hits; `below`: the id of the hit before it, where the newest come first."""
         if mode == "nothing":
             return []
         page = {"limit": limit, "offset": offset, "before_id": below}
-        if mode == "newest" and self.source is None:
+        if mode == "newest" and self.source is None and self._own_positions() is None:
             ids = self._newest_ids(below)
             rows = self._run("hits", mode, "from_ids", [], {**page, "ids": json_of(ids)})
             if len(ids) <= RANKED or len(rows) == limit:
@@ -101,6 +114,9 @@ class Search:
 
     def _source(self, mode: Mode) -> tuple[str, list[str], dict[str, Any]]:
         """Where hits are taken from, what makes a row one, and the values that this asks for."""
+        own = self._own_positions()
+        if own is not None:
+            return self._own_source(mode, own)
         if mode == "messages":
             return self.source or "from_all", [], {}
         if self.source is not None:
@@ -116,6 +132,13 @@ class Search:
                 return "from_ids", ["match_text"], {"ids": json_of(ids)}
             return "from_parts", ["match_parts", "match_text"], {"parts": self.query.parts}
         return "from_words", ["match_words"], {"words": self.query.words}
+
+    def _own_source(self, mode: Mode, own: list[int]) -> tuple[str, list[str], dict[str, Any]]:
+        if mode == "messages":
+            source = ("from_threads", []) if self.source is None else (self.source, ["in_threads"])
+            return *source, {"positions": json_of(own)}
+        source = ("from_ids", []) if self.source is None else (self.source, ["in_ids"])
+        return *source, {"ids": json_of(self._own_matches(mode))}
 
     def _run(
         self, name: str, mode: Mode, source: str, conditions: list[str], values: dict[str, Any]
@@ -151,7 +174,7 @@ class Search:
 
     def _any(self, terms: tuple[Term, ...]) -> bool:
         """Whether these are words of anything at all."""
-        if self.source is not None:
+        if self.source is not None or self.filters.owner is not None:
             return True
         return bool(self._ids(asked_of(terms), END, 1))
 
@@ -159,8 +182,72 @@ class Search:
         """The ids of the newest matches, one more than are ranked; looked for once."""
         if below not in self.known:
             ids = self._rarest_ids(below)
-            self.known[below] = self._ids(self.query.words, below, RANKED + 1) if ids is None else ids
-        return self.known[below]
+            if ids is None and self.filters.owner is not None:
+                self.known[below] = self._newest_owned(below)
+            elif ids is None:
+                self.known[below] = self._ids(self.query.words, below, RANKED + 1)
+            else:
+                self.known[below] = ids if self.filters.owner is None else self._owned(ids)
+        found: list[int] = self.known[below]
+        return found
+
+    def _own_positions(self) -> list[int] | None:
+        """The positions of the owner's threads, if these can be read through; None without an owner."""
+        if self.filters.owner is None:
+            return None
+        if "own" not in self.known:
+            asked = {"owner": self.filters.owner, "most_threads": OWN_THREADS + 1}
+            rows = self.connection.execute(statements("search")["own"], asked).fetchall()
+            is_few = len(rows) <= OWN_THREADS and sum(row["weight"] for row in rows) <= OWN_MESSAGES
+            self.known["own"] = [row["position"] for row in rows] if is_few else None
+        own: list[int] | None = self.known["own"]
+        return own
+
+    def _own_matches(self, mode: Mode) -> list[int]:
+        """The ids of the owner's messages and titles that match, all of them read; looked for once."""
+        if mode not in self.own:
+            fits = self.query.in_parts if mode == "parts" else self.query.in_words
+            self.own[mode] = self._read_through(self._own_positions() or [], fits)
+        return self.own[mode]
+
+    def _read_through(self, positions: list[int], fits: Callable[[str], bool]) -> list[int]:
+        sql = statements("search")
+        text = (
+            sql["own_texts"] if self.source is None else sql["own_texts_of"].format(source=sql[self.source])
+        )
+        rows = self.connection.execute(text, {"positions": json_of(positions)})
+        return [row["id"] for row in rows if fits(row["text"])]
+
+    def _owned(self, ids: list[int]) -> list[int]:
+        """Those of these ids that are of the owner's threads."""
+        asked = {"ids": json_of(ids), "owner": self.filters.owner}
+        return [row[0] for row in self.connection.execute(statements("search")["owned"], asked)]
+
+    def _newest_owned(self, below: int) -> list[int]:
+        """The newest matches of an owner of many messages, one more than are ranked.
+
+        Looked for among those of all, and where these are many more, in the owner's own messages.
+        """
+        asked = {
+            "asked": self.query.words, "before_id": below, "limit": WALKED, "owner": self.filters.owner,
+        }  # fmt: skip
+        rows = self.connection.execute(statements("search")["newest_owned"], asked).fetchall()
+        found = sorted((row["id"] for row in rows if row["is_owned"]), reverse=True)
+        if len(rows) == WALKED and len(found) <= RANKED:
+            for ids in self._older_owned(min(row["id"] for row in rows)):
+                found += ids
+                if len(found) > RANKED:
+                    break
+        return found[: RANKED + 1]
+
+    def _older_owned(self, below: int) -> Iterator[list[int]]:
+        """The owner's matches before an id, the newest first, some threads at a time."""
+        asked = {"owner": self.filters.owner, "most_threads": -1}
+        rows = self.connection.execute(statements("search")["own"], asked).fetchall()
+        positions = sorted((row["position"] for row in rows), reverse=True)
+        for first in range(0, len(positions), OWN_AT_ONCE):
+            ids = self._read_through(positions[first : first + OWN_AT_ONCE], self.query.in_words)
+            yield sorted((id for id in ids if id < below), reverse=True)
 
     def _rarest_ids(self, below: int) -> list[int] | None:
         """The matches by way of the longest term, where few texts have it; else None.
@@ -219,20 +306,14 @@ def digest_of(text: str, filters: Filters) -> int:
     return crc32(json_of([text.encode(errors="replace").decode(), names, known]).encode())
 
 
-def cursor_of(mode: Mode, place: int, digest: int) -> str:
+def cursor_of(seals: Seals, owner: str | None, mode: Mode, place: int, digest: int) -> str:
     """The cursor of what comes after this place: a hit's id, or a count where the best come first."""
-    return base64.urlsafe_b64encode(json_of(["search", mode, place, digest]).encode()).decode()
+    return seals.seal(("search", owner), json_of([mode, fixed(place), fixed(digest)]))
 
 
-def place_of(cursor: str, digest: int) -> tuple[Mode, int]:
+def place_of(seals: Seals, owner: str | None, cursor: str, digest: int) -> tuple[Mode, int]:
     """The place a cursor stands for; `InvalidCursor`."""
-    try:
-        search, mode, place, asked = json.loads(base64.b64decode(cursor, b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError, UnicodeError):
-        raise InvalidCursor("it is not one of ours") from None
-    good = type(place) is int and place >= 0 and fits(2 * place) and isinstance(mode, str)
-    if search != "search" or not good or mode not in get_args(Mode):
-        raise InvalidCursor("it is not one of a search")
-    if asked != digest:
+    mode, place, asked = json.loads(seals.open(("search", owner), cursor))
+    if int(asked) != digest:
         raise InvalidCursor(ELSEWHERE)
-    return mode, place
+    return mode, int(place)

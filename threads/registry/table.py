@@ -9,6 +9,7 @@ from typing import Any
 
 from threads import ids
 from threads.database.erasing import sweep
+from threads.database.seals import seals_of
 from threads.database.statements import statements
 from threads.errors import ThreadExists, ThreadNotFound
 from threads.registry import fields
@@ -58,7 +59,7 @@ def select(
     conditions, values = list(way.conditions), {**way.values, "limit": limit, "offset": offset}
     if cursor is not None:
         conditions.append(statements("threads")["after"].format(key=place, beyond=order.beyond))
-        values |= order.place(cursor)
+        values |= order.place(seals_of(connection), filters.owner, cursor)
     where, key = _where(conditions), order.key
     query = _sql("list", source=way.source, where=where, place=place, key=key, order=order.sort_order)
     return connection.execute(query, values).fetchall()

@@ -92,11 +92,14 @@ class Run:
             found = inside.decoder.messages(connection, self.thread_id, head_id, dated=True) or ()
         return tuple(message for message in found if message.run_id == self.id)
 
-    def events(self) -> Events:
-        """All that happens in its thread from its start on; of a run that has ended, only what was stored."""
+    def events(self, *, owner: str | None = None) -> Events:
+        """All that happens in its thread from its start on; of a run that has ended, only what was stored.
+
+        `owner` as in `Registry.events`.
+        """
         inside = self._engine.inside
         follow = self.status in ("pending", "running")
-        return listen(inside.database, inside.tail, self.thread_id, self._after, follow=follow)
+        return listen(inside.database, inside.tail, self.thread_id, self._after, owner=owner, follow=follow)
 
     def ends_with(self, event: Event) -> bool:
         """Whether the run ends with this event, and was not begun again after it."""

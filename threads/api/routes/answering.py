@@ -88,7 +88,7 @@ class Begun:
             seat = server.streams.seat(caller.actor, caller.token_id, self._thread, is_answer=True)
             undo.callback(server.streams.leave, seat)
             run = await asyncio.to_thread(self._begin, begin, said, named)
-            seat.hear(await asyncio.to_thread(run.events))
+            seat.hear(await asyncio.to_thread(run.events, owner=caller.actor.scope))
             undo.pop_all()
         here = location("threads", run.thread_id, "runs", run.id)
         return EventStream(

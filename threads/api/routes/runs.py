@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
@@ -71,9 +71,7 @@ def thread_events(
     last_event_id: LastEventId = None,
 ) -> Response:
     """What happens in the thread, as server-sent events; the `id` of one is where to go on after it."""
-    after = _after(last_event_id, query.after)
-    found = server.registry.events(thread, after=after, follow=query.follow)
-    return _listening(server, caller, thread, found)
+    return _listening(server, caller, thread, query, last_event_id)
 
 
 @router.get("/events", responses={**told(), 200: {"content": STREAM}})
@@ -84,12 +82,17 @@ def all_events(
     last_event_id: LastEventId = None,
 ) -> Response:
     """What happens in all threads that you may see."""
+    return _listening(server, caller, None, query, last_event_id)
+
+
+def _listening(
+    server: Server, caller: Caller, thread: str | None, query: EventsQuery, last_event_id: str | None
+) -> Response:
     after = _after(last_event_id, query.after)
-    found = server.registry.events(owner=caller.actor.scope, after=after, follow=query.follow)
-    return _listening(server, caller, None, found)
-
-
-def _listening(server: Server, caller: Caller, thread: str | None, happening: Any) -> Response:
+    try:
+        happening = server.registry.events(thread, owner=caller.actor.scope, after=after, follow=query.follow)
+    except InvalidValue as error:
+        raise InvalidValue("Last-Event-ID" if last_event_id else "after", error.reason) from None
     with ExitStack() as undo:
         undo.callback(happening.close)
         seat = server.streams.seat(caller.actor, caller.token_id, thread)

@@ -24,13 +24,16 @@ SELECT count(*) FROM threads_tag WHERE thread_id = :thread_id
 INSERT INTO threads_read (reader, position, said_id) VALUES (:reader, :position, :said_id)
 ON CONFLICT (reader, position) DO UPDATE SET said_id = max(said_id, excluded.said_id)
 
+-- What a thread that is gone said may still stand at the place of one that was begun since: it does not count.
 -- name: said_id
 SELECT max(id) FROM threads_said WHERE id > :first AND id <= :last AND (:upto IS NULL OR message_id = :upto)
+    AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = :position AND u.gone)
 
 -- name: unread
 SELECT t.thread_id, (
     SELECT count(*) FROM threads_said s
     WHERE s.id > coalesce(r.said_id, t.position << 20) AND s.id <= (t.position << 20) + 1048575 AND s.counted = 1
+        AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position AND u.gone)
 ) AS unread
 FROM json_each(:ids) JOIN threads_thread t ON t.thread_id = json_each.value
 LEFT JOIN threads_read r ON r.reader = :reader AND r.position = t.position

@@ -56,8 +56,12 @@ SELECT position FROM threads_thread WHERE thread_id = :thread_id
 -- name: unsaid
 SELECT u.position, u.gone, coalesce(t.title, t.model_title) AS title, t.created_at FROM threads_unsaid u LEFT JOIN threads_thread t USING (position)
 
+-- name: unsaid_of_owner
+SELECT u.position, u.gone, coalesce(t.title, t.model_title) AS title, t.created_at
+FROM threads_thread t CROSS JOIN threads_unsaid u USING (position) WHERE t.owner = :owner
+
 -- name: settled
-DELETE FROM threads_unsaid
+DELETE FROM threads_unsaid WHERE position IN (SELECT value FROM json_each(:positions))
 
 -- name: scrub_due
 INSERT INTO threads_scrub (due) VALUES (1) ON CONFLICT DO NOTHING
@@ -109,6 +113,31 @@ ORDER BY rowid DESC LIMIT :limit
 SELECT rowid FROM threads_parts WHERE threads_parts MATCH :asked AND rowid < :before_id
 ORDER BY rowid DESC LIMIT :limit
 
+-- Those of an owner among the newest matches of all.
+-- name: newest_owned
+SELECT found.id AS id, coalesce(t.owner = :owner, 0) AS is_owned FROM (
+    SELECT rowid AS id FROM threads_words WHERE threads_words MATCH :asked AND rowid < :before_id
+    ORDER BY rowid DESC LIMIT :limit) AS found
+LEFT JOIN threads_thread t ON t.position = found.id >> 20
+
+-- name: owned
+SELECT value FROM json_each(:ids) CROSS JOIN threads_thread t ON t.position = value >> 20
+WHERE t.owner = :owner ORDER BY value DESC
+
+-- The threads of an owner. One that is gone may have left rows at the place of one that was begun since.
+-- name: own
+SELECT position, coalesce(message_count, 0) AS weight FROM threads_thread t
+WHERE owner = :owner AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position AND u.gone)
+LIMIT :most_threads
+
+-- name: own_texts
+SELECT threads_said.id AS id, threads_said.text AS text FROM json_each(:positions) CROSS JOIN threads_said
+ON threads_said.id BETWEEN (json_each.value << 20) AND (json_each.value << 20) + 1048575
+
+-- name: own_texts_of
+SELECT threads_said.id AS id, threads_said.text AS text FROM {source}
+WHERE threads_said.id >> 20 IN (SELECT value FROM json_each(:positions))
+
 -- name: texts
 SELECT id, text FROM threads_said WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC
 
@@ -153,6 +182,12 @@ threads_matches(threads_said.text, threads_thread.position)
 
 -- name: in_sight
 NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = threads_thread.position AND u.gone)
+
+-- name: in_ids
+threads_said.id IN (SELECT value FROM json_each(:ids))
+
+-- name: in_threads
+threads_said.id >> 20 IN (SELECT value FROM json_each(:positions))
 
 -- name: of_role
 threads_said.role = :role
@@ -210,3 +245,8 @@ SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_fresh'
 -- name: due
 SELECT EXISTS (SELECT 1 FROM threads_thread WHERE head_id IS NOT projected_id),
     EXISTS (SELECT 1 FROM threads_unsaid)
+
+-- The same of an owner. (The + keeps SQLite from going through what is stale of all.)
+-- name: due_of_owner
+SELECT EXISTS (SELECT 1 FROM threads_thread WHERE owner = :owner AND +head_id IS NOT projected_id),
+    EXISTS (SELECT 1 FROM threads_thread t CROSS JOIN threads_unsaid USING (position) WHERE t.owner = :owner)

@@ -134,6 +134,15 @@ WHERE head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
 -- name: stale_count
 SELECT count(*) FROM threads_thread WHERE head_id IS NOT projected_id
 
+-- The same of an owner. (The + keeps SQLite from going through what is stale of all.)
+
+-- name: stale_of_owner
+SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+WHERE owner = :owner AND +head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
+
+-- name: stale_count_of_owner
+SELECT count(*) FROM threads_thread WHERE owner = :owner AND +head_id IS NOT projected_id
+
 -- A projection is stored only while the head it was made from is still the head.
 -- name: project
 UPDATE threads_thread
