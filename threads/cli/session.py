@@ -64,12 +64,12 @@ class Session:
 
     @contextmanager
     def look(self, *, read_only: bool = False) -> Iterator[threads.Registry]:
-        """The registry, for looking; a file that cannot be written is good enough for that."""
+        """The registry, for looking; that takes neither a file that can be written nor room on its disk."""
         self._check(False)
         with self.bar:
             try:
                 registry = threads.open(self.where, read_only=read_only, progress=self.bar)
-            except threads.ReadOnly:
+            except (threads.ReadOnly, threads.DatabaseFull):
                 registry = threads.open(self.where, read_only=True, progress=self.bar)
             with registry:
                 yield registry

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from threads.database.faults import translated
+from threads.database.file_guard import FileGuard
+from threads.database.file_watch import FileWatch, watcher
 from threads.database.writer import Work, Writer
 from threads.errors import DatabaseError
 
@@ -28,6 +30,8 @@ T = TypeVar("T")
 
 DURABLE = {"foreign_keys": 1, "secure_delete": 1, "synchronous": 2}
 """The pragmas of a writing connection and the values they must have (2 is FULL)."""
+FIRST_READ = "SELECT 1 FROM sqlite_master LIMIT 1"
+"""With this SQLite opens the write-ahead log and its index, which must be there or be made."""
 SCRUB_PATIENCE = 0.5
 """Seconds that who deletes waits for the search index to be written anew; the rest is done while idle."""
 
@@ -139,17 +143,22 @@ class FileDatabase(Database):
 
     read_only = False
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, *, timeout: float) -> None:
+    def __init__(self, guard: FileGuard, path: Path, writer: sqlite3.Connection, *, timeout: float) -> None:
+        """`guard`: of the files as they were when `writer` was opened; `path`: absolute."""
         super().__init__()
-        self.where = str(path)
-        self._path = path
+        self.where = guard.where
+        self._guard = guard
+        self._uri = f"{path.as_uri()}?mode=rw"  # a reader must not make a file where there is none any more
         self._timeout = timeout
-        self._writer = Writer(writer, self.where)
+        self._writer = Writer(writer, self.where, guard.check_files)
+        self._reading = 0
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._scrub_due = False
         self._closed = False
+        self._watch = FileWatch(path, guard, self._writer, self._disconnect_idle)
+        watcher.add(self)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -205,12 +214,19 @@ class FileDatabase(Database):
             if self._closed:
                 return
             self._closed = True
-            idle, self._idle = self._idle, []
+        watcher.remove(self)
         if self._worker is not None:
             self._worker.shutdown(wait=True)
-        for connection in idle:
-            connection.close()
-        self._writer.close()
+        try:
+            self._watch.look()  # the last chance to keep what a file holds that was removed just now
+        finally:
+            self._disconnect_idle()
+            self._writer.close()
+
+    def look_after_files(self) -> None:
+        """Notice that the files were removed or replaced, and keep what they hold; called now and then."""
+        if not self._closed and not self.is_foreign():
+            self._watch.look()
 
     def _truncate_log(self, writer: sqlite3.Connection) -> bool:
         writer.execute("PRAGMA busy_timeout=0")  # do not hold all writers up for one long reader
@@ -221,12 +237,44 @@ class FileDatabase(Database):
         self.check_open()
         with self._lock:
             self.check_open()
+            self._reading += 1
             if self._idle:
                 return self._idle.pop()
-        return connect(self._path, timeout=self._timeout)
+        try:
+            return self._connect()
+        except BaseException as error:
+            with self._lock:
+                self._reading -= 1
+            fault = translated(error, self.where)
+            if fault is error:
+                raise
+            raise fault from error
+
+    def _connect(self) -> sqlite3.Connection:
+        """Another connection to the same files; `DatabaseGone` if others are there by their names."""
+        self._guard.check_files()
+        connection = connect(self._uri, uri=True, timeout=self._timeout)
+        try:
+            self._guard.check_files()  # before the log is opened, which closing it would delete
+            connection.execute(FIRST_READ)
+            self._guard.check_files()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _disconnect_idle(self) -> bool:
+        """Close the connections that read; whether none is at work."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            is_idle = not self._reading
+        for connection in idle:
+            connection.close()
+        return is_idle
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._lock:
+            self._reading -= 1
             if not self._closed and not connection.in_transaction:  # else an interrupt left it in the middle
                 self._idle.append(connection)
                 return
@@ -242,3 +290,4 @@ class FileDatabase(Database):
         self.check_process()
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+        self._guard.check()
