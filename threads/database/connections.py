@@ -148,10 +148,10 @@ class FileDatabase(Database):
         super().__init__()
         self.where = guard.where
         self._guard = guard
+        self._path = path
         self._uri = f"{path.as_uri()}?mode=rw"  # a reader must not make a file where there is none any more
         self._timeout = timeout
         self._writer = Writer(writer, self.where, guard.check_files)
-        self._reading = 0
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -237,18 +237,12 @@ class FileDatabase(Database):
         self.check_open()
         with self._lock:
             self.check_open()
-            self._reading += 1
             if self._idle:
                 return self._idle.pop()
         try:
             return self._connect()
-        except BaseException as error:
-            with self._lock:
-                self._reading -= 1
-            fault = translated(error, self.where)
-            if fault is error:
-                raise
-            raise fault from error
+        except sqlite3.Error as error:
+            raise translated(error, self.where) from error
 
     def _connect(self) -> sqlite3.Connection:
         """Another connection to the same files; `DatabaseGone` if others are there by their names."""
@@ -263,18 +257,15 @@ class FileDatabase(Database):
             raise
         return connection
 
-    def _disconnect_idle(self) -> bool:
-        """Close the connections that read; whether none is at work."""
+    def _disconnect_idle(self) -> None:
+        """Close the connections that read, but those that are at work."""
         with self._lock:
             idle, self._idle = self._idle, []
-            is_idle = not self._reading
         for connection in idle:
             connection.close()
-        return is_idle
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._lock:
-            self._reading -= 1
             if not self._closed and not connection.in_transaction:  # else an interrupt left it in the middle
                 self._idle.append(connection)
                 return

@@ -6,6 +6,8 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from threads.database.migrations import Progress
@@ -26,7 +28,25 @@ def create_private(path: Path) -> bool:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
     except OSError:
         return False
+    _set_log_aside(path)
     return True
+
+
+def stamped(path: Path, word: str) -> Path:
+    """A name beside `path` that is not taken, which says when and what for."""
+    name = f"{path.name}.{word}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    names = (path.with_name(f"{name}-{number}" if number > 1 else name) for number in count(1))
+    return next(each for each in names if not each.exists())
+
+
+def _set_log_aside(path: Path) -> None:
+    """Keep the log of another file of this name, which SQLite would delete; a process may have it open."""
+    log = Path(f"{path}-wal")
+    with suppress(OSError):
+        if log.stat().st_size:
+            log.rename(stamped(log, "left"))
+    with suppress(OSError):
+        Path(f"{path}-shm").unlink()
 
 
 def write_copy(connection: sqlite3.Connection, path: Path, progress: Progress | None = None) -> None:

@@ -12,13 +12,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakSet
 
-from threads.database.copies import write_copy
+from threads.database.copies import stamped, write_copy
 from threads.database.file_guard import FileGuard, Loss
 from threads.database.writer import Writer
 from threads.errors import DatabaseError
@@ -28,16 +26,16 @@ INTERVAL = 0.25
 NEXT_TRY = 5.0
 """Seconds after which a copy is tried again that could not be written."""
 TRIES = 4
-"""Looks for which a write-ahead log that is gone is left to its readers, before it is said."""
+"""How often it is tried to begin a write-ahead log again, before it is given up for now."""
 
 
 class FileWatch:
     """Looks after the files of one open database."""
 
     def __init__(
-        self, path: Path, guard: FileGuard, writer: Writer, disconnect_readers: Callable[[], bool]
+        self, path: Path, guard: FileGuard, writer: Writer, disconnect_readers: Callable[[], None]
     ) -> None:
-        """`disconnect_readers`: close the connections that read; False while one is at work."""
+        """`disconnect_readers`: close the connections that read, but those that are at work."""
         self._path = path
         self._guard = guard
         self._writer = writer
@@ -69,21 +67,17 @@ class FileWatch:
     def _begin_log_again(self) -> bool:
         """Store what the log that is gone holds in the file itself; whether that is done, or may be soon."""
         self._guard.loss = Loss.LOG
+        self._disconnect_readers()
         try:
-            if self._disconnect_readers():
-                self._writer.outside(_begin_log_again)
-                self._guard.watch()
-                _log().warning(
-                    "%s %s; what that held was stored in the file, nothing is lost",
-                    self._guard.where,
-                    Loss.LOG,
-                )
-                self._is_told, self._failures = False, 0
-                return True
-        except DatabaseError:  # another process has it open, or the disk is full
-            self._failures = TRIES
-        self._failures += 1
-        return self._failures <= TRIES
+            self._writer.outside(_begin_log_again)
+            self._guard.watch()
+        except (DatabaseError, OSError):  # a reader is at work, others are connected, or the disk is full
+            self._failures += 1
+            return self._failures < TRIES
+        words = "%s %s; what that held was stored in the file, nothing is lost"
+        _log().warning(words, self._guard.where, Loss.LOG)
+        self._reset()
+        return True
 
     def _keep(self, loss: Loss) -> None:
         """Refuse whatever is asked for, and copy what the open descriptors still hold."""
@@ -173,9 +167,7 @@ def _log() -> logging.Logger:
 def _target(path: Path) -> Path:
     """A new name for what is rescued: beside the file, or in the nearest folder that is still there."""
     folder = next(each for each in path.parents if each.is_dir())
-    name = f"{path.name}.rescued-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    names = (folder / (f"{name}-{number}" if number > 1 else name) for number in count(1))
-    return next(each for each in names if not each.exists())
+    return stamped(folder / path.name, "rescued")
 
 
 def _begin_log_again(connection: sqlite3.Connection) -> None:
