@@ -13,6 +13,7 @@ this package is cheap: LangGraph is loaded when someone speaks.
 from typing import Any
 
 from threads.bootstrap import Registry, open  # noqa: A004  the name a user types
+from threads.database.backups import restore_backup
 from threads.database.opening import detach
 from threads.errors import (
     AgentNotFound,
@@ -141,6 +142,7 @@ __all__ = [
     "authorize",
     "detach",
     "open",
+    "restore_backup",
 ]
 
 

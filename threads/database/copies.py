@@ -28,7 +28,8 @@ def create_private(path: Path) -> bool:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
     except OSError:
         return False
-    _set_log_aside(path)
+    with suppress(OSError):
+        set_logs_aside(path, stamped(path, "left"))
     return True
 
 
@@ -39,13 +40,19 @@ def stamped(path: Path, word: str) -> Path:
     return next(each for each in names if not each.exists())
 
 
-def _set_log_aside(path: Path) -> None:
-    """Keep the log of another file of this name, which SQLite would delete; a process may have it open."""
-    log = Path(f"{path}-wal")
-    with suppress(OSError):
-        if log.stat().st_size:
-            log.rename(stamped(log, "left"))
-    with suppress(OSError):
+def set_logs_aside(path: Path, kept: Path) -> None:
+    """Rename the logs that lie beside `path` as those of `kept`, lest they be applied to a new file.
+
+    SQLite would delete those of a file that is not there; they may hold what was stored last.
+    """
+    for suffix in ("-wal", "-journal"):
+        with suppress(FileNotFoundError):
+            log = Path(f"{path}{suffix}")
+            if log.stat().st_size:
+                log.replace(f"{kept}{suffix}")
+            else:
+                log.unlink()
+    with suppress(FileNotFoundError):
         Path(f"{path}-shm").unlink()
 
 
