@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -258,11 +259,109 @@ def test_run_in_flight_gives_no_answer_that_its_file_does_not_hold(path):
             assert runner.run(run.id).result(30)["messages"][-1].text == "at last"
 
 
-def test_rescue_waits_for_room(path):
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_files_are_for_their_owner_alone(path):
     with threads.open(path) as registry:
         registry.create(id="a")
-        moved = path.parent.with_name("renamed")
-        path.parent.rename(moved)
-        (copy,) = until(lambda: rescued(moved.parent))
-        assert ids_in(copy) == {"a"}
-        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        registry.backup(path.with_name("backup.db"))
+        assert {each.name: mode(each) for each in path.parent.iterdir()} == {
+            "t.db": 0o600, "t.db-wal": 0o600, "t.db-shm": 0o600, "backup.db": 0o600,
+        }  # fmt: skip
+        remove(path)
+        (copy,) = until(lambda: rescued(path.parent))
+        assert mode(copy) == 0o600
+
+
+def test_mode_of_a_file_that_exists_is_kept(path):
+    threads.open(path).close()
+    path.chmod(0o660)
+    with threads.open(path) as registry:
+        registry.create(id="a")
+        assert (mode(path), mode(Path(f"{path}-wal"))) == (0o660, 0o660)
+
+
+def test_new_file_does_not_take_the_log_of_one_that_is_gone(path):
+    code = "import os, sys, threads; threads.open(sys.argv[1]).create(id='gone'); os._exit(0)"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    log = Path(f"{path}-wal").read_bytes()
+    remove(path)
+    with threads.open(path) as registry:
+        assert list(registry.list()) == []
+    (aside,) = path.parent.glob("t.db.left-*-wal")
+    assert aside.read_bytes() == log
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB, where the tests may mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room in the folder; remove what this returns to make some."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(bytes(1000))
+    return filler
+
+
+def test_on_a_full_disk_writing_is_refused_as_that_and_reading_works(small_disk):
+    path = small_disk / "t.db"
+    with threads.open(path) as registry:
+        registry.create(id="a", title="hello")
+    filler = fill(small_disk)
+    with pytest.raises(threads.DatabaseFull, match="is full"):
+        threads.open(path)
+    with threads.open(path, read_only=True) as registry:
+        assert registry.get("a").title == "hello"
+    for words in (["ls"], ["show", "a"], ["verify"]):
+        done = run_threads(*words, "--db", path)
+        assert (done.returncode, done.stderr) == (0, ""), words
+    for words in (["new"], ["send", "a", "hello", "--agent", "support"], ["rename", "a", "b"]):
+        done = run_threads(*words, "--db", path)
+        assert (done.returncode, "is full" in done.stderr) == (1, True), words
+    with pytest.raises(threads.DatabaseFull):
+        threads.open(small_disk / "new.db")
+    filler.unlink()
+    assert ids_in(path) == {"a"}
+
+
+def test_on_a_full_disk_the_log_that_a_crash_left_is_read_too(small_disk):
+    path = small_disk / "t.db"
+    code = "import os, sys, threads; threads.open(sys.argv[1]).create(id='a'); os._exit(0)"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    Path(f"{path}-shm").unlink()
+    filler = fill(small_disk)
+    with threads.open(path, read_only=True) as registry:
+        assert [thread.id for thread in registry.list()] == ["a"]
+        with sqlite3.connect(path) as other, pytest.raises(sqlite3.OperationalError, match="disk I/O"):
+            other.execute("SELECT * FROM threads_thread")  # it is not locked by who only looks, it is full
+        other.close()
+    assert ids_in(path) == {"a"}
+    filler.unlink()
+    with threads.open(path) as registry:
+        assert [thread.id for thread in registry.list()] == ["a"]
+        assert registry.verify() == []
+
+
+def test_rescue_waits_for_room(small_disk):
+    path = small_disk / "t.db"
+    with threads.open(path) as registry:
+        registry.create(id="a")
+        filler = fill(small_disk)
+        remove(path)
+        until(lambda: not can_read(registry))
+        assert rescued(small_disk) == []
+        filler.unlink()
+        (copy,) = until(lambda: rescued(small_disk))
+    assert ids_in(copy) == {"a"}

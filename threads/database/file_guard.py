@@ -44,8 +44,8 @@ class Files(NamedTuple):
     """The identities of a database and of its write-ahead log and that log's index; None: not there."""
 
     main: Identity | None
-    log: Identity | None
-    index: Identity | None
+    wal: Identity | None
+    shm: Identity | None
 
 
 class FileGuard:
