@@ -157,7 +157,7 @@ class FileDatabase(Database):
         self._lock = threading.Lock()
         self._scrub_due = False
         self._closed = False
-        self._watch = FileWatch(path, guard, self._writer, self._disconnect_idle)
+        self._watch = FileWatch(path, guard, self._writer)
         watcher.add(self)
 
     @contextmanager
@@ -218,7 +218,9 @@ class FileDatabase(Database):
         if self._worker is not None:
             self._worker.shutdown(wait=True)
         try:
-            self._watch.look()  # the last chance to keep what a file holds that was removed just now
+            self._watch.look(
+                self._disconnect_idle
+            )  # the last chance to keep what a file holds that was removed just now
         finally:
             self._disconnect_idle()
             self._writer.close()
@@ -226,7 +228,7 @@ class FileDatabase(Database):
     def look_after_files(self) -> None:
         """Notice that the files were removed or replaced, and keep what they hold; called now and then."""
         if not self._closed and not self.is_foreign():
-            self._watch.look()
+            self._watch.look(self._disconnect_idle)
 
     def _truncate_log(self, writer: sqlite3.Connection) -> bool:
         writer.execute("PRAGMA busy_timeout=0")  # do not hold all writers up for one long reader

@@ -32,26 +32,25 @@ TRIES = 4
 class FileWatch:
     """Looks after the files of one open database."""
 
-    def __init__(
-        self, path: Path, guard: FileGuard, writer: Writer, disconnect_readers: Callable[[], None]
-    ) -> None:
-        """`disconnect_readers`: close the connections that read, but those that are at work."""
+    def __init__(self, path: Path, guard: FileGuard, writer: Writer) -> None:
         self._path = path
         self._guard = guard
         self._writer = writer
-        self._disconnect_readers = disconnect_readers
         self._lock = threading.Lock()
         self._is_told = False
         self._failures = 0
         self._next_try = 0.0
 
-    def look(self) -> None:
-        """Compare the files with those that were opened, and do what is to be done."""
+    def look(self, disconnect_readers: Callable[[], None]) -> None:
+        """Compare the files with those that were opened, and do what is to be done.
+
+        `disconnect_readers`: close the connections that read, but those that are at work.
+        """
         with self._lock:
             loss = self._guard.found()
             if loss is None:
                 self._go_on()
-            elif loss is not Loss.LOG or not self._begin_log_again():
+            elif loss is not Loss.LOG or not self._begin_log_again(disconnect_readers):
                 self._keep(loss)
 
     def _go_on(self) -> None:
@@ -64,10 +63,10 @@ class FileWatch:
         self._is_told, self._failures, self._next_try = False, 0, 0.0
         self._guard.loss = self._guard.rescued = None
 
-    def _begin_log_again(self) -> bool:
+    def _begin_log_again(self, disconnect_readers: Callable[[], None]) -> bool:
         """Store what the log that is gone holds in the file itself; whether that is done, or may be soon."""
         self._guard.loss = Loss.LOG
-        self._disconnect_readers()
+        disconnect_readers()
         try:
             self._writer.outside(_begin_log_again)
             self._guard.watch()

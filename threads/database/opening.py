@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from threads.database import migrations
 from threads.database.connections import Database, FileDatabase, connect, make_durable
-from threads.database.copies import create_private, write_copy
+from threads.database.copies import appear, copy_into, create_private, part_beside
 from threads.database.faults import translated
 from threads.database.file_guard import FileGuard
 from threads.database.migrations import Progress
@@ -97,9 +97,13 @@ def back_up(database: Database, target: str | os.PathLike[str], progress: Progre
     if path.exists():
         raise UsageError(f"{path} is there already; name a new file for the backup")
     try:
-        with database.read() as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here:
-            write_copy(connection, path, progress)  # no writer makes it begin again
+        with part_beside(path) as part:
+            with database.read() as connection:
+                connection.execute(
+                    "SELECT count(*) FROM sqlite_master"
+                ).fetchone()  # the snapshot begins here:
+                copy_into(connection, part, progress)  # no writer makes it begin again
+            appear(part, path)
     except FileExistsError as error:
         raise UsageError(f"{path} is there already; name a new file for the backup") from error
     except sqlite3.Error as error:
