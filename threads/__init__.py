@@ -13,6 +13,7 @@ this package is cheap: LangGraph is loaded when someone speaks.
 from typing import Any
 
 from threads.bootstrap import Registry, open  # noqa: A004  the name a user types
+from threads.database.backups import restore_backup
 from threads.database.opening import detach
 from threads.errors import (
     AgentNotFound,
@@ -21,6 +22,7 @@ from threads.errors import (
     DatabaseBusy,
     DatabaseError,
     DatabaseFull,
+    DatabaseGone,
     DatabaseNotFound,
     ForeignDatabase,
     InvalidCursor,
@@ -88,6 +90,7 @@ __all__ = [
     "DatabaseBusy",
     "DatabaseError",
     "DatabaseFull",
+    "DatabaseGone",
     "DatabaseNotFound",
     "Diff",
     "Event",
@@ -143,6 +146,7 @@ __all__ = [
     "authorize",
     "detach",
     "open",
+    "restore_backup",
 ]
 
 

@@ -342,5 +342,12 @@ class DatabaseFull(DatabaseError):
     """The disk is full; what was being stored was rolled back as a whole."""
 
 
+class DatabaseGone(DatabaseError):
+    """The database's file was removed, moved or replaced while it was open; nothing is read or written."""
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        super().__init__(f"{where} {what}; {remedy}")
+
+
 class DatabaseBusy(DatabaseError):
     """Another process held the write lock for too long, or too many files are open; try again."""

@@ -78,6 +78,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.UsageError, 422, AS_IT_IS),
     (errors.RunFailed, 502, "the agent failed: {error.reason} (run {error.run_id})"),
     (errors.DatabaseFull, 507, "the disk of the server is full; nothing was stored"),
+    (errors.DatabaseGone, 503, "the database of the server is gone: its file was removed or replaced"),
     (errors.DatabaseError, 503, LATER),
     (errors.ThreadsError, 503, LATER),
 )  # fmt: skip

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from threads.errors import ThreadsError
+from threads.errors import DatabaseGone, ThreadsError
 
 QUIET = 0.5
 """Seconds without a write after which the writer counts as idle."""
@@ -58,5 +58,7 @@ class IdleRefresher:
     def _try(self, stop: Callable[[], bool]) -> None:
         try:
             self._refresh(stop)
+        except DatabaseGone:
+            pass  # it was said when it was noticed
         except ThreadsError as error:  # a full disk, say: who reads these rows meets it
             logging.getLogger(__name__).warning("stale threads stay stale for now: %s", error)

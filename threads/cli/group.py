@@ -52,6 +52,7 @@ COMMANDS = {
     "prune": "upkeep",
     "compact": "upkeep",
     "backup": "upkeep",
+    "restore-backup": "upkeep",
     "verify": "checking",
     "repair": "checking",
     "detach": "checking",

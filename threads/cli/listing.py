@@ -17,6 +17,7 @@ from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import block, field, instant
+from threads.database.faults import stray_log
 from threads.models import SortBy
 
 ASCENDING = ("title", "thread_id")
@@ -50,6 +51,8 @@ def ls(session: Session, /, json: bool, ascending: bool | None, count: bool, **a
         else:
             show_list(registry, page)
             tell_count(page, count)
+    if session.had_log and session.path is not None and not page:
+        note(stray_log(str(session.path)))
 
 
 def show_list(registry: Registry, page: Page[Thread]) -> None:

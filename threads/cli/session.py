@@ -15,6 +15,7 @@ import click
 import threads
 from threads.cli.faults import Fault
 from threads.cli.progress import Bar
+from threads.database.backups import OURS
 from threads.database.connections import connect
 from threads.database.opening import BUSY_TIMEOUT, located, reachable
 from threads.database.readonly import ReadOnlyFile
@@ -24,8 +25,6 @@ T = TypeVar("T")
 
 DATABASE = "threads.db"
 """The file that is used when none is named, in the current folder."""
-OURS = {"checkpoints", "threads_migration"}
-"""Tables of which at least one is in a file that a saver or a registry has made."""
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
 ATTEMPTS = 5
 """How often reading begins again where somebody writes."""
@@ -39,6 +38,8 @@ class Session:
         self.agents: str | None = None
         self.traceback = False
         self.bar = Bar()
+        self.had_log = False
+        """Whether a write-ahead log lay beside the file before it was opened."""
 
     @property
     def where(self) -> str:
@@ -64,12 +65,12 @@ class Session:
 
     @contextmanager
     def look(self, *, read_only: bool = False) -> Iterator[threads.Registry]:
-        """The registry, for looking; a file that cannot be written is good enough for that."""
+        """The registry, for looking; that takes neither a file that can be written nor room on its disk."""
         self._check(False)
         with self.bar:
             try:
                 registry = threads.open(self.where, read_only=read_only, progress=self.bar)
-            except threads.ReadOnly:
+            except (threads.ReadOnly, threads.DatabaseFull):
                 registry = threads.open(self.where, read_only=True, progress=self.bar)
             with registry:
                 yield registry
@@ -78,6 +79,8 @@ class Session:
         if self.path is None:
             return
         path = reachable(self.path, must_exist=not create)
+        log = Path(f"{path}-wal")
+        self.had_log = log.exists() and log.stat().st_size > 0
         if not create and _is_another_programs(path):
             raise Fault(
                 f"{path} is the database of another program and has no threads in it; nothing was changed "

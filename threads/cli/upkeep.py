@@ -1,7 +1,7 @@
-"""Keeping a database small and safe: `prune`, `compact` and `backup`.
+"""Keeping a database small and safe: `prune`, `compact`, `backup` and `restore-backup`.
 
-Nothing here asks: no message is lost. What old checkpoints alone told is lost with them: the states to
-go back to, and the times at which messages were said.
+The first three ask nothing: no message is lost. What old checkpoints alone told is lost with them: the
+states to go back to, and the times at which messages were said.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import click
 
+import threads
 from threads import DatabaseNotFound, Pruned, Thread, ThreadTrashed
+from threads.cli.changing import confirm
 from threads.cli.finding import find_all
 from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, line, note, on_terminal, weight
@@ -120,6 +122,33 @@ def backup(session: Session, file: str, json: bool) -> None:
         as_json({"file": path, "bytes": _size(path)})
     else:
         line(f"{path} holds {weight(_size(path))}" if on_terminal() else path)
+
+
+@click.command(epilog="Example: threads restore-backup copy.db --db support.db")
+@click.argument("file")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "json", is_flag=True, help="As JSON.")
+@common("--db", "--traceback")
+@click.pass_obj
+def restore_backup(session: Session, file: str, yes: bool, json: bool) -> None:
+    """Put the backup FILE in the place of the database.
+
+    FILE is checked first and stays as it is. The old database is kept beside the new one, as
+    DATABASE.before-restore-TIME. Whatever uses the database has to be stopped before.
+    """
+    path = session.path
+    if path is None:
+        raise click.UsageError("there is no file to restore: name one with --db FILE")
+    if path.exists():
+        confirm(f"replace {path} by {file}? the old file is kept beside it", yes)
+    with session.bar:
+        kept = threads.restore_backup(path, file, progress=session.bar)
+    if json:
+        as_json({"file": path, "kept": kept})
+        return
+    line(f"{path} holds {weight(_size(path))}" if on_terminal() else path)
+    if kept is not None:
+        note(f"the old file is {kept}")
 
 
 def _visible(thread: Thread) -> str:

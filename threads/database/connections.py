@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from threads.database.faults import translated
+from threads.database.file_guard import FileGuard
+from threads.database.file_watch import FileWatch, watcher
 from threads.database.writer import Work, Writer
 from threads.errors import DatabaseError
 
@@ -30,6 +32,8 @@ DURABLE = {"foreign_keys": 1, "secure_delete": 1, "synchronous": 2}
 """The pragmas of a writing connection and the values they must have (2 is FULL)."""
 RETRIED_EVERY = 0.05
 """Seconds between two tries to open the file while too many are open."""
+FIRST_READ = "SELECT 1 FROM sqlite_master LIMIT 1"
+"""With this SQLite opens the write-ahead log and its index, which must be there or be made."""
 SCRUB_PATIENCE = 0.5
 """Seconds that who deletes waits for the search index to be written anew; the rest is done while idle."""
 
@@ -141,18 +145,23 @@ class FileDatabase(Database):
 
     read_only = False
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, *, timeout: float) -> None:
+    def __init__(self, guard: FileGuard, path: Path, writer: sqlite3.Connection, *, timeout: float) -> None:
+        """`guard`: of the files as they were when `writer` was opened; `path`: absolute."""
         super().__init__()
-        self.where = str(path)
+        self.where = guard.where
+        self._guard = guard
         self._path = path
+        self._uri = f"{path.as_uri()}?mode=rw"  # a reader must not make a file where there is none any more
         self._timeout = timeout
-        self._writer = Writer(writer, self.where)
+        self._writer = Writer(writer, self.where, guard.check_files)
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._given_back = threading.Condition(self._lock)
         self._scrub_due = False
         self._closed = False
+        self._watch = FileWatch(path, guard, self._writer)
+        watcher.add(self)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -208,12 +217,21 @@ class FileDatabase(Database):
             if self._closed:
                 return
             self._closed = True
-            idle, self._idle = self._idle, []
+        watcher.remove(self)
         if self._worker is not None:
             self._worker.shutdown(wait=True)
-        for connection in idle:
-            connection.close()
-        self._writer.close()
+        try:
+            self._watch.look(
+                self._disconnect_idle
+            )  # the last chance to keep what a file holds that was removed just now
+        finally:
+            self._disconnect_idle()
+            self._writer.close()
+
+    def look_after_files(self) -> None:
+        """Notice that the files were removed or replaced, and keep what they hold; called now and then."""
+        if not self._closed and not self.is_foreign():
+            self._watch.look(self._disconnect_idle)
 
     def _truncate_log(self, writer: sqlite3.Connection) -> bool:
         writer.execute("PRAGMA busy_timeout=0")  # do not hold all writers up for one long reader
@@ -240,14 +258,24 @@ class FileDatabase(Database):
                     self._given_back.wait(RETRIED_EVERY)
 
     def _connect(self) -> sqlite3.Connection:
-        """A new connection that has opened all its files."""
-        connection = connect(self._path, timeout=self._timeout)
+        """Another connection to the same files; `DatabaseGone` if others are there by their names."""
+        self._guard.check_files()
+        connection = connect(self._uri, uri=True, timeout=self._timeout)
         try:
-            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+            self._guard.check_files()  # before the log is opened, which closing it would delete
+            connection.execute(FIRST_READ)
+            self._guard.check_files()
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _disconnect_idle(self) -> None:
+        """Close the connections that read, but those that are at work."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._lock:
@@ -267,6 +295,7 @@ class FileDatabase(Database):
         self.check_process()
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+        self._guard.check()
 
 
 def _vacuum(writer: sqlite3.Connection) -> None:

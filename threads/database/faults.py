@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from pathlib import Path
 
+from threads.database.disk import is_full
 from threads.errors import (
     DatabaseBusy,
     DatabaseError,
@@ -23,7 +25,7 @@ DELETED = "threads: deleted"
 
 REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
     sqlite3.SQLITE_NOTADB: (NotADatabase, "{where} is not an SQLite database"),
-    sqlite3.SQLITE_CORRUPT: (NotADatabase, "{where} is damaged ({why}); restore it from a backup"),
+    sqlite3.SQLITE_CORRUPT: (NotADatabase, "{where} is damaged ({why}); restore it: {restore}"),
     sqlite3.SQLITE_CANTOPEN: (DatabaseNotFound, "{where} cannot be opened ({why}); check its permissions"),
     sqlite3.SQLITE_READONLY: (ReadOnly, "{where} cannot be written; read_only=True opens it to look only"),
     sqlite3.SQLITE_PERM: (ReadOnly, "{where} cannot be written; read_only=True opens it to look only"),
@@ -31,6 +33,10 @@ REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
     sqlite3.SQLITE_BUSY: (DatabaseBusy, "{where} is locked by others; nothing was stored, try again"),
     sqlite3.SQLITE_LOCKED: (DatabaseBusy, "{where} is locked; nothing was stored, try again"),
 }
+
+
+PERHAPS_FULL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+"""What SQLite says as well where there is no room for the files beside the database."""
 
 
 def translated(error: BaseException, where: str) -> BaseException:
@@ -44,10 +50,13 @@ def translated(error: BaseException, where: str) -> BaseException:
         return error
     if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
         return error  # not the database's fault
-    kind, words = REMEDIES.get(code & 0xFF, (DatabaseError, "{where}: {why}"))
-    if code & 0xFF == sqlite3.SQLITE_CANTOPEN and has_no_descriptors():
+    code &= 0xFF
+    if code in PERHAPS_FULL and where != ":memory:" and is_full(where):
+        code = sqlite3.SQLITE_FULL
+    kind, words = REMEDIES.get(code, (DatabaseError, "{where}: {why}"))
+    if code == sqlite3.SQLITE_CANTOPEN and has_no_descriptors():
         kind, words = DatabaseBusy, "{where} cannot be opened: too many files are open; try again"
-    return kind(words.format(where=where, why=error))
+    return kind(words.format(where=where, why=error, restore=restoring(where)))
 
 
 def has_no_descriptors() -> bool:
@@ -66,3 +75,19 @@ def is_passing(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def restoring(where: str) -> str:
+    """How a backup is restored; with the way out where a log that is not its own lies beside the file."""
+    words = f"threads restore-backup BACKUP --db {where}"
+    if not Path(f"{where}-wal").exists():
+        return words
+    return f"{words} ({stray_log(where)})"
+
+
+def stray_log(where: str) -> str:
+    """What to do where a file was copied over one whose write-ahead log was left behind."""
+    return (
+        f"if a backup was copied over {where} while {where}-wal lay there: remove {where}-wal and "
+        f"{where}-shm, then copy it again"
+    )

@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from threads.database import migrations
 from threads.database.connections import Database, FileDatabase, connect, make_durable
+from threads.database.copies import appear, copy_into, create_private, part_beside
 from threads.database.faults import translated
+from threads.database.file_guard import FileGuard
 from threads.database.migrations import Progress
 from threads.database.readonly import ReadOnlyFile
-from threads.errors import DatabaseError, DatabaseNotFound, ReadOnly, UsageError
+from threads.errors import DatabaseError, DatabaseGone, DatabaseNotFound, ReadOnly, UsageError
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process's write lock."""
+TRIES = 3
+"""How often a file is opened that is replaced meanwhile."""
 TRIGRAMS_SINCE = (3, 34)
 """The version of SQLite that can index parts of words."""
-COPIED_AT_ONCE = 4096
-"""Pages that a backup copies between two words about its progress."""
 
 
 def open_database(
@@ -43,8 +45,10 @@ def open_database(
     path = reachable(path, must_exist=read_only)
     if read_only:
         return _open_to_look(path)
-    connection = _writable(path, progress)
-    return FileDatabase(path, connection, timeout=BUSY_TIMEOUT)
+    for _ in range(TRIES - 1):
+        with suppress(DatabaseGone):
+            return _writable(path, progress)
+    return _writable(path, progress)
 
 
 def check_search(
@@ -92,43 +96,19 @@ def back_up(database: Database, target: str | os.PathLike[str], progress: Progre
     path = reachable(path, must_exist=False)
     if path.exists():
         raise UsageError(f"{path} is there already; name a new file for the backup")
-    import shutil
-    import tempfile
-
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
-    with suppress(OSError):  # there is none to be like where the database is in memory
-        shutil.copymode(database.where, part)
-
-    def told(_: int, left: int, total: int) -> None:
-        if progress:
-            progress("copying pages", total - left, total)
-
     try:
-        with database.read() as connection, closing(sqlite3.connect(part)) as copy:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here:
-            connection.backup(copy, pages=COPIED_AT_ONCE, progress=told)  # no writer makes it begin again
-        _appear(part, path)
+        with part_beside(path) as part:
+            with database.read() as connection:
+                connection.execute(
+                    "SELECT count(*) FROM sqlite_master"
+                ).fetchone()  # the snapshot begins here:
+                copy_into(connection, part, progress)  # no writer makes it begin again
+            appear(part, path)
     except FileExistsError as error:
         raise UsageError(f"{path} is there already; name a new file for the backup") from error
     except sqlite3.Error as error:
         raise translated(error, str(path)) from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
-
-
-def _appear(part: Path, path: Path) -> None:
-    """Give the whole file its name; `FileExistsError` if somebody was faster."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system that knows no second name
-        if path.exists():
-            raise FileExistsError from None
-        part.replace(path)
 
 
 def located(where: str | os.PathLike[str]) -> Path | None:
@@ -166,15 +146,19 @@ def reachable(path: Path, *, must_exist: bool) -> Path:
     return path
 
 
-def _writable(path: Path, progress: Progress | None) -> sqlite3.Connection:
-    created = not path.exists()
+def _writable(path: Path, progress: Progress | None) -> Database:
+    created = create_private(path)
+    real = path.resolve()
     connection = None
     try:
+        guard = FileGuard(real, str(path))
         connection = connect(path, timeout=BUSY_TIMEOUT)
         migrations.check_version(connection, str(path))  # before anything is touched
+        guard.check_main()  # a backup may have been restored while it was waited for
         check_search(connection)
         make_durable(connection, str(path))
         migrations.migrate(connection, str(path), progress)
+        guard.watch()
     except BaseException as error:
         if connection is not None:
             connection.close()
@@ -186,7 +170,7 @@ def _writable(path: Path, progress: Progress | None) -> sqlite3.Connection:
         if isinstance(fault, DatabaseNotFound) and not created:  # no room beside it for a write-ahead log
             fault = ReadOnly(f"{path} cannot be written; read_only=True opens it to look only")
         raise fault from error
-    return connection
+    return FileDatabase(guard, real, connection, timeout=BUSY_TIMEOUT)
 
 
 def _open_to_look(path: Path) -> Database:

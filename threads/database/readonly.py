@@ -2,8 +2,9 @@
 
 SQLite's own read-only mode leaves `-wal` and `-shm` files behind. So a file nobody is writing is
 opened as immutable; as soon as somebody writes (a `-wal` with content appears), in read-only mode
-like any other reader. A file that has no registry yet gets one in the connection's temporary
-tables, made anew when the file has changed.
+like any other reader. Where the disk is full and a `-wal` was left by a crash, there is no room for the
+index that readers share: then one reads alone, for a moment, with the index in memory. A file that has
+no registry yet gets one in the connection's temporary tables, made anew when the file has changed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from threads.database.connections import Database, connect, snapshot
+from threads.database.connections import FIRST_READ, Database, connect, snapshot
 from threads.database.faults import translated
 from threads.database.writer import Work
-from threads.errors import DatabaseBusy, DatabaseError, ReadOnly
+from threads.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseNotFound, ReadOnly
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ class Seen(NamedTuple):
     """What a look at the folder tells: whether someone may be writing, and which content stands there."""
 
     live: bool
+    file: tuple[int, int]
     size: int
     changed: int
 
@@ -48,6 +50,7 @@ class ReadOnlyFile(Database):
         self._seen: Seen | None = None
         self._version = -1
         self._depth = 0
+        self._is_alone = False
         self._closed = False
 
     @contextmanager
@@ -67,6 +70,8 @@ class ReadOnlyFile(Database):
                     yield connection
             finally:
                 self._depth -= 1
+                if self._is_alone:  # others wait for its end
+                    self._disconnect()
             if self._seen is not None and not self._seen.live and self._look() != self._seen:
                 raise DatabaseBusy(f"{self.where} was written while it was read; read again")
 
@@ -108,12 +113,11 @@ class ReadOnlyFile(Database):
         if (
             self._connection is None
             or self._seen is None
-            or seen.live != self._seen.live
+            or (seen.live, seen.file) != (self._seen.live, self._seen.file)
             or (not seen.live and seen != self._seen)
         ):
             self._disconnect()
             self._connection = self._connect(seen)
-            self._version = -1
         self._seen = seen
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
@@ -122,18 +126,42 @@ class ReadOnlyFile(Database):
         return self._connection
 
     def _connect(self, seen: Seen) -> sqlite3.Connection:
-        uri = f"{self._path.resolve().as_uri()}?{'mode=ro' if seen.live else 'immutable=1'}"
-        return connect(uri, uri=True, timeout=self._timeout)
+        file = self._path.resolve().as_uri()
+        if not seen.live:
+            return connect(f"{file}?immutable=1", uri=True, timeout=self._timeout)
+        connection = connect(f"{file}?mode=ro", uri=True, timeout=self._timeout)
+        try:
+            connection.execute(FIRST_READ)
+        except sqlite3.Error as error:
+            connection.close()
+            if not isinstance(translated(error, self.where), DatabaseFull):
+                raise
+            return self._connect_alone(f"{file}?mode=rw")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect_alone(self, uri: str) -> sqlite3.Connection:
+        connection = connect(uri, uri=True, timeout=self._timeout)
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # so the log's index is in memory, not in a file
+        self._is_alone = True
+        return connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._version = -1
+        self._is_alone = False
 
     def _look(self) -> Seen:
         live = any(
             beside.exists() and beside.stat().st_size > 0
             for beside in (Path(f"{self._path}-wal"), Path(f"{self._path}-journal"))
         )
-        stat = self._path.stat()
-        return Seen(live, stat.st_size, stat.st_mtime_ns)
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            raise DatabaseNotFound(f"there is no file {self.where} any more") from None
+        return Seen(live, (stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime_ns)

@@ -21,6 +21,7 @@ from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
 from threads.database.faults import translated
+from threads.errors import DatabaseGone
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -49,9 +50,13 @@ class Phase(Enum):
 class Writer:
     """Runs pieces of work on `connection` in whole transactions, from any thread."""
 
-    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, where: str, check_files: Callable[[], None] = lambda: None
+    ) -> None:
+        """`check_files`: raise `DatabaseGone` where what is written would be lost with its file."""
         self._connection = connection
         self._where = where
+        self._check_files = check_files
         self.patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
         """Milliseconds that the file's lock is waited for."""
         connection.execute("PRAGMA busy_timeout=0")  # the waiting is done by `_begin`
@@ -126,6 +131,7 @@ class Writer:
     def _commit(self, pieces: list[Piece]) -> None:
         try:
             self._phase = Phase.BEGUN
+            self._check_files()
             self._begin()
             for piece in pieces:
                 self._do(piece, alone=len(pieces) == 1)
@@ -135,7 +141,8 @@ class Writer:
             else:
                 self._phase = Phase.ENDING
                 self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+                self._check_files()  # what went into a file that was gone by then is not acknowledged
+        except (sqlite3.Error, DatabaseGone) as error:
             self._undo()
             for piece in self._open(pieces):
                 piece.promise.set_exception(self._fault(error))

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from threads.errors import ThreadsError
+from threads.errors import DatabaseGone, ThreadsError
 from threads.registry import runs
 from threads.runs.attempt import LOST
 from threads.runs.engine import Engine
@@ -104,6 +104,8 @@ class Watch:
     async def _tried(self, look: Coroutine[Any, Any, None]) -> None:
         try:
             await look
+        except DatabaseGone:
+            pass  # it was said when it was noticed
         except ThreadsError as error:  # the database is locked or full: the next look may find it well
             logging.getLogger(__name__).warning("runs cannot be looked after now: %s", error)
         except Exception:  # whatever it is, the leases of the others depend on the next look
