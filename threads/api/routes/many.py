@@ -82,7 +82,7 @@ def unread(server: Serving, caller: Calling, query: Annotated[UnreadQuery, Query
 
 @router.get("/analytics", response_model=list[Stat], responses=told())
 def analytics(server: Serving, caller: Calling, query: Annotated[AnalyticsQuery, Query()]) -> Response:
-    """How much went on, by day, agent, owner or tag."""
+    """How much went on, by day, agent, owner or tag. Days are UTC days."""
     found = server.registry.stats(
         by=None if query.by == "all" else query.by, agent_id=query.agent_id,
         owner=owner_for(caller.actor, query.owner), tag=query.tag, since=query.since, until=query.until,
