@@ -8,10 +8,21 @@ answer whole, as it was stored.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from threads import Message, MessagesUnknown, Registry, Run, Runner, Thread, ThreadTrashed
+from threads import (
+    LOCAL,
+    Message,
+    MessagesUnknown,
+    Registry,
+    Run,
+    Runner,
+    Thread,
+    ThreadsError,
+    ThreadTrashed,
+)
 from threads.cli.agents import Agents, load
 from threads.cli.answering import Piece, answer
 from threads.cli.output import as_json, note, on_terminal, say
@@ -73,12 +84,14 @@ class Talk:
         if on_terminal() and not json:
             _show(answer(run))
             self._ask(run.thread_id)
-            return
-        reply, message = self._whole(run)
-        if json:
-            as_json({"thread_id": run.thread_id, "reply": reply, "message": message})
         else:
-            say(block(reply))
+            reply, message = self._whole(run)
+            if json:
+                as_json({"thread_id": run.thread_id, "reply": reply, "message": message})
+            else:
+                say(block(reply))
+        with suppress(ThreadsError):  # the answer is shown: what cannot be noted now is unread, no more
+            run.mark_read(LOCAL.reader)
 
     def _whole(self, run: Run) -> tuple[str, Message | None]:
         """The answer once it is complete, and the last message that it consists of."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from threads import AgentNotFound, Run, RunFailed
+from threads import AgentNotFound, Run, RunFailed, ThreadsError
 from threads.api.routes.doors import Calling, Serving, Writable
 from threads.api.server import Caller, Server
 from threads.api.shapes import RUN, STREAM, Reply, answer, location
@@ -26,6 +27,8 @@ from threads.models import RunInfo
 
 WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b", re.IGNORECASE)
 WEIGHT = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
+MARK_WAIT = 1.0
+"""Seconds that a reply waits for the note that it was given."""
 ASYNC = re.compile(r"\brespond-async\b", re.IGNORECASE)
 Prefer = Annotated[
     str | None,
@@ -62,9 +65,19 @@ class Begun:
         here = location("threads", run.thread_id, "runs", run.id)
         if not await is_done(server, run, seconds_of(self._request)):
             return answer(told_run(await asyncio.to_thread(lambda: run.info), self._caller), 202, here)
-        return answer(
-            await asyncio.to_thread(reply_of, server, run), headers={"Content-Location": here["Location"]}
-        )
+        reply = await asyncio.to_thread(reply_of, server, run)
+        if not await self._request.is_disconnected():
+            await self._mark_read(run)
+        return answer(reply, headers={"Content-Location": here["Location"]})
+
+    async def _mark_read(self, run: Run) -> None:
+        """Note that the caller was given what the run brought; a database that is locked delays no reply."""
+
+        def mark() -> None:
+            with suppress(ThreadsError):
+                run.mark_read(self._caller.reader)
+
+        await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(mark))], timeout=MARK_WAIT)
 
     def _begin(self, begin: Callable[..., Run], said: Any, named: dict[str, Any]) -> Run:
         """The run; in a thread that no agent is known of, the server's first one answers."""
@@ -95,6 +108,7 @@ class Begun:
             server.limits,
             wanted=lambda event: event.run_id == run.id,
             is_last=run.ends_with,
+            before_last=partial(self._mark_read, run),
             headers={**here, "Content-Location": here["Location"]},
         )
 

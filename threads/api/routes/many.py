@@ -75,7 +75,7 @@ def empty_trash(server: Serving, caller: Calling) -> Response:
 
 @router.get("/unread", response_model=dict[str, int], responses=told())
 def unread(server: Serving, caller: Calling, query: Annotated[UnreadQuery, Query()]) -> Response:
-    """How many messages of these threads you have not marked as read."""
+    """How many messages of these threads you have not read; your own and replies that you got are read."""
     mine = server.registry.admitted(caller.actor, query.id, "read")
     return answer(server.registry.unread(mine, caller.reader))
 
