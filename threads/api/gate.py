@@ -14,9 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import cookie_parser
+from starlette.requests import Request, cookie_parser
 
-from threads.api.faults import Refused
+from threads import ThreadsError
+from threads.api.faults import Refused, known
 from threads.api.origins import foreign
 from threads.api.server import Caller, Server
 from threads.api.shapes import ROOT
@@ -57,6 +58,8 @@ class Gate:
             await self._app(scope, self._counted(scope, receive), visit.send)
         except Refused as refused:
             await refused.response()(scope, receive, visit.send)
+        except ThreadsError as error:  # who asks could not be looked up; the routes' errors end in the routes
+            await known(Request(scope), error)(scope, receive, visit.send)
         finally:
             visit.log()
 

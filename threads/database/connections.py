@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from threads.database.faults import translated
+from threads.database.registration import Registration
 from threads.database.writer import Work, Writer
 from threads.errors import DatabaseError
 
@@ -121,11 +122,15 @@ def make_durable(connection: sqlite3.Connection, where: str) -> None:
 
 
 @contextmanager
-def snapshot(connection: sqlite3.Connection, where: str) -> Iterator[sqlite3.Connection]:
+def snapshot(
+    connection: sqlite3.Connection, where: str, registration: Registration | None = None
+) -> Iterator[sqlite3.Connection]:
     """A read transaction on `connection`; SQLite's errors come out in our words."""
     try:
         try:
             connection.execute("BEGIN")
+            if registration is not None:
+                registration.check(connection)
             yield connection
         finally:
             if connection.in_transaction:
@@ -144,7 +149,8 @@ class FileDatabase(Database):
         self.where = str(path)
         self._path = path
         self._timeout = timeout
-        self._writer = Writer(writer, self.where)
+        self._registration = Registration(writer, self.where)
+        self._writer = Writer(writer, self.where, self._registration)
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -155,7 +161,7 @@ class FileDatabase(Database):
     def read(self) -> Iterator[sqlite3.Connection]:
         connection = self._take()
         try:
-            with snapshot(connection, self.where):
+            with snapshot(connection, self.where, self._registration):
                 yield connection
         finally:
             self._give_back(connection)

@@ -21,6 +21,8 @@ from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
 from threads.database.faults import translated
+from threads.database.registration import Registration
+from threads.errors import RegistryDetached
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -49,8 +51,11 @@ class Phase(Enum):
 class Writer:
     """Runs pieces of work on `connection` in whole transactions, from any thread."""
 
-    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, where: str, registration: Registration | None = None
+    ) -> None:
         self._connection = connection
+        self._registration = registration
         self._where = where
         self.patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
         """Milliseconds that the file's lock is waited for."""
@@ -126,6 +131,8 @@ class Writer:
         try:
             self._phase = Phase.BEGUN
             self._begin()
+            if self._registration is not None:
+                self._registration.check(self._connection)
             for piece in pieces:
                 self._do(piece, alone=len(pieces) == 1)
                 if not self._connection.in_transaction:  # a trigger took it away, with all that was done
@@ -134,7 +141,7 @@ class Writer:
             else:
                 self._phase = Phase.ENDING
                 self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, RegistryDetached) as error:
             self._undo()
             for piece in self._open(pieces):
                 piece.promise.set_exception(self._fault(error))
