@@ -55,6 +55,7 @@ EQUIVALENT: dict[str, str] = {
     "02 arguments swapped: come_back, line 209: check(topic in reply, f'Back in {thread_id}, the agent still knows:... -> check(topic in reply, f'Back in {thread_id}, the agent no longer kn...": 'only what is printed, or said of a failure, is another',
     "02 part of text dropped: come_back, line 211: f'Back in {thread_id}, the agent still knows: {topic}' -> f'Back in {thread_id}, the agent still knows: '": 'only what is printed, or said of a failure, is another',
     "02 text emptied: come_back, line 211: 'Back in ' -> ''": 'only what is printed, or said of a failure, is another',
+    "02 statement dropped: refuse, line 223: raise AssertionError(f'{thread_id} was never opened and yet is there') -> pass": 'the manager is asked for the id, which is what is judged',
     "03 argument for call: visit, line 47: str(state['messages'][-1].text) -> state['messages'][-1].text": 'the text of a message is a str already',
     "03 text emptied: test_thread_survives_a_restart, line 72: 'Another process still knows Alice' -> ''": 'only what is printed, or said of a failure, is another',
     "03 other text: test_thread_survives_a_restart, line 72: 'Another process still knows Alice' -> 'Another process still knows Mallory'": 'only what is printed, or said of a failure, is another',
