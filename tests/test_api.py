@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import threading
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -365,9 +366,15 @@ def test_search_tags_bulk_unread_and_analytics(api):
     assert api.get(f"{ROOT}/tags").json() == [{"name": "vip", "threads": 1}]
     assert api.put(f"{ROOT}/tags/vip", json={"name": "gold"}).json() == {"changed": 1}
     refused(api.put(f"{ROOT}/tags/nope", json={"name": "gold"}), 404, "TagNotFound", "tag")
-    assert api.get(f"{ROOT}/unread", params={"id": id}).json() == {id: 2}
+    assert api.get(f"{ROOT}/unread", params={"id": id}).json() == {id: 1}
     assert api.put(f"{ROOT}/threads/{id}/read").json() == {"unread": 0}
     assert api.get(f"{ROOT}/analytics?by=all").json()[0]["messages"] == 2
+    today = datetime.now(UTC).date()
+    for since, days in ((today, [str(today)]), (today + timedelta(days=1), [])):
+        found = api.get(f"{ROOT}/analytics", params={"since": str(since)})
+        assert [stat["key"] for stat in found.json()] == days
+    for unclear in ("2026-11-27T00:00", "2026-11-27T12:00"):
+        refused(api.get(f"{ROOT}/analytics", params={"since": unclear}), 422, "InvalidValue", "since")
     report = api.post(f"{ROOT}/bulk", json={"ids": [id, "nothing"], "archived": True, "untag": ["gold"]})
     assert (report.json()["changed"], report.json()["missing"]) == ([id], ["nothing"])
     assert api.post(f"{ROOT}/bulk", json={"ids": [id], "trashed": True}).json()["changed"] == [id]
@@ -449,7 +456,7 @@ def test_parameters_that_are_not_known_are_not_ignored(api):
     [
         ("GET", "threads?since=2020-01-01", None, "since"),
         ("GET", "threads?until=2020-01-01T00:00:00", None, "until"),
-        ("GET", "analytics?since=2020-01-01", None, "since"),
+        ("GET", "analytics?since=2020-01-01T12:00", None, "since"),
         ("GET", "threads?metadata=1", None, "metadata"),
         ("GET", "threads?metadata=[]", None, "metadata"),
         ("GET", "threads?tag=", None, "tag"),

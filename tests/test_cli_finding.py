@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from graphs import plain_graph
 
 import threads
 from threads.cli.group import COMMANDS
@@ -27,8 +28,8 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def call(line, code=0):
-    result = CliRunner().invoke(group, shlex.split(line))
+def call(line, code=0, input=None):
+    result = CliRunner().invoke(group, shlex.split(line), input=input)
     assert result.exit_code == code, (line, result.stdout, result.stderr, result.exception)
     return result
 
@@ -120,8 +121,20 @@ def test_what_is_unread_is_counted_and_marked_as_read():
     assert "nothing is unread" in call("unread --user ann").stderr
     assert told("unread --user bob") == {"unread": {one: 2}}
     call("mark-read nobody --user ann", code=3)
-    for wrong in ("unread", f"mark-read {one}", f"mark-read {one} --user ann --upto nothing"):
-        call(wrong, code=2)
+    call(f"mark-read {one} --user ann --upto nothing", code=2)
+
+
+def test_what_was_sent_and_shown_here_is_not_unread(here):
+    call('send --new "Hi, I am Alice"')
+    [[one, *_]] = rows("ls")
+    call("chat -", input="once more\n")
+    assert told("unread") == {"unread": {}}
+    with threads.open(here / "threads.db") as registry:
+        agents = {registry.get(one).agent_id: plain_graph(None)}
+        with threads.Runner(registry, agents) as runner:
+            runner.start(one, "in the background").result()
+    assert told("unread") == {"unread": {one: 1}}
+    assert told("mark-read -") == {"thread_id": one, "unread": 0}
 
 
 def test_lists_and_searches_go_by_metadata_and_offset_and_count_when_asked():

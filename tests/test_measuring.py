@@ -1,10 +1,17 @@
 """What went on, added up."""
 
-from datetime import UTC, datetime, timedelta
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from graphs import Plain, compiled, config, in_stock_process, plain_graph, said, three_turns
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.base import empty_checkpoint
 
 import threads
 
@@ -106,6 +113,119 @@ def test_days_are_narrowed_and_messages_count_on_the_day_they_were_said(tmp_path
         assert sums(registry.stats(by=None, since=now - timedelta(days=3), until=tomorrow)) == {
             None: (1, 6, 0, 0)
         }
+
+
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+BERLIN, ANGELES = "Europe/Berlin", "America/Los_Angeles"
+
+
+def speak_at(registry, thread_id, when):
+    """Store a thread with one message, with the checkpoint ids (UUIDv6) that this time would have given it."""
+    place, message = config(thread_id), HumanMessage("hello", id=thread_id)
+    place["configurable"]["checkpoint_ns"] = ""
+    for step, values in ((-1, {}), (0, {"messages": [message]})):
+        ticks = int((when - datetime(1582, 10, 15, tzinfo=UTC)) / timedelta(microseconds=1)) * 10 + step
+        id = UUID(int=ticks >> 12 << 80 | 6 << 76 | (ticks & 0xFFF) << 64 | 2 << 62)
+        versions = dict.fromkeys(values, 1)
+        checkpoint = {
+            **empty_checkpoint(),
+            "id": str(id),
+            "channel_values": values,
+            "channel_versions": versions,
+        }
+        metadata = {"source": "input", "step": step, "parents": {}}
+        place = registry.checkpointer.put(place, checkpoint, metadata, versions)
+        if not values:
+            registry.checkpointer.put_writes(place, [("messages", [message])], "input")
+
+
+@pytest.fixture
+def three_days(tmp_path):
+    """A file in which threads were begun at noon (UTC) of three days in a row, one more each day."""
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        for number in range(3):
+            for each in range(number + 1):
+                speak_at(registry, f"t{number}{each}", NOON + timedelta(days=number - 1))
+    return path
+
+
+def answers(path, zone, *commands):
+    """What these commands of the command line say as JSON in a process that lives in this time zone."""
+    code = (
+        "import json, sys\nfrom click.testing import CliRunner\nfrom threads.cli.group import threads\n"
+        "for words in json.loads(sys.argv[2]):\n"
+        "    done = CliRunner().invoke(threads, ['--db', sys.argv[1], *words, '--json'])\n"
+        "    print(json.dumps(json.loads(done.stdout)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path), json.dumps(commands)],
+        env={**os.environ, "TZ": zone}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def days_of(path, zone, *asked):
+    found = answers(path, zone, *(("stats", *words) for words in asked))
+    assert {answer["time_zone"] for answer in found} == {"UTC"}
+    return [{stat["key"]: stat["threads"] for stat in answer["stats"]} for answer in found]
+
+
+@pytest.mark.parametrize("zone", ["UTC", BERLIN, ANGELES, "Pacific/Kiritimati"])
+def test_a_day_of_stats_is_the_utc_day_in_every_time_zone(three_days, zone):
+    asked = {
+        ("--since", "2026-11-27", "--until", "2026-11-28"): {"2026-11-27": 2},
+        ("--since", "2026-11-28"): {"2026-11-28": 3},
+        ("--until", "2026-11-27"): {"2026-11-26": 1},
+        ("--since", "2026-11-27T23:59", "--until", "2026-11-28T00:00"): {"2026-11-27": 2},
+        ("--since", "2026-11-28T00:30+01:00", "--until", "2026-11-27T18:00-08:00"): {"2026-11-27": 2},
+    }
+    assert days_of(three_days, zone, *asked) == list(asked.values())
+
+
+@pytest.mark.parametrize("zone", [BERLIN, ANGELES])
+def test_a_day_of_stats_is_the_utc_day_where_clocks_are_changed(tmp_path, zone):
+    path = tmp_path / "threads.db"
+    changes = [date(2026, 3, 8), date(2026, 3, 29), date(2026, 10, 25), date(2026, 11, 1)]
+    with threads.open(path) as registry:
+        for day in changes:
+            midnight = datetime.combine(day, time(), UTC)
+            for minutes in (-1, 0, 24 * 60 - 1, 24 * 60):
+                speak_at(registry, f"{day} {minutes}", midnight + timedelta(minutes=minutes))
+    asked = [("--since", str(day), "--until", str(day + timedelta(days=1))) for day in changes]
+    assert days_of(path, zone, *asked) == [{str(day): 2} for day in changes]
+
+
+def test_stats_take_dates_and_times_with_a_zone(three_days):
+    def keys(since, until):
+        return [stat.key for stat in registry.stats(since=since, until=until)]
+
+    with threads.open(three_days) as registry:
+        assert keys(date(2026, 11, 27), date(2026, 11, 28)) == ["2026-11-27"]
+        berlin = datetime(2026, 11, 27, 0, 30, tzinfo=ZoneInfo(BERLIN))
+        assert keys(berlin, berlin + timedelta(days=1)) == [
+            "2026-11-26"
+        ]  # half past eleven the evening before
+        kiritimati = datetime(2026, 11, 28, 13, tzinfo=timezone(timedelta(hours=14)))
+        assert keys(kiritimati, kiritimati + timedelta(days=1)) == ["2026-11-27"]
+        last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-8)))
+        assert keys(datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), last) == keys(None, None)
+
+
+def test_a_date_is_local_where_threads_are_listed(tmp_path):
+    path, clock = tmp_path / "threads.db", [NOON]
+    with threads.open(path, clock=lambda: clock[0]) as registry:
+        for number in range(3):
+            clock[0] = NOON + timedelta(days=number - 1)
+            registry.create(id=f"{clock[0]:%d}")
+
+    def listed(zone):
+        [answer] = answers(path, zone, ("ls", "--since", "2026-11-28", "--until", "2026-11-29"))
+        return [thread["id"] for thread in answer["threads"]]
+
+    assert listed("UTC") == listed(BERLIN) == listed(ANGELES) == ["28"]
+    assert listed("Pacific/Kiritimati") == ["27"]  # there, noon of the 27th is two o'clock of the 28th
 
 
 @pytest.mark.parametrize(

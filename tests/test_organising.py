@@ -200,3 +200,28 @@ def test_marks_stand_where_they_stood_after_a_repair(registry):
     registry.repair()
     speak(registry, "a", "four")
     assert [registry.unread(["a"], user) for user in ("bob", "carol")] == [{"a": 2}, {"a": 5}]
+
+
+def test_ones_own_messages_are_not_unread(registry):
+    registry.create(id="a", owner="alice")
+    registry.create(id="b")
+    for id in ("a", "b"):
+        speak(registry, id, "one", "two")
+    assert registry.unread(["a", "b"], "alice") == {"a": 2, "b": 4}
+    assert registry.unread(["a", "b"], threads.LOCAL.reader) == {"a": 4, "b": 2}
+    assert registry.mark_read("a", "alice", upto=registry.messages("a")[1].id) == 1
+    registry.update("a", owner="bob")
+    assert [registry.unread(["a"], user)["a"] for user in ("alice", "bob")] == [2, 2]
+
+
+def test_what_a_run_brought_is_read_by_whom_it_is_given(registry):
+    registry.create(id="a", owner="alice")
+    with threads.Runner(registry, plain_graph(None)) as runner:
+        first = runner.start("a", "one")
+        first.result()
+        assert registry.unread(["a"], "alice") == {"a": 1}
+        runner.start("a", "in the background").result()
+        assert first.mark_read("alice") == 1  # what came after it is not read with it
+        assert first.mark_read("carol") == 2
+        assert registry.unread(["a"], "alice") == {"a": 1}
+        assert registry.unread(["a"], "carol") == {"a": 2}

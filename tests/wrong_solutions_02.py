@@ -80,6 +80,9 @@ MEMORY = '" ".join(message.text for message in agent.get_state(thread.config).va
 FOUND = '    return [f"{name} in {thread.thread_id}" for name in names if name in memory]'
 
 MISTAKES: dict[str, Mistake] = {
+    "what Bob hears is not looked at": Mistake(2, "one-unchecked", (('"Bob", never="Alice")', '"", never="Alice")'),)),
+    "one of three who come back is not looked at": Mistake(4, "one-unchecked", (('"What do I want to cancel?", "subscription"', '"What do I want to cancel?", ""'),)),
+    "the last one left out of the list": Mistake(1, "list-short", (("self.registry.list(limit=1000)]", "self.registry.list(limit=1000)][:-1]"),)),
     "a constant id": Mistake(1, "constant-id", ((CREATE, 'thread = self.registry.create(id=thread_id or "t1", metadata='),)),
     "a constant id handed to anybody": Mistake(
         1,

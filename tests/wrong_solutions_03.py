@@ -15,6 +15,7 @@ MISTAKES: dict[str, Mistake] = {
     "03: an agent with another memory": Mistake(2, "not-in-the-file", (("        agent = create_durable_agent(registry)", "        from langgraph.checkpoint.memory import InMemorySaver\n        agent = build_agent(checkpointer=InMemorySaver())"),), "03"),
     "03: left open": Mistake(2, "left-open", ((VISIT, "    registry = open_registry(path)\n    globals().setdefault('OPEN', []).append(registry)\n    if True:\n        agent ="),), "03"),
     "03: the whole state": Mistake(2, "wrong-reply", (('return str(state["messages"][-1].text)', "return str(state)"),), "03"),
+    "03: the first reply each time": Mistake(2, "wrong-reply", (('state["messages"][-1]', 'state["messages"][1]'),), "03"),
     "03: a thread made at each visit": Mistake(2, "second-visit-fails", ((VISIT, VISIT.replace("        agent =", "        registry.create(id=thread_id)\n        agent =")),), "03"),
     "03: one thread for all": Mistake(2, "visits-mixed", (('{"thread_id": thread_id}', '{"thread_id": "all"}'),), "03"),
     "03: no restart": Mistake(3, "no-restart", (("    visit_in_new_process(path, \"alice_session\"", "    visit(path, \"alice_session\""), ("reply = visit_in_new_process(", "reply = visit(")), "03"),

@@ -325,6 +325,17 @@ class ForeignDatabase(DatabaseError):
         )
 
 
+class RegistryDetached(DatabaseError):
+    """The registry was taken out of the file (`threads detach`) while it was open here."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"the registry was taken out of {where} while it was open here, so nothing was stored; open the "
+            "file again (start a server again): that makes a new registry of its checkpoints"
+        )
+
+
 class DatabaseNotFound(DatabaseError, FileNotFoundError):
     """There is no file at this path, or no folder to create it in."""
 

@@ -110,9 +110,15 @@ class Wrapped:
 
 
 class Forgetful(Wrapped):
-    """Each call begins anew, as without a checkpointer."""
+    """Each call begins anew, as without a checkpointer; in the threads that it `reaches`."""
+
+    def __init__(self, agent: Any, reaches: Callable[[Any], bool] = lambda thread_id: True) -> None:
+        super().__init__(agent)
+        self.reaches = reaches
 
     def routed(self, config: Any) -> Any:
+        if not self.reaches(thread_of(config)):
+            return config
         return {"configurable": {"thread_id": f"forgotten-{uuid.uuid4()}"}}
 
 
@@ -129,6 +135,26 @@ class Silent(Wrapped):
     def __init__(self, agent: Any) -> None:
         model = FakeListChatModel(responses=["I cannot say."])
         super().__init__(build_agent(model, checkpointer=agent.checkpointer))
+
+
+class SilentTo(Wrapped):
+    """Silent in the threads that it `reaches`, and right in the others."""
+
+    def __init__(self, agent: Any, reaches: Callable[[Any], bool]) -> None:
+        super().__init__(agent)
+        self.reaches, self.silent = reaches, Silent(agent)
+
+    def invoke(self, given: Any, config: Any = None, **more: Any) -> Any:
+        if not self.reaches(thread_of(config)):
+            return super().invoke(given, config, **more)
+        self.note(given, config)
+        return self.silent.invoke(given, config, **more)
+
+    def stream(self, given: Any, config: Any = None, **more: Any) -> Any:
+        if not self.reaches(thread_of(config)):
+            return super().stream(given, config, **more)
+        self.note(given, config)
+        return self.silent.stream(given, config, **more)
 
 
 class Deaf(Silent):

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from checker.agents import Forgetful, Leaking, OneForAll, Wrapped, remembered
+from checker.agents import Forgetful, Leaking, OneForAll, SilentTo, Wrapped, remembered
 from checker.desks import WatchedManager, desk
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
@@ -62,6 +62,39 @@ def _once(learner: Learner, function: Callable[..., Any], kind: Callable[[Any], 
     """One call with a broken agent, at a desk of its own."""
     with desk(learner) as (manager, agent):
         return attempt(function, kind, agent, manager)
+
+
+def _once_for(
+    learner: Learner, function: Callable[..., Any], kind: Callable[..., Wrapped], customer: str
+) -> Attempt:
+    """One call with an agent that is broken in the threads of this customer only."""
+    with desk(learner) as (manager, agent):
+        watched = WatchedManager(manager)
+        broken = partial(kind, reaches=lambda thread_id: watched.customers.get(thread_id) == customer)
+        return attempt(function, broken, agent, watched)
+
+
+def _must_check_each(
+    learner: Learner, function: Callable[..., Any], kind: Callable[..., Wrapped], customers: Iterable[str]
+) -> None:
+    """The agent is wrong with one customer at a time, and right with all others."""
+    for customer in customers:
+        what = "forgotten" if kind is Forgetful else 'told "I cannot say."'
+        got = f"it was content although {customer} was {what}"
+        must_fail(learner, function, _once_for(learner, function, kind, customer), "one-unchecked", got)
+
+
+class _CameBack:
+    """A diagnosis that finds nothing: it notes who spoke in a thread again after another customer."""
+
+    def __init__(self) -> None:
+        self.customers: dict[str, None] = {}
+
+    def __call__(self, function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+        order = [each.thread_id for each in overheard.said]
+        for at, (before, here) in enumerate(pairwise(order)):
+            if here != before and here in order[:at]:
+                self.customers[watched.customers[here]] = None
 
 
 def _spoken(overheard: Wrapped) -> dict[Any, list[str]]:
@@ -149,12 +182,13 @@ def _new_again(function: Callable[..., Any], overheard: Wrapped, watched: Watche
 
 def check_conversations(learner: Learner) -> None:
     function = learner.run_parallel_conversations
-    _watch(learner, function, (_mixture, _introduced), (_asked, _turns))
+    _watch(learner, function, (_mixture, _introduced), (_asked, _turns, came_back := _CameBack()))
     once = partial(_once, learner, function)
     got = "it was content with an agent that forgets everything at once"
     must_fail(learner, function, once(Forgetful), "blind", got)
     must_fail(learner, function, once(OneForAll), "blind", "it was content with one memory for all")
     check_reply_is_read(learner, function, once)
+    _must_check_each(learner, function, SilentTo, came_back.customers)
 
 
 def check_isolation_test(learner: Learner) -> None:
@@ -167,6 +201,7 @@ def check_isolation_test(learner: Learner) -> None:
     must_fail(learner, function, once(Forgetful), "always-passes", got)
     must_fail(learner, function, once(OneForAll), "always-passes", "it passed with one memory for all")
     check_reply_is_read(learner, function, once)
+    _must_check_each(learner, function, SilentTo, ("Alice", "Bob"))
     leaking = once(Leaking)
     got = "it passed although the words of each were in the memory of the other's thread"
     must_fail(learner, function, leaking, "looks-past" if leaking.agent.looks else "answers-only", got)
@@ -178,10 +213,7 @@ def check_isolation_test(learner: Learner) -> None:
 
 def _try_leak_into(learner: Learner, function: Callable[..., Any], reached: str, other: str) -> None:
     """A proof that looks into one thread only does not see what has leaked into the other."""
-    with desk(learner) as (manager, agent):
-        watched = WatchedManager(manager)
-        leaking = partial(Leaking, reaches=lambda thread_id: watched.customers.get(thread_id) == reached)
-        tried = attempt(function, leaking, agent, watched)
+    tried = _once_for(learner, function, Leaking, reached)
     got = f"it passed although {other}'s words were in the memory of {reached}'s thread"
     must_fail(learner, function, tried, "one-sided", got)
 
@@ -193,9 +225,10 @@ def _alice_and_bob(function: Callable[..., Any], overheard: Wrapped, watched: Wa
 
 def check_switching(learner: Learner) -> None:
     function = learner.demonstrate_thread_switching
-    _watch(learner, function, (_several,), (_returns,), of_failure=(_new_again,))
+    _watch(learner, function, (_several,), (_returns, came_back := _CameBack()), of_failure=(_new_again,))
     got = "it was content although nobody who came back was remembered"
     must_fail(learner, function, _once(learner, function, Forgetful), "blind-switching", got)
+    _must_check_each(learner, function, Forgetful, came_back.customers)
 
 
 CHECKS = (check_manager, check_conversations, check_isolation_test, check_switching)

@@ -82,7 +82,10 @@ def check_visit(learner: Learner) -> None:
             raise Wrong("not-in-the-file", f"in the thread that was spoken in: {held or 'nothing'}", function)
         if reply != held[-1]:
             raise Wrong("wrong-reply", f"{name_of(reply)}, and the agent said {name_of(held[-1])}", function)
-        _visit_again(learner, path)
+        reply = _visit_again(learner, path)
+        if reply != (last := words_in(path, "first")[-1]):
+            got = f"at the second visit {name_of(reply)}, and the agent said {name_of(last)}"
+            raise Wrong("wrong-reply", got, function)
         function(path, "second", "What is my code word?")
         counts = [len(words_in(path, thread_id)) for thread_id in ("first", "second")]
         if counts != [4, 2]:
@@ -90,10 +93,10 @@ def check_visit(learner: Learner) -> None:
             raise Wrong("visits-mixed", got, function)
 
 
-def _visit_again(learner: Learner, path: Path) -> None:
+def _visit_again(learner: Learner, path: Path) -> Any:
     """As a process of its own would do; it names the exit code and the last line of the error."""
     try:
-        learner.visit_in_new_process(path, "first", "What is my code word?")
+        return learner.visit_in_new_process(path, "first", "What is my code word?")
     except AssertionError as error:
         raise Wrong("second-visit-fails", str(error), learner.visit) from error
 

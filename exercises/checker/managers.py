@@ -28,7 +28,7 @@ def check_manager(learner: Learner) -> None:
             _check_apart(learner, manager, other)
             check_agent(probed, learner.create_multi_thread_agent)
         _check_activity(learner, manager, agent)
-        _check_all_listed(learner, manager)
+        _check_all_listed(learner, manager, first)
         _check_second_manager(learner, first)
         place = place_of(manager)
     if place and place.exists():
@@ -135,12 +135,15 @@ def _check_times(before: Any, info: Any, again: Any, method: Any) -> None:
         raise Wrong("no-activity", got, method)
 
 
-def _check_all_listed(learner: Learner, manager: Any) -> None:
+def _check_all_listed(learner: Learner, manager: Any, first: Any) -> None:
     method = learner.ThreadManager.list_active_threads
-    for number in range(MANY):
-        _new(learner, manager, f"Customer {number}")
-    if (listed := len(manager.list_active_threads())) < MANY:
-        raise Wrong("list-short", f"{listed} threads, and more than {MANY} were opened", method)
+    opened = {first.thread_id} | {
+        _new(learner, manager, f"Customer {number}").thread_id for number in range(MANY)
+    }
+    listed = [_id_of(each, method) for each in manager.list_active_threads()]
+    if missing := opened.difference(listed):
+        got = f"{len(listed)} threads, and {len(missing)} of those that were opened are not among them"
+        raise Wrong("list-short", got, method)
 
 
 def _check_apart(learner: Learner, manager: Any, other: Any) -> None:

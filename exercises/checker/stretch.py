@@ -17,6 +17,9 @@ MANY = 1_100
 """More than the longest page."""
 LONG_AGO = datetime(2025, 1, 6, tzinfo=UTC)
 NOW = datetime(2025, 6, 2, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=30)
+COME_BACK = "old-0042"
+"""Begun long ago, and spoken in a moment ago."""
 
 
 @contextmanager
@@ -110,10 +113,14 @@ def check_clean_up(learner: Learner) -> None:
         pinned = ["old-0003", "old-0077", "old-0149"]
         for thread_id in pinned:
             registry.update(thread_id, pinned=True)
+        clock[0] = BEFORE
+        registry.create(id="new-0")  # at that very moment, so not before it
         clock[0] = NOW
-        recent = [registry.create(id=f"new-{number}").id for number in range(5)]
-        expected = {f"old-{number:04}" for number in range(150)} - set(pinned)
-        _check_trashed(learner, registry, expected, {*pinned, *recent})
+        recent = ["new-0", *(registry.create(id=f"new-{number}").id for number in range(1, 5))]
+        agent = build_agent("offline", checkpointer=registry.checkpointer)
+        agent.invoke(said("Hello again"), config(COME_BACK))
+        expected = {f"old-{number:04}" for number in range(150)} - {*pinned, COME_BACK}
+        _check_trashed(learner, registry, expected, {*pinned, *recent, COME_BACK})
         _check_erased(learner, registry, clock, expected, recent)
 
 
@@ -121,17 +128,20 @@ def _check_trashed(
     learner: Learner, registry: threads.Registry, expected: set[str], spared: set[str]
 ) -> None:
     function = learner.clean_up
-    told = set(learner.made(function(registry, NOW - timedelta(days=30)), function))
+    told = sorted(learner.made(function(registry, BEFORE), function))
     left = {each.id for each in registry.list(limit=1000)}
     trashed = {each.id for each in registry.list(limit=1000, trashed=True)}
     if wrong := sorted(spared - left):
-        why = "pinned" if wrong[0].startswith("old") else "active a moment ago"
+        if wrong == [COME_BACK]:
+            got = f"{COME_BACK!r} is gone; it was begun long ago, and somebody spoke in it a moment ago"
+            raise Wrong("cleaned-by-age", got, function)
+        why = "pinned" if wrong[0].startswith("old") else "not active before that moment"
         raise Wrong("cleaned-too-much", f"{wrong[0]!r} is gone, and it was {why}", function)
     if forgotten := expected & left:
         raise Wrong("cleaned-too-little", f"{len(forgotten)} of {len(expected)} are still there", function)
     if gone := expected - trashed:
         raise Wrong("erased-at-once", f"{len(gone)} threads are not in the trash but erased", function)
-    if told != expected:
+    if told != sorted(expected):
         raise Wrong(
             "ids-not-told", f"it told of {len(told)} threads, {len(expected)} are in the trash", function
         )
@@ -141,22 +151,25 @@ def _check_erased(
     learner: Learner, registry: threads.Registry, clock: list[datetime], expected: set[str], recent: list[str]
 ) -> None:
     function = learner.empty_trash
-    clock[0] = NOW + timedelta(days=3)
-    registry.trash(recent[0])
-    told = set(learner.made(function(registry, NOW + timedelta(days=1)), function))
+    registry.trash(COME_BACK)  # which is listed first: it was spoken in last
+    expected = expected | {COME_BACK}
+    thrown = {recent[0]: NOW + timedelta(days=1), recent[1]: NOW + timedelta(days=3)}
+    for thread_id, clock[0] in thrown.items():
+        registry.trash(thread_id)
+    told = sorted(learner.made(function(registry, thrown[recent[0]]), function))
     trashed = {each.id for each in registry.list(limit=1000, trashed=True)}
-    if recent[0] not in trashed:
-        raise Wrong(
-            "cleaned-too-much", "a thread thrown away an hour ago can no longer be restored", function
-        )
+    if gone := sorted(thrown.keys() - trashed):
+        moment = "at that moment, not before it," if gone[0] == recent[0] else "later"
+        got = f"{gone[0]!r} was thrown away {moment} and can no longer be restored"
+        raise Wrong("cleaned-too-much", got, function)
     listed = {each.id for each in registry.list(limit=1000)}
     if back := expected & listed:
         raise Wrong("restored", f"{len(back)} threads of the trash are back in the list", function)
-    if left := trashed - {recent[0]}:
+    if left := trashed - thrown.keys():
         raise Wrong("cleaned-too-little", f"{len(left)} of {len(expected)} are still in the trash", function)
-    if told != expected:
+    if told != sorted(expected):
         raise Wrong("ids-not-told", f"it told of {len(told)} threads, {len(expected)} were erased", function)
-    if len(listed) != 3 + len(recent) - 1:
+    if len(listed) != 3 + len(recent) - len(thrown):
         raise Wrong("cleaned-too-much", "threads that were not in the trash are gone", function)
 
 

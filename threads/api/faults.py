@@ -79,6 +79,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.RunFailed, 502, "the agent failed: {error.reason} (run {error.run_id})"),
     (errors.DatabaseFull, 507, "the disk of the server is full; nothing was stored"),
     (errors.DatabaseGone, 503, "the database of the server is gone: its file was removed or replaced"),
+    (errors.RegistryDetached, 503, "the registry was taken out of its file; start the server again"),
     (errors.DatabaseError, 503, LATER),
     (errors.ThreadsError, 503, LATER),
 )  # fmt: skip
@@ -108,7 +109,8 @@ def known(request: Request, error: Exception) -> JSONResponse:
     ):
         field = name if isinstance(error, kind) else field
     field = FIELDS.get(str(field), field)
-    headers = {"Retry-After": "1"} if status in (429, 503) else None
+    is_for_now = status in (429, 503) and not isinstance(error, errors.RegistryDetached)
+    headers = {"Retry-After": "1"} if is_for_now else None
     return Refused(status, type(error).__name__, text, field=field, headers=headers).response()
 
 

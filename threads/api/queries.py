@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from threads.api.bodies import Body, Tag
 from threads.models import Measured, SortBy, SortOrder, Status
 
 Which = Literal["false", "true", "any"]
+
+
+def plain_date(value: object) -> object:
+    """A date, and no time without a zone that happens to be midnight."""
+    if isinstance(value, str) and "T" in value.upper():
+        raise ValueError("a time needs a time zone")
+    return value
+
+
+PlainDate = Annotated[date, BeforeValidator(plain_date)]
+Day = Annotated[AwareDatetime | PlainDate, Field(union_mode="left_to_right")]
+DAY = "a date, or a time with a time zone, which means the UTC day it is in."
 WHICH = {"false": False, "true": True, "any": None}
 
 
@@ -84,8 +97,8 @@ class AnalyticsQuery(Body):
     agent_id: str | None = None
     owner: str | None = None
     tag: Tag | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Day | None = Field(default=None, description=f"From that UTC day on: {DAY}")
+    until: Day | None = Field(default=None, description=f"Before that UTC day: {DAY}")
 
 
 class UnreadQuery(Body):

@@ -36,7 +36,7 @@ class Caller:
     @property
     def reader(self) -> str:
         """The name under which he reads."""
-        return self.actor.name or "local user"
+        return self.actor.reader
 
 
 class Server:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from starlette.responses import Response
@@ -140,12 +140,13 @@ class EventStream(Response):
         *,
         wanted: Callable[[Event], bool] = lambda _: True,
         is_last: Callable[[Event], bool] = lambda _: False,
+        before_last: Callable[[], Awaitable[None]] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})})
         del self.headers["content-length"]
         self._streams, self._seat, self._limits = streams, seat, limits
-        self._wanted, self._is_last = wanted, is_last
+        self._wanted, self._is_last, self._before_last = wanted, is_last, before_last
         self._is_whole = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -190,8 +191,11 @@ class EventStream(Response):
                     return
                 coming = None
                 if self._wanted(event) and not self._seat.is_ended:
+                    is_last = self._is_last(event)
+                    if is_last and self._before_last is not None:
+                        await self._before_last()
                     yield frame(event, self._seat)
-                    if self._is_last(event):
+                    if is_last:
                         self._is_whole = True
                         return
         finally:

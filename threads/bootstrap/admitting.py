@@ -21,7 +21,12 @@ class Users:
         self._opened = opened
 
     def add(self, name: str, *, admin: bool = False) -> None:
-        """A new user, who owns the threads that he begins; `InvalidValue` if the name is taken."""
+        """A new user, who owns the threads that they begin.
+
+        Raises `InvalidValue` if the name is taken or looks like another user's (the same in NFKC without
+        case), holds characters that cannot be seen, or mixes scripts whose letters look the same, such as
+        Latin, Cyrillic and Greek. Names that are there already stay as they are.
+        """
         self._write(lambda connection, now: users.add(connection, name, admin, now))
 
     def list(self) -> builtins.list[User]:

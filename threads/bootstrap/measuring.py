@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 
 from threads.bootstrap.searching import PATIENCE, Searching, after
 from threads.models import Measured, Stats
@@ -20,14 +20,15 @@ class Measuring(Searching):
         agent_id: str | None = None,
         owner: str | None = None,
         tag: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        since: date | None = None,
+        until: date | None = None,
         patience: float | None = PATIENCE,
     ) -> Stats:
         """Threads begun, messages, tokens, runs, failures and latency, by day, agent, owner or tag.
 
-        `by=None`: all together. Days are UTC; the day of `until` counts no more. Archived and trashed
-        threads count, erased ones do not.
+        `by=None`: all together. Days are UTC days: `since` and `until` are a date, which means that UTC
+        day, or a datetime with a time zone, which means the UTC day it is in. The day of `until` is not
+        included. Archived and trashed threads count, erased ones do not.
         What was said a moment ago is read first, for `patience` seconds. Raises `InvalidValue`.
         """
         from threads.registry import measuring, projection

@@ -102,9 +102,11 @@ class Organising(Listing):
         return self._database.write(work)
 
     def unread(self, ids: Sequence[str], user: str) -> dict[str, int]:
-        """How many messages of these threads `user` has not marked as read, by id; `InvalidValue`.
+        """How many messages of these threads `user` has not read, by id; `InvalidValue`.
 
-        Counted are the messages that a person would count; threads that are not there are left out.
+        Counted are the messages that a person would count, but for the user's own: user messages are those
+        of the thread's owner, or of the local user (`"local user"`) in a thread without an owner. Threads
+        that are not there are left out.
         """
         reader = fields.checked_name("user", user)
         if reader is None:

@@ -43,7 +43,7 @@ OPTIONS = (
     click.option("--pinned/--no-pinned", default=None, help="Only pinned threads, or only the others."),
     click.option("--archived", is_flag=True, help="The archived threads instead."),
     click.option("--trashed", is_flag=True, help="The threads in the trash instead."),
-    click.option("--since", type=Moment(), help="Active since then: 7d, 2h, 2026-01-31, 2026-01-31T12:00Z."),
+    click.option("--since", type=Moment(), help="Active since then: 7d, 2026-01-31 (local), 2026-01-31T12Z."),
     click.option("--until", type=Moment(), help="Last active before then."),
 )
 

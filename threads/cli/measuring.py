@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import click
@@ -27,8 +27,8 @@ HEAD = ("threads", "messages", "input tokens", "output tokens", "runs", "failure
 @click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent.")
 @click.option("--owner", metavar="NAME", help="Only threads of this owner.")
 @click.option("--tag", metavar="TAG", shell_complete=tags_beginning, help="Only threads with this tag.")
-@click.option("--since", type=Moment(), help="From that day on (UTC): 30d, 2026-01-31.")
-@click.option("--until", type=Moment(), help="Before that day.")
+@click.option("--since", type=Moment(UTC), help="From that UTC day on: 30d, 2026-01-31.")
+@click.option("--until", type=Moment(UTC), help="Before that UTC day.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common("--db", "--traceback")
 @click.pass_obj
@@ -43,18 +43,19 @@ def stats(
 ) -> None:
     """Tell how many threads were begun, how many messages, tokens and runs there were.
 
-    On a terminal a table; otherwise a line each, with tabs between.
+    Days are UTC, as they are stored: a date means that UTC day, a time the UTC day it is in. On a
+    terminal a table; otherwise a line each, with tabs between.
     """
     with session.look() as registry:
         found = registry.stats(
             by=None if by == TOGETHER else by, since=since, until=until, patience=None, **said
         )
     if json:
-        as_json({"stats": found.items})
+        as_json({"stats": found.items, "time_zone": "UTC"})
     elif on_terminal() and found:
         from threads.cli.table import draw_rows
 
-        draw_rows((by, *HEAD), [_cells(stat) for stat in found])
+        draw_rows(("day (UTC)" if by == "day" else by, *HEAD), [_cells(stat) for stat in found])
     else:
         for stat in found:
             line(*_cells(stat))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import click
@@ -11,9 +11,12 @@ from threads.registry.when import moment_of
 
 
 class Moment(click.ParamType[datetime]):
-    """A time: so long ago, or a date or time in ISO 8601; without a zone it is meant as here."""
+    """A time: so long ago, or a date or time in ISO 8601; without a zone it is in `zone`, or local (None)."""
 
     name = "when"
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
 
     def convert(
         self, value: Any, parameter: click.Parameter | None, context: click.Context | None
@@ -21,6 +24,6 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            return moment_of(value, datetime.now(UTC))
+            return moment_of(value, datetime.now(UTC), self._zone)
         except ValueError as error:
             self.fail(str(error), parameter, context)

@@ -8,10 +8,22 @@ answer whole, as it was stored.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from threads import Interrupt, Message, MessagesUnknown, Registry, Run, Runner, Thread, ThreadTrashed
+from threads import (
+    LOCAL,
+    Interrupt,
+    Message,
+    MessagesUnknown,
+    Registry,
+    Run,
+    Runner,
+    Thread,
+    ThreadsError,
+    ThreadTrashed,
+)
 from threads.cli.agents import Agents, load
 from threads.cli.answering import Piece, answer
 from threads.cli.interrupts import how_to_answer, last_run, open_questions, show_questions
@@ -85,14 +97,13 @@ class Talk:
         if on_terminal() and not json:
             _show(answer(run))
             self._ask(run.thread_id, how)
-            return
-        reply, message = self._whole(run)
-        questions = self._ask(run.thread_id, how)
-        if json:
-            told = {"thread_id": run.thread_id, "reply": reply, "message": message, "interrupts": questions}
-            as_json(told)
         else:
-            say(block(reply))
+            reply, message = self._whole(run)
+            questions = self._ask(run.thread_id, how)
+            told = {"thread_id": run.thread_id, "reply": reply, "message": message, "interrupts": questions}
+            as_json(told) if json else say(block(reply))
+        with suppress(ThreadsError):  # the answer is shown: what cannot be noted now is unread, no more
+            run.mark_read(LOCAL.reader)
 
     def _whole(self, run: Run) -> tuple[str, Message | None]:
         """The answer once it is complete, and the last message that it consists of."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from threads import Registry, Thread
+from threads import LOCAL, Registry, Thread
 from threads.cli.finding import find, find_all
 from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, line, note, on_terminal
@@ -16,8 +16,9 @@ AT_ONCE = 1000
 """Threads that are asked about at once where none are named."""
 
 reader = click.option(
-    "--user", metavar="NAME", required=True, help="Who reads; any name, such as an owner's."
-)
+    "--user", metavar="NAME", default=LOCAL.reader, show_default=True,
+    help="Who reads; any name, such as an owner's.",
+)  # fmt: skip
 
 
 @click.command(epilog="Example: threads unread --user alice")
@@ -27,10 +28,11 @@ reader = click.option(
 @common("--db", "--traceback")
 @click.pass_obj
 def unread(session: Session, ids: tuple[str, ...], user: str, json: bool) -> None:
-    """Tell how many messages of threads a user has not marked as read.
+    """Tell how many messages of threads a user has not read.
 
     Of the threads by ID, or of all in which there are any. A line each, with tabs between id, number
-    and title.
+    and title. Not counted are the user's own messages (user messages are the owner's, or the local
+    user's in a thread without an owner) and answers that send, retry or chat showed to the local user.
     """
     with session.look() as registry:
         batches = [find_all(registry, ids)] if ids else _all(registry)

@@ -23,6 +23,7 @@ from typing import TypeVar
 from threads.database.faults import translated
 from threads.database.file_guard import FileGuard
 from threads.database.file_watch import FileWatch, watcher
+from threads.database.registration import Registration
 from threads.database.writer import Work, Writer
 from threads.errors import DatabaseError
 
@@ -127,11 +128,15 @@ def make_durable(connection: sqlite3.Connection, where: str) -> None:
 
 
 @contextmanager
-def snapshot(connection: sqlite3.Connection, where: str) -> Iterator[sqlite3.Connection]:
+def snapshot(
+    connection: sqlite3.Connection, where: str, registration: Registration | None = None
+) -> Iterator[sqlite3.Connection]:
     """A read transaction on `connection`; SQLite's errors come out in our words."""
     try:
         try:
             connection.execute("BEGIN")
+            if registration is not None:
+                registration.check(connection)
             yield connection
         finally:
             if connection.in_transaction:
@@ -153,7 +158,8 @@ class FileDatabase(Database):
         self._path = path
         self._uri = f"{path.as_uri()}?mode=rw"  # a reader must not make a file where there is none any more
         self._timeout = timeout
-        self._writer = Writer(writer, self.where, guard.check_files)
+        self._registration = Registration(writer, self.where)
+        self._writer = Writer(writer, self.where, guard.check_files, self._registration)
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -167,7 +173,7 @@ class FileDatabase(Database):
     def read(self) -> Iterator[sqlite3.Connection]:
         connection = self._take()
         try:
-            with snapshot(connection, self.where):
+            with snapshot(connection, self.where, self._registration):
                 yield connection
         finally:
             self._give_back(connection)

@@ -21,7 +21,8 @@ from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
 from threads.database.faults import translated
-from threads.errors import DatabaseGone
+from threads.database.registration import Registration
+from threads.errors import DatabaseGone, RegistryDetached
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -51,10 +52,18 @@ class Writer:
     """Runs pieces of work on `connection` in whole transactions, from any thread."""
 
     def __init__(
-        self, connection: sqlite3.Connection, where: str, check_files: Callable[[], None] = lambda: None
+        self,
+        connection: sqlite3.Connection,
+        where: str,
+        check_files: Callable[[], None] = lambda: None,
+        registration: Registration | None = None,
     ) -> None:
-        """`check_files`: raise `DatabaseGone` where what is written would be lost with its file."""
+        """`check_files`: raise `DatabaseGone` where what is written would be lost with its file.
+
+        `registration`: the registry that must still be in the file.
+        """
         self._connection = connection
+        self._registration = registration
         self._where = where
         self._check_files = check_files
         self.patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
@@ -133,6 +142,8 @@ class Writer:
             self._phase = Phase.BEGUN
             self._check_files()
             self._begin()
+            if self._registration is not None:
+                self._registration.check(self._connection)
             for piece in pieces:
                 self._do(piece, alone=len(pieces) == 1)
                 if not self._connection.in_transaction:  # a trigger took it away, with all that was done
@@ -142,7 +153,7 @@ class Writer:
                 self._phase = Phase.ENDING
                 self._connection.execute("COMMIT")
                 self._check_files()  # what went into a file that was gone by then is not acknowledged
-        except (sqlite3.Error, DatabaseGone) as error:
+        except (sqlite3.Error, DatabaseGone, RegistryDetached) as error:
             self._undo()
             for piece in self._open(pieces):
                 piece.promise.set_exception(self._fault(error))

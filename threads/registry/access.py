@@ -35,7 +35,13 @@ class Actor:
         """The owner whose threads are all that this actor knows of; None: all threads."""
         return None if self.is_admin else self.name
 
+    @property
+    def reader(self) -> str:
+        """The name under which this actor reads."""
+        return self.name or LOCAL_READER
 
+
+LOCAL_READER = "local user"
 LOCAL = Actor(None, is_admin=True)
 """Who sits at the machine."""
 

@@ -58,13 +58,22 @@ def checked(by: object, said: Mapping[str, Any]) -> None:
         checked_name(field, value)
 
 
-def day_of(field: str, moment: datetime | None, otherwise: int) -> int:
-    """The day of a time, in days since 1970, UTC; `InvalidValue`."""
+def day_of(field: str, moment: date | None, otherwise: int) -> int:
+    """The UTC day of a date, or of a time, in days since 1970; `InvalidValue`.
+
+    A datetime without a zone is refused: near midnight its UTC day depends on the zone that was meant.
+    """
     if moment is None:
         return otherwise
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise InvalidValue(field, f"a datetime with a time zone is needed, not {moment!r}")
-    return (moment.astimezone(UTC).date() - EPOCH).days
+    day = moment
+    if isinstance(moment, datetime) and moment.tzinfo is not None:
+        try:
+            day = moment.astimezone(UTC).date()
+        except OverflowError:  # in the first or the last hours of the calendar
+            day = moment.date()
+    elif not isinstance(moment, date) or isinstance(moment, datetime):
+        raise InvalidValue(field, f"a date (UTC) or a datetime with a time zone is needed, not {moment!r}")
+    return (day - EPOCH).days
 
 
 def _stat_of(row: sqlite3.Row, by: Measured | None) -> Stat:

@@ -14,6 +14,7 @@ from threads.database.statements import statements
 from threads.errors import InvalidValue, ThreadBusy
 from threads.models import Tag
 from threads.registry import fields, table
+from threads.registry.access import LOCAL
 from threads.registry.filters import Filters
 from threads.registry.rows import json_of
 
@@ -88,8 +89,8 @@ def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | 
 
 
 def unread(connection: sqlite3.Connection, thread_ids: Sequence[str], reader: str) -> dict[str, int]:
-    """How many messages of these threads `reader` has not read; those that are not there are left out."""
-    asked = {"ids": json_of([ids.text_of(id) for id in thread_ids]), "reader": reader}
+    """How many messages, but for their own, `reader` has not read by thread; missing ones are left out."""
+    asked = {"ids": json_of([ids.text_of(id) for id in thread_ids]), "reader": reader, "local": LOCAL.reader}
     return {row["thread_id"]: row["unread"] for row in connection.execute(_sql("unread"), asked)}
 
 

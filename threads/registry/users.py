@@ -17,6 +17,7 @@ from threads.models import Token, User, moment
 from threads.registry.access import Actor
 from threads.registry.fields import checked_name
 from threads.registry.rows import json_of
+from threads.registry.user_names import check_user_name
 
 PREFIX = "thr_"
 """What tokens begin with, so that one that was left lying about is known for what it is."""
@@ -27,12 +28,13 @@ Kind = Literal["token", "session"]
 
 
 def add(connection: sqlite3.Connection, name: object, is_admin: bool, now: int) -> None:
-    """Store a new user; `InvalidValue` if the name cannot be, or is taken."""
+    """Store a new user; `InvalidValue` if the name cannot be, is taken, or looks like another user's."""
     checked = checked_name("name", name)
     if checked is None:
         raise InvalidValue("name", "it is needed")
     if find(connection, checked) is not None:
         raise InvalidValue("name", f"there is a user {checked!r} already")
+    check_user_name(checked, [row["name"] for row in connection.execute(_sql("users"))])
     connection.execute(_sql("add_user"), {"name": checked, "is_admin": int(is_admin), "now": now})
 
 

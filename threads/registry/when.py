@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 AGO = re.compile(r"(\d{1,6})([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -18,14 +18,15 @@ def duration_of(text: str) -> timedelta:
     return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
-def moment_of(text: str, now: datetime) -> datetime:
-    """So long before `now`, or a date or time in ISO 8601; without a zone it is meant as here.
+def moment_of(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """So long before `now`, or a date or time in ISO 8601; without a zone in `zone`, or as here (None).
 
     Raises `ValueError` in words.
     """
     try:
         if AGO.fullmatch(text):
             return now - duration_of(text)
-        return datetime.fromisoformat(text).astimezone(UTC)
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"{text!r} is no time; write {FORMS}") from None

@@ -46,6 +46,7 @@ class Engine:
         self, registry: Registry, agents: Any, extra: dict[str, Any], seconds: float, title_model: Any,
         *, recovers: bool, max_waiting: int,
     ) -> None:  # fmt: skip
+        self.registry = registry
         self.inside = registry._inside()
         self.agents = Agents(agents, self.inside.checkpointer)
         self.extra = extra

@@ -92,6 +92,16 @@ class Run:
             found = inside.decoder.messages(connection, self.thread_id, head_id, dated=True) or ()
         return tuple(message for message in found if message.run_id == self.id)
 
+    def mark_read(self, user: str) -> int:
+        """Note that `user` was given what this run brought by now; how many messages are unread still.
+
+        Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        """
+        registry = self._engine.registry
+        if brought := [message.id for message in self.messages() if message.id]:
+            return registry.mark_read(self.thread_id, user, upto=brought[-1])
+        return registry.unread([self.thread_id], user)[self.thread_id]
+
     def events(self, *, owner: str | None = None) -> Events:
         """All that happens in its thread from its start on; of a run that has ended, only what was stored.
 

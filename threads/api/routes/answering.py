@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from threads import AgentNotFound, Run
+from threads import AgentNotFound, Run, ThreadsError
 from threads.api.disclosure import visible_run
 from threads.api.routes.doors import Calling, Serving, Writable
 from threads.api.server import Server
@@ -27,6 +28,8 @@ from threads.registry.runs import run_failed
 
 WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b", re.IGNORECASE)
 WEIGHT = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
+MARK_WAIT = 1.0
+"""Seconds that a reply waits for the note that it was given."""
 ASYNC = re.compile(r"\brespond-async\b", re.IGNORECASE)
 Prefer = Annotated[
     str | None,
@@ -64,9 +67,19 @@ class Begun:
         if not await is_done(server, run, seconds_of(self._request)):
             info = await asyncio.to_thread(lambda: run.info)
             return answer(visible_run(self._caller.actor, info), 202, here)
-        return answer(
-            await asyncio.to_thread(reply_of, server, run), headers={"Content-Location": here["Location"]}
-        )
+        reply = await asyncio.to_thread(reply_of, server, run)
+        if not await self._request.is_disconnected():
+            await self._mark_read(run)
+        return answer(reply, headers={"Content-Location": here["Location"]})
+
+    async def _mark_read(self, run: Run) -> None:
+        """Note that the caller was given what the run brought; a database that is locked delays no reply."""
+
+        def mark() -> None:
+            with suppress(ThreadsError):
+                run.mark_read(self._caller.reader)
+
+        await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(mark))], timeout=MARK_WAIT)
 
     def _begin(self, begin: Callable[..., Run], said: Any, named: dict[str, Any]) -> Run:
         """The run; in a thread that no agent is known of, the server's first one answers."""
@@ -97,6 +110,7 @@ class Begun:
             server.limits,
             wanted=lambda event: event.run_id == run.id,
             is_last=run.ends_with,
+            before_last=partial(self._mark_read, run),
             headers={**here, "Content-Location": here["Location"]},
         )
 

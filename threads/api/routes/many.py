@@ -75,14 +75,14 @@ def empty_trash(server: Serving, caller: Calling) -> Response:
 
 @router.get("/unread", response_model=dict[str, int], responses=told())
 def unread(server: Serving, caller: Calling, query: Annotated[UnreadQuery, Query()]) -> Response:
-    """How many messages of these threads you have not marked as read."""
+    """How many messages of these threads you have not read; your own and replies that you got are read."""
     mine = server.registry.admitted(caller.actor, query.id, "read")
     return answer(server.registry.unread(mine, caller.reader))
 
 
 @router.get("/analytics", response_model=list[Stat], responses=told())
 def analytics(server: Serving, caller: Calling, query: Annotated[AnalyticsQuery, Query()]) -> Response:
-    """How much went on, by day, agent, owner or tag."""
+    """How much went on, by day, agent, owner or tag. Days are UTC days."""
     found = server.registry.stats(
         by=None if query.by == "all" else query.by, agent_id=query.agent_id,
         owner=owner_for(caller.actor, query.owner), tag=query.tag, since=query.since, until=query.until,

@@ -29,11 +29,13 @@ ON CONFLICT (reader, position) DO UPDATE SET said_id = max(said_id, excluded.sai
 SELECT max(id) FROM threads_said WHERE id > :first AND id <= :last AND (:upto IS NULL OR message_id = :upto)
     AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = :position AND u.gone)
 
+-- User messages are those of the thread's owner; without an owner, of the local user.
 -- name: unread
 SELECT t.thread_id, (
     SELECT count(*) FROM threads_said s
     WHERE s.id > coalesce(r.said_id, t.position << 20) AND s.id <= (t.position << 20) + 1048575 AND s.counted = 1
         AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position AND u.gone)
+    AND NOT (s.role = 'user' AND coalesce(t.owner, :local) = :reader)
 ) AS unread
 FROM json_each(:ids) JOIN threads_thread t ON t.thread_id = json_each.value
 LEFT JOIN threads_read r ON r.reader = :reader AND r.position = t.position
