@@ -96,10 +96,10 @@ class Opened(Closing):
     def _decoder(self) -> Any:
         with self._lock:
             if self._loaded_decoder is None:
-                from threads.memory.serde import lenient
+                from threads.memory.serde import LenientSerializer
                 from threads.memory.transcript import Transcripts
 
-                self._loaded_decoder = Transcripts(lenient(self._types), self._reducer)
+                self._loaded_decoder = Transcripts(LenientSerializer(self._types), self._reducer)
             return self._loaded_decoder
 
     def _flush(self) -> None:

@@ -73,8 +73,10 @@ def coerced(value: Any) -> list[BaseMessage]:
     items = value if isinstance(value, list) else [value]
     try:
         messages = convert_to_messages(items)
-    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
-        raise Undecodable(str(error)) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # what LangChain makes of something else is not said anywhere
+        raise Undecodable(str(error) or type(error).__name__) from error
     return [message_chunk_to_message(m) if isinstance(m, BaseMessageChunk) else m for m in messages]
 
 

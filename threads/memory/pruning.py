@@ -18,9 +18,9 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
-from threads.errors import InvalidValue, ThreadExists, ThreadNotFound, TypeNotAllowed
+from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed
 from threads.memory.serde import naming
-from threads.memory.stored import metadata_of
+from threads.memory.stored import counted_in, metadata_of, whole
 from threads.memory.transcript import Transcripts
 from threads.models import Pruned, milliseconds
 
@@ -132,7 +132,7 @@ def needed(
             if row is None or (open_channels is not None and not open_channels):
                 break
             if open_channels is None:
-                deltas = metadata_of(row["metadata"]).get("counters_since_delta_snapshot") or {}
+                deltas = counted_in(metadata_of(row["metadata"]))
                 open_channels = set(deltas)
             stays.add(id)
             if open_channels:
@@ -141,10 +141,14 @@ def needed(
     return stays
 
 
-def values_in(row: sqlite3.Row, thread_id: str, serde: SerializerProtocol) -> set[str]:
+def values_in(row: sqlite3.Row | None, thread_id: str, serde: SerializerProtocol) -> set[str]:
     """The channels whose values stand in a checkpoint; `StateUnreadable`, with the thread's id."""
     with naming(thread_id):
-        return set(serde.loads_typed((row["type"], row["checkpoint"])).get("channel_values") or ())
+        if row is None:
+            raise StateDamaged("a checkpoint cannot be found by its id")
+        checkpoint = serde.loads_typed((row["type"], row["checkpoint"]))
+        whole(checkpoint, row["metadata"])
+        return set(checkpoint.get("channel_values") or ())
 
 
 def is_spent(connection: sqlite3.Connection, at: dict[str, Any], roots: set[str]) -> bool:
@@ -152,7 +156,8 @@ def is_spent(connection: sqlite3.Connection, at: dict[str, Any], roots: set[str]
     if TASK not in at["checkpoint_ns"].rpartition("|")[2]:
         return False
     metadata = metadata_of(connection.execute(statements("pruning")["one"], at).fetchone()["metadata"])
-    parent = (metadata.get("parents") or {}).get("")
+    parents = metadata.get("parents")
+    parent = parents.get("") if isinstance(parents, dict) else None
     return parent is not None and parent not in roots
 
 

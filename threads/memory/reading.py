@@ -7,7 +7,6 @@ the second answer waits with the head's id.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,6 +25,7 @@ from threads.memory.deltas import At, Deltas, handed_out
 from threads.memory.late import LateResults
 from threads.memory.rivals import Rivals
 from threads.memory.serde import naming
+from threads.memory.stored import whole
 from threads.memory.turns import RUNTIME, Read, address, check_lease, config_of, named, read_by_turn, turn_of
 
 
@@ -60,10 +60,12 @@ def stored(connection: sqlite3.Connection, at: At, serde: SerializerProtocol) ->
         return None
     parent_id = row["parent_checkpoint_id"]
     pending = connection.execute(sql["pending"], at)
+    checkpoint: Any = serde.loads_typed((row["type"], row["checkpoint"]))
+    metadata: Any = whole(checkpoint, row["metadata"])
     return CheckpointTuple(
         config=config_of(*at),
-        checkpoint=serde.loads_typed((row["type"], row["checkpoint"])),
-        metadata=json.loads(row["metadata"]) if row["metadata"] is not None else {},
+        checkpoint=checkpoint,
+        metadata=metadata,
         parent_config=parent_id and config_of(*at[:2], parent_id),
         pending_writes=load_pending_writes(pending, serde),
     )

@@ -29,7 +29,7 @@ from threads.memory.dating import Origin, said_at
 from threads.memory.fold import Undecodable, coerced, fold
 from threads.memory.held import coerced_list, elsewhere, unwrapped
 from threads.memory.shown import CHANNEL, shown, words
-from threads.memory.stored import StoredReader, Unreadable, metadata_of
+from threads.memory.stored import StoredReader, Unreadable, decoding, metadata_of
 from threads.models import Interrupt, Message
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
@@ -60,18 +60,16 @@ class Transcripts(StoredReader):
         """
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
         try:
-            said = self._state(connection, at)
+            return self._shown(connection, at, dated=dated)
         except Undecodable:
             return None
-        origins = self._origins(connection, at, said) if dated else [Origin()] * len(said)
-        return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
 
     def why_unknown(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> MessagesUnknown | StateDamaged:
         """Why there are no `messages` at a checkpoint."""
         try:
-            self._state(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id})
+            self._shown(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id})
         except Unreadable as error:
             return StateDamaged(str(error)).found_in(thread_id)
         except Undecodable:
@@ -95,8 +93,8 @@ class Transcripts(StoredReader):
         """The messages that the tasks at a checkpoint wrote, the last one first."""
         here = {"thread_id": thread_id, "checkpoint_id": checkpoint_id, "channel": CHANNEL}
         written: list[Message] = []
-        for value in self._writes(connection.execute(self._sql["writes_at"], here)):
-            with suppress(Undecodable):
+        for value in self._readable_writes(connection.execute(self._sql["writes_at"], here)):
+            with suppress(Undecodable), decoding():
                 written += [shown(message, Origin()) for message in coerced(value)]
         return written[::-1]
 
@@ -136,8 +134,9 @@ class Transcripts(StoredReader):
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
         rows = connection.execute(self._sql["waiting_at"], {**at, "channel": INTERRUPT})
         try:
-            asked = [question for value in self._writes(rows) for question in value]
-        except (Undecodable, TypeError):
+            with decoding():
+                asked = [question for value in self._writes(rows) for question in value]
+        except Undecodable:
             return ()
         return tuple(
             Interrupt(question.id, question.value) for question in asked if hasattr(question, "value")
@@ -147,8 +146,10 @@ class Transcripts(StoredReader):
         """When a checkpoint was made, in milliseconds since 1970, by its own account."""
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
         try:
-            return round(datetime.fromisoformat(self._checkpoint(connection, at)[0]["ts"]).timestamp() * 1000)
-        except (Undecodable, KeyError, TypeError, ValueError):
+            with decoding():
+                made = datetime.fromisoformat(self._checkpoint(connection, at)[0]["ts"])
+                return round(made.timestamp() * 1000)
+        except Undecodable:
             return None
 
     def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
@@ -160,7 +161,15 @@ class Transcripts(StoredReader):
         except Undecodable:
             return False
         values = checkpoint.get("channel_values") or {}
-        return not values.get(SENT) and not any(name.startswith(DUE) for name in values)
+        return not values.get(SENT) and not any(str(name).startswith(DUE) for name in values)
+
+    def _shown(
+        self, connection: sqlite3.Connection, at: dict[str, Any], *, dated: bool = False
+    ) -> list[Message]:
+        with decoding():
+            said = self._state(connection, at)
+            origins = self._origins(connection, at, said) if dated else [Origin()] * len(said)
+            return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
 
     def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
         checkpoint, metadata = self._checkpoint(connection, at)
@@ -194,6 +203,8 @@ class Transcripts(StoredReader):
             return fold(coerced_list(seed), writes)
         try:
             return coerced_list(self._reducer(list(seed), writes) if writes else seed)
+        except MemoryError:
+            raise
         except Exception as error:  # whatever a function of somebody's own may raise
             raise Undecodable(f"the reducer failed: {error}") from error
 
@@ -229,5 +240,5 @@ class Transcripts(StoredReader):
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
             run_id = told.get(child, {}).get("run_id")
             origin = Origin(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
-            for value in self._writes(rows[parent]):
+            for value in self._readable_writes(rows[parent]):
                 yield origin, value
