@@ -66,27 +66,27 @@ class MsgpackDecoder:
             return self._unpacked(data)
         except ValueError as error:
             self._raise_noted()
-            self._decode_again(data)
-            self._raise_noted()
-            raise error
+            value = self._unpacked_again(data, error)
+        if is_main():
+            self._raised = KeyboardInterrupt()
+            raise self._raised
+        return value
 
     def _unpacked(self, data: bytes) -> Any:
         return ormsgpack.unpackb(data, ext_hook=self._hook, option=ormsgpack.OPT_NON_STR_KEYS)
 
+    def _unpacked_again(self, data: bytes, error: ValueError) -> Any:
+        """The value of what could not be decoded for no known reason; that `error` if it cannot again."""
+        try:
+            return self._unpacked(data)
+        except ValueError:
+            self._raise_noted()
+            self._raised = error  # no need to try it again further out
+            raise error from None
+
     def _raise_noted(self) -> None:
         if self._raised is not None:
             raise self._raised
-
-    def _decode_again(self, data: bytes) -> None:
-        """Note that what failed without a reason was interrupted, if it does not fail a second time."""
-        try:
-            self._unpacked(data)
-        except ValueError as error:
-            if self._raised is None:
-                self._raised = error  # no need to try it again further out
-            return
-        is_main = threading.current_thread() is threading.main_thread()
-        self._raised = KeyboardInterrupt() if is_main else MemoryError()
 
     def _hook(self, code: int, data: bytes) -> Any:
         try:
@@ -132,6 +132,11 @@ class MsgpackDecoder:
 
         dtype, shape, order, buffer = self.decode(data)
         return numpy.frombuffer(buffer, dtype=numpy.dtype(dtype)).reshape(shape, order=order)
+
+
+def is_main() -> bool:
+    """Whether signals are raised in this thread."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _called(code: int, module: str, name: str, arguments: Any, method: Any = None) -> Any:

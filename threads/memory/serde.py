@@ -20,7 +20,7 @@ from typing import Any
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, TypeNotAllowed
-from threads.memory.msgpack import MsgpackDecoder
+from threads.memory.msgpack import MsgpackDecoder, is_main
 
 AllowedType = type | tuple[str, str]
 """A type, or its module and name."""
@@ -31,6 +31,16 @@ class LenientSerializer(JsonPlusSerializer):
 
     def __init__(self, types: Iterable[AllowedType] = ()) -> None:
         super().__init__(pickle_fallback=False, allowed_msgpack_modules=tuple(types))
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """As the stock one, to which a value seems to have no form if Ctrl+C is pressed meanwhile."""
+        try:
+            return super().dumps_typed(obj)
+        except TypeError:
+            stored = super().dumps_typed(obj)  # raises it again where the value is to blame
+        if is_main():
+            raise KeyboardInterrupt
+        return stored
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         return self._decoded(data, [])
