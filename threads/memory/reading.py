@@ -8,7 +8,7 @@ the second answer waits with the head's id.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -96,9 +96,15 @@ def listed(
 class ReadMethods(AsyncMethods):
     """The reading half of the checkpointer."""
 
-    def __init__(self, database: Database, late: LateResults, deltas: Deltas, rivals: Rivals) -> None:
-        super().__init__(database)
-        self._late = late
+    def __init__(
+        self,
+        database: Database,
+        late: LateResults,
+        deltas: Deltas,
+        rivals: Rivals,
+        on_put: Callable[[], None],
+    ) -> None:
+        super().__init__(database, late, on_put)
         self._rivals = rivals
         self._deltas = deltas
 
