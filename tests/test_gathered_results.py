@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from faults import foreign_lock
-from graphs import Plain, compiled, config, plain_graph, said
+from graphs import Plain, config, plain_graph, said
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import threading
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -37,6 +36,8 @@ from langgraph.checkpoint.serde.jsonplus import (
     _send_from_args,
 )
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
+
+from threads.background import is_main_thread
 
 OURS = frozenset(
     (
@@ -67,7 +68,7 @@ class MsgpackDecoder:
         except ValueError as error:
             self._raise_noted()
             value = self._unpacked_again(data, error)
-        if is_main():
+        if is_main_thread():
             self._raised = KeyboardInterrupt()
             raise self._raised
         return value
@@ -132,11 +133,6 @@ class MsgpackDecoder:
 
         dtype, shape, order, buffer = self.decode(data)
         return numpy.frombuffer(buffer, dtype=numpy.dtype(dtype)).reshape(shape, order=order)
-
-
-def is_main() -> bool:
-    """Whether signals are raised in this thread."""
-    return threading.current_thread() is threading.main_thread()
 
 
 def _called(code: int, module: str, name: str, arguments: Any, method: Any = None) -> Any:

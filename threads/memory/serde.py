@@ -19,8 +19,9 @@ from typing import Any
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from threads.background import is_main_thread
 from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, TypeNotAllowed
-from threads.memory.msgpack import MsgpackDecoder, is_main
+from threads.memory.msgpack import MsgpackDecoder
 
 AllowedType = type | tuple[str, str]
 """A type, or its module and name."""
@@ -38,7 +39,7 @@ class LenientSerializer(JsonPlusSerializer):
             return super().dumps_typed(obj)
         except TypeError:
             stored = super().dumps_typed(obj)  # raises it again where the value is to blame
-        if is_main():
+        if is_main_thread():
             raise KeyboardInterrupt
         return stored
 

@@ -11,6 +11,7 @@ from threads.errors import LeaseLost, ThreadsError
 from threads.registry import events, runs
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.recorder import Recorder, storing
+from threads.runs.telling import is_cancelled
 from threads.runs.told import plain
 from threads.runs.turn import ActiveTurn
 
@@ -19,7 +20,10 @@ TOLD = {"success": "finished", "error": "failed", "interrupted": "interrupted", 
 
 def reason(error: BaseException) -> str:
     """Why it failed, in a plain sentence."""
-    said = str(error).strip()
+    try:
+        said = str(error).strip()
+    except BaseException:  # noqa: BLE001  an exception of somebody's own may raise another one here
+        said = ""
     return said if isinstance(error, ThreadsError) else f"{type(error).__name__}: {said}".rstrip(": ")
 
 
@@ -71,7 +75,9 @@ async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Cal
 
         try:
             await recorder.write(work)
-        except Exception as error:  # noqa: BLE001  it is the run's outcome: raised by `result()`
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
             if outcome.error is None:
                 failed = Outcome("error", error=error)
                 is_of_file = isinstance(error, ThreadsError) and error is not turn.refusal
