@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
+from threads.background import start_thread
 from threads.database.connections import Database
 from threads.errors import DatabaseError, ThreadsError
 from threads.memory.places import Places
@@ -168,10 +169,12 @@ class LateResults:
         self.flush()
 
     def _run_soon(self) -> None:
-        if self._thread is None and not self._closed:
-            self._thread = threading.Thread(target=self._run, name="threads-late-results", daemon=True)
-            self._thread.start()
         self._arrived.set()
+        if self._thread is None and not self._closed:
+            try:
+                self._thread = start_thread(self._run, "threads-late-results", lambda: self._closed)
+            except RuntimeError as error:  # no thread can be started now; who reads or closes stores it
+                logging.getLogger(__name__).warning("results of a step wait for their checkpoint: %s", error)
 
     def _run(self) -> None:
         while not self._closed:

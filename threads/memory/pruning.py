@@ -155,7 +155,8 @@ def is_spent(connection: sqlite3.Connection, at: dict[str, Any], roots: set[str]
     """Whether a subgraph's memory served a task of a checkpoint that is past."""
     if TASK not in at["checkpoint_ns"].rpartition("|")[2]:
         return False
-    metadata = metadata_of(connection.execute(statements("pruning")["one"], at).fetchone()["metadata"])
+    row = connection.execute(statements("pruning")["one"], at).fetchone()
+    metadata = metadata_of(row and row["metadata"])
     parents = metadata.get("parents")
     parent = parents.get("") if isinstance(parents, dict) else None
     return parent is not None and parent not in roots
@@ -178,5 +179,8 @@ def drop(connection: sqlite3.Connection, at: dict[str, Any], ids: list[str]) -> 
 
 
 def ids_of(connection: sqlite3.Connection, name: str, asked: dict[str, Any]) -> list[str]:
-    """The checkpoint ids that a statement gives."""
-    return [row[0] for row in connection.execute(statements("pruning")[name], asked)]
+    """The checkpoint ids that a statement gives; `StateDamaged` where one is no text."""
+    ids = [row[0] for row in connection.execute(statements("pruning")[name], asked)]
+    if not all(isinstance(id, str) for id in ids):
+        raise StateDamaged("a checkpoint has an id that is no text").found_in(asked["thread_id"])
+    return ids

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from threads.background import is_main_thread
-from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, TypeNotAllowed
+from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, ThreadsError, TypeNotAllowed
 from threads.memory.msgpack import MsgpackDecoder
 
 AllowedType = type | tuple[str, str]
@@ -97,3 +98,7 @@ def naming(thread_id: str) -> Iterator[None]:
         yield
     except StateUnreadable as error:
         raise error.found_in(thread_id) from error.__cause__
+    except (ThreadsError, sqlite3.Error, MemoryError):
+        raise
+    except Exception as error:  # what another program stored shows only where something is done with it
+        raise StateDamaged(str(error) or type(error).__name__).found_in(thread_id) from error

@@ -84,10 +84,11 @@ class StoredReader:
         row = connection.execute(self._sql["checkpoint"], at).fetchone()
         if row is None:
             raise Undecodable("there is no such checkpoint")
-        checkpoint, metadata = self._load(row["type"], row["checkpoint"]), metadata_of(row["metadata"])
-        if why := damage(checkpoint, metadata):
-            raise Unreadable(why)
-        return checkpoint, metadata
+        checkpoint = self._load(row["type"], row["checkpoint"])
+        try:
+            return checkpoint, whole(checkpoint, row["metadata"])
+        except StateDamaged as error:
+            raise Unreadable(error.why) from error
 
     def _writes(self, rows: Iterable[Any]) -> list[Any]:
         return [self._load(row["type"], row["value"]) for row in _in_order(rows)]

@@ -152,6 +152,21 @@ class Transcripts(StoredReader):
         except Undecodable:
             return None
 
+    def damage(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, count: int | None
+    ) -> str | None:
+        """Why a run could not go on from a checkpoint; None if it can. `count`: of its messages, if told."""
+        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        try:
+            self._writes(connection.execute(self._sql["all_writes_at"], at))
+            if count is None:
+                self._shown(connection, at)
+        except Unreadable as error:
+            return str(error)
+        except Undecodable:  # kept in a way that does not tell the messages; its graph can read it
+            pass
+        return None
+
     def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
         """Whether no node of a `StateGraph` is due at a checkpoint; False where that cannot be told."""
         try:

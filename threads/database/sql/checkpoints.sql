@@ -54,6 +54,10 @@ SELECT message_id, created_at, run_id FROM threads_message WHERE thread_id = :th
 SELECT type, value, task_path, task_id, idx FROM writes
 WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel
 
+-- name: all_writes_at
+SELECT type, value, task_path, task_id, idx FROM writes
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
+
 -- Of tasks that have not gone on since: what a task wrote when it was done has a place from 0 on.
 -- name: waiting_at
 SELECT type, value, task_path, task_id, idx FROM writes w
