@@ -54,8 +54,14 @@ IDS = {
     "an integer": 5,
     "a NUL": "a\0b",
 }
-HARMLESS = {("parent_checkpoint_id", kind) for kind in IDS}
-"""Noise that takes nothing from the thread as it is now."""
+COLUMNS = [
+    ("checkpoints", "thread_id"), ("checkpoints", "checkpoint_ns"), ("checkpoints", "checkpoint_id"),
+    ("checkpoints", "parent_checkpoint_id"), ("writes", "thread_id"), ("writes", "checkpoint_ns"),
+    ("writes", "checkpoint_id"), ("writes", "task_id"), ("writes", "task_path"), ("writes", "channel"),
+    ("writes", "idx"),
+]  # fmt: skip
+NEWEST = "rowid = (SELECT max(rowid) FROM {table} WHERE thread_id = ?)"
+OLDEST = "rowid = (SELECT min(rowid) FROM {table} WHERE thread_id = ? AND channel = 'messages')"
 
 
 def build(kind, saver):
@@ -86,37 +92,42 @@ def copied(template, tmp_path, *, adopted):
     return path
 
 
-def plant(path, table, columns, where="rowid = (SELECT max(rowid) FROM {table} WHERE thread_id = 'noisy')"):
-    """Store these values in the newest row of the thread, as they are."""
+def planted(path, id, table, columns, where=NEWEST):
+    """Store these values in a row of a copy of the noisy thread, as they are."""
     with closing(sqlite3.connect(path)) as connection, connection:
+        for each in ("checkpoints", "writes"):
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({each})") if row[1] != "thread_id"]
+            connection.execute(
+                f"INSERT INTO {each} (thread_id, {', '.join(names)}) "
+                f"SELECT ?, {', '.join(names)} FROM {each} WHERE thread_id = 'noisy' ORDER BY rowid", (id,)
+            )  # fmt: skip
         for name, value in columns.items():
             is_sql = isinstance(value, str) and value.startswith("CAST(")
             connection.execute(
                 f"UPDATE OR REPLACE {table} SET {name} = {value if is_sql else '?'} WHERE {where.format(table=table)}",
-                () if is_sql else (value,),
+                (id,) if is_sql else (value, id),
             )
 
 
-def others_are_well(registry, kind):
-    """All that looks at many threads, or at the others, works."""
-    for page in (registry.list(limit=50), registry.list(sort_by="title", limit=50)):
+def others_are_well(registry):
+    """All that looks at many threads, or at the others, works; what `verify` finds."""
+    for page in (registry.list(limit=200), registry.list(sort_by="title", limit=200)):
         told = {thread.id: (thread.title, thread.message_count) for thread in page}
         assert told["a"] == ("one of a", 4)
         assert told["z"] == ("one of z", 4)
         json.dumps([thread.id for thread in page])
-    assert {hit.thread.id for hit in registry.search("one")} >= {"a", "z"}
+    assert {hit.thread.id for hit in registry.search("one", limit=200)} >= {"a", "z"}
     assert len(registry.messages("a")) == len(registry.messages("z")) == 4
     assert len(registry.history("z").items) > 2
     problems = registry.verify()
     json.dumps([(each.kind, each.thread_id, each.detail) for each in problems])
-    assert {each.thread_id for each in problems}.isdisjoint({"a", "z"})
-    registry.tags()
+    assert {each.thread_id for each in problems}.isdisjoint({"a", "z", "noisy"})
     registry.prune(dry_run=True)
     return problems
 
 
 def upkeep_is_well(registry, tmp_path, kind):
-    """What changes many threads leaves out the one that cannot be read, and does the others."""
+    """What changes many threads leaves out those that cannot be read, and does the others."""
     registry.repair()
     assert len(registry.messages(registry.fork("a", new_id="fork").id)) == 4
     copy = registry.backup(tmp_path / "copy.db")
@@ -128,92 +139,78 @@ def upkeep_is_well(registry, tmp_path, kind):
     assert registry.get("z").message_count == 6
 
 
-def check(template, tmp_path, adopted, table, columns, *, is_named):
-    path = copied(template, tmp_path, adopted=adopted)
-    plant(path, table, columns)
+def check(kind, path, tmp_path, named=()):
+    """Everything works for the others, also before our tables are in the file; verify names these."""
     with threads.open(path, read_only=True) as registry:
-        others_are_well(registry, template[0])
+        others_are_well(registry)
     with threads.open(path) as registry:
-        problems = others_are_well(registry, template[0])
-        if is_named:
-            assert "unreadable" in {each.kind for each in problems if each.thread_id not in ("a", "z")}
-            for look in (
-                lambda: registry.messages("noisy"),
-                lambda: build(template[0], registry.checkpointer).get_state(config("noisy")),
-                lambda: registry.prune(["noisy"]),
-            ):
-                with pytest.raises(threads.ThreadsError):
-                    look()
-        upkeep_is_well(registry, tmp_path, template[0])
+        problems = others_are_well(registry)
+        assert set(named) == {each.thread_id for each in problems if each.thread_id in named}
+        assert {each.kind for each in problems if each.thread_id in named} == ({"unreadable"} if named else set())
+        for id in named:
+            assert registry.get(id).message_count is None
+            with pytest.raises(threads.StateUnreadable):
+                registry.messages(id)
+            with pytest.raises(threads.StateUnreadable):
+                build(kind, registry.checkpointer).get_state(config(id))
+        upkeep_is_well(registry, tmp_path, kind)
     threads.detach(path)
     with threads.open(path) as registry:
         assert registry.get("a").title == "one of a"
 
 
-@pytest.mark.parametrize("adopted", [False, True], ids=["not adopted", "adopted"])
-@pytest.mark.parametrize("name", BLOBS)
-def test_a_checkpoint_that_is_anything_is_unreadable_and_alone_in_it(template, tmp_path, name, adopted):
-    kind, blob = BLOBS[name]
-    check(
-        template, tmp_path, adopted, "checkpoints", {"type": kind, "checkpoint": blob},
-        is_named=True,
-    )  # fmt: skip
+ADOPTED = pytest.mark.parametrize("adopted", [False, True], ids=["not adopted", "adopted"])
 
 
-@pytest.mark.parametrize("adopted", [False, True], ids=["not adopted", "adopted"])
-@pytest.mark.parametrize("name", METADATA)
-def test_metadata_that_are_anything_make_a_thread_unreadable_and_no_other(template, tmp_path, name, adopted):
-    check(template, tmp_path, adopted, "checkpoints", {"metadata": METADATA[name]}, is_named=True)
+@ADOPTED
+def test_a_head_that_is_anything_is_unreadable_and_alone_in_it(template, tmp_path, adopted):
+    path = copied(template, tmp_path, adopted=adopted)
+    for name, (kind, blob) in BLOBS.items():
+        planted(path, name, "checkpoints", {"type": kind, "checkpoint": blob})
+    for name, metadata in METADATA.items():
+        planted(path, f"metadata {name}", "checkpoints", {"metadata": metadata})
+    check(template[0], path, tmp_path, named=[*BLOBS, *(f"metadata {name}" for name in METADATA)])
 
 
-@pytest.mark.parametrize("name", BLOBS)
-def test_a_pending_write_that_is_anything_is_found_by_verify(template, tmp_path, name):
-    kind, blob = BLOBS[name]
-    path = copied(template, tmp_path, adopted=True)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(
-            "INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value) "
-            "SELECT thread_id, '', checkpoint_id, 'task', '', 0, 'other', ?, ? FROM checkpoints "
-            "WHERE thread_id = 'noisy' ORDER BY rowid DESC LIMIT 1", (kind, blob))  # fmt: skip
+@ADOPTED
+def test_a_pending_write_that_is_anything_is_found_by_verify(template, tmp_path, adopted):
+    path = copied(template, tmp_path, adopted=adopted)
+    for name, (kind, blob) in BLOBS.items():
+        planted(path, name, "checkpoints", {})
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(
+                "INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, "
+                "type, value) SELECT thread_id, '', checkpoint_id, 'task', '', 0, 'other', ?, ? FROM checkpoints "
+                "WHERE thread_id = ? ORDER BY rowid DESC LIMIT 1", (kind, blob, name))  # fmt: skip
+    values = {"a number", "a list", "a text", "values no mapping", "no id", "ids no texts"}
     with threads.open(path) as registry:
-        problems = others_are_well(registry, template[0])
-        named = [each.kind for each in problems if each.thread_id == "noisy"]
-        is_value = name in ("a number", "a list", "a text", "values no mapping", "no id", "ids no texts")
-        assert named == ([] if is_value else ["unreadable"])
+        problems = others_are_well(registry)
+        assert {each.thread_id for each in problems if each.kind == "unreadable"} == BLOBS.keys() - values
         upkeep_is_well(registry, tmp_path, template[0])
 
 
-@pytest.mark.parametrize("name", BLOBS)
-def test_an_old_write_that_is_anything_takes_no_more_than_it_must(template, tmp_path, name):
-    kind, blob = BLOBS[name]
-    path = copied(template, tmp_path, adopted=False)
-    where = "rowid = (SELECT min(rowid) FROM {table} WHERE thread_id = 'noisy' AND channel = 'messages')"
-    plant(path, "writes", {"type": kind, "value": blob}, where)
-    with threads.open(path) as registry:
-        others_are_well(registry, template[0])
-        upkeep_is_well(registry, tmp_path, template[0])
+@ADOPTED
+def test_an_old_write_that_is_anything_hides_no_other_thread(template, tmp_path, adopted):
+    path = copied(template, tmp_path, adopted=adopted)
+    for name, (kind, blob) in BLOBS.items():
+        planted(path, name, "writes", {"type": kind, "value": blob}, OLDEST)
+    check(template[0], path, tmp_path)
 
 
-COLUMNS = [
-    ("checkpoints", "thread_id"), ("checkpoints", "checkpoint_ns"), ("checkpoints", "checkpoint_id"),
-    ("checkpoints", "parent_checkpoint_id"), ("writes", "thread_id"), ("writes", "checkpoint_ns"),
-    ("writes", "checkpoint_id"), ("writes", "task_id"), ("writes", "task_path"), ("writes", "channel"),
-    ("writes", "idx"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("adopted", [False, True], ids=["not adopted", "adopted"])
+@ADOPTED
 @pytest.mark.parametrize("name", IDS)
-@pytest.mark.parametrize(("table", "column"), COLUMNS)
-def test_ids_that_are_anything_hide_no_other_thread(template, tmp_path, table, column, name, adopted):
-    check(template, tmp_path, adopted, table, {column: IDS[name]}, is_named=False)
+def test_ids_that_are_anything_hide_no_other_thread(template, tmp_path, name, adopted):
+    path = copied(template, tmp_path, adopted=adopted)
+    for table, column in COLUMNS:
+        planted(path, f"{table} {column}", table, {column: IDS[name]})
+    check(template[0], path, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a blob", "no UTF-8"])
 def test_a_thread_whose_id_is_no_text_is_named_by_verify(template, tmp_path, name):
     path = copied(template, tmp_path, adopted=False)
-    plant(path, "checkpoints", {"thread_id": IDS[name]}, "thread_id = 'noisy'")
+    planted(path, "odd", "checkpoints", {"thread_id": IDS[name]}, "thread_id = ?")
     with threads.open(path) as registry:
         shown = (IDS[name] if isinstance(IDS[name], bytes) else b"\xffA").decode(errors="replace")
         assert ("unreadable", shown) in {(each.kind, each.thread_id) for each in registry.verify()}
-        assert {thread.id for thread in registry.list()} == {"a", "z"}
+        assert {thread.id for thread in registry.list()} == {"a", "noisy", "z"}

@@ -62,6 +62,8 @@ def prune_thread(
     for (namespace,) in spaces:  # the root comes first
         at = {"thread_id": thread_id, "checkpoint_ns": namespace}
         newest = ids_of(connection, "newest", {**at, "n": keep})
+        if not isinstance(namespace, str) or not newest:
+            raise StateDamaged("a namespace of its checkpoints is no text").found_in(thread_id)
         if not namespace:
             roots = set(newest)
         elif is_spent(connection, {**at, "checkpoint_id": newest[0]}, roots):
