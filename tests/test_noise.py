@@ -96,7 +96,9 @@ def planted(path, id, table, columns, where=NEWEST):
     """Store these values in a row of a copy of the noisy thread, as they are."""
     with closing(sqlite3.connect(path)) as connection, connection:
         for each in ("checkpoints", "writes"):
-            names = [row[1] for row in connection.execute(f"PRAGMA table_info({each})") if row[1] != "thread_id"]
+            names = [
+                row[1] for row in connection.execute(f"PRAGMA table_info({each})") if row[1] != "thread_id"
+            ]
             connection.execute(
                 f"INSERT INTO {each} (thread_id, {', '.join(names)}) "
                 f"SELECT ?, {', '.join(names)} FROM {each} WHERE thread_id = 'noisy' ORDER BY rowid", (id,)
@@ -146,7 +148,9 @@ def check(kind, path, tmp_path, named=()):
     with threads.open(path) as registry:
         problems = others_are_well(registry)
         assert set(named) == {each.thread_id for each in problems if each.thread_id in named}
-        assert {each.kind for each in problems if each.thread_id in named} == ({"unreadable"} if named else set())
+        assert {each.kind for each in problems if each.thread_id in named} == (
+            {"unreadable"} if named else set()
+        )
         for id in named:
             assert registry.get(id).message_count is None
             with pytest.raises(threads.StateUnreadable):
