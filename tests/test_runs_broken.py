@@ -177,7 +177,7 @@ def test_whatever_a_graph_raises_fails_its_run_with_a_reason_and_frees_its_threa
         assert again.result(20)["messages"][-1].text == "fine"
         assert [event.type for event in run.events()].count("failed") == 1
     assert not any(SECRET in record.getMessage() for record in caplog.records)
-    if error in (Panic, SystemExit, KeyboardInterrupt) and not place.startswith(SWALLOWS):
+    if error in (Panic, SystemExit, KeyboardInterrupt, asyncio.CancelledError) and not place.startswith(SWALLOWS):
         told = [record for record in caplog.records if run.id in record.getMessage()]
         assert [record.levelname for record in told] == ["ERROR"]
         assert error.__name__ in told[0].getMessage()

@@ -133,7 +133,8 @@ def unanswered(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
 
 def said_of(message: Message) -> Said:
     """What is kept of a message; half characters, which no file can hold, become question marks."""
-    id, text = (each and each.encode(errors="replace").decode() for each in (message.id, message.text))
+    text = message.text.encode(errors="replace").decode()
+    id = message.id and message.id.encode(errors="replace").decode()
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
     return Said(id, message.role, text, titles.is_counted(message), *tokens)

@@ -178,6 +178,7 @@ class Engine:
         if outcome.status != "stopped":
             return outcome
         if attempt.stopping is None and not self.is_closing:
+            log_broken(f"run {row['run_id']} failed", outcome.error or asyncio.CancelledError())
             return Outcome("error", error=RunFailed(row["thread_id"], row["run_id"], "a node was cancelled"))
         if attempt.stopping in (None, HAND_OVER, LOST):
             return Outcome(HAND_OVER)
