@@ -24,6 +24,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Command, Interrupt, Overwrite, Send
 from pydantic import BaseModel, model_validator
+from running import until
 
 import threads
 from threads.memory.serde import LenientSerializer, StrictSerializer
@@ -244,3 +245,21 @@ def test_what_is_nested_without_end_is_damaged_and_stops_nothing():
         StrictSerializer().loads_typed(("msgpack", data))
     with pytest.raises(threads.StateDamaged):
         StrictSerializer().loads_typed(("json", b"[" * 100_000))
+
+
+@pytest.mark.parametrize("raises", [KeyboardInterrupt, MemoryError, Panic])
+def test_an_interrupt_while_threads_are_refreshed_at_rest_stores_nothing_and_ends_nothing(
+    tmp_path, fuse, raises, caplog
+):
+    path = fused_file(tmp_path / "t.db", "message")
+    with threads.open(path, types=[Fused]) as registry:
+        graph = talking(registry.checkpointer)
+        with registry._database._writer._lock:
+            registry._database._writer._connection.execute("UPDATE threads_thread SET projected_id = NULL")
+        fuse.raises = raises
+        graph.invoke(said("more"), config("b"))
+        until(lambda: any(record.levelname == "ERROR" for record in caplog.records))
+        fuse.raises = None
+        graph.invoke(said("and more"), config("b"))
+        until(lambda: stored_title(path) == (1, "hello"))
+        assert registry.verify() == []

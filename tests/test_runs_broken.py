@@ -13,6 +13,7 @@ from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 from running import Gate, tool_agent, until, waiting_graph
+from serving import ROOT, client
 from test_decoding import Fuse, Fused
 
 import threads
@@ -177,7 +178,7 @@ def test_whatever_a_graph_raises_fails_its_run_with_a_reason_and_frees_its_threa
         assert again.result(20)["messages"][-1].text == "fine"
         assert [event.type for event in run.events()].count("failed") == 1
     assert not any(SECRET in record.getMessage() for record in caplog.records)
-    if error in (Panic, SystemExit, KeyboardInterrupt, asyncio.CancelledError) and not place.startswith(SWALLOWS):
+    if error in (Panic, SystemExit, KeyboardInterrupt) and not place.startswith(SWALLOWS):
         told = [record for record in caplog.records if run.id in record.getMessage()]
         assert [record.levelname for record in told] == ["ERROR"]
         assert error.__name__ in told[0].getMessage()
@@ -284,3 +285,14 @@ def test_recovery_that_cannot_read_a_request_fails_the_run(tmp_path, error):
         finally:
             Fuse.raises = None
         assert registry.get("a").status != "busy"
+
+
+@pytest.mark.parametrize("error", [Panic, SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_a_request_whose_run_panics_is_answered(registry, error):
+    agents = {"broken": async_node(error(SECRET)), "good": good()}
+    with client(registry, agents) as api:
+        id = api.post(f"{ROOT}/threads", json={}).json()["id"]
+        asked = {"message": "hello", "agent_id": "broken"}
+        assert api.post(f"{ROOT}/threads/{id}/messages", json=asked).status_code == 502
+        answered = api.post(f"{ROOT}/threads/{id}/messages", json={"message": "hello", "agent_id": "good"})
+        assert answered.status_code == 200
