@@ -22,6 +22,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from threads.background import is_main_thread
 from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, ThreadsError, TypeNotAllowed
+from threads.memory.fold import is_passing
 from threads.memory.msgpack import MsgpackDecoder
 
 AllowedType = type | tuple[str, str]
@@ -79,11 +80,11 @@ class StrictSerializer(LenientSerializer):
         blocked: list[str] = []
         try:
             value = self._decoded(data, blocked)
-        except MemoryError:
-            raise
         except NotImplementedError as error:  # pickled, or one of LangChain's constructors in JSON
             raise KindNotAllowed(str(error)) from error
         except Exception as error:  # what a decoder says of bytes that it does not know
+            if is_passing(error):
+                raise
             if not blocked:
                 raise StateDamaged(str(error) or type(error).__name__) from error
         if blocked:
@@ -98,7 +99,9 @@ def naming(thread_id: str) -> Iterator[None]:
         yield
     except StateUnreadable as error:
         raise error.found_in(thread_id) from error.__cause__
-    except (ThreadsError, sqlite3.Error, MemoryError):
+    except (ThreadsError, sqlite3.Error):
         raise
     except Exception as error:  # what another program stored shows only where something is done with it
+        if is_passing(error):
+            raise
         raise StateDamaged(str(error) or type(error).__name__).found_in(thread_id) from error

@@ -13,7 +13,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.database.statements import statements
 from threads.errors import StateDamaged, ThreadsError
-from threads.memory.fold import Undecodable
+from threads.memory.fold import Undecodable, is_passing
 
 
 class Unreadable(Undecodable):
@@ -28,9 +28,11 @@ def decoding() -> Iterator[None]:
     """
     try:
         yield
-    except (Undecodable, ThreadsError, sqlite3.Error, MemoryError):
+    except (Undecodable, ThreadsError, sqlite3.Error):
         raise
     except Exception as error:
+        if is_passing(error):
+            raise
         raise Unreadable(str(error) or type(error).__name__) from error
 
 
@@ -55,6 +57,8 @@ def whole(checkpoint: Any, stored: Any) -> dict[str, Any]:
     try:
         metadata = {} if stored is None else json.loads(stored)
     except (ValueError, TypeError, RecursionError) as error:
+        if is_passing(error):
+            raise
         raise StateDamaged(f"the metadata of a checkpoint are no JSON: {error}") from error
     if why := damage(checkpoint, metadata):
         raise StateDamaged(why)
