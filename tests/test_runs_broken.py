@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import threading
+from typing import Annotated, TypedDict
 
 import pytest
 from graphs import Plain, compiled
@@ -11,8 +13,9 @@ from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
 from langgraph.types import interrupt
-from running import Gate, tool_agent, until, waiting_graph
+from running import Gate, Talking, tool_agent, until, waiting_graph
 from serving import ROOT, client
 from test_decoding import Fuse, Fused
 
@@ -296,3 +299,33 @@ def test_a_request_whose_run_panics_is_answered(registry, error):
         assert api.post(f"{ROOT}/threads/{id}/messages", json=asked).status_code == 502
         answered = api.post(f"{ROOT}/threads/{id}/messages", json={"message": "hello", "agent_id": "good"})
         assert answered.status_code == 200
+
+
+@pytest.mark.parametrize("error", [Panic, SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_a_stopped_run_whose_words_cannot_be_kept_fails_and_frees_its_thread(registry, error):
+    armed = threading.Event()
+
+    def merge(state, new):
+        if armed.is_set():
+            raise error(SECRET)
+        return add_messages(state, new)
+
+    class Merged(TypedDict):
+        messages: Annotated[list, merge]
+
+    model = Talking()
+
+    async def node(state):
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    agents = {"talks": compiled(Merged, node, None), "good": good()}
+    with threads.Runner(registry, agents) as runner:
+        run = runner.start("a", "hello", agent_id="talks", if_not_exists="create")
+        next(event for event in run.events() if event.type == "token")
+        armed.set()
+        runner.stop("a")
+        with pytest.raises(threads.RunFailed):
+            run.result(20)
+        armed.clear()
+        assert run.status == "error"
+        assert runner.start("a", "more", agent_id="good").result(20)["messages"][-1].text == "fine"
