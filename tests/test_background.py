@@ -7,7 +7,10 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import pytest
-from graphs import config, plain_graph, said
+from faults import foreign_lock, impatient
+from graphs import Plain, compiled, config, plain_graph, said
+from langchain_core.messages import AIMessage
+from langgraph.config import get_stream_writer
 from running import Gate, until, waiting_graph
 
 import threads
@@ -219,3 +222,26 @@ def test_where_no_thread_can_be_started_nothing_is_lost_and_later_all_goes_on(pa
             runner.start("a", "two").result(20)
             assert next(event for event in events if event.type == "finished")
         assert registry.verify() == []
+
+
+def test_events_that_could_not_be_stored_are_missed_in_the_log(path, caplog):
+    gate, later = Gate(), Gate()
+
+    async def node(state):
+        await gate.await_()
+        get_stream_writer()(SECRET)
+        await later.await_()
+        return {"messages": [AIMessage("said")]}
+
+    with threads.open(path) as registry, threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        run = runner.start("a", "hello", if_not_exists="create")
+        assert gate.reached.wait(20)
+        impatient(registry)
+        with foreign_lock(path):
+            gate.opened.set()
+            until(lambda: errors(caplog))
+        later.opened.set()
+        assert run.result(20)["messages"][-1].text == "said"
+    told = [each for each in errors(caplog) if "events" in each]
+    assert told
+    assert SECRET not in "".join(errors(caplog))
