@@ -236,6 +236,7 @@ def test_events_that_could_not_be_stored_are_missed_in_the_log(path, caplog):
     with threads.open(path) as registry, threads.Runner(registry, compiled(Plain, node, None)) as runner:
         run = runner.start("a", "hello", if_not_exists="create")
         assert gate.reached.wait(20)
+        until(lambda: len(registry.history("a")) > 1)  # else what began the run is not stored either
         impatient(registry)
         with foreign_lock(path):
             gate.opened.set()
