@@ -36,12 +36,8 @@ def decoding() -> Iterator[None]:
         raise Unreadable(str(error) or type(error).__name__) from error
 
 
-def damage(checkpoint: Any, metadata: Any) -> str | None:
-    """What is wrong with a checkpoint and its metadata as they were decoded; None if they are whole."""
-    if not isinstance(metadata, dict):
-        return "the metadata of a checkpoint are no JSON object"
-    if not isinstance(metadata.get("counters_since_delta_snapshot") or {}, dict):
-        return "the metadata of a checkpoint do not tell its delta channels"
+def damage(checkpoint: Any) -> str | None:
+    """What is wrong with a checkpoint as it was decoded; None if it is whole."""
     if not isinstance(checkpoint, dict):
         return "what is stored is no checkpoint"
     if not isinstance(checkpoint.get("id"), str):
@@ -52,17 +48,26 @@ def damage(checkpoint: Any, metadata: Any) -> str | None:
     return None
 
 
-def whole(checkpoint: Any, stored: Any) -> dict[str, Any]:
-    """The metadata of a checkpoint that was decoded; `StateDamaged` if it or they are not whole."""
+def checked_metadata(stored: Any) -> dict[str, Any]:
+    """The metadata of a checkpoint; `StateDamaged` if they are not what a checkpointer stores."""
     try:
         metadata = {} if stored is None else json.loads(stored)
     except (ValueError, TypeError, RecursionError) as error:
         if is_passing(error):
             raise
         raise StateDamaged(f"the metadata of a checkpoint are no JSON: {error}") from error
-    if why := damage(checkpoint, metadata):
-        raise StateDamaged(why)
+    if not isinstance(metadata, dict):
+        raise StateDamaged("the metadata of a checkpoint are no JSON object")
+    if not isinstance(metadata.get("counters_since_delta_snapshot") or {}, dict):
+        raise StateDamaged("the metadata of a checkpoint do not tell its delta channels")
     return metadata
+
+
+def whole(checkpoint: Any, stored: Any) -> dict[str, Any]:
+    """The metadata of a checkpoint that was decoded; `StateDamaged` if it or they are not whole."""
+    if why := damage(checkpoint):
+        raise StateDamaged(why)
+    return checked_metadata(stored)
 
 
 class StoredReader:
@@ -84,15 +89,15 @@ class StoredReader:
 
     def _checkpoint(
         self, connection: sqlite3.Connection, at: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> tuple[dict[str, Any], Any]:
+        """A checkpoint and its metadata as they are stored, which may be anything."""
         row = connection.execute(self._sql["checkpoint"], at).fetchone()
         if row is None:
             raise Undecodable("there is no such checkpoint")
         checkpoint = self._load(row["type"], row["checkpoint"])
-        try:
-            return checkpoint, whole(checkpoint, row["metadata"])
-        except StateDamaged as error:
-            raise Unreadable(error.why) from error
+        if why := damage(checkpoint):
+            raise Unreadable(why)
+        return checkpoint, row["metadata"]
 
     def _writes(self, rows: Iterable[Any]) -> list[Any]:
         return [self._load(row["type"], row["value"]) for row in _in_order(rows)]

@@ -29,7 +29,7 @@ from threads.memory.dating import Origin, said_at
 from threads.memory.fold import Undecodable, coerced, fold, is_passing
 from threads.memory.held import coerced_list, elsewhere, unwrapped
 from threads.memory.shown import CHANNEL, shown, words
-from threads.memory.stored import StoredReader, Unreadable, decoding, metadata_of
+from threads.memory.stored import StoredReader, Unreadable, checked_metadata, decoding, metadata_of
 from threads.models import Interrupt, Message
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
@@ -158,6 +158,8 @@ class Transcripts(StoredReader):
         """Why a run could not go on from a checkpoint; None if it can. `count`: of its messages, if told."""
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
         try:
+            for row in connection.execute(self._sql["checkpoint_metadata"], at):
+                self._metadata(row["metadata"])
             self._writes(connection.execute(self._sql["all_writes_at"], at))
             if count is None:
                 self._shown(connection, at)
@@ -187,14 +189,21 @@ class Transcripts(StoredReader):
             return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
 
     def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
-        checkpoint, metadata = self._checkpoint(connection, at)
+        checkpoint, stored = self._checkpoint(connection, at)
         values = checkpoint.get("channel_values") or {}
-        deltas = metadata.get("counters_since_delta_snapshot") or {}
         if CHANNEL in values:
             return coerced_list(values[CHANNEL])
+        metadata = self._metadata(stored)  # without them a delta channel looks like none
+        deltas = metadata.get("counters_since_delta_snapshot") or {}
         if CHANNEL in deltas:
             return self._folded(connection, at, metadata)
         return elsewhere(values, deltas)
+
+    def _metadata(self, stored: Any) -> dict[str, Any]:
+        try:
+            return checked_metadata(stored)
+        except StateDamaged as error:
+            raise Unreadable(error.why) from error
 
     def _folded(
         self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
