@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"errors", "notebook", "models", "ids", "forms"},
+    {"errors", "notebook", "models", "ids", "forms", "background"},
     {"database"},
     {"memory", "registry"},
     {"bootstrap", "__init__", "contract"},

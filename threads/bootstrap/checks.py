@@ -17,6 +17,7 @@ from threads.database.migrations import Progress
 from threads.database.statements import statements
 from threads.models import Problem
 from threads.registry.projection import Decoder, projected
+from threads.registry.rows import text_of
 
 LOOKED_AT_ONCE = 200
 KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")
@@ -41,7 +42,10 @@ def verify(
             *(MADE if adopted and not any(each.kind == "missing" for each in found) else ()),
         ):
             rows = connection.execute(statements("checks")[kind])
-            found += [Problem(kind, row["thread_id"], row["detail"]) for row in rows]
+            if kind == "unlisted":
+                found += [_unlisted(row["id"], row["type"]) for row in rows]
+            else:
+                found += [Problem(kind, text_of(row["thread_id"]), row["detail"]) for row in rows]
     return found + list(_wrong_words(database, decoder, progress))
 
 
@@ -85,6 +89,12 @@ def _mend(connection: sqlite3.Connection, problem: Problem) -> None:
         connection.execute(sql["mend_projection"], thread)
 
 
+def _unlisted(id: bytes, type: str) -> Problem:
+    if type == "text" and migrations.is_utf8(id):
+        return Problem("unlisted", id.decode(), "it has checkpoints and is in no list")
+    return Problem("unreadable", text_of(id), "its id is no text, so it cannot be listed")
+
+
 def _integrity(connection: sqlite3.Connection) -> list[str]:
     lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
     return [] if lines == ["ok"] else lines
@@ -110,6 +120,11 @@ def _wrong_words(
                 if row["head_id"] is None:
                     continue
                 made = projected(row, connection, decoder())
+                if why := decoder().damage(
+                    connection, row["thread_id"], row["head_id"], made["message_count"]
+                ):
+                    yield Problem("unreadable", text_of(row["thread_id"]), f"its state cannot be read: {why}")
+                    continue
                 if made["unanswered"]:
                     detail = f"no answer follows these calls of tools: {', '.join(made['unanswered'])}"
                     yield Problem("unanswered", row["thread_id"], detail)

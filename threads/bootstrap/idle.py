@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from threads.background import start_thread
 from threads.errors import DatabaseGone, ThreadsError
 
 QUIET = 0.5
@@ -31,8 +32,7 @@ class IdleRefresher:
         if self._thread is None:
             with self._lock:
                 if self._thread is None and not self._closed.is_set():
-                    self._thread = threading.Thread(target=self._run, name="threads-idle", daemon=True)
-                    self._thread.start()
+                    self._start()
 
     def close(self) -> None:
         """Stop, and refresh a last time, if anything was written."""
@@ -45,6 +45,12 @@ class IdleRefresher:
             self._thread.join()
             deadline = time.monotonic() + AT_CLOSE
             self._try(lambda: time.monotonic() > deadline)
+
+    def _start(self) -> None:
+        try:
+            self._thread = start_thread(self._run, "threads-idle", self._closed.is_set)
+        except RuntimeError as error:  # no thread can be started now; who reads refreshes, and the next touch
+            logging.getLogger(__name__).warning("stale threads stay stale for now: %s", error)
 
     def _run(self) -> None:
         while not self._closed.is_set():

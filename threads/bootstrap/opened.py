@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -62,13 +63,12 @@ class Opened(Closing):
         """
         if self._database.is_foreign():
             return
-        try:
-            self._tail.close()
-            self._idle.close()
+        with ExitStack() as closing:  # in this order, the last one first, whatever one of them raises
+            closing.callback(self._database.close)
             if self._loaded_checkpointer is not None:
-                self._loaded_checkpointer.close()
-        finally:
-            self._database.close()
+                closing.callback(self._loaded_checkpointer.close)
+            closing.callback(self._idle.close)
+            closing.callback(self._tail.close)
 
     def __repr__(self) -> str:
         how = ", read_only=True" if self._database.read_only else ""
@@ -96,10 +96,10 @@ class Opened(Closing):
     def _decoder(self) -> Any:
         with self._lock:
             if self._loaded_decoder is None:
-                from threads.memory.serde import lenient
+                from threads.memory.serde import LenientSerializer
                 from threads.memory.transcript import Transcripts
 
-                self._loaded_decoder = Transcripts(lenient(self._types), self._reducer)
+                self._loaded_decoder = Transcripts(LenientSerializer(self._types), self._reducer)
             return self._loaded_decoder
 
     def _flush(self) -> None:

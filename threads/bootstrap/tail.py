@@ -9,8 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Literal, Protocol
 
+from threads.background import log_broken, start_thread
 from threads.database.connections import Database
 from threads.database.statements import statements
 from threads.errors import ThreadsError
@@ -62,8 +65,8 @@ class Tail:
             if not self._running:
                 with self._database.read() as connection:
                     self._position = events.last_position(connection)
+                start_thread(self._run, "threads-tail", lambda: self._closed)
                 self._running = True
-                threading.Thread(target=self._run, name="threads-tail", daemon=True).start()
             self._listeners.add(listener)
             self._by_topic.setdefault(listener.topic, set()).add(listener)
             return None
@@ -130,7 +133,7 @@ class Tail:
         with self._changed:
             told = [(each, found) for key, found in by_topic.items() for each in self._by_topic.get(key, ())]
         for listener, found in told:
-            listener.take(found)
+            self._tell(listener, partial(listener.take, found))
 
     def _call_the_roll(self) -> None:
         with self._changed:
@@ -141,4 +144,12 @@ class Tail:
         with self._changed:
             told = [listener for id in gone for listener in self._by_topic.get(("thread", id), ())]
         for listener in told:
-            listener.end()
+            self._tell(listener, listener.end)
+
+    def _tell(self, listener: Listener, call: Callable[[], None]) -> None:
+        """Call one who listens; if it raises, it hears no more, and the others do."""
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001  it is one listener's affair
+            log_broken("a subscriber of events raised, and gets no more", error)
+            self.unsubscribe(listener)

@@ -94,4 +94,5 @@ class Upkeep(Opened):
 
     def _prunable(self) -> builtins.list[str]:
         with self._database.read() as connection:
-            return [row[0] for row in connection.execute(statements("pruning")["threads"])]
+            found = connection.execute(statements("pruning")["threads"])
+            return [row[0] for row in found if isinstance(row[0], str)]

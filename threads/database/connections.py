@@ -112,7 +112,13 @@ def connect(target: str | Path, *, uri: bool = False, timeout: float = 10.0) -> 
         target, uri=uri, timeout=timeout, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
+    connection.text_factory = _text
     return connection
+
+
+def _text(stored: bytes) -> str:
+    """Text as it is stored; one of another program's that is no UTF-8 must not hide the rows beside it."""
+    return stored.decode(errors="replace")
 
 
 def make_durable(connection: sqlite3.Connection, where: str) -> None:
@@ -197,7 +203,12 @@ class FileDatabase(Database):
                 return  # it is being done
             if self._worker is None:  # for most processes it need not even be loaded
                 self._worker = concurrent.futures.ThreadPoolExecutor(1, "threads-writer")
-            self._worker.submit(self._writer.drain)
+            try:
+                self._worker.submit(self._writer.drain_surely)
+                return
+            except RuntimeError:  # no thread can be started now: then it is done here
+                pass
+        self._writer.drain()
 
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         from threads.database import said

@@ -142,21 +142,24 @@ def shadow(connection: sqlite3.Connection) -> None:
 def adopt(connection: sqlite3.Connection, progress: Progress | None = None) -> None:
     """Make a row for every thread that has checkpoints and no row."""
     sql = statements("adopt")
-    connection.create_function("uuid_milliseconds", 1, uuid_milliseconds, deterministic=True)
+    connection.create_function("uuid_milliseconds", 1, _milliseconds, deterministic=True)
+    connection.create_function("is_utf8", 1, is_utf8, deterministic=True)
     connection.execute(sql["prepare"])
     size = connection.execute(sql["size"]).fetchone()[0]
-    since, done = "", 0
+    since, done = b"", 0
     while connection.execute(sql["collect"], {"since": since, "chunk": ADOPTED_AT_ONCE}).rowcount:
         last, done = connection.execute(sql["collected"]).fetchone()
-        since = last + "\0"  # the next id in SQLite's order
+        since = last + b"\0"  # the next id in SQLite's order
         if progress:
             progress("reading checkpoints", done, max(size, done))
     connection.execute(sql["adopt"])
     connection.execute(sql["finish"])
 
 
-def uuid_milliseconds(checkpoint_id: str) -> int | None:
+def uuid_milliseconds(checkpoint_id: object) -> int | None:
     """Milliseconds since 1970 of a time-based checkpoint id (UUID version 6); None for any other id."""
+    if not isinstance(checkpoint_id, str):
+        return None
     try:
         parsed = UUID(checkpoint_id)
     except ValueError:
@@ -165,6 +168,19 @@ def uuid_milliseconds(checkpoint_id: str) -> int | None:
         return None
     ticks = (parsed.int >> 80) << 12 | (parsed.int >> 64) & 0x0FFF
     return ticks // 10_000 - UUID_EPOCH_MS
+
+
+def _milliseconds(checkpoint_id: bytes) -> int | None:
+    return uuid_milliseconds(checkpoint_id.decode(errors="replace"))
+
+
+def is_utf8(stored: bytes) -> bool:
+    """Whether these bytes are text; SQLite lets any bytes stand for it."""
+    try:
+        stored.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:

@@ -17,9 +17,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from threads.background import is_main_thread, log_broken
 from threads.database.faults import translated
 from threads.database.registration import Registration
 from threads.errors import DatabaseGone, RegistryDetached
@@ -32,11 +34,18 @@ PAUSES = (0.0005, 0.004)
 """Seconds between two tries to get the file's lock: from, to."""
 
 
-class Piece(NamedTuple):
+MOST_TRIES = 3
+"""How often what is queued is tried to commit in the background before it is given up."""
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
     """One piece of work and the promise of its result."""
 
     work: Work[Any]
     promise: Future[Any]
+    was_interrupted: bool = False
+    """Whether Ctrl+C was pressed while it was done; where that comes again, it is its own doing."""
 
 
 class Phase(Enum):
@@ -95,6 +104,18 @@ class Writer:
         """Commit what is queued by now."""
         with self._lock:
             self._commit_queued()
+
+    def drain_surely(self) -> None:
+        """Commit what is queued by now, and never raise: what cannot be committed fails, and is logged."""
+        for tries in range(1, MOST_TRIES + 1):
+            try:
+                return self.drain()
+            except BaseException as error:  # noqa: BLE001  this is nobody's thread, and others wait for it
+                log_broken("what is queued for the file cannot be stored now", error)
+                if tries == MOST_TRIES:
+                    self._give_up(error)
+            time.sleep(PAUSES[1])
+        return None
 
     def outside(self, work: Work[T]) -> T:
         """Do what cannot be done in a transaction, while nobody else writes here."""
@@ -197,7 +218,10 @@ class Writer:
             self._connection.execute("SAVEPOINT piece")
         try:
             result = piece.work(self._connection)
-        except Exception as error:  # noqa: BLE001  it is raised again where the result is asked for
+        except BaseException as error:  # it is raised again where the result is asked for
+            if isinstance(error, KeyboardInterrupt) and is_main_thread() and not piece.was_interrupted:
+                piece.was_interrupted = True
+                raise  # it is for who commits here, and the piece may be another's
             if self._connection.in_transaction:
                 for statement in ("ROLLBACK",) if alone else ("ROLLBACK TO piece", "RELEASE piece"):
                     self._connection.execute(statement)
@@ -207,7 +231,13 @@ class Writer:
             self._connection.execute("RELEASE piece")
         self._stored.append((piece, result))
 
-    def _fault(self, error: Exception) -> BaseException:
+    def _give_up(self, error: BaseException) -> None:
+        with self._lock:
+            for piece in self._open(list(self._queue)):
+                piece.promise.set_exception(error)
+            self._commit_queued()
+
+    def _fault(self, error: BaseException) -> BaseException:
         fault = translated(error, self._where)
         if fault is not error:
             fault.__cause__ = error

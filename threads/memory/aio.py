@@ -8,7 +8,6 @@ submitted here: a turn that follows a cancelled one must not begin before that o
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from abc import abstractmethod
 from collections import Counter
@@ -30,9 +29,9 @@ from langgraph.checkpoint.base import (
 
 from threads.database.connections import Database
 from threads.memory.deltas import handed_out
-from threads.memory.late import Work
+from threads.memory.late import LateResults, Work
 from threads.memory.turns import Read, Turn, address, config_of, noted, turn_of
-from threads.memory.writing import Storing
+from threads.memory.writing import Storing, key_of
 
 T = TypeVar("T")
 
@@ -47,8 +46,10 @@ READERS = 4
 class AsyncMethods(BaseCheckpointSaver[str]):
     """LangGraph's `a...` methods, for a saver that has the sync ones."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, late: LateResults, on_put: Callable[[], None]) -> None:
         self._database = database
+        self._late = late
+        self._on_put = on_put
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="threads-reader")
         self._counting = threading.Lock()
         self._writing: Counter[str] = Counter()
@@ -58,13 +59,9 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         """The work that stores a checkpoint."""
 
     @abstractmethod
-    def _put_done(self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]) -> None:
-        """Called when it is stored, with the results that were stored with it."""
-
-    @abstractmethod
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
-    ) -> Work | None:
+    ) -> Storing | None:
         """The work that stores a task's results now; None if they wait."""
 
     @abstractmethod
@@ -110,11 +107,12 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         thread_id = address(config)[0]
         turn = turn_of(config, thread_id)
         with noted(config):
-            promise = self._submitted(thread_id, self._put(config, checkpoint, metadata), soon=turn is None)
+            promise = self._submitted(config, self._put(config, checkpoint, metadata), soon=turn is None)
             if turn is None:
-                self._put_done(config, checkpoint, await _kept(promise))
+                await _kept(promise)
+                self._on_put()
             else:
-                promise.add_done_callback(partial(self._put_ended, turn, config, checkpoint))
+                promise.add_done_callback(partial(self._put_ended, turn))
                 asyncio.get_running_loop().call_later(GATHERED, self._gathered, promise)
         return config_of(*address(config), checkpoint["id"])
 
@@ -124,7 +122,7 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         with noted(config):
             work = self._put_writes(config, writes, task_id, task_path)
             if work is not None:
-                await _kept(self._submitted(address(config)[0], work))
+                await _kept(self._submitted(config, work))
 
     async def adelete_thread(self, thread_id: str) -> None:
         await asyncio.shield(self._aside(self.delete_thread, thread_id))
@@ -151,22 +149,21 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         self._database.check_open()
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
 
-    def _put_ended(
-        self, turn: Turn, config: RunnableConfig, checkpoint: Checkpoint, promise: Future[Sequence[Work]]
-    ) -> None:
+    def _put_ended(self, turn: Turn, promise: Future[Sequence[Work]]) -> None:
         if error := promise.exception():
             turn.refused(error)
         else:
-            self._put_done(config, checkpoint, promise.result())
+            self._on_put()
 
     def _gathered(self, promise: Future[Any]) -> None:
         if not promise.done():
             self._database.hurry()
 
     def _submitted(
-        self, thread_id: str, work: Callable[[sqlite3.Connection], T], *, soon: bool = True
-    ) -> Future[T]:
-        promise = self._database.submit(work, soon=soon)
+        self, config: RunnableConfig, work: Storing, *, soon: bool = True
+    ) -> Future[Sequence[Work]]:
+        thread_id = address(config)[0]
+        promise = self._late.submit(key_of(config), work, soon=soon)
         with self._counting:
             self._writing[thread_id] += 1
         promise.add_done_callback(lambda _: self._written(thread_id))

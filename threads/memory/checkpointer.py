@@ -34,7 +34,7 @@ from threads.database.erasing import erase
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
 from threads.memory.deltas import Deltas
 from threads.memory.kept import Kept
-from threads.memory.late import LateResults, Work
+from threads.memory.late import Key, LateResults, Work
 from threads.memory.places import Places
 from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.memory.reading import ReadMethods
@@ -69,9 +69,8 @@ class Checkpointer(ReadMethods, SqliteSaver):
         self.conn.close()
         self.is_setup = True
         self._kept = Kept()
-        ReadMethods.__init__(self, database, LateResults(database), Deltas(self._kept), Rivals())
+        ReadMethods.__init__(self, database, LateResults(database), Deltas(self._kept), Rivals(), on_put)
         self._transcripts = transcripts
-        self._on_put = on_put
         self._here = Places()
 
     def setup(self) -> None:
@@ -85,8 +84,8 @@ class Checkpointer(ReadMethods, SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         with noted(config):
-            work = self._put(config, checkpoint, metadata)
-            self._put_done(config, checkpoint, self._database.write(work))
+            self._stored(key_of(config), self._put(config, checkpoint, metadata))
+            self._on_put()
         return config_of(*address(config), checkpoint["id"])
 
     def put_writes(
@@ -95,7 +94,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
         with noted(config):
             work = self._put_writes(config, writes, task_id, task_path)
             if work is not None:
-                self._database.write(work)
+                self._stored(key_of(config), work)
 
     def delete_thread(self, thread_id: str) -> None:
         """Erase the thread: its checkpoints, its writes, and its row in the registry."""
@@ -176,13 +175,15 @@ class Checkpointer(ReadMethods, SqliteSaver):
 
         return work
 
-    def _put_done(self, config: RunnableConfig, checkpoint: Checkpoint, results: Sequence[Work]) -> None:
-        self._late.forget(key_of(config), results)
-        self._on_put()
+    def _stored(self, key: Key, work: Storing) -> None:
+        """Do what takes along the results that wait under `key`."""
+        promise = self._late.submit(key, work, soon=False)
+        self._database.settle()
+        promise.result()
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
-    ) -> Work | None:
+    ) -> Storing | None:
         """What is to be stored now; None if it waits for the checkpoint that comes of it."""
         self._database.check_writable()
         work = put_results(config, writes, task_id, task_path, self.serde, self._here, self._rivals)

@@ -49,8 +49,8 @@ MESSAGES = frozenset(
 """Types of messages that are their fields and nothing else; those of a user's own go through pickle."""
 OWN = 80
 """Bytes of the tuple for a part that each copy has for itself."""
-UNCOPYABLE = (pickle.PicklingError, TypeError, AttributeError)
-"""What `frozen` raises at a value that not even pickle can copy."""
+UNCOPYABLE = (pickle.PicklingError, TypeError, AttributeError, RecursionError)
+"""What `frozen` raises at a value that not even pickle can copy, or that is nested too deep for it."""
 
 
 class Parts(NamedTuple):

@@ -25,7 +25,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.database.statements import statements
 from threads.memory.copies import UNCOPYABLE, Frozen, frozen, once, weight
 from threads.memory.kept import Kept
-from threads.memory.stored import metadata_of
+from threads.memory.stored import counted_in, metadata_of, whole
 
 At = tuple[str, str, str]
 """Thread id, namespace, checkpoint id."""
@@ -150,7 +150,9 @@ class _Reading:
         if seed is None:
             at = (*self._at[:2], checkpoint_id)
             row = self._connection.execute(statements("deltas")["checkpoint"], at).fetchone()
-            values = self._serde.loads_typed((row[0], row[1])).get("channel_values") or {}
+            checkpoint = self._serde.loads_typed((row[0], row[1]))
+            whole(checkpoint, None)
+            values = checkpoint.get("channel_values") or {}
             if channel in values:
                 seed, size = _sized(values[channel])
                 self._seeds[checkpoint_id, channel] = seed
@@ -171,7 +173,7 @@ class _Reading:
             if checkpoint_id in seen:
                 return  # stored again below itself: a loop
             seen.add(checkpoint_id)
-            yield checkpoint_id, metadata_of(metadata).get("counters_since_delta_snapshot") or {}
+            yield checkpoint_id, counted_in(metadata_of(metadata))
         self.whole = parent_id is None
 
     def _writes(self, chain: list[str], channel: str) -> list[Write]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid5
@@ -28,6 +29,20 @@ NAMESPACE = UUID("6f1d3c4e-2b0a-5e57-9d0b-7a54c1a0d3e8")
 
 class Undecodable(Exception):
     """These stored values are not messages, or were folded in another way."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether an error tells of the moment it came in, and nothing of the value that was read then.
+
+    So does a lack of memory, and one of stack where the caller has taken most of it; a value that is nested
+    too deep takes it by itself.
+    """
+    if isinstance(error, RecursionError):
+        try:
+            return sys._getframe(sys.getrecursionlimit() // 2) is not None
+        except ValueError:  # there are not so many frames
+            return False
+    return isinstance(error, MemoryError)
 
 
 def fold(seed: list[BaseMessage], updates: Iterable[Any]) -> list[BaseMessage]:
@@ -73,8 +88,10 @@ def coerced(value: Any) -> list[BaseMessage]:
     items = value if isinstance(value, list) else [value]
     try:
         messages = convert_to_messages(items)
-    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
-        raise Undecodable(str(error)) from error
+    except Exception as error:  # what LangChain makes of something else is not said anywhere
+        if is_passing(error):
+            raise
+        raise Undecodable(str(error) or type(error).__name__) from error
     return [message_chunk_to_message(m) if isinstance(m, BaseMessageChunk) else m for m in messages]
 
 

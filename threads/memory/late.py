@@ -13,9 +13,12 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 
+from threads.background import start_thread
 from threads.database.connections import Database
 from threads.errors import DatabaseError, ThreadsError
 from threads.memory.places import Places
@@ -36,8 +39,9 @@ TOO_LONG = 60.0
 class LateResults:
     """Keeps pieces of work until they are stored with their checkpoint, or alone when none comes.
 
-    What waits is looked at inside the transaction that stores it and forgotten after its commit, so
-    it is stored at least once; storing results again changes nothing.
+    What waits is looked at inside the transaction that stores it and forgotten at its commit, before another
+    transaction begins. While a checkpoint is on its way, however long its commit takes, nothing that goes
+    with it is stored alone: so each result is stored once, and none before a checkpoint that was refused.
     """
 
     def __init__(self, database: Database) -> None:
@@ -45,6 +49,8 @@ class LateResults:
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[Work]] = {}
         self._refused = Places(MOST_REFUSED)
+        self._coming: Counter[Key] = Counter()
+        """What was submitted and takes along what waits here, and is not committed yet."""
         self._early: dict[Key, float] = {}
         self._arrived = threading.Event()
         self._closed = False
@@ -69,6 +75,31 @@ class LateResults:
             work(connection)
         return waiting
 
+    def submit(
+        self, key: Key, work: Callable[[sqlite3.Connection], Sequence[Work]], *, soon: bool = True
+    ) -> Future[Sequence[Work]]:
+        """Submit `work`, which stores what waits under `key` along with its own, and returns that."""
+        with self._lock:
+            self._coming[key] += 1
+        try:
+            promise = self._database.submit(work, soon=soon)
+        except BaseException:
+            self._came(key)
+            raise
+        promise.add_done_callback(partial(self._came, key))
+        return promise
+
+    def _came(self, key: Key, promise: Future[Sequence[Work]] | None = None) -> None:
+        with self._lock:
+            self._coming[key] -= 1
+            if not self._coming[key]:
+                del self._coming[key]
+        if promise is not None:
+            self._forget_stored(key, promise)
+
+    def _forget_stored(self, key: Key, promise: Future[Sequence[Work]]) -> None:
+        self.forget(key, promise.result() if promise.exception() is None else ())
+
     def forget(self, key: Key, stored: Sequence[Work]) -> None:
         """These are stored; what came since still waits."""
         if stored:
@@ -79,6 +110,10 @@ class LateResults:
                     self._waiting[key] = left
         elif self._waiting:  # perhaps for the checkpoint that was stored just now
             self._arrived.set()
+
+    def _alone(self, key: Key, connection: sqlite3.Connection) -> Sequence[Work]:
+        """Store what waits, unless its checkpoint is on its way: that takes it along, or is refused."""
+        return [] if key in self._coming else self.store(key, connection)
 
     def refuse(self, key: Key, checkpoint_id: str, then: Work) -> None:
         """The checkpoint that follows was refused: neither its step's results nor its own are wanted.
@@ -108,20 +143,21 @@ class LateResults:
     def _store_alone(self, found: Sequence[tuple[Key, list[Work]]], *, must: bool = False) -> None:
         for key, waiting in found:
             try:
-                stored = self._database.write(partial(self.store, key))
+                promise = self._database.submit(partial(self._alone, key), soon=False)
+                promise.add_done_callback(partial(self._forget_stored, key))
+                self._database.settle()
+                promise.result()
             except DatabaseError:
                 if must:
                     raise
                 self._arrived.set()
                 return
             except TooEarly:
-                if time.monotonic() - self._early.setdefault(key, time.monotonic()) < TOO_LONG:
-                    continue
-                stored = waiting
+                if time.monotonic() - self._early.setdefault(key, time.monotonic()) >= TOO_LONG:
+                    self.forget(key, waiting)
             except ThreadsError as error:
                 logging.getLogger(__name__).info("results of a step are not stored: %s", error)
-                stored = waiting
-            self.forget(key, stored)
+                self.forget(key, waiting)
 
     def close(self) -> None:
         """Store all that waits, and wait no more."""
@@ -133,10 +169,12 @@ class LateResults:
         self.flush()
 
     def _run_soon(self) -> None:
-        if self._thread is None and not self._closed:
-            self._thread = threading.Thread(target=self._run, name="threads-late-results", daemon=True)
-            self._thread.start()
         self._arrived.set()
+        if self._thread is None and not self._closed:
+            try:
+                self._thread = start_thread(self._run, "threads-late-results", lambda: self._closed)
+            except RuntimeError as error:  # no thread can be started now; who reads or closes stores it
+                logging.getLogger(__name__).warning("results of a step wait for their checkpoint: %s", error)
 
     def _run(self) -> None:
         while not self._closed:
@@ -146,7 +184,11 @@ class LateResults:
             time.sleep(PATIENCE)
             self._arrived.clear()
             with self._lock:  # what arrived meanwhile has its own time
-                left = [(key, works) for key, works in found if self._waiting.get(key) is works]
+                left = [
+                    (key, works)
+                    for key, works in found
+                    if self._waiting.get(key) is works and key not in self._coming
+                ]
                 if len(self._waiting) > len(left):
                     self._arrived.set()
             self._store_alone(left)

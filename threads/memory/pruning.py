@@ -18,9 +18,9 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
-from threads.errors import InvalidValue, ThreadExists, ThreadNotFound, TypeNotAllowed
+from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed
 from threads.memory.serde import naming
-from threads.memory.stored import metadata_of
+from threads.memory.stored import counted_in, metadata_of, whole
 from threads.memory.transcript import Transcripts
 from threads.models import Pruned, milliseconds
 
@@ -62,6 +62,8 @@ def prune_thread(
     for (namespace,) in spaces:  # the root comes first
         at = {"thread_id": thread_id, "checkpoint_ns": namespace}
         newest = ids_of(connection, "newest", {**at, "n": keep})
+        if not isinstance(namespace, str) or not newest:
+            raise StateDamaged("a namespace of its checkpoints is no text").found_in(thread_id)
         if not namespace:
             roots = set(newest)
         elif is_spent(connection, {**at, "checkpoint_id": newest[0]}, roots):
@@ -132,7 +134,7 @@ def needed(
             if row is None or (open_channels is not None and not open_channels):
                 break
             if open_channels is None:
-                deltas = metadata_of(row["metadata"]).get("counters_since_delta_snapshot") or {}
+                deltas = counted_in(metadata_of(row["metadata"]))
                 open_channels = set(deltas)
             stays.add(id)
             if open_channels:
@@ -141,18 +143,24 @@ def needed(
     return stays
 
 
-def values_in(row: sqlite3.Row, thread_id: str, serde: SerializerProtocol) -> set[str]:
+def values_in(row: sqlite3.Row | None, thread_id: str, serde: SerializerProtocol) -> set[str]:
     """The channels whose values stand in a checkpoint; `StateUnreadable`, with the thread's id."""
     with naming(thread_id):
-        return set(serde.loads_typed((row["type"], row["checkpoint"])).get("channel_values") or ())
+        if row is None:
+            raise StateDamaged("a checkpoint cannot be found by its id")
+        checkpoint = serde.loads_typed((row["type"], row["checkpoint"]))
+        whole(checkpoint, row["metadata"])
+        return set(checkpoint.get("channel_values") or ())
 
 
 def is_spent(connection: sqlite3.Connection, at: dict[str, Any], roots: set[str]) -> bool:
     """Whether a subgraph's memory served a task of a checkpoint that is past."""
     if TASK not in at["checkpoint_ns"].rpartition("|")[2]:
         return False
-    metadata = metadata_of(connection.execute(statements("pruning")["one"], at).fetchone()["metadata"])
-    parent = (metadata.get("parents") or {}).get("")
+    row = connection.execute(statements("pruning")["one"], at).fetchone()
+    metadata = metadata_of(row and row["metadata"])
+    parents = metadata.get("parents")
+    parent = parents.get("") if isinstance(parents, dict) else None
     return parent is not None and parent not in roots
 
 
@@ -173,5 +181,8 @@ def drop(connection: sqlite3.Connection, at: dict[str, Any], ids: list[str]) -> 
 
 
 def ids_of(connection: sqlite3.Connection, name: str, asked: dict[str, Any]) -> list[str]:
-    """The checkpoint ids that a statement gives."""
-    return [row[0] for row in connection.execute(statements("pruning")[name], asked)]
+    """The checkpoint ids that a statement gives; `StateDamaged` where one is no text."""
+    ids = [row[0] for row in connection.execute(statements("pruning")[name], asked)]
+    if not all(isinstance(id, str) for id in ids):
+        raise StateDamaged("a checkpoint has an id that is no text").found_in(asked["thread_id"])
+    return ids

@@ -7,9 +7,8 @@ the second answer waits with the head's id.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -26,6 +25,7 @@ from threads.memory.deltas import At, Deltas, handed_out
 from threads.memory.late import LateResults
 from threads.memory.rivals import Rivals
 from threads.memory.serde import naming
+from threads.memory.stored import whole
 from threads.memory.turns import (
     RUNTIME,
     Read,
@@ -70,10 +70,12 @@ def stored(connection: sqlite3.Connection, at: At, serde: SerializerProtocol) ->
         return None
     parent_id = row["parent_checkpoint_id"]
     pending = connection.execute(sql["pending"], at)
+    checkpoint: Any = serde.loads_typed((row["type"], row["checkpoint"]))
+    metadata: Any = whole(checkpoint, row["metadata"])
     return CheckpointTuple(
         config=config_of(*at),
-        checkpoint=serde.loads_typed((row["type"], row["checkpoint"])),
-        metadata=json.loads(row["metadata"]) if row["metadata"] is not None else {},
+        checkpoint=checkpoint,
+        metadata=metadata,
         parent_config=parent_id and config_of(*at[:2], parent_id),
         pending_writes=load_pending_writes(pending, serde),
     )
@@ -104,9 +106,15 @@ def listed(
 class ReadMethods(AsyncMethods):
     """The reading half of the checkpointer."""
 
-    def __init__(self, database: Database, late: LateResults, deltas: Deltas, rivals: Rivals) -> None:
-        super().__init__(database)
-        self._late = late
+    def __init__(
+        self,
+        database: Database,
+        late: LateResults,
+        deltas: Deltas,
+        rivals: Rivals,
+        on_put: Callable[[], None],
+    ) -> None:
+        super().__init__(database, late, on_put)
         self._rivals = rivals
         self._deltas = deltas
 

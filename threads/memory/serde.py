@@ -3,45 +3,90 @@
 The stock serialiser imports and calls whatever a blob names, unless an allow-list is given; with
 one, a blocked type silently comes back as a dict, which the next turn would then store for good.
 Here the checkpointer reads with `StrictSerializer`: a blocked type is an error that names it.
-Titles and messages are read with `lenient`: what is blocked stays raw data there, is not shown and
-never written back.
+Titles and messages are read with `LenientSerializer`: what is blocked stays raw data there, is not shown
+and never written back.
+
+Neither takes an interrupt for damage: see `threads.memory.msgpack`.
 """
 
 from __future__ import annotations
 
+import importlib
+import logging
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import cache
 from typing import Any
 
-from langgraph.checkpoint.serde.event_hooks import SerdeEvent, register_serde_event_listener
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, TypeNotAllowed
+from threads.background import is_main_thread
+from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, ThreadsError, TypeNotAllowed
+from threads.memory.fold import is_passing
+from threads.memory.msgpack import MsgpackDecoder
 
 AllowedType = type | tuple[str, str]
 """A type, or its module and name."""
 
 
-class StrictSerializer(JsonPlusSerializer):
-    """LangGraph's serialiser, with its allow-list on; raises `StateUnreadable` instead of guessing."""
+class LenientSerializer(JsonPlusSerializer):
+    """A serialiser for looking only: a blocked type stays the raw data it was stored as."""
 
     def __init__(self, types: Iterable[AllowedType] = ()) -> None:
         super().__init__(pickle_fallback=False, allowed_msgpack_modules=tuple(types))
-        _listen()
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """As the stock one, to which a value seems to have no form if Ctrl+C is pressed meanwhile."""
+        try:
+            return super().dumps_typed(obj)
+        except TypeError:
+            stored = super().dumps_typed(obj)  # raises it again where the value is to blame
+        if is_main_thread():
+            raise KeyboardInterrupt
+        return stored
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        return self._decoded(data, [])
+
+    def _decoded(self, data: tuple[str, bytes], blocked: list[str]) -> Any:
+        """The value; `blocked` gets the types in it that are not allowed."""
+        kind, blob = data
+        if kind != "msgpack":
+            return super().loads_typed(data)
+        allowed = self._allowed_msgpack_modules
+        return MsgpackDecoder(allowed if isinstance(allowed, set) else (), blocked).decode(blob)
+
+    def _revive_lc2(self, value: dict[str, Any]) -> Any:
+        """As the stock one, for which a lack of memory is a value of None; langgraph-checkpoint 4.3.2."""
+        self._check_allowed_json_modules(value)
+        [*module, name] = value["id"]
+        try:
+            kind = getattr(importlib.import_module(".".join(module)), name)
+            if isinstance(kind, type) and issubclass(kind, BaseException):
+                return None
+            return kind(*(value.get("args") or ()), **(value.get("kwargs") or {}))
+        except (MemoryError, RecursionError):
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a constructor says of arguments not its own
+            failed = type(error).__name__
+            logging.getLogger(__name__).warning("%s.%s cannot be read: %s", ".".join(module), name, failed)
+            return None
+
+
+class StrictSerializer(LenientSerializer):
+    """LangGraph's serialiser, with its allow-list on; raises `StateUnreadable` instead of guessing."""
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         blocked: list[str] = []
-        token = _blocked.set(blocked)
         try:
-            value = super().loads_typed(data)
+            value = self._decoded(data, blocked)
         except NotImplementedError as error:  # pickled, or one of LangChain's constructors in JSON
             raise KindNotAllowed(str(error)) from error
-        except (ValueError, TypeError) as error:  # what a decoder says of bytes that it does not know
-            raise StateDamaged(str(error)) from error
-        finally:
-            _blocked.reset(token)
+        except Exception as error:  # what a decoder says of bytes that it does not know
+            if is_passing(error):
+                raise
+            if not blocked:
+                raise StateDamaged(str(error) or type(error).__name__) from error
         if blocked:
             raise TypeNotAllowed(list(dict.fromkeys(blocked)))
         return value
@@ -54,23 +99,9 @@ def naming(thread_id: str) -> Iterator[None]:
         yield
     except StateUnreadable as error:
         raise error.found_in(thread_id) from error.__cause__
-
-
-def lenient(types: Iterable[AllowedType] = ()) -> JsonPlusSerializer:
-    """A serialiser for looking only: a blocked type stays the raw data it was stored as."""
-    return JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=tuple(types))
-
-
-_blocked: ContextVar[list[str] | None] = ContextVar("threads_blocked", default=None)
-
-
-@cache
-def _listen() -> None:
-    """LangGraph tells its listeners, not its caller, what it blocked; one listener is enough."""
-    register_serde_event_listener(_note)
-
-
-def _note(event: SerdeEvent) -> None:
-    blocked = _blocked.get()
-    if blocked is not None and event["kind"] in ("msgpack_blocked", "msgpack_method_blocked"):
-        blocked.append(f"{event['module']}.{event['name']}")
+    except (ThreadsError, sqlite3.Error):
+        raise
+    except Exception as error:  # what another program stored shows only where something is done with it
+        if is_passing(error):
+            raise
+        raise StateDamaged(str(error) or type(error).__name__).found_in(thread_id) from error

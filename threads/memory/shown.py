@@ -14,6 +14,7 @@ CHANNEL = "messages"
 """The channel that holds the conversation."""
 STOPPED = "stopped"
 """In a message's `response_metadata`: it was cut off, for its run was stopped."""
+MOST_TOKENS = 2**53
 ROLES: Mapping[str, Role] = {
     "human": "user", "user": "user", "ai": "assistant", "assistant": "assistant",
     "system": "system", "developer": "system", "tool": "tool", "function": "tool",
@@ -22,6 +23,8 @@ ROLES: Mapping[str, Role] = {
 
 def shown(message: BaseMessage, origin: Origin) -> Message:
     """A LangChain message as a person reads it."""
+    if not isinstance(message.id, str | None):
+        raise TypeError(f"a message's id is a {type(message.id).__name__}")
     said_as = message.role if isinstance(message, ChatMessage) else message.type
     return Message(
         id=message.id,
@@ -46,7 +49,10 @@ def _usage(message: BaseMessage) -> Usage | None:
     told = message.usage_metadata if isinstance(message, AIMessage) else None
     if not told or "total_tokens" not in told:
         return None
-    return Usage(told["input_tokens"], told["output_tokens"], told["total_tokens"])
+    counts = told["input_tokens"], told["output_tokens"], told["total_tokens"]
+    if not all(type(count) is int and 0 <= count < MOST_TOKENS for count in counts):
+        return None  # another program's, and no counts
+    return Usage(*counts)
 
 
 def words(message: BaseMessage) -> tuple[str, str]:

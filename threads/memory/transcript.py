@@ -26,10 +26,10 @@ from threads.database.said import Said
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.memory.branches import Branch, Place, places, tips
 from threads.memory.dating import Origin, said_at
-from threads.memory.fold import Undecodable, coerced, fold
+from threads.memory.fold import Undecodable, coerced, fold, is_passing
 from threads.memory.held import coerced_list, elsewhere, unwrapped
 from threads.memory.shown import CHANNEL, shown, words
-from threads.memory.stored import StoredReader, Unreadable, metadata_of
+from threads.memory.stored import StoredReader, Unreadable, checked_metadata, decoding, metadata_of
 from threads.models import Interrupt, Message
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
@@ -60,18 +60,16 @@ class Transcripts(StoredReader):
         """
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
         try:
-            said = self._state(connection, at)
+            return self._shown(connection, at, dated=dated)
         except Undecodable:
             return None
-        origins = self._origins(connection, at, said) if dated else [Origin()] * len(said)
-        return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
 
     def why_unknown(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> MessagesUnknown | StateDamaged:
         """Why there are no `messages` at a checkpoint."""
         try:
-            self._state(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id})
+            self._shown(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id})
         except Unreadable as error:
             return StateDamaged(str(error)).found_in(thread_id)
         except Undecodable:
@@ -95,8 +93,8 @@ class Transcripts(StoredReader):
         """The messages that the tasks at a checkpoint wrote, the last one first."""
         here = {"thread_id": thread_id, "checkpoint_id": checkpoint_id, "channel": CHANNEL}
         written: list[Message] = []
-        for value in self._writes(connection.execute(self._sql["writes_at"], here)):
-            with suppress(Undecodable):
+        for value in self._readable_writes(connection.execute(self._sql["writes_at"], here)):
+            with suppress(Undecodable), decoding():
                 written += [shown(message, Origin()) for message in coerced(value)]
         return written[::-1]
 
@@ -140,8 +138,9 @@ class Transcripts(StoredReader):
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
         rows = connection.execute(self._sql["interrupts_at"], {**at, "channel": INTERRUPT}).fetchall()
         try:
-            asked = [(row["waits"], question) for row, value in self._read(rows) for question in value]
-        except (Undecodable, TypeError):
+            with decoding():
+                asked = [(row["waits"], question) for row, value in self._read(rows) for question in value]
+        except Undecodable:
             return ()
         taken = {question.id for waits, question in asked if not waits and hasattr(question, "value")}
         waiting = {
@@ -155,9 +154,28 @@ class Transcripts(StoredReader):
         """When a checkpoint was made, in milliseconds since 1970, by its own account."""
         at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
         try:
-            return round(datetime.fromisoformat(self._checkpoint(connection, at)[0]["ts"]).timestamp() * 1000)
-        except (Undecodable, KeyError, TypeError, ValueError):
+            with decoding():
+                made = datetime.fromisoformat(self._checkpoint(connection, at)[0]["ts"])
+                return round(made.timestamp() * 1000)
+        except Undecodable:
             return None
+
+    def damage(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, count: int | None
+    ) -> str | None:
+        """Why a run could not go on from a checkpoint; None if it can. `count`: of its messages, if told."""
+        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        try:
+            for row in connection.execute(self._sql["checkpoint_metadata"], at):
+                self._metadata(row["metadata"])
+            self._writes(connection.execute(self._sql["all_writes_at"], at))
+            if count is None:
+                self._shown(connection, at)
+        except Unreadable as error:
+            return str(error)
+        except Undecodable:  # kept in a way that does not tell the messages; its graph can read it
+            pass
+        return None
 
     def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
         """Whether no node of a `StateGraph` is due at a checkpoint; False where that cannot be told."""
@@ -168,17 +186,32 @@ class Transcripts(StoredReader):
         except Undecodable:
             return False
         values = checkpoint.get("channel_values") or {}
-        return not values.get(SENT) and not any(name.startswith(DUE) for name in values)
+        return not values.get(SENT) and not any(str(name).startswith(DUE) for name in values)
+
+    def _shown(
+        self, connection: sqlite3.Connection, at: dict[str, Any], *, dated: bool = False
+    ) -> list[Message]:
+        with decoding():
+            said = self._state(connection, at)
+            origins = self._origins(connection, at, said) if dated else [Origin()] * len(said)
+            return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
 
     def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
-        checkpoint, metadata = self._checkpoint(connection, at)
+        checkpoint, stored = self._checkpoint(connection, at)
         values = checkpoint.get("channel_values") or {}
-        deltas = metadata.get("counters_since_delta_snapshot") or {}
         if CHANNEL in values:
             return coerced_list(values[CHANNEL])
+        metadata = self._metadata(stored)  # without them a delta channel looks like none
+        deltas = metadata.get("counters_since_delta_snapshot") or {}
         if CHANNEL in deltas:
             return self._folded(connection, at, metadata)
         return elsewhere(values, deltas)
+
+    def _metadata(self, stored: Any) -> dict[str, Any]:
+        try:
+            return checked_metadata(stored)
+        except StateDamaged as error:
+            raise Unreadable(error.why) from error
 
     def _folded(
         self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
@@ -203,6 +236,8 @@ class Transcripts(StoredReader):
         try:
             return coerced_list(self._reducer(list(seed), writes) if writes else seed)
         except Exception as error:  # whatever a function of somebody's own may raise
+            if is_passing(error):
+                raise
             raise Undecodable(f"the reducer failed: {error}") from error
 
     def _origins(
@@ -237,5 +272,5 @@ class Transcripts(StoredReader):
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
             run_id = told.get(child, {}).get("run_id")
             origin = Origin(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
-            for value in self._writes(rows[parent]):
+            for value in self._readable_writes(rows[parent]):
                 yield origin, value

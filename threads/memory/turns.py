@@ -16,7 +16,6 @@ turn begins. Its config carries its `Turn`.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from threads.database.statements import statements
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadsError, ThreadTrashed
 from threads.memory.deltas import History
 from threads.memory.places import Places
+from threads.memory.stored import counted_in, metadata_of
 
 RUNTIME = "__pregel_runtime"
 """LangGraph's private key in the configs of its runs; `get_state` and callers' own `put` do not have it."""
@@ -254,7 +254,7 @@ def check_results(
         ).fetchone()
         if row is None:
             return False  # it is yet to be stored: results may come before their checkpoint
-        told |= json.loads(row["metadata"]).get("counters_since_delta_snapshot") or {}
+        told |= counted_in(metadata_of(row["metadata"]))
     if not channels.isdisjoint(told):
         raise ThreadMoved(thread_id)
     return False

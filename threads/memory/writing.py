@@ -160,10 +160,12 @@ def _differs(connection: sqlite3.Connection, row: tuple[Any, ...]) -> bool:
     return stored is not None and tuple(stored) != (kind, value)
 
 
-def store_with(late: LateResults, key: Key, work: Work, connection: sqlite3.Connection) -> None:
-    """Store what waits of a step and then `work`, in one transaction."""
+def store_with(late: LateResults, key: Key, work: Work, connection: sqlite3.Connection) -> Sequence[Work]:
+    """Store what waits of a step and then `work`, in one transaction; returns what waited."""
     try:
-        late.store(key, connection)
+        waited = late.store(key, connection)
         work(connection)
     except TooEarly:
         late.add(key, work)
+        return ()
+    return waited

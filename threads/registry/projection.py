@@ -38,6 +38,10 @@ class Decoder(Protocol):
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> int | None: ...
 
+    def damage(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, count: int | None
+    ) -> str | None: ...
+
     def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool: ...
 
 
@@ -130,9 +134,10 @@ def unanswered(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
 def said_of(message: Message) -> Said:
     """What is kept of a message; half characters, which no file can hold, become question marks."""
     text = message.text.encode(errors="replace").decode()
+    id = message.id and message.id.encode(errors="replace").decode()
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
-    return Said(message.id, message.role, text, titles.is_counted(message), *tokens)
+    return Said(id, message.role, text, titles.is_counted(message), *tokens)
 
 
 def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection, *, owner: str | None = None) -> None:

@@ -14,7 +14,7 @@ from threads.models import Checkpoint, Thread, moment
 def thread_of(row: sqlite3.Row | Mapping[str, Any]) -> Thread:
     """The thread that a row of `columns` tells of."""
     return Thread(
-        id=row["thread_id"],
+        id=str(text_of(row["thread_id"])),
         title=next(
             title for title in (row["title"], row["model_title"], row["auto_title"]) if title is not None
         ),
@@ -37,12 +37,21 @@ def checkpoint_of(row: sqlite3.Row) -> Checkpoint:
     """The checkpoint that a row of the history tells of."""
     try:
         told = json.loads(row["metadata"] or "{}")
-    except ValueError:  # somebody else's; the checkpoint is there all the same
+    except (ValueError, TypeError, RecursionError):  # another program's; the checkpoint is there all the same
         told = {}
-    made = moment(uuid_milliseconds(row["checkpoint_id"]))
+    source, step = (told.get(name) for name in ("source", "step")) if isinstance(told, dict) else (None, None)
     return Checkpoint(
-        row["checkpoint_id"], row["parent_checkpoint_id"], made, told.get("source"), told.get("step")
+        id=str(text_of(row["checkpoint_id"])),
+        parent_id=text_of(row["parent_checkpoint_id"]),
+        created_at=moment(uuid_milliseconds(row["checkpoint_id"])),
+        source=source if isinstance(source, str) else None,
+        step=step if isinstance(step, int) else None,
     )
+
+
+def text_of(id: Any) -> str | None:
+    """An id as it can be shown: another program may have stored bytes."""
+    return id.decode(errors="replace") if isinstance(id, bytes) else id
 
 
 def is_stale(row: sqlite3.Row | Mapping[str, Any]) -> bool:

@@ -159,7 +159,7 @@ class Attempt:
             return await self._through(input, base)
         except asyncio.CancelledError as error:
             return Outcome("stopped", error=error)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  as the run's outcome
+        except BaseException as error:  # noqa: BLE001  it is the run's outcome; a Rust panic is no Exception
             return self.failed(error)
 
     def failed(self, error: BaseException) -> Outcome:

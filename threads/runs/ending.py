@@ -13,6 +13,7 @@ from threads.registry import events, runs
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.failures import failure_of
 from threads.runs.recorder import Recorder, storing
+from threads.runs.telling import is_cancelled
 from threads.runs.told import plain
 from threads.runs.turn import ActiveTurn
 
@@ -70,7 +71,9 @@ async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Cal
 
         try:
             await recorder.write(work)
-        except Exception as error:  # noqa: BLE001  it is the run's outcome: raised by `result()`
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
             if is_passing(error):
                 return Outcome(HAND_OVER, error=error)
             if outcome.error is None:

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
+from threads.background import log_broken
 from threads.bootstrap import Registry
 from threads.database.faults import is_passing
-from threads.errors import RunFailed, ThreadsError, UsageError
+from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.registry import runs, table
 from threads.registry.runs import Asked
 from threads.runs.agents import Agents
@@ -30,6 +31,7 @@ from threads.runs.recorder import Recorder
 from threads.runs.requests import Request
 from threads.runs.resuming import Start, begin_again, start_of
 from threads.runs.settling import settle_stopped
+from threads.runs.telling import is_cancelled
 from threads.runs.titles import TITLE, Naming, title_asked
 from threads.runs.turn import ActiveTurn
 
@@ -92,7 +94,7 @@ class Engine:
 
     def _begin(self, row: sqlite3.Row) -> None:
         self.begun.add(row["run_id"])
-        self.thread.submit(self.perform(row))
+        self.thread.begin(self.perform(row), f"run {row['run_id']} broke off")
 
     def _accepted(self, accepted: Accepted, request: Request | None) -> tuple[Accepted, Future[Any]]:
         row = accepted.row
@@ -119,6 +121,10 @@ class Engine:
         )  # fmt: skip
         try:
             await (self._perform_title if row["kind"] == "title" else self._perform)(row, turn)
+        except BaseException as error:
+            if not is_cancelled(error):
+                await self._leave_broken(row)
+            raise
         finally:
             self.begun.discard(row["run_id"])
             self.performing.discard(asyncio.current_task())
@@ -135,16 +141,31 @@ class Engine:
                 attempt.stop(row["stopping"])
             outcome = await self._outcome(attempt, row, request)
             turn = attempt.turn  # another one where it had to leave a task behind
-        except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
             outcome = Outcome("error", error=error, by_agent=not turn.is_ours(error))
         outcome = await self._finish(turn, outcome)
         self.active.pop(run_id, None)
         self.requests.pop(run_id, None)
         if self.is_closing or not (self.recovers and outcome.is_left):
             self.promises.keep(run_id, outcome, thread_id)  # else it is kept by whoever goes on with the run
-        await self.begin_next(thread_id)
-        if self.title_model is not None and outcome.status == "success":
-            await asyncio.to_thread(self.make_title, title_asked(thread_id, row["agent_id"]), TITLE, run_id)
+        await self._hand_on(row, outcome)
+
+    async def _hand_on(self, row: sqlite3.Row, outcome: Outcome) -> None:
+        """Begin what follows a run; it has ended by now, whatever becomes of that."""
+        run_id, thread_id = row["run_id"], row["thread_id"]
+        try:
+            await self.begin_next(thread_id)
+            if self.title_model is not None and outcome.status == "success":
+                asked = title_asked(thread_id, row["agent_id"])
+                await asyncio.to_thread(self.make_title, asked, TITLE, run_id)
+        except (ThreadNotFound, InvalidValue):  # deleted, or given a title by hand, a moment ago
+            pass
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
+            log_broken(f"what follows run {run_id} was not begun", error)
 
     async def _perform_title(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
         run_id, thread_id = row["run_id"], row["thread_id"]
@@ -167,6 +188,7 @@ class Engine:
         if outcome.status != "stopped":
             return outcome
         if attempt.stopping is None and not self.is_closing:
+            log_broken(f"run {row['run_id']} failed", outcome.error or asyncio.CancelledError())
             return Outcome("error", error=RunFailed(row["thread_id"], row["run_id"], "a node was cancelled"))
         if attempt.stopping in (None, HAND_OVER, LOST):
             return Outcome(HAND_OVER)
@@ -174,11 +196,22 @@ class Engine:
             return Outcome("error", error=attempt.turn.refusal)
         return await settle_stopped(attempt, row, start, self.inside)
 
+    async def _leave_broken(self, row: sqlite3.Row) -> None:
+        """Let go of a run whose end could not be stored: its recovery goes on, or says that it failed."""
+        run_id = row["run_id"]
+        self.active.pop(run_id, None)
+        self.requests.pop(run_id, None)
+        if not self.recovers:
+            self.promises.keep(run_id, Outcome(HAND_OVER), row["thread_id"])
+        await self.recorder.write(lambda connection: runs.let_go(connection, run_id, row["attempt"]))
+
     async def _finish(self, turn: ActiveTurn, outcome: Outcome) -> Outcome:
         if self.recovers and outcome.status == "error" and is_passing(outcome.error):
             outcome = Outcome(HAND_OVER, error=outcome.error)  # it is recovered once the lack has ended
             why = type(outcome.error).__name__
             logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)
+        if outcome.error is not None and not isinstance(outcome.error, Exception):
+            log_broken(f"run {turn.run_id} failed", outcome.error)
         return await ended(turn, outcome, self.recorder, self.inside.now)
 
     async def begin_next(self, thread_id: str) -> None:
@@ -197,7 +230,7 @@ class Engine:
         """End a run wherever it is performed; False if it has ended."""
         asked: bool = self.inside.database.write(lambda connection: runs.ask_to_stop(connection, run_id, how))
         if asked and (run_id in self.active or run_id in self.pending):
-            self.thread.submit(self.stop_here(run_id, how))
+            self.thread.begin(self.stop_here(run_id, how), f"run {run_id} was not stopped")
         return asked
 
     async def stop_here(self, run_id: str, how: str) -> None:

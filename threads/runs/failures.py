@@ -29,6 +29,6 @@ def message_of(error: BaseException) -> str:
     """What an exception says, as text that can be stored; empty where it cannot even say that."""
     try:
         said = str(error)
-    except Exception:  # noqa: BLE001  `__str__` is anybody's code, and the run has to end
+    except BaseException:  # noqa: BLE001  `__str__` is the agent's code, and the run has to end
         return ""
     return said.encode(errors="replace").decode().strip()

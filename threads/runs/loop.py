@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
+
+from threads.background import log_broken, start_thread
 
 T = TypeVar("T")
 
@@ -24,12 +27,15 @@ class LoopThread:
         self.loop = asyncio.new_event_loop()
         self.loop.set_default_executor(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="threads-nodes"))
         self._is_over = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run, name, lambda: self.loop.is_closed())
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Do this there, from any thread."""
         return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def begin(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Do this there, and let nobody wait for it: if it breaks off, the log tells of `what`."""
+        self.submit(work).add_done_callback(partial(_tell, what))
 
     def call(self, function: Any, *arguments: Any) -> None:
         """Call this there, soon."""
@@ -54,9 +60,18 @@ class LoopThread:
                 self.loop.run_forever()
             except (SystemExit, KeyboardInterrupt):  # a node raised it: that ends its run, and no other
                 continue
+        self._end()
+
+    def _end(self) -> None:
         while left := asyncio.all_tasks(self.loop):  # again, for they may have made others
             for task in left:
                 task.cancel()
             self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+
+def _tell(what: str, promise: Future[Any]) -> None:
+    error = CancelledError() if promise.cancelled() else promise.exception()
+    if error is not None and not isinstance(error, CancelledError):
+        log_broken(what, error)

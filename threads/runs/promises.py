@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
+from threads.background import is_main_thread
 from threads.bootstrap.opened import Inside
 from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
 from threads.registry import runs, table
@@ -72,7 +73,13 @@ class Promises:
             future.set_result(self._stored(run_id))
         except RunNotFound:
             future.set_exception(ThreadDeleted())
-        except Exception as error:  # noqa: BLE001  it is raised where the result is asked for
+        except BaseException as error:  # it is raised where the result is asked for
+            if (
+                isinstance(error, KeyboardInterrupt) and is_main_thread()
+            ):  # that is who asks for something else
+                with self._lock:
+                    self._open.setdefault(run_id, future)
+                raise
             future.set_exception(error)
 
     def break_all(self) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from threads.background import log_broken
 from threads.bootstrap.tail import Tail
 from threads.database.connections import Database
 from threads.errors import LeaseLost
@@ -85,7 +86,12 @@ class Recorder:
             self._is_due = False
             waiting, self._waiting = self._waiting, []
         if waiting:
-            self._submit(partial(_store_held, waiting))
+            self._submit(partial(_store_held, waiting)).add_done_callback(_tell_lost)
+
+
+def _tell_lost(promise: Future[Any]) -> None:
+    if error := promise.exception():
+        log_broken("events of runs could not be stored", error)
 
 
 def storing(happened: list[Happened]) -> Callable[[sqlite3.Connection], None]:

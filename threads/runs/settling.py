@@ -17,6 +17,7 @@ from threads.runs.attempt import ROLLBACK, Attempt, Outcome
 from threads.runs.requests import BRINGING
 from threads.runs.resuming import Start
 from threads.runs.stopping import keep
+from threads.runs.telling import is_cancelled
 
 INPUT = "__start__"
 """LangGraph's node that brings what was asked from a checkpoint of its own to the state."""
@@ -33,7 +34,9 @@ async def settle_stopped(attempt: Attempt, row: Any, start: Start, inside: Insid
             await _say(attempt, row, start, inside)
             await keep(attempt)
         state = await attempt.graph.aget_state({"configurable": attempt.config["configurable"]})
-    except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
+    except BaseException as error:
+        if is_cancelled(error):
+            raise
         return attempt.failed(error)
     return Outcome("stopped", values=state.values, taken_back=attempt.stopping == ROLLBACK)
 

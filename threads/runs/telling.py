@@ -41,6 +41,12 @@ class Told(Generic[T]):
             self._task.add_done_callback(_unheard)
 
 
+def is_cancelled(error: BaseException) -> bool:
+    """Whether `error` is the cancelling of the running task, and not one that a node or a model raised."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
 def _unheard(task: asyncio.Task[Any]) -> None:
     """What it raises in the end is nobody's any more, and none to complain of."""
     if not task.cancelled():

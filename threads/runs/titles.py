@@ -24,7 +24,7 @@ from threads.registry.runs import Asked
 from threads.runs.attempt import HAND_OVER, LOST, Outcome
 from threads.runs.failures import failure_of
 from threads.runs.requests import Request
-from threads.runs.telling import Told
+from threads.runs.telling import Told, is_cancelled
 
 READ = 2000
 """Characters of a message that the model is shown."""
@@ -61,10 +61,10 @@ class Naming:
             title = await self._task.result()
             if title is not None:
                 return Outcome("success", values=title)
-        except asyncio.CancelledError:
-            pass
-        except Exception as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
-            return Outcome("error", error=error)
+        except BaseException as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
+            is_told = self._stopping is not None or is_cancelled(error)
+            if not (is_told and isinstance(error, asyncio.CancelledError)):
+                return Outcome("error", error=error)
         finally:
             self._task = None
         return Outcome(HAND_OVER if self._stopping in (HAND_OVER, LOST) else "stopped")

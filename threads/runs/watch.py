@@ -12,10 +12,12 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from threads.background import log_broken
 from threads.errors import DatabaseGone, ThreadsError
 from threads.registry import runs
 from threads.runs.attempt import LOST
 from threads.runs.engine import Engine
+from threads.runs.telling import is_cancelled
 
 SOON = 0.02
 """Seconds between two looks while a run waits for its thread."""
@@ -44,15 +46,15 @@ class Watch:
     async def sweep(self) -> None:
         """Take up the runs whose process is gone, as far as their agents are here."""
         found = await asyncio.to_thread(self._expired)
-        for row in found:
-            await self._engine.take_over(row["run_id"])
+        for row in found:  # one that cannot be taken over is no reason to leave the others
+            await self._tried(self._engine.take_over(row["run_id"]))
 
     async def _look(self) -> None:
         engine = self._engine
         if engine.begun or engine.pending or engine.promises.waiting():
             stops, ended = await asyncio.to_thread(self._asked)
             for run_id, how in stops.items():
-                engine.thread.submit(engine.stop_here(run_id, how))
+                engine.thread.begin(engine.stop_here(run_id, how), f"run {run_id} was not stopped")
             for run_id in ended:
                 engine.pending.pop(run_id, None)  # it was taken back before it began
                 engine.requests.pop(run_id, None)
@@ -108,5 +110,7 @@ class Watch:
             pass  # it was said when it was noticed
         except ThreadsError as error:  # the database is locked or full: the next look may find it well
             logging.getLogger(__name__).warning("runs cannot be looked after now: %s", error)
-        except Exception:  # whatever it is, the leases of the others depend on the next look
-            logging.getLogger(__name__).exception("runs cannot be looked after now")
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
+            log_broken("runs cannot be looked after now", error)

@@ -11,14 +11,14 @@ SELECT coalesce(max(rowid), 0) FROM checkpoints
 INSERT INTO temp.adoptable (thread_id, first_id, last_id, head_id, checkpoints)
 SELECT thread_id, min(checkpoint_id), max(checkpoint_id),
     max(CASE WHEN checkpoint_ns = '' THEN checkpoint_id END) AS head_id, count(*) FROM checkpoints
-WHERE thread_id >= :since AND typeof(thread_id) = 'text'
+WHERE thread_id >= CAST(:since AS TEXT) AND typeof(thread_id) = 'text'
 GROUP BY thread_id
-HAVING head_id IS NOT NULL OR NOT EXISTS (
-    SELECT 1 FROM threads_tombstone t WHERE t.thread_id = checkpoints.thread_id)
+HAVING is_utf8(CAST(thread_id AS BLOB)) AND (head_id IS NOT NULL OR NOT EXISTS (
+    SELECT 1 FROM threads_tombstone t WHERE t.thread_id = checkpoints.thread_id))
 ORDER BY thread_id LIMIT :chunk
 
 -- name: collected
-SELECT max(thread_id), sum(checkpoints) FROM temp.adoptable
+SELECT CAST(max(thread_id) AS BLOB), sum(checkpoints) FROM temp.adoptable
 
 -- The stock saver takes the largest id as a thread's latest checkpoint, so that is the head it was left with.
 -- name: adopt
@@ -28,7 +28,7 @@ SELECT a.thread_id, row_number() OVER (ORDER BY coalesce(a.head_id, a.last_id)),
         SELECT CASE w.channel WHEN '__interrupt__' THEN 'interrupted' ELSE 'error' END FROM writes w
         WHERE w.thread_id = a.thread_id AND w.checkpoint_ns = '' AND w.checkpoint_id = a.head_id
           AND w.channel IN ('__interrupt__', '__error__') ORDER BY w.channel DESC LIMIT 1), 'idle'),
-    uuid_milliseconds(a.first_id), uuid_milliseconds(coalesce(a.head_id, a.last_id)),
+    uuid_milliseconds(CAST(a.first_id AS BLOB)), uuid_milliseconds(CAST(coalesce(a.head_id, a.last_id) AS BLOB)),
     (SELECT CASE
         WHEN NOT json_valid(CAST(c.metadata AS TEXT)) THEN NULL
         WHEN json_type(CAST(c.metadata AS TEXT), '$.agent_id') = 'text'

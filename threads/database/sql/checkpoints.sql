@@ -56,6 +56,10 @@ SELECT message_id, created_at, run_id FROM threads_message WHERE thread_id = :th
 SELECT type, value, task_path, task_id, idx FROM writes
 WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id AND channel = :channel
 
+-- name: all_writes_at
+SELECT type, value, task_path, task_id, idx FROM writes
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
+
 -- Interrupts of the tasks at a checkpoint and in its subgraphs, and whether the task has not gone on since: what a
 -- task wrote when it was done has a place from 0 on, and a subgraph goes on from its newest checkpoint.
 -- name: interrupts_at

@@ -1,7 +1,8 @@
 -- Where registry and memory disagree. Each statement gives thread_id and detail.
 
+-- Whatever another program stored as an id: only text that is UTF-8 can name a thread.
 -- name: unlisted
-SELECT DISTINCT c.thread_id, 'it has checkpoints and is in no list' AS detail FROM checkpoints c
+SELECT DISTINCT CAST(c.thread_id AS BLOB) AS id, typeof(c.thread_id) AS type FROM checkpoints c
 WHERE NOT EXISTS (SELECT 1 FROM threads_thread t WHERE t.thread_id = c.thread_id)
   AND (c.checkpoint_ns = '' OR NOT EXISTS (SELECT 1 FROM threads_tombstone t WHERE t.thread_id = c.thread_id))
 
