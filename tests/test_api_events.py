@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from running import Gate, slow_agent, until, waiting_graph
-from serving import ROOT, client, events, listening, process
+from serving import ROOT, bearer, client, events, listening, process
 
 import threads
 from threads.api import Limits, create_app
@@ -72,6 +72,87 @@ def test_a_gap_is_told_where_events_are_no_longer_kept(registry):
         [gap, *_] = read(api, "events?after=5&follow=false")
         assert gap[1] == "gap"
         assert "gap" not in [type for _, type, _ in read(api, "events?after=25&follow=false")]
+
+
+def test_a_number_that_the_file_never_gave_is_told_as_a_gap(registry):
+    thread = registry.create(owner="bob")
+    registry.users.add("bob")
+    token = bearer(registry.users.new_token("bob"))
+    for number in range(3):
+        registry.update(thread.id, title=f"title {number}")
+    with client(registry, waiting_graph(Gate())) as api:
+        api.headers.update(token)
+        ids = [number for number, _, _ in read(api, "events?after=0&follow=false")]
+        later = Path(registry._database.where).with_name("later.db")
+        registry.backup(later)
+        with threads.open(later) as other:  # what became of the file before an older copy was restored
+            for number in range(3):
+                other.update(thread.id, title=f"lost {number}")
+            lost = list(other.events(owner="bob", follow=False))[-1].position
+        [gap] = read(api, f"threads/{thread.id}/events?after=6&follow=false")
+        assert gap == (None, "gap", gap[2]) and gap[2]["data"] == {"after": 6, "before": 3}
+        [gap] = read(api, "events?follow=false", **{"last-event-id": str(lost)})
+        assert gap == (None, "gap", gap[2]) and gap[2]["data"] == {"after": lost, "before": ids[-1]}
+        with registry.events(owner="bob", after=lost) as events:
+            assert next(events).type == "gap"
+            registry.update(thread.id, title="after that")
+            assert next(events).data == {"title": "after that"}
+
+
+def test_ids_of_events_tell_a_user_nothing_but_where_to_go_on(registry):
+    mine, theirs = registry.create(owner="bob"), registry.create(owner="alice")
+    for name in ("alice", "bob"):
+        registry.users.add(name)
+    tokens = {name: bearer(registry.users.new_token(name)) for name in ("alice", "bob")}
+    for number in range(4):
+        registry.update(mine.id, title=f"mine {number}")
+        registry.update(theirs.id, title=f"theirs {number}")
+    with client(registry, waiting_graph(Gate())) as api:
+        api.headers.update(tokens["bob"])
+        whole = read(api, "events?after=0&follow=false")
+        ids = [number for number, _, _ in whole]
+        assert [data["data"]["title"] for _, _, data in whole] == [f"mine {number}" for number in range(4)]
+        assert all(len(str(number)) == 16 for number in ids) and len(set(ids)) == 4
+        assert [data["position"] for _, _, data in whole] == ids
+        own = read(api, f"threads/{mine.id}/events?after=0&follow=false")
+        assert [(number, data["position"]) for number, _, data in own] == list(enumerate(ids, start=1))
+        for place, number in enumerate(ids):
+            assert read(api, "events?follow=false", **{"last-event-id": str(number)}) == whole[place + 1 :]
+            assert read(api, f"events?after={number}&follow=false") == whole[place + 1 :]
+        api.headers.update(tokens["alice"])
+        for number in (ids[0], 3):
+            answer = api.get(f"{ROOT}/events", headers={"last-event-id": str(number)})
+            assert (answer.status_code, answer.json()["field"]) == (422, "Last-Event-ID")
+            answer = api.get(f"{ROOT}/events?after={number}")
+            assert (answer.status_code, answer.json()["field"]) == (422, "after")
+    with threads.open(
+        registry._database.where
+    ) as other:  # another process, or a server that was started anew
+        rest = list(other.events(owner="bob", after=ids[1], follow=False))
+        assert [event.position for event in rest] == ids[2:]
+        with pytest.raises(threads.ThreadNotFound):
+            other.events(theirs.id, owner="bob")
+        with other.events(owner="bob", after=None) as live:
+            assert live.last == ids[-1]
+            registry.update(theirs.id, title="more")
+            registry.update(mine.id, title="more")
+            assert live.wait(20).data == {"title": "more"}
+            assert live.last not in ids
+
+
+def test_a_gap_in_the_events_of_another_user_is_not_told(registry):
+    mine, theirs = registry.create(owner="bob"), registry.create(owner="alice")
+    for number in range(30):
+        registry.update(mine.id, title=f"mine {number}")
+        registry.update(theirs.id, title=f"theirs {number}")
+    first, *_ = positions = [event.position for event in registry.events(owner="bob", follow=False)]
+    _drop(registry, theirs.id, 20)
+    rest = list(registry.events(owner="bob", after=first, follow=False))
+    assert [event.position for event in rest] == positions[1:]
+    _drop(registry, mine.id, 20)
+    [gap, *rest] = registry.events(owner="bob", after=first, follow=False)
+    assert (gap.type, gap.data) == ("gap", {"after": first, "before": positions[20]})
+    assert gap.position == first and rest[0].position == positions[20]
 
 
 def _drop(registry, id, upto):

@@ -10,7 +10,9 @@ from graphs import Plain, compiled, config, in_stock_process, plain_graph, said,
 from langchain_core.messages import AIMessage, RemoveMessage
 
 import threads
+from threads.database.said import Said, keep
 from threads.registry.query import parsed
+from threads.registry.search import OWN_MESSAGES, WALKED
 from threads.registry.snippets import LOOK_AT, snippet
 
 
@@ -218,6 +220,102 @@ def test_more_than_can_be_ranked_come_newest_first_and_each_once(registry):
     mine = registry.search("hello", owner="alice", limit=5, offset=3)
     assert [hit.message.text for hit in mine] == [f"hello {n}" for n in (696, 695, 694, 693, 692)]
     assert mine.total == 700
+
+
+def fill(registry, id, owner, texts):
+    """A thread with these messages, as the projection leaves it."""
+    registry.create(id=id, owner=owner)
+
+    def work(connection):
+        [position] = connection.execute(
+            "SELECT position FROM threads_thread WHERE thread_id = ?", (id,)
+        ).fetchone()
+        rows = [Said(f"{id} {number}", "user", text, True) for number, text in enumerate(texts)]
+        keep(connection, position, rows, {}, position)
+        connection.execute(
+            "UPDATE threads_thread SET message_count = ? WHERE thread_id = ?", (len(texts), id)
+        )
+
+    registry._inside().database.write(work)
+
+
+def pages(registry, text, **asked):
+    """The ids of all hits, by cursor, and what is told of them."""
+    ids, totals, cursor = [], set(), None
+    while True:
+        page = registry.search(text, limit=150, cursor=cursor, **asked)
+        ids += [hit.message.id for hit in page]
+        totals.add((page.total, page.unindexed))
+        cursor = page.next_cursor
+        if cursor is None:
+            return ids, totals
+
+
+def test_a_search_with_an_owner_is_the_same_whatever_others_say_and_however_much(tmp_path):
+    with threads.open(tmp_path / "threads.db") as registry:
+        few = ["rare common", *["common"] * 399]
+        many = [
+            f"{'rare' * (n % 20 == 0)} {'common' * (n % 10 == 0)} {'wide' * (n < 5)} n{n}"
+            for n in range(OWN_MESSAGES + 1)
+        ]
+        for owner, texts in (("few", few), ("many", many)):
+            fill(registry, f"{owner} 1", owner, texts[:100])
+            fill(registry, f"{owner} 2", owner, texts[100:])
+        asked = [
+            (text, owner)
+            for owner in ("few", "many")
+            for text in ("rare", "common", "wide", "com", "omm", "c", "common rare", "role:user n1")
+        ]
+        before = [pages(registry, text, owner=owner) for text, owner in asked]
+        assert {ask: len(found[0]) for ask, found in zip(asked, before, strict=True)} == {
+            ("rare", "few"): 1, ("common", "few"): 400, ("wide", "few"): 0, ("com", "few"): 400, ("omm", "few"): 400, ("c", "few"): 400,
+            ("common rare", "few"): 1, ("role:user n1", "few"): 0, ("rare", "many"): 501, ("common", "many"): 1001, ("wide", "many"): 5,
+            ("com", "many"): 1001, ("omm", "many"): 1001, ("c", "many"): 1001, ("common rare", "many"): 501, ("role:user n1", "many"): 1112,
+        }  # fmt: skip
+        fill(registry, "other", "other", ["common wide rare omm"] * (WALKED + 1))
+        assert [pages(registry, text, owner=owner) for text, owner in asked] == before
+        assert all(len(set(ids)) == len(ids) for ids, _ in before)
+
+
+def test_a_search_with_an_owner_reads_what_is_new_of_that_owner_alone(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        for number in range(6):
+            registry.create(id=f"bob {number}", owner="bob")
+        for number in range(30):
+            registry.create(id=f"alice {number}", owner="alice")
+    saver = stock_saver(path)
+    for id in [f"bob {n}" for n in range(6)] + [f"alice {n}" for n in range(30)]:
+        plain_graph(saver).invoke(said("hello"), config(id))
+    saver.conn.close()
+    with threads.open(path) as registry:
+        assert registry.search("hello", owner="bob", patience=0).unindexed == 5
+        assert registry.stats(owner="bob", patience=0).unindexed == 4
+        page = registry.search("hello", owner="bob", patience=None)
+        assert (page.total, page.unindexed) == (12, 0)
+        assert registry.search("hello", owner="alice", patience=0).unindexed == 29
+        registry.list(owner="bob", sort_by="title")
+        assert registry.search("hello", owner="alice", patience=0).unindexed == 28
+
+
+def test_what_a_deleted_thread_said_does_not_count_in_one_that_was_begun_at_its_place(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        registry.create(id="alices", owner="alice")
+        speak(registry, "alices", "a secret word")
+        assert registry.search("secret").total == 2
+    saver = stock_saver(path)
+    saver.delete_thread("alices")  # a program that knows of no index
+    saver.conn.close()
+    with threads.open(path) as registry:
+        registry.create(id="bobs", owner="bob")
+        assert registry.unread(["bobs"], "bob") == {"bobs": 0}
+        with pytest.raises(threads.InvalidValue):
+            registry.mark_read("bobs", "bob", upto="anything")
+        assert registry.mark_read("bobs", "bob") == 0
+        assert registry.search("secret", owner="bob").total == 0
+        speak(registry, "bobs", "hello")
+        assert registry.unread(["bobs"], "bob") == {"bobs": 2}
 
 
 def test_roles_and_times_of_messages_are_looked_at(tmp_path):
