@@ -56,11 +56,11 @@ def free_port() -> int:
 @contextmanager
 def nginx(folder: Path, upstream: str) -> Iterator[str]:
     """nginx before this address; gives its own."""
-    port = free_port()
+    program, port = required("nginx"), free_port()
     user = "user root;" if os.geteuid() == 0 else ""  # others may not enter the folder of the tests
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, port=port, upstream=upstream, user=user))
-    with _running([required("nginx"), "-c", str(config), "-p", str(folder)], folder, port):
+    with _running([program, "-c", str(config), "-p", str(folder)], folder, port):
         yield f"http://127.0.0.1:{port}"
 
 
