@@ -61,9 +61,9 @@ def statuses(folder):
 
 
 def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_path):
-    seen, done, begun = Counter(), threading.Event(), threading.Barrier(9)
+    seen, done, begun = Counter(), threading.Event(), threading.Barrier(5)
     with served(tmp_path) as server:
-        clients = talking(8, server.url, seen, done, begun)
+        clients = talking(4, server.url, seen, done, begun)
         begun.wait()
         looking = httpx.Client(base_url=server.url, timeout=60)
         looking.get("/healthz")
@@ -78,7 +78,7 @@ def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_pa
             assert looking.get(f"{ROOT}/{path}").status_code == 200
         looking.close()
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
-        until(lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
+        until(lambda: httpx.get(f"{server.url}/readyz", timeout=60).status_code == 200)
         done.set()
         for each in clients:
             each.join(60)
