@@ -61,19 +61,24 @@ def statuses(folder):
 
 
 def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_path):
-    seen, done, begun = Counter(), threading.Event(), threading.Barrier(9)
+    seen, done, begun = Counter(), threading.Event(), threading.Barrier(5)
     with served(tmp_path) as server:
-        clients = talking(8, server.url, seen, done, begun)
+        clients = talking(4, server.url, seen, done, begun)
         begun.wait()
+        looking = httpx.Client(base_url=server.url, timeout=60)
+        looking.get("/healthz")
         before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, before[1]))
         begun.wait()
         others = [
             socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) for _ in range(20)
         ]
-        until(lambda: sum(seen.values()) > 50)
+        until(lambda: sum(seen.values()) > 50, 120)
+        for path in ("analytics", "rules", "search?text=hi", "trash"):
+            assert looking.get(f"{ROOT}/{path}").status_code == 200
+        looking.close()
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
-        until(lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
+        until(lambda: httpx.get(f"{server.url}/readyz", timeout=60).status_code == 200)
         done.set()
         for each in clients:
             each.join(60)
@@ -88,13 +93,13 @@ def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_pa
 def test_strangers_who_stay_connected_leave_room_for_others(tmp_path):
     seen, done = Counter(), threading.Event()
     with served(tmp_path, descriptors=(64, 64)) as server:
-        strangers = []
+        strangers: list[socket.socket] = []
         for _ in range(100):
             strangers.append(
                 socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=5)
             )
         clients = talking(20, server.url, seen, done)
-        until(lambda: sum(seen.values()) > 100, 60)
+        until(lambda: sum(seen.values()) > 100, 120)
         assert httpx.get(f"{server.url}/healthz", timeout=30).status_code == 200
         done.set()
         for each in clients:
@@ -107,41 +112,73 @@ def test_strangers_who_stay_connected_leave_room_for_others(tmp_path):
     assert (tmp_path / "serve.log").stat().st_size < 1_000_000
 
 
-def test_reader_waits_for_the_connection_of_another_one_and_a_writer_needs_no_file(tmp_path):
-    program = """
+def program(folder, text):
+    """What this program, which is handed a file, writes; `without` is a block without descriptors."""
+    begun = """
         import resource, sys, threading
+        from contextlib import contextmanager
+        from graphs import plain_graph
         import threads
-        with threads.open(sys.argv[1]) as registry:
-            database = registry._database
-            registry.create(id="a")
-            threads_found = []
-            with database.read():
-                limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-                resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
-                reader = threading.Thread(target=lambda: threads_found.append(registry.get("a").id))
-                reader.start()
-                reader.join(0.3)
-                assert not threads_found
-            reader.join(30)
-            for number in range(50):
-                registry.create(id=f"b{number}", title="new", tags=["x"])
-                registry.update(f"b{number}", title="newer")
-            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
-            print(threads_found)
+        from threads.api.descriptors import open_early
+
+        open_early()
+
+        @contextmanager
+        def without():
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
             try:
-                threads.open(sys.argv[1])
-            except threads.DatabaseBusy as error:
-                print(error)
+                yield
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, limit)
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "threads.db")],
-        capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-c", textwrap.dedent(begun) + textwrap.dedent(text), str(folder / "threads.db")],
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": HERE},
     )  # fmt: skip
-    found, error = done.stdout.splitlines()
-    assert found == "['a']" and "too many files are open" in error, done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_reader_waits_for_the_connection_of_another_one(tmp_path):
+    [found, error] = program(
+        tmp_path,
+        """
+        with threads.open(sys.argv[1]) as registry:
+            database, found = registry._database, []
+            registry.create(id="a")
+            with without():
+                with database.read():
+                    reader = threading.Thread(target=lambda: found.append(registry.get("a").id))
+                    reader.start()
+                    reader.join(0.3)
+                    assert not found
+                reader.join(30)
+            print(found)
+            try:
+                with without():
+                    threads.open(sys.argv[1])
+            except threads.DatabaseBusy as error:
+                print(error)
+        """,
+    )
+    assert found == "['a']" and "too many files are open" in error
+
+
+def test_writing_needs_no_descriptor(tmp_path):
+    found = program(
+        tmp_path,
+        """
+        with threads.open(sys.argv[1]) as registry, threads.Runner(registry, plain_graph(None)) as runner:
+            runner.start("a", "hi", if_not_exists="create").result(30)
+            with without():
+                for number in range(20):
+                    run = runner.start("a", f"hi {number}")
+                    run.result(60)
+                    print(run.info.status, run.info.attempts)
+        """,
+    )
+    assert found == ["success 1"] * 20
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])

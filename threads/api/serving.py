@@ -31,8 +31,8 @@ __all__ = ["JsonLines", "Serving", "bound", "serve"]
 KEEP_ALIVE = 75
 WAITING_TO_CONNECT = 1_024
 """Connections that the system keeps until they are accepted."""
-ACCEPTED_AT_ONCE = 8
-"""One of so many of the connections that may be open is accepted before the others are looked at."""
+ACCEPTED_AT_ONCE = 64
+"""Connections that are accepted before those that are open are looked at; fewer where fewer may be open."""
 INTERRUPTED = 130
 """The exit code after a second Ctrl+C, as shells have it."""
 
@@ -130,7 +130,7 @@ def serve(
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=int(ANSWERS_WITHIN), timeout_keep_alive=KEEP_ALIVE, proxy_headers=False,
-        ws="none", http=limited_protocol(limits), backlog=max(1, limits.connections // ACCEPTED_AT_ONCE),
+        ws="none", http=limited_protocol(limits), backlog=min(ACCEPTED_AT_ONCE, limits.connections // 4),
     )  # fmt: skip
     unix = None if uds is None else UnixSocket(uds)
     listening = bound(config) if unix is None else unix.listening
