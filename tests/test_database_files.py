@@ -219,7 +219,11 @@ def test_replaced_file_is_noticed_by_the_write_that_would_be_lost(path):
             registry.create(id="c")
         with pytest.raises(threads.DatabaseGone):
             registry.list()
-    (copy,) = rescued(path.parent)
+        (copy,) = until(lambda: rescued(path.parent))
+        assert {each.name for each in path.parent.iterdir()} == {path.name, copy.name}, (
+            "its log is taken away"
+        )
+        assert ids_in(path) == {"a"}
     assert ids_in(copy) == {"a", "b"}
     assert ids_in(path) == {"a"}
 
@@ -234,9 +238,16 @@ def test_write_whose_file_is_lost_before_its_commit_is_not_acknowledged(path):
 
         with pytest.raises(threads.DatabaseGone):
             registry._database.write(losing)
+        assert done == ["first"]
+
+
+def test_nothing_is_written_into_a_file_that_is_lost(path):
+    with threads.open(path) as registry:
+        remove(path)
+        done = []
         with pytest.raises(threads.DatabaseGone):
-            registry._database.write(lambda _: done.append("second"))
-        assert done == ["first"], "nothing more is written into a file that is known to be lost"
+            registry._database.write(lambda _: done.append("too late"))
+        assert done == []
 
 
 def test_reader_that_only_looks_sees_the_file_that_took_the_place(path):
@@ -247,7 +258,9 @@ def test_reader_that_only_looks_sees_the_file_that_took_the_place(path):
         assert {thread.id for thread in looking.list()} == {"a", "b"}
         replace(path)
         until(lambda: rescued(path.parent))
-        assert {thread.id for thread in looking.list()} == {"a"}
+        with threads.open(path) as another:
+            another.create(id="c")
+            assert {thread.id for thread in looking.list()} == {"a", "c"}
         remove(path)
         with pytest.raises(threads.DatabaseNotFound):
             looking.list()
