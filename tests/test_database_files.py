@@ -135,7 +135,7 @@ def test_server_whose_file_is_lost_refuses_writes_and_rescues_what_was_acknowled
 
 def test_server_goes_on_when_its_file_comes_back(path, tmp_path):
     elsewhere = path.with_name("elsewhere.db")
-    with process(tmp_path, "--db", str(path)) as server:
+    with process(tmp_path, "--db", str(path)) as server, threads.open(path) as other:
         with Talkers(server.url) as talkers:
             until(lambda: len(talkers.created) > 20)
             path.rename(elsewhere)
@@ -145,9 +145,12 @@ def test_server_goes_on_when_its_file_comes_back(path, tmp_path):
             acknowledged = len(talkers.created)
             until(lambda: len(talkers.created) > acknowledged)
         until(lambda: len(log_lines(tmp_path, "warning")) == 1)
+        until(lambda: can_read(other))
+        other.create(id="by another process")
+        assert other.verify() == []
         server.terminate()
         assert server.wait(30) == 0
-    assert ids_in(path) >= talkers.created
+    assert ids_in(path) >= {*talkers.created, "by another process"}
     assert run_threads("verify", "--db", path).returncode == 0
 
 
@@ -216,9 +219,76 @@ def test_replaced_file_is_noticed_by_the_write_that_would_be_lost(path):
             registry.create(id="c")
         with pytest.raises(threads.DatabaseGone):
             registry.list()
-    (copy,) = rescued(path.parent)
+        (copy,) = until(lambda: rescued(path.parent))
+        assert {each.name for each in path.parent.iterdir()} == {path.name, copy.name}, (
+            "its log is taken away"
+        )
+        assert ids_in(path) == {"a"}
     assert ids_in(copy) == {"a", "b"}
     assert ids_in(path) == {"a"}
+
+
+def test_write_whose_file_is_lost_before_its_commit_is_not_acknowledged(path):
+    with threads.open(path) as registry:
+        done = []
+
+        def losing(connection: sqlite3.Connection) -> None:
+            done.append("first")
+            remove(path)
+
+        with pytest.raises(threads.DatabaseGone):
+            registry._database.write(losing)
+        assert done == ["first"]
+
+
+def test_nothing_is_written_into_a_file_that_is_lost(path):
+    with threads.open(path) as registry:
+        remove(path)
+        done = []
+        with pytest.raises(threads.DatabaseGone):
+            registry._database.write(lambda _: done.append("too late"))
+        assert done == []
+
+
+def test_reader_that_only_looks_sees_the_file_that_took_the_place(path):
+    with threads.open(path) as registry, threads.open(path, read_only=True) as looking:
+        registry.create(id="a")
+        registry.backup(path.with_name("backup.db"))
+        registry.create(id="b")
+        assert {thread.id for thread in looking.list()} == {"a", "b"}
+        replace(path)
+        until(lambda: rescued(path.parent))
+        with threads.open(path) as another:
+            another.create(id="c")
+            assert {thread.id for thread in looking.list()} == {"a", "c"}
+        remove(path)
+        with pytest.raises(threads.DatabaseNotFound):
+            looking.list()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="it is seen there when the file is waited for")
+def test_file_that_is_replaced_while_it_is_opened_is_opened_again(path):
+    with threads.open(path) as registry:
+        registry.create(id="new")
+        registry.backup(path.with_name("backup.db"))
+        registry.create(id="only in the old one")
+    restoring = sqlite3.connect(path, isolation_level=None)
+    restoring.execute("PRAGMA journal_mode=DELETE")
+    restoring.execute("PRAGMA locking_mode=EXCLUSIVE")
+    restoring.execute("BEGIN EXCLUSIVE")
+    found: list[set[str]] = []
+
+    def open_it() -> None:
+        with threads.open(path) as registry:
+            found.append({thread.id for thread in registry.list()})
+
+    opener = threading.Thread(target=open_it)
+    opener.start()
+    until(lambda: [os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()].count(str(path)) == 2)
+    replace(path)
+    restoring.close()
+    opener.join()
+    assert found == [{"new"}]
 
 
 def test_file_lost_just_before_its_registry_is_closed_is_rescued(path):

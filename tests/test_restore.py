@@ -123,6 +123,17 @@ def damaged(path: Path) -> None:
     path.write_bytes(content)
 
 
+def damaged_in_one_page(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'threads_thread'"
+        ).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+
+
 def emptied(path: Path) -> None:
     path.write_bytes(b"")
 
@@ -147,6 +158,7 @@ def newer(path: Path) -> None:
     ("spoil", "error"),
     [
         (damaged, threads.NotADatabase),
+        (damaged_in_one_page, threads.NotADatabase),
         (emptied, threads.NotADatabase),
         (no_database, threads.NotADatabase),
         (another_programs, threads.NotADatabase),
