@@ -244,6 +244,38 @@ def test_one_of_several_answers_is_replaced_and_the_others_stay_taken(registry):
     assert sorted(texts(registry, "a")[1:]) == ["left: 1", "right: 2"]
 
 
+def test_the_same_words_to_the_next_interrupt_are_no_retry_of_the_first_answer(registry):
+    """A run failed beside a node that asks again: a bare `yes` is the failed run's, one by id the question's."""
+    failures = [RuntimeError("down")]
+    paid = []
+
+    def asking(state):
+        paid.append((interrupt("one"), interrupt("two")))
+        return {"messages": [AIMessage("paid")]}
+
+    def failing(state):
+        if failures and interrupt("beside"):
+            raise failures.pop()
+        return {"messages": [AIMessage("beside")]}
+
+    builder = StateGraph(Plain)
+    for name, node in (("asking", asking), ("failing", failing)):
+        builder.add_node(name, node)
+        builder.add_edge(START, name)
+    with threads.Runner(registry, builder.compile()) as runner:
+        asked(runner)
+        ids = {question.value: question.id for question in registry.interrupts("a")}
+        runner.resume("a", {ids["one"]: "yes"}).result(20)
+        failed = fails(runner.resume("a", {ids["beside"]: "yes"}))
+        (two,) = [each for each in registry.interrupts("a") if each.value == "two"]
+        again = runner.resume("a", "yes")
+        again.result(20)
+        assert (again.id, paid) == (failed.id, [])
+        assert [question.value for question in registry.interrupts("a")] == ["two"]
+        runner.resume("a", {two.id: "yes"}).result(20)
+    assert paid == [("yes", "yes")]
+
+
 def test_an_answer_to_another_interrupt_than_the_failed_one_is_taken(registry):
     with threads.Runner(registry, asking_at_once_graph()) as runner:
         asked(runner)

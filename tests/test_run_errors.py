@@ -133,10 +133,12 @@ def test_an_error_has_its_parts_in_python_now_and_after_a_restart(tmp_path):
 
 def test_an_agent_that_raises_a_lost_lease_fails_its_run(registry):
     """It has not lost its own: another runner would take the run over, again and again."""
-    with threads.Runner(registry, raising(LeaseLost("a")), lease_seconds=1) as runner:
+    lost = LeaseLost("a")
+    with threads.Runner(registry, raising(lost), lease_seconds=1) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
-        with pytest.raises(RunFailed, match="lost its lease"):
+        with pytest.raises(RunFailed, match="lost its lease") as failed:
             run.result(20)
+        assert failed.value.__cause__ is lost, "told at once, and not from what is stored"
         assert (run.status, run.info.attempts, run.info.error_type) == ("error", 1, "LeaseLost")
 
 
@@ -299,6 +301,20 @@ def test_a_failure_that_is_no_nodes_gives_the_thread_its_status(registry, build,
         runner.start("a", "Hi again", agent_id="good").result(20)
         assert registry.get("a").status == "idle"
         assert [thread.id for thread in registry.list(status="error") if thread.id == "a"] == []
+
+
+def test_a_retry_that_has_nothing_left_to_do_ends_the_status_of_a_failure(registry):
+    """All was stored but the run's end: the retry stores no checkpoint, which would tell."""
+    refuse = """CREATE TRIGGER refused BEFORE INSERT ON threads_event WHEN NEW.type = 'finished'
+        BEGIN SELECT RAISE(ABORT, 'not now'); END"""
+    with threads.Runner(registry, plain_graph(None)) as runner:
+        registry._database.write(lambda connection: connection.execute(refuse) and None)
+        with pytest.raises(RunFailed, match="not now"):
+            runner.start("a", "Hi", if_not_exists="create").result(20)
+        assert registry.get("a").status == "error"
+        registry._database.write(lambda connection: connection.execute("DROP TRIGGER refused") and None)
+        runner.retry("a").result(20)
+        assert registry.get("a").status == "idle"
 
 
 def test_a_plain_invoke_that_succeeds_ends_the_status_of_a_failure(registry):
