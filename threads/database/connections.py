@@ -238,9 +238,7 @@ class FileDatabase(Database):
         if self._worker is not None:
             self._worker.shutdown(wait=True)
         try:
-            self._watch.look(
-                self._disconnect_idle
-            )  # the last chance to keep what a file holds that was removed just now
+            self._watch.look(self._disconnect_idle)  # the last chance to keep what a lost file holds
         finally:
             self._disconnect_idle()
             self._writer.close()
