@@ -27,7 +27,7 @@ async def deaf(state):
 
 async def slow(state):
     """Answers after a while."""
-    await asyncio.sleep(2)
+    await asyncio.sleep(4)
     return {"messages": [AIMessage("at last")]}
 
 

@@ -65,7 +65,7 @@ def test_first_interrupt_says_what_is_waited_for_and_the_answer_comes(tmp_path):
         _, answer = asked(server.url, "slow")
         server.send_signal(signal.SIGINT)
         [line] = until(lambda: [line for line in lines(tmp_path) if "shutting down" in line["event"]])
-        assert (line["requests"], line["runs"]) == (1, 1) and "waiting" in line["event"]
+        assert line["requests"] >= 1 and line["runs"] == 1 and "waiting" in line["event"]
         assert server.wait(ENDED) == 0
     assert answer.result(10).json()["reply"] == "at last"
 
@@ -76,7 +76,7 @@ def test_second_interrupt_answers_all_that_wait_and_ends(tmp_path):
         headers = "content-type: application/json\r\ncontent-length: 100"
         sending.sendall(f"POST {ROOT}/threads HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{{".encode())
         server.send_signal(signal.SIGINT)
-        until(lambda: [line for line in lines(tmp_path) if line.get("requests") == 2])
+        until(lambda: [line for line in lines(tmp_path) if "shutting down" in line["event"]])
         server.send_signal(signal.SIGINT)
         sending.settimeout(ENDED)
         head, _, body = sending.makefile("rb").read().partition(b"\r\n\r\n")

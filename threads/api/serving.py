@@ -97,7 +97,7 @@ class Serving(uvicorn.Server):
         hurrying.cancel()
 
     def _say_what_is_waited_for(self) -> None:
-        requests, runs = len(self.server_state.tasks), len(self._server.runner.under_way)
+        requests, runs = len(self.server_state.tasks), self._server.runner._under_way()
         told = {"requests": requests, "runs": runs}
         event = "shutting down"
         if requests or runs:
@@ -149,7 +149,7 @@ def serve(
             if unix is not None:
                 unix.remove()
         deadline.begin()  # where it ended without a signal
-        app.state.server.runner.close(timeout=deadline.left(ANSWERS_WITHIN), hurry=lambda: server.is_hurried)
+        app.state.server.runner._close(deadline.left(ANSWERS_WITHIN), lambda: server.is_hurried)
 
     def leave() -> None:
         code = INTERRUPTED if server.is_hurried else 0

@@ -221,18 +221,18 @@ class Runner(Closing):
             row = runs.get(connection, run_id)
         return Run(self._engine, run_id, row["thread_id"], 0, self._engine.promises.of(run_id))
 
-    @property
-    def under_way(self) -> tuple[str, ...]:
-        """The ids of the runs that this runner is performing now."""
-        return tuple(self._engine.begun)
+    def close(self, *, timeout: float = 10.0) -> None:
+        """Wait up to `timeout` seconds for the runs under way; what goes on then is left to other runners."""
+        self._close(timeout)
 
-    def close(self, *, timeout: float = 10.0, hurry: Callable[[], bool] = lambda: False) -> None:
-        """Wait up to `timeout` seconds for the runs under way; what goes on then is left to other runners.
-
-        `hurry` is called several times a second: once it is true, no run is waited for any longer.
-        """
+    def _close(self, timeout: float, hurry: Callable[[], bool] = lambda: False) -> None:
+        """For `threads.api`: as `close`, and no run is waited for any longer once `hurry()` is true."""
         self._engine.close(self._watching, timeout, hurry)
         self._beside.close()
+
+    def _under_way(self) -> int:
+        """For `threads.api`: how many runs this runner is performing now."""
+        return len(self._engine.begun)
 
     def _last_event(self, thread_id: str) -> int:
         with self._engine.inside.database.read() as connection:
