@@ -244,7 +244,8 @@ def test_one_of_several_answers_is_replaced_and_the_others_stay_taken(registry):
     assert sorted(texts(registry, "a")[1:]) == ["left: 1", "right: 2"]
 
 
-def test_the_same_words_to_the_next_interrupt_are_no_retry_of_the_first_answer(registry):
+@pytest.mark.parametrize("by_id", [False, True], ids=["bare", "by id"])
+def test_the_same_words_to_the_next_interrupt_are_no_retry_of_the_first_answer(registry, by_id):
     """A run failed beside a node that asks again: a bare `yes` is the failed run's, one by id the question's."""
     failures = [RuntimeError("down")]
     paid = []
@@ -268,11 +269,13 @@ def test_the_same_words_to_the_next_interrupt_are_no_retry_of_the_first_answer(r
         runner.resume("a", {ids["one"]: "yes"}).result(20)
         failed = fails(runner.resume("a", {ids["beside"]: "yes"}))
         (two,) = [each for each in registry.interrupts("a") if each.value == "two"]
-        again = runner.resume("a", "yes")
-        again.result(20)
-        assert (again.id, paid) == (failed.id, [])
-        assert [question.value for question in registry.interrupts("a")] == ["two"]
-        runner.resume("a", {two.id: "yes"}).result(20)
+        if not by_id:
+            again = runner.resume("a", "yes")
+            again.result(20)
+            assert (again.id, paid) == (failed.id, [])
+            assert [question.value for question in registry.interrupts("a")] == ["two"]
+        assert runner.resume("a", {two.id: "yes"}).id != failed.id
+        assert until(lambda: registry.get("a").status == "idle")
     assert paid == [("yes", "yes")]
 
 

@@ -126,7 +126,7 @@ TOLD = {
     410: "The thread was deleted meanwhile.",
     413: "The body is too large.",
     422: "A field cannot be what it is; `field` names it.",
-    429: "Too many requests, or too many streams.",
+    429: "Too many requests, streams, or messages that wait in the thread.",
     502: "The agent failed.",
     503: "The database is busy, or the server shuts down.",
     507: "The disk is full.",

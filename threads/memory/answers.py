@@ -22,7 +22,7 @@ from threads.memory.rewind import NULL_TASK
 Change = Callable[[sqlite3.Connection], None]
 
 
-class Asking(NamedTuple):
+class WaitingTask(NamedTuple):
     """A task that waits with an interrupt."""
 
     checkpoint_ns: str
@@ -61,13 +61,13 @@ def stale_answers(
     changes: list[tuple[str, dict[str, Any]]] = []
     if ("", head, NULL_TASK) in stored:  # to whichever task asks next
         changes.append(("drop_answers", _place(thread_id, ("", head, NULL_TASK))))
-    for asking in _asking(state) if stored else ():
-        at = asking[:3]
+    for waiting in _waiting_tasks(state) if stored else ():
+        at = waiting[:3]
         if at not in stored:
             continue
         answers = serde.loads_typed(stored[at])
         answers = answers if isinstance(answers, list) else [answers]
-        before = asking.answers_before(len(answers))
+        before = waiting.answers_before(len(answers))
         if before == 0:
             changes.append(("drop_answers", _place(thread_id, at)))
         elif before is not None and before < len(answers):
@@ -86,13 +86,13 @@ def _place(thread_id: str, at: tuple[str, str, str]) -> dict[str, Any]:
     return {"thread_id": thread_id, "channel": RESUME, **dict(zip(names, at, strict=True))}
 
 
-def _asking(state: StateSnapshot) -> Iterator[Asking]:
+def _waiting_tasks(state: StateSnapshot) -> Iterator[WaitingTask]:
     at = state.config["configurable"]
     for task in state.tasks:
         if isinstance(task.state, StateSnapshot) and task.state.metadata is not None:
-            yield from _asking(task.state)
+            yield from _waiting_tasks(task.state)
         elif task.result is None and len(task.interrupts) == 1:
-            yield Asking(
+            yield WaitingTask(
                 str(at.get("checkpoint_ns") or ""),
                 str(at["checkpoint_id"]), task.id, task.name, task.interrupts[0].id,
             )  # fmt: skip
