@@ -102,8 +102,8 @@ def status(said):
     return int(said.split()[1]) if said else None
 
 
-def head(path="/", *lines, method="GET"):
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "host: localhost", *lines, "", ""]).encode()
+def head(path="/", *lines, method="GET", host="localhost"):
+    return "\r\n".join([f"{method} {path} HTTP/1.1", f"host: {host}", *lines, "", ""]).encode()
 
 
 def memory(server):
@@ -172,7 +172,11 @@ def test_chunked_body_without_end_is_refused_and_closed(server):
     said = flood(
         server.port,
         head(
-            f"{ROOT}/threads", "transfer-encoding: chunked", "content-type: application/json", method="POST"
+            f"{ROOT}/threads",
+            "transfer-encoding: chunked",
+            "content-type: application/json",
+            method="POST",
+            host=server.url.removeprefix("http://"),
         ),
         b"40000\r\n" + b" " * 0x40000 + b"\r\n",
     )

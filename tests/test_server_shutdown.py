@@ -74,7 +74,9 @@ def test_second_interrupt_answers_all_that_wait_and_ends(tmp_path):
     with served(tmp_path) as server, socket.create_connection(("127.0.0.1", int(server.url[-5:]))) as sending:
         _, answer = asked(server.url, "blocked")
         headers = "content-type: application/json\r\ncontent-length: 100"
-        sending.sendall(f"POST {ROOT}/threads HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{{".encode())
+        sending.sendall(
+            f"POST {ROOT}/threads HTTP/1.1\r\nhost: {server.url[7:]}\r\n{headers}\r\n\r\n{{".encode()
+        )
         server.send_signal(signal.SIGINT)
         until(lambda: [line for line in lines(tmp_path) if "shutting down" in line["event"]])
         server.send_signal(signal.SIGINT)

@@ -34,6 +34,7 @@ class Trust:
     def __init__(self, registry: Registry, reasons: list[str]) -> None:
         """`reasons`: why a token is always needed, in words; users that are there now are one more."""
         self._registry = registry
+        self._added = registry.users.count_added()
         self._has_users = bool(registry.users)
         self._reasons = [*reasons, "there are users"] if self._has_users else reasons
         self._socket: str | None = None
@@ -59,7 +60,7 @@ class Trust:
 
     def check_users(self) -> bool:
         """Look whether there are users, and need a token from now on if so; whether the latch is open."""
-        if self.is_open and self._registry.users:
+        if self.is_open and self._registry.users.count_added() > self._added:
             self._reasons = ["there are or were users"]
             logging.getLogger("threads.api").info(ADDED, extra={"told": {"local_user": False}})
         return self.is_open

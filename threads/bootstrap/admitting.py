@@ -71,6 +71,11 @@ class Users:
         with self._opened._database.read() as connection:
             return users.are_there(connection)
 
+    def count_added(self) -> int:
+        """How many users were ever added to this file, those included who are removed."""
+        with self._opened._database.read() as connection:
+            return users.count_added(connection)
+
     def _write(self, work: Any) -> Any:
         now = self._opened._now()
         return self._opened._database.write(lambda connection: work(connection, now))

@@ -23,6 +23,7 @@ Progress = Callable[[str, int, int], None]
 
 MIGRATIONS = (
     "0001_registry", "0002_runs", "0003_search", "0004_organise", "0005_users", "0006_secret", "0007_errors",
+    "0008_users_added",
 )  # fmt: skip
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000

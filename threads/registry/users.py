@@ -44,6 +44,11 @@ def find(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
     return row
 
 
+def count_added(connection: sqlite3.Connection) -> int:
+    """How many users were ever added, removed ones included."""
+    return int(connection.execute(_sql("users_added")).fetchone()[0])
+
+
 def all_users(connection: sqlite3.Connection, now: int) -> list[User]:
     """The users by name, with what lets them in."""
     tokens: dict[str, list[Token]] = {}

@@ -20,6 +20,9 @@ SELECT name, is_admin, created_at FROM threads_user WHERE name = :name
 -- name: any_user
 SELECT 1 FROM threads_user LIMIT 1
 
+-- name: users_added
+SELECT coalesce(max(number), 0) FROM threads_users_added
+
 -- name: add_user
 INSERT INTO threads_user (name, is_admin, created_at) VALUES (:name, :is_admin, :now)
 
