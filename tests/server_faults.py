@@ -142,9 +142,10 @@ class Client(threading.Thread):
 class Campaign:
     """One server on a file in `folder`, its clients, and the faults."""
 
-    def __init__(self, folder: Path, clients: int, *, seed: int = 0, disk: Path | None = None) -> None:
+    def __init__(self, folder: Path, clients: int, *, seed: int = 0, disk: Path | None = None, only: list[str] | None = None) -> None:
         self.folder = folder
         self.place = disk or folder
+        self.only = only
         self.path = self.place / "chat.db"
         self.disk = disk
         self.random = random.Random(seed)
@@ -307,8 +308,8 @@ class Campaign:
             self._lose(lambda: copy.replace(self.path))
 
     def log_removed(self) -> None:
-        """The write-ahead log is deleted."""
-        self._lose(lambda: self.path.with_name("chat.db-wal").unlink(missing_ok=True))
+        """The write-ahead log is deleted; the server stores what it held and begins a new one."""
+        self.path.with_name("chat.db-wal").unlink(missing_ok=True)
 
     def _lose(self, harm: Callable[[], object]) -> None:
         begun = time.monotonic()
@@ -412,7 +413,9 @@ class Campaign:
             self.moved_and_restored, self.removed, self.replaced, self.log_removed, self.node_panics,
             self.node_interrupts, self.node_exits, self.node_fails, self.node_blocks, self.command_interrupted,
         ]  # fmt: skip
-        return [*found, self.disk_full, self.restarted_on_full_disk] if self.disk else found
+        if self.disk:
+            found += [self.disk_full, self.restarted_on_full_disk]
+        return [each for each in found if not self.only or each.__name__ in self.only]
 
     def drawn(self, count: int) -> Iterator[Callable[[], None]]:
         """So many faults: all kinds by turns, in a random order."""

@@ -1,6 +1,6 @@
 """Throw faults at a running server while clients talk to it, and count what was lost.
 
-    python tests/benchmarks/server_faults.py [--faults 200] [--clients 20] [--seed 0]
+    python tests/benchmarks/server_faults.py [--faults 200] [--clients 20] [--seed 0] [--only KIND]
 
 Prints a table of the faults with the seconds until a new message was answered again, the messages by what became
 of them, and every complaint. Exits with 1 if there is one. Runs as any user; faults of a full disk need one who
@@ -25,10 +25,11 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", metavar="KIND", action="append", help="only this kind of fault, such as killed")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, small_disk(Path(name) / "disk") as disk:
         begun = time.monotonic()
-        campaign = Campaign(Path(name), asked.clients, seed=asked.seed, disk=disk)
+        campaign = Campaign(Path(name), asked.clients, seed=asked.seed, disk=disk, only=asked.only)
         campaign.run(campaign.drawn(asked.faults), lambda line: print(line, flush=True))
         numbers = campaign.judge()
         print("\n| fault | times | in service after, s: median | worst |\n|---|---:|---:|---:|")
