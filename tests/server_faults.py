@@ -142,7 +142,15 @@ class Client(threading.Thread):
 class Campaign:
     """One server on a file in `folder`, its clients, and the faults."""
 
-    def __init__(self, folder: Path, clients: int, *, seed: int = 0, disk: Path | None = None, only: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clients: int,
+        *,
+        seed: int = 0,
+        disk: Path | None = None,
+        only: list[str] | None = None,
+    ) -> None:
         self.folder = folder
         self.place = disk or folder
         self.only = only
@@ -156,7 +164,8 @@ class Campaign:
         self.recovery: dict[str, list[float]] = {}
         self.gone: list[tuple[float, float]] = []
         """Times in which the file was not the server's, or had lost its log: from, to."""
-        self.extra = 0
+        self.timeline: list[tuple[float, str]] = []
+        """When each fault began."""
         (folder / "faulty_agents.py").write_text(AGENTS, encoding="utf-8")
         self.clients = [Client(self, f"client-{number}") for number in range(clients)]
         self.port = 0
@@ -312,20 +321,20 @@ class Campaign:
         self.path.with_name("chat.db-wal").unlink(missing_ok=True)
 
     def _lose(self, harm: Callable[[], object]) -> None:
-        begun = time.monotonic()
+        begun, older = time.monotonic(), set(self._rescued())
         harm()
         if not self.wait_until_ready(503, 5):
             self.complaints.append("a file that was lost was not noticed")
         self.gone.append((begun, time.monotonic()))
         deadline = time.monotonic() + 20
-        while not (rescued := self._rescued()) and time.monotonic() < deadline:
+        while not (rescued := sorted(set(self._rescued()) - older)) and time.monotonic() < deadline:
             time.sleep(0.1)
         self.kill(signal.SIGTERM)
         if rescued:
             restored = self._command("restore-backup", str(rescued[-1]), "--yes")
             if restored.returncode:
                 self.complaints.append(f"restore-backup: {restored.stderr[-300:]}")
-            for each in rescued:
+            for each in self._rescued():
                 each.unlink()
         else:
             self.complaints.append("nothing was rescued from a file that was lost")
@@ -337,7 +346,7 @@ class Campaign:
         return sorted(
             each
             for each in self.place.glob("chat.db.rescued-*")
-            if not each.name.endswith(("-wal", "-shm", "-journal"))
+            if not each.name.endswith(("-wal", "-shm", "-journal", ".part"))
         )
 
     def node_panics(self) -> None:
@@ -437,6 +446,7 @@ class Campaign:
         time.sleep(1)
         for number, fault in enumerate(faults, 1):
             name = fault.__name__
+            self.timeline.append((time.monotonic(), name))
             fault()
             self.done[name] += 1
             took = self.is_in_service()
@@ -491,8 +501,12 @@ class Campaign:
                 numbers["lost with a file that was gone"] += 1
             else:
                 numbers["lost"] += 1
+                at, name = max(
+                    (each for each in self.timeline if each[0] <= message.at), default=(message.at, "start")
+                )
                 self.complaints.append(
-                    f"{message.text}: acknowledged, and {words} times asked, {answers} times answered"
+                    f"{message.text}: acknowledged {message.at - at:.2f} s after the beginning of {name}, "
+                    f"and {words} times asked, {answers} times answered"
                 )
             if words > 1 or answers > 1:
                 self.complaints.append(f"{message.text}: {words} times asked, {answers} times answered")
