@@ -32,18 +32,21 @@ MODULES = {
 """Public modules; None stands for all their public names."""
 
 
-def signature(value: Any) -> str:
-    """The parameters without their types: names, order, kinds, and which have a default."""
+def signature(value: Any) -> dict[str, list[str]]:
+    """The parameters in their order, without their types; `=...` stands for a default."""
     try:
         found = inspect.signature(value)
     except (TypeError, ValueError):
-        return "()"
+        return {"parameters": []}
     empty = inspect.Parameter.empty
-    shown = [
-        each.replace(annotation=empty, default=empty if each.default is empty else Ellipsis)
-        for each in found.parameters.values()
-    ]
-    return str(found.replace(parameters=shown, return_annotation=inspect.Signature.empty))
+    names, is_keyword_only = [], False
+    for each in found.parameters.values():
+        if each.kind is each.KEYWORD_ONLY and not is_keyword_only:
+            names.append("*")
+            is_keyword_only = True
+        stars = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
+        names.append(f"{stars}{each.name}{'' if each.default is empty else '=...'}")
+    return {"parameters": names}
 
 
 def bases(kind: type) -> list[str]:
@@ -145,11 +148,17 @@ def names(path: Path) -> dict[str, Any]:
 
 
 def missing(old: Any, new: Any, where: str = "") -> list[str]:
-    """What `new` has no more, or has differently; additions are fine."""
+    """What `new` has no more, or has differently; additions are fine, but for required parameters."""
     if isinstance(old, dict) and isinstance(new, dict):
         return [line for key in old for line in missing(old[key], new.get(key), f"{where}/{key}")]
     if isinstance(old, list) and isinstance(new, list):
-        return [f"{where}: {each!r} is gone" for each in old if each not in new]
+        lines = [f"{where}: {each!r} is gone" for each in old if each not in new]
+        if where.endswith("/parameters"):
+            required = [
+                each for each in new if each not in old and not each.endswith("=...") and each[0] != "*"
+            ]
+            lines += [f"{where}: {each!r} is required" for each in required]
+        return lines
     return [] if old == new else [f"{where}: was {old!r}, is {new!r}"]
 
 

@@ -70,7 +70,7 @@ INNOCENTS: dict[str, Innocent] = {
     "01: as LangChain prints them": Innocent("01", 4, ((LINES, "[message.pretty_repr() for message in messages]"),)),
     "02: a book of its own": Innocent("02", 1, (("def create_thread_manager()", OWN_BOOK),)),
     "02: a lookup of its own": Innocent("02", 1, ((ACTIVITY, "        return self._info(self.registry.get(thread_id))\n"),)),
-    "02: a file that is gone at the end": Innocent("02", 1, (('threads.open(":memory:")', "threads.open(__file__ + f'.{id(object())}.db')"), ("        self.registry.close()\n", "        self.registry.close()\n        import pathlib\n        for left in pathlib.Path(__file__).parent.glob('*.db*'):\n            left.unlink()\n"))),
+    "02: a file that is gone at the end": Innocent("02", 1, (('threads.open(":memory:")', "threads.open(self.__dict__.setdefault('path', __file__ + f'.{id(self)}.db'))"), ("        self.registry.close()\n", "        self.registry.close()\n        import pathlib\n        for left in pathlib.Path(__file__).parent.glob(pathlib.Path(self.path).name + '*'):\n            left.unlink()\n"))),
     "02: looked for message by message": Innocent("02", 3, ((MEMORY, 'agent.get_state(thread.config).values["messages"]'), (FOUND, "    return [name for name in names if any(name in message.text for message in memory)]"))),
     "02: the memory as it prints itself": Innocent("02", 3, ((MEMORY, "str(agent.get_state(thread.config).values)"),)),
     "02: the memory before the answers": Innocent("02", 3, (("        reply = ask(agent, thread, \"What's my name?\")\n", "        agent.get_state(thread.config).values['messages'][0]\n        reply = ask(agent, thread, \"What's my name?\")\n"),)),

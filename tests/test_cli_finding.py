@@ -362,6 +362,7 @@ JSON = {
     "prune": "prune",
     "compact": "compact",
     "backup": "backup copy.db",
+    "restore-backup": "restore-backup copy.db --yes",
     "verify": "verify",
     "repair": "repair",
     "detach": "detach -y copy.db",

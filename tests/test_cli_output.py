@@ -231,7 +231,7 @@ def test_every_error_of_ours_has_an_exit_code(kind):
         else 1
     )
     error = kind.__new__(kind)
-    for name in ("thread_id", "run_id", "field", "reason", "blocked"):
+    for name in ("thread_id", "run_id", "field", "reason", "blocked", "limit"):
         setattr(error, name, "x")
     fault = fault_of(error)
     assert isinstance(fault, Fault) and fault.exit_code == wanted

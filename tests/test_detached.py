@@ -61,7 +61,7 @@ def test_every_route_says_so_and_changes_nothing(tmp_path, taken_out):
         for route, methods in routes.items():
             for method in map(str.upper, methods):
                 short = route.removeprefix(ROOT)
-                if short in ("/healthz", "/session"):
+                if short in ("/healthz", "/session", "/agents", "/me"):  # they may answer without the file
                     continue
                 body = BODIES.get(f"{method} {short}", None if method == "GET" else {})
                 url = route.replace("{thread_id}", "a").replace("{", "").replace("}", "")

@@ -10,10 +10,15 @@ def test_public_names_stay(tmp_path):
 
 
 def test_a_name_that_is_gone_or_takes_less_is_noticed():
-    old = {"python": {"threads": {"open": "(path, *, clock=...)"}}, "events": ["token", "title"]}
-    new = {"python": {"threads": {"open": "(path)"}}, "events": ["token"]}
-    assert missing(old, new) == [
-        "/python/threads/open: was '(path, *, clock=...)', is '(path)'",
+    old = {"open": {"parameters": ["path", "*", "clock=..."]}, "events": ["token", "title"]}
+    assert missing(old, {"open": {"parameters": ["path", "name"]}, "events": ["token"]}) == [
+        "/open/parameters: '*' is gone",
+        "/open/parameters: 'clock=...' is gone",
+        "/open/parameters: 'name' is required",
         "/events: 'title' is gone",
     ]
-    assert missing(old, {**old, "more": {}}) == []
+    more = {
+        "open": {"parameters": ["path", "*", "clock=...", "types=..."]},
+        "events": ["title", "token", "x"],
+    }
+    assert missing(old, {**more, "y": 1}) == []

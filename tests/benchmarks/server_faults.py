@@ -25,7 +25,9 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", metavar="KIND", action="append", help="only this kind of fault, such as killed")
+    parser.add_argument(
+        "--only", metavar="KIND", action="append", help="only this kind of fault, such as killed"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, small_disk(Path(name) / "disk") as disk:
         begun = time.monotonic()

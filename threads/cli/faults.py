@@ -71,7 +71,7 @@ TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
     ),
     (
         errors.AlreadyAnswered,
-        Fault,
+        Misused,
         "the question of thread {error.thread_id!r} was answered already, in another way; `threads retry` "
         "goes on where that answer's run failed, `threads send` says something new",
     ),
