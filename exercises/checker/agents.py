@@ -21,7 +21,7 @@ from langchain_core.messages import AIMessage, HumanMessage, convert_to_messages
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent import build_agent
-from checker.misquoting import MisquotingModel
+from checker.misquoting import MisquotingModel, TerseModel
 
 
 def config(thread_id: object) -> dict[str, Any]:
@@ -170,6 +170,13 @@ class Misquoting(Wrapped):
     def __init__(self, agent: Any, *, from_the_start: bool = False) -> None:
         self.model = MisquotingModel(from_the_start=from_the_start)
         super().__init__(build_agent(self.model, checkpointer=agent.checkpointer))
+
+
+class Terse(Wrapped):
+    """Not broken: it answers rightly, and ends its replies without punctuation."""
+
+    def __init__(self, agent: Any) -> None:
+        super().__init__(build_agent(TerseModel(), checkpointer=agent.checkpointer))
 
 
 class Leaking(Wrapped):
