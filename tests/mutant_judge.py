@@ -51,13 +51,15 @@ class Verdict(NamedTuple):
     """The id of the finding; None if the mutant passed."""
 
 
-def judged(mutants: list[Mutant], folder: Path) -> Iterator[Verdict]:
+def judged(
+    mutants: list[Mutant], folder: Path, *, cpu_seconds: int = CPU_SECONDS
+) -> Iterator[Verdict]:
     """The checker's verdict on each, in this order."""
     (folder / "guard").mkdir()
     (folder / "guard" / "sitecustomize.py").write_text(GUARD, "utf-8")
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_judge_all, args=(mutants, folder, there))
+    process = context.Process(target=_judge_all, args=(mutants, folder, cpu_seconds, there))
     process.start()
     there.close()
     try:
@@ -68,7 +70,7 @@ def judged(mutants: list[Mutant], folder: Path) -> Iterator[Verdict]:
         process.join()
 
 
-def _judge_all(mutants: list[Mutant], folder: Path, told: Connection) -> None:
+def _judge_all(mutants: list[Mutant], folder: Path, cpu_seconds: int, told: Connection) -> None:
     """The warm process: the finding on each mutant is sent when it is known."""
     sys.path.insert(0, str(EXERCISES))
     sys.dont_write_bytecode = True
@@ -76,14 +78,14 @@ def _judge_all(mutants: list[Mutant], folder: Path, told: Connection) -> None:
         importlib.import_module(f"checker.{name}")
     with suppress(BrokenPipeError):
         for number, mutant in enumerate(mutants):
-            told.send(_finding(mutant, folder / str(number), folder / "guard"))
+            told.send(_finding(mutant, folder / str(number), cpu_seconds))
 
 
-def _finding(mutant: Mutant, place: Path, guard: Path) -> str | None:
+def _finding(mutant: Mutant, place: Path, cpu_seconds: int) -> str | None:
     for name in ("work", "temporary"):
         (place / name).mkdir(parents=True)
     (place / "mine.py").write_text(mutant.source, "utf-8")
-    process = multiprocessing.get_context("fork").Process(target=_judge, args=(mutant, place, guard))
+    process = multiprocessing.get_context("fork").Process(target=_judge, args=(mutant, place, cpu_seconds))
     process.start()
     wait([process.sentinel], SECONDS)
     with suppress(ProcessLookupError, PermissionError):  # before it is joined: its id is still its own
@@ -100,12 +102,12 @@ def _finding(mutant: Mutant, place: Path, guard: Path) -> str | None:
     return None
 
 
-def _judge(mutant: Mutant, place: Path, guard: Path) -> None:
+def _judge(mutant: Mutant, place: Path, cpu_seconds: int) -> None:
     """Judge as `check.py` does, and leave the verdict in a file; the other tasks only if the own one is passed."""
     os.setpgid(0, 0)
-    _bound()
+    _bound(cpu_seconds)
     os.environ["THREADS_MODEL"] = "offline"
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(guard), str(EXERCISES)])
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(place.parent / "guard"), str(EXERCISES)])
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ[DEPTH_NAME] = "0"
     os.environ["TMPDIR"] = tempfile.tempdir = str(place / "temporary")
@@ -119,10 +121,10 @@ def _judge(mutant: Mutant, place: Path, guard: Path) -> None:
             judging.judge_file(*arguments, None, place / "verdict.json")
 
 
-def _bound() -> None:
-    import resource
+def _bound(cpu_seconds: int) -> None:
+    import resource  # there is none on Windows
 
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     with suppress(ValueError, OSError):  # not every system has a limit for memory
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     signal.alarm(SECONDS + 10)  # if nobody is left to kill it

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exercise_pack import EXERCISES, program
+from exercise_pack import EXERCISES, NAMES, program
 
 UNJUDGED = {"main", "fill", "said"}
 """Functions that only show a solution at work: the checker calls them never."""
@@ -23,7 +23,7 @@ RIVALS = (
     ("customer", "name"), (":memory:", "shop.db"), ("messages", "values"), ("created_at", "last_active"),
 )  # fmt: skip
 """Words that could be mistaken for one another."""
-NAMES = (("alice", "bob"), ("bob", "carol"), ("good", "bad"), ("before", "after"))
+VARIABLES = (("alice", "bob"), ("bob", "carol"), ("good", "bad"), ("before", "after"))
 ATTRIBUTES = (
     ("created_at", "updated_at"), ("trashed_at", "created_at"), ("trash", "delete"), ("id", "title"),
     ("get", "create"), ("type", "text"), ("trash", "restore"), ("customer", "thread_id"),
@@ -84,9 +84,17 @@ def _essence(function: ast.FunctionDef) -> str:
 
 def chosen(count: int, seed: int = 1) -> list[Mutant]:
     """So many mutants of all exercises, as many of each as there are, always the same ones."""
-    every = [mutant for exercise in ("01", "02", "03", "stretch") for mutant in mutants(exercise)]
+    every = [mutant for exercise in NAMES for mutant in mutants(exercise)]
     picked = set(random.Random(seed).sample(range(len(every)), min(count, len(every))))
     return [mutant for number, mutant in enumerate(every) if number in picked]
+
+
+def unchanged() -> list[Mutant]:
+    """The solutions as they are."""
+    return [
+        Mutant(exercise, "nothing changed", "", program(exercise, "solution").read_text("utf-8"), None)
+        for exercise in NAMES
+    ]
 
 
 def _places(top: ast.AST) -> Iterator[ast.AST]:
@@ -161,7 +169,7 @@ def _of_values(node: ast.AST) -> Iterator[tuple[str, Change]]:
         yield "sign dropped", lambda it: it.operand
         yield "first for last", lambda it: ast.Constant(0)
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        for here, there in _both_ways(NAMES):
+        for here, there in _both_ways(VARIABLES):
             if node.id == here:
                 yield "other variable", lambda it, there=there: _set(it, id=there)
     if isinstance(node, ast.Attribute):
