@@ -51,9 +51,7 @@ class Verdict(NamedTuple):
     """The id of the finding; None if the mutant passed."""
 
 
-def judged(
-    mutants: list[Mutant], folder: Path, *, cpu_seconds: int = CPU_SECONDS
-) -> Iterator[Verdict]:
+def judged(mutants: list[Mutant], folder: Path, *, cpu_seconds: int = CPU_SECONDS) -> Iterator[Verdict]:
     """The checker's verdict on each, in this order."""
     (folder / "guard").mkdir()
     (folder / "guard" / "sitecustomize.py").write_text(GUARD, "utf-8")

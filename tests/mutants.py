@@ -7,7 +7,6 @@ import copy
 import random
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from exercise_pack import EXERCISES, NAMES, program
@@ -293,7 +292,7 @@ class _Program:
     ) -> Mutant | None:
         """The program with this change; None if nothing is changed, or it is no program."""
         before = ast.unparse(node)
-        node.__dict__["is_changed"] = True  # copied with the statement, so the node is found again in the copy
+        node.__dict__["is_changed"] = True  # which is copied, so that the node is found in the copy
         try:
             copied = copy.deepcopy(top)
         finally:

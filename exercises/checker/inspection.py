@@ -65,7 +65,7 @@ def _check_texts(lines: Sequence[str], held: list[str], thread_id: str, function
 
 
 def _check_speakers(lines: Sequence[str], held: list[BaseMessage], function: Callable[..., Any]) -> None:
-    """What stands beside the text is not the same for both; numbers and blanks are no names, nor is the text."""
+    """What stands beside the text is not the same for both; numbers, blanks and the text are no names."""
     beside: dict[str, set[str]] = defaultdict(set)
     for line, message in zip(lines, held, strict=True):
         beside[message.type].add(re.sub(r"[\s\d]", "", line.replace(message.text, "")))
