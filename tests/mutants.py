@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import ast
 import copy
-import json
-import multiprocessing
-import os
 import random
-import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from exercise_pack import EXERCISES, program
-from talker import WARM
+from exercise_pack import EXERCISES, NAMES, program
 
 UNJUDGED = {"main", "fill", "said"}
 """Functions that only show a solution at work: the checker calls them never."""
@@ -29,7 +22,7 @@ RIVALS = (
     ("customer", "name"), (":memory:", "shop.db"), ("messages", "values"), ("created_at", "last_active"),
 )  # fmt: skip
 """Words that could be mistaken for one another."""
-NAMES = (("alice", "bob"), ("bob", "carol"), ("good", "bad"), ("before", "after"))
+VARIABLES = (("alice", "bob"), ("bob", "carol"), ("good", "bad"), ("before", "after"))
 ATTRIBUTES = (
     ("created_at", "updated_at"), ("trashed_at", "created_at"), ("trash", "delete"), ("id", "title"),
     ("get", "create"), ("type", "text"), ("trash", "restore"), ("customer", "thread_id"),
@@ -56,36 +49,30 @@ class Mutant(NamedTuple):
         return f"{self.exercise} {self.rule}: {self.where}"
 
 
-class Verdict(NamedTuple):
-    """What the checker said of a mutant."""
-
-    mutant: Mutant
-    finding: str | None
-    """The id of the finding; None if the mutant passed."""
-
-
 def mutants(exercise: str) -> list[Mutant]:
     """All mutants of a solution, in the order of its lines; no two are the same program."""
     tree = ast.parse(program(exercise, "solution").read_text("utf-8"))
     given = {
-        _essence(each) for each in _functions(ast.parse(program(exercise, "starter").read_text("utf-8")))
+        _essence(each) for _, each in _functions(ast.parse(program(exercise, "starter").read_text("utf-8")))
     }
+    program_of = _Program(exercise, tree)
     found: dict[str, Mutant] = {}
-    for function in _functions(tree):
+    for top, function in _functions(tree):
         if function.name not in UNJUDGED and _essence(function) not in given:
             for node in _places(function):
                 for rule, change in _changes(node):
-                    mutant = _made(exercise, tree, function, node, rule, change)
+                    mutant = program_of.changed(top, function, node, rule, change)
                     if mutant is not None:
                         found.setdefault(mutant.source, mutant)
     return list(found.values())
 
 
-def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+def _functions(tree: ast.Module) -> Iterator[tuple[ast.stmt, ast.FunctionDef]]:
+    """The functions and methods, each with the statement of the module that it is or is in."""
     for top in tree.body:
         for each in top.body if isinstance(top, ast.ClassDef) else [top]:
             if isinstance(each, ast.FunctionDef):
-                yield each
+                yield top, each
 
 
 def _essence(function: ast.FunctionDef) -> str:
@@ -96,61 +83,17 @@ def _essence(function: ast.FunctionDef) -> str:
 
 def chosen(count: int, seed: int = 1) -> list[Mutant]:
     """So many mutants of all exercises, as many of each as there are, always the same ones."""
-    every = [mutant for exercise in ("01", "02", "03", "stretch") for mutant in mutants(exercise)]
+    every = [mutant for exercise in NAMES for mutant in mutants(exercise)]
     picked = set(random.Random(seed).sample(range(len(every)), min(count, len(every))))
     return [mutant for number, mutant in enumerate(every) if number in picked]
 
 
-def judged(mutants: list[Mutant], folder: Path, *, seconds: float) -> Iterator[Verdict]:
-    """The checker's verdict on each, in a process of its own that is ended after so many seconds."""
-    for path in (str(EXERCISES), str(Path(__file__).parent)):
-        if path not in sys.path:
-            sys.path.insert(0, path)
-    context = multiprocessing.get_context(WARM)
-    if WARM == "forkserver":
-        context.set_forkserver_preload([f"checker.{name}" for name in PRELOADED])
-    for number, mutant in enumerate(mutants):
-        place = folder / str(number)
-        (place / "work").mkdir(parents=True)
-        (place / "mine.py").write_text(mutant.source, "utf-8")
-        process = context.Process(target=_judge, args=(mutant.exercise, place, mutant.task))
-        process.start()
-        process.join(seconds)
-        is_over = process.exitcode is not None
-        _end_all(process)
-        process.join()
-        report = place / "verdict.json"
-        data = json.loads(report.read_text("utf-8")) if report.exists() else {"finding": None, "at": 1}
-        finding = data["finding"]["id"] if data["finding"] else "crashed" if data["at"] else None
-        yield Verdict(mutant, finding if is_over else "still-running")
-
-
-PRELOADED = ("judging", "exercise_01", "exercise_02", "exercise_03", "stretch")
-
-
-def _end_all(process: Any) -> None:
-    """End it, and what it began: a mutant may begin a program that begins itself again, for ever."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-
-
-def _judge(exercise: str, place: Path, task: int | None) -> None:
-    """Judge as `check.py` does, and leave the verdict in a file; the other tasks only if the one is passed."""
-    if hasattr(os, "setpgid"):
-        os.setpgid(0, 0)
-    os.environ["THREADS_MODEL"] = "offline"
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(EXERCISES), os.environ.get("PYTHONPATH", "")])
-    sys.dont_write_bytecode = True
-    os.chdir(place / "work")
-    with Path(os.devnull).open("w") as quiet:
-        sys.stderr = quiet
-        from checker.judging import judge_file
-
-        verdict = judge_file(exercise, place / "mine.py", task, place / "verdict.json")
-        if task is not None and verdict.finding is None:
-            judge_file(exercise, place / "mine.py", None, place / "verdict.json")
+def unchanged() -> list[Mutant]:
+    """The solutions as they are."""
+    return [
+        Mutant(exercise, "nothing changed", "", program(exercise, "solution").read_text("utf-8"), None)
+        for exercise in NAMES
+    ]
 
 
 def _places(top: ast.AST) -> Iterator[ast.AST]:
@@ -225,7 +168,7 @@ def _of_values(node: ast.AST) -> Iterator[tuple[str, Change]]:
         yield "sign dropped", lambda it: it.operand
         yield "first for last", lambda it: ast.Constant(0)
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        for here, there in _both_ways(NAMES):
+        for here, there in _both_ways(VARIABLES):
             if node.id == here:
                 yield "other variable", lambda it, there=there: _set(it, id=there)
     if isinstance(node, ast.Attribute):
@@ -336,32 +279,37 @@ def _both_ways(pairs: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
         yield there, here
 
 
-def _made(
-    exercise: str, tree: ast.Module, function: ast.FunctionDef, node: ast.AST, rule: str, change: Change
-) -> Mutant | None:
-    """The program with this change; None if nothing is changed, or it is no program."""
-    before = ast.unparse(node)
-    node.__dict__["is_changed"] = True  # copied with the tree, so the node is found again in the copy
-    try:
-        copied = copy.deepcopy(tree)
-    finally:
-        del node.__dict__["is_changed"]
-    changer = _Changer(change)
-    try:
-        source = ast.unparse(ast.fix_missing_locations(changer.visit(copied)))
-        compile(source, "mutant", "exec")
-    except (SyntaxError, ValueError, AttributeError, TypeError):
-        return None
-    after = changer.after
-    if after is None or source == ast.unparse(tree):
-        return None
-    return Mutant(
-        exercise,
-        rule,
-        f"{function.name}, line {_line(node)}: {_short(before, after)}",
-        source,
-        _task_of(exercise, tree, function),
-    )
+class _Program:
+    """A solution, of which one statement at a time is changed and written anew."""
+
+    def __init__(self, exercise: str, tree: ast.Module) -> None:
+        self.exercise, self.tree = exercise, tree
+        self.texts = [ast.unparse(top) for top in tree.body]
+        self.tasks = _tasks_of(exercise)
+
+    def changed(
+        self, top: ast.stmt, function: ast.FunctionDef, node: ast.AST, rule: str, change: Change
+    ) -> Mutant | None:
+        """The program with this change; None if nothing is changed, or it is no program."""
+        before = ast.unparse(node)
+        node.__dict__["is_changed"] = True  # which is copied, so that the node is found in the copy
+        try:
+            copied = copy.deepcopy(top)
+        finally:
+            del node.__dict__["is_changed"]
+        changer = _Changer(change)
+        try:
+            text = ast.unparse(ast.fix_missing_locations(changer.visit(copied)))
+            compile(text, "mutant", "exec")
+        except (SyntaxError, ValueError, AttributeError, TypeError):
+            return None
+        at = self.tree.body.index(top)
+        after = changer.after
+        if after is None or text == self.texts[at]:
+            return None
+        where = f"{function.name}, line {_line(node)}: {_short(before, after)}"
+        source = "\n\n\n".join([*self.texts[:at], text, *self.texts[at + 1 :]])
+        return Mutant(self.exercise, rule, where, f"{source}\n", self.tasks.get(getattr(top, "name", "")))
 
 
 class _Changer(ast.NodeTransformer):
@@ -379,15 +327,14 @@ class _Changer(ast.NodeTransformer):
         return changed
 
 
-def _task_of(exercise: str, tree: ast.Module, function: ast.FunctionDef) -> int | None:
+def _tasks_of(exercise: str) -> dict[str, int]:
+    """The task of each function that the instructions name."""
     sys.path.insert(0, str(EXERCISES))
     try:
         from checker.tasks import EXERCISES as tasks
     finally:
         sys.path.remove(str(EXERCISES))
-    tops = [top for top in tree.body if isinstance(top, ast.FunctionDef | ast.ClassDef)]
-    [name] = [top.name for top in tops if function is top or function in top.body]
-    return next((n for n, each in enumerate(tasks[exercise], 1) if name in each.functions), None)
+    return {name: number for number, each in enumerate(tasks[exercise], 1) for name in each.functions}
 
 
 def _line(node: Any) -> int:

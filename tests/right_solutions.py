@@ -50,6 +50,14 @@ OWN_BOOK = """class ThreadManager(ThreadManager):
 
 def create_thread_manager()"""
 
+OWN_FILE = """    import uuid
+
+    file = f"{__file__}.{uuid.uuid4()}.db"
+    manager = ThreadManager(threads.open(file))
+    manager.file = file
+    return manager
+"""
+
 INNOCENTS: dict[str, Innocent] = {
     "01: the reply looked up in the state": Innocent("01", 2, ((ASKED, STATE.replace('state["messages"]', 'agent.get_state(config_of("retention")).values["messages"]')),)),
     "01: a fact that is no name": Innocent("01", 2, (("Hi, I'm Alice.", "My favourite colour is turquoise."), ("What's my name?", "What is my favourite colour?"), (LOOKED, '    if "turquoise" not in reply.lower():\n'))),
@@ -70,7 +78,7 @@ INNOCENTS: dict[str, Innocent] = {
     "01: as LangChain prints them": Innocent("01", 4, ((LINES, "[message.pretty_repr() for message in messages]"),)),
     "02: a book of its own": Innocent("02", 1, (("def create_thread_manager()", OWN_BOOK),)),
     "02: a lookup of its own": Innocent("02", 1, ((ACTIVITY, "        return self._info(self.registry.get(thread_id))\n"),)),
-    "02: a file that is gone at the end": Innocent("02", 1, (('return ThreadManager(threads.open(":memory:"))', "path = __file__ + f'.{id(object())}.db'\n    manager = ThreadManager(threads.open(path))\n    manager.path = path\n    return manager"), ("        self.registry.close()\n", "        self.registry.close()\n        import pathlib\n        for left in pathlib.Path(self.path).parent.glob(pathlib.Path(self.path).name + '*'):\n            left.unlink()\n"))),
+    "02: a file that is gone at the end": Innocent("02", 1, (('    return ThreadManager(threads.open(":memory:"))\n', OWN_FILE), ("        self.registry.close()\n", "        self.registry.close()\n        import pathlib\n        for left in pathlib.Path(self.file).parent.glob(f'{pathlib.Path(self.file).name}*'):\n            left.unlink()\n"))),
     "02: looked for message by message": Innocent("02", 3, ((MEMORY, 'agent.get_state(thread.config).values["messages"]'), (FOUND, "    return [name for name in names if any(name in message.text for message in memory)]"))),
     "02: the memory as it prints itself": Innocent("02", 3, ((MEMORY, "str(agent.get_state(thread.config).values)"),)),
     "02: the memory before the answers": Innocent("02", 3, (("        reply = ask(agent, thread, \"What's my name?\")\n", "        agent.get_state(thread.config).values['messages'][0]\n        reply = ask(agent, thread, \"What's my name?\")\n"),)),

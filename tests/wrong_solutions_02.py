@@ -197,7 +197,11 @@ MISTAKES: dict[str, Mistake] = {
     "an id without its name": Mistake(1, "by-name", ((CREATE, "thread = self.registry.create(thread_id, metadata="),)),
     "another error": Mistake(2, "not-assertion", (('        raise AssertionError(f"{name} asked', '        raise ValueError(f"{name} asked'),)),
     "the greeting for the answer": Mistake(2, "earlier-reply", (('    return str(state["messages"][-1].text)', '    return str(state["messages"][1].text)'),)),
+    "a reply without its end": Mistake(2, "too-strict", (('    return str(state["messages"][-1].text)', '    return str(state["messages"][-1].text)[:-1]'),)),
+    "the name with an exclamation mark": Mistake(3, "too-strict", (("            thread.customer in reply,\n", '            f"{thread.customer}!" in reply,\n'),)),
     "nobody reads the answers": Mistake(3, "names-nothing", (("            thread.customer in reply,\n", "            True,\n"),)),
     "a text looked for among messages": Mistake(3, "looks-past", ((MEMORY, 'agent.get_state(thread.config).values["messages"]'),)),
+    "all messages but the first": Mistake(3, "counts-only", ((MEMORY, '" ".join(message.text for message in agent.get_state(thread.config).values["messages"][1:])'),)),
+    "only the agent's messages": Mistake(3, "counts-only", ((MEMORY, '" ".join(message.text for message in agent.get_state(thread.config).values["messages"] if message.type == "ai")'),)),
     "a count for a look": Mistake(3, "counts-only", ((FOUND, '    return [1] if len(agent.get_state(thread.config).values["messages"]) % 4 else []'),)),
 }  # fmt: skip

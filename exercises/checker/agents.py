@@ -17,11 +17,11 @@ from traceback import StackSummary, walk_stack
 from typing import Any
 
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
-from langchain_core.messages import AIMessage, HumanMessage, convert_to_messages
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, convert_to_messages
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent import build_agent
-from checker.misquoting import MisquotingModel
+from checker.misquoting import MisquotingModel, TerseModel
 
 
 def config(thread_id: object) -> dict[str, Any]:
@@ -172,22 +172,39 @@ class Misquoting(Wrapped):
         super().__init__(build_agent(self.model, checkpointer=agent.checkpointer))
 
 
+class Terse(Wrapped):
+    """Not broken: it answers rightly, and ends its replies without punctuation."""
+
+    def __init__(self, agent: Any) -> None:
+        super().__init__(build_agent(TerseModel(), checkpointer=agent.checkpointer))
+
+
 class Leaking(Wrapped):
     """Answers rightly; but the threads it `reaches` also get to hold what is said in the others.
 
-    As messages of their own; or `inside` of the thread's latest answer, so that their number stays the same.
+    As messages of their own; or inside of the thread's `latest` answer, so that their number stays the same;
+    or inside of its `first` message, when a question has been answered in it, so that the answer is right.
     """
 
     def __init__(
-        self, agent: Any, reaches: Callable[[Any], bool] = lambda thread_id: True, *, inside: bool = False
+        self, agent: Any, reaches: Callable[[Any], bool] = lambda thread_id: True, *, inside: str = ""
     ) -> None:
         super().__init__(agent)
         self.reaches = reaches
         self.inside = inside
         self.leaked: set[tuple[Any, Said]] = set()
+        self.is_looked_at = False
+        """Whether somebody looked into a thread after something had leaked into it."""
+
+    def get_state(self, config: Any, **more: Any) -> Any:
+        self.is_looked_at |= thread_of(config) in {thread_id for thread_id, _ in self.leaked}
+        return super().get_state(config, **more)
 
     def after(self, given: Any, config: Any) -> None:
-        for thread_id in filter(self.reaches, {each.thread_id for each in self.said}):
+        spoken = [each.thread_id for each in self.said]
+        for thread_id in filter(self.reaches, set(spoken)):
+            if self.inside == "first" and spoken.count(thread_id) < 2:
+                continue
             for each in dict.fromkeys(self.said):
                 if each.thread_id != thread_id and (thread_id, each) not in self.leaked:
                     self.leaked.add((thread_id, each))
@@ -195,10 +212,11 @@ class Leaking(Wrapped):
 
     def leak(self, thread_id: Any, text: str) -> None:
         target = {"configurable": {"thread_id": thread_id}}
-        overheard = AIMessage(text)
+        overheard: BaseMessage = AIMessage(text)
         if self.inside:
-            last = self.agent.get_state(target).values["messages"][-1]
-            overheard = AIMessage(f"{last.text} {text}", id=last.id)
+            held = self.agent.get_state(target).values["messages"]
+            message = held[0 if self.inside == "first" else -1]
+            overheard = message.model_copy(update={"content": f"{message.text} {text}"})
         self.agent.update_state(target, {"messages": [overheard]})
 
 

@@ -208,7 +208,11 @@ def check_isolation_test(learner: Learner) -> None:
     for reached, other in (("Alice", "Bob"), ("Bob", "Alice")):
         _try_leak_into(learner, function, reached, other)
     got = "it passed although the other's words stood inside of a message of each thread"
-    must_fail(learner, function, once(partial(Leaking, inside=True)), "counts-only", got)
+    must_fail(learner, function, once(partial(Leaking, inside="latest")), "counts-only", got)
+    tried = once(partial(Leaking, inside="first"))
+    if tried.agent.is_looked_at:
+        got = "it passed although the other's words stood inside of the first message of each thread"
+        must_fail(learner, function, tried, "counts-only", got)
 
 
 def _try_leak_into(learner: Learner, function: Callable[..., Any], reached: str, other: str) -> None:

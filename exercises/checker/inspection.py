@@ -65,10 +65,10 @@ def _check_texts(lines: Sequence[str], held: list[str], thread_id: str, function
 
 
 def _check_speakers(lines: Sequence[str], held: list[BaseMessage], function: Callable[..., Any]) -> None:
-    """What stands beside the text is not the same for both; numbers and blanks are no names."""
+    """What stands beside the text is not the same for both; numbers, blanks and the text are no names."""
     beside: dict[str, set[str]] = defaultdict(set)
     for line, message in zip(lines, held, strict=True):
-        beside[message.type].add(re.sub(r"[\s\d]", "", line.replace(message.text, "", 1)))
+        beside[message.type].add(re.sub(r"[\s\d]", "", line.replace(message.text, "")))
     if both := beside["human"] & beside["ai"]:
         shown = f"only {name_of(min(both))} beside it" if any(both) else "only its text"
         raise Wrong("no-speaker", f"of what the user said and of what the agent said, {shown}", function)

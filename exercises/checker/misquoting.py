@@ -66,3 +66,14 @@ class MisquotingModel(BaseChatModel):
             told |= words([now])
         told -= SMALL
         return re.sub(r"[\w-]+", lambda found: WRONG if found[0].casefold() in told else found[0], reply)
+
+
+class TerseModel(MisquotingModel):
+    """The offline model, which gets every word right and leaves out the punctuation at the end of a reply."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "terse"
+
+    def _spoilt(self, reply: str, said: list[str]) -> str:
+        return reply.rstrip(".!?")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from checker.agents import Deaf, Misquoting, Silent, Wrapped, broken, noticed
+from checker.agents import Deaf, Misquoting, Silent, Terse, Wrapped, broken, noticed
 from checker.findings import Wrong
 from checker.learner import Learner, name_of, short
 
@@ -43,16 +43,25 @@ def must_fail(learner: Learner, function: Callable[..., Any], tried: Attempt, id
 
 
 def check_reply_is_read(learner: Learner, function: Callable[..., Any], once: Try) -> None:
-    """The words that were told are looked for, in the reply to the question, and nowhere else."""
+    """The words that were told are looked for, in the whole reply to the question, and nowhere else."""
     silent = once(Silent)
     if not silent.raised:
         nobody_reads = silent.outcome is None and not once(Deaf).raised
         got = 'it was content with an agent whose every reply was "I cannot say."'
         must_fail(learner, function, silent, "names-nothing" if nobody_reads else "own-words", got)
     misquoting = once(Misquoting)
-    if misquoting.raised or not (spoilt := misquoting.agent.model.misquoted):
-        return
-    from_the_start = once(partial(Misquoting, from_the_start=True))
-    id = "earlier-reply" if from_the_start.raised else "names-nothing"
-    got = f"it was content although the agent, when asked, said: {name_of(spoilt[0])}"
-    must_fail(learner, function, misquoting, id, got)
+    if not misquoting.raised and (spoilt := misquoting.agent.model.misquoted):
+        from_the_start = once(partial(Misquoting, from_the_start=True))
+        id = "earlier-reply" if from_the_start.raised else "names-nothing"
+        got = f"it was content although the agent, when asked, said: {name_of(spoilt[0])}"
+        must_fail(learner, function, misquoting, id, got)
+    _check_word_is_enough(function, once)
+
+
+def _check_word_is_enough(function: Callable[..., Any], once: Try) -> None:
+    """A right reply is right without its full stop; asked for a real model, a function may fail with both."""
+    terse = once(Terse)
+    if terse.raised and not once(Wrapped).raised:
+        shown = short(f"{type(terse.outcome).__name__}: {terse.outcome}")
+        got = f"with an agent that only leaves out the last punctuation: {shown}"
+        raise Wrong("too-strict", got, function)
