@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -181,6 +182,13 @@ def test_a_page_of_a_site_that_may_ask_needs_a_token(tmp_path):
     ):
         headers = {"origin": app, "sec-fetch-site": "cross-site"}
         assert api.get(f"{ROOT}/me", headers=headers).status_code == 401
+        assert (
+            "(Origin)" in api.get(f"{ROOT}/me", headers={"origin": app}).json()["error"]
+        )  # an older browser
+        two = api.get(
+            f"{ROOT}/me", headers=[("origin", "http://127.0.0.1:8000"), ("origin", "http://evil.example")]
+        )
+        assert (two.status_code, two.json()["code"]) == (403, "ForeignOrigin")
         registry.users.add("alice")
         token = bearer(registry.users.new_token("alice"))
         assert api.get(f"{ROOT}/me", headers={**headers, **token}).status_code == 200
@@ -248,7 +256,7 @@ def test_the_first_log_line_says_what_is_trusted_and_what_cannot_be_told(tmp_pat
         httpx.get(f"{server.url}/healthz")
     first, *rest = log_of(tmp_path)
     assert first["local_user"] is True
-    assert "--require-login" in first["event"] and "cannot be told" in first["event"]
+    assert "--require-login" in first["event"] and "counts as this machine" in first["event"]
     assert [line for line in rest if "local_user" in line] == []
 
 
@@ -371,6 +379,32 @@ def test_a_unix_socket_of_ones_own_uvicorn_is_not_trusted(tmp_path):
         answer = web.get(f"{ROOT}/me")
         assert answer.status_code == 401 and "--uds" in answer.json()["error"]
         assert web.get("/healthz").status_code == 200
+
+
+OWN_SERVER = """
+import threads
+from threads.api import create_app
+from graphs import plain_graph
+registry = threads.open("own.db")
+app = create_app(registry, threads.Runner(registry, {"echo": plain_graph(None)}))
+"""
+
+
+def test_an_application_of_ones_own_says_in_its_log_what_is_trusted(tmp_path):
+    (tmp_path / "own.py").write_text(OWN_SERVER)
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parent)])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [sys.executable, "-m", "uvicorn", "own:app", "--port", str(port)]
+    with (tmp_path / "own.log").open("w") as log:
+        server = subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, stderr=log)
+    try:
+        until(lambda: "Application startup complete" in (tmp_path / "own.log").read_text(), 60)
+        assert "have full access" in (tmp_path / "own.log").read_text()
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def test_the_help_of_serve_says_what_is_trusted():

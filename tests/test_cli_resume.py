@@ -175,6 +175,14 @@ def test_a_question_that_is_being_answered_is_not_open(here):
         run.result(30)
 
 
+def test_a_failed_answer_shows_the_question_that_another_answer_can_take(here):
+    agents = ask("decisions")
+    failed = call("resume", "a", "--yes", *agents, code=1).stderr
+    assert "another answer: threads resume a" in failed and "threads retry a" in failed
+    good = ["--json", '{"decisions": [{"type": "approve"}]}']
+    assert call("resume", "a", *good, *agents).stdout == "approve\n"
+
+
 def test_an_answer_whose_run_failed_is_given_again(here):
     agents = ask("decisions")
     (here / "broken").touch()

@@ -1,5 +1,6 @@
 """Runs that fail: what is stored of the error, who may read its message, and what becomes of the thread."""
 
+import errno
 import sqlite3
 from typing import Annotated, TypedDict
 
@@ -140,6 +141,39 @@ def test_an_agent_that_raises_a_lost_lease_fails_its_run(registry):
             run.result(20)
         assert failed.value.__cause__ is lost, "told at once, and not from what is stored"
         assert (run.status, run.info.attempts, run.info.error_type) == ("error", 1, "LeaseLost")
+
+
+def busy_within():
+    try:
+        raise threads.DatabaseBusy("other.db is locked")
+    except threads.DatabaseBusy:
+        raise ValueError("the order cannot be looked up")  # noqa: B904  as agents do
+
+
+def raise_error(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        busy_within,
+        lambda: raise_error(threads.DatabaseBusy("other.db")),
+        lambda: raise_error(OSError(errno.EMFILE, "x")),
+    ],
+)
+def test_an_agents_own_error_is_final_though_the_library_would_try_again(registry, fail):
+    calls = []
+
+    def node(state):
+        calls.append(1)
+        fail()
+
+    with threads.Runner(registry, compiled(Plain, node, None), lease_seconds=1) as runner:
+        run = runner.start("a", "Hi", if_not_exists="create")
+        with pytest.raises(RunFailed):
+            run.result(20)
+        assert (run.status, calls) == ("error", [1])
 
 
 def test_a_refusal_of_the_library_is_raised_as_what_it_is(registry, tmp_path):

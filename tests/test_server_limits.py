@@ -304,6 +304,21 @@ def test_busy_connections_leave_room_for_health_checks_alone(limited):
     until(lambda: httpx.get(f"http://127.0.0.1:{port}/").status_code == 200)
 
 
+def test_connections_that_read_nothing_make_room_for_others(limited):
+    port = limited(ConnectionLimits(connections=3, spare=2))
+    unread = [connected(port, head("/much")) for _ in range(3)]
+    for client in unread:
+        assert client.recv(15)
+
+    def is_served():
+        with connected(port, head("/", "connection: close")) as client:
+            return status(heard(client)) == 200
+
+    until(is_served)
+    for client in unread:
+        client.close()
+
+
 def test_few_descriptors_allow_few_connections():
     assert limits_of(None) == ConnectionLimits()
     assert limits_of(1_000_000) == ConnectionLimits()

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import textwrap
 
+import httpx
 import pytest
+from serving import ROOT, process
 
 from threads.api.log import JsonLines, RateLimit
 
@@ -53,16 +55,27 @@ def test_number_of_suppressed_lines_is_told_though_no_other_follows():
 
 
 @pytest.mark.parametrize(
-    ("told", "count"),
-    [
-        ({"status": 200, "user": None}, 3),
-        ({"status": 404, "user": "alice"}, 3),
-        ({"status": 401, "user": None}, 1),
-    ],
+    ("is_known", "status", "count"), [(True, 200, 3), (True, 404, 3), (False, 401, 1), (False, 200, 1)]
 )
-def test_each_request_has_its_line_but_for_those_that_strangers_are_refused(told, count):
-    limit = RateLimit(clock=Clock())
-    assert sum(limit.filter(line("request", logging.INFO, "threads.api", **told)) for _ in range(3)) == count
+def test_each_request_of_a_known_caller_has_its_line(is_known, status, count):
+    limit, records = (
+        RateLimit(clock=Clock()),
+        [line("request", logging.INFO, "threads.api", status=status) for _ in range(3)],
+    )
+    for record in records:
+        record.is_known = is_known
+    assert sum(map(limit.filter, records)) == count
+
+
+def test_probes_without_a_token_fill_no_log(tmp_path):
+    with process(tmp_path) as server, httpx.Client(base_url=server.url) as web:
+        for _ in range(200):
+            assert web.get("/healthz").status_code == 200
+        for _ in range(3):
+            assert web.get(f"{ROOT}/me").status_code == 200
+    lines = [json.loads(each) for each in (tmp_path / "serve.log").read_text().splitlines() if each[0] == "{"]
+    routes = [each["route"] for each in lines if each["event"] == "request"]
+    assert routes.count("/healthz") < 100 and routes.count("/me") == 3
 
 
 def test_lines_of_asyncio_are_of_one_kind_whatever_they_show():

@@ -14,7 +14,7 @@ from starlette.routing import Match
 
 from threads import errors
 from threads.api.disclosure import visible_reason
-from threads.database.faults import is_passing
+from threads.database.faults import is_temporary
 
 
 class Problem(BaseModel):
@@ -116,7 +116,7 @@ def known(request: Request, error: Exception) -> JSONResponse:
 
 def of_system(request: Request, error: Exception) -> JSONResponse:
     """An error of the operating system: a lack of file descriptors passes, anything else is a bug."""
-    if not is_passing(error):
+    if not is_temporary(error):
         raise error
     wait = {"Retry-After": "1"}
     return Refused(503, "DatabaseBusy", LATER, headers=wait).response()

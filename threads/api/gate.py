@@ -24,6 +24,7 @@ from threads.api.hosts import (
     host_of_target,
     is_address,
     is_loopback,
+    is_own_origin,
     is_same_host,
     path_of_target,
     split_host,
@@ -33,14 +34,13 @@ from threads.api.server import Caller, Server
 from threads.api.shapes import ROOT
 
 COOKIE = "threads_session"
-WEB = ("http", "https")
 SESSION = f"{ROOT}/session"
 HEALTH = ("/healthz", "/readyz")
 """What probes ask for, by an address or without Host, also by HTTP/1.0."""
 PUBLIC = (*HEALTH, "/docs", "/openapi.json")
 """What is shown without a token: nothing of it is anybody's."""
-NEEDED = "show a token that is good"
-HOW = "`threads users token NAME` prints one, `threads users add NAME` adds a user"
+NEEDED = "a valid token is needed"
+HOW = "Make one with `threads users add NAME` or `threads users token NAME`."
 SLASH = "\udc2f"
 """Stands for an encoded slash inside an id until the route is found; no id can hold it."""
 SAFE = {
@@ -87,7 +87,10 @@ class Gate:
         path = _own_path(scope)
         self._check_host(headers, scope, path)
         self._check_origin(headers, path)
-        if path in HEALTH or (path in PUBLIC and not _is_old(scope)):
+        if path in HEALTH:
+            return
+        if path in PUBLIC and not _is_old(scope):
+            self._take_stranger(scope)
             return
         if _ends_session(headers, scope):
             self._take_stranger(scope)
@@ -117,6 +120,8 @@ class Gate:
             raise Refused(400, "UnknownHost", "this server is not known by that name", field="Host")
 
     def _check_origin(self, headers: Headers, path: str) -> None:
+        if len(headers.getlist("origin")) > 1:
+            raise foreign()
         origin = headers.get("origin")
         if origin in self._server.origins:
             return
@@ -124,7 +129,7 @@ class Gate:
             if "cross-site" in headers.getlist("sec-fetch-site") and path not in PUBLIC:
                 raise foreign()
             return
-        if origin.lower() not in [f"{scheme}://{headers.get('host', '').lower()}" for scheme in WEB]:
+        if not is_own_origin(origin, headers.get("host", "")):
             raise foreign()
 
     async def _caller(self, headers: Headers, scope: Any) -> Caller:
@@ -206,7 +211,9 @@ class Visit:
             "milliseconds": round((time.monotonic() - self._begun) * 1000, 1),
             "user": self.caller.actor.name if self.caller else None,
         }
-        logging.getLogger("threads.api").info("request", extra={"told": told})
+        logging.getLogger("threads.api").info(
+            "request", extra={"told": told, "is_known": self.caller is not None}
+        )
 
 
 def _path(scope: Any) -> str:
@@ -222,7 +229,7 @@ def _path(scope: Any) -> str:
 def _ends_session(headers: Headers, scope: Any) -> bool:
     """Whether a browser wants to be rid of its cookie, which may be dead already."""
     return (
-        (scope["method"], scope["path"]) == ("DELETE", SESSION)
+        (scope["method"], _own_path(scope)) == ("DELETE", SESSION)
         and "authorization" not in headers
         and COOKIE in cookie_parser(headers.get("cookie", ""))
     )

@@ -55,6 +55,11 @@ def is_same_host(target: str, host: str) -> bool:
     return ends[0] is not None and ends[0] == ends[1]
 
 
+def is_own_origin(origin: str, host: str) -> bool:
+    """Whether a page of the server that the Host header names made the request."""
+    return origin.lower() in [f"{scheme}://{host.lower()}" for scheme in PORTS]
+
+
 def path_of_target(target: str) -> str:
     """The path of an absolute target, as it was sent."""
     return urlsplit(target).path or "/"

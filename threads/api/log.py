@@ -131,9 +131,9 @@ class ServerLog:
 
 
 def kind_of(record: logging.LogRecord) -> Hashable | None:
-    """What lines are counted with this one; None for requests that were answered, which have a line each."""
+    """What lines are counted with this one; None for requests of known callers, which have a line each."""
     told = getattr(record, "told", {})
-    if record.msg == "request" and (told.get("user") or told.get("status", 0) < 400):
+    if record.msg == "request" and getattr(record, "is_known", False):
         return None
     error = record.exc_info[0] if record.exc_info else told.get("error") or told.get("code")
     return record.name, record.levelno, str(record.msg).partition("\n")[0], error, told.get("status")

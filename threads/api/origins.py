@@ -10,9 +10,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from threads.api.faults import Refused
+from threads.api.hosts import PORTS
 from threads.errors import InvalidValue
 
-PORTS = {"http": 80, "https": 443}
 OTHER_SITES: dict[str, Any] = {
     "allow_methods": ("GET", "HEAD", "POST", "PUT", "DELETE"),
     "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer"),

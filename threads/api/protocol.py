@@ -221,7 +221,9 @@ class LimitedProtocol(HttpToolsProtocol):
         return bool(is_waiting) and now - self._unsent_since > self.limits.unread_seconds
 
     def _make_room(self) -> bool:
-        """Close the connection that has been idle longest, else one whose head is not complete yet."""
+        """Close the connection that has been idle longest, else one whose head is not complete yet, else the
+        one that has read nothing for longest of what there is to read.
+        """
         others: list[LimitedProtocol] = [each for each in self.connections if each is not self]  # type: ignore[misc]
         if sum(not each.transport.is_closing() for each in others) < self.limits.connections:
             return True
@@ -229,7 +231,12 @@ class LimitedProtocol(HttpToolsProtocol):
             if found := [each for each in others if each.is_idle(or_half_open=or_half_open)]:
                 min(found, key=lambda each: each._since).transport.abort()
                 return True
-        return False
+        unread = [each for each in others if each._unsent and not each.transport.is_closing()]
+        slowest = min(unread, key=lambda each: each._unsent_since, default=None)
+        if slowest is None or self.loop.time() - slowest._unsent_since < LINGERING:
+            return False
+        slowest.transport.abort()
+        return True
 
     def _begin(self, reading: Reading) -> None:
         self._reading, self._since, self._unparsed = reading, self.loop.time(), 0

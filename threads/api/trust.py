@@ -13,17 +13,16 @@ from typing import Any
 from starlette.datastructures import Headers
 
 from threads import Registry
-from threads.api.hosts import PORTS, is_loopback, split_host
+from threads.api.hosts import PORTS, is_loopback, is_own_origin, split_host
 
 FORWARDING = ("forwarded", "x-real-ip", "via")
 """Headers by which proxies show themselves, besides `X-Forwarded-*`."""
 OWN_PAGES = ("none", "same-origin")
 """Values of `Sec-Fetch-Site` that browsers send for the user's own input and for the server's own pages."""
 OPEN = (
-    "Requests without a token are the local user's, who may read and change everything, if they come from "
-    "this machine by HTTP/1.1, name its own host and port, and have no forwarding header. A proxy on this "
-    "machine that sends none cannot be told from it: behind one, use --require-login "
-    "(create_app: require_login=True)."
+    "Requests from this machine need no token and have full access. A proxy on this machine that adds no "
+    "forwarding header counts as this machine: behind one, use --require-login (create_app: "
+    "require_login=True)."
 )
 ADDED = "There are users now: every request needs a token until the server ends, also once they are removed."
 
@@ -56,7 +55,8 @@ class Trust:
         none = "" if self._has_users else " There are no users yet: threads users add NAME."
         strict = f"Every request needs a token: {', '.join(self._reasons)}.{none}"
         told = {"local_user": self.is_open, "reasons": list(self._reasons), "socket": socket}
-        logging.getLogger("threads.api").info(OPEN if self.is_open else strict, extra={"told": told})
+        level = logging.WARNING if self.is_open else logging.INFO  # a warning is shown by any application
+        logging.getLogger("threads.api").log(level, OPEN if self.is_open else strict, extra={"told": told})
 
     def check_users(self) -> bool:
         """Look whether there are users, and need a token from now on if so; whether the latch is open."""
@@ -68,7 +68,7 @@ class Trust:
     def refusal_reason(self, scope: Any) -> str | None:
         """Why this request is not the local user's, as the end of a sentence; None if it may be."""
         if not self.is_open:
-            return "every request needs one here"
+            return "this server takes no request without one"
         headers = Headers(scope=scope)
         return (
             self._reason_of_sender(scope)
@@ -108,6 +108,9 @@ def _reason_of_headers(headers: Headers) -> str | None:
         plain = name.replace("_", "-")
         if plain in FORWARDING or plain.startswith("x-forwarded-"):
             return f"this request came through a proxy ({name.title()})"
+    origin = headers.get("origin")
+    if origin is not None and not is_own_origin(origin, headers.get("host", "")):
+        return "a page of another site made this request (Origin)"
     for site in headers.getlist("sec-fetch-site"):
         if site.strip().lower() not in OWN_PAGES:
             return "a page of another site made this request (Sec-Fetch-Site)"

@@ -7,9 +7,6 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-BACKLOG = 2048
-"""Connections that wait to be accepted; uvicorn's own number."""
-
 
 class UnixSocket:
     """A listening socket at a path, with mode 0600; `OSError` with a remedy if there can be none."""
@@ -25,7 +22,7 @@ class UnixSocket:
         try:
             self.listening.bind(self.path)
             Path(self.path).chmod(0o600)  # before listen: until then nobody can connect, whatever the mode
-            self.listening.listen(BACKLOG)
+            self.listening.listen()
         except OSError as error:
             self.listening.close()
             raise OSError(

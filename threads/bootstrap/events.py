@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Self
 from threads import ids
 from threads.bootstrap.tail import Tail, Topic
 from threads.database.connections import Database
-from threads.database.seals import Seals, seals_of
-from threads.errors import DatabaseError, InvalidCursor, InvalidValue, ThreadNotFound
+from threads.database.seals import LARGEST, Seals, seals_of
+from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound
 from threads.models import Event
 from threads.registry import events
 
@@ -28,7 +28,7 @@ INTERRUPTIBLE = 1.0
 """Seconds of waiting at a time: Windows notices Ctrl+C only in between."""
 
 
-class Start(NamedTuple):
+class StartPosition(NamedTuple):
     """The number of the last event before those of a stream."""
 
     last: int
@@ -53,13 +53,13 @@ class Positions:
         return self._seals.seal_number(("event", self.owner), position)
 
     def opened(self, shown: int) -> int:
-        """The position that was shown so; `InvalidValue`."""
+        """The position that was shown so; beyond the end for a number that this owner was never shown."""
         if self.owner is None or not shown:
             return shown
         try:
             return self._seals.open_number(("event", self.owner), shown)
         except InvalidCursor:
-            raise InvalidValue("after", f"{shown} is not the position of an event of this owner") from None
+            return LARGEST
 
 
 class Events(Iterator[Event], AsyncIterator[Event]):
@@ -75,7 +75,7 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         tail: Tail,
         topic: Topic,
         positions: Positions,
-        start: Start,
+        start: StartPosition,
         *,
         follow: bool,
     ) -> None:
@@ -261,8 +261,8 @@ def listen(
 ) -> Events:
     """The events after number `after`; None means: those to come.
 
-    With an `owner`, positions are sealed. Raises `ThreadNotFound`, also for a thread of another owner, and
-    `InvalidValue` for a position that this owner was not shown.
+    With an `owner`, positions are sealed, and a number that this owner was never shown gives a `gap`, as one
+    does that the file does not have. Raises `ThreadNotFound`, also for a thread of another owner.
     """
     with database.read() as connection:
         text = None if thread_id is None else ids.text_of(thread_id)
@@ -271,23 +271,23 @@ def listen(
         positions = Positions(seals_of(connection), owner)
         if text is not None:
             number = events.last_sequence(connection, text) if after is None else after
-            start = Start(number, number)
+            start = StartPosition(number, number)
         elif after is None:
             start = _end(connection, positions)
         else:
-            start = Start(positions.opened(after), after)
+            start = StartPosition(positions.opened(after), after)
     topic: Topic = ("owner", owner) if owner is not None else ("all", None)
     if text is not None:
         topic = ("thread", text)
     return Events(database, tail, topic, positions, start, follow=follow)
 
 
-def _end(connection: sqlite3.Connection, positions: Positions) -> Start:
+def _end(connection: sqlite3.Connection, positions: Positions) -> StartPosition:
     """The end of the log; an owner is shown the last event of his own instead."""
     last = events.last_position(connection)
     if positions.owner is None:
-        return Start(last, last)
-    return Start(last, positions.shown(events.last_of_owner(connection, positions.owner)))
+        return StartPosition(last, last)
+    return StartPosition(last, positions.shown(events.last_of_owner(connection, positions.owner)))
 
 
 def _resolve(waiter: Any) -> None:

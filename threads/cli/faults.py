@@ -72,8 +72,8 @@ TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
     (
         errors.AlreadyAnswered,
         Misused,
-        "the question of thread {error.thread_id!r} was answered already, in another way; `threads retry` "
-        "goes on where that answer's run failed, `threads send` says something new",
+        "the question of thread {error.thread_id!r} was answered already, in another way; `threads show` "
+        "tells what became of that answer, and `threads retry` continues its run if that failed",
     ),
     (errors.RunNotFound, Fault, "there is no run {error.run_id!r}"),
     (

@@ -80,7 +80,7 @@ class Talk:
     def again(self, thread: Thread) -> Run:
         """A run that answers the last message anew; one that failed goes on where it broke."""
         runner = self._runner(self._agents.chosen(self._said, thread))
-        last = next(iter(self._registry.runs(thread.id, limit=1)), None)
+        last = last_run(self._registry, thread.id)
         if last is not None and last.status == "error":
             return runner.retry(thread.id)
         return runner.regenerate(thread.id)

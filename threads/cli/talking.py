@@ -70,7 +70,7 @@ def send(
 
         with Talk(registry, session.agents, agent_id) as talk:
             thread = talk.begin(thread)
-            with _retry_named(thread, is_new):
+            with _retry_named(thread, registry, is_new):
                 run = talk.say(thread, text) if answer is None else talk.resume(thread, answer)
                 talk.hear(run, json=json)
     if is_new and not json:
@@ -113,7 +113,7 @@ def resume(
         value = by_question(thread.id, questions, values[0], question) if questions else None
         from threads.cli.talk import Talk
 
-        with Talk(registry, session.agents, agent_id) as talk, _retry_named(thread):
+        with Talk(registry, session.agents, agent_id) as talk, _retry_named(thread, registry):
             talk.hear(talk.resume(thread, value), json=as_json)
 
 
@@ -132,7 +132,7 @@ def retry(session: Session, id: str, agent_id: str | None, json: bool) -> None:
         thread = find(registry, id)
         from threads.cli.talk import Talk
 
-        with Talk(registry, session.agents, agent_id) as talk:
+        with Talk(registry, session.agents, agent_id) as talk, _retry_named(thread, registry):
             talk.hear(talk.retry(talk.begin(thread)), json=json)
 
 
@@ -157,14 +157,19 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
 
 
 @contextmanager
-def _retry_named(thread: Thread, is_new: bool = False) -> Iterator[None]:
-    """Where the agent fails, say how the run is continued; and the id of a new thread, whatever happens."""
+def _retry_named(thread: Thread, registry: Registry, is_new: bool = False) -> Iterator[None]:
+    """Where the agent fails, say how the run is continued; and the id of a new thread, whatever happens.
+
+    Where it failed over an answer, the question is still open: another answer can take its place.
+    """
     try:
         yield
     except BaseException as error:
         if is_new:
             note(f"thread {thread.id}")
         if isinstance(error, AgentFailed):
+            if questions := open_questions(registry, thread.id):
+                show_questions(questions, f"another answer: {how_to_answer(thread.id, questions)}")
             note(f"threads retry {thread.id} goes on where it broke")
         raise
 

@@ -31,8 +31,8 @@ def unread(session: Session, ids: tuple[str, ...], user: str, json: bool) -> Non
     """Tell how many messages of threads a user has not read.
 
     Of the threads by ID, or of all in which there are any. A line each, with tabs between id, number
-    and title. Not counted are the user's own messages (user messages are the owner's, or the local
-    user's in a thread without an owner) and answers that send, retry or chat showed to the local user.
+    and title. The user's own messages are not counted: those of a thread's owner, or of the local user where
+    there is no owner. Neither are answers that send, resume, retry or chat showed to the local user.
     """
     with session.look() as registry:
         batches = [find_all(registry, ids)] if ids else _all(registry)

@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -112,13 +113,9 @@ def connect(target: str | Path, *, uri: bool = False, timeout: float = 10.0) -> 
         target, uri=uri, timeout=timeout, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
-    connection.text_factory = _text
+    # text of another program that is no UTF-8 must not hide the rows beside it
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     return connection
-
-
-def _text(stored: bytes) -> str:
-    """Text as it is stored; one of another program's that is no UTF-8 must not hide the rows beside it."""
-    return stored.decode(errors="replace")
 
 
 def make_durable(connection: sqlite3.Connection, where: str) -> None:

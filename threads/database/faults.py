@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from threads.database.disk import is_full
@@ -68,13 +69,28 @@ def has_no_descriptors() -> bool:
     return False
 
 
-def is_passing(error: BaseException | None) -> bool:
-    """Whether this came of a lack that ends by itself: of file descriptors, or of the file's lock."""
+def is_temporary(error: BaseException | None) -> bool:
+    """Whether the cause ends by itself: file descriptors are used up, or the file is locked."""
+    return any(isinstance(each, DatabaseBusy) or _is_lack(each) for each in _chain(error))
+
+
+def came_of_no_descriptors(error: BaseException | None) -> bool:
+    """Whether an agent failed because no file can be opened, which still holds now.
+
+    Any other error of an agent, whatever its class, is final: running it again would repeat what it did.
+    """
+    return any(map(_is_lack, _chain(error))) and has_no_descriptors()
+
+
+def _is_lack(error: BaseException) -> bool:
+    return getattr(error, "errno", None) in NO_DESCRIPTORS
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came of."""
     while error is not None:
-        if isinstance(error, DatabaseBusy) or getattr(error, "errno", None) in NO_DESCRIPTORS:
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 def restoring(where: str) -> str:

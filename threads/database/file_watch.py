@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 from weakref import WeakSet
 
+from threads.background import start_thread
 from threads.database.copies import stamped, write_copy
 from threads.database.file_guard import FileGuard, Loss
 from threads.database.writer import Writer
@@ -126,8 +127,13 @@ class Watcher:
         with self._lock:
             self._watched.add(database)
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="threads-files", daemon=True)
-                self._thread.start()
+                self._begin()
+
+    def _begin(self) -> None:
+        try:
+            self._thread = start_thread(self._run, "threads-files", lambda: False)
+        except RuntimeError as error:  # the system has no thread left; each write looks at its own files
+            _log().error("the files of idle databases are not looked after: %s", error)
 
     def remove(self, database: Watched) -> None:
         """Look after it no more."""

@@ -31,7 +31,7 @@ class Undecodable(Exception):
     """These stored values are not messages, or were folded in another way."""
 
 
-def is_passing(error: BaseException) -> bool:
+def must_be_raised(error: BaseException) -> bool:
     """Whether an error tells of the moment it came in, and nothing of the value that was read then.
 
     So does a lack of memory, and one of stack where the caller has taken most of it; a value that is nested
@@ -89,7 +89,7 @@ def coerced(value: Any) -> list[BaseMessage]:
     try:
         messages = convert_to_messages(items)
     except Exception as error:  # what LangChain makes of something else is not said anywhere
-        if is_passing(error):
+        if must_be_raised(error):
             raise
         raise Undecodable(str(error) or type(error).__name__) from error
     return [message_chunk_to_message(m) if isinstance(m, BaseMessageChunk) else m for m in messages]

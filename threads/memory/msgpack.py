@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -138,7 +139,7 @@ class MsgpackDecoder:
 def _called(code: int, module: str, name: str, arguments: Any, method: Any = None) -> Any:
     if code == EXT_CONSTRUCTOR_POS_ARGS and (module, name) == ("langgraph.types", "Send"):
         return _send_from_args(arguments)
-    kind = getattr(importlib.import_module(module), name)
+    kind = getattr(sys.modules.get(module) or importlib.import_module(module), name)
     if code == EXT_METHOD_SINGLE_ARG:
         return getattr(kind, method)(arguments)
     if code == EXT_CONSTRUCTOR_SINGLE_ARG:

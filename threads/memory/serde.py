@@ -22,7 +22,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from threads.background import is_main_thread
 from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, ThreadsError, TypeNotAllowed
-from threads.memory.fold import is_passing
+from threads.memory.fold import must_be_raised
 from threads.memory.msgpack import MsgpackDecoder
 
 AllowedType = type | tuple[str, str]
@@ -83,7 +83,7 @@ class StrictSerializer(LenientSerializer):
         except NotImplementedError as error:  # pickled, or one of LangChain's constructors in JSON
             raise KindNotAllowed(str(error)) from error
         except Exception as error:  # what a decoder says of bytes that it does not know
-            if is_passing(error):
+            if must_be_raised(error):
                 raise
             if not blocked:
                 raise StateDamaged(str(error) or type(error).__name__) from error
@@ -102,6 +102,6 @@ def naming(thread_id: str) -> Iterator[None]:
     except (ThreadsError, sqlite3.Error):
         raise
     except Exception as error:  # what another program stored shows only where something is done with it
-        if is_passing(error):
+        if must_be_raised(error):
             raise
         raise StateDamaged(str(error) or type(error).__name__).found_in(thread_id) from error

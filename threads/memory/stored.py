@@ -13,7 +13,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.database.statements import statements
 from threads.errors import StateDamaged, ThreadsError
-from threads.memory.fold import Undecodable, is_passing
+from threads.memory.fold import Undecodable, must_be_raised
 
 
 class Unreadable(Undecodable):
@@ -31,7 +31,7 @@ def decoding() -> Iterator[None]:
     except (Undecodable, ThreadsError, sqlite3.Error):
         raise
     except Exception as error:
-        if is_passing(error):
+        if must_be_raised(error):
             raise
         raise Unreadable(str(error) or type(error).__name__) from error
 
@@ -53,7 +53,7 @@ def checked_metadata(stored: Any) -> dict[str, Any]:
     try:
         metadata = {} if stored is None else json.loads(stored)
     except (ValueError, TypeError, RecursionError) as error:
-        if is_passing(error):
+        if must_be_raised(error):
             raise
         raise StateDamaged(f"the metadata of a checkpoint are no JSON: {error}") from error
     if not isinstance(metadata, dict):

@@ -26,7 +26,7 @@ from threads.database.said import Said
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.memory.branches import Branch, Place, places, tips
 from threads.memory.dating import Origin, said_at
-from threads.memory.fold import Undecodable, coerced, fold, is_passing
+from threads.memory.fold import Undecodable, coerced, fold, must_be_raised
 from threads.memory.held import coerced_list, elsewhere, unwrapped
 from threads.memory.shown import CHANNEL, shown, words
 from threads.memory.stored import StoredReader, Unreadable, checked_metadata, decoding, metadata_of
@@ -236,7 +236,7 @@ class Transcripts(StoredReader):
         try:
             return coerced_list(self._reducer(list(seed), writes) if writes else seed)
         except Exception as error:  # whatever a function of somebody's own may raise
-            if is_passing(error):
+            if must_be_raised(error):
                 raise
             raise Undecodable(f"the reducer failed: {error}") from error
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from threads.database.faults import is_passing
+from threads.database.faults import is_temporary
 from threads.errors import LeaseLost, ThreadsError
 from threads.registry import events, runs
 from threads.runs.attempt import HAND_OVER, Outcome
@@ -74,7 +74,7 @@ async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Cal
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            if is_passing(error):
+            if is_temporary(error):
                 return Outcome(HAND_OVER, error=error)
             if outcome.error is None:
                 failed = Outcome("error", error=error)

@@ -17,7 +17,7 @@ from typing import Any
 
 from threads.background import log_broken
 from threads.bootstrap import Registry
-from threads.database.faults import is_passing
+from threads.database.faults import came_of_no_descriptors, is_temporary
 from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.registry import runs, table
 from threads.registry.runs import Asked
@@ -206,7 +206,8 @@ class Engine:
         await self.recorder.write(lambda connection: runs.let_go(connection, run_id, row["attempt"]))
 
     async def _finish(self, turn: ActiveTurn, outcome: Outcome) -> Outcome:
-        if self.recovers and outcome.status == "error" and is_passing(outcome.error):
+        is_for_now = came_of_no_descriptors if outcome.by_agent else is_temporary
+        if self.recovers and outcome.status == "error" and is_for_now(outcome.error):
             outcome = Outcome(HAND_OVER, error=outcome.error)  # it is recovered once the lack has ended
             why = type(outcome.error).__name__
             logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Annotated, Any
@@ -69,17 +69,20 @@ class Begun:
             return answer(visible_run(self._caller.actor, info), 202, here)
         reply = await asyncio.to_thread(reply_of, server, run)
         if not await self._request.is_disconnected():
-            await self._mark_read(run)
+            await self._mark_read(run.thread_id, reply["messages"])
         return answer(reply, headers={"Content-Location": here["Location"]})
 
-    async def _mark_read(self, run: Run) -> None:
-        """Note that the caller was given what the run brought; a database that is locked delays no reply."""
+    async def _mark_read(self, thread_id: str, messages: Sequence[dict[str, Any]]) -> None:
+        """Mark this reply as read by the caller; a locked database delays it by at most `MARK_WAIT`."""
+
+        read = [message["id"] for message in messages if message["id"]]
 
         def mark() -> None:
-            with suppress(ThreadsError):
-                run.mark_read(self._caller.reader)
+            with suppress(ThreadsError, OSError):
+                self._server.registry.mark_read(thread_id, self._caller.reader, upto=read[-1])
 
-        await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(mark))], timeout=MARK_WAIT)
+        if read:
+            await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(mark))], timeout=MARK_WAIT)
 
     def _begin(self, begin: Callable[..., Run], said: Any, named: dict[str, Any]) -> Run:
         """The run; in a thread that no agent is known of, the server's first one answers."""

@@ -89,10 +89,7 @@ def _listening(
     server: Server, caller: Caller, thread: str | None, query: EventsQuery, last_event_id: str | None
 ) -> Response:
     after = _after(last_event_id, query.after)
-    try:
-        happening = server.registry.events(thread, owner=caller.actor.scope, after=after, follow=query.follow)
-    except InvalidValue as error:
-        raise InvalidValue("Last-Event-ID" if last_event_id else "after", error.reason) from None
+    happening = server.registry.events(thread, owner=caller.actor.scope, after=after, follow=query.follow)
     with ExitStack() as undo:
         undo.callback(happening.close)
         seat = server.streams.seat(caller.actor, caller.token_id, thread)
