@@ -1,11 +1,11 @@
 """The conversation as the model sees it: the messages, read once into a notebook of facts.
 
-Only what the *user* said becomes a fact, plus what a system prompt states about "the user" or "the customer" (a
-summary of earlier messages, say). The assistant's own words are never evidence.
+Only what the *user* said becomes a fact, plus what a system prompt states about "the user" or "the customer"
+(a summary of earlier messages, say). The assistant's own words are never evidence.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import (
@@ -18,7 +18,7 @@ from langchain_core.messages import (
 )
 
 from agent.offline.facts import SINGLE_KINDS, Fact, Notebook, make_fact
-from agent.offline.statements import bare_clause, bare_name, small_talk, stated_fact, without_tail
+from agent.offline.statements import bare_clause, bare_name, rule_table, small_talk, stated_fact, without_tail
 from agent.offline.text import Clause, broader_topics, clauses, pattern, stem, topics, without_opener, words
 
 ASK_NAME = "What should I call you?"
@@ -100,7 +100,7 @@ _FORGET = pattern(
 )
 _YES_NO = pattern(r"(?:is|was|did|do|are)\b")
 _ASKS_TO_REMEMBER = pattern(
-    r"(?:please |can you |could you |will you |would you )+(?:remember|note|keep in mind|write down) that (?:I|my) "
+    r"(?:please |(?:can|could|will|would) you )+(?:remember|note|keep in mind|write down) that (?:I|my) "
 )
 _CALL_ME = pattern(r"(?:can|could|will|would) you (?:please )?call me")
 _NICKNAME = pattern(r"\b(?:calls?|called|nickname|go by|goes by|known as|for short|friends)\b")
@@ -116,8 +116,8 @@ def _read_text(text: str, notebook: Notebook, turn: int, answered: str) -> None:
     for clause in parts:
         if clause.asks and not is_disguised_statement(clause.text):
             if not _YES_NO.match(clause.text):
-                for fact in _identifiers(clause.text):
-                    if notebook.find(fact.key) is None:
+                for fact in _incidental_facts(clause.text):
+                    if "number" in fact.key and notebook.find(fact.key) is None:
                         notebook.add(replace(fact, turn=turn))
         elif small_talk(bare_clause(clause.text)):
             continue
@@ -159,9 +159,9 @@ def is_disguised_statement(question: str) -> bool:
 
 def _facts_of(text: str, notebook: Notebook, previous: Fact | None) -> list[Fact]:
     name = notebook.find(("name",))
-    if name and "not" in text and (match := _NAME_DENIED.fullmatch(bare_clause(text))):
-        if re.sub(r"^not\s+", "", match[1]).casefold() == name.value.casefold():
-            return [replace(name, denied=True, sentence=f"your name is not {name.value}")]
+    denied = _NAME_DENIED.fullmatch(bare_clause(text)) if name and "not" in text else None
+    if name and denied and re.sub(r"^not\s+", "", denied[1]).casefold() == name.value.casefold():
+        return [replace(name, denied=True, sentence=f"your name is not {name.value}")]
     found = _read_clause(text, notebook, previous)
     if found and found[0].kind == "name":
         for part in text.split(", ")[1:]:
@@ -202,7 +202,7 @@ _MEANT = pattern(
     r"(?:(?:it is|I am|I meant|I mean|make that|should be|it should be|rather)(?: actually| now)* )(.+)"
 )
 _CORRECTION_OPENER = pattern(
-    r"(?:(?:no|nope|sorry|oops|wait|actually|rather|or rather|correction|make that|I mean|I meant)\b[ ,.!:]*)+"
+    r"(?:(?:no|nope|sorry|oops|wait|actually|rather|or rather|correction|make that|I meant?)\b[ ,.!:]*)+"
 )
 _CHANGE = pattern(
     r"\b(?:actually|now|instead|these days|nowadays|lately|meanwhile|rather|changed my mind|any ?more)\b"
@@ -260,56 +260,23 @@ def _changed_favourite(liked: Fact, clause: str, notebook: Notebook) -> Fact | N
     return None
 
 
-# What is named in passing
-
-_IDENTIFIER = pattern("{IDENTIFIER}")
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_INCIDENTAL = rule_table("INCIDENTAL")
 _OF_ANOTHER = pattern(r"(?:'s|\b(?:his|her|their)) (?:\w+ )?$")
-_RELATION = pattern(
-    r"\b(?i:my (?P<what>(?:older |younger |elder |little |big |best |new |old )?{RELATION})),? "
-    r"(?P<value>(?:(?:Mrs|Mr|Ms|Dr|Prof)\b\.? )?[A-Z]\w+(?: [A-Z]\w+)?)",
-    re.NOFLAG,
-)
-_NAMED_LIST = pattern(
-    r"\b(?:my|our|have|got|with|own) (?:(?:my|our|got|{COUNT}) )*(?P<what>[a-z][\w -]{1,30}?s|children),?:? "
-    r"(?:(?:are |is )?(?:called|named) |are )?(?P<value>{NAME}(?:, {NAME})*,? (?:and|&) {NAME})"
-)
-_NAMED_ONE = pattern(r"(?:my|our) (?P<what>[\w ]{2,30}?) is an? [\w ]+? (?:called|named) (?P<value>{NAME})")
-_COMPANION = pattern(
-    r"\b(?:live|living|stay|staying|home|here|travel|travelling)\b.*? with (?:my |our )?"
-    r"(?P<value>(?:{COUNT} )?(?:\w+ )?{COMPANION}\b.*)"
-)
-_COUNTED = pattern(r"{COUNT}\b|\w+s\b|children")
-_WORKPLACE = pattern(r"I am an? [\w -]+? (?P<how>at|for) (?P<value>(?:the |a )?(?-i:[A-Z]).+)")
 
 
-def _incidental_facts(text: str) -> Iterator[Fact]:
+def _incidental_facts(text: str) -> list[Fact]:
     """Every fact named in passing: people and pets with their names, numbers, addresses, a workplace."""
-    for match in _RELATION.finditer(text):
-        what, value = match["what"], match["value"]
-        yield make_fact("named", f"my {what}'s name is {value}", value, what)
-    if (match := _COMPANION.search(text)) and not _RELATION.search(text):
-        value = match["value"]
-        counted = _COUNTED.match(value)
-        yield make_fact("have", f"I have {value if counted else f'a {value}'}", value)
-    for shape, verb in ((_NAMED_LIST, "are"), (_NAMED_ONE, "is")):
-        if match := shape.search(text):
-            yield make_fact(
-                "named", f"my {match['what']} {verb} called {match['value']}", match["value"], match["what"]
-            )
-    yield from _identifiers(text)
-    if (match := EMAIL.search(text)) and re.search(r"(?i)\b(?:I|me|my)\b", text):
-        yield make_fact("attribute", f"my email is {match[0]}", match[0], "email")
-    if match := _WORKPLACE.fullmatch(text):
-        yield make_fact("employer", f"I work {match['how']} {match['value']}", match["value"])
-
-
-def _identifiers(text: str) -> Iterator[Fact]:
-    """The numbers a text names in passing: "my order 1234" states an order number."""
-    for match in _IDENTIFIER.finditer(text):
-        if not _OF_ANOTHER.search(text[: match.start()]):
-            what = f"{match['noun'].lower()} number"
-            yield make_fact("attribute", f"my {what} is {match['value']}", match["value"], what)
+    found: list[Fact] = []
+    for shape, kind, say, thing in _INCIDENTAL:
+        for match in shape.finditer(text):
+            if _OF_ANOTHER.search(text[: match.start()]) or (kind == "have" and found):
+                continue
+            groups = match.groupdict()
+            if kind == "attribute":
+                groups["what"] = groups.get("what", "").lower()
+            what = thing.format(**groups) if thing else groups.get("what", "")
+            found.append(make_fact(kind, say.format(**groups), match["value"], what))
+    return found
 
 
 # What a system prompt says about the user

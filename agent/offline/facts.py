@@ -8,34 +8,26 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agent.offline.text import broader_topics, pattern, stem, to_second_person, topics, words
+from agent.offline.text import broader_topics, pattern, stem, to_second_person, topics, word_map, words
 
 SINGLE_KINDS = frozenset(
-    ["name", "home", "origin", "age", "birthday", "job", "employer", "named", "attribute", "nationality"]
-    + ["age of"]
+    [
+        "name",
+        "home",
+        "origin",
+        "age",
+        "birthday",
+        "job",
+        "employer",
+        "named",
+        "attribute",
+        "nationality",
+        "age of",
+    ]
 )
 """Kinds of which there is one at a time; of the others there are many."""
 
-_ALIASES = {
-    "name": "name",
-    "nationality": "nationality origin from country come",
-    "age of": "age old",
-    "home": "live home city town country place reside base locate stay village where area region",
-    "origin": "from origin originally hometown country born grow nationality come where",
-    "age": "age old",
-    "birthday": "birthday date year",
-    "job": "job work role position",
-    "employer": "company work job employer where",
-    "named": "name",
-    "have": "have",
-    "order": "order item product thing",
-    "problem": "problem",
-    "want": "want help",
-    "like": "like",
-    "dislike": "dislike",
-}
-"""Words a question may use for a kind of fact without the statement having used them."""
-
+_ALIASES = word_map("aliases")
 _RELATIVES = frozenset({"pet", "family", "partner"})
 _NEGATION = pattern(r"n't\b|\b(?:not|never|no longer)\b")
 _CAPITAL = re.compile(r"(?<=[a-z,] )(?!I\b)[A-Z]\w+")

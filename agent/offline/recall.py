@@ -1,9 +1,10 @@
 """Answers from what the user said.
 
-A question is unwrapped ("do you remember …?"), brought to one form by the paraphrases ("how old am I" is "what is my
-age"), and compared with the facts by topic: a fact answers when it covers *every* topic asked about, so a question
-about a cat is never answered with the dog. A yes/no question is read back as the statement it would confirm and
-compared with the fact under the same key. What is not known is said to be not known; there is no guess.
+A question is unwrapped ("do you remember …?"), brought to one form by the paraphrases ("how old am I" is
+"what is my age"), and compared with the facts by topic: a fact answers when it covers *every* topic asked
+about, so a question about a cat is never answered with the dog. A yes/no question is read back as the
+statement it would confirm and compared with the fact under the same key. What is not known is said to be not
+known; there is no guess.
 """
 
 import re
@@ -12,7 +13,17 @@ from collections.abc import Iterator
 from agent.offline.conversation import ASK_NAME, UNKNOWN_THING, Conversation
 from agent.offline.facts import SINGLE_KINDS, Answer, Fact, is_same_value
 from agent.offline.statements import bare_clause, stated_fact
-from agent.offline.text import pattern, pattern_table, sentence, stem, topics, without_opener, word_set, words
+from agent.offline.text import (
+    pattern,
+    pattern_table,
+    sentence,
+    stem,
+    topics,
+    without_opener,
+    word_map,
+    word_set,
+    words,
+)
 
 _PARTICLES = word_set("PARTICLES")
 ONLY_THIS = "I only know what you have told me in this conversation."
@@ -74,22 +85,8 @@ def _paraphrased(asked: str) -> str:
 
 _ABOUT_ME = pattern(r"\b(?:I|me|my|mine|myself|our|we)\b")
 _MY_THING = pattern(r"^(?:(?:what|which|who|when|where) (?:is|was|are|were) )?(my (?!problem)[\w' -]{2,40})$")
-_SPELLED_OUT = {
-    "my home": "where you live",
-    "my origin": "where you're from",
-    "my age": "how old you are",
-    "my job": "what you do for a living",
-    "my employer": "where you work",
-    "my birthday": "when your birthday is",
-}
-_RELATED_KINDS = {
-    "what is my home": ("origin",),
-    "what is my origin": ("nationality", "home", "birthday"),
-    "what is my age": ("birthday",),
-    "what is my job": ("employer",),
-    "what is my employer": ("job",),
-}
-"""Questions about a state, and the kinds of fact that come near to an answer."""
+_SPELLED_OUT = word_map("spelled_out")
+_RELATED_KINDS = word_map("related_kinds")
 _TOO_COMMON = frozenset(
     map(
         stem,
@@ -124,7 +121,7 @@ def _nearest_fact(asked: str, talk: Conversation) -> Fact | None:
     """What was said about the same thing, when it does not quite answer the question."""
     wanted = _wanted_topics(asked) - _TOO_COMMON
     valid = talk.notebook.valid()
-    related = _RELATED_KINDS.get(asked, ())
+    related = _RELATED_KINDS.get(asked, "").split()
     near = [fact for fact in valid if fact.kind in related] or [
         fact for fact in valid if fact.turn < len(talk.said) - 1 and wanted & topics(fact.sentence)
     ]

@@ -1,4 +1,4 @@
-"""Replies in words: answers to questions, about the assistant and the conversation too, and acknowledgments."""
+"""Replies in words: answers to questions, about the conversation too, and acknowledgments."""
 
 import re
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ _NOTHING_EARLIER = "This is the first thing you've said in this conversation."
 _COMMAND = pattern("{COMMAND}", re.IGNORECASE | re.DOTALL)
 _OTHERS = pattern("{OTHERS}")
 _PERSON = pattern(
-    r"(?:do you (?:know|remember) (?:who )?|who is |(?:what|who|where|when|how|did|does|is|has|which|tell me)\b.*?\b)"
-    r"(?-i:[A-Z])[\w-]+(?:'s)?\b.*"
+    r"(?:do you (?:know|remember) (?:who )?|who is |(?:what|who|where|when|how|did|does|is|has|which|tell me)"
+    r"\b.*?\b)(?-i:[A-Z])[\w-]+(?:'s)?\b.*"
 )
 _DO_YOU_KNOW = pattern(r"(?:do|have) you (?:know|remember|met)\b")
 

@@ -1,8 +1,9 @@
 """One reply: what to say, or which tool to call.
 
-The first of these steps that applies: the results that a tool just gave back; a call the caller insists on; the
-questions, answered one by one from recall, tools, sums and small talk; and, when nothing was asked, an acknowledgment.
-Every step is a function of the messages and the bound tools, so the same conversation always gets the same reply.
+The first of these steps that applies: the results that a tool just gave back; a call the caller insists on;
+the questions, answered one by one from recall, tools, sums and small talk; and, when nothing was asked, an
+acknowledgment. Every step is a function of the messages and the bound tools, so the same conversation always
+gets the same reply.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """What a clause states: a fact, the speaker's name, or nothing but small talk.
 
-A clause is stripped of openers ("well, actually, please remember that") and compared with the `_RULES`; the first
-that fits wins, so their order is the logic, from the narrow to the wide. A negated clause is read as its opposite
-and marked as denied.
+A clause is stripped of openers ("well, actually, please remember that") and compared with the `_RULES`; the
+first that fits wins, so their order is the logic, from the narrow to the wide. A negated clause is read as
+its opposite and marked as denied.
 """
 
 import re
@@ -17,21 +17,22 @@ from agent.offline.text import (
     to_second_person,
     topics,
     without_opener,
+    word_map,
     word_set,
 )
 
-_ATTRIBUTE_KINDS = {
-    "age": "age", "birthday": "birthday", "date birthday": "birthday", "job": "job", "current job": "job",
-    "city": "home", "town": "home", "home town": "origin", "hometown": "origin", "company": "employer",
-}  # fmt: skip
-"""Attributes that are another kind of fact: "my city is Rome" states a home."""
+Rule = tuple[re.Pattern[str], str, str, str]
+"""A pattern of a statement, the kind of fact it states, how it is repeated, and what it is about."""
 
-_RULES = tuple(
-    (shape, *(part.strip() for part in f"{result}|".split("|")[:2]))
-    for shape, result in pattern_table("STATEMENTS")
-)
-"""Pattern, kind of fact, and how the statement is repeated where its own words would sound odd."""
 
+def rule_table(name: str) -> tuple[Rule, ...]:
+    """A table from language.toml with results "kind | statement | thing"; the last two are optional."""
+    rows = [(shape, [*result.split(" | "), "", ""]) for shape, result in pattern_table(name)]
+    return tuple((shape, result[0], result[1], result[2]) for shape, result in rows)
+
+
+_RULES = rule_table("STATEMENTS")
+_ATTRIBUTE_KINDS = word_map("attribute_kinds")
 _NOT_NAMES, _PARTICLES, _DEMONYMS = word_set("NOT_NAMES"), word_set("PARTICLES"), word_set("DEMONYMS")
 _OCCUPATIONS, _NOT_OCCUPATIONS = word_set("OCCUPATIONS"), word_set("NOT_OCCUPATIONS")
 _NAMES_LIKE_WORDS = word_set("NAMES_LIKE_WORDS")
@@ -86,7 +87,7 @@ def stated_fact(text: str, whole: str = "") -> Fact | None:
     if name := introduced_name(text) or introduced_name(whole):
         return make_fact("name", f"my name is {name}", name)
     text = _WE.sub("I", _EMPHASIS.sub(r"\1", text))
-    for shape, kind, say in _RULES:
+    for shape, kind, say, _ in _RULES:
         if (match := shape.fullmatch(text)) and (fact := _from_rule(kind, say, match, text)):
             return fact
     return _denied_fact(text)
@@ -144,8 +145,9 @@ _DESCRIPTION = re.compile(
 def introduced_name(clause: str) -> str | None:
     """The name a clause introduces its speaker by, tidied; None when it does not.
 
-    "I'm Alice" and "I'm tired" have the same form, so a bare "I am X" counts only when X can be a name: written like
-    one, or at least not a word that describes people. "My name is X" is believed almost whatever X is.
+    "I'm Alice" and "I'm tired" have the same form, so a bare "I am X" counts only when X can be a name:
+    written like one, or at least not a word that describes people. "My name is X" is believed almost whatever
+    X is.
     """
     if match := _NAME_GIVEN.fullmatch(clause):
         return _tidy_name(_first_group(match))

@@ -1,7 +1,8 @@
 """Text as the model reads it: sentences, clauses, stems and topics, and the change from "my" to "your".
 
-The model never understands a sentence as a whole. It cuts a message into clauses that each say or ask one thing,
-compares the *topics* of two clauses (stems of their content words), and repeats a statement in the second person.
+The model never understands a sentence as a whole. It cuts a message into clauses that each say or ask one
+thing, compares the *topics* of two clauses (stems of their content words), and repeats a statement in the
+second person. The words and patterns it knows stand in language.toml.
 """
 
 import re
@@ -17,8 +18,10 @@ MAX_READ_CHARS = 6_000
 CACHE_SIZE = 1_000
 """Texts whose reading is cached, over all conversations: it depends on nothing but their words."""
 
-
-_LANGUAGE = tomllib.loads(Path(__file__).with_name("language.toml").read_text(encoding="utf-8"))
+PatternTable = tuple[tuple[re.Pattern[str], str], ...]
+_LANGUAGE: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("language.toml").read_text(encoding="utf-8")
+)
 
 
 def word_set(name: str) -> frozenset[str]:
@@ -26,31 +29,33 @@ def word_set(name: str) -> frozenset[str]:
     return frozenset(_LANGUAGE["words"][name].split())
 
 
+def word_map(name: str) -> dict[str, str]:
+    """A section of language.toml whose keys are words."""
+    return dict(_LANGUAGE[name])
+
+
 def pattern(text: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
-    """Compile a pattern; {NAME} stands for a part from language.toml, and line breaks in a part do not count."""
-    while (
-        "{" in (expanded := re.sub(r"\{([A-Z_]+)\}", lambda match: _part(match[1]), text))
-        and expanded != text
-    ):
+    """Compile a pattern; {NAME} stands for a pattern in language.toml, where line breaks do not count."""
+    while (expanded := re.sub(r"\{([A-Z_]+)\}", lambda match: _named_pattern(match[1]), text)) != text:
         text = expanded
-    return re.compile(expanded, flags)
+    return re.compile(text, flags)
 
 
-def _part(name: str) -> str:
+def _named_pattern(name: str) -> str:
     if name == "DEMONYM":
         return "|".join(sorted(word_set("DEMONYMS")))
-    return "".join(_LANGUAGE["parts"][name].splitlines())
+    return "".join(_LANGUAGE["patterns"][name].splitlines())
 
 
-def pattern_table(name: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+def pattern_table(name: str, flags: re.RegexFlag = re.IGNORECASE) -> PatternTable:
     """A table from language.toml as (pattern, result)."""
-    rows, parts = [], list[str]()
+    rows, lines = [], ""
     for line in _LANGUAGE["tables"][name].splitlines():
         part, arrow, result = line.partition("=>")
-        parts.append(part.strip())
+        lines += part.strip()
         if arrow:
-            rows.append((pattern("".join(parts)), result.strip()))
-            parts.clear()
+            rows.append((pattern(lines, flags), result.strip()))
+            lines = ""
     return tuple(rows)
 
 
@@ -59,70 +64,35 @@ _SYNONYMS = {
     word: group.split()[0] for group in _LANGUAGE["lists"]["SYNONYMS"].split(",") for word in group.split()
 }
 _SPELLINGS = dict(each.split(maxsplit=1) for each in _LANGUAGE["lists"]["SPELLINGS"].split(","))
-_KEY_WORDS = {(word[0], "".join(sorted(word))): word for word in _LANGUAGE["words"]["KEY_WORDS"].split()}
+_KEY_WORDS = {(word[0], "".join(sorted(word))): word for word in word_set("KEY_WORDS")}
 _BROADER_TERMS: dict[str, list[str]] = {}
 for _kinds, _members in _LANGUAGE["kinds"].items():
     for _member in _members.split():
         _BROADER_TERMS.setdefault(_member, []).extend(_kinds.split())
 
-_PLAIN = str.maketrans(
-    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\u00a0": " "}
-    | {"？": "? ", "！": "! ", "。": ". "}
-)
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\u00a0": " ",
+                        "？": "? ", "！": "! ", "。": ". "})  # fmt: skip
 _WORD = re.compile(r"[^\W_]+(?:[-'.@][^\W_]+)*")
-_SENTENCE_END = re.compile(
-    r"(?i:(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bProf\.)(?<!\bno\.))(?<!\b[A-Z]\.)"
-    r"(?<=[.!?])\s+|\s*[\n;]+\s*"
-)
-_CLAUSE_BREAK = pattern(
-    r"\s*(?:,|\s-|\s–|—|:)\s*(?:(?:and|but|so|or|because|then|anyway)\s+)?(?=(?:{START}|the|this|that|there|her|not)\b)|"
-    r"\s*,\s+(?=(?:no|no wait|no sorry|sorry|oops|make that|or rather|correction|no actually|actually|wait),?\s+\w)|"
-    r"\s*,?\s+but\s+(?=\w+ \w)|"
-    r"\s+(?:and|but|so|because)\s+(?:now\s+|then\s+|also\s+|currently\s+)?(?={START}\b)|"
-    r"\s+and\s+(?=the [\w ]{1,30} (?:is|are)\b|(?-i:[A-Z])\w+ (?:is|has|was|lives|works|likes)\b)|"
-    r"\s*,\s+(?:and|but)\s+"
-)
-_EMPTY = pattern(
-    r"\W*(?:please|then|thanks|pls|again|by the way|btw|(?:do|did|can) you (?:know|remember|recall|tell me)|"
-    r"if you (?:can |still )?(?:know|remember|recall))?\W*"
-)
+_SENTENCE_END = pattern("{SENTENCE_END}", re.NOFLAG)
+_CLAUSE_BREAK = pattern("{CLAUSE_BREAK}")
+_EMPTY = pattern("{EMPTY}")
 _WERE = pattern(r"\bwere(?= (?:do|did|am|is) (?:I|my|it)\b)")
-_RELATIVE = pattern(
-    r"(?:who (?!am\b|are you|is (?:this|my|your))|whose\b|which (?!\w+ (?:do|did|am|is|are|was)\b)|"
-    r"when\b(?! (?:is|are|was|did|do|will|does)\b)|where (?:I|we|he|she|it|they|my|the)\b)"
-)
-"""What goes on about something already named: "my neighbour, who I had not seen since April"."""
-_ACTIONS = (
-    "live|work|have|like|love|hate|enjoy|am|need|want|ordered|bought|moved|study|come|was born|speak|own"
-)
-_ELIDED_I = re.compile(rf"\s*,?\s+and\s+(?=(?:also\s+|I\s+)?(?:{_ACTIONS})\b)|\s*,\s+(?=(?:{_ACTIONS})\b)")
-_ELIDED_AM = pattern(
-    r"\s*,?\s+and\s+(?=(?:(?:now|also|very|currently|severely) )*(?:allergic|married|engaged|divorced|single|"
-    r"vegan|vegetarian|diabetic|retired|pregnant|intolerant|lactose|from|based|living in|working (?:as|at|for)|"
-    r"learning|studying|\d{1,3}(?: years?| yo|$))\b)"
-)
+_RELATIVE = pattern("{RELATIVE}")
+_ELIDED_I = pattern(r"\s*,?\s+and\s+(?=(?:also\s+|I\s+)?{ACTION}\b)|\s*,\s+(?={ACTION}\b)", re.NOFLAG)
+_ELIDED_AM = pattern("{ELIDED_AM}")
 _I_SUBJECT = pattern(r"(?:\W*\w+[,!]?\s+){0,2}I\b")
 _I_AM = pattern(r"(?:\W*\w+[,!]?\s+){0,2}I(?:'m| am)\b")
 _ASKS = pattern("{ASKS}")
 _OPENER = pattern("{OPENER}")
 _CONTRACTIONS = pattern_table("CONTRACTIONS")
 _NAME_QUESTIONS_ABROAD = pattern_table("NAME_QUESTIONS_ABROAD")
-_SHORT_FORMS = (
-    (re.compile(r"\byou are\b"), "you're"),
-    (re.compile(r"\byou have (?=got|been|just|already|not)"), "you've "),
-    (re.compile(r"\byou would\b"), "you'd"),
-    (re.compile(r"\b(do|does|did|is|are|was|were|has|have) not\b"), r"\1n't"),
-)
+_SHORT_FORMS = pattern_table("SHORT_FORMS", re.NOFLAG)
+_SECOND_PERSON = word_map("second_person")
 _PERSON = re.compile(r"(?<!\w)I was\b|\bwas I\b|(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)?")
 _AUXILIARY = pattern(r" (?:can|could|will|would|should|may|might|must|were|did|had|know|said)\b")
 _LOWER_START = re.compile(
     r"^(?:It|The|This|That|These|They|He|She|There|A|An|You|Your|You're|You've|You'd|One|Today)\b"
 )
-_SECOND_PERSON = {
-    "i was": "you were", "was i": "were you", "i": "you", "me": "you", "my": "your", "mine": "yours",
-    "myself": "yourself", "we": "you", "us": "you", "our": "your", "ours": "yours", "am": "are",
-    "your": "my", "yours": "mine", "yourself": "myself",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,7 +129,7 @@ def _clauses_of(sentence: str) -> Iterator[Clause]:
         parts = [sentence]
     asked = False
     for position, part in enumerate(parts):
-        text = replace_all(_CONTRACTIONS, part.strip().strip(',-"() ').rstrip(".!?").strip())
+        text = _replace_all(_CONTRACTIONS, part.strip().strip(',-"() ').rstrip(".!?").strip())
         last = position == len(parts) - 1
         text = next((asked for abroad, asked in _NAME_QUESTIONS_ABROAD if abroad.fullmatch(text)), text)
         continued = position > 0 and not (asks_at_end and last) and _RELATIVE.match(text)
@@ -185,7 +155,7 @@ def _with_subjects(parts: list[str]) -> Iterator[str]:
         yield from (each if each.startswith("I ") else f"I {each}" for each in actions)
 
 
-def replace_all(table: tuple[tuple[re.Pattern[str], str], ...], text: str) -> str:
+def _replace_all(table: PatternTable, text: str) -> str:
     """Apply every substitution of a table, in order."""
     for shape, replacement in table:
         text = shape.sub(replacement, text)
@@ -236,7 +206,7 @@ def broader_topics(text: str) -> frozenset[str]:
 
 def to_second_person(text: str) -> str:
     """The clause as the listener repeats it: "I live with my dog" gives "you live with your dog"."""
-    said = replace_all(_SHORT_FORMS, _PERSON.sub(_flip_person, text))
+    said = _replace_all(_SHORT_FORMS, _PERSON.sub(_flip_person, text))
     return _LOWER_START.sub(lambda match: match[0].lower(), said)
 
 

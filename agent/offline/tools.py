@@ -1,7 +1,7 @@
 """Tools: which one suits a request, its arguments, its result in words, and sums.
 
-Nothing here knows any particular tool. A tool suits when the request shares a telling word with its name (generic
-verbs like "get" do not count) or when its description covers every topic of the request.
+Nothing here knows any particular tool. A tool suits when the request shares a telling word with its name
+(generic verbs like "get" do not count) or when its description covers every topic of the request.
 """
 
 import ast
@@ -15,7 +15,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolCall, ToolMessage
 
-from agent.offline.conversation import EMAIL, Conversation, is_human, text_of
+from agent.offline.conversation import Conversation, is_human, text_of
 from agent.offline.text import pattern, sentence, stem, topics, word_set, words
 
 _GENERIC = frozenset(map(stem, word_set("GENERIC_IN_TOOL_NAMES")))
@@ -105,7 +105,7 @@ def search_tool(tools: Sequence[ToolSpec]) -> ToolSpec | None:
 
 
 def tool_call(tool: ToolSpec, args: Mapping[str, Any], talk: Conversation, number: int = 0) -> ToolCall:
-    """A call with an id made from its place in the conversation: the same each time, another in the next turn."""
+    """A call whose id comes from its place in the conversation: the same each time, another next turn."""
     last = talk.messages[-1] if talk.messages else None
     place = f"{len(talk.messages)}|{len(talk.said)}|{last.id if last else ''}|{talk.last}"
     seed = json.dumps([place, tool.name, args, number], sort_keys=True, default=str)
@@ -118,6 +118,7 @@ def tool_call(tool: ToolSpec, args: Mapping[str, Any], talk: Conversation, numbe
 _IDENTIFIER = re.compile(r"#?\b((?=[\w-]*\d)[A-Za-z]{0,6}-?\d[\w-]*)\b")
 _IDENTIFIER_NAME = re.compile(r"(?i:(?:^|_)(?:id|number|no|code|ref|reference|nr))$|(?:Id|Number)$")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)?(?![\w])")
+_EMAIL = pattern("{EMAIL}")
 _DATE = pattern(r"\b(\d{4}-\d\d-\d\d|today|tomorrow|yesterday|tonight|(?:next |last )?{WEEKDAY})\b")
 _EXPRESSION = re.compile(r"[-(]*\d[\d\s.,()+*/%^×÷-]*[-+*/%^×÷][\d\s.()+*/%^×÷-]*\d\)*|sqrt\(.+?\)")
 _PLACE = pattern(r"\b(?:in|at|for|near|to|of|from)\s+((?:the )?[^\W\d_][\w'.-]*(?:[ -](?-i:[A-Z])[\w'.-]*)*)")
@@ -136,8 +137,8 @@ _SIGNS = (
 def fill_arguments(tool: ToolSpec, request: str, talk: Conversation) -> tuple[dict[str, Any], list[str]]:
     """The arguments that are known, and the names of required ones that are not.
 
-    Name, type and choices of an argument say what to look for in the request. What it does not hold is taken from
-    the facts: the order number given three messages ago.
+    Name, type and choices of an argument say what to look for in the request. What it does not hold is taken
+    from the facts: the order number given three messages ago.
     """
     args: dict[str, Any] = {}
     numbers = [found.replace(",", ".") for found in _NUMBER.findall(request)]
@@ -200,7 +201,7 @@ def _text(name: str, request: str, talk: Conversation, required: bool) -> str | 
     if _IDENTIFIER_NAME.search(name):
         return _first(_IDENTIFIER, request) or _known_value(name, talk)
     finders: tuple[tuple[str, Callable[[], str | None]], ...] = (
-        (r"mail", lambda: _first(EMAIL, request)),
+        (r"mail", lambda: _first(_EMAIL, request)),
         (r"date|day$|when", lambda: _first(_DATE, request)),
         (r"expr|formula|calc|equation|sum$|math", lambda: find_sum(request)),
         (r"city|location|place|country|town|destination|region|address", lambda: _place(request)),
