@@ -19,11 +19,22 @@ from langchain_core.messages import (
 
 from agent.offline.facts import SINGLE_KINDS, Fact, Notebook, make_fact
 from agent.offline.statements import bare_clause, bare_name, rule_table, small_talk, stated_fact, without_tail
-from agent.offline.text import Clause, broader_topics, clauses, pattern, stem, topics, without_opener, words
+from agent.offline.text import (
+    Clause,
+    broader_topics,
+    clauses,
+    pattern,
+    stem,
+    topics,
+    without_opener,
+    word_map,
+    words,
+)
 
 ASK_NAME = "What should I call you?"
 UNKNOWN_THING = "I don't know {}. You haven't told me yet."
-_UNKNOWN_YOURS = re.compile(r"I don't know your (.+)\. You haven't told me yet\.")
+SPELLED_OUT = word_map("spelled_out")
+_UNKNOWN = re.compile(r"I don't know (.+)\. You haven't told me yet\.")
 
 
 @dataclass(frozen=True)
@@ -95,9 +106,11 @@ def read_conversation(messages: Sequence[BaseMessage]) -> Conversation:
 
 # What the user says
 
-_FORGET = pattern(
+FORGET = pattern(
     r"(?:please )?(?:forget|delete|erase) (?:about )?(?:what I (?:said|told you) about |that )?(.+)"
 )
+_THAT = pattern(r"that|it|this|what I (?:just )?said")
+_EVERYTHING = pattern(r"everything(?: .*)?|all(?: of (?:it|that|this))?|what I (?:have )?told you")
 _YES_NO = pattern(r"(?:is|was|did|do|are)\b")
 _ASKS_TO_REMEMBER = pattern(
     r"(?:please |(?:can|could|will|would) you )+(?:remember|note|keep in mind|write down) that (?:I|my) "
@@ -121,9 +134,8 @@ def _read_text(text: str, notebook: Notebook, turn: int, answered: str) -> None:
                         notebook.add(replace(fact, turn=turn))
         elif small_talk(bare_clause(clause.text)):
             continue
-        elif match := _FORGET.fullmatch(clause.text):
-            wanted = topics(match[1]) | ({"name"} if "name" in match[1] else set())
-            notebook.forget([fact for fact in notebook.facts if wanted and wanted <= fact.topics])
+        elif match := FORGET.fullmatch(clause.text):
+            notebook.forget(_facts_to_forget(match[1], notebook, turn))
         else:
             for fact in _facts_of(clause.text, notebook, previous):
                 known = notebook.find(("name",))
@@ -134,18 +146,33 @@ def _read_text(text: str, notebook: Notebook, turn: int, answered: str) -> None:
                 notebook.add(previous)
 
 
+def _facts_to_forget(what: str, notebook: Notebook, turn: int) -> list[Fact]:
+    if _EVERYTHING.fullmatch(what):
+        return notebook.facts
+    if _THAT.fullmatch(what):
+        return [fact for fact in notebook.facts if fact.turn == turn - 1]
+    if re.fullmatch(r"(?i)(?:my |own |full )*name", what):
+        return [fact for fact in notebook.facts if fact.kind in {"name", "full name"}]
+    wanted = topics(what)
+    return [fact for fact in notebook.facts if wanted and wanted <= fact.topics]
+
+
 def _as_answer(parts: list[Clause], answered: str) -> list[Clause]:
     """The clauses; a bare "Alice" or "It's autumn" as the statement that answers the assistant's question."""
     bare = bare_clause(parts[-1].text) if parts else ""
     asks = any(part.asks for part in parts)
     if answered.endswith(ASK_NAME) and len(parts) <= 2 and not asks and (name := bare_name(bare)):
         return [Clause(f"my name is {name}", False)]
-    unknown = _UNKNOWN_YOURS.fullmatch(answered)
+    unknown = _UNKNOWN.fullmatch(answered)
     if not unknown or len(parts) != 1 or asks or len(bare.split()) > 5:
         return parts
     if re.search(r"(?i)\b(?:please|name|and)\b", bare) or stated_fact(bare) or small_talk(bare):
         return parts
-    return [Clause(f"my {unknown[1]} is {re.sub(r'(?i)^(?:it|that|they) (?:is|are) ', '', bare)}", False)]
+    thing = next((my for my, text in SPELLED_OUT.items() if text == unknown[1]), "")
+    value = re.sub(r"(?i)^(?:(?:it|that|they) (?:is|are) )?", "", bare)
+    if thing:
+        value = re.sub(r"(?i)^(?:in|at|from|on|as) ", "", value)
+    return [Clause(f"{thing or unknown[1].replace('your ', 'my ', 1)} is {value}", False)]
 
 
 def is_disguised_statement(question: str) -> bool:
@@ -180,7 +207,7 @@ def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list
     text = bare_clause(clause)
     if previous and previous.about and _PRONOUN.match(text):
         text = _PRONOUN.sub(f"my {previous.about}'s", text, count=1)
-    elif previous and previous.kind == "named" and _SHE.match(text):
+    elif previous and previous.about and previous.kind in {"named", "have"} and _SHE.match(text):
         text = _SHE.sub(f"my {previous.about}", text, count=1)
     said = stated_fact(text, clause)
     meant = _correction(text, clause, previous)

@@ -97,7 +97,7 @@ def distinct(facts: Iterable[Fact]) -> list[Fact]:
     """The facts without those that only pick a number or a name out of another's sentence."""
     chosen: list[Fact] = []
     for fact in facts:
-        picked = fact.kind in {"attribute", "named", "employer", "have"}
+        picked = fact.kind in {"attribute", "named", "employer", "have", "age", "origin"}
         if not (picked and any(fact.value in each.sentence for each in chosen)):
             chosen.append(fact)
     return chosen

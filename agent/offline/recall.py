@@ -10,7 +10,7 @@ known; there is no guess.
 import re
 from collections.abc import Iterator
 
-from agent.offline.conversation import ASK_NAME, UNKNOWN_THING, Conversation
+from agent.offline.conversation import ASK_NAME, SPELLED_OUT, UNKNOWN_THING, Conversation
 from agent.offline.facts import SINGLE_KINDS, Answer, Fact, is_same_value
 from agent.offline.statements import bare_clause, stated_fact
 from agent.offline.text import (
@@ -85,7 +85,6 @@ def _paraphrased(asked: str) -> str:
 
 _ABOUT_ME = pattern(r"\b(?:I|me|my|mine|myself|our|we)\b")
 _MY_THING = pattern(r"^(?:(?:what|which|who|when|where) (?:is|was|are|were) )?(my (?!problem)[\w' -]{2,40})$")
-_SPELLED_OUT = word_map("spelled_out")
 _RELATED_KINDS = word_map("related_kinds")
 _TOO_COMMON = frozenset(
     map(
@@ -112,7 +111,7 @@ def recall(question: str, talk: Conversation) -> Answer | None:
     if near := _nearest_fact(asked, talk):
         return Answer(_NOT_EXACTLY.format(near.sentence), False)
     if match := _MY_THING.match(asked):
-        thing = _SPELLED_OUT.get(match[1].lower()) or re.sub(r"(?i)^my ", "your ", match[1])
+        thing = SPELLED_OUT.get(match[1].lower()) or re.sub(r"(?i)^my ", "your ", match[1])
         return Answer(UNKNOWN_THING.format(thing), False)
     return Answer(f"I don't know that; you haven't told me yet. {ONLY_THIS}", False)
 
@@ -139,7 +138,8 @@ _QUESTION_WORD = pattern(r"^(?:and )?(where|when|why|how many|how much)\b")
 _EVIDENCE = {
     "where": pattern(r"\b(?:in|at|from|near|to|on|under)\b", re.NOFLAG),
     "when": pattern(
-        r"\d|\b(?:on|yesterday|today|tomorrow|last|next|ago|morning|{WEEKDAY}|week|month|year|(?!may\b){MONTH})\b"
+        r"\d|\b(?:on|at (?:{NUMBER}|noon|midnight|night)|yesterday|today|tomorrow|tonight|last|next|ago|"
+        r"every|morning|{WEEKDAY}|week|month|year|in may|(?!may\b){MONTH})\b"
     ),
     "why": pattern(r"because", re.NOFLAG),
     "how many": pattern(
@@ -186,7 +186,7 @@ def _wanted_topics(asked: str) -> frozenset[str]:
     """The topics a fact must cover to answer a question."""
     wanted = topics(re.sub(r"(?i)^how (?:many|much|often|long)\b|\bhave got\b", "", asked))
     if not wanted and re.search(r"(?i)\bI (?:have|own|got)\b", asked):
-        return frozenset({"have"})
+        return frozenset({stem("have")})
     return wanted - {stem("have")} or wanted
 
 
@@ -229,7 +229,9 @@ _SUBJECT_AND_VALUE = re.compile(
 _ANY_PET_OR_CHILD = re.compile(r"(?:any|some)?\s*(?:pets?|child\w*|kids?|animals?)")
 _FOOD = pattern(r"\b(?:eat|have|like)\b.*\b(?:meat|beef|pork|chicken|steak|fish|ham|bacon|cheese|eggs?)\b")
 _DIET = pattern(r"\b(?:vegan|vegetarian|veggie|pescatarian|halal|kosher)\b")
-_LOST = pattern(r"\b(?:died|passed away|lost|sold|gave (?:away|up)|given away|ran away|stolen)\b")
+_LOST = pattern(
+    r"\b(?:died|passed away|lost|sold|gave (?:away|up)|given away|ran away|stolen|used to have)\b"
+)
 
 
 def _yes_or_no(asked: str, talk: Conversation, needs_yes: bool) -> Answer | None:
@@ -243,13 +245,16 @@ def _yes_or_no(asked: str, talk: Conversation, needs_yes: bool) -> Answer | None
     claim = stated_fact(bare_clause(said))
     if claim is None and _IS_MY.fullmatch(asked):
         claim = stated_fact(_SUBJECT_AND_VALUE.sub(lambda m: f"{m[1]} is {m[2] or ''}{m[3]}", said))
-    if claim and claim.kind == "have" and (gone := _lost_thing(claim, talk)):
-        return Answer(sentence(f"you told me that {gone.sentence}"), True)
+    thing = _newest_covering(topics(claim.value), talk) if claim and claim.kind == "have" else None
+    if thing and _LOST.search(thing.sentence):
+        return Answer(sentence(f"you told me that {thing.sentence}"), True)
     if claim and not _ANY_PET_OR_CHILD.fullmatch(claim.value):
         return _compared(claim, talk)
     if claim is None and said == asked:
         return None
     facts = _covering_facts(re.sub(r"(?i)^I am ", "I ", said), talk)
+    if not facts and claim and claim.kind == "have":
+        facts = _covering_facts(f"{said} not", talk)
     if facts and (needs_yes or " any" in said or said.lower().startswith(("i ", "my "))):
         agrees = all(fact.is_negative for fact in facts) == bool(re.search(r"(?i)\bnot\b|n't\b", asked))
         because = " and ".join(fact.sentence for fact in facts)
@@ -261,30 +266,21 @@ def _yes_or_no(asked: str, talk: Conversation, needs_yes: bool) -> Answer | None
     return None if needs_yes else Answer(f"I don't know; you haven't told me. {ONLY_THIS}", False)
 
 
-def _lost_thing(claim: Fact, talk: Conversation) -> Fact | None:
-    """What became of a thing asked about, when it died or was lost, sold or given away."""
-    wanted = topics(claim.value)
-    for fact in talk.notebook.newest_first():
-        if wanted and wanted <= fact.topics and _has_right_owner(fact, wanted):
-            return fact if _LOST.search(fact.sentence) else None
-    return None
-
-
 def _compared(claim: Fact, talk: Conversation) -> Answer:
     known = talk.notebook.find(claim.key)
+    named = frozenset(map(stem, words(claim.value))) & topics(claim.value)
     if known is None and claim.kind not in SINGLE_KINDS:
-        wanted = frozenset(map(stem, words(claim.value))) & topics(claim.value)
-        wanted |= {stem(claim.kind)} - {stem("have"), "am"}
-        known = next(
-            (fact for fact in talk.notebook.newest_first() if wanted and wanted <= fact.topics), None
-        )
+        known = _newest_covering(named | ({stem(claim.kind)} - {stem("have"), "am"}), talk)
+    is_taste = known is None and claim.kind in {"like", "dislike"}
+    liked = _newest_covering(named, talk) if is_taste else None
+    if liked and (liked.kind in {"like", "dislike"} or stem("favourite") in liked.key):
+        # a favourite is liked, what is hated is not: "do I like pizza?" after "pizza is my favourite food"
+        agrees = (liked.kind == "dislike") == (claim.kind == "dislike") and not liked.denied
+        return Answer(sentence(f"{'yes' if agrees else 'no'}, {liked.sentence}"), True)
     if known is None:
-        asked = topics(claim.sentence)
-        known = next((fact for fact in talk.notebook.newest_first() if asked <= fact.topics), None)
+        known = _newest_covering(topics(claim.sentence), talk)
     if known is None:
-        if claim.kind == "name":
-            return _NO_NAME
-        return Answer(f"You haven't told me that. {ONLY_THIS}", False)
+        return _NO_NAME if claim.kind == "name" else Answer(f"You haven't told me that. {ONLY_THIS}", False)
     agrees = (
         known.kind not in SINGLE_KINDS
         or known.kind != claim.kind
@@ -292,6 +288,14 @@ def _compared(claim: Fact, talk: Conversation) -> Answer:
         or set(words(claim.value)) <= set(words(known.value))
     ) and known.denied == claim.denied
     return Answer(sentence(f"{'yes' if agrees else 'no'}, {known.sentence}"), True)
+
+
+def _newest_covering(wanted: frozenset[str], talk: Conversation) -> Fact | None:
+    """The latest fact about all that is wanted, of the right person."""
+    for fact in talk.notebook.newest_first():
+        if wanted and wanted <= fact.topics and _has_right_owner(fact, wanted):
+            return fact
+    return None
 
 
 # The user's name
@@ -330,6 +334,9 @@ def _name_answer(asked: str, talk: Conversation, yes: str) -> Answer | None:
     return Answer(sentence(f"{yes}{subject} {name}", "!"), True)
 
 
+_LAST_NAMES = ("last name", "family name", "surname")
+
+
 def _name_part(part: str, talk: Conversation) -> Answer | None:
     full = talk.notebook.find_value("full name") or talk.name or ""
     parts = [each for each in full.split() if not re.fullmatch(r"(?i)(?:dr|mrs?|ms|prof)\.?", each)]
@@ -337,8 +344,9 @@ def _name_part(part: str, talk: Conversation) -> Answer | None:
         return Answer(f"Your {part} is {full}!", True) if " " in full else None
     if part.startswith("first") and parts:
         return Answer(f"Your first name is {parts[0]}!", True)
-    if known := talk.notebook.find(("attribute", *sorted(topics(part)))):
-        return Answer(sentence(known.sentence), True)
+    for alias in _LAST_NAMES if part in _LAST_NAMES else (part,):
+        if known := talk.notebook.find(("attribute", *sorted(topics(alias)))):
+            return Answer(sentence(known.sentence), True)
     if len(parts) > 1 and not part.startswith(("first", "middle")):
         particle = next((place for place, each in enumerate(parts) if place and each in _PARTICLES), -1)
         return Answer(f"Your {part} is {' '.join(parts[particle:])}!", True)

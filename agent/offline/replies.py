@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import SystemMessage
 
-from agent.offline.conversation import ASK_NAME, Conversation, last_answer, text_of
+from agent.offline.conversation import ASK_NAME, FORGET, Conversation, last_answer, text_of
 from agent.offline.facts import SINGLE_KINDS, Fact, distinct
 from agent.offline.recall import ONLY_THIS, recall, trimmed_question
 from agent.offline.statements import bare_clause, small_talk
@@ -18,6 +18,7 @@ _NOT_UNDERSTOOD = "I'm not sure I understood that. Could you put it in other wor
 _NOTHING_EARLIER = "This is the first thing you've said in this conversation."
 _COMMAND = pattern("{COMMAND}", re.IGNORECASE | re.DOTALL)
 _OTHERS = pattern("{OTHERS}")
+_GREETING = pattern("{GREETING}")
 _PERSON = pattern(
     r"(?:do you (?:know|remember) (?:who )?|who is |(?:what|who|where|when|how|did|does|is|has|which|tell me)"
     r"\b.*?\b)(?-i:[A-Z])[\w-]+(?:'s)?\b.*"
@@ -30,6 +31,8 @@ def answer_question(question: str, talk: Conversation, abilities: str) -> tuple[
     bare = trimmed_question(bare_clause(question))
     if said := small_talk(bare, talk.name, abilities):
         return said, True
+    if _GREETING.fullmatch(bare):
+        return " ".join(_greet(bare, talk.name)), True
     if said := answer_about_talk(bare, talk):
         return said, False
     recalled = recall(question, talk)
@@ -101,7 +104,6 @@ def _look_back(what: str, talk: Conversation) -> str:
 
 # Greetings and acknowledgments
 
-_GREETING = pattern("{GREETING}")
 _CASUAL = pattern(r"\W*(?:hey+|yo|hiya|sup|what's up|howdy)\b")
 
 
@@ -128,7 +130,7 @@ def acknowledge(talk: Conversation, parts: Sequence[str], abilities: str) -> str
         return CANNOT
     if talk.new_facts:
         return f"I see{', ' + talk.name if talk.name else ''}. I'll keep that in mind."
-    has_forgotten = len(talk.notebook.facts) < len(talk.before.facts)
+    has_forgotten = any(FORGET.fullmatch(part) for part in parts)
     return "All right, I won't bring that up again." if has_forgotten else _NOT_UNDERSTOOD
 
 
@@ -164,7 +166,7 @@ def _repeat(talk: Conversation, facts: Sequence[Fact], name: str | None = None) 
     kinds = {fact.kind for fact in facts}
     if "problem" in kinds:
         return sentence(f"I'm sorry to hear that{to}. I've noted that {what}")
-    if "want" in kinds:
+    if kinds & {"want", "reason"}:
         return sentence(f"I understand{to}: {what}. I've noted it")
     for fact in facts:
         old = talk.before.find(fact.key)

@@ -57,7 +57,7 @@ _TAIL = pattern(",? (?:not [^,]+|{FILLER})$")
 _TIME_TAIL = pattern("(?:,? (?:{FILLER}|{TIME}))+$")
 _STATE_TAIL = pattern("(?:,? (?:{FILLER}|{TIME}|{REASON}))+$")
 _HOME_TAIL = pattern(
-    r"(?:,? (?:{FILLER}|{TIME}|{REASON}|together|alone|"
+    r"(?:,? (?:{FILLER}|{TIME}|{REASON}|together|alone|for (?:work|school|college|university|love|my [\w ]+)|"
     r"with (?:(?-i:[A-Z])|(?:my|our|his|her|the|an?|one|two|three|four|five|six|\d+) ).+))+$"
 )
 
@@ -104,7 +104,12 @@ def _denied_fact(text: str) -> Fact | None:
 def _from_rule(kind: str, say: str, match: re.Match[str], text: str) -> Fact | None:
     groups = {name: (value or "").strip(" ,:") for name, value in match.groupdict().items()}
     what, value = groups.get("what", ""), groups["value"]
-    if kind in _STATES and (timeless := _TIME_TAIL.sub("", text)) != text and (fact := stated_fact(timeless)):
+    if (
+        kind in _STATES
+        and not say
+        and (timeless := _TIME_TAIL.sub("", text)) != text
+        and (fact := stated_fact(timeless))
+    ):
         return fact
     if kind in _STATES or (kind == "attribute" and what.lower().startswith("favo")):
         short = (_HOME_TAIL if kind == "home" else _STATE_TAIL).sub("", value)

@@ -78,8 +78,11 @@ _CLAUSE_BREAK = pattern("{CLAUSE_BREAK}")
 _EMPTY = pattern("{EMPTY}")
 _WERE = pattern(r"\bwere(?= (?:do|did|am|is) (?:I|my|it)\b)")
 _RELATIVE = pattern("{RELATIVE}")
-_ELIDED_I = pattern(r"\s*,?\s+and\s+(?=(?:also\s+|I\s+)?{ACTION}\b)|\s*,\s+(?={ACTION}\b)", re.NOFLAG)
+_ELIDED_I = pattern(r"\s*,?\s+(?:and|but)\s+(?=(?:also\s+|I\s+)?{ACTION}\b)|\s*,\s+(?={ACTION}\b)", re.NOFLAG)
 _ELIDED_AM = pattern("{ELIDED_AM}")
+_CHECK = pattern(r", ?(?:okay|ok|alright|got it|you know|understood)\?\s*$")
+_RUN_ON = pattern(r"(?<=\w) (?=(?:I'm|I am|I live|I work|my name is) )")
+_INTRODUCTION = pattern(r"(?:\W*\w+[,!]?\s+){0,2}(?:I'm|I am|my name is) ")
 _I_SUBJECT = pattern(r"(?:\W*\w+[,!]?\s+){0,2}I\b")
 _I_AM = pattern(r"(?:\W*\w+[,!]?\s+){0,2}I(?:'m| am)\b")
 _ASKS = pattern("{ASKS}")
@@ -123,13 +126,14 @@ def _spelled(word: str) -> str:
 
 
 def _clauses_of(sentence: str) -> Iterator[Clause]:
+    sentence = _CHECK.sub("", sentence)
     asks_at_end = sentence.rstrip(" \"')").endswith("?")
     parts = [part for part in _with_subjects(_CLAUSE_BREAK.split(sentence)) if not _EMPTY.fullmatch(part)]
     if not parts and re.search(r"\w", sentence):
         parts = [sentence]
     asked = False
     for position, part in enumerate(parts):
-        text = _replace_all(_CONTRACTIONS, part.strip().strip(',-"() ').rstrip(".!?").strip())
+        text = _replace_all(_CONTRACTIONS, _stripped(part.strip()))
         last = position == len(parts) - 1
         text = next((asked for abroad, asked in _NAME_QUESTIONS_ABROAD if abroad.fullmatch(text)), text)
         continued = position > 0 and not (asks_at_end and last) and _RELATIVE.match(text)
@@ -145,12 +149,17 @@ def without_opener(text: str) -> str:
     return text[match.end() :] if match and match.end() < len(text) else text
 
 
+def _stripped(part: str) -> str:
+    is_sum = re.fullmatch(r"[\d\s.,()+*/^×÷-]+[.!?]?", part)
+    return (part if is_sum else part.strip(',-"() ')).rstrip(".!?").strip()
+
+
 def _with_subjects(parts: list[str]) -> Iterator[str]:
     """Repeat the subject that a clause left out: "I live here and work there"."""
     for part in parts:
         first, *actions = _ELIDED_I.split(part) if _I_SUBJECT.match(part) else [part]
         first, *states = _ELIDED_AM.split(first) if _I_AM.match(first) else [first]
-        yield first
+        yield from _RUN_ON.split(first) if _INTRODUCTION.match(first) else [first]
         yield from (f"I am {each}" for each in states)
         yield from (each if each.startswith("I ") else f"I {each}" for each in actions)
 
