@@ -58,7 +58,7 @@ def process(folder: Path, *words: str, port: int = 0, **environment: str) -> Ite
     """`threads serve` as a process; `.url` is where it is."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADS_", "OPENAI_"))}
     words = (sys.executable, "-m", "threads", "serve", "--port", str(port), *words)
-    environment = {**kept, "THREADS_MODEL": "offline", **environment}
+    environment = {**kept, "THREADS_MODEL": "offline", "THREADS_OFFLINE_DELAY": "0", **environment}
     with (folder / "serve.log").open("a") as log:  # a pipe that nobody reads would hold up what it logs
         server = subprocess.Popen(
             words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
+from threads.cli.agents import OFFLINE_DELAY
 from threads.cli.faults import AgentFailed
 from threads.cli.finding import find
 from threads.cli.offering import id_and_text, ids_beginning
@@ -79,6 +81,7 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
     Ctrl+C stops an answer or drops the line that is being typed, Ctrl+D leaves. Lines from a pipe are
     messages too.
     """
+    os.environ["THREADS_OFFLINE_DELAY"] = os.environ.get("THREADS_OFFLINE_DELAY") or OFFLINE_DELAY
     with session.open(create=id is None) as registry:
         thread = None if id is None else find(registry, id)
         from threads.cli.conversation import Conversation
