@@ -34,6 +34,7 @@ from agent.offline.text import (
 ASK_NAME = "What should I call you?"
 UNKNOWN_THING = "I don't know {}. You haven't told me yet."
 SPELLED_OUT = word_map("spelled_out")
+_UNKNOWN_PLACE = re.compile(r"(?:where|when) your (.+) (is|are|was|were)")
 _UNKNOWN = re.compile(r"I don't know (.+)\. You haven't told me yet\.")
 
 
@@ -106,21 +107,16 @@ def read_conversation(messages: Sequence[BaseMessage]) -> Conversation:
 
 # What the user says
 
-FORGET = pattern(
-    r"(?:please )?(?:forget|delete|erase) (?:about )?(?:what I (?:said|told you) about |that )?(.+)"
-)
+FORGET = pattern("{FORGET}")
 _THAT = pattern(r"that|it|this|what I (?:just )?said")
 _EVERYTHING = pattern(r"everything(?: .*)?|all(?: of (?:it|that|this))?|what I (?:have )?told you")
+_STATE_VALUE = pattern(r"\d|(?:in|at|from|on|as|an?) ")
 _YES_NO = pattern(r"(?:is|was|did|do|are)\b")
-_ASKS_TO_REMEMBER = pattern(
-    r"(?:please |(?:can|could|will|would) you )+(?:remember|note|keep in mind|write down) that (?:I|my) "
-)
+_ASKS_TO_REMEMBER = pattern("{ASKS_TO_REMEMBER}")
 _CALL_ME = pattern(r"(?:can|could|will|would) you (?:please )?call me")
 _NICKNAME = pattern(r"\b(?:calls?|called|nickname|go by|goes by|known as|for short|friends)\b")
 _NAME_DENIED = pattern(r"(?:I am|my name is|do not call me|don't call me|not) (?:not )?(.+)")
-_APPOSITION = pattern(
-    r"an? .+|\d{1,3}(?: years old)?|from .+|(?:calling|writing|working|living|looking|waiting) .+"
-)
+_APPOSITION = pattern("{APPOSITION}")
 
 
 def _read_text(text: str, notebook: Notebook, turn: int, answered: str) -> None:
@@ -171,7 +167,11 @@ def _as_answer(parts: list[Clause], answered: str) -> list[Clause]:
     thing = next((my for my, text in SPELLED_OUT.items() if text == unknown[1]), "")
     value = re.sub(r"(?i)^(?:(?:it|that|they) (?:is|are) )?", "", bare)
     if thing:
+        if not (_STATE_VALUE.match(value) or bare_name(value)):
+            return parts
         value = re.sub(r"(?i)^(?:in|at|from|on|as) ", "", value)
+    elif located := _UNKNOWN_PLACE.fullmatch(unknown[1]):
+        return [Clause(f"my {located[1]} {located[2]} {value}", False)]
     return [Clause(f"{thing or unknown[1].replace('your ', 'my ', 1)} is {value}", False)]
 
 
@@ -199,6 +199,7 @@ def _facts_of(text: str, notebook: Notebook, previous: Fact | None) -> list[Fact
 
 _PRONOUN = pattern(r"(?:his|her|its|their)\b")
 _SHE = pattern(r"(?:he|she)(?= \w)")
+_RELATIVE = pattern(r"(?:[\w-]+ )?{RELATION}")
 _IT = pattern(r"(?:it|he|she|they|his|her|its|their|that|this|one)\b")
 
 
@@ -207,7 +208,7 @@ def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list
     text = bare_clause(clause)
     if previous and previous.about and _PRONOUN.match(text):
         text = _PRONOUN.sub(f"my {previous.about}'s", text, count=1)
-    elif previous and previous.about and previous.kind in {"named", "have"} and _SHE.match(text):
+    elif previous and _SHE.match(text) and (previous.kind == "named" or _RELATIVE.fullmatch(previous.about)):
         text = _SHE.sub(f"my {previous.about}", text, count=1)
     said = stated_fact(text, clause)
     meant = _correction(text, clause, previous)
@@ -225,15 +226,9 @@ def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list
 
 # Corrections: "no, 4712", "I prefer orange now"
 
-_MEANT = pattern(
-    r"(?:(?:it is|I am|I meant|I mean|make that|should be|it should be|rather)(?: actually| now)* )(.+)"
-)
-_CORRECTION_OPENER = pattern(
-    r"(?:(?:no|nope|sorry|oops|wait|actually|rather|or rather|correction|make that|I meant?)\b[ ,.!:]*)+"
-)
-_CHANGE = pattern(
-    r"\b(?:actually|now|instead|these days|nowadays|lately|meanwhile|rather|changed my mind|any ?more)\b"
-)
+_MEANT = pattern("{MEANT}")
+_CORRECTION_OPENER = pattern("{CORRECTION_OPENER}")
+_CHANGE = pattern("{CHANGE}")
 _PREFERENCE = pattern(r"you (?:now |really |actually )*(?:prefer|like .+ (?:more|better|best|most)\b)")
 
 
@@ -309,10 +304,7 @@ def _incidental_facts(text: str) -> list[Fact]:
 # What a system prompt says about the user
 
 _THE_USER = r"\b(?:the|this|our) (?:user|customer|client|person|human|caller|student|learner)\b"
-_USERS_NAME = pattern(
-    r"you are (?:talking|speaking|chatting) (?:to|with) ((?-i:[A-Z][\w'-]+)(?: (?-i:[A-Z][\w'-]+))*)|"
-    r"(?:user|customer|client)(?: name)?: ?((?-i:[A-Z])[\w' -]+)"
-)
+_USERS_NAME = pattern("{USERS_NAME}")
 _VERBS = {"is": "am", "has": "have", "was": "was", "does": "do"}
 
 

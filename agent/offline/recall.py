@@ -28,6 +28,7 @@ from agent.offline.text import (
 _PARTICLES = word_set("PARTICLES")
 ONLY_THIS = "I only know what you have told me in this conversation."
 _NO_NAME = Answer(f"I don't know your name yet. {ASK_NAME}", False)
+_UNKNOWN = Answer(f"I don't know that; you haven't told me yet. {ONLY_THIS}", False)
 _NOT_EXACTLY = "You haven't told me exactly that, but you did say that {}."
 
 # The question
@@ -84,7 +85,8 @@ def _paraphrased(asked: str) -> str:
 # The answer
 
 _ABOUT_ME = pattern(r"\b(?:I|me|my|mine|myself|our|we)\b")
-_MY_THING = pattern(r"^(?:(?:what|which|who|when|where) (?:is|was|are|were) )?(my (?!problem)[\w' -]{2,40})$")
+_MY_THING = pattern(r"^(?:(what|which|who|when|where) (is|was|are|were) )?(my (?!problem)[\w' -]{2,40})$")
+_UNFINISHED = pattern(r" (?:from|in|at|on|to|due|born|made|sent|stolen|\w+ed)$")
 _RELATED_KINDS = word_map("related_kinds")
 _TOO_COMMON = frozenset(
     map(
@@ -111,9 +113,13 @@ def recall(question: str, talk: Conversation) -> Answer | None:
     if near := _nearest_fact(asked, talk):
         return Answer(_NOT_EXACTLY.format(near.sentence), False)
     if match := _MY_THING.match(asked):
-        thing = SPELLED_OUT.get(match[1].lower()) or re.sub(r"(?i)^my ", "your ", match[1])
+        thing = SPELLED_OUT.get(match[3].lower()) or re.sub(r"(?i)^my ", "your ", match[3])
+        if thing.startswith("your ") and re.match(r"(?i)when|where", asked):
+            if _UNFINISHED.search(thing):
+                return _UNKNOWN
+            thing = f"{match[1].lower()} {thing} {match[2]}"
         return Answer(UNKNOWN_THING.format(thing), False)
-    return Answer(f"I don't know that; you haven't told me yet. {ONLY_THIS}", False)
+    return _UNKNOWN
 
 
 def _nearest_fact(asked: str, talk: Conversation) -> Fact | None:
@@ -229,9 +235,7 @@ _SUBJECT_AND_VALUE = re.compile(
 _ANY_PET_OR_CHILD = re.compile(r"(?:any|some)?\s*(?:pets?|child\w*|kids?|animals?)")
 _FOOD = pattern(r"\b(?:eat|have|like)\b.*\b(?:meat|beef|pork|chicken|steak|fish|ham|bacon|cheese|eggs?)\b")
 _DIET = pattern(r"\b(?:vegan|vegetarian|veggie|pescatarian|halal|kosher)\b")
-_LOST = pattern(
-    r"\b(?:died|passed away|lost|sold|gave (?:away|up)|given away|ran away|stolen|used to have)\b"
-)
+_LOST = pattern("{LOST}")
 
 
 def _yes_or_no(asked: str, talk: Conversation, needs_yes: bool) -> Answer | None:
@@ -301,15 +305,10 @@ def _newest_covering(wanted: frozenset[str], talk: Conversation) -> Fact | None:
 # The user's name
 
 _WHO_AM_I = pattern("{WHO_AM_I}")
-_MY_NAME = pattern(
-    r"\bmy (?:own |real |actual |given |user)?name\b(?! of)|^(?:your guess at )?my name$|^name$"
-)
+_MY_NAME = pattern("{MY_NAME}")
 _NAME_CLAIM = pattern(r"(?:is|was|isn't) my|my name (?:is|was) \S|(?:is it )my name (?:is|was) \S")
 _NAME_PART = pattern(r"\b(?:first|last|family|middle|full|whole|sur)-? ?name\b")
-_SPELL = pattern(
-    r"(?:how (?:do you|to|is) )?spell(?:ed)? (?:out )?my name.*|"
-    r"how (?:do you|would you|is) (?:spell )?my name(?: is)?(?: spelled| spelt| written)?"
-)
+_SPELL = pattern("{SPELL}")
 
 
 def _name_answer(asked: str, talk: Conversation, yes: str) -> Answer | None:

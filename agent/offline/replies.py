@@ -19,10 +19,7 @@ _NOTHING_EARLIER = "This is the first thing you've said in this conversation."
 _COMMAND = pattern("{COMMAND}", re.IGNORECASE | re.DOTALL)
 _OTHERS = pattern("{OTHERS}")
 _GREETING = pattern("{GREETING}")
-_PERSON = pattern(
-    r"(?:do you (?:know|remember) (?:who )?|who is |(?:what|who|where|when|how|did|does|is|has|which|tell me)"
-    r"\b.*?\b)(?-i:[A-Z])[\w-]+(?:'s)?\b.*"
-)
+_PERSON = pattern("{PERSON}")
 _DO_YOU_KNOW = pattern(r"(?:do|have) you (?:know|remember|met)\b")
 
 

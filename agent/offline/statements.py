@@ -56,10 +56,7 @@ _STATES = frozenset(
 _TAIL = pattern(",? (?:not [^,]+|{FILLER})$")
 _TIME_TAIL = pattern("(?:,? (?:{FILLER}|{TIME}))+$")
 _STATE_TAIL = pattern("(?:,? (?:{FILLER}|{TIME}|{REASON}))+$")
-_HOME_TAIL = pattern(
-    r"(?:,? (?:{FILLER}|{TIME}|{REASON}|together|alone|for (?:work|school|college|university|love|my [\w ]+)|"
-    r"with (?:(?-i:[A-Z])|(?:my|our|his|her|the|an?|one|two|three|four|five|six|\d+) ).+))+$"
-)
+_HOME_TAIL = pattern("{HOME_TAIL}")
 
 
 def bare_clause(text: str) -> str:
@@ -132,9 +129,7 @@ def _is_occupation(value: str) -> bool:
 
 
 _NAME_GIVEN = pattern("{NAME_GIVEN}")
-_NAME_ON_ARRIVAL = pattern(
-    r"(?:hi+|hey+|hello|yo|hiya)(?: there)?,? (?:it is|its|it's|this is) (?:me,? )?(\w+)"
-)
+_NAME_ON_ARRIVAL = pattern("{NAME_ON_ARRIVAL}")
 _NAME_HERE = pattern(r"(?:(?:it|this) is )?(.+?) (?:here|speaking|on the line)(?: again)?(?:, [^,]+)?")
 _I_AM = pattern(r"(?:I am|it is me,?|me is)(?: actually| really| in fact| just| still)* (.+)|我是(.+)")
 _THIS_IS = pattern(r"(?:this|it) is (.+)")

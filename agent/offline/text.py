@@ -78,10 +78,11 @@ _CLAUSE_BREAK = pattern("{CLAUSE_BREAK}")
 _EMPTY = pattern("{EMPTY}")
 _WERE = pattern(r"\bwere(?= (?:do|did|am|is) (?:I|my|it)\b)")
 _RELATIVE = pattern("{RELATIVE}")
+_ACTION = pattern(r"(?:also )?{ACTION}\b", re.NOFLAG)
 _ELIDED_I = pattern(r"\s*,?\s+(?:and|but)\s+(?=(?:also\s+|I\s+)?{ACTION}\b)|\s*,\s+(?={ACTION}\b)", re.NOFLAG)
 _ELIDED_AM = pattern("{ELIDED_AM}")
 _CHECK = pattern(r", ?(?:okay|ok|alright|got it|you know|understood)\?\s*$")
-_RUN_ON = pattern(r"(?<=\w) (?=(?:I'm|I am|I live|I work|my name is) )")
+_RUN_ON = pattern("{RUN_ON}")
 _INTRODUCTION = pattern(r"(?:\W*\w+[,!]?\s+){0,2}(?:I'm|I am|my name is) ")
 _I_SUBJECT = pattern(r"(?:\W*\w+[,!]?\s+){0,2}I\b")
 _I_AM = pattern(r"(?:\W*\w+[,!]?\s+){0,2}I(?:'m| am)\b")
@@ -156,7 +157,10 @@ def _stripped(part: str) -> str:
 
 def _with_subjects(parts: list[str]) -> Iterator[str]:
     """Repeat the subject that a clause left out: "I live here and work there"."""
+    is_i = False
     for part in parts:
+        part = f"I {part}" if is_i and _ACTION.match(part) else part
+        is_i = bool(_I_SUBJECT.match(part))
         first, *actions = _ELIDED_I.split(part) if _I_SUBJECT.match(part) else [part]
         first, *states = _ELIDED_AM.split(first) if _I_AM.match(first) else [first]
         yield from _RUN_ON.split(first) if _INTRODUCTION.match(first) else [first]
