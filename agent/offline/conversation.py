@@ -17,18 +17,15 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from agent.offline.facts import SINGLE_KINDS, Fact, Notebook, make_fact
-from agent.offline.statements import bare_clause, bare_name, rule_table, small_talk, stated_fact, without_tail
+from agent.offline.facts import Fact, Notebook, changed_favourite, corrected_fact, make_fact
+from agent.offline.statements import bare_clause, bare_name, rule_table, small_talk, stated_fact
 from agent.offline.text import (
     Clause,
-    broader_topics,
     clauses,
     pattern,
-    stem,
     topics,
     without_opener,
     word_map,
-    words,
 )
 
 ASK_NAME = "What should I call you?"
@@ -211,10 +208,10 @@ def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list
     elif previous and _SHE.match(text) and (previous.kind == "named" or _RELATIVE.fullmatch(previous.about)):
         text = _SHE.sub(f"my {previous.about}", text, count=1)
     said = stated_fact(text, clause)
-    meant = _correction(text, clause, previous)
+    meant = corrected_fact(text, clause, previous)
     if fact := stated_fact(meant) if isinstance(meant, str) else meant:
         return [fact]
-    if said and said.kind == "like" and (better := _changed_favourite(said, clause, notebook)):
+    if said and said.kind == "like" and (better := changed_favourite(said, clause, notebook)):
         return [better]
     facts = [fact for fact in (said, *_incidental_facts(text)) if fact]
     if said is None and len(text.split()) >= 3 and topics(text) and not re.match(r"(?i)you\b", text):
@@ -222,64 +219,6 @@ def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list
     if previous and _IT.match(text):
         return [replace(fact, topics=fact.topics | previous.topics, about=previous.about) for fact in facts]
     return facts
-
-
-# Corrections: "no, 4712", "I prefer orange now"
-
-_MEANT = pattern("{MEANT}")
-_CORRECTION_OPENER = pattern("{CORRECTION_OPENER}")
-_CHANGE = pattern("{CHANGE}")
-_PREFERENCE = pattern(r"you (?:now |really |actually )*(?:prefer|like .+ (?:more|better|best|most)\b)")
-
-
-def _correction(text: str, clause: str, previous: Fact | None) -> Fact | str | None:
-    """The earlier fact put right, or a statement to read in its place; None when nothing is corrected.
-
-    "No, it's 4712" after "my order number is 4711" corrects the number.
-    """
-    if not previous or previous.kind not in SINGLE_KINDS or previous.value not in previous.sentence:
-        return None
-    known = previous.value
-    opener = _CORRECTION_OPENER.match(clause)
-    bare = clause[opener.end() :].strip(" .!,") if opener else ""
-    is_alike = (bare[:1].isdigit() and known[:1].isdigit()) or (bare[:1].isupper() and known[:1].isupper())
-    if is_alike and len(bare.split()) <= len(known.split()) <= 3 and topics(bare):
-        return _with_value(previous, bare)
-    match = _MEANT.fullmatch(text) or _MEANT.search(clause)
-    if not match or text.lower().startswith("i am "):
-        return None
-    value = without_tail(match[1])
-    if previous.denied:
-        thing = previous.about or ("name" if previous.kind == "name" else "")
-        return f"my {thing} is {value}" if thing else None
-    is_unlike = known[:1].isdigit() != value[:1].isdigit() or len(value.split()) > 4
-    if is_unlike or (text == clause and not clause.lower().startswith("i mea")):
-        return None
-    return _with_value(previous, value)
-
-
-def _with_value(fact: Fact, value: str) -> Fact:
-    return replace(fact, value=value, sentence=fact.sentence.replace(fact.value, value))
-
-
-def _changed_favourite(liked: Fact, clause: str, notebook: Notebook) -> Fact | None:
-    """The favourite that a preference changes: after a favourite colour, "I prefer orange now".
-
-    A thing of unknown kind changes nothing for certain, so both are kept.
-    """
-    is_change = bool(_CHANGE.search(clause))
-    if liked.denied or not (is_change or _PREFERENCE.match(liked.sentence)):
-        return None
-    kinds = broader_topics(liked.value)
-    for fact in notebook.newest_first():
-        if fact.key[:1] != ("attribute",) or stem("favourite") not in fact.key:
-            continue
-        if kinds & set(fact.key):
-            return _with_value(fact, re.sub(r"(?i) (?:more|better|best|most)\b.*", "", liked.value))
-        if is_change and not kinds and len(words(liked.value)) == 1:
-            first = fact.sentence.partition(", and later ")[0].removeprefix("you said ")
-            return replace(fact, sentence=f"you said {first}, and later that {liked.sentence}")
-    return None
 
 
 _INCIDENTAL = rule_table("INCIDENTAL")

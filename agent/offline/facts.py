@@ -1,4 +1,4 @@
-"""Facts the user stated, and the notebook of one conversation: the later fact wins.
+"""Facts the user stated, their corrections, and the notebook of one conversation: the later fact wins.
 
 A notebook is built from the messages for every single reply and thrown away; nothing outlives the call.
 """
@@ -6,7 +6,7 @@ A notebook is built from the messages for every single reply and thrown away; no
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.offline.text import broader_topics, pattern, stem, to_second_person, topics, word_map, words
 
@@ -144,3 +144,69 @@ class Notebook:
         """Remove facts."""
         for fact in facts:
             self._by_key.pop(fact.key, None)
+
+
+# Corrections: "no, 4712", "I prefer orange now"
+
+_MEANT = pattern("{MEANT}")
+_CORRECTION_OPENER = pattern("{CORRECTION_OPENER}")
+_CHANGE = pattern("{CHANGE}")
+_PREFERENCE = pattern(r"you (?:now |really |actually )*(?:prefer|like .+ (?:more|better|best|most)\b)")
+
+
+def corrected_fact(text: str, clause: str, previous: Fact | None) -> Fact | str | None:
+    """The earlier fact put right, or a statement to read in its place; None when nothing is corrected.
+
+    "No, it's 4712" after "my order number is 4711" corrects the number.
+    """
+    if not previous or previous.kind not in SINGLE_KINDS or previous.value not in previous.sentence:
+        return None
+    known = previous.value
+    opener = _CORRECTION_OPENER.match(clause)
+    bare = clause[opener.end() :].strip(" .!,") if opener else ""
+    is_alike = (bare[:1].isdigit() and known[:1].isdigit()) or (bare[:1].isupper() and known[:1].isupper())
+    if is_alike and len(bare.split()) <= len(known.split()) <= 3 and topics(bare):
+        return _with_value(previous, bare)
+    match = _MEANT.fullmatch(text) or _MEANT.search(clause)
+    if not match or text.lower().startswith("i am "):
+        return None
+    value = without_tail(match[1])
+    if previous.denied:
+        thing = previous.about or ("name" if previous.kind == "name" else "")
+        return f"my {thing} is {value}" if thing else None
+    is_unlike = known[:1].isdigit() != value[:1].isdigit() or len(value.split()) > 4
+    if is_unlike or (text == clause and not clause.lower().startswith("i mea")):
+        return None
+    return _with_value(previous, value)
+
+
+def _with_value(fact: Fact, value: str) -> Fact:
+    return replace(fact, value=value, sentence=fact.sentence.replace(fact.value, value))
+
+
+def changed_favourite(liked: Fact, clause: str, notebook: Notebook) -> Fact | None:
+    """The favourite that a preference changes: after a favourite colour, "I prefer orange now".
+
+    A thing of unknown kind changes nothing for certain, so both are kept.
+    """
+    is_change = bool(_CHANGE.search(clause))
+    if liked.denied or not (is_change or _PREFERENCE.match(liked.sentence)):
+        return None
+    kinds = broader_topics(liked.value)
+    for fact in notebook.newest_first():
+        if fact.key[:1] != ("attribute",) or stem("favourite") not in fact.key:
+            continue
+        if kinds & set(fact.key):
+            return _with_value(fact, re.sub(r"(?i) (?:more|better|best|most)\b.*", "", liked.value))
+        if is_change and not kinds and len(words(liked.value)) == 1:
+            first = fact.sentence.partition(", and later ")[0].removeprefix("you said ")
+            return replace(fact, sentence=f"you said {first}, and later that {liked.sentence}")
+    return None
+
+
+_TAIL = pattern(",? (?:not [^,]+|{FILLER})$")
+
+
+def without_tail(value: str) -> str:
+    """The value without "…, not Bob" and "… by the way"."""
+    return _TAIL.sub("", value)

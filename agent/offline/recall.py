@@ -40,9 +40,7 @@ _THING = r"[\w-]+(?: (?!(?:and|called|do|did|is|are|have|like|in|on|at|to|named|
 _SEVERAL = pattern(
     rf"(?P<asks>(?:[\w',]+ ){{0,6}}?)my (?P<things>{_THING}(?:, (?:my )?{_THING})*,? and (?:my )?{_THING})"
 )
-_SHARED_NOUN = frozenset(
-    ["first", "last", "middle", "family", "home", "work", "mobile", "billing", "delivery", "shipping"]
-)
+_SHARED_NOUN = word_set("SHARED_NOUN")
 """Words that share a noun with the next: "my first and last name"."""
 
 
@@ -88,12 +86,7 @@ _ABOUT_ME = pattern(r"\b(?:I|me|my|mine|myself|our|we)\b")
 _MY_THING = pattern(r"^(?:(what|which|who|when|where) (is|was|are|were) )?(my (?!problem)[\w' -]{2,40})$")
 _UNFINISHED = pattern(r" (?:from|in|at|on|to|due|born|made|sent|stolen|\w+ed)$")
 _RELATED_KINDS = word_map("related_kinds")
-_TOO_COMMON = frozenset(
-    map(
-        stem,
-        ["name", "number", "favourite", "have", "like", "want", "day", "good", "first", "last", "people"],
-    )
-)
+_TOO_COMMON = frozenset(map(stem, word_set("TOO_COMMON")))
 
 
 def recall(question: str, talk: Conversation) -> Answer | None:
@@ -141,18 +134,7 @@ def _nearest_fact(asked: str, talk: Conversation) -> Fact | None:
 # Facts that cover a question
 
 _QUESTION_WORD = pattern(r"^(?:and )?(where|when|why|how many|how much)\b")
-_EVIDENCE = {
-    "where": pattern(r"\b(?:in|at|from|near|to|on|under)\b", re.NOFLAG),
-    "when": pattern(
-        r"\d|\b(?:on|at (?:{NUMBER}|noon|midnight|night)|yesterday|today|tomorrow|tonight|last|next|ago|"
-        r"every|morning|{WEEKDAY}|week|month|year|in may|(?!may\b){MONTH})\b"
-    ),
-    "why": pattern(r"because", re.NOFLAG),
-    "how many": pattern(
-        r"\b(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|no|some|several|many)\b"
-    ),
-    "how much": pattern(r"\d"),
-}
+_EVIDENCE = {word: shape for shape, word in pattern_table("EVIDENCE")}
 """By question word, what a sentence must hold to answer it."""
 _EVIDENT_KINDS = {
     "where": {"home", "origin", "employer"},
@@ -229,9 +211,7 @@ def _is_of_another(fact: Fact) -> bool:
 
 _CLAIMS = pattern_table("CLAIMS")
 _IS_MY = pattern(r"(?:is|was|are|were) (?:my|the|our) .+")
-_SUBJECT_AND_VALUE = re.compile(
-    r"^((?:my|the|our) [\w' ]+?) (called |named |in |from |at )?([^ ]+(?: [A-Z0-9][^ ]*)*)$"
-)
+_SUBJECT_AND_VALUE = pattern("{SUBJECT_AND_VALUE}", re.NOFLAG)
 _ANY_PET_OR_CHILD = re.compile(r"(?:any|some)?\s*(?:pets?|child\w*|kids?|animals?)")
 _FOOD = pattern(r"\b(?:eat|have|like)\b.*\b(?:meat|beef|pork|chicken|steak|fish|ham|bacon|cheese|eggs?)\b")
 _DIET = pattern(r"\b(?:vegan|vegetarian|veggie|pescatarian|halal|kosher)\b")

@@ -6,24 +6,23 @@ acknowledgment. Every step is a function of the messages and the bound tools, so
 gets the same reply.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolCall
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 
-from agent.offline.conversation import Conversation, last_answer, read_conversation
+from agent.offline.conversation import Conversation, is_human, last_answer, read_conversation, text_of
 from agent.offline.recall import recall, split_question, trimmed_question
 from agent.offline.replies import acknowledge, answer_about_talk, answer_question, with_greeting
 from agent.offline.statements import ABILITIES, bare_clause, small_talk
-from agent.offline.text import Clause, clauses, pattern, topics
+from agent.offline.text import Clause, clauses, pattern, sentence, topics
 from agent.offline.tools import (
     ToolSpec,
     empty_value,
     fill_arguments,
     identifiers_for,
-    pending_results,
-    results_in_words,
     search_tool,
     suitable_tool,
     tool_call,
@@ -48,8 +47,8 @@ def reply_to(
     messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (), tool_choice: str | None = None
 ) -> OfflineReply:
     """The reply to a conversation; `tool_choice` is None, "none", "any" or a tool's name."""
-    if results := pending_results(messages):
-        return OfflineReply(results_in_words(results))
+    if results := _pending_results(messages):
+        return OfflineReply(_results_in_words(results))
     talk = read_conversation(messages)
     known = [] if tool_choice == "none" else tool_specs(tools)
     if known and tool_choice not in {None, "none", "auto"}:
@@ -145,3 +144,54 @@ def _use(tool: ToolSpec, request: str, talk: Conversation) -> OfflineReply:
     named = identifiers_for(tool, request)
     all_args = [{**args, tool.required[0]: each} for each in named] if len(named) > 1 else [args]
     return OfflineReply(calls=tuple(tool_call(tool, each, talk, n) for n, each in enumerate(all_args)))
+
+
+# Results
+
+_MAX_RESULT_CHARS = 1_500
+"""Characters of a tool's result that are repeated."""
+
+
+def _pending_results(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
+    """The tool results that came after the user's last message."""
+    start = max((place + 1 for place, message in enumerate(messages) if is_human(message)), default=0)
+    return [message for message in messages[start:] if isinstance(message, ToolMessage)]
+
+
+def _results_in_words(results: Sequence[ToolMessage]) -> str:
+    """An answer made of the results, one after the other, the same result once."""
+    return "\n".join(dict.fromkeys(_result_in_words(result) for result in results))
+
+
+def _result_in_words(result: ToolMessage) -> str:
+    text = text_of(result)
+    if result.status == "error":
+        return f"I'm sorry, that didn't work: {_cut(text) or 'the tool gave no reason.'}"
+    if not text:
+        return "That's done; there was nothing more to report."
+    try:
+        data = json.loads(text) if text[:1] in '{["' else None
+    except json.JSONDecodeError:
+        return _cut(text)
+    if data is None:
+        return f"The answer is {text}." if len(text) < 30 and " " not in text else _cut(text)
+    if isinstance(data, dict) and data:
+        found = ", ".join(f"{key.replace('_', ' ')}: {_value_in_words(value)}" for key, value in data.items())
+        return _cut(sentence(f"here is what I found: {found}"))
+    if isinstance(data, list) and data:
+        return _cut("Here is what I found:\n" + "\n".join(f"- {_value_in_words(item)}" for item in data))
+    return _cut(f"The answer is {data}.") if data else "I found nothing."
+
+
+def _value_in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_value_in_words(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(_value_in_words(each) for each in value) or "none"
+    if value is None:
+        return "unknown"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_RESULT_CHARS else text[:_MAX_RESULT_CHARS].rsplit(" ", 1)[0] + " …"

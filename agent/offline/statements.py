@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from agent.offline.facts import Fact, make_fact
+from agent.offline.facts import Fact, make_fact, without_tail
 from agent.offline.text import (
     CACHE_SIZE,
     pattern,
@@ -53,7 +53,6 @@ _STATES = frozenset(
     ["home", "employer", "job", "origin", "nationality", "age", "like", "dislike", "name", "am"]
 )
 """Kinds of which since when and for how long they hold is no part of the value; a flight keeps its time."""
-_TAIL = pattern(",? (?:not [^,]+|{FILLER})$")
 _TIME_TAIL = pattern("(?:,? (?:{FILLER}|{TIME}))+$")
 _STATE_TAIL = pattern("(?:,? (?:{FILLER}|{TIME}|{REASON}))+$")
 _HOME_TAIL = pattern("{HOME_TAIL}")
@@ -71,11 +70,6 @@ def small_talk(clause: str, name: str | None = None, abilities: str = ABILITIES)
         if shape.fullmatch(clause):
             return answer.format(name=f", {name}" if name else "", abilities=abilities)
     return None
-
-
-def without_tail(value: str) -> str:
-    """The value without "…, not Bob" and "… by the way"."""
-    return _TAIL.sub("", value)
 
 
 @lru_cache(maxsize=CACHE_SIZE)

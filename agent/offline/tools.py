@@ -1,4 +1,4 @@
-"""Tools: which one suits a request, its arguments, its result in words, and sums.
+"""Tools: which one suits a request, its arguments, and sums.
 
 Nothing here knows any particular tool. A tool suits when the request shares a telling word with its name
 (generic verbs like "get" do not count) or when its description covers every topic of the request.
@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import BaseMessage, ToolCall, ToolMessage
+from langchain_core.messages import ToolCall
 
-from agent.offline.conversation import Conversation, is_human, text_of
-from agent.offline.text import pattern, sentence, stem, topics, word_set, words
+from agent.offline.conversation import Conversation
+from agent.offline.text import pattern, pattern_table, stem, topics, word_set, words
 
 _GENERIC = frozenset(map(stem, word_set("GENERIC_IN_TOOL_NAMES")))
 _SEARCHES = frozenset(map(stem, word_set("SEARCH_TOOLS")))
@@ -125,13 +125,7 @@ _PLACE = pattern(r"\b(?:in|at|for|near|to|of|from)\s+((?:the )?[^\W\d_][\w'.-]*(
 _PROPER = re.compile(r"(?<!^)(?<![.!?] )\b([A-Z][\w'.-]*(?: [A-Z][\w'.-]*)*)")
 _QUOTED = re.compile(r"[\"“'](\S[^\"”']*)[\"”'](?!\w)")
 _OBJECT = pattern("{OBJECT}")
-_SIGNS = (
-    (r"\bplus\b|\band\b", "+"),
-    (r"\bminus\b", "-"),
-    (r"\b(?:times|multiplied by)\b|×|(?<=\d)\s*x\s*(?=\d)", "*"),
-    (r"\b(?:divided by|over)\b|÷", "/"),
-    (r"\bto the power of\b|\^", "**"),
-)
+_SIGNS = pattern_table("SIGNS")
 
 
 def fill_arguments(tool: ToolSpec, request: str, talk: Conversation) -> tuple[dict[str, Any], list[str]]:
@@ -242,57 +236,6 @@ def _known_value(name: str, talk: Conversation) -> str | None:
     return known[-1].value if known else None
 
 
-# Results
-
-_MAX_RESULT_CHARS = 1_500
-"""Characters of a tool's result that are repeated."""
-
-
-def pending_results(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
-    """The tool results that came after the user's last message."""
-    start = max((place + 1 for place, message in enumerate(messages) if is_human(message)), default=0)
-    return [message for message in messages[start:] if isinstance(message, ToolMessage)]
-
-
-def results_in_words(results: Sequence[ToolMessage]) -> str:
-    """An answer made of the results, one after the other, the same result once."""
-    return "\n".join(dict.fromkeys(_result_in_words(result) for result in results))
-
-
-def _result_in_words(result: ToolMessage) -> str:
-    text = text_of(result)
-    if result.status == "error":
-        return f"I'm sorry, that didn't work: {_cut(text) or 'the tool gave no reason.'}"
-    if not text:
-        return "That's done; there was nothing more to report."
-    try:
-        data = json.loads(text) if text[:1] in '{["' else None
-    except json.JSONDecodeError:
-        return _cut(text)
-    if data is None:
-        return f"The answer is {text}." if len(text) < 30 and " " not in text else _cut(text)
-    if isinstance(data, dict) and data:
-        found = ", ".join(f"{key.replace('_', ' ')}: {_value_in_words(value)}" for key, value in data.items())
-        return _cut(sentence(f"here is what I found: {found}"))
-    if isinstance(data, list) and data:
-        return _cut("Here is what I found:\n" + "\n".join(f"- {_value_in_words(item)}" for item in data))
-    return _cut(f"The answer is {data}.") if data else "I found nothing."
-
-
-def _value_in_words(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_value_in_words(each)}" for key, each in value.items())
-    if isinstance(value, list):
-        return ", ".join(_value_in_words(each) for each in value) or "none"
-    if value is None:
-        return "unknown"
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_RESULT_CHARS else text[:_MAX_RESULT_CHARS].rsplit(" ", 1)[0] + " …"
-
-
 # Sums
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -314,8 +257,8 @@ class NotASum(ValueError):
 
 def find_sum(text: str) -> str | None:
     """The sum in a text, in figures and signs: "2 plus 3" gives "2 + 3"."""
-    for words_, sign in _SIGNS:
-        text = re.sub(rf"(?<=[\d)])\s*(?:{words_})\s*(?=[\d(-])", f" {sign} ", text, flags=re.IGNORECASE)
+    for shape, sign in _SIGNS:
+        text = shape.sub(f" {sign} ", text)
     text = re.sub(r"(\d+(?:\.\d+)?) ?(?:%|percent) of (\d+)", r"\1 / 100 * \2", text)
     match = _EXPRESSION.search(text)
     return " ".join(match[0].split()).replace("^", "**") if match else None
