@@ -159,7 +159,9 @@ def _as_answer(parts: list[Clause], answered: str) -> list[Clause]:
     unknown = _UNKNOWN.fullmatch(answered)
     if not unknown or len(parts) != 1 or asks or len(bare.split()) > 5:
         return parts
-    if re.search(r"(?i)\b(?:please|name|and)\b", bare) or stated_fact(bare) or small_talk(bare):
+    if re.search(r"(?i)\b(?:please|name|and)\b", bare) or FORGET.fullmatch(bare):
+        return parts
+    if stated_fact(bare) or small_talk(bare):
         return parts
     thing = next((my for my, text in SPELLED_OUT.items() if text == unknown[1]), "")
     value = re.sub(r"(?i)^(?:(?:it|that|they) (?:is|are) )?", "", bare)
@@ -168,6 +170,7 @@ def _as_answer(parts: list[Clause], answered: str) -> list[Clause]:
             return parts
         value = re.sub(r"(?i)^(?:in|at|from|on|as) ", "", value)
     elif located := _UNKNOWN_PLACE.fullmatch(unknown[1]):
+        value = re.sub(r"^(?:In|At|On|From) ", lambda match: match[0].lower(), value)
         return [Clause(f"my {located[1]} {located[2]} {value}", False)]
     return [Clause(f"{thing or unknown[1].replace('your ', 'my ', 1)} is {value}", False)]
 

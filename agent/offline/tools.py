@@ -270,14 +270,14 @@ def sum_in_words(question: str) -> str | None:
     if not found or not _SUM_QUESTION.match(question):
         return None
     try:
-        return f"{found.replace('**', '^')} = {calculate(found)}"
+        return f"{found.replace('**', '^')} = {value_of_sum(found)}"
     except NotASum:
         return None
     except ZeroDivisionError:
         return "That would divide by zero."
 
 
-def calculate(expression: str) -> str:
+def value_of_sum(expression: str) -> str:
     """The value of a sum as text, without `eval`; raises `NotASum`, ZeroDivisionError."""
     if len(expression) > _MAX_CHARS:
         raise NotASum(expression)
