@@ -11,8 +11,7 @@ from types import MappingProxyType
 
 from langchain_core.tools import tool
 
-from agent.offline.tools import NotASum
-from agent.offline.tools import calculate as value_of_sum
+from agent.offline.tools import NotASum, value_of_sum
 
 ORDERS: Mapping[str, str] = MappingProxyType(
     {

@@ -264,6 +264,9 @@ def _read_system_prompt(prompt: str, notebook: Notebook) -> None:
 
 def _in_first_person(sentence: str) -> str:
     sentence = re.sub(rf"(?i)(?:{_THE_USER}|\b(?:user|customer))'s\b", "my", sentence)
+    sentence = re.sub(
+        r"\band (?=(?:is|has|likes|loves|lives|works|wants|needs|owns)\b)", "and they ", sentence
+    )
     sentence = re.sub(r"\b(?:His|Her|Their|his|her|their)\b", "my", sentence)
     return re.sub(rf"(?i)(?:{_THE_USER}|\b(?:she|he|they)\b)(?: (\w+))?", _with_verb, sentence)
 

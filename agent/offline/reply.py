@@ -31,6 +31,7 @@ from agent.offline.tools import (
 
 _ASK_ARGUMENT = "Could you tell me the "
 _REQUEST = pattern("{REQUEST}")
+_FOLLOW_UP = pattern(r"(?:and|what about|how about)\b")
 _POINTER = pattern(r"\b(?:it|they|them|this|that|these|those)\b")
 _ABOUT_US = pattern(r"\b(?:I|me|my|mine|we|our|you|your)\b")
 
@@ -101,6 +102,8 @@ def _call_for(talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | N
             continue
         if tool := suitable_tool(clause.text, tools, talk):
             return _use(tool, clause.text, talk)
+        if clause.asks and _FOLLOW_UP.match(clause.text) and (reply := _call_again(clause, talk, tools)):
+            return reply
         if clause.asks and _POINTER.search(clause.text) and (reply := _call_for_it(clause, talk, tools)):
             return reply
         is_about_world = clause.asks and topics(clause.text) and not _ABOUT_US.search(clause.text)
@@ -113,6 +116,16 @@ def _needs_no_tool(question: str, talk: Conversation) -> bool:
     answer = recall(question, talk)
     bare = trimmed_question(bare_clause(question))
     return bool((answer and answer.known) or answer_about_talk(bare, talk) or small_talk(bare))
+
+
+def _call_again(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+    """The call just made with another argument: "And in Rome?"."""
+    recent = [call for m in talk.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
+    tool = next((tool for tool in tools if recent and tool.name == recent[-1]["name"]), None)
+    if tool is None or not tool.required or len(clause.text.split()) > 5:
+        return None
+    args, missing = fill_arguments(tool, clause.text, talk)
+    return None if missing or args == recent[-1]["args"] else _use(tool, clause.text, talk)
 
 
 def _call_for_it(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:

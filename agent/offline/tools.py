@@ -70,7 +70,8 @@ def tool_specs(tools: Sequence[Mapping[str, Any]]) -> list[ToolSpec]:
 def suitable_tool(request: str, tools: Sequence[ToolSpec], talk: Conversation) -> ToolSpec | None:
     """The tool that answers a request best, or None.
 
-    Of two alike it is the one mentioned first, then the one of whose arguments more are known.
+    Of two alike it is the one mentioned first, then the one mentioned by its own words and not by a synonym,
+    then the one of whose arguments more are known.
     """
     signs = {"+": "add", "-": "subtract", "*": "multiply", "×": "multiply", "/": "divide", "^": "power"}
     found = re.findall(r"\d\s*([-+*/×^])\s*\(?-?\d", request)
@@ -82,10 +83,11 @@ def suitable_tool(request: str, tools: Sequence[ToolSpec], talk: Conversation) -
         suits = by_name or (by_text and asked - _GENERIC <= tool.topics)
         return 3 * len(by_name) + len(by_text - by_name) if suits else 0
 
-    def rank(tool: ToolSpec) -> tuple[int, int, int]:
+    def rank(tool: ToolSpec) -> tuple[int, int, int, int]:
         args, missing = fill_arguments(tool, request, talk)
         first = next((place for place, each in enumerate(stems) if each in tool.name_stems), 1_000)
-        return score(tool), -first, -1 if missing else len(args)
+        literal = set(words(request)) & set(words(_spaced(tool.name))) - word_set("GENERIC_IN_TOOL_NAMES")
+        return score(tool), -first, len(literal), -1 if missing else len(args)
 
     best = max(tools, key=rank, default=None)
     if best is None or not score(best):
@@ -141,7 +143,8 @@ def fill_arguments(tool: ToolSpec, request: str, talk: Conversation) -> tuple[di
         if choices := schema.get("enum"):
             stems = {stem(word) for word in words(request)}
             named = [c for c in choices if {stem(word) for word in words(_spaced(str(c)))} <= stems]
-            value = max(named, key=lambda choice: len(str(choice)), default=None)
+            wanted = re.findall(r"(?i)\b(?:to|into) (\w+)", request)
+            value = max(named, key=lambda choice: (choice in wanted, len(str(choice))), default=None)
         elif kind in {"integer", "number"}:
             value = _number(name, kind, request, talk, numbers, required)
         elif kind == "boolean" and required:
@@ -216,7 +219,7 @@ def _text(name: str, request: str, talk: Conversation, required: bool) -> str | 
 
 def _first(shape: re.Pattern[str], text: str) -> str | None:
     match = shape.search(text)
-    return match[match.lastindex or 0].strip() if match else None
+    return match[match.lastindex or 0].strip(' "“”') if match else None
 
 
 def _place(request: str) -> str | None:
