@@ -409,6 +409,31 @@ PEOPLE = {
         ),
         ("(2 + 3) * 4", "(2 + 3) * 4 = 20"),
     ],
+    "one whose relatives differ": [
+        ("My brother plays chess and my wife Lisa hates olives", ""),
+        ("My neighbour Frank has a parrot", ""),
+        (
+            "Do I play chess?",
+            "I don't know; you haven't told me. I only know what you have told me in this conversation.",
+        ),
+        (
+            "Do I hate olives?",
+            "You haven't told me that. I only know what you have told me in this conversation.",
+        ),
+        (
+            "Do I have a parrot?",
+            "You haven't told me that. I only know what you have told me in this conversation.",
+        ),
+        ("What does my brother play?", "Your brother plays chess."),
+        ("What does my wife hate?", "Your wife Lisa hates olives."),
+    ],
+    "one who puts a number right": [
+        ("My order number is A-1001 and I live in Rome", ""),
+        ("no, in Milan", "Thanks, I've changed that: you live in Milan."),
+        ("My order number is A-1001", ""),
+        ("It's not A-1001, it's A-1002", "Thanks, I've changed that: your order number is A-1002."),
+        ("What's my order number?", "Your order number is A-1002."),
+    ],
     "in Italian": [
         ("Mi chiamo Giulia", ""),
         ("Come mi chiamo?", "Your name is Giulia!"),

@@ -199,6 +199,7 @@ def _facts_of(text: str, notebook: Notebook, previous: Fact | None) -> list[Fact
 
 _PRONOUN = pattern(r"(?:his|her|its|their)\b")
 _SHE = pattern(r"(?:he|she)(?= \w)")
+_NOT_IT = pattern(r"(?:it|that|this) is not (.+)")
 _RELATIVE = pattern(r"(?:[\w-]+ )?{RELATION}")
 _IT = pattern(r"(?:it|he|she|they|his|her|its|their|that|this|one)\b")
 
@@ -210,6 +211,9 @@ def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list
         text = _PRONOUN.sub(f"my {previous.about}'s", text, count=1)
     elif previous and _SHE.match(text) and (previous.kind == "named" or _RELATIVE.fullmatch(previous.about)):
         text = _SHE.sub(f"my {previous.about}", text, count=1)
+    denied = _NOT_IT.fullmatch(text)
+    if denied and previous and denied[1].casefold() == previous.value.casefold():
+        return [replace(previous, denied=True, sentence=previous.sentence.replace(" is ", " is not ", 1))]
     said = stated_fact(text, clause)
     meant = corrected_fact(text, clause, previous)
     if fact := stated_fact(meant) if isinstance(meant, str) else meant:

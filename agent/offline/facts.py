@@ -164,6 +164,7 @@ def corrected_fact(text: str, clause: str, previous: Fact | None) -> Fact | str 
     known = previous.value
     opener = _CORRECTION_OPENER.match(clause)
     bare = clause[opener.end() :].strip(" .!,") if opener else ""
+    bare = re.sub(r"^(?:in|at|from|on) ", "", bare)
     is_alike = (bare[:1].isdigit() and known[:1].isdigit()) or (bare[:1].isupper() and known[:1].isupper())
     if is_alike and len(bare.split()) <= len(known.split()) <= 3 and topics(bare):
         return _with_value(previous, bare)

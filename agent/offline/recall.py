@@ -14,6 +14,7 @@ from agent.offline.conversation import ASK_NAME, SPELLED_OUT, UNKNOWN_THING, Con
 from agent.offline.facts import SINGLE_KINDS, Answer, Fact, is_same_value
 from agent.offline.statements import bare_clause, stated_fact
 from agent.offline.text import (
+    broader_topics,
     pattern,
     pattern_table,
     sentence,
@@ -142,6 +143,9 @@ _EVIDENT_KINDS = {
     "why": {"problem", "want"},
 }
 _OF_ANOTHER = re.compile(r"(?!(?:your|the|you|it|I|he|she|they)\b)\w+'s ")
+_RELATIVE = pattern(r"your (?:\w+ )??(?P<noun>{RELATION})\b(?! (?:is|are) (?:called|named))")
+_OWNS = pattern(r" (?:has|have|had|owns?|got|wants?|needs?|bought) ")
+_I_SUBJECT = pattern(r"(?:and )?I\b|.*\b(?:do|did|am|was|have|had|can|could|will|would|should|must) I\b")
 
 
 def _covering_facts(asked: str, talk: Conversation) -> list[Fact]:
@@ -150,6 +154,7 @@ def _covering_facts(asked: str, talk: Conversation) -> list[Fact]:
     if not wanted:
         return []
     is_mine = re.search(r"(?i)\b(?:I|me|my|mine)\b", asked)
+    is_i = _I_SUBJECT.match(asked)
     is_denied = re.search(r"(?i)\bnot\b|n't\b", asked)
     found = [
         fact
@@ -159,6 +164,7 @@ def _covering_facts(asked: str, talk: Conversation) -> list[Fact]:
         and (fact.is_negative if is_denied else not fact.denied)
         and _has_evidence(fact, asked)
         and not (is_mine and _is_of_another(fact))
+        and not (is_i and _is_of_relative(fact, wanted))
         and _has_right_owner(fact, wanted)
         and ("favourit" not in fact.key or "favourit" in wanted)
     ]
@@ -205,6 +211,17 @@ def _has_right_owner(fact: Fact, wanted: frozenset[str]) -> bool:
 def _is_of_another(fact: Fact) -> bool:
     """Whether a fact is about a person by name: "Tom's address is …"."""
     return bool(_OF_ANOTHER.match(fact.sentence))
+
+
+def _is_of_relative(fact: Fact, wanted: frozenset[str]) -> bool:
+    """Whether a fact says what the user's brother or dog does, and the question does not name them.
+
+    It may still tell that there is a brother, so only what he has is no answer to what the user has.
+    """
+    match = _RELATIVE.match(fact.sentence) if fact.kind in {"note", "attribute", "problem"} else None
+    if match is None or stem(match["noun"]) in wanted:
+        return False
+    return not wanted & broader_topics(match["noun"]) or bool(_OWNS.search(fact.sentence))
 
 
 # Yes or no
@@ -277,7 +294,8 @@ def _compared(claim: Fact, talk: Conversation) -> Answer:
 def _newest_covering(wanted: frozenset[str], talk: Conversation) -> Fact | None:
     """The latest fact about all that is wanted, of the right person."""
     for fact in talk.notebook.newest_first():
-        if wanted and wanted <= fact.topics and _has_right_owner(fact, wanted):
+        is_right = _has_right_owner(fact, wanted) and not _is_of_relative(fact, wanted)
+        if wanted and wanted <= fact.topics and is_right:
             return fact
     return None
 

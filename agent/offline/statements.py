@@ -156,7 +156,7 @@ def introduced_name(clause: str) -> str | None:
     match = _I_AM.fullmatch(clause)
     if match is None:
         match = _THIS_IS.fullmatch(clause)
-        if match is None or not _looks_like_name(match[1]):
+        if match is None or not _looks_like_name(match[1]) or re.search(r"\d", match[1]):
             return None
     given = _first_group(match)
     return _tidy_name(given) if _can_be_name(_without_name_tail(given)) else None

@@ -152,7 +152,8 @@ def without_opener(text: str) -> str:
 
 def _stripped(part: str) -> str:
     is_sum = re.fullmatch(r"[\d\s.,()+*/^×÷-]+[.!?]?", part)
-    return (part if is_sum else part.strip(',-"() ')).rstrip(".!?").strip()
+    text = (part if is_sum else part.strip(',-"() ')).rstrip(".!?").strip()
+    return f"{text})" if text.count("(") > text.count(")") else text
 
 
 def _with_subjects(parts: list[str]) -> Iterator[str]:
