@@ -6,6 +6,9 @@ llama.cpp too. With a base URL the key may be missing, since local servers ask f
 
 Without a name the default is `THREADS_MODEL`; else OpenAI, if there is a key; else the offline model.
 Which one that was is said on stderr, once, because the answers differ more than their looks.
+
+`THREADS_OFFLINE_DELAY` is the number of seconds that the offline model waits before each streamed word, so
+that streaming can be seen without a key. `threads chat` and `threads serve` set it where it is not set.
 """
 
 import functools
@@ -35,7 +38,7 @@ def load_model(spec: str | None = None, **kwargs: Any) -> BaseChatModel:
     if provider == "offline" and not name:
         from agent.offline import OfflineChatModel
 
-        return OfflineChatModel(**kwargs)
+        return OfflineChatModel(**({"delay": _offline_delay()} | kwargs))
     if provider == "openai":
         return _openai(name, kwargs)
     raise ModelUnavailable(f"No model is called {spec!r}: say 'offline' or 'openai:NAME'.")
@@ -47,6 +50,19 @@ def _default() -> str:
     if os.environ.get("OPENAI_API_KEY"):
         return f"openai:{os.environ.get('OPENAI_MODEL') or DEFAULT_OPENAI_MODEL}"
     return "offline"
+
+
+def _offline_delay() -> float:
+    given = os.environ.get("THREADS_OFFLINE_DELAY") or "0"
+    try:
+        delay = float(given)
+    except ValueError:
+        delay = -1
+    if not 0 <= delay < 60:
+        raise ModelUnavailable(
+            f"THREADS_OFFLINE_DELAY is {given!r}, not a number of seconds from 0 to 60. Correct or unset it."
+        )
+    return delay
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from langchain_core.tools import tool
 
-from agent.offline.arithmetic import NotASum, work_out
+from agent.offline.tools import NotASum, value_of_sum
 
 ORDERS: Mapping[str, str] = MappingProxyType(
     {
@@ -109,7 +109,7 @@ def explain_term(term: str) -> str:
 def calculate(expression: str) -> str:
     """Calculate a sum of numbers with + - * / ** and brackets."""
     try:
-        return f"{expression.strip()} = {work_out(expression)}"
+        return f"{expression.strip()} = {value_of_sum(expression)}"
     except NotASum:
         return "That is not a sum I can work out."
     except ZeroDivisionError:

@@ -5,6 +5,8 @@ With THREADS_TEST_LONG=1 it tries something new each time.
 
 import os
 
+os.environ.setdefault("THREADS_OFFLINE_DELAY", "0")  # `threads chat` and `threads serve` do not wait in tests
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(

@@ -66,7 +66,7 @@ def process(
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADS_", "OPENAI_"))}
     at = () if port is None else ("--port", str(port))
     words = (sys.executable, "-m", "threads", "serve", *at, *words)
-    environment = {**kept, "THREADS_MODEL": "offline", **environment}
+    environment = {**kept, "THREADS_MODEL": "offline", "THREADS_OFFLINE_DELAY": "0", **environment}
     with (folder / "serve.log").open("a") as log:  # a pipe that nobody reads would hold up what it logs
         server = subprocess.Popen(
             words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True,

@@ -235,3 +235,18 @@ def test_without_a_key_the_default_is_the_offline_model():
 def test_a_model_asked_for_by_name_is_not_announced():
     _, err = chosen({"OPENAI_API_KEY": "k"}, "from agent import load_model; load_model('openai:m')")
     assert err == ""
+
+
+def test_the_offline_model_takes_its_delay_from_the_environment(monkeypatch):
+    monkeypatch.delenv("THREADS_OFFLINE_DELAY", raising=False)
+    assert load_model("offline").delay == 0
+    monkeypatch.setenv("THREADS_OFFLINE_DELAY", "0.25")
+    assert load_model("offline").delay == 0.25
+    assert load_model("offline", delay=0.5).delay == 0.5
+
+
+@pytest.mark.parametrize("delay", ["slow", "-1", "nan", "1e9"])
+def test_a_delay_that_is_no_number_of_seconds_is_refused(monkeypatch, delay):
+    monkeypatch.setenv("THREADS_OFFLINE_DELAY", delay)
+    with pytest.raises(ModelUnavailable, match=f"THREADS_OFFLINE_DELAY is '{delay}'"):
+        load_model("offline")

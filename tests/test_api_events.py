@@ -296,6 +296,18 @@ def test_a_server_killed_in_mid_stream_is_taken_up_where_it_was(tmp_path):
     assert [type for _, type, _ in heard][-1] == "finished"
 
 
+def test_serve_streams_the_offline_model_at_reading_pace(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from agent import build_agent, load_model\n"
+        "from langchain_core.language_models import FakeListChatModel\n"
+        "agent = build_agent(FakeListChatModel(responses=[str(load_model('offline').delay)]), name='mine')\n"
+    )
+    with process(tmp_path, "--agents", "mine:agent", THREADS_OFFLINE_DELAY="") as server:
+        id = httpx.post(f"{server.url}{ROOT}/threads", json={}, timeout=30).json()["id"]
+        answered = httpx.post(f"{server.url}{ROOT}/threads/{id}/messages", json={"message": "go"}, timeout=30)
+    assert float(answered.json()["reply"]) > 0
+
+
 def test_a_server_that_is_told_to_end_hands_its_runs_over(tmp_path):
     (tmp_path / "mine.py").write_text(AGENTS.format(tests=str(Path(__file__).parent)).replace("60", "600"))
     with process(tmp_path, "--agents", "mine:agents") as server:

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import threads
+from agent import load_model
 from threads.cli.group import COMMANDS
 from threads.cli.group import threads as group
 
@@ -612,6 +613,15 @@ def test_chat_goes_on_in_a_thread_and_new_begins_another():
     assert "Ann" in result.stdout
     assert titles() == ["Second", "Hi, I'm Ann"]
     assert told("show", "-")["messages"][0]["text"] == "/slash"
+
+
+def test_chat_streams_the_offline_model_at_reading_pace(monkeypatch):
+    monkeypatch.setenv("THREADS_OFFLINE_DELAY", "")
+    assert "Hello Alice!" in out("chat", input="Hi, I'm Alice.\n")
+    assert load_model("offline").delay > 0
+    monkeypatch.setenv("THREADS_OFFLINE_DELAY", "0")
+    out("chat", input="Hi, I'm Alice.\n")
+    assert load_model("offline").delay == 0
 
 
 def test_leaving_a_chat_without_a_word_leaves_no_thread():

@@ -348,6 +348,96 @@ PEOPLE = {
             "You haven't told me exactly that, but you did say that you've been a customer since 2012.",
         ),
     ],
+    "one without commas": [
+        ("hi im jake im 22 and i live in denver", ""),
+        ("who am i", "You're Jake!"),
+        ("how old am i", "You're 22 years old."),
+        ("where do i live", "You live in denver."),
+    ],
+    "one who is asked back": [
+        ("How old am I?", "I don't know how old you are. You haven't told me yet."),
+        ("36", ""),
+        ("How old am I?", "You're 36 years old."),
+        ("Do you know where my keys are?", "I don't know where your keys are. You haven't told me yet."),
+        ("In the car", ""),
+        ("Where are my keys?", "Your keys are in the car."),
+    ],
+    "one who takes things back": [
+        ("My name is Eve, my pin is 1234 and my dog's name is Rex", ""),
+        ("Forget my name", "All right, I won't bring that up again."),
+        ("What's my name?", "I don't know your name yet. What should I call you?"),
+        ("What's my dog's name?", "Your dog's name is Rex."),
+        ("My code is 77.", ""),
+        ("Forget that", "All right, I won't bring that up again."),
+        ("What's my code?", "I don't know your code. You haven't told me yet."),
+        ("Forget everything about me", ""),
+        (
+            "What do you know about me?",
+            "You haven't told me anything about yourself yet. I only know what you have told me in this conversation.",
+        ),
+    ],
+    "one with tastes": [
+        ("My favourite food is ramen, and I like tea but hate coffee", ""),
+        ("Do I like ramen?", "Yes, your favourite food is ramen."),
+        ("Do I like coffee?", "No, you hate coffee."),
+        ("Do I like tea?", "Yes, you like tea."),
+    ],
+    "one with a large family": [
+        ("I'm Alice, Bob is my husband and my best friend is Kate", ""),
+        ("Who is Bob?", "Bob is your husband."),
+        ("What's my best friend's name?", "Your best friend is Kate."),
+        ("I have a dog. He's called Bruno. He is three.", ""),
+        ("What's my dog's name?", "Your dog is called Bruno."),
+        ("How old is my dog?", "Your dog is three."),
+        ("My brother's wife is Ute", ""),
+        (
+            "Do I have a wife?",
+            "You haven't told me that. I only know what you have told me in this conversation.",
+        ),
+    ],
+    "one who wraps questions": [
+        ("My train leaves at nine and I'm a 33 year old nurse from Leeds", ""),
+        ("I forgot when my train leaves", "Your train leaves at nine."),
+        ("Could you remind me what my job is?", "You're a 33 year old nurse from Leeds."),
+        ("I'd like to know how old I am", "You're 33 years old."),
+        ("My name is Tim, okay?", ""),
+        ("What do you remember?", ""),
+        ("hello?", "Hello Tim! How can I help?"),
+        (
+            "are you a robot?",
+            "I'm a program: an offline model that only knows what is said in this conversation.",
+        ),
+        ("(2 + 3) * 4", "(2 + 3) * 4 = 20"),
+    ],
+    "one whose relatives differ": [
+        ("My brother plays chess and my wife Lisa hates olives", ""),
+        ("My neighbour Frank has a parrot", ""),
+        (
+            "Do I play chess?",
+            "I don't know; you haven't told me. I only know what you have told me in this conversation.",
+        ),
+        (
+            "Do I hate olives?",
+            "You haven't told me that. I only know what you have told me in this conversation.",
+        ),
+        (
+            "Do I have a parrot?",
+            "You haven't told me that. I only know what you have told me in this conversation.",
+        ),
+        ("What does my brother play?", "Your brother plays chess."),
+        ("What does my wife hate?", "Your wife Lisa hates olives."),
+    ],
+    "one who puts a number right": [
+        ("My order number is A-1001 and I live in Rome", ""),
+        ("no, in Milan", "Thanks, I've changed that: you live in Milan."),
+        ("My order number is A-1001", ""),
+        ("It's not A-1001, it's A-1002", "Thanks, I've changed that: your order number is A-1002."),
+        ("What's my order number?", "Your order number is A-1002."),
+    ],
+    "in Italian": [
+        ("Mi chiamo Giulia", ""),
+        ("Come mi chiamo?", "Your name is Giulia!"),
+    ],
 }
 """By person, the turns and their answers; an empty answer may be anything."""
 

@@ -118,6 +118,12 @@ def test_reading_the_catalog_imports_no_framework() -> None:
         ("tutor", ["What is a checkpointer?"], "A checkpointer is what saves"),
         ("tutor", ["explain threads please"], "A thread is one conversation"),
         ("tutor", ["What is 12 * (3 + 4)?"], "12 * (3 + 4) = 84"),
+        ("support", ["I want to check my subscription", "S-100"], "Subscription S-100 is on the Basic plan"),
+        ("support", ["Where do I work?"], "I don't know where you work"),
+        ("tutor", ["What is a thread?", "And a reducer?"], "A reducer says how an update joins"),
+        ("tutor", ["Can you tell me what a node does?"], "A node is a function of a graph"),
+        ("tutor", ["I don't understand threads"], "A thread is one conversation"),
+        ("tutor", ["(2 + 3) * 4"], "(2 + 3) * 4 = 20"),
         ("assistant", ["Where is my order 1001?"], "I don't know"),
     ],
 )

@@ -1,15 +1,13 @@
-"""The chat model that needs no key: it answers from the messages it is handed.
+"""The chat model that needs no key: it answers from the messages it is given.
 
-It is written for people trying out threads without an account: it holds a small conversation, remembers
-what it is told and says so when it does not know. It is no language model. A reply is made in four
-steps, each a few modules of plain tables: *read* the messages into a notebook of facts (`conversation`,
-`statements`, `names`, `passing`, `amending`, `facts`), *recall* the fact a question covers (`questions`,
-`recall`, `covering`, `confirming`, `looking_back`), *use a tool* when one is bound that suits the request
-(`toolbox`, `arguments`, `results`), or *talk* (`smalltalk`, `acknowledge`, `persona`). `reply` puts the
-steps in order and `model` wears LangChain's interface.
+It is made for trying out threads without an account: it holds a small conversation, remembers what it is told
+and says so when it does not know. It is no language model. A reply is made in four steps: *read* the messages
+into a notebook of facts (`conversation`, `statements`, `facts`), *recall* the fact that a question covers
+(`recall`), *call a tool* that suits the request (`tools`), or *talk* (`replies`). `reply` puts the steps in
+order, `model` is LangChain's interface, and `language.toml` holds the words and sentences known.
 
-Because the notebook is made anew from the messages on every call, the model cannot carry anything from
-one thread into another: isolation is the checkpointer's, and this model makes it visible.
+The notebook is made anew from the messages on every call, so the model cannot carry anything from one thread
+into another: isolation is the checkpointer's, and this model makes it visible.
 """
 
 from agent.offline.model import OfflineChatModel

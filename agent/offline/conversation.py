@@ -1,7 +1,7 @@
-"""The conversation as the model sees it: the messages, read once into a notebook.
+"""The conversation as the model sees it: the messages, read once into a notebook of facts.
 
-Only what the *user* said becomes a fact, plus what a system prompt states about "the user" or "the
-customer" (a summary of earlier talk, say). The assistant's own words are never evidence.
+Only what the *user* said becomes a fact, plus what a system prompt states about "the user" or "the customer"
+(a summary of earlier messages, say). The assistant's own words are never evidence.
 """
 
 import re
@@ -17,50 +17,22 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from agent.offline.facts import Fact, Notebook
-from agent.offline.names import bare_name
-from agent.offline.passing import identifiers
-from agent.offline.smalltalk import small_talk
-from agent.offline.statements import bare_clause, read, stated
-from agent.offline.text import Clause, clauses, topics, without_opener
+from agent.offline.facts import Fact, Notebook, changed_favourite, corrected_fact, make_fact
+from agent.offline.statements import bare_clause, bare_name, rule_table, small_talk, stated_fact
+from agent.offline.text import (
+    Clause,
+    clauses,
+    pattern,
+    topics,
+    without_opener,
+    word_map,
+)
 
 ASK_NAME = "What should I call you?"
-_DENIES_NAME = re.compile(
-    r"(?:I am|my name is|do not call me|don't call me|not) (?:not )?(.+)", re.IGNORECASE
-)
-_APPOSITION = re.compile(
-    r"an? .+|\d{1,3}(?: years old)?|from .+|(?:calling|writing|working|living|"
-    r"looking|waiting) .+",
-    re.IGNORECASE,
-)
-_TELLS = re.compile(
-    r"(?:please |can you |could you |will you |would you )+(?:remember|note|keep in mind|"
-    r"write down) that (?:I|my) ",
-    re.I,
-)
-_NICKNAME = re.compile(
-    r"\b(?:calls?|called|nickname|go by|goes by|known as|for short|"
-    r"friends)\b",
-    re.IGNORECASE,
-)
-_NOT_TOLD = re.compile(r"I don't know your (.+)\. You haven't told me yet\.")
-_FORGET = re.compile(
-    r"(?:please )?(?:forget|delete|erase) (?:about )?(?:what I (?:said|told you) "
-    r"about |that )?(.+)",
-    re.IGNORECASE,
-)
-_THE_USER = re.compile(
-    r"\b(?:the|this|our) (?:user|customer|client|person|human|caller|student|"
-    r"learner)\b",
-    re.IGNORECASE,
-)
-_TALKING_TO = re.compile(
-    r"you are (?:talking|speaking|chatting) (?:to|with) ((?-i:[A-Z][\w'-]+)(?: "
-    r"(?-i:[A-Z][\w'-]+))*)",
-    re.IGNORECASE,
-)
-_FIELD = re.compile(r"(?:user|customer|client)(?: name)?: ?((?-i:[A-Z])[\w' -]+)", re.IGNORECASE)
-_VERBS = {"is": "am", "has": "have", "was": "was", "does": "do"}
+UNKNOWN_THING = "I don't know {}. You haven't told me yet."
+SPELLED_OUT = word_map("spelled_out")
+_UNKNOWN_PLACE = re.compile(r"(?:where|when) your (.+) (is|are|was|were)")
+_UNKNOWN = re.compile(r"I don't know (.+)\. You haven't told me yet\.")
 
 
 @dataclass(frozen=True)
@@ -73,13 +45,13 @@ class Conversation:
     notebook: Notebook = field(default_factory=Notebook)
     before: Notebook = field(default_factory=Notebook)
     """The notebook as it was before the last message."""
-    pictures: bool = False
+    has_pictures: bool = False
     """Whether the last message holds something that is not text."""
 
     @property
     def name(self) -> str | None:
         """The user's name, when given."""
-        return self.notebook.value("name")
+        return self.notebook.find_value("name")
 
     @property
     def last(self) -> str:
@@ -87,7 +59,7 @@ class Conversation:
         return self.said[-1] if self.said else ""
 
     @property
-    def fresh(self) -> list[Fact]:
+    def new_facts(self) -> list[Fact]:
         """The facts stated by the last message."""
         return [fact for fact in self.notebook.facts if fact.turn == len(self.said) - 1]
 
@@ -99,135 +71,208 @@ def is_human(message: BaseMessage) -> bool:
     )
 
 
-def spoken(message: BaseMessage) -> str:
+def text_of(message: BaseMessage) -> str:
     """The text of a message, whether its content is a string or blocks."""
     return str(message.text).strip()
 
 
-def listen(messages: Sequence[BaseMessage]) -> Conversation:
+def last_answer(messages: Sequence[BaseMessage]) -> str:
+    """What the assistant said last in words, or an empty text."""
+    return next((text_of(m) for m in reversed(messages) if isinstance(m, AIMessage) and text_of(m)), "")
+
+
+def read_conversation(messages: Sequence[BaseMessage]) -> Conversation:
     """Read the messages, oldest first."""
-    notebook, before, said, pictures = Notebook(), Notebook(), list[str](), False
+    notebook, before, said, has_pictures = Notebook(), Notebook(), list[str](), False
     answered = ""
     newest = next((message for message in reversed(messages) if is_human(message)), None)
     for message in messages:
         if isinstance(message, SystemMessage):
-            _brief(spoken(message), notebook)
+            _read_system_prompt(text_of(message), notebook)
         elif is_human(message):
             before = Notebook(notebook.facts) if message is newest else before
-            said.append(spoken(message))
-            pictures = isinstance(message.content, list) and any(
-                _not_text(block) for block in message.content
+            said.append(text_of(message))
+            has_pictures = isinstance(message.content, list) and any(
+                isinstance(block, dict) and block.get("type") not in {"text", None}
+                for block in message.content
             )
-            _take_in(said[-1], notebook, len(said) - 1, answered)
+            _read_text(said[-1], notebook, len(said) - 1, answered)
         elif not isinstance(message, ToolMessage):
-            answered = spoken(message)
-    return Conversation(messages, said, notebook, before, pictures)
+            answered = text_of(message)
+    return Conversation(messages, said, notebook, before, has_pictures)
 
 
-def last_answer(messages: Sequence[BaseMessage]) -> str:
-    """What the assistant said last in words, or an empty text."""
-    return next((spoken(m) for m in reversed(messages) if isinstance(m, AIMessage) and spoken(m)), "")
+# What the user says
+
+FORGET = pattern("{FORGET}")
+_THAT = pattern(r"that|it|this|what I (?:just )?said")
+_EVERYTHING = pattern(r"everything(?: .*)?|all(?: of (?:it|that|this))?|what I (?:have )?told you")
+_STATE_VALUE = pattern(r"\d|(?:in|at|from|on|as|an?) ")
+_YES_NO = pattern(r"(?:is|was|did|do|are)\b")
+_ASKS_TO_REMEMBER = pattern("{ASKS_TO_REMEMBER}")
+_CALL_ME = pattern(r"(?:can|could|will|would) you (?:please )?call me")
+_NICKNAME = pattern(r"\b(?:calls?|called|nickname|go by|goes by|known as|for short|friends)\b")
+_NAME_DENIED = pattern(r"(?:I am|my name is|do not call me|don't call me|not) (?:not )?(.+)")
+_APPOSITION = pattern("{APPOSITION}")
 
 
-def _not_text(block: object) -> bool:
-    return isinstance(block, dict) and block.get("type") not in {"text", None}
-
-
-def _take_in(text: str, notebook: Notebook, turn: int, answered: str) -> None:
-    parts = list(clauses(text))
-    if (
-        answered.endswith(ASK_NAME)
-        and len(parts) <= 2
-        and not any(part.asks for part in parts)
-        and (name := bare_name(bare_clause(parts[-1].text if parts else "")))
-    ):
-        parts = [Clause(f"my name is {name}", False)]
-    elif (asked := _NOT_TOLD.fullmatch(answered)) and len(parts) == 1 and (value := _bare_value(parts[0])):
-        parts = [Clause(f"my {asked[1]} is {value}", False)]
+def _read_text(text: str, notebook: Notebook, turn: int, answered: str) -> None:
+    parts = _as_answer(list(clauses(text)), answered)
     previous = next((fact for fact in notebook.newest_first() if fact.turn >= turn - 1), None)
     for clause in parts:
-        if clause.asks and not _tells(clause.text):
-            for fact in identifiers(clause.text):
-                if notebook.find(fact.key) is None and not re.match(
-                    r"(?i)(?:is|was|did|do|are)\b", clause.text
-                ):
-                    notebook.add(replace(fact, turn=turn))
+        if clause.asks and not is_disguised_statement(clause.text):
+            if not _YES_NO.match(clause.text):
+                for fact in _incidental_facts(clause.text):
+                    if "number" in fact.key and notebook.find(fact.key) is None:
+                        notebook.add(replace(fact, turn=turn))
+        elif small_talk(bare_clause(clause.text)):
             continue
-        if small_talk(bare_clause(clause.text), None):
-            continue
-        if match := _FORGET.fullmatch(clause.text):
-            wanted = topics(match[1]) | ({"name"} if "name" in match[1] else set())
-            notebook.forget([fact for fact in notebook.facts if wanted and wanted <= fact.topics])
-            continue
-        for fact in _facts(clause.text, notebook, previous):
-            _keep_full_name(fact, clause.text, notebook)
-            previous = replace(fact, turn=turn)
-            notebook.add(previous)
+        elif match := FORGET.fullmatch(clause.text):
+            notebook.forget(_facts_to_forget(match[1], notebook, turn))
+        else:
+            for fact in _facts_of(clause.text, notebook, previous):
+                known = notebook.find(("name",))
+                if fact.kind == "name" and known and " " in known.value and _NICKNAME.search(clause.text):
+                    # "Call me Lex" gives a nickname: the full name told before still holds as such
+                    notebook.add(replace(known, kind="full name", key=("full name",), topics=frozenset()))
+                previous = replace(fact, turn=turn)
+                notebook.add(previous)
 
 
-def _keep_full_name(new: Fact, text: str, notebook: Notebook) -> None:
-    """ "Call me Lex" gives a nickname: the full name told before still holds as such."""
-    known = notebook.find(("name",))
-    if new.kind == "name" and known and " " in known.value and _NICKNAME.search(text):
-        notebook.add(replace(known, kind="full name", key=("full name",), topics=frozenset()))
+def _facts_to_forget(what: str, notebook: Notebook, turn: int) -> list[Fact]:
+    if _EVERYTHING.fullmatch(what):
+        return notebook.facts
+    if _THAT.fullmatch(what):
+        return [fact for fact in notebook.facts if fact.turn == turn - 1]
+    if re.fullmatch(r"(?i)(?:my |own |full )*name", what):
+        return [fact for fact in notebook.facts if fact.kind in {"name", "full name"}]
+    wanted = topics(what)
+    return [fact for fact in notebook.facts if wanted and wanted <= fact.topics]
 
 
-def _bare_value(clause: Clause) -> str:
-    """What a short clause gives as an answer: "It's autumn" gives "autumn"; empty when it states a fact."""
-    bare = bare_clause(clause.text)
-    if (
-        re.search(r"(?i)\b(?:please|name|and)\b", bare)
-        or clause.asks
-        or len(bare.split()) > 5
-        or stated(bare)
-        or small_talk(bare, None)
-    ):
-        return ""
-    return re.sub(r"(?i)^(?:it|that|they) (?:is|are) ", "", bare)
+def _as_answer(parts: list[Clause], answered: str) -> list[Clause]:
+    """The clauses; a bare "Alice" or "It's autumn" as the statement that answers the assistant's question."""
+    bare = bare_clause(parts[-1].text) if parts else ""
+    asks = any(part.asks for part in parts)
+    if answered.endswith(ASK_NAME) and len(parts) <= 2 and not asks and (name := bare_name(bare)):
+        return [Clause(f"my name is {name}", False)]
+    unknown = _UNKNOWN.fullmatch(answered)
+    if not unknown or len(parts) != 1 or asks or len(bare.split()) > 5:
+        return parts
+    if re.search(r"(?i)\b(?:please|name|and)\b", bare) or FORGET.fullmatch(bare):
+        return parts
+    if stated_fact(bare) or small_talk(bare):
+        return parts
+    thing = next((my for my, text in SPELLED_OUT.items() if text == unknown[1]), "")
+    value = re.sub(r"(?i)^(?:(?:it|that|they) (?:is|are) )?", "", bare)
+    if thing:
+        if not (_STATE_VALUE.match(value) or bare_name(value)):
+            return parts
+        value = re.sub(r"(?i)^(?:in|at|from|on|as) ", "", value)
+    elif located := _UNKNOWN_PLACE.fullmatch(unknown[1]):
+        value = re.sub(r"^(?:In|At|On|From) ", lambda match: match[0].lower(), value)
+        return [Clause(f"my {located[1]} {located[2]} {value}", False)]
+    return [Clause(f"{thing or unknown[1].replace('your ', 'my ', 1)} is {value}", False)]
 
 
-def _tells(question: str) -> bool:
+def is_disguised_statement(question: str) -> bool:
     """Whether a question is really a statement: "Can you call me Liz?", "Did you know that I have a dog?"."""
     bare = bare_clause(question)
-    wrapped = bare != without_opener(question) and (
-        stated(bare) is not None or _TELLS.match(question) is not None
-    )
-    return wrapped or (
-        re.match(r"(?i)(?:can|could|will|would) you (?:please )?call me", question) is not None
+    is_wrapped = bare != without_opener(question)
+    return bool(
+        (is_wrapped and (stated_fact(bare) or _ASKS_TO_REMEMBER.match(question))) or _CALL_ME.match(question)
     )
 
 
-def _facts(text: str, notebook: Notebook, previous: Fact | None) -> list[Fact]:
+def _facts_of(text: str, notebook: Notebook, previous: Fact | None) -> list[Fact]:
     name = notebook.find(("name",))
-    if (match := _DENIES_NAME.fullmatch(bare_clause(text))) and name:
-        words_left = re.sub(r"^not\s+", "", match[1])
-        if words_left.casefold() == name.value.casefold() and "not" in text:
-            return [replace(name, denied=True, sentence=f"your name is not {name.value}")]
-    found = read(text, notebook, previous)
-    if found and found[0].kind == "name" and (rest := text.partition(", ")[2]):
-        for part in rest.split(", "):
+    denied = _NAME_DENIED.fullmatch(bare_clause(text)) if name and "not" in text else None
+    if name and denied and re.sub(r"^not\s+", "", denied[1]).casefold() == name.value.casefold():
+        return [replace(name, denied=True, sentence=f"your name is not {name.value}")]
+    found = _read_clause(text, notebook, previous)
+    if found and found[0].kind == "name":
+        for part in text.split(", ")[1:]:
             if _APPOSITION.fullmatch(part):
-                found += read(f"I am {part}", notebook, found[0])
+                found += _read_clause(f"I am {part}", notebook, found[0])
     return found
 
 
-def _brief(prompt: str, notebook: Notebook) -> None:
-    """Take in what a system prompt says about the user."""
-    about_user = False
+_PRONOUN = pattern(r"(?:his|her|its|their)\b")
+_SHE = pattern(r"(?:he|she)(?= \w)")
+_NOT_IT = pattern(r"(?:it|that|this) is not (.+)")
+_RELATIVE = pattern(r"(?:[\w-]+ )?{RELATION}")
+_IT = pattern(r"(?:it|he|she|they|his|her|its|their|that|this|one)\b")
+
+
+def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list[Fact]:
+    """The facts a clause states; `previous` is what "it" and "his" may point to."""
+    text = bare_clause(clause)
+    if previous and previous.about and _PRONOUN.match(text):
+        text = _PRONOUN.sub(f"my {previous.about}'s", text, count=1)
+    elif previous and _SHE.match(text) and (previous.kind == "named" or _RELATIVE.fullmatch(previous.about)):
+        text = _SHE.sub(f"my {previous.about}", text, count=1)
+    denied = _NOT_IT.fullmatch(text)
+    if denied and previous and denied[1].casefold() == previous.value.casefold():
+        return [replace(previous, denied=True, sentence=previous.sentence.replace(" is ", " is not ", 1))]
+    said = stated_fact(text, clause)
+    meant = corrected_fact(text, clause, previous)
+    if fact := stated_fact(meant) if isinstance(meant, str) else meant:
+        return [fact]
+    if said and said.kind == "like" and (better := changed_favourite(said, clause, notebook)):
+        return [better]
+    facts = [fact for fact in (said, *_incidental_facts(text)) if fact]
+    if said is None and len(text.split()) >= 3 and topics(text) and not re.match(r"(?i)you\b", text):
+        facts.insert(0, make_fact("note", text, text))
+    if previous and _IT.match(text):
+        return [replace(fact, topics=fact.topics | previous.topics, about=previous.about) for fact in facts]
+    return facts
+
+
+_INCIDENTAL = rule_table("INCIDENTAL")
+_OF_ANOTHER = pattern(r"(?:'s|\b(?:his|her|their)) (?:\w+ )?$")
+
+
+def _incidental_facts(text: str) -> list[Fact]:
+    """Every fact named in passing: people and pets with their names, numbers, addresses, a workplace."""
+    found: list[Fact] = []
+    for shape, kind, say, thing in _INCIDENTAL:
+        for match in shape.finditer(text):
+            if _OF_ANOTHER.search(text[: match.start()]) or (kind == "have" and found):
+                continue
+            groups = match.groupdict()
+            if kind == "attribute":
+                groups["what"] = groups.get("what", "").lower()
+            what = thing.format(**groups) if thing else groups.get("what", "")
+            found.append(make_fact(kind, say.format(**groups), match["value"], what))
+    return found
+
+
+# What a system prompt says about the user
+
+_THE_USER = r"\b(?:the|this|our) (?:user|customer|client|person|human|caller|student|learner)\b"
+_USERS_NAME = pattern("{USERS_NAME}")
+_VERBS = {"is": "am", "has": "have", "was": "was", "does": "do"}
+
+
+def _read_system_prompt(prompt: str, notebook: Notebook) -> None:
+    is_about_user = False
     for sentence in re.split(r"(?<=[.!?])\s+|\n+", prompt):
-        if match := _TALKING_TO.search(sentence) or _FIELD.search(sentence):
-            _take_in(f"My name is {match[1]}", notebook, -1, "")
-        if _THE_USER.search(sentence):
-            about_user = True
-        elif not (about_user and re.match(r"(?:She|He|They|Her|His|Their)\b", sentence)):
+        if match := _USERS_NAME.search(sentence):
+            _read_text(f"My name is {match[1] or match[2]}", notebook, -1, "")
+        if re.search(rf"(?i){_THE_USER}", sentence):
+            is_about_user = True
+        elif not (is_about_user and re.match(r"(?:She|He|They|Her|His|Their)\b", sentence)):
             continue
-        _take_in(_first_person(sentence), notebook, -1, "")
+        _read_text(_in_first_person(sentence), notebook, -1, "")
 
 
-def _first_person(sentence: str) -> str:
-    sentence = re.sub(rf"(?i)(?:{_THE_USER.pattern}|\b(?:user|customer))'s\b", "my", sentence)
+def _in_first_person(sentence: str) -> str:
+    sentence = re.sub(rf"(?i)(?:{_THE_USER}|\b(?:user|customer))'s\b", "my", sentence)
+    sentence = re.sub(
+        r"\band (?=(?:is|has|likes|loves|lives|works|wants|needs|owns)\b)", "and they ", sentence
+    )
     sentence = re.sub(r"\b(?:His|Her|Their|his|her|their)\b", "my", sentence)
-    return re.sub(rf"(?i)(?:{_THE_USER.pattern}|\b(?:she|he|they)\b)(?: (\w+))?", _with_verb, sentence)
+    return re.sub(rf"(?i)(?:{_THE_USER}|\b(?:she|he|they)\b)(?: (\w+))?", _with_verb, sentence)
 
 
 def _with_verb(match: re.Match[str]) -> str:

@@ -1,7 +1,8 @@
-"""The chat model around the reply: LangChain's interface, streaming, tools, usage."""
+"""`OfflineChatModel`: LangChain's interface around a reply, with streams, tools and token counts."""
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
@@ -17,7 +19,9 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agent.offline.reply import reply_to
-from agent.offline.usage import measure, pieces
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_PIECE = re.compile(r"\s*\S+\s*")
 
 
 class OfflineChatModel(BaseChatModel):
@@ -63,7 +67,7 @@ class OfflineChatModel(BaseChatModel):
         `tool_choice` is "auto", "none", "any" (or "required", True), or the name of a tool; raises ValueError
         for a name that is not among them.
         """
-        choice = _plain_choice(tool_choice)
+        choice = _choice_name(tool_choice)
         formatted = [convert_to_openai_tool(tool) for tool in tools]
         names = [tool["function"]["name"] for tool in formatted if "function" in tool]
         if choice not in {None, "auto", "none", "any", *names}:
@@ -118,9 +122,11 @@ class OfflineChatModel(BaseChatModel):
     def _reply(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
     ) -> AIMessage:
-        reply = reply_to(messages, kwargs.get("tools") or (), _plain_choice(kwargs.get("tool_choice")))
-        text = _cut_at(reply.text, [*(stop or ()), *(self.stop or ())])
-        words = pieces(text)
+        reply = reply_to(messages, kwargs.get("tools") or (), _choice_name(kwargs.get("tool_choice")))
+        text = reply.text
+        for end in filter(None, [*(stop or ()), *(self.stop or ())]):
+            text = text.split(end, 1)[0]
+        words = _PIECE.findall(text)
         limit = kwargs.get("max_tokens", self.max_tokens)
         cut = limit is not None and len(words) > limit
         reason = "length" if cut else "tool_calls" if reply.calls else "stop"
@@ -133,11 +139,15 @@ class OfflineChatModel(BaseChatModel):
                 "finish_reason": reason,
             },
         )
-        message.usage_metadata = measure(messages, message)
+        read = sum(map(_count_tokens, messages))
+        written = _count_tokens(message)
+        message.usage_metadata = UsageMetadata(
+            input_tokens=read, output_tokens=written, total_tokens=read + written
+        )
         return message
 
 
-def _plain_choice(choice: str | dict[str, Any] | bool | None) -> str | None:
+def _choice_name(choice: str | dict[str, Any] | bool | None) -> str | None:
     if isinstance(choice, dict):
         return str(choice.get("function", choice).get("name", "any"))
     if isinstance(choice, bool):
@@ -145,16 +155,16 @@ def _plain_choice(choice: str | dict[str, Any] | bool | None) -> str | None:
     return "any" if choice == "required" else choice
 
 
-def _cut_at(text: str, stops: Sequence[str]) -> str:
-    for stop in stops:
-        if stop:
-            text = text.split(stop, 1)[0]
-    return text
+def _count_tokens(message: BaseMessage) -> int:
+    """Words and punctuation marks, one token each: a fair stand-in for a tokenizer."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    written = [call["name"] + json.dumps(call["args"], ensure_ascii=False) for call in calls]
+    return sum(len(_TOKEN.findall(text)) for text in (str(message.text), *written))
 
 
 def _chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:
     """The message in pieces: words, then tool calls, then a last one with usage and metadata."""
-    for piece in pieces(str(message.content)):
+    for piece in _PIECE.findall(str(message.content)):
         yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
     for index, call in enumerate(message.tool_calls):
         args = json.dumps(call["args"], ensure_ascii=False)

@@ -1,48 +1,43 @@
-"""Making one reply: what to say, or which tool to call.
+"""One reply: what to say, or which tool to call.
 
-The steps of a turn, first come first served: results that a tool just gave back; a call the caller
-insists on; questions, answered one by one from recall, tools, sums and small talk; and, when nothing was
-asked, a word that shows what was taken in. Every step is a function of the messages and the bound tools,
-so the same conversation always gets the same reply, in this thread and no other.
+The first of these steps that applies: the results that a tool just gave back; a call the caller insists on;
+the questions, answered one by one from recall, tools, sums and small talk; and, when nothing was asked, an
+acknowledgment. Every step is a function of the messages and the bound tools, so the same conversation always
+gets the same reply.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolCall
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 
-from agent.offline.acknowledge import acknowledge, with_hello
-from agent.offline.answers import answer
-from agent.offline.arguments import fill, filler, several
-from agent.offline.conversation import Conversation, last_answer, listen
-from agent.offline.looking_back import look_back
-from agent.offline.persona import about_itself
-from agent.offline.questions import parts as questions_in
-from agent.offline.questions import trimmed
-from agent.offline.recall import recall
-from agent.offline.results import in_words, pending_results
-from agent.offline.smalltalk import ABILITIES, small_talk
-from agent.offline.statements import bare_clause
-from agent.offline.text import Clause, clauses, topics
-from agent.offline.toolbox import ToolSpec, searching, specs, suited, tool_call
-
-_ASKING = "Could you tell me the "
-_REQUEST = re.compile(
-    r"(?:please |can you |could you |I (?:want|need|would like|am trying) to |I would like |help me "
-    r")*(?:look|check|track|find|search|calculate|compute|convert|"
-    r"show|list|get|tell|explain|define|give|book|send|cancel|add|multiply|divide|subtract|translate|"
-    r"where|what|look up|see|know|status)\b",
-    re.IGNORECASE,
+from agent.offline.conversation import Conversation, is_human, last_answer, read_conversation, text_of
+from agent.offline.recall import recall, split_question, trimmed_question
+from agent.offline.replies import acknowledge, answer_about_talk, answer_question, with_greeting
+from agent.offline.statements import ABILITIES, bare_clause, small_talk
+from agent.offline.text import Clause, clauses, pattern, sentence, topics
+from agent.offline.tools import (
+    ToolSpec,
+    empty_value,
+    fill_arguments,
+    identifiers_for,
+    search_tool,
+    suitable_tool,
+    tool_call,
+    tool_specs,
 )
 
-
-_POINTS = re.compile(r"\b(?:it|they|them|this|that|these|those)\b", re.IGNORECASE)
+_ASK_ARGUMENT = "Could you tell me the "
+_REQUEST = pattern("{REQUEST}")
+_FOLLOW_UP = pattern(r"(?:and|what about|how about)\b")
+_POINTER = pattern(r"\b(?:it|they|them|this|that|these|those)\b")
+_ABOUT_US = pattern(r"\b(?:I|me|my|mine|we|our|you|your)\b")
 
 
 @dataclass(frozen=True)
-class Reply:
+class OfflineReply:
     """What the model answers: words, or tool calls."""
 
     text: str = ""
@@ -51,142 +46,165 @@ class Reply:
 
 def reply_to(
     messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (), tool_choice: str | None = None
-) -> Reply:
+) -> OfflineReply:
     """The reply to a conversation; `tool_choice` is None, "none", "any" or a tool's name."""
-    if results := pending_results(messages):
-        return Reply(in_words(results))
-    talk = listen(messages)
-    known = [] if tool_choice == "none" else specs(tools)
-    if tool_choice not in {None, "none", "auto"} and (forced := _forced(talk, known, tool_choice)):
-        return forced
-    return _in_turn(talk, known)
-
-
-def _forced(talk: Conversation, tools: Sequence[ToolSpec], choice: str | None) -> Reply | None:
-    named = [tool for tool in tools if tool.name == choice] or tools
-    if not named:
-        return None
-    tool = suited(talk.last, named, _ready(talk.last, talk)) or named[0]
-    args, missing = fill(tool, talk.last, talk)
-    args |= {name: filler(tool.properties.get(name, {})) for name in missing}
-    return Reply(calls=(tool_call(tool, args, _place(talk)),))
-
-
-def _in_turn(talk: Conversation, tools: Sequence[ToolSpec]) -> Reply:
+    if results := _pending_results(messages):
+        return OfflineReply(_results_in_words(results))
+    talk = read_conversation(messages)
+    known = [] if tool_choice == "none" else tool_specs(tools)
+    if known and tool_choice not in {None, "none", "auto"}:
+        return _forced_call(talk, known, tool_choice)
     if not talk.said:
-        return Reply("Hello! How can I help?")
+        return OfflineReply("Hello! How can I help?")
+    return _continued_call(talk, known) or _call_for(talk, known) or _reply_in_words(talk, known)
+
+
+def _reply_in_words(talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply:
+    abilities = ABILITIES
+    if tools:
+        names = ", ".join(tool.name.replace("_", " ") for tool in tools)
+        abilities = f"I can chat, remember what you tell me in this conversation, and use my tools: {names}."
     parts = clauses(talk.last)
-    if request := _continued(talk):
-        tool = suited(request, tools, _ready(request, talk))
-        if tool and not fill(tool, request, talk)[1]:
-            return _use(tool, request, talk)
-    asked = [each for clause in parts if clause.asks for each in questions_in(clause.text)]
-    if reply := _by_tool(parts, talk, tools):
-        return reply
-    answers = [answer(question, talk, _abilities(tools)) for question in asked]
-    if not answers or (
-        all(said.chat for said in answers) and any(fact.kind != "note" for fact in talk.fresh)
-    ):
-        return Reply(acknowledge(talk, [clause.text for clause in parts], _abilities(tools)))
-    told = " ".join(dict.fromkeys(said.text for said in answers))
-    return Reply(with_hello(talk, told))
+    questions = [each for clause in parts if clause.asks for each in split_question(clause.text)]
+    answers = [answer_question(question, talk, abilities) for question in questions]
+    states_more = any(fact.kind != "note" for fact in talk.new_facts)
+    if not answers or (states_more and all(is_small_talk for _, is_small_talk in answers)):
+        return OfflineReply(acknowledge(talk, [clause.text for clause in parts], abilities))
+    return OfflineReply(with_greeting(talk, " ".join(dict.fromkeys(text for text, _ in answers))))
 
 
-def _ready(request: str, talk: Conversation) -> Callable[[ToolSpec], int]:
-    """How many arguments of a tool the conversation holds; -1 when one is missing."""
-
-    def count(tool: ToolSpec) -> int:
-        args, missing = fill(tool, request, talk)
-        return -1 if missing else len(args)
-
-    return count
+# Tool calls
 
 
-def _continued(talk: Conversation) -> str | None:
-    """The earlier request together with the detail just given, when the model had asked for it."""
-    if last_answer(talk.messages).startswith(_ASKING) and len(talk.said) > 1:
-        return f"{talk.said[-2]} {talk.last}"
-    return None
+def _forced_call(talk: Conversation, tools: Sequence[ToolSpec], choice: str | None) -> OfflineReply:
+    named = [tool for tool in tools if tool.name == choice] or tools
+    tool = suitable_tool(talk.last, named, talk) or named[0]
+    args, missing = fill_arguments(tool, talk.last, talk)
+    args |= {name: empty_value(tool.properties.get(name, {})) for name in missing}
+    return OfflineReply(calls=(tool_call(tool, args, talk),))
 
 
-def _by_tool(parts: Sequence[Clause], talk: Conversation, tools: Sequence[ToolSpec]) -> Reply | None:
-    for clause in parts if tools else ():
+def _continued_call(talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+    """The call for the earlier request, with the detail just given, when the model had asked for it."""
+    if not last_answer(talk.messages).startswith(_ASK_ARGUMENT) or len(talk.said) < 2:
+        return None
+    request = f"{talk.said[-2]} {talk.last}"
+    tool = suitable_tool(request, tools, talk)
+    return _use(tool, request, talk) if tool and not fill_arguments(tool, request, talk)[1] else None
+
+
+def _call_for(talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+    """The call that answers a question or request; None where the conversation itself answers it."""
+    for clause in clauses(talk.last) if tools else ():
         if not (clause.asks or _REQUEST.match(bare_clause(clause.text))):
             continue
-        if clause.asks and _without_tools(clause.text, talk):
+        if clause.asks and _needs_no_tool(clause.text, talk):
             continue
-        if tool := suited(clause.text, tools, _ready(clause.text, talk)):
+        if tool := suitable_tool(clause.text, tools, talk):
             return _use(tool, clause.text, talk)
-        if reply := _of_it(clause, talk, tools):
+        if clause.asks and _FOLLOW_UP.match(clause.text) and (reply := _call_again(clause, talk, tools)):
             return reply
-        if tool := _for_the_world(clause, tools):
+        if clause.asks and _POINTER.search(clause.text) and (reply := _call_for_it(clause, talk, tools)):
+            return reply
+        is_about_world = clause.asks and topics(clause.text) and not _ABOUT_US.search(clause.text)
+        if is_about_world and (tool := search_tool(tools)):
             return _use(tool, clause.text, talk)
     return None
 
 
-def _of_it(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> Reply | None:
-    """A tool for "Where is it?", when what "it" is was just said and is what the tool needs."""
-    if not (clause.asks and _POINTS.search(clause.text)):
+def _needs_no_tool(question: str, talk: Conversation) -> bool:
+    answer = recall(question, talk)
+    bare = trimmed_question(bare_clause(question))
+    return bool((answer and answer.known) or answer_about_talk(bare, talk) or small_talk(bare))
+
+
+def _call_again(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+    """The call just made with another argument: "And in Rome?"."""
+    recent = [call for m in talk.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
+    tool = next((tool for tool in tools if recent and tool.name == recent[-1]["name"]), None)
+    if tool is None or not tool.required or len(clause.text.split()) > 5:
         return None
+    args, missing = fill_arguments(tool, clause.text, talk)
+    return None if missing or args == recent[-1]["args"] else _use(tool, clause.text, talk)
+
+
+def _call_for_it(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+    """A call for "Where is it?": the one just made again, or one for what was just mentioned."""
     asked = topics(clause.text)
-    if reply := _same_again(asked, talk, tools):
-        return reply
+    recent = [call for m in talk.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
+    for tool in tools:
+        if recent and tool.name == recent[-1]["name"] and tool.required and asked <= tool.topics:
+            return OfflineReply(calls=(tool_call(tool, recent[-1]["args"], talk),))
     for fact in talk.notebook.newest_first():
         if fact.turn < len(talk.said) - 2 or fact.denied:
             break
         for tool in tools:
-            fits = tool.name_words & fact.topics and asked <= tool.topics and tool.required
-            if fits and tool.arguments & frozenset(fact.key) and not fill(tool, clause.text, talk)[1]:
+            suits = tool.name_stems & fact.topics and asked <= tool.topics and tool.required
+            if (
+                suits
+                and tool.argument_stems & set(fact.key)
+                and not fill_arguments(tool, clause.text, talk)[1]
+            ):
                 return _use(tool, clause.text, talk)
     return None
 
 
-def _same_again(asked: frozenset[str], talk: Conversation, tools: Sequence[ToolSpec]) -> Reply | None:
-    """The call made for the turn before, when the question is about what it looked up."""
-    recent = talk.messages[-6:]
-    calls = [call for message in recent if isinstance(message, AIMessage) for call in message.tool_calls]
-    tool = next((tool for tool in tools if calls and tool.name == calls[-1]["name"]), None)
-    if tool is None or not tool.required or not asked <= tool.topics:
-        return None
-    return Reply(calls=(tool_call(tool, calls[-1]["args"], _place(talk)),))
-
-
-def _without_tools(question: str, talk: Conversation) -> bool:
-    """Whether the conversation itself answers a question, so that no tool is needed."""
-    answer = recall(question, talk)
-    bare = trimmed(bare_clause(question))
-    return bool(
-        (answer and answer.known)
-        or about_itself(bare, talk)
-        or look_back(bare, talk)
-        or small_talk(bare, None)
-    )
-
-
-def _for_the_world(clause: Clause, tools: Sequence[ToolSpec]) -> ToolSpec | None:
-    about_us = re.search(r"\b(?:I|me|my|mine|we|our|you|your)\b", clause.text, re.IGNORECASE)
-    return searching(tools) if clause.asks and topics(clause.text) and not about_us else None
-
-
-def _use(tool: ToolSpec, request: str, talk: Conversation) -> Reply:
-    args, missing = fill(tool, request, talk)
+def _use(tool: ToolSpec, request: str, talk: Conversation) -> OfflineReply:
+    args, missing = fill_arguments(tool, request, talk)
     if missing:
-        return Reply(f"{_ASKING}{' and the '.join(name.replace('_', ' ') for name in missing)}, please?")
-    named = several(tool, request)
-    if len(named) > 1:
-        all_args = [{**args, tool.required[0]: each} for each in named]
-        return Reply(calls=tuple(tool_call(tool, each, _place(talk), n) for n, each in enumerate(all_args)))
-    return Reply(calls=(tool_call(tool, args, _place(talk)),))
+        names = " and the ".join(name.replace("_", " ") for name in missing)
+        return OfflineReply(f"{_ASK_ARGUMENT}{names}, please?")
+    named = identifiers_for(tool, request)
+    all_args = [{**args, tool.required[0]: each} for each in named] if len(named) > 1 else [args]
+    return OfflineReply(calls=tuple(tool_call(tool, each, talk, n) for n, each in enumerate(all_args)))
 
 
-def _place(talk: Conversation) -> str:
-    """Where in the conversation a call is made: no two turns share it."""
-    last = talk.messages[-1] if talk.messages else None
-    return f"{len(talk.messages)}|{len(talk.said)}|{last.id if last else ''}|{talk.last}"
+# Results
+
+_MAX_RESULT_CHARS = 1_500
+"""Characters of a tool's result that are repeated."""
 
 
-def _abilities(tools: Sequence[ToolSpec]) -> str:
-    if not tools:
-        return ABILITIES
-    names = ", ".join(tool.name.replace("_", " ") for tool in tools)
-    return f"I can chat, remember what you tell me in this conversation, and use my tools: {names}."
+def _pending_results(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
+    """The tool results that came after the user's last message."""
+    start = max((place + 1 for place, message in enumerate(messages) if is_human(message)), default=0)
+    return [message for message in messages[start:] if isinstance(message, ToolMessage)]
+
+
+def _results_in_words(results: Sequence[ToolMessage]) -> str:
+    """An answer made of the results, one after the other, the same result once."""
+    return "\n".join(dict.fromkeys(_result_in_words(result) for result in results))
+
+
+def _result_in_words(result: ToolMessage) -> str:
+    text = text_of(result)
+    if result.status == "error":
+        return f"I'm sorry, that didn't work: {_cut(text) or 'the tool gave no reason.'}"
+    if not text:
+        return "That's done; there was nothing more to report."
+    try:
+        data = json.loads(text) if text[:1] in '{["' else None
+    except json.JSONDecodeError:
+        return _cut(text)
+    if data is None:
+        return f"The answer is {text}." if len(text) < 30 and " " not in text else _cut(text)
+    if isinstance(data, dict) and data:
+        found = ", ".join(f"{key.replace('_', ' ')}: {_value_in_words(value)}" for key, value in data.items())
+        return _cut(sentence(f"here is what I found: {found}"))
+    if isinstance(data, list) and data:
+        return _cut("Here is what I found:\n" + "\n".join(f"- {_value_in_words(item)}" for item in data))
+    return _cut(f"The answer is {data}.") if data else "I found nothing."
+
+
+def _value_in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_value_in_words(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(_value_in_words(each) for each in value) or "none"
+    if value is None:
+        return "unknown"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_RESULT_CHARS else text[:_MAX_RESULT_CHARS].rsplit(" ", 1)[0] + " …"

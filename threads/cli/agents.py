@@ -21,6 +21,9 @@ from threads.cli.text import field
 UNNAMED = "LangGraph"
 """What LangGraph calls a graph without a name."""
 
+OFFLINE_DELAY = "0.0125"
+"""Seconds between streamed words of the offline model in `chat` and `serve`: about 80 words a second."""
+
 
 class Agents:
     """Agents by id; a graph is built when it is asked for, with the registry's checkpointer."""

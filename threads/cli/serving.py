@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 import threads
-from threads.cli.agents import load
+from threads.cli.agents import OFFLINE_DELAY, load
 from threads.cli.output import note, say
 from threads.cli.session import Session, common
 
@@ -60,6 +61,7 @@ def serve(
         raise click.UsageError(
             f"{error.name} is missing; install with: pip install 'langgraph-threads[server]'"
         ) from error
+    os.environ["THREADS_OFFLINE_DELAY"] = os.environ.get("THREADS_OFFLINE_DELAY") or OFFLINE_DELAY
     with session.open(create=True) as registry:
         if not _is_loopback(host) and not registry.users:
             raise click.UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from threads import Registry, Thread
+from threads.cli.agents import OFFLINE_DELAY
 from threads.cli.faults import AgentFailed
 from threads.cli.finding import find
 from threads.cli.interrupts import (
@@ -147,6 +149,7 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
     Ctrl+C stops an answer or drops the line that is being typed, Ctrl+D leaves. Lines from a pipe are
     messages too. Where the agent waits for an answer, you are asked whether a line is one; /resume answers.
     """
+    os.environ["THREADS_OFFLINE_DELAY"] = os.environ.get("THREADS_OFFLINE_DELAY") or OFFLINE_DELAY
     with session.open(create=id is None) as registry:
         thread = None if id is None else find(registry, id)
         from threads.cli.conversation import Conversation
