@@ -522,7 +522,7 @@ def all_messages(registry: Any, id: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int = 64) -> Iterator[Path | None]:
+def small_disk(folder: Path, megabytes: int = 256) -> Iterator[Path | None]:
     """A file system of that size, where this user may mount one; else None."""
     folder.mkdir(exist_ok=True)
     mount = shutil.which("mount")

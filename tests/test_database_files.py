@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -385,6 +386,20 @@ def fill(folder: Path) -> Path:
     return filler
 
 
+def test_what_a_lost_file_held_is_written_elsewhere_if_its_disk_is_full(small_disk, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    path = small_disk / "t.db"
+    with threads.open(path) as registry:
+        registry.create(id="a")
+        fill(small_disk)
+        remove(path)
+        (copy,) = until(lambda: rescued(elsewhere))
+        assert ids_in(copy) == {"a"}
+        assert rescued(small_disk) == []
+
+
 def test_on_a_full_disk_writing_is_refused_as_that_and_reading_works(small_disk):
     path = small_disk / "t.db"
     with threads.open(path) as registry:
@@ -424,7 +439,8 @@ def test_on_a_full_disk_the_log_that_a_crash_left_is_read_too(small_disk):
         assert registry.verify() == []
 
 
-def test_rescue_waits_for_room(small_disk):
+def test_rescue_waits_for_room(small_disk, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))  # so that there is no other place
     path = small_disk / "t.db"
     with threads.open(path) as registry:
         registry.create(id="a")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -87,19 +88,26 @@ class FileWatch:
             guard.drop_log()
         if guard.rescued is not None or time.monotonic() < self._next_try:
             return
-        target = _target(self._path)
+        targets = _targets(self._path)
         if not self._is_told:
-            _log().error("%s; what it held is copied to %s", guard.error(loss), target)
-        try:
-            self._writer.outside(lambda connection: write_copy(connection, target))
-            guard.rescued = target
-        except (DatabaseError, OSError) as error:
+            _log().error("%s; what it held is copied to %s", guard.error(loss), targets[0])
+        guard.rescued = next(filter(self._is_copied, targets), None)
+        if guard.rescued is None:
             self._next_try = time.monotonic() + NEXT_TRY
-            if not self._is_told:
-                _log().error("%s could not be written, and is tried again: %s", target, error)
+        elif guard.rescued != targets[0]:
+            _log().error("what %s held is in %s", guard.where, guard.rescued)
         self._is_told = True
         with suppress(DatabaseError):  # so that the file itself is whole, wherever it was moved to
             self._writer.outside(_store_log)
+
+    def _is_copied(self, target: Path) -> bool:
+        try:
+            self._writer.outside(lambda connection: write_copy(connection, target))
+        except (DatabaseError, OSError) as error:
+            if not self._is_told:
+                _log().error("%s could not be written: %s", target, error)
+            return False
+        return True
 
 
 class Watched(Protocol):
@@ -169,10 +177,12 @@ def _log() -> logging.Logger:
     return logging.getLogger(__name__)
 
 
-def _target(path: Path) -> Path:
-    """A new name for what is rescued: beside the file, or in the nearest folder that is still there."""
+def _targets(path: Path) -> tuple[Path, Path]:
+    """New names for what is rescued: beside the file (or in the nearest folder that is left), and in the
+    folder for temporary files, where it cannot be written there.
+    """
     folder = next(each for each in path.parents if each.is_dir())
-    return stamped(folder / path.name, "rescued")
+    return stamped(folder / path.name, "rescued"), stamped(Path(tempfile.gettempdir()) / path.name, "rescued")
 
 
 def _begin_log_again(connection: sqlite3.Connection) -> None:
