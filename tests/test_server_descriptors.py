@@ -1,6 +1,5 @@
 """A server whose file descriptors are used up: requests and runs wait, or are told to come again."""
 
-import errno
 import os
 import resource
 import socket
@@ -14,8 +13,9 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
-import pytest
-from running import failing_once_graph, until
+from graphs import Plain, compiled
+from langchain_core.messages import AIMessage
+from running import until
 from serving import ROOT, process
 
 import threads
@@ -181,14 +181,25 @@ def test_writing_needs_no_descriptor(tmp_path):
     assert found == ["success 1"] * 20
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
-def test_run_whose_agent_can_open_nothing_is_recovered(tmp_path, number):
-    asked = []
-    graph = failing_once_graph([OSError(number, os.strerror(number))], asked)
+def test_run_whose_agent_can_open_nothing_is_recovered(tmp_path, caplog):
+    limits, used = resource.getrlimit(resource.RLIMIT_NOFILE), []
+
+    def node(state):
+        while not caplog.records:  # the first time: takes all descriptors there are
+            used.append(os.open(os.devnull, os.O_RDONLY))
+        return {"messages": [AIMessage("done")]}
+
     with (
         threads.open(tmp_path / "threads.db") as registry,
-        threads.Runner(registry, graph, lease_seconds=1) as runner,
+        threads.Runner(registry, compiled(Plain, node, None), lease_seconds=1) as runner,
     ):
-        run = runner.start("a", "hi", if_not_exists="create")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 50, limits[1]))
+        try:
+            run = runner.start("a", "hi", if_not_exists="create")
+            until(lambda: [each for each in caplog.records if "recovered later" in each.message])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for each in used:
+                os.close(each)
         run.result(30)
         assert (run.info.status, run.info.attempts) == ("success", 2)

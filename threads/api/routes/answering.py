@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Annotated, Any
@@ -69,20 +69,11 @@ class Begun:
             return answer(visible_run(self._caller.actor, info), 202, here)
         reply = await asyncio.to_thread(reply_of, server, run)
         if not await self._request.is_disconnected():
-            await self._mark_read(run.thread_id, reply["messages"])
+            read = [message["id"] for message in reply["messages"] if message["id"]]
+            if read:
+                reader = self._caller.reader
+                await _mark_read(partial(server.registry.mark_read, run.thread_id, reader, upto=read[-1]))
         return answer(reply, headers={"Content-Location": here["Location"]})
-
-    async def _mark_read(self, thread_id: str, messages: Sequence[dict[str, Any]]) -> None:
-        """Mark this reply as read by the caller; a locked database delays it by at most `MARK_WAIT`."""
-
-        read = [message["id"] for message in messages if message["id"]]
-
-        def mark() -> None:
-            with suppress(ThreadsError, OSError):
-                self._server.registry.mark_read(thread_id, self._caller.reader, upto=read[-1])
-
-        if read:
-            await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(mark))], timeout=MARK_WAIT)
 
     def _begin(self, begin: Callable[..., Run], said: Any, named: dict[str, Any]) -> Run:
         """The run; in a thread that no agent is known of, the server's first one answers."""
@@ -113,7 +104,7 @@ class Begun:
             server.limits,
             wanted=lambda event: event.run_id == run.id,
             is_last=run.ends_with,
-            before_last=partial(self._mark_read, run),
+            before_last=partial(_mark_read, partial(run.mark_read, caller.reader)),
             headers={**here, "Content-Location": here["Location"]},
         )
 
@@ -153,6 +144,16 @@ async def is_done(server: Server, run: Run, seconds: float | None) -> bool:
     finally:
         ended.cancel()
         ending.cancel()
+
+
+async def _mark_read(mark_read: Callable[[], object]) -> None:
+    """Mark the reply as read by the caller; a locked database delays the reply by at most `MARK_WAIT`."""
+
+    def mark() -> None:
+        with suppress(ThreadsError, OSError):
+            mark_read()
+
+    await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(mark))], timeout=MARK_WAIT)
 
 
 async def _ended(run: Run) -> None:
