@@ -1,4 +1,4 @@
-"""The last call of a server that ends: whoever waits for an answer stops waiting."""
+"""The end of waiting for answers when a server shuts down."""
 
 from __future__ import annotations
 

@@ -77,14 +77,14 @@ class RateLimit(logging.Filter):
 
 
 class Waiting(logging.handlers.QueueHandler):
-    """Takes records without waiting for whoever reads them; drops those that are too many."""
+    """Takes records without waiting for the reader of the log; drops those that are too many."""
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """As it is: made into text by the one that writes."""
         return record
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """The queue is full: nobody reads the log, and nobody shall be held up by that."""
+        """Drop the record: the queue is full, because the log is not read."""
 
 
 class ServerLog:
@@ -116,7 +116,7 @@ class ServerLog:
             self._handler.enqueue(record)
 
     def end(self) -> bool:
-        """Write what waits, and let the thread go; False if nobody reads the lines, so that it cannot."""
+        """Write what waits and end the thread; False if it cannot end, because the log is not read."""
         self.tick()
         try:
             self._records.put(None, timeout=LAST_LINES)

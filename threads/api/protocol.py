@@ -28,7 +28,7 @@ HEALTH = (b"/healthz", b"/readyz")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What the clients of a server can take up, whoever they are."""
+    """What clients can take up of a server, with or without a token."""
 
     head: int = 65_536
     """Bytes of a request's head."""

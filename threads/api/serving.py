@@ -108,7 +108,7 @@ class Serving(uvicorn.Server):
         logging.getLogger("threads.api").info(event, extra={"told": told})
 
     async def _hurry(self) -> None:
-        """After a second Ctrl+C: tell those who wait where to look, and let nobody wait longer."""
+        """After a second Ctrl+C: answer the open requests with where to look, and wait no longer."""
         while not self.is_hurried:  # noqa: ASYNC110  set by a signal handler, which may set nothing else
             await asyncio.sleep(0.05)
         self._server.call_last()

@@ -21,7 +21,7 @@ class UnixSocket:
         self.listening = socket.socket(socket.AF_UNIX)
         try:
             self.listening.bind(self.path)
-            Path(self.path).chmod(0o600)  # before listen: until then nobody can connect, whatever the mode
+            Path(self.path).chmod(0o600)  # before listen: until then no client can connect, whatever the mode
             self.listening.listen()
         except OSError as error:
             self.listening.close()

@@ -65,6 +65,6 @@ class IdleRefresher:
         try:
             self._refresh(stop)
         except DatabaseGone:
-            pass  # it was said when it was noticed
+            pass  # logged when it was noticed
         except ThreadsError as error:  # a full disk, say: who reads these rows meets it
             logging.getLogger(__name__).warning("stale threads stay stale for now: %s", error)

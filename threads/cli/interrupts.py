@@ -168,7 +168,7 @@ def meaning(
 
 
 def _checked_text(thread_id: str, text: str) -> str:
-    """A text that was said to be the answer; `UsageError` where it more likely means another value."""
+    """A text given as the answer; `UsageError` if it more likely means another value."""
     is_negative, is_json = text.strip().lower() in NEGATIVE, isinstance(_json_or_none(text), dict | list)
     if not is_negative and not is_json:
         return text

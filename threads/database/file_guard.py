@@ -56,7 +56,7 @@ class FileGuard:
         self.where = where
         self.names = tuple(f"{path}{suffix}" for suffix in ("", "-wal", "-shm"))
         self.loss: Loss | None = None
-        """Set once by whoever notices it; until it is taken back nothing is read or written."""
+        """Set by the first check that notices it; until it is cleared nothing is read or written."""
         self.rescued: Path | None = None
         self._main = self._identity(0)
         self._files: Files | None = None

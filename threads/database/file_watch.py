@@ -131,7 +131,7 @@ class Watcher:
         self._thread: threading.Thread | None = None
 
     def add(self, database: Watched) -> None:
-        """Look after this one until it is removed, or nobody has it any more."""
+        """Watch this one until it is removed or garbage collected."""
         with self._lock:
             self._watched.add(database)
             if self._thread is None or not self._thread.is_alive():

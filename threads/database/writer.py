@@ -110,7 +110,7 @@ class Writer:
         for tries in range(1, MOST_TRIES + 1):
             try:
                 return self.drain()
-            except BaseException as error:  # noqa: BLE001  this is nobody's thread, and others wait for it
+            except BaseException as error:  # noqa: BLE001  no caller would see it, and others wait for this thread
                 log_broken("what is queued for the file cannot be stored now", error)
                 if tries == MOST_TRIES:
                     self._give_up(error)

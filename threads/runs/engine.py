@@ -279,7 +279,7 @@ class Engine:
         await asyncio.gather(*self.performing, return_exceptions=True)
 
     def _hand_over(self) -> None:
-        """Whoever comes may take up at once what is unfinished here."""
+        """Hand over what is unfinished here, so that another runner can recover it without waiting."""
         log = logging.getLogger(__name__)
         try:
             left = self.inside.database.write(lambda connection: runs.hand_over(connection, self.desk.holder))

@@ -34,7 +34,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def begin(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        """Do this there, and let nobody wait for it: if it breaks off, the log tells of `what`."""
+        """Run this there without waiting for it; if it fails, `what` is logged."""
         self.submit(work).add_done_callback(partial(_tell, what))
 
     def call(self, function: Any, *arguments: Any) -> None:

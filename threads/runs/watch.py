@@ -107,7 +107,7 @@ class Watch:
         try:
             await look
         except DatabaseGone:
-            pass  # it was said when it was noticed
+            pass  # logged when it was noticed
         except ThreadsError as error:  # the database is locked or full: the next look may find it well
             logging.getLogger(__name__).warning("runs cannot be looked after now: %s", error)
         except BaseException as error:
