@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -134,7 +136,7 @@ class Client(threading.Thread):
             message.run_id = run["id"]
         if answer.status_code in (200, 502):
             message.status, message.at = answer.status_code, time.monotonic()
-        elif answer.status_code not in (202, 429, 503, 507):
+        elif answer.status_code not in (202, 409, 429, 503, 507):
             self.campaign.complaints.append(f"{answer.status_code} {answer.text[:200]} for {message.text!r}")
             time.sleep(0.5)
 
@@ -343,10 +345,12 @@ class Campaign:
         self.start()
 
     def _rescued(self) -> list[Path]:
+        """Rescued files, the last one last: beside the file, or in the temporary folder if that disk is full."""
+        folders = {self.place, Path(tempfile.gettempdir())}
+        found = [each for folder in folders for each in folder.glob("chat.db.rescued-*")]
         return sorted(
-            each
-            for each in self.place.glob("chat.db.rescued-*")
-            if not each.name.endswith(("-wal", "-shm", "-journal", ".part"))
+            (each for each in found if re.fullmatch(r"chat\.db\.rescued-\w+", each.name)),
+            key=lambda each: each.name,
         )
 
     def node_panics(self) -> None:
@@ -522,7 +526,7 @@ def all_messages(registry: Any, id: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int = 256) -> Iterator[Path | None]:
+def small_disk(folder: Path, megabytes: int = 1024) -> Iterator[Path | None]:
     """A file system of that size, where this user may mount one; else None."""
     folder.mkdir(exist_ok=True)
     mount = shutil.which("mount")
