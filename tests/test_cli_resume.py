@@ -102,7 +102,7 @@ def test_an_id_may_be_cut_short_and_must_be_there():
         (["--json", ""], "is not JSON"),
         (["--json", "NaN"], "NaN is not a JSON value"),
         (["--json", "[" * 100_000], "nested too deeply"),
-        (["--yes", "--question", "f"], "is not one of"),
+        (["--yes", "--question", "none"], "is not one of"),
     ],
 )
 def test_what_is_no_answer_is_a_usage_error_and_answers_nothing(answer, words):
@@ -295,7 +295,7 @@ def test_a_chat_answers_by_resume(line, reply):
         ("/resume --no way", "takes no value"),
         ("/resume --text", "takes a value"),
         ("/resume --json {", "is not JSON"),
-        ("/resume --question f --yes", "is not one of"),
+        ("/resume --question none --yes", "is not one of"),
     ],
 )
 def test_a_wrong_resume_in_a_chat_answers_nothing(line, words):

@@ -59,6 +59,13 @@ class Terminal:
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
 
+    def interrupt_input(self):
+        """Ctrl+C until the command, which reads a line, ends: one that comes before it reads has no effect."""
+        for _ in range(12):
+            self.interrupt()
+            if self.speaks_within(PATIENCE / 12):
+                return
+
     def speaks_within(self, seconds):
         """Whether something is shown, or the command ends, in that time."""
         return bool(select.select([self.master], [], [], seconds)[0])
@@ -291,7 +298,7 @@ def test_send_asks_what_a_text_is_where_a_question_is_open(asking, choice, reply
 def test_who_leaves_the_choice_sends_nothing(asking, leave, code):
     with Terminal("send", "a", "yes", *REFUND) as terminal:
         terminal.until(CHOICE)
-        terminal.interrupt() if leave == "interrupt" else terminal.type(leave)
+        terminal.interrupt_input() if leave == "interrupt" else terminal.type(leave)
         shown, ended = terminal.rest()
     assert ended == code and "Traceback" not in shown
     assert asking.runs("a").total == 1 and effects(EFFECTS) == []
@@ -324,7 +331,7 @@ def test_a_chat_asks_what_a_line_is_where_a_question_is_open(asking):
         for leave, prompt in (("interrupt", "> "), ("\x04", "> ")):
             terminal.type("no\n")
             terminal.until(CHOICE)
-            terminal.interrupt() if leave == "interrupt" else terminal.type(leave)
+            terminal.interrupt_input() if leave == "interrupt" else terminal.type(leave)
             terminal.until(r"\(nothing was sent\)")
             terminal.until(prompt)
         assert asking.runs("a").total == 1

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 from graphs import Plain, compiled
 from langchain_core.messages import AIMessage
 from running import until
@@ -163,6 +164,35 @@ def test_reader_waits_for_the_connection_of_another_one(tmp_path):
         """,
     )
     assert found == "['a']" and "too many files are open" in error
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(64, 4), (256, 16)])
+def test_few_idle_connections_stay_open_where_few_files_may_be_open(tmp_path, limit, kept):
+    [at_once, after] = program(
+        tmp_path,
+        f"""
+        import contextlib, os
+        from pathlib import Path
+        resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        path = Path(sys.argv[1])
+
+        def opened():
+            found = []
+            for each in os.listdir("/proc/self/fd"):
+                with contextlib.suppress(OSError):
+                    found.append(os.readlink(f"/proc/self/fd/{{each}}"))
+            return found.count(str(path.resolve()) + "-wal")
+
+        with threads.open(path) as registry, contextlib.ExitStack() as readers:
+            before = opened()
+            for _ in range(20):
+                readers.enter_context(registry._database.read())
+            print(opened() - before)
+            readers.close()
+            print(opened() - before)
+        """,
+    )
+    assert int(at_once) >= 19 and int(after) <= kept
 
 
 def test_writing_needs_no_descriptor(tmp_path):

@@ -34,6 +34,11 @@ DURABLE = {"foreign_keys": 1, "secure_delete": 1, "synchronous": 2}
 """The pragmas of a writing connection and the values they must have (2 is FULL)."""
 RETRIED_EVERY = 0.05
 """Seconds between two tries to open the file while too many are open."""
+IDLE_SHARE = 16
+"""One of so many descriptors that the process may open is for a reading connection that waits to be used
+again. The rest is for connections at work, for clients and for agents. SQLite closes the log of a connection
+that is closed, and keeps the descriptor of the file itself for the next one while another holds a lock."""
+FEWEST_IDLE, MOST_IDLE = 2, 64
 FIRST_READ = "SELECT 1 FROM sqlite_master LIMIT 1"
 """With this SQLite opens the write-ahead log and its index, which must be there or be made."""
 SCRUB_PATIENCE = 0.5
@@ -130,6 +135,18 @@ def make_durable(connection: sqlite3.Connection, where: str) -> None:
             raise DatabaseError(f"{where}: SQLite keeps {pragma} at {found}, {value} is needed")
 
 
+def idle_limit() -> int:
+    """How many reading connections a process that may open as many files as this one keeps open unused."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return MOST_IDLE
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return MOST_IDLE
+    return min(MOST_IDLE, max(FEWEST_IDLE, soft // IDLE_SHARE))
+
+
 @contextmanager
 def snapshot(
     connection: sqlite3.Connection, where: str, registration: Registration | None = None
@@ -165,6 +182,7 @@ class FileDatabase(Database):
         self._writer = Writer(writer, self.where, guard.check_files, self._registration)
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
+        self._idle_limit = idle_limit()
         self._lock = threading.Lock()
         self._given_back = threading.Condition(self._lock)
         self._scrub_due = False
@@ -291,7 +309,11 @@ class FileDatabase(Database):
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._lock:
-            if not self._closed and not connection.in_transaction:  # else an interrupt left it in the middle
+            if (
+                not self._closed
+                and not connection.in_transaction  # else an interrupt left it in the middle
+                and len(self._idle) < self._idle_limit
+            ):
                 self._idle.append(connection)
                 self._given_back.notify()
                 return
