@@ -12,7 +12,7 @@ from graphs import config, plain_graph, said
 import threads
 from threads import LOCAL, Actor, authorize
 from threads.cli.group import threads as group
-from threads.registry.access import Verb
+from threads.store.authorization import Verb
 
 ALICE, BOB, ROOT = Actor("alice"), Actor("bob"), Actor("root", is_admin=True)
 VERBS = get_args(Verb)

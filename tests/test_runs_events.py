@@ -13,7 +13,7 @@ from agent import build_agent
 from threads import ThreadNotFound
 from threads.bootstrap import events as listening
 from threads.database.connections import Database
-from threads.registry import events as log
+from threads.store import event_log as log
 
 WORDS = 30
 

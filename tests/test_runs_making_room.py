@@ -11,7 +11,7 @@ from running import Gate, failing_once_graph, texts, told, types, until, waiting
 
 import threads
 from agent.state import AgentState
-from threads.registry import runs
+from threads.store import runs
 from threads.runs.attempt import PASS_OVER
 
 

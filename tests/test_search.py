@@ -11,9 +11,9 @@ from langchain_core.messages import AIMessage, RemoveMessage
 
 import threads
 from threads.database.said import Said, keep
-from threads.registry.query import parsed
-from threads.registry.search import OWN_MESSAGES, WALKED
-from threads.registry.snippets import LOOK_AT, snippet
+from threads.search.query import parsed
+from threads.search.engine import OWN_MESSAGES, WALKED
+from threads.search.snippets import LOOK_AT, snippet
 
 
 @pytest.fixture(params=["memory", "file"])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threads.models import Message
-from threads.registry import titles
+from threads.store import previews
 
 
 def user(text: str) -> Message:
@@ -39,7 +39,7 @@ FLAG = "🇫🇷"
     ],
 )
 def test_a_title_is_the_first_user_message_cut_between_characters(messages, title):
-    assert titles.title(messages) == title
+    assert previews.title(messages) == title
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_title_is_the_first_user_message_cut_between_characters(messages, titl
     ],
 )
 def test_a_preview_is_the_last_thing_said_without_markdown(messages, preview):
-    assert titles.preview(messages) == preview
+    assert previews.preview(messages) == preview
 
 
 def test_what_a_person_would_not_count_is_not_counted():
@@ -68,12 +68,12 @@ def test_what_a_person_would_not_count_is_not_counted():
         Message(id=None, role="tool", text="42"),
         assistant("42 it is"),
     ]
-    assert titles.count(messages) == 2
+    assert previews.count(messages) == 2
 
 
 @given(st.text(), st.text())
 def test_no_text_breaks_a_title_or_a_preview(first, last):
     messages = [user(first), assistant(last)]
-    assert 0 < len(titles.title(messages)) <= 51
-    assert len(titles.preview(messages) or "") <= 101
-    assert "\n" not in titles.title(messages)
+    assert 0 < len(previews.title(messages)) <= 51
+    assert len(previews.preview(messages) or "") <= 101
+    assert "\n" not in previews.title(messages)

@@ -77,8 +77,8 @@ from threads.models import (
     Usage,
     User,
 )
-from threads.registry.access import LOCAL, Actor, authorize
-from threads.registry.store import ThreadStore
+from threads.store.authorization import LOCAL, Actor, authorize
+from threads.store.protocol import ThreadStore
 
 __all__ = [
     "LOCAL",

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from threads.errors import InvalidCursor, InvalidThreadId, InvalidValue, ThreadExists, ThreadNotFound
-from threads.registry.store import ThreadStore
+from threads.store.protocol import ThreadStore
 
 REFUSED_IDS = (1, None.__class__, True, b"a", "", "a\nb", "a\0b", "\ud800", "x" * 256, {"id": "a"}, ["a"])
 KEPT_APART = ("a", "a ", " a", "A", "å", "a\u030a", "a%", "a_", "a'", 'a"', "👩‍👩‍👧", "x" * 255)

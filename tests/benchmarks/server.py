@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from serving import ROOT, process
 
 import threads
-from threads.registry import table
+from threads.store import threads as table
 
 STREAMED = {"Accept": "text/event-stream"}
 

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from threads.errors import InvalidValue
 from threads.models import Action
-from threads.registry.fields import checked_tags
+from threads.store.validation import checked_tags
 from threads.runs.runner import Strategy
 
 Metadata = dict[str, Any]

@@ -10,8 +10,8 @@ from typing import Any
 from threads import ids as thread_ids
 from threads.bootstrap.opened import Opened
 from threads.models import User
-from threads.registry import access, users
-from threads.registry.access import Actor, Verb
+from threads.store import authorization, users
+from threads.store.authorization import Actor, Verb
 
 
 class Users:
@@ -92,9 +92,9 @@ class Admitting(Opened):
     def admit(self, actor: Actor, id: str, verb: Verb) -> str:
         """The id, if `actor` may do this with the thread; else `ThreadNotFound`, as if there were none."""
         with self._database.read() as connection:
-            return access.admit(connection, actor, thread_ids.text_of(id), verb)
+            return authorization.admit(connection, actor, thread_ids.text_of(id), verb)
 
     def admitted(self, actor: Actor, ids: Sequence[str], verb: Verb) -> builtins.list[str]:
         """Those of these threads with which `actor` may do this, in their order."""
         with self._database.read() as connection:
-            return access.admitted(connection, actor, [thread_ids.text_of(id) for id in ids], verb)
+            return authorization.admitted(connection, actor, [thread_ids.text_of(id) for id in ids], verb)

@@ -13,7 +13,7 @@ from threads.database.leases import check_free
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound
 from threads.models import Thread
-from threads.registry import table
+from threads.store import threads as table
 
 
 class Branching(Conversations):

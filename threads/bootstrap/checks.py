@@ -16,8 +16,8 @@ from threads.database.erasing import erase, sweep
 from threads.database.migrations import Progress
 from threads.database.statements import statements
 from threads.models import Problem
-from threads.registry.projection import Decoder, projected
-from threads.registry.rows import text_of
+from threads.store.projection import Decoder, projected
+from threads.store.mapping import text_of
 
 LOOKED_AT_ONCE = 200
 KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")

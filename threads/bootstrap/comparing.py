@@ -11,7 +11,7 @@ from threads.bootstrap.listing import Listing
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Diff, Message
-from threads.registry import table
+from threads.store import threads as table
 
 
 class Comparing(Listing):

@@ -10,9 +10,9 @@ from threads.bootstrap.listing import Listing
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Checkpoint, Message, Page
-from threads.registry import table
-from threads.registry.filters import checked_range
-from threads.registry.rows import checkpoint_of
+from threads.store import threads as table
+from threads.store.filters import checked_range
+from threads.store.mapping import checkpoint_of
 
 
 class Conversations(Listing):

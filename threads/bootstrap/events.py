@@ -18,7 +18,7 @@ from threads.database.connections import Database
 from threads.database.seals import LARGEST, Seals, seals_of
 from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound
 from threads.models import Event
-from threads.registry import events
+from threads.store import event_log
 
 READ_AT_ONCE = {"thread": 500, "all": 500, "owner": 5000}
 """Events; to find the next ones of an owner, all that he has are looked at."""
@@ -199,7 +199,7 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         self._behind = False  # first: what arrives meanwhile is either read here or kept
         try:
             with self._database.read() as connection:
-                found = events.read(connection, self.topic, self._last, limit)
+                found = event_log.read(connection, self.topic, self._last, limit)
                 self._ready.extend(self._gap(connection))
         except DatabaseError:
             if self._ended:  # the registry was closed
@@ -216,18 +216,18 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         kind, name = self.topic
         after, last = self._shown_last, self._last
         if kind == "thread":
-            oldest = events.first_sequence(connection, str(name)) or 1
-            end = events.last_sequence(connection, str(name))
+            oldest = event_log.first_sequence(connection, str(name)) or 1
+            end = event_log.last_sequence(connection, str(name))
             if oldest > last + 1 and oldest > 1:
                 yield Event(str(name), oldest - 1, 0, "gap", None, {"after": after, "before": oldest}, None)
             elif last > end:
                 self._last = self._shown_last = end
                 yield Event(str(name), end, 0, "gap", None, {"after": after, "before": end}, None)
-        elif last > events.end_of_log(connection):
+        elif last > event_log.end_of_log(connection):
             self._last, self._shown_last = _end(connection, self._positions)
             told = {"after": after, "before": self._shown_last}
             yield Event("", 0, self._shown_last, "gap", None, told, None)
-        elif last and (oldest := events.first_kept(connection, name, last) or 0):
+        elif last and (oldest := event_log.first_kept(connection, name, last) or 0):
             told = {"after": after, "before": self._positions.shown(oldest)}
             yield Event("", 0, after if self._positions.owner else oldest - 1, "gap", None, told, None)
 
@@ -266,11 +266,11 @@ def listen(
     """
     with database.read() as connection:
         text = None if thread_id is None else ids.text_of(thread_id)
-        if text is not None and not events.has_thread(connection, text, owner):
+        if text is not None and not event_log.has_thread(connection, text, owner):
             raise ThreadNotFound(text)
         positions = Positions(seals_of(connection), owner)
         if text is not None:
-            number = events.last_sequence(connection, text) if after is None else after
+            number = event_log.last_sequence(connection, text) if after is None else after
             start = StartPosition(number, number)
         elif after is None:
             start = _end(connection, positions)
@@ -284,10 +284,10 @@ def listen(
 
 def _end(connection: sqlite3.Connection, positions: Positions) -> StartPosition:
     """The end of the log; an owner is shown the last event of his own instead."""
-    last = events.last_position(connection)
+    last = event_log.last_position(connection)
     if positions.owner is None:
         return StartPosition(last, last)
-    return StartPosition(last, positions.shown(events.last_of_owner(connection, positions.owner)))
+    return StartPosition(last, positions.shown(event_log.last_of_owner(connection, positions.owner)))
 
 
 def _resolve(waiter: Any) -> None:

@@ -8,8 +8,8 @@ from threads.bootstrap.branching import Branching
 from threads.bootstrap.events import Events, listen
 from threads.database.seals import seals_of
 from threads.models import Interrupt, Page, RunInfo
-from threads.registry import table
-from threads.registry.filters import checked_range, fixed
+from threads.store import threads as table
+from threads.store.filters import checked_range, fixed
 
 
 class Following(Branching):
@@ -34,7 +34,7 @@ class Following(Branching):
 
     def runs(self, id: str, *, limit: int = 20, cursor: str | None = None) -> Page[RunInfo]:
         """The thread's runs, the last one first; `ThreadNotFound`, `InvalidCursor`."""
-        from threads.registry import runs
+        from threads.store import runs
 
         limit, _ = checked_range(limit, 0)
         with self._database.read() as connection:
@@ -48,7 +48,7 @@ class Following(Branching):
 
     def interrupts(self, id: str) -> tuple[Interrupt, ...]:
         """The questions that the thread waits with; empty if it waits for nothing. `ThreadNotFound`."""
-        from threads.registry import runs
+        from threads.store import runs
 
         self._flush()
         with self._database.read() as connection:
@@ -64,7 +64,7 @@ class Following(Branching):
         return found
 
     def _run_count(self, thread_id: str) -> int:
-        from threads.registry import runs
+        from threads.store import runs
 
         with self._database.read() as connection:
             return runs.count(connection, thread_id)

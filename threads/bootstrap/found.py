@@ -9,11 +9,11 @@ from threads.database.said import PLACES, TITLE
 from threads.database.seals import seals_of
 from threads.errors import InvalidValue
 from threads.models import Hit, Hits, Message, moment
-from threads.registry import projection, table
-from threads.registry.filters import Filters
-from threads.registry.query import Query, parsed
-from threads.registry.search import END, Search, cursor_of, digest_of, place_of
-from threads.registry.snippets import snippet
+from threads.store import projection, threads as table
+from threads.store.filters import Filters
+from threads.search.query import Query, parsed
+from threads.search.engine import END, Search, cursor_of, digest_of, place_of
+from threads.search.snippets import snippet
 
 
 class Found:

@@ -13,7 +13,7 @@ from threads.bootstrap.upkeep import Upkeep
 from threads.database.migrations import Progress
 from threads.errors import InvalidValue, StateUnreadable
 from threads.models import Action, Cleaned, Rule
-from threads.registry import rules
+from threads.store import retention as rules
 
 CLEANED_AT_ONCE = 100
 Due = tuple[Rule, builtins.list[str]]

@@ -14,10 +14,10 @@ from threads.database.leases import check_free
 from threads.database.seals import seals_of
 from threads.errors import InvalidValue, ThreadExists
 from threads.models import Page, SortBy, SortOrder, Status, Thread
-from threads.registry import fields, table
-from threads.registry.filters import PROJECTED, Filters, Order, checked_range
-from threads.registry.rows import is_stale, json_of, thread_of
-from threads.registry.store import UNSET, Unset
+from threads.store import validation, threads as table
+from threads.store.filters import PROJECTED, Filters, Order, checked_range
+from threads.store.mapping import is_stale, json_of, thread_of
+from threads.store.protocol import UNSET, Unset
 
 
 class Listing(Opened):
@@ -43,13 +43,13 @@ class Listing(Opened):
         thread_id = ids.new_id() if id is None else ids.check_new(id)
         row = {
             "thread_id": thread_id,
-            "title": fields.checked_title(title),
-            "agent_id": fields.checked_name("agent_id", agent_id),
-            "owner": fields.checked_name("owner", owner),
-            "metadata": json_of(fields.checked_metadata(metadata)),
+            "title": validation.checked_title(title),
+            "agent_id": validation.checked_name("agent_id", agent_id),
+            "owner": validation.checked_name("owner", owner),
+            "metadata": json_of(validation.checked_metadata(metadata)),
             "now": self._now(),
         }
-        checked_tags = fields.checked_tags(tags)
+        checked_tags = validation.checked_tags(tags)
         try:
             self._database.write(lambda connection: table.create(connection, row, checked_tags))
         except ThreadExists:
@@ -99,7 +99,7 @@ class Listing(Opened):
             self._refresh_all(progress=self._progress, owner=owner)
         with self._database.read() as connection:
             if sort_by in PROJECTED and self._database.read_only:
-                from threads.registry import projection
+                from threads.store import projection
 
                 projection.refresh_here(connection, self._decoder, owner=owner)
             narrow = not self._database.read_only
@@ -186,7 +186,7 @@ class Listing(Opened):
         stale = [row for row in rows if is_stale(row)]
         if not stale:
             return [thread_of(row) for row in rows]
-        from threads.registry import projection
+        from threads.store import projection
 
         fresh = projection.refresh(self._database, stale, self._decoder())
         return [thread_of({**dict(row), **fresh.get(row["position"], {})}) for row in rows]

@@ -31,7 +31,7 @@ class Measuring(Searching):
         included. Archived and trashed threads count, erased ones do not.
         What was said a moment ago is read first, for `patience` seconds. Raises `InvalidValue`.
         """
-        from threads.registry import measuring, projection
+        from threads.store import stats as measuring, projection
 
         said = {"agent_id": agent_id, "owner": owner, "tag": tag}
         measuring.checked(by, said)

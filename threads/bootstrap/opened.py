@@ -52,7 +52,7 @@ class Opened(Closing):
         self._idle = IdleRefresher(self._at_rest)
         self._tail = Tail(database)
         if reducer is not None and not database.read_only:  # what was unknown may be told now
-            from threads.registry import projection
+            from threads.store import projection
 
             database.write(projection.doubt_unknown)
 
@@ -114,7 +114,7 @@ class Opened(Closing):
         owner: str | None = None,
     ) -> None:
         """Refresh what is stale, of an owner or of all; who asks for an owner does not wait for others."""
-        from threads.registry import projection
+        from threads.store import projection
 
         projection.refresh_all(self._database, self._decoder, progress=progress, stop=stop, owner=owner)
         if owner is None:

@@ -10,9 +10,9 @@ from threads import ids as thread_ids
 from threads.bootstrap.listing import Listing
 from threads.errors import InvalidValue
 from threads.models import Report, Tag
-from threads.registry import fields, organising, table
-from threads.registry.filters import MOST_AT_ONCE, Filters
-from threads.registry.store import UNSET, Unset
+from threads.store import validation, bulk as organising, threads as table
+from threads.store.filters import MOST_AT_ONCE, Filters
+from threads.store.protocol import UNSET, Unset
 
 MOST_CHANGED = 10_000
 
@@ -35,7 +35,7 @@ class Organising(Listing):
 
     def rename_tag(self, old: str, new: str) -> int:
         """Call a tag something else on every thread that has it; how many had it. `InvalidValue`."""
-        [before], [after] = fields.checked_tags([old]), fields.checked_tags([new])
+        [before], [after] = validation.checked_tags([old]), validation.checked_tags([new])
         return self._database.write(lambda connection: organising.rename_tag(connection, before, after))
 
     def bulk(
@@ -63,7 +63,7 @@ class Organising(Listing):
             "pinned": pinned, "archived": archived, "trashed": trashed, "owner": owner,
             "agent_id": agent_id, "metadata": metadata,
         }  # fmt: skip
-        changes = _checked(table.given(given), tag, untag, fields.checked_flag("delete", delete))
+        changes = _checked(table.given(given), tag, untag, validation.checked_flag("delete", delete))
         return self._change(lambda _: chosen, changes)
 
     def _change(self, choose: Callable[[Any], Iterable[str]], changes: Mapping[str, Any]) -> Report:
@@ -89,7 +89,7 @@ class Organising(Listing):
 
         Never goes back. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
-        reader = fields.checked_name("user", user)
+        reader = validation.checked_name("user", user)
         if reader is None:
             raise InvalidValue("user", "it is needed")
         self._refresh([id])
@@ -108,7 +108,7 @@ class Organising(Listing):
         of the thread's owner, or of the local user (`"local user"`) in a thread without an owner. Threads
         that are not there are left out.
         """
-        reader = fields.checked_name("user", user)
+        reader = validation.checked_name("user", user)
         if reader is None:
             raise InvalidValue("user", "it is needed")
         if len(_several(ids)) > MOST_AT_ONCE:
@@ -123,7 +123,7 @@ class Organising(Listing):
         with self._database.read() as connection:
             stale = organising.stale_of(connection, ids)
         if stale and not self._database.read_only:
-            from threads.registry import projection
+            from threads.store import projection
 
             projection.refresh(self._database, stale, self._decoder())
             self._database.settle()
@@ -143,12 +143,12 @@ def _checked(
     changes: dict[str, Any] = {}
     for name, value in given.items():
         if name in ("owner", "agent_id"):
-            changes[name] = fields.checked_name(name, value)
+            changes[name] = validation.checked_name(name, value)
         elif name == "metadata":
-            changes[name] = fields.checked_metadata(value)
+            changes[name] = validation.checked_metadata(value)
         else:
-            changes[name] = fields.checked_flag(name, value)
-    changes |= {"tag": fields.checked_tags(tag), "untag": fields.checked_tags(untag)}
+            changes[name] = validation.checked_flag(name, value)
+    changes |= {"tag": validation.checked_tags(tag), "untag": validation.checked_tags(untag)}
     if delete and (given or changes["tag"] or changes["untag"]):
         raise InvalidValue("delete", "what is erased cannot be changed too")
     return changes | {"delete": delete}

@@ -11,7 +11,7 @@ from threads.bootstrap.listing import Listing
 from threads.database.statements import statements
 from threads.errors import InvalidValue
 from threads.models import Hits, Status
-from threads.registry.filters import Filters, checked_range
+from threads.store.filters import Filters, checked_range
 
 PATIENCE = 1.0
 """Seconds that a search takes at most to read what was said since the last one."""
@@ -65,7 +65,7 @@ class Searching(Listing):
         if due[0]:
             self._refresh_all(stop, self._progress, owner)
         if due[1]:
-            from threads.registry import projection
+            from threads.store import projection
 
             self._database.write(lambda connection: projection.settle(connection, owner))
 

@@ -18,8 +18,8 @@ from threads.database.connections import Database
 from threads.database.statements import statements
 from threads.errors import ThreadsError
 from threads.models import Event
-from threads.registry import events
-from threads.registry.rows import json_of
+from threads.store import event_log
+from threads.store.mapping import json_of
 
 POLL = 0.02
 """Seconds between two looks at what other processes stored; what this one stores is told by `wake`."""
@@ -64,7 +64,7 @@ class Tail:
                 return listener.end()
             if not self._running:
                 with self._database.read() as connection:
-                    self._position = events.last_position(connection)
+                    self._position = event_log.last_position(connection)
                 start_thread(self._run, "threads-tail", lambda: self._closed)
                 self._running = True
             self._listeners.add(listener)
@@ -119,8 +119,8 @@ class Tail:
         with self._changed:
             has_owners = any(kind == "owner" for kind, _ in self._by_topic)
         with self._database.read() as connection:
-            new = events.read(connection, ("all", None), self._position, AT_ONCE)
-            owners = events.owners(connection, {event.thread_id for event in new}) if has_owners else {}
+            new = event_log.read(connection, ("all", None), self._position, AT_ONCE)
+            owners = event_log.owners(connection, {event.thread_id for event in new}) if has_owners else {}
         if not new:
             return
         self._position = new[-1].position

@@ -6,7 +6,7 @@ from threads.bootstrap.branching import Branching
 from threads.database.leases import check_free
 from threads.errors import InvalidValue, MessageNotFound
 from threads.models import Message
-from threads.registry import table
+from threads.store import threads as table
 
 
 class Undoing(Branching):

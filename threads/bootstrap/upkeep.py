@@ -16,7 +16,7 @@ from threads.database.opening import back_up
 from threads.database.statements import statements
 from threads.errors import InvalidValue, StateUnreadable, ThreadBusy, ThreadNotFound, ThreadTrashed
 from threads.models import Problem, Pruned
-from threads.registry import table
+from threads.store import threads as table
 
 
 class Upkeep(Opened):

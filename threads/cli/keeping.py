@@ -14,7 +14,7 @@ from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
 from threads.cli.text import field
 from threads.models import Action
-from threads.registry.when import duration_of
+from threads.durations import duration_of
 
 
 class Span(click.ParamType[timedelta]):

@@ -12,7 +12,7 @@ from threads.cli.many import change_all
 from threads.cli.offering import ids_beginning, tag_and_ids
 from threads.cli.output import as_json, line, note
 from threads.cli.session import Session, common
-from threads.registry.fields import checked_tags
+from threads.store.validation import checked_tags
 
 
 def _marking(name: str, meaning: str, changes: dict[str, Any], word: str) -> click.Command:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from threads.registry.when import moment_of
+from threads.durations import moment_of
 
 
 class Moment(click.ParamType[datetime]):

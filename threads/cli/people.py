@@ -11,7 +11,7 @@ from threads.cli.changing import confirm
 from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import field, instant
-from threads.registry.when import duration_of
+from threads.durations import duration_of
 
 
 def _lifetime(_: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:

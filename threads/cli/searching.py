@@ -14,7 +14,7 @@ from threads.cli.listing import counted, tell_count
 from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import ago, decoded, field, instant
-from threads.registry.query import OPERATORS
+from threads.search.query import OPERATORS
 
 
 @click.command(epilog='Example: threads search refund "order 1001" role:user after:30d')

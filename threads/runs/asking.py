@@ -19,8 +19,8 @@ from threads.errors import (
     NothingToResume,
     ThreadNotFound,
 )
-from threads.registry import table
-from threads.registry.runs import Asked
+from threads.store import threads as table
+from threads.store.runs import Asked
 from threads.runs.desk import STRATEGIES
 from threads.runs.earlier import Earlier
 from threads.runs.engine import Engine

@@ -18,7 +18,7 @@ from langgraph.types import Interrupt
 
 from threads.errors import LeaseLost
 from threads.memory.turns import TURN
-from threads.registry import runs
+from threads.store import runs
 from threads.runs.recorder import Recorder, storing
 from threads.runs.requests import Request
 from threads.runs.telling import Told

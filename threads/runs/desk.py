@@ -13,9 +13,9 @@ from typing import Any
 from threads.bootstrap.opened import Inside
 from threads.database.leases import is_good
 from threads.errors import InvalidValue, KeyReused, QueueFull, ThreadBusy, ThreadTrashed
-from threads.registry import events, runs, table
-from threads.registry.events import Happened
-from threads.registry.runs import Asked
+from threads.store import event_log, runs, threads as table
+from threads.store.event_log import Happened
+from threads.store.runs import Asked
 from threads.runs.agents import Agents
 from threads.runs.attempt import KEEP, PASS_OVER, ROLLBACK
 from threads.runs.requests import ANSWERS
@@ -69,7 +69,7 @@ class Desk:
                 return None
             if row["title"] is not None:
                 raise InvalidValue("title", f"{row['title']!r} was given by hand; title=None takes it back")
-            since = events.last_sequence(connection, asked.thread_id)
+            since = event_log.last_sequence(connection, asked.thread_id)
             runs.ask(connection, asked, self.holder, self.seconds, self._inside.now())
             return Accepted(self._begin(connection, asked.run_id), True, True, since)
 
@@ -108,7 +108,7 @@ class Desk:
             at = self._inside.now()
             runs.end(connection, run_id, "stopped", at)
             told = _spent(row) | ({"taken_back": True} if row["attempt"] == 0 else {})
-            events.record(connection, [Happened("stopped", row["thread_id"], run_id, told, at)])
+            event_log.record(connection, [Happened("stopped", row["thread_id"], run_id, told, at)])
 
     def _ask(self, connection: sqlite3.Connection, asked: Asked, strategy: str) -> Accepted:
         if table.get(connection, asked.thread_id)["trashed_at"] is not None:
@@ -117,7 +117,7 @@ class Desk:
             known = runs.with_key(connection, asked.thread_id, asked.key)
             if known is not None:
                 return self._known(connection, known, asked, strategy)
-        since = events.last_sequence(connection, asked.thread_id)
+        since = event_log.last_sequence(connection, asked.thread_id)
         running = self._running(connection, asked.thread_id)
         first = running or self._waiting(connection, asked.thread_id)
         if first is not None and strategy == "reject":
@@ -145,7 +145,7 @@ class Desk:
             if running is None or strategy == "reject":
                 return Accepted(self._begin_again(connection, known), True, True)
             self._check_queue(connection, known["thread_id"], strategy)
-            since = events.last_sequence(connection, known["thread_id"])
+            since = event_log.last_sequence(connection, known["thread_id"])
             row = runs.wait_again(connection, known["run_id"], self.holder, self.seconds)
             self._must_wait(connection, row, running, strategy)
             return Accepted(row, True, False, since)
@@ -199,14 +199,14 @@ class Desk:
         at, failure = self._inside.now(), runs.process_lost(reason)
         runs.end(connection, row["run_id"], "error", at, failure=failure)
         told = {**_spent(row), **failure.told()}
-        events.record(connection, [Happened("failed", row["thread_id"], row["run_id"], told, at)])
-        events.drop_tokens(connection, row["thread_id"], row["run_id"])
+        event_log.record(connection, [Happened("failed", row["thread_id"], row["run_id"], told, at)])
+        event_log.drop_tokens(connection, row["thread_id"], row["run_id"])
 
     def _begin(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
         at = self._inside.now()
         row = runs.begin(connection, run_id, self.holder, self.seconds, at)
         data = {"kind": row["kind"], "agent_id": row["agent_id"], "attempt": row["attempt"]}
-        events.record(connection, [Happened("started", row["thread_id"], run_id, data, at)])
+        event_log.record(connection, [Happened("started", row["thread_id"], run_id, data, at)])
         return row
 
     def _begin_again(self, connection: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row:

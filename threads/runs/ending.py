@@ -9,7 +9,7 @@ from typing import Any
 
 from threads.database.faults import is_temporary
 from threads.errors import LeaseLost, ThreadsError
-from threads.registry import events, runs
+from threads.store import event_log, runs
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.failures import failure_of
 from threads.runs.recorder import Recorder, storing
@@ -45,11 +45,11 @@ class End:
             data["interrupts"] = [{"id": each.id, "value": plain(each.value)} for each in outcome.interrupts]
         if outcome.taken_back:
             data["taken_back"] = True
-        events.record(connection, [turn.event(TOLD[outcome.status], data)])
+        event_log.record(connection, [turn.event(TOLD[outcome.status], data)])
         if outcome.taken_back:  # after that, so that no number is used twice
-            events.drop_before_end(connection, turn.thread_id, turn.run_id)
-        events.drop_tokens(connection, turn.thread_id, turn.run_id)
-        events.trim(connection, turn.thread_id)
+            event_log.drop_before_end(connection, turn.thread_id, turn.run_id)
+        event_log.drop_tokens(connection, turn.thread_id, turn.run_id)
+        event_log.trim(connection, turn.thread_id)
 
 
 async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Callable[[], int]) -> Outcome:

@@ -19,8 +19,8 @@ from threads.background import log_broken
 from threads.bootstrap import Registry
 from threads.database.faults import came_of_no_descriptors, is_temporary
 from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
-from threads.registry import runs, table
-from threads.registry.runs import Asked
+from threads.store import runs, threads as table
+from threads.store.runs import Asked
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, KEEP, LOST, PASS_OVER, REFUSED, ROLLBACK, Attempt, Outcome
 from threads.runs.desk import Accepted, Desk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from threads.errors import ThreadsError
-from threads.registry.runs import Failure
+from threads.store.runs import Failure
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 

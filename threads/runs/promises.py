@@ -9,7 +9,7 @@ from typing import Any
 from threads.background import is_main_thread
 from threads.bootstrap.opened import Inside
 from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
-from threads.registry import runs, table
+from threads.store import runs, threads as table
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.failures import failure_of

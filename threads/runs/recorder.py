@@ -18,8 +18,8 @@ from threads.background import log_broken
 from threads.bootstrap.tail import Tail
 from threads.database.connections import Database
 from threads.errors import LeaseLost
-from threads.registry import events, runs
-from threads.registry.events import Happened
+from threads.store import event_log, runs
+from threads.store.event_log import Happened
 
 GATHERED = 0.015
 """Seconds that events wait for others."""
@@ -101,7 +101,7 @@ def storing(happened: list[Happened]) -> Callable[[sqlite3.Connection], None]:
     happened = [each for each in happened if each.type != "token" or each.message_id not in whole]
 
     def work(connection: sqlite3.Connection) -> None:
-        events.record(connection, happened)
+        event_log.record(connection, happened)
         for run_id, at in first.items():
             runs.first_token(connection, str(run_id), at)
 

@@ -21,7 +21,7 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 from threads.errors import InvalidValue, StateDamaged, TypeNotAllowed
-from threads.registry.fields import checked_name
+from threads.store.validation import checked_name
 
 NAMESPACE = uuid.UUID("0d9c2a55-5c6e-5d7a-9d5e-6c1f1a7f2b11")
 Content = str | Sequence[Mapping[str, Any]]

@@ -21,7 +21,7 @@ from threads.bootstrap.opened import Inside
 from threads.errors import AlreadyAnswered, RunFailed
 from threads.memory import rewind
 from threads.memory.answers import Change, stale_answers
-from threads.registry import runs
+from threads.store import runs
 from threads.runs.answered import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome
 from threads.runs.doubts import answers_given, calls_of, doubtful, place_of, question, texts

@@ -14,8 +14,8 @@ from typing import Any
 from threads.bootstrap.events import Events, listen
 from threads.errors import UsageError
 from threads.models import Event, Message, RunInfo, RunStatus
-from threads.registry import events, runs, table
-from threads.registry.runs import run_of
+from threads.store import event_log as events, runs, threads as table
+from threads.store.runs import run_of
 from threads.runs.attempt import KEEP
 from threads.runs.engine import Engine
 

@@ -16,7 +16,7 @@ from threads import ids
 from threads.bootstrap import Registry
 from threads.bootstrap.closing import Closing
 from threads.errors import InvalidValue, NothingToResume
-from threads.registry import events, runs, table
+from threads.store import event_log, runs, threads as table
 from threads.runs.asking import Asking
 from threads.runs.attempt import KEEP
 from threads.runs.engine import Engine
@@ -236,4 +236,4 @@ class Runner(Closing):
 
     def _last_event(self, thread_id: str) -> int:
         with self._engine.inside.database.read() as connection:
-            return events.last_sequence(connection, thread_id)
+            return event_log.last_sequence(connection, thread_id)

@@ -10,7 +10,7 @@ from threads.bootstrap.opened import Inside
 from threads.errors import MessageNotFound
 from threads.memory.branches import Place
 from threads.models import Message
-from threads.registry import table
+from threads.store import threads as table
 
 
 class Spot(NamedTuple):

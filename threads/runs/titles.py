@@ -18,9 +18,9 @@ from threads.bootstrap.opened import Inside
 from threads.database.statements import statements
 from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message
-from threads.registry import runs, table
-from threads.registry.fields import LONGEST_TITLE, checked_title
-from threads.registry.runs import Asked
+from threads.store import runs, threads as table
+from threads.store.validation import LONGEST_TITLE, checked_title
+from threads.store.runs import Asked
 from threads.runs.attempt import HAND_OVER, LOST, Outcome
 from threads.runs.failures import failure_of
 from threads.runs.requests import Request

@@ -23,7 +23,7 @@ from threads.memory.dating import Origin
 from threads.memory.fold import Undecodable, coerced
 from threads.memory.shown import CHANNEL, shown
 from threads.models import moment
-from threads.registry.events import Happened
+from threads.store.event_log import Happened
 from threads.runs.recorder import Recorder, storing
 from threads.runs.told import plain
 

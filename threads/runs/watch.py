@@ -14,7 +14,7 @@ from typing import Any
 
 from threads.background import log_broken
 from threads.errors import DatabaseGone, ThreadsError
-from threads.registry import runs
+from threads.store import runs
 from threads.runs.attempt import LOST
 from threads.runs.engine import Engine
 from threads.runs.telling import is_cancelled

@@ -24,7 +24,7 @@ from threads.api.shapes import RUN, STREAM, Reply, answer, location
 from threads.api.streams import EventStream
 from threads.forms import json_form
 from threads.models import RunInfo
-from threads.registry.runs import run_failed
+from threads.store.runs import run_failed
 
 WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b", re.IGNORECASE)
 WEIGHT = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")

@@ -14,7 +14,7 @@ from threads import Actor, authorize
 from threads.api.faults import Refused
 from threads.api.gate import SLASH
 from threads.api.server import Caller, Server, server_of
-from threads.registry.access import Verb
+from threads.store.authorization import Verb
 
 
 async def _server(request: Request) -> Server:

@@ -16,7 +16,7 @@ from threads.database.leases import LONGEST
 from threads.database.statements import statements
 from threads.errors import RunFailed, RunNotFound
 from threads.models import RunInfo, moment
-from threads.registry.rows import json_of
+from threads.store.mapping import json_of
 
 NEVER = 2**62
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from threads.database.statements import statements
 from threads.forms import json_form
 from threads.models import Event, EventType, Message, moment
-from threads.registry.rows import json_of
+from threads.store.mapping import json_of
 
 KEPT = 2000
 """Events that a thread keeps at most."""

@@ -16,8 +16,8 @@ from threads import ids
 from threads.database.statements import statements
 from threads.errors import InvalidValue
 from threads.models import Action, Rule
-from threads.registry import fields, table
-from threads.registry.rows import json_of
+from threads.store import validation, threads as table
+from threads.store.mapping import json_of
 
 GRAVITY: tuple[Action, ...] = ("keep", "delete", "trash", "archive", "prune")
 SPANS = ("inactive", "age", "trashed")
@@ -29,7 +29,7 @@ def checked_rule(rule: Rule) -> Rule:
 
     All but `keep` need a length of time, so that none takes all there is.
     """
-    name = fields.checked_name("name", rule.name)
+    name = validation.checked_name("name", rule.name)
     if name is None:
         raise InvalidValue("name", "it is needed")
     if rule.action not in get_args(Action):
@@ -45,10 +45,10 @@ def checked_rule(rule: Rule) -> Rule:
     if rule.thread_id is not None:
         rule = replace(rule, thread_id=ids.text_of(rule.thread_id))
     if rule.tag is not None:
-        rule = replace(rule, tag=fields.checked_tags([rule.tag])[0])
+        rule = replace(rule, tag=validation.checked_tags([rule.tag])[0])
     for field in ("agent_id", "owner"):
-        fields.checked_name(field, getattr(rule, field))
-    fields.checked_flag("abandoned", rule.abandoned)
+        validation.checked_name(field, getattr(rule, field))
+    validation.checked_flag("abandoned", rule.abandoned)
     return rule
 
 

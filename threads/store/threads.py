@@ -12,11 +12,11 @@ from threads.database.erasing import sweep
 from threads.database.seals import seals_of
 from threads.database.statements import statements
 from threads.errors import ThreadExists, ThreadNotFound
-from threads.registry import fields
-from threads.registry.filters import Filters, Order
-from threads.registry.narrowing import Narrowed, narrowed
-from threads.registry.rows import json_of
-from threads.registry.store import Unset
+from threads.store import validation
+from threads.store.filters import Filters, Order
+from threads.store.query_planner import Narrowed, narrowed
+from threads.store.mapping import json_of
+from threads.store.protocol import Unset
 
 
 def find(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
@@ -89,7 +89,7 @@ def update(connection: sqlite3.Connection, thread_id: str, changes: Mapping[str,
         columns["metadata"] = merged(row["metadata"], changes["metadata"])
     set_columns(connection, row["thread_id"], columns)
     if "tags" in changes:
-        _set_tags(connection, row["thread_id"], fields.checked_tags(changes["tags"]))
+        _set_tags(connection, row["thread_id"], validation.checked_tags(changes["tags"]))
 
 
 def set_columns(connection: sqlite3.Connection, thread_id: str, columns: Mapping[str, Any]) -> None:
@@ -122,9 +122,9 @@ def near(connection: sqlite3.Connection, thread_id: str) -> list[str]:
 
 def merged(stored: str, changes: object) -> str:
     """The stored metadata with these changes, as it is stored; None removes a key."""
-    both = {**json.loads(stored), **fields.checked_metadata(changes)}
+    both = {**json.loads(stored), **validation.checked_metadata(changes)}
     kept = {key: value for key, value in both.items() if value is not None}
-    return json_of(fields.checked_metadata(kept))
+    return json_of(validation.checked_metadata(kept))
 
 
 def _set_tags(connection: sqlite3.Connection, thread_id: str, tags: Iterable[str]) -> None:
@@ -149,13 +149,13 @@ def _sql(name: str, **parts: str) -> str:
 
 
 def _flag(field: str, value: object) -> int:
-    return int(fields.checked_flag(field, value))
+    return int(validation.checked_flag(field, value))
 
 
 CHECKS = {
-    "title": lambda _, value: fields.checked_title(value),
-    "agent_id": fields.checked_name,
-    "owner": fields.checked_name,
+    "title": lambda _, value: validation.checked_title(value),
+    "agent_id": validation.checked_name,
+    "owner": validation.checked_name,
     "pinned": _flag,
     "archived": _flag,
 }

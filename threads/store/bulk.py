@@ -13,10 +13,10 @@ from threads.database.migrations import has_table
 from threads.database.statements import statements
 from threads.errors import InvalidValue, ThreadBusy
 from threads.models import Tag
-from threads.registry import fields, table
-from threads.registry.access import LOCAL
-from threads.registry.filters import Filters
-from threads.registry.rows import json_of
+from threads.store import validation, threads as table
+from threads.store.authorization import LOCAL
+from threads.store.filters import Filters
+from threads.store.mapping import json_of
 
 Outcome = Literal["changed", "unchanged", "missing", "busy"]
 
@@ -57,8 +57,8 @@ def change(connection: sqlite3.Connection, thread_id: str, changes: Mapping[str,
     for name, verb in (("untag", "remove_tag"), ("tag", "add_tag")):
         for tag in changes.get(name, ()):
             connection.execute(_sql(verb), {"thread_id": thread_id, "tag": tag})
-    if connection.execute(_sql("count_tags"), {"thread_id": thread_id}).fetchone()[0] > fields.MOST_TAGS:
-        raise InvalidValue("tag", f"thread {thread_id!r} would have more than {fields.MOST_TAGS} tags")
+    if connection.execute(_sql("count_tags"), {"thread_id": thread_id}).fetchone()[0] > validation.MOST_TAGS:
+        raise InvalidValue("tag", f"thread {thread_id!r} would have more than {validation.MOST_TAGS} tags")
     return "changed" if connection.total_changes > before else "unchanged"
 
 

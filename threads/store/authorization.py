@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from threads.database.statements import statements
 from threads.errors import ThreadNotFound
-from threads.registry.rows import json_of
+from threads.store.mapping import json_of
 
 Verb = Literal["read", "write", "delete", "administer"]
 """Look at it; speak in it and change it; put it away or erase it; what only admins may: owners, rules."""

@@ -23,10 +23,10 @@ from threads.database.seals import Seals
 from threads.database.statements import statements
 from threads.errors import InvalidCursor
 from threads.models import milliseconds
-from threads.registry.filters import Filters, fixed
-from threads.registry.narrowing import narrowed
-from threads.registry.query import Query, Term, asked_of, parts_of
-from threads.registry.rows import json_of
+from threads.store.filters import Filters, fixed
+from threads.store.query_planner import narrowed
+from threads.search.query import Query, Term, asked_of, parts_of
+from threads.store.mapping import json_of
 
 Mode = Literal["best", "newest", "parts", "messages", "nothing"]
 """Ranked; by words, newest first; by parts of words; without words, all that fits; what nothing can fit."""

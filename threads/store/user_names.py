@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from threads.errors import InvalidValue
-from threads.registry.access import LOCAL_READER
+from threads.store.authorization import LOCAL_READER
 
 ALIKE = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 """Scripts with letters that look the same; the names of their letters begin with these words."""

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from threads.database.statements import statements
 from threads.errors import InvalidValue
 from threads.models import Measured, Stat
-from threads.registry.fields import checked_name
+from threads.store.validation import checked_name
 
 EPOCH = date(1970, 1, 1)
 MONTH = 32

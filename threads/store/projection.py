@@ -18,7 +18,7 @@ from threads.database.migrations import Progress, has_table
 from threads.database.said import Said
 from threads.database.statements import statements
 from threads.models import Message
-from threads.registry import titles
+from threads.store import previews
 
 REFRESHED_AT_ONCE = 100
 
@@ -61,9 +61,9 @@ def projected(
         "position": row["position"],
         "thread_id": thread_id,
         "head_id": head_id,
-        "auto_title": titles.UNTITLED if messages is None else titles.title(messages),
-        "preview": None if messages is None else titles.preview(messages),
-        "message_count": None if messages is None else titles.count(messages),
+        "auto_title": previews.UNTITLED if messages is None else previews.title(messages),
+        "preview": None if messages is None else previews.preview(messages),
+        "message_count": None if messages is None else previews.count(messages),
         "said": [said_of(message) for message in messages or ()],
         "unanswered": lost,
         "created_at": row["created_at"],
@@ -137,7 +137,7 @@ def said_of(message: Message) -> Said:
     id = message.id and message.id.encode(errors="replace").decode()
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
-    return Said(id, message.role, text, titles.is_counted(message), *tokens)
+    return Said(id, message.role, text, previews.is_counted(message), *tokens)
 
 
 def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection, *, owner: str | None = None) -> None:

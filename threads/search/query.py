@@ -19,8 +19,8 @@ from threads.database.said import TITLE
 from threads.database.words import Token, fold, indexed, positions, signs_of, squeezed
 from threads.errors import InvalidValue
 from threads.models import Role
-from threads.registry.fields import checked_name
-from threads.registry.when import moment_of
+from threads.store.validation import checked_name
+from threads.durations import moment_of
 
 OPERATORS = "tag|agent|owner|is|before|after|role"
 PART = re.compile(rf'(?:({OPERATORS}):)?(?:"([^"]*)"|(\S+))')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from threads.database.words import fold, signs_of, tokens
-from threads.registry.query import Query
+from threads.search.query import Query
 
 LENGTH = 120
 """Characters of a snippet, about."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from threads.database.statements import statements
-from threads.registry.filters import Filters, fits
-from threads.registry.rows import json_of
+from threads.store.filters import Filters, fits
+from threads.store.mapping import json_of
 
 FEW = 1500
 IN_ORDER = ("owner", "agent_id", "status", "pinned", "archived", "trashed")

@@ -15,8 +15,8 @@ from threads.database.seals import Seals
 from threads.database.statements import statements
 from threads.errors import InvalidCursor, InvalidValue
 from threads.models import SortBy, SortOrder, Status
-from threads.registry.fields import checked_flag, checked_metadata, checked_name, checked_tags
-from threads.registry.rows import json_of
+from threads.store.validation import checked_flag, checked_metadata, checked_name, checked_tags
+from threads.store.mapping import json_of
 
 MOST_AT_ONCE = 1000
 PROJECTED: frozenset[str] = frozenset(("title", "message_count"))
