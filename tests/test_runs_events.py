@@ -11,7 +11,7 @@ from running import Gate, slow_agent, texts, told, types, until, waiting_graph
 import threads
 from agent import build_agent
 from threads import ThreadNotFound
-from threads.bootstrap import events as listening
+from threads.registry import subscription as listening
 from threads.database.connections import Database
 from threads.store import event_log as log
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from threads import ids
-from threads.bootstrap import Registry
+from threads.registry import Registry
 from threads.errors import (
     AlreadyAnswered,
     InvalidValue,

@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from threads.bootstrap.opened import Inside
+from threads.registry.context import Inside
 from threads.database.leases import is_good
 from threads.errors import InvalidValue, KeyReused, QueueFull, ThreadBusy, ThreadTrashed
 from threads.store import event_log, runs, threads as table

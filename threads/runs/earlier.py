@@ -13,7 +13,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from threads.bootstrap.opened import Inside
+from threads.registry.context import Inside
 from threads.store import runs
 from threads.runs.requests import Content, Request, named_interrupts
 

@@ -16,7 +16,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.background import log_broken
-from threads.bootstrap import Registry
+from threads.registry import Registry
 from threads.database.faults import came_of_no_descriptors, is_temporary
 from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.store import runs, threads as table

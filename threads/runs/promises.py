@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from threads.background import is_main_thread
-from threads.bootstrap.opened import Inside
+from threads.registry.context import Inside
 from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
 from threads.store import runs, threads as table
 from threads.runs.agents import Agents

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from threads.bootstrap import Registry
+from threads.registry import Registry
 from threads.errors import InvalidValue, NothingToResume, ThreadBusy
 from threads.runs.doubts import checked_answer
 from threads.runs.earlier import Earlier

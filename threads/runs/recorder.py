@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from threads.background import log_broken
-from threads.bootstrap.tail import Tail
+from threads.registry.event_poller import Tail
 from threads.database.connections import Database
 from threads.errors import LeaseLost
 from threads.store import event_log, runs

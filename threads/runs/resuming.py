@@ -17,7 +17,7 @@ from typing import Any
 
 from langgraph.types import Command, Interrupt
 
-from threads.bootstrap.opened import Inside
+from threads.registry.context import Inside
 from threads.errors import AlreadyAnswered, RunFailed
 from threads.memory import rewind
 from threads.memory.answers import Change, stale_answers

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import Future
 from typing import Any
 
-from threads.bootstrap.events import Events, listen
+from threads.registry.subscription import Events, listen
 from threads.errors import UsageError
 from threads.models import Event, Message, RunInfo, RunStatus
 from threads.store import event_log as events, runs, threads as table

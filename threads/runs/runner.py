@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any, Literal
 
 from threads import ids
-from threads.bootstrap import Registry
-from threads.bootstrap.closing import Closing
+from threads.registry import Registry
+from threads.registry.closing import Closing
 from threads.errors import InvalidValue, NothingToResume
 from threads.store import event_log, runs, threads as table
 from threads.runs.asking import Asking

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from threads.bootstrap import Registry
-from threads.bootstrap.opened import Inside
+from threads.registry import Registry
+from threads.registry.context import Inside
 from threads.errors import MessageNotFound
 from threads.memory.branches import Place
 from threads.models import Message

@@ -14,7 +14,7 @@ from typing import Any
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from threads import ids
-from threads.bootstrap.opened import Inside
+from threads.registry.context import Inside
 from threads.database.statements import statements
 from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message

@@ -8,7 +8,7 @@ import sqlite3
 from typing import Any
 
 from threads import ids
-from threads.bootstrap.conversations import Conversations
+from threads.registry.messages import Conversations
 from threads.database.leases import check_free
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threads.bootstrap.branching import Branching
+from threads.registry.branches import Branching
 from threads.database.leases import check_free
 from threads.errors import InvalidValue, MessageNotFound
 from threads.models import Message

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from threads import ids
-from threads.bootstrap.listing import Listing
+from threads.registry.threads import Listing
 from threads.database.statements import statements
 from threads.errors import KeyReused, ThreadNotFound
 from threads.models import Thread

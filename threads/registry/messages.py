@@ -6,7 +6,7 @@ import builtins
 from typing import Any
 
 from threads import ids
-from threads.bootstrap.listing import Listing
+from threads.registry.threads import Listing
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Checkpoint, Message, Page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from threads.bootstrap.searching import PATIENCE, Searching, after
+from threads.registry.search import PATIENCE, Searching, after
 from threads.models import Measured, Stats
 
 LAST_DAY = 2**31

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from threads import ids
-from threads.bootstrap.listing import Listing
+from threads.registry.threads import Listing
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Diff, Message

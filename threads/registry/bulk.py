@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from threads import ids as thread_ids
-from threads.bootstrap.listing import Listing
+from threads.registry.threads import Listing
 from threads.errors import InvalidValue
 from threads.models import Report, Tag
 from threads.store import validation, bulk as organising, threads as table

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from threads import ids
-from threads.bootstrap.opened import Opened
+from threads.registry.context import Opened
 from threads.database.erasing import erase
 from threads.database.leases import check_free
 from threads.database.seals import seals_of

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from threads.bootstrap.admitting import Admitting
-from threads.bootstrap.beginning import Beginning
-from threads.bootstrap.comparing import Comparing
-from threads.bootstrap.following import Following
-from threads.bootstrap.keeping import Keeping
-from threads.bootstrap.measuring import Measuring
-from threads.bootstrap.opened import Clock
-from threads.bootstrap.undoing import Undoing
+from threads.registry.users import Admitting
+from threads.registry.creation import Beginning
+from threads.registry.comparison import Comparing
+from threads.registry.runs import Following
+from threads.registry.retention import Keeping
+from threads.registry.stats import Measuring
+from threads.registry.context import Clock
+from threads.registry.undo import Undoing
 from threads.database.migrations import Progress
 from threads.database.opening import open_database
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from threads.bootstrap.branching import Branching
-from threads.bootstrap.events import Events, listen
+from threads.registry.branches import Branching
+from threads.registry.subscription import Events, listen
 from threads.database.seals import seals_of
 from threads.models import Interrupt, Page, RunInfo
 from threads.store import threads as table

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from threads import ids
-from threads.bootstrap.tail import Tail, Topic
+from threads.registry.event_poller import Tail, Topic
 from threads.database.connections import Database
 from threads.database.seals import LARGEST, Seals, seals_of
 from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from threads.bootstrap.closing import Closing
-from threads.bootstrap.idle import IdleRefresher
-from threads.bootstrap.tail import Tail
+from threads.registry.closing import Closing
+from threads.registry.idle_worker import IdleRefresher
+from threads.registry.event_poller import Tail
 from threads.database.connections import Database
 from threads.database.migrations import Progress, version
 from threads.errors import ReadOnly, ThreadTrashed

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from threads.bootstrap.opened import Opened
+from threads.registry.context import Opened
 from threads.database.leases import check_free
 from threads.database.migrations import Progress
 from threads.database.opening import back_up
@@ -82,15 +82,15 @@ class Upkeep(Opened):
 
     def verify(self, *, progress: Progress | None = None) -> builtins.list[Problem]:
         """Where registry and memory disagree, which must be nowhere: then the list is empty."""
-        from threads.bootstrap import checks
+        from threads.store import integrity
 
-        return checks.verify(self._database, self._decoder, progress)
+        return integrity.verify(self._database, self._decoder, progress)
 
     def repair(self, *, progress: Progress | None = None) -> builtins.list[Problem]:
         """Make registry and memory agree; returns what had to be mended."""
-        from threads.bootstrap import checks
+        from threads.store import integrity
 
-        return checks.repair(self._database, self._decoder, progress)
+        return integrity.repair(self._database, self._decoder, progress)
 
     def _prunable(self) -> builtins.list[str]:
         with self._database.read() as connection:

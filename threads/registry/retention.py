@@ -8,8 +8,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from threads.bootstrap.organising import MOST_CHANGED, Organising
-from threads.bootstrap.upkeep import Upkeep
+from threads.registry.bulk import MOST_CHANGED, Organising
+from threads.registry.maintenance import Upkeep
 from threads.database.migrations import Progress
 from threads.errors import InvalidValue, StateUnreadable
 from threads.models import Action, Cleaned, Rule
