@@ -29,7 +29,7 @@ def warm() -> Any:
     """Processes that begin with everything imported."""
     context = multiprocessing.get_context(WARM)
     if WARM == "forkserver":
-        context.set_forkserver_preload(["talker", "faults", "agent.graph", "threads.memory.checkpointer"])
+        context.set_forkserver_preload(["talker", "faults", "agent.graph", "threads.checkpoint.saver"])
     return context
 
 

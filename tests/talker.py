@@ -41,7 +41,7 @@ def killed_at_random(path: Path, kills: int, seed: int) -> Iterator[Counter[str]
     """Kill a talking process at random moments, with -9; yields after each the messages acknowledged by thread."""
     warm = multiprocessing.get_context(WARM)
     if WARM == "forkserver":
-        warm.set_forkserver_preload(["talker", "agent.graph", "threads.memory.checkpointer"])
+        warm.set_forkserver_preload(["talker", "agent.graph", "threads.checkpoint.saver"])
     chance = random.Random(seed)
     acknowledged: Counter[str] = Counter()
     for number in range(kills):

@@ -10,7 +10,7 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.conformance.capabilities import Capability
 
 import threads
-from threads.memory.checkpointer import Checkpointer
+from threads.checkpoint.saver import Checkpointer
 
 SYNC = {
     name: getattr(BaseCheckpointSaver, name)

@@ -27,7 +27,7 @@ from pydantic import BaseModel, model_validator
 from running import until
 
 import threads
-from threads.memory.serde import LenientSerializer, StrictSerializer
+from threads.checkpoint.serde import LenientSerializer, StrictSerializer
 
 TESTS = Path(__file__).parent
 

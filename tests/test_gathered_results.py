@@ -15,7 +15,7 @@ from running import until
 
 import threads
 from agent import build_agent
-from threads.memory.late import PATIENCE
+from threads.checkpoint.pending_writes import PATIENCE
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from langgraph.types import Overwrite
 
 import threads
 from agent.state import merge_messages
-from threads.memory.copies import frozen, weight
-from threads.memory.kept import Kept
+from threads.checkpoint.fast_copy import frozen, weight
+from threads.checkpoint.lru_cache import Kept
 
 FREQUENCY = 6
 """Even, so that a snapshot is taken after a node, of what that left; during a node it is a race, as with any saver."""

@@ -378,7 +378,7 @@ def test_a_program_that_puts_checkpoints_by_hand_is_not_hindered(registry):
 
 def test_langgraph_still_tells_its_runs_apart_by_the_key_we_look_for(registry):
     """The private key by which a run's config is known; without it, first turns are not guarded."""
-    from threads.memory.turns import RUNTIME
+    from threads.checkpoint.conflicts import RUNTIME
 
     class Spy(type(registry.checkpointer)):
         def put(self, config, *rest):

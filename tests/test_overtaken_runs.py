@@ -12,7 +12,7 @@ from running import Gate, waiting_graph
 
 import threads
 from agent import build_agent
-from threads.memory.turns import RUNTIME
+from threads.checkpoint.conflicts import RUNTIME
 
 
 @pytest.fixture

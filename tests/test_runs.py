@@ -662,7 +662,7 @@ def test_a_registry_and_a_plain_invoke_wait_for_the_run(registry, is_async):
 
 def test_langgraph_still_marks_the_configs_of_its_runs_as_we_read_them(registry):
     """The private key by which a turn is told from a look; should LangGraph rename it, this fails first."""
-    from threads.memory.turns import RUNTIME
+    from threads.checkpoint.conflicts import RUNTIME
 
     seen = []
 

@@ -18,7 +18,7 @@ from langgraph.types import Command, Overwrite
 import threads
 from agent import build_agent
 from agent.state import MessageRefused, merge_messages
-from threads.memory.fold import Undecodable, fold
+from threads.checkpoint.reducer import Undecodable, fold
 
 IDS = st.sampled_from([None, "a", "b", "c", "d"])
 MESSAGES = st.one_of(

@@ -25,7 +25,7 @@ class Branching(Conversations):
         It keeps agent, owner, tags, metadata and a title set by hand. Raises `ThreadNotFound`,
         `ThreadTrashed`, `CheckpointNotFound`, and `ThreadExists` if `new_id` is taken.
         """
-        from threads.memory.fork import copy_memory
+        from threads.checkpoint.fork import copy_memory
 
         target = ids.new_id() if new_id is None else ids.check_new(new_id)
 
@@ -46,7 +46,7 @@ class Branching(Conversations):
         `to` may lie on another branch: `Message.versions` and `history` tell where. Raises
         `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `CheckpointNotFound`.
         """
-        from threads.memory.rewind import rewind
+        from threads.checkpoint.rewind import rewind
 
         self._flush()
         with self._database.read() as connection:

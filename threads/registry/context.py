@@ -80,8 +80,8 @@ class Opened(Closing):
         decoder = self._decoder()
         with self._lock:
             if self._loaded_checkpointer is None:
-                from threads.memory.checkpointer import Checkpointer
-                from threads.memory.serde import StrictSerializer
+                from threads.checkpoint.saver import Checkpointer
+                from threads.checkpoint.serde import StrictSerializer
 
                 serde = StrictSerializer(self._types)
                 self._loaded_checkpointer = Checkpointer(
@@ -96,8 +96,8 @@ class Opened(Closing):
     def _decoder(self) -> Any:
         with self._lock:
             if self._loaded_decoder is None:
-                from threads.memory.serde import LenientSerializer
-                from threads.memory.transcript import Transcripts
+                from threads.checkpoint.serde import LenientSerializer
+                from threads.checkpoint.transcript import Transcripts
 
                 self._loaded_decoder = Transcripts(LenientSerializer(self._types), self._reducer)
             return self._loaded_decoder

@@ -37,7 +37,7 @@ class Upkeep(Opened):
         are named: then `ThreadBusy`, `StateUnreadable`. `dry_run` only reads and tells what would go. Raises
         `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
-        from threads.memory.pruning import kept, prune_thread
+        from threads.checkpoint.pruning import kept, prune_thread
 
         if isinstance(ids, str):
             raise InvalidValue("ids", f"a list of ids is needed, not {ids!r}")

@@ -56,7 +56,7 @@ class Conversations(Listing):
         if found is None:
             raise self._decoder().why_unknown(connection, thread_id, checkpoint_id)
         if found and len(connection.execute(statements("rewinding")["tips"], asked).fetchall()) > 1:
-            from threads.memory.branches import numbered
+            from threads.checkpoint.branches import numbered
 
             found = numbered(found, self._decoder().branches(connection, thread_id))
         return found

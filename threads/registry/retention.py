@@ -142,7 +142,7 @@ class Keeping(Organising, Upkeep):
 
     def _prune_one(self, connection: Any, id: str, *, dry_run: bool = False) -> bool:
         """Let go of old checkpoints of a thread; whether there are any."""
-        from threads.memory.pruning import prune_thread
+        from threads.checkpoint.pruning import prune_thread
 
         serde, decoder = self.checkpointer.serde, self._decoder()
         return prune_thread(connection, id, 1, serde, decoder, dry_run=dry_run).checkpoints > 0

@@ -19,7 +19,7 @@ class Undoing(Branching):
         `ThreadBusy`, `InvalidValue` where nobody has said anything, and `MessageNotFound` where the history
         was pruned away.
         """
-        from threads.memory.rewind import begin_anew, rewind
+        from threads.checkpoint.rewind import begin_anew, rewind
 
         said = self.messages(id).items
         asked = [message for message in said if message.role == "user" and message.id]

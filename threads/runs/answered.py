@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.types import Command
 
-from threads.memory.shown import CHANNEL
+from threads.checkpoint.message_mapping import CHANNEL
 from threads.runs.tools import NAMESPACE
 
 Answers = Mapping[str, Mapping[str, tuple[str, str]]]

@@ -17,7 +17,7 @@ from langchain_core.messages import AIMessageChunk
 from langgraph.types import Interrupt
 
 from threads.errors import LeaseLost
-from threads.memory.turns import TURN
+from threads.checkpoint.conflicts import TURN
 from threads.store import runs
 from threads.runs.recorder import Recorder, storing
 from threads.runs.requests import Request

@@ -21,7 +21,7 @@ from typing import Any
 from langgraph.types import Interrupt, StateSnapshot
 
 from threads.errors import InvalidValue
-from threads.memory.shown import CHANNEL
+from threads.checkpoint.message_mapping import CHANNEL
 from threads.runs.stopping import orphans
 
 AGAIN = "again"

@@ -19,8 +19,8 @@ from langgraph.types import Command, Interrupt
 
 from threads.registry.context import Inside
 from threads.errors import AlreadyAnswered, RunFailed
-from threads.memory import rewind
-from threads.memory.answers import Change, stale_answers
+from threads.checkpoint import rewind
+from threads.checkpoint.answers import Change, stale_answers
 from threads.store import runs
 from threads.runs.answered import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome

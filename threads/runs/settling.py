@@ -12,7 +12,7 @@ from typing import Any
 from langgraph.types import Command
 
 from threads.registry.context import Inside
-from threads.memory.rewind import begin_anew, drop_run, has_input_of
+from threads.checkpoint.rewind import begin_anew, drop_run, has_input_of
 from threads.runs.attempt import ROLLBACK, Attempt, Outcome
 from threads.runs.requests import BRINGING
 from threads.runs.resuming import Start

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from threads.registry import Registry
 from threads.registry.context import Inside
 from threads.errors import MessageNotFound
-from threads.memory.branches import Place
+from threads.checkpoint.branches import Place
 from threads.models import Message
 from threads.store import threads as table
 

@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langgraph.constants import END
 
-from threads.memory.shown import CHANNEL, STOPPED
+from threads.checkpoint.message_mapping import CHANNEL, STOPPED
 from threads.runs.attempt import Attempt
 
 NOT_RUN = "The call was not answered: the run was stopped."

@@ -14,7 +14,7 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 
-from threads.memory.turns import TURN
+from threads.checkpoint.conflicts import TURN
 from threads.store.event_log import Happened
 from threads.runs.failures import message_of, type_of
 from threads.runs.recorder import Recorder

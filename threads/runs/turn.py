@@ -19,9 +19,9 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 from threads.database.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
 from threads.forms import json_form
-from threads.memory.dating import Origin
-from threads.memory.fold import Undecodable, coerced
-from threads.memory.shown import CHANNEL, shown
+from threads.checkpoint.timestamps import Origin
+from threads.checkpoint.reducer import Undecodable, coerced
+from threads.checkpoint.message_mapping import CHANNEL, shown
 from threads.models import moment
 from threads.store.event_log import Happened
 from threads.runs.recorder import Recorder, storing
@@ -31,7 +31,7 @@ Known = Callable[[], set[str | None]]
 
 
 class ActiveTurn:
-    """The `threads.memory.turns.Turn` of a run that is under way."""
+    """The `threads.checkpoint.conflicts.Turn` of a run that is under way."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolMessage
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
-from threads.memory.shown import CHANNEL
+from threads.checkpoint.message_mapping import CHANNEL
 from threads.runs.stopping import answer_orphans, orphans
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
-from threads.memory.fold import Undecodable, coerced
+from threads.checkpoint.reducer import Undecodable, coerced
 
 
 def unwrapped(stored: Any) -> Any:

@@ -17,10 +17,10 @@ from langgraph.checkpoint.base import CheckpointMetadata, get_checkpoint_id
 
 from threads.database.statements import statements
 from threads.errors import ThreadDeleted, ThreadMoved
-from threads.memory.places import Place, Places
-from threads.memory.pruning import TASK
-from threads.memory.rivals import Rivals
-from threads.memory.turns import RUNTIME, Named, Read, address, check_still_there, head_for
+from threads.checkpoint.recent_checkpoints import Place, Places
+from threads.checkpoint.pruning import TASK
+from threads.checkpoint.concurrent_runs import Rivals
+from threads.checkpoint.conflicts import RUNTIME, Named, Read, address, check_still_there, head_for
 
 REPLAY = "__pregel_replay_state"
 """LangGraph's private key: the root was sent back to an old checkpoint, and its subgraphs go with it."""

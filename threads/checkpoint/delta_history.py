@@ -4,7 +4,7 @@ LangGraph asks for this at the beginning of every turn. The stock answer decodes
 the way to the last snapshot, the snapshot's messages and the writes one by one, which is most of what a
 turn costs after 500 turns. Here what was decoded once stays in memory, and only what was stored
 since is read: the way back ends at the head of the turn before. Each turn gets objects of its own
-(`threads.memory.copies`), so a node that changes one in place changes nobody else's.
+(`threads.checkpoint.fast_copy`), so a node that changes one in place changes nobody else's.
 
 Nothing is missed that others did to the file: the thread's row has a revision, another one for
 every change behind the head, whoever made it (the triggers see to that), and it is read together
@@ -23,9 +23,9 @@ from langgraph.checkpoint.base import DeltaChannelHistory, PendingWrite, writes_
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.database.statements import statements
-from threads.memory.copies import UNCOPYABLE, Frozen, frozen, once, weight
-from threads.memory.kept import Kept
-from threads.memory.stored import counted_in, metadata_of, whole
+from threads.checkpoint.fast_copy import UNCOPYABLE, Frozen, frozen, once, weight
+from threads.checkpoint.lru_cache import Kept
+from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole
 
 At = tuple[str, str, str]
 """Thread id, namespace, checkpoint id."""

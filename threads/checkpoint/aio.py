@@ -28,10 +28,10 @@ from langgraph.checkpoint.base import (
 )
 
 from threads.database.connections import Database
-from threads.memory.deltas import handed_out
-from threads.memory.late import LateResults, Work
-from threads.memory.turns import Read, Turn, address, config_of, noted, turn_of
-from threads.memory.writing import Storing, key_of
+from threads.checkpoint.delta_history import handed_out
+from threads.checkpoint.pending_writes import LateResults, Work
+from threads.checkpoint.conflicts import Read, Turn, address, config_of, noted, turn_of
+from threads.checkpoint.writer import Storing, key_of
 
 T = TypeVar("T")
 

@@ -21,8 +21,8 @@ from functools import partial
 from threads.background import start_thread
 from threads.database.connections import Database
 from threads.errors import DatabaseError, ThreadsError
-from threads.memory.places import Places
-from threads.memory.turns import TooEarly
+from threads.checkpoint.recent_checkpoints import Places
+from threads.checkpoint.conflicts import TooEarly
 
 Work = Callable[[sqlite3.Connection], None]
 Key = tuple[str, str, str, int]

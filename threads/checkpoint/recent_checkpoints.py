@@ -2,7 +2,7 @@
 
 Results may come before the checkpoint they belong to, so one that is missing says nothing by itself.
 One that was stored from here, is missing now, and whose thread was deleted, went with its thread,
-whoever deleted that: what a run still wants to store under it is refused (`threads.memory.turns`).
+whoever deleted that: what a run still wants to store under it is refused (`threads.checkpoint.conflicts`).
 """
 
 from __future__ import annotations

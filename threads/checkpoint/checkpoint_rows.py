@@ -13,7 +13,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.database.statements import statements
 from threads.errors import StateDamaged, ThreadsError
-from threads.memory.fold import Undecodable, must_be_raised
+from threads.checkpoint.reducer import Undecodable, must_be_raised
 
 
 class Unreadable(Undecodable):

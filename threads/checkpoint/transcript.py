@@ -24,12 +24,12 @@ from langgraph.checkpoint.serde.types import INTERRUPT
 from threads.database.migrations import uuid_milliseconds
 from threads.database.said import Said
 from threads.errors import MessagesUnknown, StateDamaged
-from threads.memory.branches import Branch, Place, places, tips
-from threads.memory.dating import Origin, said_at
-from threads.memory.fold import Undecodable, coerced, fold, must_be_raised
-from threads.memory.held import coerced_list, elsewhere, unwrapped
-from threads.memory.shown import CHANNEL, shown, words
-from threads.memory.stored import StoredReader, Unreadable, checked_metadata, decoding, metadata_of
+from threads.checkpoint.branches import Branch, Place, places, tips
+from threads.checkpoint.timestamps import Origin, said_at
+from threads.checkpoint.reducer import Undecodable, coerced, fold, must_be_raised
+from threads.checkpoint.message_channel import coerced_list, elsewhere, unwrapped
+from threads.checkpoint.message_mapping import CHANNEL, shown, words
+from threads.checkpoint.checkpoint_rows import StoredReader, Unreadable, checked_metadata, decoding, metadata_of
 from threads.models import Interrupt, Message
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]

@@ -6,7 +6,7 @@ Here the checkpointer reads with `StrictSerializer`: a blocked type is an error 
 Titles and messages are read with `LenientSerializer`: what is blocked stays raw data there, is not shown
 and never written back.
 
-Neither takes an interrupt for damage: see `threads.memory.msgpack`.
+Neither takes an interrupt for damage: see `threads.checkpoint.msgpack`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from threads.background import is_main_thread
 from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, ThreadsError, TypeNotAllowed
-from threads.memory.fold import must_be_raised
-from threads.memory.msgpack import MsgpackDecoder
+from threads.checkpoint.reducer import must_be_raised
+from threads.checkpoint.msgpack import MsgpackDecoder
 
 AllowedType = type | tuple[str, str]
 """A type, or its module and name."""

@@ -4,7 +4,7 @@ Reads go to read-only connections and hold nothing once they return; each write 
 on the one writing connection. What the stock saver leaves to chance is decided here:
 
 * the head is the checkpoint written last, by the ledger, whatever the clock said;
-* a turn that began where the thread no longer stands is refused, so none is lost (`threads.memory.turns`);
+* a turn that began where the thread no longer stands is refused, so none is lost (`threads.checkpoint.conflicts`);
 * a thread in the trash is neither read nor written;
 * an id must be text, and a new one one that a person can type (see `threads.ids`);
 * stored values are read with the strict allow-list.
@@ -32,17 +32,17 @@ from threads import ids
 from threads.database.connections import Database
 from threads.database.erasing import erase
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
-from threads.memory.deltas import Deltas
-from threads.memory.kept import Kept
-from threads.memory.late import Key, LateResults, Work
-from threads.memory.places import Places
-from threads.memory.pruning import copy_thread, delete_runs, kept, prune_thread
-from threads.memory.reading import ReadMethods
-from threads.memory.rivals import Rivals
-from threads.memory.subgraphs import root_of, take_back
-from threads.memory.transcript import Transcripts
-from threads.memory.turns import RUNTIME, address, config_of, head_of, noted
-from threads.memory.writing import (
+from threads.checkpoint.delta_history import Deltas
+from threads.checkpoint.lru_cache import Kept
+from threads.checkpoint.pending_writes import Key, LateResults, Work
+from threads.checkpoint.recent_checkpoints import Places
+from threads.checkpoint.pruning import copy_thread, delete_runs, kept, prune_thread
+from threads.checkpoint.reads import ReadMethods
+from threads.checkpoint.concurrent_runs import Rivals
+from threads.checkpoint.subgraphs import root_of, take_back
+from threads.checkpoint.transcript import Transcripts
+from threads.checkpoint.conflicts import RUNTIME, address, config_of, head_of, noted
+from threads.checkpoint.writer import (
     AT_ONCE,
     Storing,
     checkpoint_row,

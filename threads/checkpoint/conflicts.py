@@ -28,9 +28,9 @@ from threads import ids
 from threads.database import leases
 from threads.database.statements import statements
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadsError, ThreadTrashed
-from threads.memory.deltas import History
-from threads.memory.places import Places
-from threads.memory.stored import counted_in, metadata_of
+from threads.checkpoint.delta_history import History
+from threads.checkpoint.recent_checkpoints import Places
+from threads.checkpoint.checkpoint_rows import counted_in, metadata_of
 
 RUNTIME = "__pregel_runtime"
 """LangGraph's private key in the configs of its runs; `get_state` and callers' own `put` do not have it."""

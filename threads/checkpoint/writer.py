@@ -24,12 +24,12 @@ from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
 from threads.database.statements import statements
 from threads.errors import ThreadDeleted, ThreadMoved
-from threads.memory.answers import without_failed_answers
-from threads.memory.late import Key, LateResults, Work
-from threads.memory.places import Places
-from threads.memory.rivals import Rivals
-from threads.memory.subgraphs import check_memory, forget_subgraphs, root_of
-from threads.memory.turns import (
+from threads.checkpoint.answers import without_failed_answers
+from threads.checkpoint.pending_writes import Key, LateResults, Work
+from threads.checkpoint.recent_checkpoints import Places
+from threads.checkpoint.concurrent_runs import Rivals
+from threads.checkpoint.subgraphs import check_memory, forget_subgraphs, root_of
+from threads.checkpoint.conflicts import (
     RUNTIME,
     Read,
     TooEarly,

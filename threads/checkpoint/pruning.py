@@ -19,9 +19,9 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.database.erasing import erase, sweep
 from threads.database.statements import statements
 from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed
-from threads.memory.serde import naming
-from threads.memory.stored import counted_in, metadata_of, whole
-from threads.memory.transcript import Transcripts
+from threads.checkpoint.serde import naming
+from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole
+from threads.checkpoint.transcript import Transcripts
 from threads.models import Pruned, milliseconds
 
 TASK = ":"

@@ -20,13 +20,13 @@ from threads import ids
 from threads.database.connections import Database
 from threads.database.statements import statements
 from threads.errors import CheckpointNotFound, ThreadTrashed
-from threads.memory.aio import AsyncMethods
-from threads.memory.deltas import At, Deltas, handed_out
-from threads.memory.late import LateResults
-from threads.memory.rivals import Rivals
-from threads.memory.serde import naming
-from threads.memory.stored import whole
-from threads.memory.turns import (
+from threads.checkpoint.aio import AsyncMethods
+from threads.checkpoint.delta_history import At, Deltas, handed_out
+from threads.checkpoint.pending_writes import LateResults
+from threads.checkpoint.concurrent_runs import Rivals
+from threads.checkpoint.serde import naming
+from threads.checkpoint.checkpoint_rows import whole
+from threads.checkpoint.conflicts import (
     RUNTIME,
     Read,
     address,

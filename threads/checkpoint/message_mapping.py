@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 
-from threads.memory.dating import Origin
+from threads.checkpoint.timestamps import Origin
 from threads.models import Message, Role, ToolCall, Usage, moment
 
 CHANNEL = "messages"
