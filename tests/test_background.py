@@ -15,7 +15,7 @@ from running import Gate, until, waiting_graph
 
 import threads
 from threads.background import keep_doing
-from threads.database.opening import open_database
+from threads.db.open import open_database
 
 SECRET = "the user's own words"
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import threads
-from threads.database.connections import connect
-from threads.database.migrations import MIGRATIONS
-from threads.database.opening import check_search, open_database
-from threads.database.writer import Writer
+from threads.db.database import connect
+from threads.db.migrations import MIGRATIONS
+from threads.db.open import check_search, open_database
+from threads.db.write_queue import Writer
 from threads.errors import DatabaseBusy, DatabaseError, ThreadDeleted
 
 

@@ -19,7 +19,7 @@ from serving import process
 from test_database_files import ids_in, run_threads
 
 import threads
-from threads.database.migrations import MIGRATIONS
+from threads.db.migrations import MIGRATIONS
 
 CRASHED = """
 import os, signal, sys, threads

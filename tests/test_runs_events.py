@@ -12,7 +12,7 @@ import threads
 from agent import build_agent
 from threads import ThreadNotFound
 from threads.registry import subscription as listening
-from threads.database.connections import Database
+from threads.db.database import Database
 from threads.store import event_log as log
 
 WORDS = 30

@@ -29,7 +29,7 @@ from running import Gate, effects, slow_agent, texts, types, until, waiting_grap
 import threads
 from agent import build_agent
 from threads import InvalidValue, LeaseLost, RunFailed, ThreadBusy
-from threads.database import leases
+from threads.store import leases
 from threads.runs.doubts import Place, calls_of, doubtful
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 import threads
-from threads.database.seals import FIRST, KEY_BYTES, LARGEST, Seals
+from threads.db.seals import FIRST, KEY_BYTES, LARGEST, Seals
 
 SEALS = Seals(bytes(range(KEY_BYTES)))
 NUMBERS = (0, 1, 2, 1000, 1001, 2**31, LARGEST)

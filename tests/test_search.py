@@ -10,7 +10,7 @@ from graphs import Plain, compiled, config, in_stock_process, plain_graph, said,
 from langchain_core.messages import AIMessage, RemoveMessage
 
 import threads
-from threads.database.said import Said, keep
+from threads.search.index import Said, keep
 from threads.search.query import parsed
 from threads.search.engine import OWN_MESSAGES, WALKED
 from threads.search.snippets import LOOK_AT, snippet

@@ -13,8 +13,8 @@ this package is cheap: LangGraph is loaded when someone speaks.
 from typing import Any
 
 from threads.registry import Registry, open  # noqa: A004  the name a user types
-from threads.database.backups import restore_backup
-from threads.database.opening import detach
+from threads.db.backups import restore_backup
+from threads.db.open import detach
 from threads.errors import (
     AgentNotFound,
     AlreadyAnswered,

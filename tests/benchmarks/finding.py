@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import threads
-from threads.database import said
-from threads.database.said import Said
+from threads.search import index
+from threads.search.index import Said
 
 MESSAGES = 10
 DAYS = 400
@@ -116,7 +116,7 @@ def one(connection: sqlite3.Connection, words: Words, number: int, at: int) -> N
         for place in range(MESSAGES)
     ]
     times = {message.message_id or "": at + place * DAY // MESSAGES for place, message in enumerate(messages)}
-    said.keep(connection, number + 1, messages, times, at)
+    index.keep(connection, number + 1, messages, times, at)
 
 
 def searches(words: Words) -> Iterator[tuple[str, dict[str, Any]]]:

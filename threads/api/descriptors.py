@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
 import threads
-from threads.database.statements import load_all
+from threads.db.queries import load_all
 
 ROOMS = ("database", "registry", "memory", "bootstrap", "runs", "api")
 """The packages of ours whose modules a server uses; some are imported when they are needed."""

@@ -14,7 +14,7 @@ from starlette.routing import Match
 
 from threads import errors
 from threads.api.disclosure import visible_reason
-from threads.database.faults import is_temporary
+from threads.db.errors import is_temporary
 
 
 class Problem(BaseModel):

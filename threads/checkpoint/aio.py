@@ -27,7 +27,7 @@ from langgraph.checkpoint.base import (
     get_checkpoint_id,
 )
 
-from threads.database.connections import Database
+from threads.db.database import Database
 from threads.checkpoint.delta_history import handed_out
 from threads.checkpoint.pending_writes import LateResults, Work
 from threads.checkpoint.conflicts import Read, Turn, address, config_of, noted, turn_of

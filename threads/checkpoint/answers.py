@@ -16,7 +16,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME
 from langgraph.types import StateSnapshot, _interrupt_id
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.checkpoint.rewind import NULL_TASK
 
 Change = Callable[[sqlite3.Connection], None]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.models import Message
 
 

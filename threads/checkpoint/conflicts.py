@@ -25,8 +25,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple, get_checkpoint_id
 
 from threads import ids
-from threads.database import leases
-from threads.database.statements import statements
+from threads.store import leases
+from threads.db.queries import statements
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadsError, ThreadTrashed
 from threads.checkpoint.delta_history import History
 from threads.checkpoint.recent_checkpoints import Places

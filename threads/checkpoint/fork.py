@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import CheckpointNotFound
 
 

@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from functools import partial
 
 from threads.background import start_thread
-from threads.database.connections import Database
+from threads.db.database import Database
 from threads.errors import DatabaseError, ThreadsError
 from threads.checkpoint.recent_checkpoints import Places
 from threads.checkpoint.conflicts import TooEarly

@@ -16,8 +16,8 @@ from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from threads.database.erasing import erase, sweep
-from threads.database.statements import statements
+from threads.db.deletion import erase, sweep
+from threads.db.queries import statements
 from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed
 from threads.checkpoint.serde import naming
 from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole

@@ -17,8 +17,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.utils import load_pending_writes, search_where
 
 from threads import ids
-from threads.database.connections import Database
-from threads.database.statements import statements
+from threads.db.database import Database
+from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, ThreadTrashed
 from threads.checkpoint.aio import AsyncMethods
 from threads.checkpoint.delta_history import At, Deltas, handed_out

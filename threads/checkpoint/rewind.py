@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import RESUME
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import CheckpointNotFound
 
 NULL_TASK = "00000000-0000-0000-0000-000000000000"

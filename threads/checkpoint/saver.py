@@ -29,8 +29,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from threads import ids
-from threads.database.connections import Database
-from threads.database.erasing import erase
+from threads.db.database import Database
+from threads.db.deletion import erase
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
 from threads.checkpoint.delta_history import Deltas
 from threads.checkpoint.lru_cache import Kept

@@ -15,7 +15,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, get_checkpoint_id
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import ThreadDeleted, ThreadMoved
 from threads.checkpoint.recent_checkpoints import Place, Places
 from threads.checkpoint.pruning import TASK

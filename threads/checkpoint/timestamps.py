@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from threads.database.said import Said
+from threads.search.index import Said
 from threads.models import Message
 
 

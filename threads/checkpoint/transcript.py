@@ -21,8 +21,8 @@ from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT
 
-from threads.database.migrations import uuid_milliseconds
-from threads.database.said import Said
+from threads.db.migrations import uuid_milliseconds
+from threads.search.index import Said
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.checkpoint.branches import Branch, Place, places, tips
 from threads.checkpoint.timestamps import Origin, said_at

@@ -22,7 +22,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import ThreadDeleted, ThreadMoved
 from threads.checkpoint.answers import without_failed_answers
 from threads.checkpoint.pending_writes import Key, LateResults, Work

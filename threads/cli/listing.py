@@ -17,7 +17,7 @@ from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.session import Session, common
 from threads.cli.text import block, field, instant
-from threads.database.faults import stray_log
+from threads.db.errors import stray_log
 from threads.models import SortBy
 
 ASCENDING = ("title", "thread_id")

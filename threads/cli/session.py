@@ -15,10 +15,10 @@ import click
 import threads
 from threads.cli.faults import Fault
 from threads.cli.progress import Bar
-from threads.database.backups import OURS
-from threads.database.connections import connect
-from threads.database.opening import BUSY_TIMEOUT, located, reachable
-from threads.database.readonly import ReadOnlyFile
+from threads.db.backups import OURS
+from threads.db.database import connect
+from threads.db.open import BUSY_TIMEOUT, located, reachable
+from threads.db.readonly import ReadOnlyFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

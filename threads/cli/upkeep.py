@@ -18,7 +18,7 @@ from threads.cli.finding import find_all
 from threads.cli.offering import ids_beginning
 from threads.cli.output import as_json, line, note, on_terminal, weight
 from threads.cli.session import Session, common, undisturbed
-from threads.database.opening import located, reachable
+from threads.db.open import located, reachable
 
 
 def letting_go(command: Callable[..., None]) -> Callable[..., None]:

@@ -20,8 +20,8 @@ from threads.registry.retention import Keeping
 from threads.registry.stats import Measuring
 from threads.registry.context import Clock
 from threads.registry.undo import Undoing
-from threads.database.migrations import Progress
-from threads.database.opening import open_database
+from threads.db.migrations import Progress
+from threads.db.open import open_database
 
 
 def open(

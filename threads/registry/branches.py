@@ -9,8 +9,8 @@ from typing import Any
 
 from threads import ids
 from threads.registry.messages import Conversations
-from threads.database.leases import check_free
-from threads.database.statements import statements
+from threads.store.leases import check_free
+from threads.db.queries import statements
 from threads.errors import CheckpointNotFound
 from threads.models import Thread
 from threads.store import threads as table

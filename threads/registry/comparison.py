@@ -8,7 +8,7 @@ from typing import Any
 
 from threads import ids
 from threads.registry.threads import Listing
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Diff, Message
 from threads.store import threads as table

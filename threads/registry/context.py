@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from threads.registry.closing import Closing
 from threads.registry.idle_worker import IdleRefresher
 from threads.registry.event_poller import Tail
-from threads.database.connections import Database
-from threads.database.migrations import Progress, version
+from threads.db.database import Database
+from threads.db.migrations import Progress, version
 from threads.errors import ReadOnly, ThreadTrashed
 
 Clock = Callable[[], datetime]

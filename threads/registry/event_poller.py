@@ -14,8 +14,8 @@ from functools import partial
 from typing import Literal, Protocol
 
 from threads.background import log_broken, start_thread
-from threads.database.connections import Database
-from threads.database.statements import statements
+from threads.db.database import Database
+from threads.db.queries import statements
 from threads.errors import ThreadsError
 from threads.models import Event
 from threads.store import event_log

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from threads.registry.context import Opened
-from threads.database.leases import check_free
-from threads.database.migrations import Progress
-from threads.database.opening import back_up
-from threads.database.statements import statements
+from threads.store.leases import check_free
+from threads.db.migrations import Progress
+from threads.db.open import back_up
+from threads.db.queries import statements
 from threads.errors import InvalidValue, StateUnreadable, ThreadBusy, ThreadNotFound, ThreadTrashed
 from threads.models import Problem, Pruned
 from threads.store import threads as table

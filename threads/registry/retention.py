@@ -10,7 +10,7 @@ from typing import Any
 
 from threads.registry.bulk import MOST_CHANGED, Organising
 from threads.registry.maintenance import Upkeep
-from threads.database.migrations import Progress
+from threads.db.migrations import Progress
 from threads.errors import InvalidValue, StateUnreadable
 from threads.models import Action, Cleaned, Rule
 from threads.store import retention as rules

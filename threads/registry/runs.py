@@ -6,7 +6,7 @@ import json
 
 from threads.registry.branches import Branching
 from threads.registry.subscription import Events, listen
-from threads.database.seals import seals_of
+from threads.db.seals import seals_of
 from threads.models import Interrupt, Page, RunInfo
 from threads.store import threads as table
 from threads.store.filters import checked_range, fixed

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from threads.registry.threads import Listing
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import InvalidValue
 from threads.models import Hits, Status
 from threads.store.filters import Filters, checked_range

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from threads.database.said import PLACES, TITLE
-from threads.database.seals import seals_of
+from threads.search.index import PLACES, TITLE
+from threads.db.seals import seals_of
 from threads.errors import InvalidValue
 from threads.models import Hit, Hits, Message, moment
 from threads.store import projection, threads as table

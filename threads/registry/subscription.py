@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Self
 
 from threads import ids
 from threads.registry.event_poller import Tail, Topic
-from threads.database.connections import Database
-from threads.database.seals import LARGEST, Seals, seals_of
+from threads.db.database import Database
+from threads.db.seals import LARGEST, Seals, seals_of
 from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound
 from threads.models import Event
 from threads.store import event_log

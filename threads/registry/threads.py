@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from threads import ids
 from threads.registry.context import Opened
-from threads.database.erasing import erase
-from threads.database.leases import check_free
-from threads.database.seals import seals_of
+from threads.db.deletion import erase
+from threads.store.leases import check_free
+from threads.db.seals import seals_of
 from threads.errors import InvalidValue, ThreadExists
 from threads.models import Page, SortBy, SortOrder, Status, Thread
 from threads.store import validation, threads as table

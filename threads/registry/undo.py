@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threads.registry.branches import Branching
-from threads.database.leases import check_free
+from threads.store.leases import check_free
 from threads.errors import InvalidValue, MessageNotFound
 from threads.models import Message
 from threads.store import threads as table

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from threads.registry.context import Inside
-from threads.database.leases import is_good
+from threads.store.leases import is_good
 from threads.errors import InvalidValue, KeyReused, QueueFull, ThreadBusy, ThreadTrashed
 from threads.store import event_log, runs, threads as table
 from threads.store.event_log import Happened

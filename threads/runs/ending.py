@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from threads.database.faults import is_temporary
+from threads.db.errors import is_temporary
 from threads.errors import LeaseLost, ThreadsError
 from threads.store import event_log, runs
 from threads.runs.attempt import HAND_OVER, Outcome

@@ -17,7 +17,7 @@ from typing import Any
 
 from threads.background import log_broken
 from threads.registry import Registry
-from threads.database.faults import came_of_no_descriptors, is_temporary
+from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.store import runs, threads as table
 from threads.store.runs import Asked

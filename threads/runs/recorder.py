@@ -16,7 +16,7 @@ from typing import Any
 
 from threads.background import log_broken
 from threads.registry.event_poller import Tail
-from threads.database.connections import Database
+from threads.db.database import Database
 from threads.errors import LeaseLost
 from threads.store import event_log, runs
 from threads.store.event_log import Happened

@@ -15,7 +15,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 
 from threads import ids
 from threads.registry.context import Inside
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message
 from threads.store import runs, threads as table

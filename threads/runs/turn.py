@@ -16,7 +16,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
-from threads.database.migrations import uuid_milliseconds
+from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
 from threads.forms import json_form
 from threads.checkpoint.timestamps import Origin

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zlib import crc32
 
-from threads.database.seals import Seals
-from threads.database.statements import statements
+from threads.db.seals import Seals
+from threads.db.queries import statements
 from threads.errors import InvalidCursor
 from threads.models import milliseconds
 from threads.store.filters import Filters, fixed

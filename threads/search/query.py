@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Any, get_args
 from unicodedata import is_normalized
 
-from threads.database.said import TITLE
-from threads.database.words import Token, fold, indexed, positions, signs_of, squeezed
+from threads.search.index import TITLE
+from threads.search.tokenizer import Token, fold, indexed, positions, signs_of, squeezed
 from threads.errors import InvalidValue
 from threads.models import Role
 from threads.store.validation import checked_name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from threads.database.words import fold, signs_of, tokens
+from threads.search.tokenizer import fold, signs_of, tokens
 from threads.search.query import Query
 
 LENGTH = 120

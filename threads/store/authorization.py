@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import ThreadNotFound
 from threads.store.mapping import json_of
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from threads import ids
-from threads.database.erasing import erase
-from threads.database.leases import check_free
-from threads.database.migrations import has_table
-from threads.database.statements import statements
+from threads.db.deletion import erase
+from threads.store.leases import check_free
+from threads.db.migrations import has_table
+from threads.db.queries import statements
 from threads.errors import InvalidValue, ThreadBusy
 from threads.models import Tag
 from threads.store import validation, threads as table
@@ -76,7 +76,7 @@ def _columns(connection: sqlite3.Connection, row: sqlite3.Row, changes: Mapping[
 
 def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | None) -> None:
     """Note that `reader` has read the thread up to a message; `ThreadNotFound`, `InvalidValue`."""
-    from threads.database.said import MOST, PLACES
+    from threads.search.index import MOST, PLACES
 
     position = table.get(connection, id)["position"]
     first = position << PLACES

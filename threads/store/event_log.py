@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.forms import json_form
 from threads.models import Event, EventType, Message, moment
 from threads.store.mapping import json_of

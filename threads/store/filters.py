@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
-from threads.database.seals import Seals
-from threads.database.statements import statements
+from threads.db.seals import Seals
+from threads.db.queries import statements
 from threads.errors import InvalidCursor, InvalidValue
 from threads.models import SortBy, SortOrder, Status
 from threads.store.validation import checked_flag, checked_metadata, checked_name, checked_tags

@@ -10,11 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from threads.database import migrations, said
-from threads.database.connections import Database
-from threads.database.erasing import erase, sweep
-from threads.database.migrations import Progress
-from threads.database.statements import statements
+from threads.db import migrations
+from threads.search import index
+from threads.db.database import Database
+from threads.db.deletion import erase, sweep
+from threads.db.migrations import Progress
+from threads.db.queries import statements
 from threads.models import Problem
 from threads.store.projection import Decoder, projected
 from threads.store.mapping import text_of
@@ -63,8 +64,8 @@ def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
     for problem in found:
         _mend(connection, problem)
     if any(problem.kind in ("wrong_search", "missing") for problem in found):
-        said.keep_marks(connection)
-        said.begin_again(connection)
+        index.keep_marks(connection)
+        index.begin_again(connection)
     if any(problem.kind in (*MADE, "missing") for problem in found):
         for name in REMADE:
             connection.execute(statements("checks")[name])
@@ -139,7 +140,7 @@ def _wrong_words(
                 if stored != told:
                     detail = f"the list says {stored}, the messages say {told}"
                     yield Problem("wrong_words", row["thread_id"], detail)
-                if searched and not said.agrees(connection, row["position"], made["said"]):
+                if searched and not index.agrees(connection, row["position"], made["said"]):
                     detail = "the search has other messages than the memory"
                     yield Problem("wrong_search", row["thread_id"], detail)
         if not rows:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from threads.database.migrations import uuid_milliseconds
+from threads.db.migrations import uuid_milliseconds
 from threads.models import Checkpoint, Thread, moment
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from threads.database import said
-from threads.database.connections import Database
-from threads.database.migrations import Progress, has_table
-from threads.database.said import Said
-from threads.database.statements import statements
+from threads.search import index
+from threads.db.database import Database
+from threads.db.migrations import Progress, has_table
+from threads.search.index import Said
+from threads.db.queries import statements
 from threads.models import Message
 from threads.store import previews
 
@@ -100,7 +100,7 @@ def _made(
         for row in rows:
             columns = projected(row, connection, decoder)
             if not database.read_only:
-                new = said.missing(connection, row["position"], columns["said"])
+                new = index.missing(connection, row["position"], columns["said"])
                 columns["times"] = _times(columns, connection, decoder, new)
             made.append((row["position"], columns))
             if stop():
@@ -141,11 +141,11 @@ def said_of(message: Message) -> Said:
 
 
 def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection, *, owner: str | None = None) -> None:
-    said.settle(connection, owner)
+    index.settle(connection, owner)
     for columns in fresh:
         if connection.execute(statements("threads")["project"], columns).rowcount:
             rows, times, now = columns["said"], columns["times"], columns["updated_at"]
-            said.keep(connection, columns["position"], rows, times, now)
+            index.keep(connection, columns["position"], rows, times, now)
 
 
 def doubt_unknown(connection: sqlite3.Connection) -> None:
@@ -182,7 +182,7 @@ def refresh_here(
         columns = projected(row, connection, decoder())
         connection.execute(sql["project"], columns)
         times = _times(columns, connection, decoder(), columns["said"])
-        first, now = row["position"] << said.PLACES, columns["updated_at"]
+        first, now = row["position"] << index.PLACES, columns["updated_at"]
         fresh = [
             (first + place, each.message_id, each.role, each.text, times.get(each.message_id, now))
             for place, each in enumerate(columns["said"], start=1)
@@ -207,7 +207,7 @@ def source_here(connection: sqlite3.Connection) -> str | None:
 
 def settle(connection: sqlite3.Connection, owner: str | None = None) -> None:
     """Bring the search up to date with titles that changed and threads that are gone; see `said.settle`."""
-    said.settle(connection, owner)
+    index.settle(connection, owner)
 
 
 def refresh_all(

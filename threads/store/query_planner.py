@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.store.filters import Filters, fits
 from threads.store.mapping import json_of
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, get_args
 
 from threads import ids
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import InvalidValue
 from threads.models import Action, Rule
 from threads.store import validation, threads as table

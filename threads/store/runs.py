@@ -1,6 +1,6 @@
 """Runs in the table: asked for, begun, kept alive, ended; each function one step in a transaction.
 
-A row goes from `pending` to `running` (then it is the thread's lease, see `threads.database.leases`)
+A row goes from `pending` to `running` (then it is the thread's lease, see `threads.store.leases`)
 to one of the ends. A retry or a recovery begins the same row again, with the next attempt.
 """
 
@@ -12,8 +12,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from threads.database.leases import LONGEST
-from threads.database.statements import statements
+from threads.store.leases import LONGEST
+from threads.db.queries import statements
 from threads.errors import RunFailed, RunNotFound
 from threads.models import RunInfo, moment
 from threads.store.mapping import json_of

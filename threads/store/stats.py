@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import InvalidValue
 from threads.models import Measured, Stat
 from threads.store.validation import checked_name

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from threads import ids
-from threads.database.erasing import sweep
-from threads.database.seals import seals_of
-from threads.database.statements import statements
+from threads.db.deletion import sweep
+from threads.db.seals import seals_of
+from threads.db.queries import statements
 from threads.errors import ThreadExists, ThreadNotFound
 from threads.store import validation
 from threads.store.filters import Filters, Order

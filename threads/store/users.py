@@ -11,7 +11,7 @@ import sqlite3
 from datetime import timedelta
 from typing import Any, Literal
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import InvalidValue
 from threads.models import Token, User, moment
 from threads.store.authorization import Actor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from threads.database.leases import check_free
-from threads.database.statements import statements
+from threads.store.leases import check_free
+from threads.db.queries import statements
 
 
 def erase(connection: sqlite3.Connection, thread_id: str) -> None:
@@ -27,6 +27,6 @@ def sweep(connection: sqlite3.Connection, thread_id: str) -> None:
 def _delete(connection: sqlite3.Connection, thread_id: str, *names: str) -> None:
     for name in names:
         connection.execute(statements("checkpoints")[name], {"thread_id": thread_id})
-    from threads.database import said
+    from threads.search import index
 
-    said.settle(connection)
+    index.settle(connection)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from threads.database.disk import is_full
+from threads.db.disk import is_full
 from threads.errors import (
     DatabaseBusy,
     DatabaseError,

@@ -9,13 +9,13 @@ import stat
 from contextlib import closing, suppress
 from pathlib import Path
 
-from threads.database import migrations
-from threads.database.connections import connect
-from threads.database.copies import appear, copy_into, part_beside, set_logs_aside, stamped, sync_folder
-from threads.database.faults import translated
-from threads.database.migrations import Progress
-from threads.database.opening import BUSY_TIMEOUT, located, reachable
-from threads.database.readonly import ReadOnlyFile
+from threads.db import migrations
+from threads.db.database import connect
+from threads.db.file_copy import appear, copy_into, part_beside, set_logs_aside, stamped, sync_folder
+from threads.db.errors import translated
+from threads.db.migrations import Progress
+from threads.db.open import BUSY_TIMEOUT, located, reachable
+from threads.db.readonly import ReadOnlyFile
 from threads.errors import DatabaseBusy, NotADatabase, UsageError
 
 OURS = {"checkpoints", "threads_migration"}

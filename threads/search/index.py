@@ -17,8 +17,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from threads.database.statements import statements
-from threads.database.words import indexed, squeezed
+from threads.db.queries import statements
+from threads.search.tokenizer import indexed, squeezed
 
 PLACES = 20
 """Bits of a row's id for the place in its thread."""

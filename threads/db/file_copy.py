@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from threads.database.migrations import Progress
+from threads.db.migrations import Progress
 
 COPIED_AT_ONCE = 4096
 """Pages that are copied between two words about the progress."""

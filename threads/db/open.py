@@ -9,13 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from threads.database import migrations
-from threads.database.connections import Database, FileDatabase, connect, make_durable
-from threads.database.copies import appear, copy_into, create_private, part_beside
-from threads.database.faults import translated
-from threads.database.file_guard import FileGuard
-from threads.database.migrations import Progress
-from threads.database.readonly import ReadOnlyFile
+from threads.db import migrations
+from threads.db.database import Database, FileDatabase, connect, make_durable
+from threads.db.file_copy import appear, copy_into, create_private, part_beside
+from threads.db.errors import translated
+from threads.db.file_guard import FileGuard
+from threads.db.migrations import Progress
+from threads.db.readonly import ReadOnlyFile
 from threads.errors import DatabaseError, DatabaseGone, DatabaseNotFound, ReadOnly, UsageError
 
 BUSY_TIMEOUT = 10.0
@@ -35,7 +35,7 @@ def open_database(
     """
     path = located(where)
     if path is None:
-        from threads.database.in_memory import MemoryDatabase
+        from threads.db.in_memory import MemoryDatabase
 
         connection = connect(":memory:")
         check_search(connection)

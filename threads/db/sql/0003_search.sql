@@ -11,7 +11,7 @@ CREATE TABLE threads_said (
     output_tokens INTEGER NOT NULL DEFAULT 0
 );
 
--- The tokens of the texts, as threads.database.words makes them, and their trigrams. The texts stand above.
+-- The tokens of the texts, as threads.search.tokenizer makes them, and their trigrams. The texts stand above.
 CREATE VIRTUAL TABLE threads_words USING fts5(text, content='', tokenize='ascii', prefix='1 2 3');
 
 CREATE VIRTUAL TABLE threads_parts USING fts5(text, content='', tokenize='trigram', detail='none', columnsize=0);

@@ -18,9 +18,9 @@ from typing import Protocol
 from weakref import WeakSet
 
 from threads.background import start_thread
-from threads.database.copies import stamped, write_copy
-from threads.database.file_guard import FileGuard, Loss
-from threads.database.writer import Writer
+from threads.db.file_copy import stamped, write_copy
+from threads.db.file_guard import FileGuard, Loss
+from threads.db.write_queue import Writer
 from threads.errors import DatabaseError
 
 INTERVAL = 0.25

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from threads.database.migrations import has_table
+from threads.db.migrations import has_table
 from threads.errors import RegistryDetached
 
 

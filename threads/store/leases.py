@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import ThreadBusy
 
 LONGEST = 3600.0

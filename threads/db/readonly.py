@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from threads.database.connections import FIRST_READ, Database, connect, snapshot
-from threads.database.faults import translated
-from threads.database.writer import Work
+from threads.db.database import FIRST_READ, Database, connect, snapshot
+from threads.db.errors import translated
+from threads.db.write_queue import Work
 from threads.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseNotFound, ReadOnly
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from base64 import b64decode, urlsafe_b64encode
 from hashlib import blake2b
 from hmac import compare_digest
 
-from threads.database.statements import statements
+from threads.db.queries import statements
 from threads.errors import DatabaseError, InvalidCursor
 
 KEY_BYTES = 32

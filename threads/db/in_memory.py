@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
-from threads.database.connections import Database, snapshot
-from threads.database.writer import Work, Writer
+from threads.db.database import Database, snapshot
+from threads.db.write_queue import Work, Writer
 from threads.errors import DatabaseError
 
 T = TypeVar("T")

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from threads.database import seals
-from threads.database.statements import FOLDER, statements
+from threads.db import seals
+from threads.db.queries import FOLDER, statements
 from threads.errors import ForeignDatabase, NewerDatabase
 
 Progress = Callable[[str, int, int], None]
@@ -216,7 +216,7 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
             connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
         adopt(connection, progress)
     if name == "0003_search":
-        from threads.database import said
+        from threads.search import index as said
 
         said.begin_again(connection)
     if name == "0006_secret":

@@ -22,8 +22,8 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from threads.background import is_main_thread, log_broken
-from threads.database.faults import translated
-from threads.database.registration import Registration
+from threads.db.errors import translated
+from threads.db.registration import Registration
 from threads.errors import DatabaseGone, RegistryDetached
 
 T = TypeVar("T")

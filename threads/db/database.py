@@ -1,7 +1,7 @@
 """Connections to one SQLite database: one that writes, as many as needed that read.
 
 A file is written through a single connection (`Writer`) and read through read-only ones, so a
-reader never waits for a writer nor holds one up. `threads.database.in_memory` has no file. What
+reader never waits for a writer nor holds one up. `threads.db.in_memory` has no file. What
 our promises rest on (WAL, synchronous=FULL, foreign keys, secure_delete) is set and checked here,
 not hoped for.
 """
@@ -21,11 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from threads.database.faults import translated
-from threads.database.file_guard import FileGuard
-from threads.database.file_watch import FileWatch, watcher
-from threads.database.registration import Registration
-from threads.database.writer import Work, Writer
+from threads.db.errors import translated
+from threads.db.file_guard import FileGuard
+from threads.db.file_watch import FileWatch, watcher
+from threads.db.registration import Registration
+from threads.db.write_queue import Work, Writer
 from threads.errors import DatabaseError
 
 T = TypeVar("T")
@@ -226,14 +226,14 @@ class FileDatabase(Database):
         self._writer.drain()
 
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
-        from threads.database import said
+        from threads.search import index
 
         self.check_open()
         with self.read() as connection:
-            index_due = said.is_scrub_due(connection)
+            index_due = index.is_scrub_due(connection)
         deadline = time.monotonic() + SCRUB_PATIENCE
         while index_due and not (stop() if stop else time.monotonic() > deadline):
-            index_due = not self._writer.write(said.scrub_step)
+            index_due = not self._writer.write(index.scrub_step)
             due_only = False
         if self._scrub_due or not due_only:
             self._scrub_due = not self._writer.outside(self._truncate_log)
