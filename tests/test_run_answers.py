@@ -12,7 +12,7 @@ from serving import ROOT, client
 
 import threads
 from threads import AlreadyAnswered, InvalidValue, KeyReused, NothingToResume, RunFailed
-from threads.runs.questions import answer, reply
+from threads.runs.interrupts import answer, reply
 
 APPROVED = {"decisions": [{"type": "approve"}]}
 

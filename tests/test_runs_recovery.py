@@ -30,7 +30,7 @@ import threads
 from agent import build_agent
 from threads import InvalidValue, LeaseLost, RunFailed, ThreadBusy
 from threads.store import leases
-from threads.runs.doubts import Place, calls_of, doubtful
+from threads.runs.tool_recovery import Place, calls_of, doubtful
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 KILLS = 200 if LONG else 12

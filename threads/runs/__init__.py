@@ -2,6 +2,6 @@
 
 from threads.runs.run import Run
 from threads.runs.runner import Runner
-from threads.runs.tools import tool_key
+from threads.runs.tool_events import tool_key
 
 __all__ = ["Run", "Runner", "tool_key"]

@@ -2,7 +2,7 @@
 
 The graph runs as a task of its own on the runner's loop, so nobody who listens can stop it by
 leaving. What ends it is its end, an error, or a request to stop; then the words that were said by
-then are kept (`threads.runs.stopping`).
+then are kept (`threads.runs.cancellation`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from langgraph.types import Interrupt
 from threads.errors import LeaseLost
 from threads.checkpoint.conflicts import TURN
 from threads.store import runs
-from threads.runs.recorder import Recorder, storing
-from threads.runs.requests import Request
-from threads.runs.telling import Told
-from threads.runs.told import plain
-from threads.runs.tools import ToolWatch
-from threads.runs.turn import ActiveTurn
+from threads.runs.event_writer import Recorder, storing
+from threads.runs.request import Request
+from threads.runs.cancellable_task import Told
+from threads.runs.event_payloads import plain
+from threads.runs.tool_events import ToolWatch
+from threads.runs.lease_context import ActiveTurn
 
 KEEP, ROLLBACK = "keep", "rollback"
 """What becomes of the words of a run that somebody stopped."""

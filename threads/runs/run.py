@@ -17,7 +17,7 @@ from threads.models import Event, Message, RunInfo, RunStatus
 from threads.store import event_log as events, runs, threads as table
 from threads.store.runs import run_of
 from threads.runs.attempt import KEEP
-from threads.runs.engine import Engine
+from threads.runs.executor import Engine
 
 
 class Run:

@@ -17,16 +17,16 @@ from threads.registry import Registry
 from threads.registry.closing import Closing
 from threads.errors import InvalidValue, NothingToResume
 from threads.store import event_log, runs, threads as table
-from threads.runs.asking import Asking
+from threads.runs.submission import Asking
 from threads.runs.attempt import KEEP
-from threads.runs.engine import Engine
-from threads.runs.loop import LoopThread
-from threads.runs.questions import Reply, answer, reply
-from threads.runs.requests import Content, Request, checked_input, checked_key, checked_message
+from threads.runs.executor import Engine
+from threads.runs.event_loop import LoopThread
+from threads.runs.interrupts import Reply, answer, reply
+from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
 from threads.runs.run import Run
-from threads.runs.spot import spot
-from threads.runs.titles import TITLE, title_asked
-from threads.runs.watch import Watch
+from threads.runs.edit_target import spot
+from threads.runs.title_runs import TITLE, title_asked
+from threads.runs.supervisor import Watch
 
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 LEASE = 15.0

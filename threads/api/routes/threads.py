@@ -30,7 +30,7 @@ from threads.api.routes.doors import (
 )
 from threads.api.server import Caller, Server
 from threads.api.shapes import PAGED, THREAD, answer, cursor_of, location, nothing, page, told
-from threads.runs.requests import checked_key
+from threads.runs.request import checked_key
 
 router = APIRouter(tags=["threads"])
 STOP_WAIT = 5.0

@@ -16,8 +16,8 @@ from threads.background import log_broken
 from threads.errors import DatabaseGone, ThreadsError
 from threads.store import runs
 from threads.runs.attempt import LOST
-from threads.runs.engine import Engine
-from threads.runs.telling import is_cancelled
+from threads.runs.executor import Engine
+from threads.runs.cancellable_task import is_cancelled
 
 SOON = 0.02
 """Seconds between two looks while a run waits for its thread."""

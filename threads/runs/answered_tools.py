@@ -17,7 +17,7 @@ from langgraph.pregel import Pregel
 from langgraph.types import Command
 
 from threads.checkpoint.message_mapping import CHANNEL
-from threads.runs.tools import NAMESPACE
+from threads.runs.tool_events import NAMESPACE
 
 Answers = Mapping[str, Mapping[str, tuple[str, str]]]
 """By task (as LangGraph names its namespace) and id of the call: the tool's name and its answer."""

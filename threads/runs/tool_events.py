@@ -17,9 +17,9 @@ from langgraph.errors import GraphBubbleUp
 from threads.checkpoint.conflicts import TURN
 from threads.store.event_log import Happened
 from threads.runs.failures import message_of, type_of
-from threads.runs.recorder import Recorder
-from threads.runs.told import plain
-from threads.runs.turn import ActiveTurn
+from threads.runs.event_writer import Recorder
+from threads.runs.event_payloads import plain
+from threads.runs.lease_context import ActiveTurn
 
 NAMESPACE = "langgraph_checkpoint_ns"
 """Where LangGraph's metadata tell in which task of the graph it is."""

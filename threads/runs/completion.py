@@ -12,10 +12,10 @@ from threads.errors import LeaseLost, ThreadsError
 from threads.store import event_log, runs
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.failures import failure_of
-from threads.runs.recorder import Recorder, storing
-from threads.runs.telling import is_cancelled
-from threads.runs.told import plain
-from threads.runs.turn import ActiveTurn
+from threads.runs.event_writer import Recorder, storing
+from threads.runs.cancellable_task import is_cancelled
+from threads.runs.event_payloads import plain
+from threads.runs.lease_context import ActiveTurn
 
 TOLD = {"success": "finished", "error": "failed", "interrupted": "interrupted", "stopped": "stopped"}
 

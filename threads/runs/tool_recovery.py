@@ -22,7 +22,7 @@ from langgraph.types import Interrupt, StateSnapshot
 
 from threads.errors import InvalidValue
 from threads.checkpoint.message_mapping import CHANNEL
-from threads.runs.stopping import orphans
+from threads.runs.cancellation import orphans
 
 AGAIN = "again"
 BROKEN_OFF = (

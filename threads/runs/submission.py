@@ -21,13 +21,13 @@ from threads.errors import (
 )
 from threads.store import threads as table
 from threads.store.runs import Asked
-from threads.runs.desk import STRATEGIES
-from threads.runs.earlier import Earlier
-from threads.runs.engine import Engine
-from threads.runs.questions import Reply
-from threads.runs.requests import Request, checked_key
+from threads.runs.queue import STRATEGIES
+from threads.runs.history import Earlier
+from threads.runs.executor import Engine
+from threads.runs.interrupts import Reply
+from threads.runs.request import Request, checked_key
 from threads.runs.run import Run
-from threads.runs.spot import Spot
+from threads.runs.edit_target import Spot
 
 
 class Asking:

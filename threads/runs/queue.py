@@ -18,8 +18,8 @@ from threads.store.event_log import Happened
 from threads.store.runs import Asked
 from threads.runs.agents import Agents
 from threads.runs.attempt import KEEP, PASS_OVER, ROLLBACK
-from threads.runs.requests import ANSWERS
-from threads.runs.titles import wants_title
+from threads.runs.request import ANSWERS
+from threads.runs.title_runs import wants_title
 
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
 MOST_ATTEMPTS = 10

@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage
 
 from threads.registry.context import Inside
 from threads.store import runs
-from threads.runs.requests import Content, Request, named_interrupts
+from threads.runs.request import Content, Request, named_interrupts
 
 LOOKED_AT = 50
 """How many runs back something is looked for."""

@@ -23,17 +23,17 @@ from threads.store import runs, threads as table
 from threads.store.runs import Asked
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, KEEP, LOST, PASS_OVER, REFUSED, ROLLBACK, Attempt, Outcome
-from threads.runs.desk import Accepted, Desk
-from threads.runs.ending import ended
-from threads.runs.loop import PATIENCE, LoopThread
-from threads.runs.promises import Promises
-from threads.runs.recorder import Recorder
-from threads.runs.requests import Request
-from threads.runs.resuming import Start, begin_again, start_of
-from threads.runs.settling import settle_stopped
-from threads.runs.telling import is_cancelled
-from threads.runs.titles import TITLE, Naming, title_asked
-from threads.runs.turn import ActiveTurn
+from threads.runs.queue import Accepted, Desk
+from threads.runs.completion import ended
+from threads.runs.event_loop import PATIENCE, LoopThread
+from threads.runs.results import Promises
+from threads.runs.event_writer import Recorder
+from threads.runs.request import Request
+from threads.runs.recovery import Start, begin_again, start_of
+from threads.runs.settlement import settle_stopped
+from threads.runs.cancellable_task import is_cancelled
+from threads.runs.title_runs import TITLE, Naming, title_asked
+from threads.runs.lease_context import ActiveTurn
 
 LEAVING = 1.5
 """Seconds that runs which are stopped at the end have to notice it."""

@@ -24,8 +24,8 @@ from threads.checkpoint.reducer import Undecodable, coerced
 from threads.checkpoint.message_mapping import CHANNEL, shown
 from threads.models import moment
 from threads.store.event_log import Happened
-from threads.runs.recorder import Recorder, storing
-from threads.runs.told import plain
+from threads.runs.event_writer import Recorder, storing
+from threads.runs.event_payloads import plain
 
 Known = Callable[[], set[str | None]]
 

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolM
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from threads.checkpoint.message_mapping import CHANNEL
-from threads.runs.stopping import answer_orphans, orphans
+from threads.runs.cancellation import answer_orphans, orphans
 
 
 async def unwedge(graph: Any, config: dict[str, Any], text: str) -> int:

@@ -23,8 +23,8 @@ from threads.store.validation import LONGEST_TITLE, checked_title
 from threads.store.runs import Asked
 from threads.runs.attempt import HAND_OVER, LOST, Outcome
 from threads.runs.failures import failure_of
-from threads.runs.requests import Request
-from threads.runs.telling import Told, is_cancelled
+from threads.runs.request import Request
+from threads.runs.cancellable_task import Told, is_cancelled
 
 READ = 2000
 """Characters of a message that the model is shown."""

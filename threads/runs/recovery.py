@@ -4,7 +4,7 @@ A first attempt may find the thread wedged by calls of tools that nobody answere
 first, else a provider would refuse every turn from then on. A later attempt looks at what its
 predecessor left: nothing, then it begins from the start; unfinished tasks, then it goes on with them;
 a finished turn, then that is the answer. Whatever goes on looks first for calls of tools that are in
-doubt (`threads.runs.doubts`): none of them is run again without asking a person.
+doubt (`threads.runs.tool_recovery`): none of them is run again without asking a person.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from threads.errors import AlreadyAnswered, RunFailed
 from threads.checkpoint import rewind
 from threads.checkpoint.answers import Change, stale_answers
 from threads.store import runs
-from threads.runs.answered import Answers, can_take, with_answers
+from threads.runs.answered_tools import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome
-from threads.runs.doubts import answers_given, calls_of, doubtful, place_of, question, texts
-from threads.runs.requests import ANSWERS, BRINGING, Request, named_interrupts
-from threads.runs.wedged import unwedge
+from threads.runs.tool_recovery import answers_given, calls_of, doubtful, place_of, question, texts
+from threads.runs.request import ANSWERS, BRINGING, Request, named_interrupts
+from threads.runs.dangling_tool_calls import unwedge
 
 LOST = "The call was not answered: the run broke off."
 

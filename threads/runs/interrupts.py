@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from threads.registry import Registry
 from threads.errors import InvalidValue, NothingToResume, ThreadBusy
-from threads.runs.doubts import checked_answer
-from threads.runs.earlier import Earlier
-from threads.runs.requests import ANSWERS, OF_LANGGRAPH, Request, named_interrupts
+from threads.runs.tool_recovery import checked_answer
+from threads.runs.history import Earlier
+from threads.runs.request import ANSWERS, OF_LANGGRAPH, Request, named_interrupts
 
 
 class Reply(NamedTuple):
