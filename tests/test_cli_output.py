@@ -22,7 +22,7 @@ from threads.cli.faults import TABLE, Fault, fault_of
 from threads.cli.group import threads as group
 from threads.cli.progress import Bar
 from threads.errors import ThreadsError
-from threads.forms import json_form
+from threads.serialization import json_form
 
 NASTY = "\x1b]0;owned\x07\x1b[2J[red]bold[/red] :smile: \r\x9b31m\u202egnp.exe\u2066\u2028\ttab\nline ☕ é"
 ACTS = {"Cc", "Zl", "Zp", "Cs"}

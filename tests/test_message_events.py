@@ -16,7 +16,7 @@ from running import Talking, approving_graph, calls, slow_agent, told, until
 
 import threads
 from agent import build_agent, catalog
-from threads.forms import json_form
+from threads.serialization import json_form
 from threads.models import Message
 
 FIELDS = set(Message.__dataclass_fields__)

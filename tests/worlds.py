@@ -27,7 +27,7 @@ from serving import ROOT, bearer, client
 import threads
 from threads.api import Limits
 from threads.api.app import described
-from threads.forms import json_form
+from threads.serialization import json_form
 
 WORDS = ("alpha", "alphabet", "bravo", "charlie", "x1", "東京", "größe")
 """What Alice and Bob speak of."""

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from threads.api.faults import Problem
 from threads.errors import InvalidCursor
-from threads.forms import json_form
+from threads.serialization import json_form
 from threads.models import Action, EventType, Interrupt, Message, Page, RunInfo
 
 ROOT = "/api/v1"

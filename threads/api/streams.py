@@ -21,7 +21,7 @@ from threads.api.disclosure import visible_data
 from threads.api.faults import Refused, shutting_down
 from threads.api.limits import Limits
 from threads.api.trust import Trust
-from threads.forms import json_form
+from threads.serialization import json_form
 
 RETRY = 1000
 """Milliseconds after which a browser comes again."""

@@ -19,7 +19,7 @@ from threads import Interrupt, Registry, RunInfo
 from threads.cli.faults import Fault
 from threads.cli.output import say
 from threads.cli.text import block, decoded, field
-from threads.forms import json_form
+from threads.serialization import json_form
 
 FORMS = "--yes | --no | --text TEXT | --json VALUE"
 """The forms of an answer."""

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import click
 
 from threads.cli.text import field, json_escaped, size
-from threads.forms import json_form
+from threads.serialization import json_form
 from threads.models import Thread
 
 

@@ -1,11 +1,11 @@
 """What crosses the walls: threads, messages, pages. Frozen, and free of any row or connection."""
 
-from threads.models.conversation import Checkpoint, Diff, Message, Tag, Thread, ToolCall, Usage
-from threads.models.finding import Hit, Hits, Stat, Stats
-from threads.models.keeping import Cleaned, Problem, Pruned, Report, Rule, Token, User
-from threads.models.pages import Page, Shown
-from threads.models.running import Event, Interrupt, RunInfo
-from threads.models.values import (
+from threads.models.threads import Checkpoint, Diff, Message, Tag, Thread, ToolCall, Usage
+from threads.models.search import Hit, Hits, Stat, Stats
+from threads.models.admin import Cleaned, Problem, Pruned, Report, Rule, Token, User
+from threads.models.pagination import Page, Shown
+from threads.models.runs import Event, Interrupt, RunInfo
+from threads.models.types import (
     ENDS,
     Action,
     EventType,

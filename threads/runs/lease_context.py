@@ -18,7 +18,7 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
-from threads.forms import json_form
+from threads.serialization import json_form
 from threads.checkpoint.timestamps import Origin
 from threads.checkpoint.reducer import Undecodable, coerced
 from threads.checkpoint.message_mapping import CHANNEL, shown

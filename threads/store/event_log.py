@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from threads.db.queries import statements
-from threads.forms import json_form
+from threads.serialization import json_form
 from threads.models import Event, EventType, Message, moment
 from threads.store.mapping import json_of
 

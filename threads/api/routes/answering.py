@@ -22,7 +22,7 @@ from threads.api.routes.doors import Calling, Serving, Writable
 from threads.api.server import Server
 from threads.api.shapes import RUN, STREAM, Reply, answer, location
 from threads.api.streams import EventStream
-from threads.forms import json_form
+from threads.serialization import json_form
 from threads.models import RunInfo
 from threads.store.runs import run_failed
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from threads.models.values import ENDS, EventType, RunKind, RunStatus
+from threads.models.types import ENDS, EventType, RunKind, RunStatus
 
 
 @dataclass(frozen=True, slots=True)

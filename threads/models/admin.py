@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from threads.models.values import Action
+from threads.models.types import Action
 
 
 @dataclass(frozen=True, slots=True)

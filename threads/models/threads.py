@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from threads.models.pages import Shown
-from threads.models.values import Role, Status
+from threads.models.pagination import Shown
+from threads.models.types import Role, Status
 
 
 @dataclass(frozen=True, slots=True)

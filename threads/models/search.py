@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from threads.models.conversation import Message, Thread
-from threads.models.pages import Page, Shown
+from threads.models.threads import Message, Thread
+from threads.models.pagination import Page, Shown
 
 
 @dataclass(frozen=True, slots=True)
