@@ -16,7 +16,7 @@ import threads
 from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits, create_app
-from threads.api.serving import Serving
+from threads.api.server import Serving
 
 STREAMED = {"accept": "text/event-stream"}
 SECRET = "sk-123-of-the-server"

@@ -21,7 +21,7 @@ from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits
 from threads.api.app import described
-from threads.api.serving import JsonLines, bound
+from threads.api.server import JsonLines, bound
 
 REQUESTS = int(os.environ.get("THREADS_TEST_REQUESTS", "300"))
 CANARY = "canary-of-alice-7f3a"

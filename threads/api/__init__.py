@@ -6,6 +6,6 @@ takes long (an answer, a stream of events) is awaited without holding a thread.
 """
 
 from threads.api.app import create_app
-from threads.api.limits import Limits
+from threads.api.rate_limit import Limits
 
 __all__ = ["Limits", "create_app"]

@@ -11,15 +11,15 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from threads import Registry, Runner
-from threads.api.docs import page_of
-from threads.api.examples import add_examples
-from threads.api.faults import HANDLERS
-from threads.api.gate import COOKIE, Gate
-from threads.api.limits import Limits
-from threads.api.origins import OTHER_SITES, OtherSites
-from threads.api.routes import many, messages, runs, threads, upkeep
-from threads.api.server import Server
-from threads.api.shapes import ROOT, Health, told
+from threads.api.openapi import page_of
+from threads.api.openapi_examples import add_examples
+from threads.api.errors import HANDLERS
+from threads.api.middleware import COOKIE, Gate
+from threads.api.rate_limit import Limits
+from threads.api.cors import OTHER_SITES, OtherSites
+from threads.api.routes import bulk, messages, runs, threads, admin
+from threads.api.state import Server
+from threads.api.schemas.responses import ROOT, Health, told
 
 DESCRIPTION = """Chat threads of LangGraph agents. Errors have one body: `error` for people, `code` for
 programs, and `field` where one is meant. What is not yours looks as if it were not there."""
@@ -68,7 +68,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name, exception_handlers=HANDLERS,
     )  # fmt: skip
     app.state.server = server
-    for module in (threads, messages, runs, many, upkeep):
+    for module in (threads, messages, runs, bulk, admin):
         app.include_router(module.router, prefix=ROOT)
     _add_public(app, server)
     app.add_middleware(Gate, server=server)

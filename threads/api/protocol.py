@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from threads.api.faults import Refused
+from threads.api.errors import Refused
 
 PIECE = 16_384
 """Bytes that are parsed at a time; sizes are checked in between."""

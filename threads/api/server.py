@@ -1,169 +1,190 @@
-"""What all routes work with: the registry, the runner, who asks, and the open streams."""
+"""Running the application: uvicorn, one process, and an end that loses nothing.
+
+On a signal no new requests are taken, those who only listen are sent away, and answers under way have
+some seconds to be finished. Who waits for a longer one is told where it will be found; its run is left to
+whoever opens the file next (`threads.api.shutdown` has the times).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 
-from threads import LOCAL, Actor, Registry, Runner, ThreadsError
-from threads.api.hosts import is_loopback
-from threads.api.last_call import LastCall
-from threads.api.limits import Buckets, Limits
-from threads.api.origins import checked_origin
-from threads.api.shutdown import uvicorn_is_ending
-from threads.api.streams import Streams
-from threads.api.trust import Trust
+import uvicorn
+from fastapi import FastAPI
 
-REMEMBERED = 0.4
-"""Seconds for which a token that was good is good without asking; below the second that is promised."""
-MOST_REMEMBERED = 10_000
-WATCH_INTERVAL = 0.3
-"""Seconds between two looks at whether users, tokens and streams are still what they were."""
+from threads.api.descriptors import open_early, raise_limit
+from threads.api.log import JsonLines, ServerLog
+from threads.api.protocol import check_connections, limited_protocol, limits_of
+from threads.api.state import Server
+from threads.api.shutdown import ANSWERS_WITHIN, LAST_WORDS, Deadline, end_now
+from threads.api.unix_socket import UnixSocket
 
+__all__ = ["JsonLines", "Serving", "bound", "serve"]
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, and by what he came in."""
-
-    actor: Actor
-    token_id: str | None = None
-
-    @property
-    def reader(self) -> str:
-        """The name under which he reads."""
-        return self.actor.reader
+KEEP_ALIVE = 75
+WAITING_TO_CONNECT = 1_024
+"""Connections that the system keeps until they are accepted."""
+ACCEPTED_AT_ONCE = 64
+"""Connections that are accepted before those that are open are looked at; fewer where fewer may be open."""
+INTERRUPTED = 130
+"""The exit code after a second Ctrl+C, as shells have it."""
 
 
-class Server:
-    """One registry and one runner, behind a door."""
+class Serving(uvicorn.Server):
+    """A server that sends its listeners away before it waits for the others."""
 
     def __init__(
         self,
-        registry: Registry,
-        runner: Runner,
+        config: uvicorn.Config,
+        app: FastAPI,
+        announce: Callable[[], None],
         *,
-        limits: Limits,
-        hosts: Sequence[str],
-        origins: Sequence[str],
-        is_https: bool,
-        default_agent: str | None,
-        require_login: bool = False,
+        deadline: Deadline | None = None,
+        log: ServerLog | None = None,
     ) -> None:
-        self.registry = registry
-        self.runner = runner
-        self.limits = limits
-        self.hosts = frozenset(host.lower() for host in hosts)
-        self.origins = frozenset(map(checked_origin, origins))
-        self.is_https = is_https
-        self.default_agent = default_agent or runner.agent_ids[0]
-        reasons = {
-            "login is required": require_login,
-            "it is served over https": is_https,
-            "it has other names than localhost": not all(map(is_loopback, self.hosts)),
-        }
-        self.trust = Trust(registry, [reason for reason, holds in reasons.items() if holds])
-        self.streams = Streams(registry, limits, self.trust)
-        self.last_call = LastCall()
-        """Set when the server ends and waits for answers no longer."""
-        self._watchers: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
-        self.requests = Buckets(limits.per_second, limits.burst)
-        self.strangers = Buckets(limits.strangers_per_second, limits.strangers_per_second * 2)
-        self._known: dict[str, tuple[float, Caller]] = {}
-        self._users_checked = float("-inf")
+        super().__init__(config)
+        self._app = app
+        self._announce = announce
+        self._deadline = deadline
+        self._log = log
+        self.is_hurried = False
+        """Whether Ctrl+C was pressed again."""
 
-    async def caller(self, token: str) -> Caller | None:
-        """Whose token this is."""
-        now = time.monotonic()
-        until, caller = self._known.get(token, (0.0, None))
-        if caller is not None and now < until:
-            return caller
-        found = await asyncio.to_thread(self.registry.users.who, token)
-        if found is None:
-            self._known.pop(token, None)
-            return None
-        if len(self._known) >= MOST_REMEMBERED:
-            self._known.clear()
-        caller = Caller(*found)
-        self._known[token] = (now + REMEMBERED, caller)
-        return caller
+    @property
+    def _server(self) -> Server:
+        found = self._app.state.server
+        assert isinstance(found, Server)
+        return found
 
-    async def local(self, scope: Any) -> Caller | str:
-        """The local user, or why this request is not theirs."""
-        now = time.monotonic()
-        if self.trust.is_open and now >= self._users_checked + REMEMBERED:
-            await asyncio.to_thread(self.trust.check_users)
-            self._users_checked = now
-        return self.trust.refusal_reason(scope) or Caller(LOCAL)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say so once requests are taken."""
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(WAITING_TO_CONNECT)  # asyncio takes one number for this and for `ACCEPTED_AT_ONCE`
+        if self.started:
+            self._announce()
 
-    def ensure_started(self) -> None:
-        """Start, in the running event loop, what has to run while requests are served; idempotent.
+    async def on_tick(self, counter: int) -> bool:
+        """What uvicorn does ten times a second, and what is ours to do once."""
+        if counter % 10 == 0:
+            check_connections([each for each in self.server_state.connections if hasattr(each, "check")])
+            if self._log is not None:
+                self._log.tick()
+        return await super().on_tick(counter)
 
-        Called with each request: an application that is mounted or has no lifespan is not started otherwise.
-        """
-        self.trust.decide()
-        loop = asyncio.get_running_loop()
-        if loop in self._watchers:
-            return
-        for closed in [each for each in list(self._watchers) if each.is_closed()]:
-            self._watchers.pop(closed, None)
-        task = loop.create_task(self._watch(), context=contextvars.Context())
-        self._watchers[loop] = task
-        task.add_done_callback(lambda _: self._watchers.pop(loop, None))
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End soon; on a second Ctrl+C now. Not raised again: runs are handed over after this."""
+        if self._deadline is not None:
+            self._deadline.begin()
+        self.is_hurried = self.is_hurried or (self.should_exit and sig == signal.SIGINT)
+        self.should_exit = True
 
-    def reopen(self) -> None:
-        """Serve again after an earlier end, as with an application that has a second lifespan."""
-        self.last_call.clear()
-        self.streams.reopen()
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, in this order: listeners, answers under way, connections."""
+        self._server.streams.close(answers=False)
+        self._say_what_is_waited_for()
+        patience = (self.config.timeout_graceful_shutdown or 0) - LAST_WORDS
+        asyncio.get_running_loop().call_later(max(0, patience), self._server.call_last)
+        hurrying = asyncio.ensure_future(self._hurry())
+        await super().shutdown(sockets)
+        hurrying.cancel()
 
-    async def shut_down(self) -> None:
-        """Wait for no answer, end all streams, and stop what `ensure_started` started in this event loop."""
-        self.call_last()
-        watcher = self._watchers.get(asyncio.get_running_loop())
-        if watcher is not None:
-            watcher.cancel()
-            await asyncio.wait([watcher])
+    def _say_what_is_waited_for(self) -> None:
+        requests, runs = len(self.server_state.tasks), self._server.runner._under_way()
+        told = {"requests": requests, "runs": runs}
+        event = "shutting down"
+        if requests or runs:
+            seconds = self.config.timeout_graceful_shutdown
+            event += (
+                f": waiting up to {seconds:g} seconds for requests and runs; Ctrl+C again ends it at once"
+            )
+        logging.getLogger("threads.api").info(event, extra={"told": told})
 
-    async def _watch(self) -> None:
-        """End the streams of those who may listen no more, and notice users, until this is cancelled."""
-        while True:
-            await asyncio.sleep(WATCH_INTERVAL)
-            if uvicorn_is_ending():
-                self.streams.close(answers=False)
-            if not self.trust.is_open and not len(self.streams):
-                continue
-            try:
-                await asyncio.to_thread(self._look)
-            except ThreadsError as error:  # locked for a moment: the next look finds it
-                logging.getLogger(__name__).debug("users and tokens cannot be read now: %s", error)
-            except Exception as error:  # this task must not end
-                logging.getLogger(__name__).error("readers of streams cannot be checked", exc_info=error)
-                self.streams.end_all()
-
-    def _look(self) -> None:
-        self.trust.check_users()
-        self.streams.end_unwelcome()
-
-    def forget(self, token: str) -> None:
-        """This token was ended here."""
-        self._known.pop(token, None)
-
-    def call_last(self) -> None:
-        """Wait for no answer any longer: who waits is told where to look for it."""
-        self.last_call.set()
-        self.streams.close(answers=True)
-
-    async def check_ready(self) -> None:
-        """Raise a `ThreadsError` if threads cannot be read now."""
-        await asyncio.to_thread(lambda: self.registry.list(limit=1))
+    async def _hurry(self) -> None:
+        """After a second Ctrl+C: answer the open requests with where to look, and wait no longer."""
+        while not self.is_hurried:  # noqa: ASYNC110  set by a signal handler, which may set nothing else
+            await asyncio.sleep(0.05)
+        self._server.call_last()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=LAST_WORDS)
+        self.force_exit = True  # the tasks that are left are cancelled, and the gate answers
 
 
-def server_of(scope: Any) -> Server:
-    """The server that a request came to."""
-    server = scope["app"].state.server
-    assert isinstance(server, Server)
-    return server
+def serve(
+    app: FastAPI, *, host: str, port: int, announce: Callable[[str], None], uds: Path | None = None
+) -> Callable[[], None]:
+    """Serve until a signal says to end; `announce(url)` is called once it can be reached.
+
+    `uds`: the path of a Unix socket to listen at instead of host and port. The runner is closed in the end.
+    Returns what has to be called when the registry is closed, too: it raises `SystemExit`, or ends the
+    process itself where something would keep it.
+    """
+    limits = limits_of(raise_limit())
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=int(ANSWERS_WITHIN), timeout_keep_alive=KEEP_ALIVE, proxy_headers=False,
+        ws="none", http=limited_protocol(limits), backlog=min(ACCEPTED_AT_ONCE, limits.connections // 4),
+    )  # fmt: skip
+    unix = None if uds is None else UnixSocket(uds)
+    listening = bound(config) if unix is None else unix.listening
+    open_early()
+    log = ServerLog()
+    log.begin()
+    app.state.server.trust.decide(socket=None if unix is None else unix.path)
+    name = f"[{host}]" if ":" in host else host
+    url = f"http://{name}:{listening.getsockname()[1]}" if unix is None else f"unix:{unix.path}"
+    deadline = Deadline()
+    server = Serving(config, app, lambda: announce(url), deadline=deadline, log=log)
+    with _signals(server):
+        try:
+            server.run(sockets=[listening])
+        finally:
+            if unix is not None:
+                unix.remove()
+        deadline.begin()  # where it ended without a signal
+        app.state.server.runner._close(deadline.left(ANSWERS_WITHIN), lambda: server.is_hurried)
+
+    def leave() -> None:
+        code = INTERRUPTED if server.is_hurried else 0
+        if not log.end():
+            end_now(code)
+        deadline.exit(code)
+        raise SystemExit(code)
+
+    return leave
+
+
+@contextmanager
+def _signals(server: Serving) -> Iterator[None]:
+    """Signals reach `server` also when uvicorn has ended and the runs are closed."""
+    before = {each: signal.signal(each, server.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def bound(config: uvicorn.Config) -> socket.socket:
+    """The socket to listen at, whose connections send what is written to them at once.
+
+    By itself a socket that uvicorn bound keeps the body of each answer back until the client has
+    acknowledged the head, which clients do after 40 ms. `OSError` if it cannot be.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((config.host, config.port))
+    except OSError as error:
+        listening.close()
+        why = f"cannot listen at port {config.port} of {config.host}: {error.strerror}"
+        raise OSError(f"{why}; --port names another") from error
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those that are accepted inherit it
+    return listening

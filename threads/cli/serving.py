@@ -56,7 +56,7 @@ def serve(
         raise click.UsageError("--uds takes the place of --host and --port; leave those out")
     try:
         from threads.api import create_app
-        from threads.api.serving import serve
+        from threads.api.server import serve
     except ModuleNotFoundError as error:
         raise click.UsageError(
             f"{error.name} is missing; install with: pip install 'langgraph-threads[server]'"

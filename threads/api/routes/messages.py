@@ -8,12 +8,12 @@ from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
 from threads import Checkpoint, Interrupt, InvalidValue, Message, Runner
-from threads.api.bodies import EditRequest, ReadRequest, RegenerateRequest, ResumeRequest, SendMessageRequest
-from threads.api.queries import MessagesQuery
-from threads.api.routes.answering import RUNNING, Running
-from threads.api.routes.doors import Calling, Key, Readable, Serving, in_path
+from threads.api.schemas.requests import EditRequest, ReadRequest, RegenerateRequest, ResumeRequest, SendMessageRequest
+from threads.api.schemas.queries import MessagesQuery
+from threads.api.routes.run_responses import RUNNING, Running
+from threads.api.dependencies import Calling, Key, Readable, Serving, in_path
 from threads.api.routes.threads import spoken
-from threads.api.shapes import PAGED, THREAD, Unread, answer, cursor_of, page
+from threads.api.schemas.responses import PAGED, THREAD, Unread, answer, cursor_of, page
 
 router = APIRouter(tags=["messages"])
 

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from threads import InvalidValue, Run, RunInfo, RunNotFound
 from threads.api.disclosure import visible_run
-from threads.api.queries import EventsQuery, PageQuery
-from threads.api.routes.doors import Calling, Readable, Serving, Writable, in_path
-from threads.api.server import Caller, Server
-from threads.api.shapes import PAGED, STREAM, THREAD, Stopped, answer, cursor_of, page, told
-from threads.api.streams import EventStream
+from threads.api.schemas.queries import EventsQuery, PageQuery
+from threads.api.dependencies import Calling, Readable, Serving, Writable, in_path
+from threads.api.state import Caller, Server
+from threads.api.schemas.responses import PAGED, STREAM, THREAD, Stopped, answer, cursor_of, page, told
+from threads.api.sse import EventStream
 
 router = APIRouter(tags=["runs and events"])
 LastEventId = Annotated[

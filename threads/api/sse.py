@@ -18,8 +18,8 @@ from starlette.responses import Response
 
 from threads import Actor, Event, Registry
 from threads.api.disclosure import visible_data
-from threads.api.faults import Refused, shutting_down
-from threads.api.limits import Limits
+from threads.api.errors import Refused, shutting_down
+from threads.api.rate_limit import Limits
 from threads.api.trust import Trust
 from threads.serialization import json_form
 

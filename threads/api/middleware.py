@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request, cookie_parser
 
 from threads import ThreadsError
-from threads.api.faults import Refused, known, of_system, shutting_down
+from threads.api.errors import Refused, known, of_system, shutting_down
 from threads.api.hosts import (
     absolute_target,
     host_of_target,
@@ -29,9 +29,9 @@ from threads.api.hosts import (
     path_of_target,
     split_host,
 )
-from threads.api.origins import foreign
-from threads.api.server import Caller, Server
-from threads.api.shapes import ROOT
+from threads.api.cors import foreign
+from threads.api.state import Caller, Server
+from threads.api.schemas.responses import ROOT
 
 COOKIE = "threads_session"
 SESSION = f"{ROOT}/session"

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from threads.api.faults import Refused
+from threads.api.errors import Refused
 from threads.api.hosts import PORTS
 from threads.errors import InvalidValue
 

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from threads import Cleaned
-from threads.api.bodies import CleanupRequest, RuleRequest
-from threads.api.faults import Refused
-from threads.api.gate import COOKIE
-from threads.api.routes.doors import Admin, Calling, Serving, in_path
-from threads.api.shapes import Agent, Me, RuleForm, answer, nothing, told
+from threads.api.schemas.requests import CleanupRequest, RuleRequest
+from threads.api.errors import Refused
+from threads.api.middleware import COOKIE
+from threads.api.dependencies import Admin, Calling, Serving, in_path
+from threads.api.schemas.responses import Agent, Me, RuleForm, answer, nothing, told
 
 router = APIRouter(tags=["upkeep"])
 SESSION = timedelta(hours=12)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from threads.api.bodies import Body, Tag
+from threads.api.schemas.requests import Body, Tag
 from threads.models import Measured, SortBy, SortOrder, Status
 
 Which = Literal["false", "true", "any"]

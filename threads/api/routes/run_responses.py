@@ -18,10 +18,10 @@ from starlette.responses import Response
 
 from threads import AgentNotFound, Run, ThreadsError
 from threads.api.disclosure import visible_run
-from threads.api.routes.doors import Calling, Serving, Writable
-from threads.api.server import Server
-from threads.api.shapes import RUN, STREAM, Reply, answer, location
-from threads.api.streams import EventStream
+from threads.api.dependencies import Calling, Serving, Writable
+from threads.api.state import Server
+from threads.api.schemas.responses import RUN, STREAM, Reply, answer, location
+from threads.api.sse import EventStream
 from threads.serialization import json_form
 from threads.models import RunInfo
 from threads.store.runs import run_failed

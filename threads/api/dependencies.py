@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Request
 
 from threads import Actor, authorize
-from threads.api.faults import Refused
-from threads.api.gate import SLASH
-from threads.api.server import Caller, Server, server_of
+from threads.api.errors import Refused
+from threads.api.middleware import SLASH
+from threads.api.state import Caller, Server, server_of
 from threads.store.authorization import Verb
 
 

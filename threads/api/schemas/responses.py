@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from threads.api.faults import Problem
+from threads.api.errors import Problem
 from threads.errors import InvalidCursor
 from threads.serialization import json_form
 from threads.models import Action, EventType, Interrupt, Message, Page, RunInfo
