@@ -9,7 +9,7 @@ from running import Gate, waiting_graph
 
 import threads
 from threads.cli.group import threads as group
-from threads.cli.many import change_all
+from threads.cli.bulk import change_all
 
 
 @pytest.fixture(autouse=True)

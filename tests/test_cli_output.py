@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import threads
-from threads.cli import text
-from threads.cli.faults import TABLE, Fault, fault_of
+from threads.cli import sanitize
+from threads.cli.errors import TABLE, Fault, fault_of
 from threads.cli.group import threads as group
 from threads.cli.progress import Bar
 from threads.errors import ThreadsError
@@ -141,27 +141,27 @@ def test_errors_do_not_pass_on_what_others_wrote(nasty):
 
 @given(st.text(st.characters()))
 def test_no_text_at_all_acts_once_it_is_cleaned(anything):
-    assert harmless(text.field(anything), "")
-    assert harmless(text.block(anything), "\n\t")
+    assert harmless(sanitize.field(anything), "")
+    assert harmless(sanitize.block(anything), "\n\t")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_cleaned_json_says_the_same(anything):
     for ascii_only in (True, False):
-        made = text.json_escaped(json.dumps(anything, ensure_ascii=ascii_only))
+        made = sanitize.json_escaped(json.dumps(anything, ensure_ascii=ascii_only))
         assert harmless(made, "") and json.loads(made) == anything
 
 
 @pytest.mark.parametrize("words", ["Zoë ☕ 你好", "שלום", "مرحبا", "👩‍👩‍👧", "नमस्ते"])
 def test_words_of_any_language_are_left_as_they_are(words):
-    assert text.field(words) == text.block(words) == words
+    assert sanitize.field(words) == sanitize.block(words) == words
 
 
 @given(
     st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["ascii", "cp1252", "utf-8", "koi8-r"])
 )
 def test_what_is_laid_out_is_what_the_encoding_can_hold(anything, encoding):
-    made = text.encodable(anything, encoding)
+    made = sanitize.encodable(anything, encoding)
     assert codecs.decode(codecs.encode(made, encoding), encoding) == made
 
 
@@ -181,12 +181,12 @@ NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
     ],
 )
 def test_how_long_ago_is_said_as_people_say_it(before, words):
-    assert text.ago(NOW - before, NOW) == words
+    assert sanitize.ago(NOW - before, NOW) == words
 
 
 def test_long_ago_is_a_date_and_an_unknown_time_a_question_mark():
-    assert text.ago(datetime(2025, 1, 31, 12, tzinfo=UTC), NOW) == "2025-01-31"
-    assert (text.ago(None, NOW), text.instant(None)) == ("?", "")
+    assert sanitize.ago(datetime(2025, 1, 31, 12, tzinfo=UTC), NOW) == "2025-01-31"
+    assert (sanitize.ago(None, NOW), sanitize.instant(None)) == ("?", "")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_long_ago_is_a_date_and_an_unknown_time_a_question_mark():
     ],
 )
 def test_a_size_is_said_as_people_say_it(count, words):
-    assert text.size(count) == words
+    assert sanitize.size(count) == words
 
 
 def test_json_holds_whatever_a_message_can_hold():

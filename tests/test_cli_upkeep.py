@@ -14,7 +14,7 @@ from graphs import config, plain_graph, said, spoilt, stock_saver
 
 import threads
 from threads.cli.group import threads as group
-from threads.cli.session import undisturbed
+from threads.cli.context import undisturbed
 
 TURNS = 60
 

@@ -132,7 +132,7 @@ def test_without_a_name_the_agent_that_comes_along_is_audited():
 
 def test_on_a_terminal_it_is_a_table(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    from threads.cli.verdict import draw
+    from threads.cli.audit_report import draw
     from threads.isolation import audit
 
     draw(audit(LEAKING, attacks=["taking turns", "forks"], users=2, turns=8, seed=1))

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from threads.cli.faults import Misused
+from threads.cli.errors import Misused
 from threads.cli.output import as_json, line, note, on_terminal, say
-from threads.cli.session import Session, common
-from threads.cli.text import block
+from threads.cli.context import Session, common
+from threads.cli.sanitize import block
 
 BUNDLED = "agent.catalog:build_all[support]"
 """Who is audited if nobody is named."""
@@ -53,7 +53,7 @@ def audit(
     if json:
         as_json(report.as_dict())
     elif on_terminal():
-        from threads.cli.verdict import draw
+        from threads.cli.audit_report import draw
 
         draw(report)
     else:

@@ -16,10 +16,10 @@ from typing import Any
 
 import click
 
-from threads.cli.faults import fault_of
+from threads.cli.errors import fault_of
 from threads.cli.output import note, say
-from threads.cli.session import Session, common
-from threads.cli.text import block
+from threads.cli.context import Session, common
+from threads.cli.sanitize import block
 
 COMMANDS = {
     "ls": "listing",

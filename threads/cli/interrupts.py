@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 import click
 
 from threads import Interrupt, Registry, RunInfo
-from threads.cli.faults import Fault
+from threads.cli.errors import Fault
 from threads.cli.output import say
-from threads.cli.text import block, decoded, field
+from threads.cli.sanitize import block, decoded, field
 from threads.serialization import json_form
 
 FORMS = "--yes | --no | --text TEXT | --json VALUE"

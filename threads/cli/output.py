@@ -1,6 +1,6 @@
 """What comes out on stdout: lines for people, fields between tabs for programs, JSON for both.
 
-Nothing here knows markup. What others wrote goes through `threads.cli.text` first.
+Nothing here knows markup. What others wrote goes through `threads.cli.sanitize` first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from threads.cli.text import field, json_escaped, size
+from threads.cli.sanitize import field, json_escaped, size
 from threads.serialization import json_form
 from threads.models import Thread
 

@@ -13,9 +13,9 @@ import click
 from click.core import ParameterSource
 
 import threads
-from threads.cli.agents import OFFLINE_DELAY, load
+from threads.cli.agent_loader import OFFLINE_DELAY, load
 from threads.cli.output import note, say
-from threads.cli.session import Session, common
+from threads.cli.context import Session, common
 
 EXAMPLE = "my-agent"
 """The agent that the threading document's examples ask for."""

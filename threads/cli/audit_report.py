@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from threads.cli.text import block, encodable, field
+from threads.cli.sanitize import block, encodable, field
 from threads.isolation import Report
 from threads.isolation.report import told
 

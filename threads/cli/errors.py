@@ -7,7 +7,7 @@ import sqlite3
 import click
 
 from threads import errors
-from threads.cli.text import block
+from threads.cli.sanitize import block
 
 
 class Fault(click.ClickException):

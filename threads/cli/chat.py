@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from threads import Registry, Thread
-from threads.cli.agents import OFFLINE_DELAY
-from threads.cli.faults import AgentFailed
-from threads.cli.finding import find
+from threads.cli.agent_loader import OFFLINE_DELAY
+from threads.cli.errors import AgentFailed
+from threads.cli.thread_ref import find
 from threads.cli.interrupts import (
     Answer,
     by_question,
@@ -26,10 +26,10 @@ from threads.cli.interrupts import (
     open_questions,
     show_questions,
 )
-from threads.cli.offering import id_and_text, ids_beginning, questions_beginning
+from threads.cli.completion_values import id_and_text, ids_beginning, questions_beginning
 from threads.cli.output import note
-from threads.cli.session import Session, common
-from threads.cli.text import spoken
+from threads.cli.context import Session, common
+from threads.cli.sanitize import spoken
 
 STDIN = "-"
 
@@ -68,7 +68,7 @@ def send(
     with session.open(create=is_new) as registry:
         thread = None if is_new else find(registry, words[0])
         answer = None if thread is None else _meaning(registry, thread.id, text, is_answer)
-        from threads.cli.talk import Talk
+        from threads.cli.chat_session import Talk
 
         with Talk(registry, session.agents, agent_id) as talk:
             thread = talk.begin(thread)
@@ -113,7 +113,7 @@ def resume(
             show_questions(questions, how_to_answer(thread.id, questions))
             raise click.UsageError("what is the answer? say one of --yes, --no, --text TEXT, --json VALUE")
         value = by_question(thread.id, questions, values[0], question) if questions else None
-        from threads.cli.talk import Talk
+        from threads.cli.chat_session import Talk
 
         with Talk(registry, session.agents, agent_id) as talk, _retry_named(thread, registry):
             talk.hear(talk.resume(thread, value), json=as_json)
@@ -132,7 +132,7 @@ def retry(session: Session, id: str, agent_id: str | None, json: bool) -> None:
     """
     with session.open() as registry:
         thread = find(registry, id)
-        from threads.cli.talk import Talk
+        from threads.cli.chat_session import Talk
 
         with Talk(registry, session.agents, agent_id) as talk, _retry_named(thread, registry):
             talk.hear(talk.retry(talk.begin(thread)), json=json)
@@ -152,8 +152,8 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
     os.environ["THREADS_OFFLINE_DELAY"] = os.environ.get("THREADS_OFFLINE_DELAY") or OFFLINE_DELAY
     with session.open(create=id is None) as registry:
         thread = None if id is None else find(registry, id)
-        from threads.cli.conversation import Conversation
-        from threads.cli.talk import Talk
+        from threads.cli.repl import Conversation
+        from threads.cli.chat_session import Talk
 
         with Talk(registry, session.agents, agent_id) as talk:
             Conversation(registry, talk, thread).run()

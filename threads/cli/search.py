@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from threads import Hit, Hits, InvalidValue, Registry
-from threads.cli.filtering import filtered, filters, paged
-from threads.cli.finding import short_id
-from threads.cli.listing import counted, tell_count
+from threads.cli.options import filtered, filters, paged
+from threads.cli.thread_ref import short_id
+from threads.cli.list_show import counted, tell_count
 from threads.cli.output import as_json, line, note, on_terminal, say
-from threads.cli.session import Session, common
-from threads.cli.text import ago, decoded, field, instant
+from threads.cli.context import Session, common
+from threads.cli.sanitize import ago, decoded, field, instant
 from threads.search.query import OPERATORS
 
 

@@ -8,11 +8,11 @@ from typing import Any, get_args
 import click
 
 from threads import InvalidValue, Registry, Rule
-from threads.cli.finding import find
-from threads.cli.offering import ids_beginning, rules_beginning, tags_beginning
+from threads.cli.thread_ref import find
+from threads.cli.completion_values import ids_beginning, rules_beginning, tags_beginning
 from threads.cli.output import as_json, line, note
-from threads.cli.session import Session, common
-from threads.cli.text import field
+from threads.cli.context import Session, common
+from threads.cli.sanitize import field
 from threads.models import Action
 from threads.durations import duration_of
 

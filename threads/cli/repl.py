@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import click
 
 from threads import Interrupt, Registry, Thread
-from threads.cli.faults import fault_of
-from threads.cli.finding import find
+from threads.cli.errors import fault_of
+from threads.cli.thread_ref import find
 from threads.cli.interrupts import (
     FORMS,
     Answer,
@@ -29,10 +29,10 @@ from threads.cli.interrupts import (
     open_questions,
     show_questions,
 )
-from threads.cli.listing import show_list
+from threads.cli.list_show import show_list
 from threads.cli.output import note, on_terminal, say
-from threads.cli.talk import Talk
-from threads.cli.text import block, spoken
+from threads.cli.chat_session import Talk
+from threads.cli.sanitize import block, spoken
 
 HOW = f"/resume ({FORMS})"
 """How an open question is answered here."""

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from threads.cli.output import say
-from threads.cli.session import common
+from threads.cli.context import common
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_THREADS_COMPLETE"

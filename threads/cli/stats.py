@@ -9,10 +9,10 @@ import click
 
 import threads
 from threads import Stat
-from threads.cli.moments import Moment
-from threads.cli.offering import tags_beginning
+from threads.cli.time_option import Moment
+from threads.cli.completion_values import tags_beginning
 from threads.cli.output import as_json, line, note, on_terminal
-from threads.cli.session import Session, common
+from threads.cli.context import Session, common
 from threads.models import Measured
 
 TOGETHER = "all"
@@ -53,7 +53,7 @@ def stats(
     if json:
         as_json({"stats": found.items, "time_zone": "UTC"})
     elif on_terminal() and found:
-        from threads.cli.table import draw_rows
+        from threads.cli.tables import draw_rows
 
         draw_rows(("day (UTC)" if by == "day" else by, *HEAD), [_cells(stat) for stat in found])
     else:
@@ -69,7 +69,7 @@ def stats(
 @click.pass_obj
 def agents(session: Session, json: bool) -> None:
     """List the agents that can answer, and in how many threads each does."""
-    from threads.cli.agents import load
+    from threads.cli.agent_loader import load
 
     if session.exists():
         with session.look() as registry:

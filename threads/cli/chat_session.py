@@ -24,11 +24,11 @@ from threads import (
     ThreadsError,
     ThreadTrashed,
 )
-from threads.cli.agents import Agents, load
-from threads.cli.answering import Piece, answer
+from threads.cli.agent_loader import Agents, load
+from threads.cli.answer_stream import Piece, answer
 from threads.cli.interrupts import how_to_answer, last_run, open_questions, show_questions
 from threads.cli.output import as_json, on_terminal, say
-from threads.cli.text import block, field
+from threads.cli.sanitize import block, field
 
 
 class Talk:

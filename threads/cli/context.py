@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 import threads
-from threads.cli.faults import Fault
+from threads.cli.errors import Fault
 from threads.cli.progress import Bar
 from threads.db.backups import OURS
 from threads.db.database import connect

@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from threads import Registry, Thread
-from threads.cli.faults import AgentFailed, Fault
-from threads.cli.text import field
+from threads.cli.errors import AgentFailed, Fault
+from threads.cli.sanitize import field
 
 UNNAMED = "LangGraph"
 """What LangGraph calls a graph without a name."""

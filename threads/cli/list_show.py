@@ -10,13 +10,13 @@ from typing import Any, get_args
 import click
 
 from threads import Interrupt, Message, Page, Registry, RunInfo, Thread
-from threads.cli.filtering import filtered, filters, paged
-from threads.cli.finding import find
+from threads.cli.options import filtered, filters, paged
+from threads.cli.thread_ref import find
 from threads.cli.interrupts import expected, how_to_answer, in_one_line, last_run, open_questions, rendered
-from threads.cli.offering import ids_beginning
+from threads.cli.completion_values import ids_beginning
 from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
-from threads.cli.session import Session, common
-from threads.cli.text import block, field, instant
+from threads.cli.context import Session, common
+from threads.cli.sanitize import block, field, instant
 from threads.db.errors import stray_log
 from threads.models import SortBy
 
@@ -58,7 +58,7 @@ def ls(session: Session, /, json: bool, ascending: bool | None, count: bool, **a
 def show_list(registry: Registry, page: Page[Thread]) -> None:
     """A page of threads, for people or for programs; what goes on after it is said on stderr."""
     if on_terminal() and page:
-        from threads.cli.table import draw
+        from threads.cli.tables import draw
 
         draw(registry, page)
     elif page:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from threads import Event, Run, RunFailed
-from threads.cli.faults import AgentFailed
+from threads.cli.errors import AgentFailed
 
 LONGEST_STOP = 10.0
 """Seconds that a stopped run may take to store what it had said."""

@@ -13,7 +13,7 @@ import click
 
 from threads import Registry, Report, Thread
 from threads.cli.output import as_json, line, note, on_terminal, say
-from threads.cli.text import field
+from threads.cli.sanitize import field
 
 
 def change_all(registry: Registry, found: Sequence[Thread], word: str, json: bool, **changes: Any) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from threads import Registry, Thread, ThreadNotFound
-from threads.cli.faults import NotFound
-from threads.cli.text import field
+from threads.cli.errors import NotFound
+from threads.cli.sanitize import field
 
 LATEST = "-"
 SHOWN = 4
