@@ -21,9 +21,9 @@ import threads
 from threads.isolation import audit
 from threads.isolation.attacks import ATTACKS, Size
 from threads.isolation.gallery.parrot import graph, last
-from threads.isolation.script import SPEAKING, Step
+from threads.isolation.scenario import SPEAKING, Step
 from threads.isolation.shrink import smallest
-from threads.isolation.words import Words, found_in, found_in_bytes
+from threads.isolation.canaries import Words, found_in, found_in_bytes
 
 QUICK = ("taking turns", "asyncio")
 IN_THE_PROCESS = [attack.name for attack in ATTACKS if not attack.is_slow]

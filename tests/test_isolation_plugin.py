@@ -97,7 +97,7 @@ def test_the_plugin_loads_neither_the_audit_nor_langgraph_until_it_is_used(run, 
         def test_nothing_of_it_is_here():
             heavy = {"langgraph", "langchain_core", "langchain_openai", "rich", "click", "fastapi", "agent"}
             assert heavy.isdisjoint(name.split(".")[0] for name in sys.modules)
-            assert not [name for name in sys.modules if name.startswith("threads.isolation.lab")]
+            assert not [name for name in sys.modules if name.startswith("threads.isolation.auditor")]
         """
     )
     result = run("-k", "nothing_of_it")

@@ -49,7 +49,7 @@ def audit(
     Nothing stays on the disk. Raises `InvalidValue` for what cannot be audited; what the agent itself
     raises is counted, not raised.
     """
-    from threads.isolation.lab import Asked, Lab
+    from threads.isolation.auditor import Asked, Lab
 
     asked = Asked(
         thorough,

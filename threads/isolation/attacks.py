@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
-from threads.isolation.script import Mode, Script, Step, User, Verb
+from threads.isolation.scenario import Mode, Script, Step, User, Verb
 
 FIRST_NAMES = ("alice", "bob", "carol", "david", "emma", "frank", "grace", "henry")
 LONG = "{run}" + "-long" * 40

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from threads.isolation.attacks import Attack
 from threads.isolation.diagnosis import Case, diagnose
 from threads.isolation.mistakes import mistake
-from threads.isolation.remembering import STEPS
-from threads.isolation.replay import replay_of
+from threads.isolation.memory_check import STEPS
+from threads.isolation.reproducer import replay_of
 from threads.isolation.report import Finding
-from threads.isolation.script import Script, Step, User
+from threads.isolation.scenario import Script, Step, User
 from threads.isolation.shrink import smallest
-from threads.isolation.sightings import Sighting
-from threads.isolation.voice import REPLY
-from threads.isolation.words import Words
-from threads.isolation.world import Stage, World, opened, played
+from threads.isolation.observations import Sighting
+from threads.isolation.driver import REPLY
+from threads.isolation.canaries import Words
+from threads.isolation.simulation import Stage, World, opened, played
 
 SECONDS = 5.0
 """What making the steps of one leak fewer may take."""

@@ -22,7 +22,7 @@ from langgraph.store.memory import InMemoryStore
 
 import threads
 from threads.errors import InvalidValue
-from threads.isolation.forms import Input
+from threads.isolation.target_io import Input
 
 Kind = Literal["factory", "graph", "chat"]
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -12,7 +12,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 
-from threads.isolation.words import found_in
+from threads.isolation.canaries import found_in
 
 
 class Chat(TypedDict):

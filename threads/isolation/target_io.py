@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from threads.isolation.watching import text_of
+from threads.isolation.callbacks import text_of
 
 Input = str | Callable[[str], Any] | None
 """The key of the state that takes what a user says, or a function that makes the whole input; or a guess."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from threads.isolation.words import found_in, found_in_bytes
+from threads.isolation.canaries import found_in, found_in_bytes
 
 
 @dataclass(frozen=True)

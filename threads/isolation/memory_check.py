@@ -14,12 +14,12 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from threads.isolation.diagnosis import savers_alive
-from threads.isolation.holding import held
-from threads.isolation.script import Step
-from threads.isolation.sightings import Sightings
-from threads.isolation.voice import REPLY, Turn
-from threads.isolation.watching import HANDED, Watcher
-from threads.isolation.world import World
+from threads.isolation.object_graph import held
+from threads.isolation.scenario import Step
+from threads.isolation.observations import Sightings
+from threads.isolation.driver import REPLY, Turn
+from threads.isolation.callbacks import HANDED, Watcher
+from threads.isolation.simulation import World
 
 STEPS = (Step("tell", 0), Step("ask", 0))
 

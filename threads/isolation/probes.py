@@ -1,6 +1,6 @@
 """Where foreign words are looked for once the turns are over. A new surface is one line in `SURFACES`.
 
-What goes on during a turn (replies, prompts, tools) is seen by `threads.isolation.watching`. Here is what
+What goes on during a turn (replies, prompts, tools) is seen by `threads.isolation.callbacks`. Here is what
 stays: every row with a `thread_id` in any table of the database is searched as raw bytes, so that a table
 that comes later is covered from its first day.
 """
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from threads import Event, MessagesUnknown, Registry, ThreadNotFound
-from threads.isolation.script import COMMON
-from threads.isolation.voice import EVENTS, REPLY, Conversation
-from threads.isolation.watching import HANDED, text_of
+from threads.isolation.scenario import COMMON
+from threads.isolation.driver import EVENTS, REPLY, Conversation
+from threads.isolation.callbacks import HANDED, text_of
 
 STATES = 40
 """How many states of a thread's history are decoded; the rows behind all of them are searched raw."""

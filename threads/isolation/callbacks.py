@@ -18,7 +18,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.context import register_configure_hook
 
-from threads.isolation.sightings import Sightings
+from threads.isolation.observations import Sightings
 
 MODEL, NODE, TOOL_CALL, TOOL_RESULT = (
     "what the model was handed",

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from threads.isolation.script import SPEAKING, Step
-from threads.isolation.sightings import Sighting
-from threads.isolation.voice import Turn
-from threads.isolation.world import World
+from threads.isolation.scenario import SPEAKING, Step
+from threads.isolation.observations import Sighting
+from threads.isolation.driver import Turn
+from threads.isolation.simulation import World
 
 
 class WorkerFailed(RuntimeError):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from threads.isolation.forms import asked_for
+from threads.isolation.target_io import asked_for
 from threads.isolation.report import Replay
-from threads.isolation.script import Step
-from threads.isolation.sightings import Sighting
-from threads.isolation.voice import EVENTS, REPLY, RETURNED, Conversation, Turn
-from threads.isolation.watching import HANDED
-from threads.isolation.words import found_in
-from threads.isolation.world import World
+from threads.isolation.scenario import Step
+from threads.isolation.observations import Sighting
+from threads.isolation.driver import EVENTS, REPLY, RETURNED, Conversation, Turn
+from threads.isolation.callbacks import HANDED
+from threads.isolation.canaries import found_in
+from threads.isolation.simulation import World
 
 STATE = "state"
 SAYS = "says {0!r}"
@@ -84,15 +84,15 @@ def _setting_up(world: World, leak: Sighting | None) -> Iterator[str]:
         yield from ("import asyncio", "")
     if world.voice.graph is None:
         yield f"from {module} import {first}"
-        yield from () if world.voice.speaks_plainly else ("from threads.isolation.forms import spoken",)
+        yield from () if world.voice.speaks_plainly else ("from threads.isolation.target_io import spoken",)
         yield ""
         return
     yield from ("from langgraph.store.memory import InMemoryStore", "") if target.takes("store") else ()
     yield "import threads"
     yield f"from {module} import {first}"
     if leak is not None and leak.surface in HANDED:
-        yield "from threads.isolation.sightings import Sightings"
-        yield "from threads.isolation.watching import Watcher"
+        yield "from threads.isolation.observations import Sightings"
+        yield "from threads.isolation.callbacks import Watcher"
     yield ""
     yield 'registry = threads.open(":memory:")'
     yield from ("store = InMemoryStore()",) if target.takes("store") else ()
