@@ -31,7 +31,7 @@ from langgraph.store.base import BaseStore
 from langgraph.types import Checkpointer, Overwrite
 
 from agent.models import load_model
-from agent.picture import draw
+from agent.graph_svg import draw
 from agent.state import ADD_MESSAGES, AGENT_ID_KEY, REDUCER_KEY, AgentState, merge_messages, read_update
 
 AgentGraph: TypeAlias = CompiledStateGraph[AgentState, None, AgentState, AgentState]

@@ -1,6 +1,6 @@
 """`load_model`: a chat model by name, "offline" or "openai:NAME".
 
-"openai:NAME" is langchain-openai's `ChatOpenAI` (`agent.openai`). It takes `OPENAI_API_KEY` and
+"openai:NAME" is langchain-openai's `ChatOpenAI` (`agent.chat_openai`). It takes `OPENAI_API_KEY` and
 `OPENAI_BASE_URL` from the environment and so speaks to every server with that interface: Ollama, vLLM and
 llama.cpp too. With a base URL the key may be missing, since local servers ask for none.
 
@@ -77,7 +77,7 @@ def _openai(name: str, kwargs: dict[str, Any]) -> BaseChatModel:
         raise ModelUnavailable(
             f"Which OpenAI model? Say 'openai:NAME', for example 'openai:{DEFAULT_OPENAI_MODEL}'."
         )
-    from agent.openai import WholeChatOpenAI
+    from agent.chat_openai import WholeChatOpenAI
 
     return WholeChatOpenAI(
         model=name, **(_key(kwargs) | {"stream_usage": True, "timeout": 60, "max_retries": 2} | kwargs)

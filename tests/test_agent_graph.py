@@ -485,7 +485,7 @@ def test_the_notebook_picture_is_drawn_here(monkeypatch):
 def test_names_in_a_picture_are_escaped():
     from langchain_core.runnables.graph import Graph
 
-    from agent.picture import draw
+    from agent.graph_svg import draw
 
     graph = Graph()
     one, other = (graph.add_node(scripted(), id=name) for name in ("<script>", "b&c"))

@@ -15,7 +15,7 @@ from openai_server import Cut, OpenAIServer, Refusal, Reply, Text, ToolCall, ser
 
 from agent import build_agent, load_model
 from agent.models import ModelUnavailable
-from agent.openai import AnswerBrokeOff
+from agent.chat_openai import AnswerBrokeOff
 
 ALICE: Any = {"configurable": {"thread_id": "alice"}}
 SOON = {"retry-after-ms": "1"}
