@@ -30,8 +30,8 @@ from langgraph.pregel._write import ChannelWrite, ChannelWriteTupleEntry
 from langgraph.store.base import BaseStore
 from langgraph.types import Checkpointer, Overwrite
 
-from agent.models import load_model
 from agent.graph_svg import draw
+from agent.models import load_model
 from agent.state import ADD_MESSAGES, AGENT_ID_KEY, REDUCER_KEY, AgentState, merge_messages, read_update
 
 AgentGraph: TypeAlias = CompiledStateGraph[AgentState, None, AgentState, AgentState]

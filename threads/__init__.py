@@ -12,7 +12,6 @@ this package is cheap: LangGraph is loaded when someone speaks.
 
 from typing import Any
 
-from threads.registry import Registry, open  # noqa: A004  the name a user types
 from threads.db.backups import restore_backup
 from threads.db.open import detach
 from threads.errors import (
@@ -77,6 +76,7 @@ from threads.models import (
     Usage,
     User,
 )
+from threads.registry import Registry, open  # noqa: A004  the name a user types
 from threads.store.authorization import LOCAL, Actor, authorize
 from threads.store.protocol import ThreadStore
 

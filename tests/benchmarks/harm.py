@@ -19,7 +19,12 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent.parent
-FILES = ("test_agreement.py", "test_injected_faults.py", "test_overtaken_runs.py", "test_bad_input.py")
+FILES = (
+    "checkpoint/test_agreement.py",
+    "checkpoint/test_injected_faults.py",
+    "checkpoint/test_overtaken_runs.py",
+    "registry/test_bad_input.py",
+)
 
 
 class Table:

@@ -22,7 +22,7 @@ from typing import Any
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from graphs import config, plain_graph, said
 

@@ -21,12 +21,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from serving import ROOT, process
+from serving import PREFIX, process
 
 import threads
-from threads.store import threads as table
+from threads.store import threads as thread_table
 
 STREAMED = {"Accept": "text/event-stream"}
 
@@ -48,7 +48,7 @@ class Client:
     async def turn(self, thread: str, text: str) -> tuple[float, float]:
         """Seconds to the first token and to the end of a streamed answer."""
         begun, first = time.perf_counter(), 0.0
-        path = f"{ROOT}/threads/{thread}/messages"
+        path = f"{PREFIX}/threads/{thread}/messages"
         status, _, reader = await self._send("POST", path, {"message": text}, STREAMED)
         assert status == 200, status
         async for words in _chunks(reader):
@@ -58,7 +58,7 @@ class Client:
 
     async def listen(self, thread: str) -> asyncio.StreamReader:
         """Open a stream of events."""
-        status, _, reader = await self._send("GET", f"{ROOT}/threads/{thread}/events", None, {})
+        status, _, reader = await self._send("GET", f"{PREFIX}/threads/{thread}/events", None, {})
         assert status == 200, status
         return reader
 
@@ -101,7 +101,7 @@ def fill(path: Path, count: int) -> None:
 
     def work(connection: Any) -> None:
         for number in range(count):
-            table.create(
+            thread_table.create(
                 connection, {**row, "thread_id": f"thread-{number}", "title": f"Thread {number}"}, ["x"]
             )
 
@@ -118,7 +118,7 @@ def memory(pid: int) -> float:
 async def talk(place: tuple[str, int], clients: int, turns: int) -> None:
     """So many clients at once, each in a thread of its own."""
     people = [Client(*place) for _ in range(clients)]
-    made = [await people[0].ask("POST", f"{ROOT}/threads", {}) for _ in people]
+    made = [await people[0].ask("POST", f"{PREFIX}/threads", {}) for _ in people]
     ids = [thread["id"] for _, thread, _ in made]
     await asyncio.gather(*(person.turn(id, "Hi, I'm Alice") for person, id in zip(people, ids, strict=True)))
 
@@ -143,7 +143,7 @@ async def listed(place: tuple[str, int]) -> None:
         "threads?limit=20&count=false",
         "search?text=thread&count=false",
     ):
-        spent = [(await client.ask("GET", f"{ROOT}/{path}"))[2] for _ in range(100)]
+        spent = [(await client.ask("GET", f"{PREFIX}/{path}"))[2] for _ in range(100)]
         print(f"  GET /{path}: p50 {ms(spent)}, p99 {max_but(spent, 0.01):.1f} ms")
 
 

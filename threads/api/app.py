@@ -11,15 +11,15 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from threads import Registry, Runner
-from threads.api.openapi import page_of
-from threads.api.openapi_examples import add_examples
+from threads.api.cors import OTHER_SITES, OtherSites
 from threads.api.errors import HANDLERS
 from threads.api.middleware import COOKIE, Gate
+from threads.api.openapi import page_of
+from threads.api.openapi_examples import add_examples
 from threads.api.rate_limit import Limits
-from threads.api.cors import OTHER_SITES, OtherSites
-from threads.api.routes import bulk, messages, runs, threads, admin
-from threads.api.state import Server
+from threads.api.routes import admin, bulk, messages, runs, threads
 from threads.api.schemas.responses import ROOT, Health, told
+from threads.api.state import Server
 
 DESCRIPTION = """Chat threads of LangGraph agents. Errors have one body: `error` for people, `code` for
 programs, and `field` where one is meant. What is not yours looks as if it were not there."""

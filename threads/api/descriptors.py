@@ -12,7 +12,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 import threads
 from threads.db.queries import load_all
 
-ROOMS = ("database", "registry", "memory", "bootstrap", "runs", "api")
+PACKAGES = ("db", "store", "search", "checkpoint", "registry", "runs", "api")
 """The packages of ours whose modules a server uses; some are imported when they are needed."""
 OTHERS = ("anyio._backends._asyncio", "difflib", "hashlib", "secrets")
 """Modules of others that are imported when they are needed, besides those that a run needs."""
@@ -39,9 +39,9 @@ def raise_limit() -> int | None:
 def open_early() -> None:
     """Import and read what would be opened later only, when too many files may be open for it."""
     load_all()
-    for room in ROOMS:
-        folder = importlib.import_module(f"{threads.__name__}.{room}").__path__
-        for module in pkgutil.walk_packages(folder, f"{threads.__name__}.{room}."):
+    for package in PACKAGES:
+        folder = importlib.import_module(f"{threads.__name__}.{package}").__path__
+        for module in pkgutil.walk_packages(folder, f"{threads.__name__}.{package}."):
             importlib.import_module(module.name)
     for name in OTHERS:
         importlib.import_module(name)

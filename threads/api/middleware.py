@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request, cookie_parser
 
 from threads import ThreadsError
+from threads.api.cors import foreign
 from threads.api.errors import Refused, known, of_system, shutting_down
 from threads.api.hosts import (
     absolute_target,
@@ -29,9 +30,8 @@ from threads.api.hosts import (
     path_of_target,
     split_host,
 )
-from threads.api.cors import foreign
-from threads.api.state import Caller, Server
 from threads.api.schemas.responses import ROOT
+from threads.api.state import Caller, Server
 
 COOKIE = "threads_session"
 SESSION = f"{ROOT}/session"

@@ -2,7 +2,7 @@
 
 uvicorn on httptools limits neither the size of a request's head nor the time that a head or a body may
 take, nor how many connections there are. Its callbacks and attributes that are used here were checked on
-uvicorn 0.54 and httptools 0.9; `tests/test_server_limits.py` pins them.
+uvicorn 0.54 and httptools 0.9; `tests/api/test_server_limits.py` pins them.
 """
 
 from __future__ import annotations

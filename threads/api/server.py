@@ -22,8 +22,8 @@ from fastapi import FastAPI
 from threads.api.descriptors import open_early, raise_limit
 from threads.api.log import JsonLines, ServerLog
 from threads.api.protocol import check_connections, limited_protocol, limits_of
-from threads.api.state import Server
 from threads.api.shutdown import ANSWERS_WITHIN, LAST_WORDS, Deadline, end_now
+from threads.api.state import Server
 from threads.api.unix_socket import UnixSocket
 
 __all__ = ["JsonLines", "Serving", "bound", "serve"]

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from threads import LOCAL, Actor, Registry, Runner, ThreadsError
-from threads.api.hosts import is_loopback
-from threads.api.shutdown_notice import LastCall
-from threads.api.rate_limit import Buckets, Limits
 from threads.api.cors import checked_origin
+from threads.api.hosts import is_loopback
+from threads.api.rate_limit import Buckets, Limits
 from threads.api.shutdown import uvicorn_is_ending
+from threads.api.shutdown_notice import LastCall
 from threads.api.sse import Streams
 from threads.api.trust import Trust
 

@@ -1,1 +1,1 @@
-"""The agents' memory: the checkpointer, and reading what it keeps."""
+"""The LangGraph checkpointer that keeps checkpoints and the registry's ledger in one transaction."""

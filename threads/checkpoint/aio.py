@@ -27,11 +27,11 @@ from langgraph.checkpoint.base import (
     get_checkpoint_id,
 )
 
-from threads.db.database import Database
+from threads.checkpoint.conflicts import Read, Turn, address, config_of, noted, turn_of
 from threads.checkpoint.delta_history import handed_out
 from threads.checkpoint.pending_writes import LateResults, Work
-from threads.checkpoint.conflicts import Read, Turn, address, config_of, noted, turn_of
 from threads.checkpoint.writer import Storing, key_of
+from threads.db.database import Database
 
 T = TypeVar("T")
 

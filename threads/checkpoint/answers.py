@@ -16,8 +16,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME
 from langgraph.types import StateSnapshot, _interrupt_id
 
-from threads.db.queries import statements
 from threads.checkpoint.rewind import NULL_TASK
+from threads.db.queries import statements
 
 Change = Callable[[sqlite3.Connection], None]
 

@@ -11,9 +11,9 @@ from typing import Any
 from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from threads.checkpoint.reducer import Undecodable, must_be_raised
 from threads.db.queries import statements
 from threads.errors import StateDamaged, ThreadsError
-from threads.checkpoint.reducer import Undecodable, must_be_raised
 
 
 class Unreadable(Undecodable):

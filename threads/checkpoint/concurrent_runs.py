@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
-from threads.checkpoint.recent_checkpoints import Place
 from threads.checkpoint.conflicts import RUNTIME
+from threads.checkpoint.recent_checkpoints import Place
 
 MOST = 10_000
 """Things that are remembered; a turn asks for the last few of its own."""

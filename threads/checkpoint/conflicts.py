@@ -25,12 +25,12 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple, get_checkpoint_id
 
 from threads import ids
-from threads.store import leases
-from threads.db.queries import statements
-from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadsError, ThreadTrashed
+from threads.checkpoint.checkpoint_rows import counted_in, metadata_of
 from threads.checkpoint.delta_history import History
 from threads.checkpoint.recent_checkpoints import Places
-from threads.checkpoint.checkpoint_rows import counted_in, metadata_of
+from threads.db.queries import statements
+from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadsError, ThreadTrashed
+from threads.store import leases
 
 RUNTIME = "__pregel_runtime"
 """LangGraph's private key in the configs of its runs; `get_state` and callers' own `put` do not have it."""

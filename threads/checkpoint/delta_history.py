@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 from langgraph.checkpoint.base import DeltaChannelHistory, PendingWrite, writes_sort_key
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from threads.db.queries import statements
+from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole
 from threads.checkpoint.fast_copy import UNCOPYABLE, Frozen, frozen, once, weight
 from threads.checkpoint.lru_cache import Kept
-from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole
+from threads.db.queries import statements
 
 At = tuple[str, str, str]
 """Thread id, namespace, checkpoint id."""

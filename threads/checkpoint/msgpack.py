@@ -9,7 +9,7 @@ outside of `ormsgpack`.
 A signal that arrives while `ormsgpack` works is raised before the first line of the callback, where
 nothing can note it. It shows when the same bytes are decoded once more: then that succeeds.
 
-Private names of langgraph-checkpoint 4.3.2: `tests/test_decoding.py` compares with the stock hook.
+Private names of langgraph-checkpoint 4.3.2: `tests/checkpoint/test_decoding.py` compares with the stock hook.
 """
 
 from __future__ import annotations

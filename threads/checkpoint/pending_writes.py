@@ -19,10 +19,10 @@ from concurrent.futures import Future
 from functools import partial
 
 from threads.background import start_thread
+from threads.checkpoint.conflicts import TooEarly
+from threads.checkpoint.recent_checkpoints import Places
 from threads.db.database import Database
 from threads.errors import DatabaseError, ThreadsError
-from threads.checkpoint.recent_checkpoints import Places
-from threads.checkpoint.conflicts import TooEarly
 
 Work = Callable[[sqlite3.Connection], None]
 Key = tuple[str, str, str, int]

@@ -16,12 +16,12 @@ from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole
+from threads.checkpoint.serde import naming
+from threads.checkpoint.transcript import Transcripts
 from threads.db.deletion import erase, sweep
 from threads.db.queries import statements
 from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed
-from threads.checkpoint.serde import naming
-from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole
-from threads.checkpoint.transcript import Transcripts
 from threads.models import Pruned, milliseconds
 
 TASK = ":"

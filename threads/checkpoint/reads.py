@@ -17,15 +17,9 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.utils import load_pending_writes, search_where
 
 from threads import ids
-from threads.db.database import Database
-from threads.db.queries import statements
-from threads.errors import CheckpointNotFound, ThreadTrashed
 from threads.checkpoint.aio import AsyncMethods
-from threads.checkpoint.delta_history import At, Deltas, handed_out
-from threads.checkpoint.pending_writes import LateResults
-from threads.checkpoint.concurrent_runs import Rivals
-from threads.checkpoint.serde import naming
 from threads.checkpoint.checkpoint_rows import whole
+from threads.checkpoint.concurrent_runs import Rivals
 from threads.checkpoint.conflicts import (
     RUNTIME,
     Read,
@@ -37,6 +31,12 @@ from threads.checkpoint.conflicts import (
     read_by_turn,
     turn_of,
 )
+from threads.checkpoint.delta_history import At, Deltas, handed_out
+from threads.checkpoint.pending_writes import LateResults
+from threads.checkpoint.serde import naming
+from threads.db.database import Database
+from threads.db.queries import statements
+from threads.errors import CheckpointNotFound, ThreadTrashed
 
 
 def readable(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:

@@ -4,7 +4,7 @@ Reads go to read-only connections and hold nothing once they return; each write 
 on the one writing connection. What the stock saver leaves to chance is decided here:
 
 * the head is the checkpoint written last, by the ledger, whatever the clock said;
-* a turn that began where the thread no longer stands is refused, so none is lost (`threads.checkpoint.conflicts`);
+* a turn that began where the thread no longer stands is refused (`threads.checkpoint.conflicts`);
 * a thread in the trash is neither read nor written;
 * an id must be text, and a new one one that a person can type (see `threads.ids`);
 * stored values are read with the strict allow-list.
@@ -29,19 +29,16 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from threads import ids
-from threads.db.database import Database
-from threads.db.deletion import erase
-from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.checkpoint.concurrent_runs import Rivals
+from threads.checkpoint.conflicts import RUNTIME, address, config_of, head_of, noted
 from threads.checkpoint.delta_history import Deltas
 from threads.checkpoint.lru_cache import Kept
 from threads.checkpoint.pending_writes import Key, LateResults, Work
-from threads.checkpoint.recent_checkpoints import Places
 from threads.checkpoint.pruning import copy_thread, delete_runs, kept, prune_thread
 from threads.checkpoint.reads import ReadMethods
-from threads.checkpoint.concurrent_runs import Rivals
+from threads.checkpoint.recent_checkpoints import Places
 from threads.checkpoint.subgraphs import root_of, take_back
 from threads.checkpoint.transcript import Transcripts
-from threads.checkpoint.conflicts import RUNTIME, address, config_of, head_of, noted
 from threads.checkpoint.writer import (
     AT_ONCE,
     Storing,
@@ -51,6 +48,9 @@ from threads.checkpoint.writer import (
     put_results,
     store_with,
 )
+from threads.db.database import Database
+from threads.db.deletion import erase
+from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
 
 
 class Checkpointer(ReadMethods, SqliteSaver):

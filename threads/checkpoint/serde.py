@@ -21,9 +21,9 @@ from typing import Any
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from threads.background import is_main_thread
-from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, ThreadsError, TypeNotAllowed
-from threads.checkpoint.reducer import must_be_raised
 from threads.checkpoint.msgpack import MsgpackDecoder
+from threads.checkpoint.reducer import must_be_raised
+from threads.errors import KindNotAllowed, StateDamaged, StateUnreadable, ThreadsError, TypeNotAllowed
 
 AllowedType = type | tuple[str, str]
 """A type, or its module and name."""

@@ -15,12 +15,12 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, get_checkpoint_id
 
-from threads.db.queries import statements
-from threads.errors import ThreadDeleted, ThreadMoved
-from threads.checkpoint.recent_checkpoints import Place, Places
-from threads.checkpoint.pruning import TASK
 from threads.checkpoint.concurrent_runs import Rivals
 from threads.checkpoint.conflicts import RUNTIME, Named, Read, address, check_still_there, head_for
+from threads.checkpoint.pruning import TASK
+from threads.checkpoint.recent_checkpoints import Place, Places
+from threads.db.queries import statements
+from threads.errors import ThreadDeleted, ThreadMoved
 
 REPLAY = "__pregel_replay_state"
 """LangGraph's private key: the root was sent back to an old checkpoint, and its subgraphs go with it."""

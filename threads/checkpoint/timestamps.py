@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from threads.search.index import Said
 from threads.models import Message
+from threads.search.index import Said
 
 
 class Origin(NamedTuple):

@@ -21,16 +21,22 @@ from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT
 
-from threads.db.migrations import uuid_milliseconds
-from threads.search.index import Said
-from threads.errors import MessagesUnknown, StateDamaged
 from threads.checkpoint.branches import Branch, Place, places, tips
-from threads.checkpoint.timestamps import Origin, said_at
-from threads.checkpoint.reducer import Undecodable, coerced, fold, must_be_raised
+from threads.checkpoint.checkpoint_rows import (
+    StoredReader,
+    Unreadable,
+    checked_metadata,
+    decoding,
+    metadata_of,
+)
 from threads.checkpoint.message_channel import coerced_list, elsewhere, unwrapped
 from threads.checkpoint.message_mapping import CHANNEL, shown, words
-from threads.checkpoint.checkpoint_rows import StoredReader, Unreadable, checked_metadata, decoding, metadata_of
+from threads.checkpoint.reducer import Undecodable, coerced, fold, must_be_raised
+from threads.checkpoint.timestamps import Origin, said_at
+from threads.db.migrations import uuid_milliseconds
+from threads.errors import MessagesUnknown, StateDamaged
 from threads.models import Interrupt, Message
+from threads.search.index import Said
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
 """A `DeltaChannel`'s reducer: the value so far and the writes, oldest first."""

@@ -22,13 +22,8 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
-from threads.db.queries import statements
-from threads.errors import ThreadDeleted, ThreadMoved
 from threads.checkpoint.answers import without_failed_answers
-from threads.checkpoint.pending_writes import Key, LateResults, Work
-from threads.checkpoint.recent_checkpoints import Places
 from threads.checkpoint.concurrent_runs import Rivals
-from threads.checkpoint.subgraphs import check_memory, forget_subgraphs, root_of
 from threads.checkpoint.conflicts import (
     RUNTIME,
     Read,
@@ -39,6 +34,11 @@ from threads.checkpoint.conflicts import (
     check_results,
     turn_of,
 )
+from threads.checkpoint.pending_writes import Key, LateResults, Work
+from threads.checkpoint.recent_checkpoints import Places
+from threads.checkpoint.subgraphs import check_memory, forget_subgraphs, root_of
+from threads.db.queries import statements
+from threads.errors import ThreadDeleted, ThreadMoved
 
 Storing = Callable[[sqlite3.Connection], Sequence[Work]]
 """Stores a checkpoint and returns the results that were stored with it."""

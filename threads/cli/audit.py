@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from threads.cli.context import Session, common
 from threads.cli.errors import Misused
 from threads.cli.output import as_json, line, note, on_terminal, say
-from threads.cli.context import Session, common
 from threads.cli.sanitize import block
 
 BUNDLED = "agent.catalog:build_all[support]"

@@ -12,8 +12,9 @@ import click
 
 from threads import Registry, Thread
 from threads.cli.agent_loader import OFFLINE_DELAY
+from threads.cli.completion_values import id_and_text, ids_beginning, questions_beginning
+from threads.cli.context import Session, common
 from threads.cli.errors import AgentFailed
-from threads.cli.thread_ref import find
 from threads.cli.interrupts import (
     Answer,
     by_question,
@@ -26,10 +27,9 @@ from threads.cli.interrupts import (
     open_questions,
     show_questions,
 )
-from threads.cli.completion_values import id_and_text, ids_beginning, questions_beginning
 from threads.cli.output import note
-from threads.cli.context import Session, common
 from threads.cli.sanitize import spoken
+from threads.cli.thread_ref import find
 
 STDIN = "-"
 
@@ -152,8 +152,8 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
     os.environ["THREADS_OFFLINE_DELAY"] = os.environ.get("THREADS_OFFLINE_DELAY") or OFFLINE_DELAY
     with session.open(create=id is None) as registry:
         thread = None if id is None else find(registry, id)
-        from threads.cli.repl import Conversation
         from threads.cli.chat_session import Talk
+        from threads.cli.repl import Conversation
 
         with Talk(registry, session.agents, agent_id) as talk:
             Conversation(registry, talk, thread).run()

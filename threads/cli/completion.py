@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from threads.cli.output import say
 from threads.cli.context import common
+from threads.cli.output import say
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_THREADS_COMPLETE"

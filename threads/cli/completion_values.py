@@ -8,10 +8,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from threads import Registry, ThreadsError
-from threads.cli.thread_ref import find
-from threads.cli.interrupts import in_one_line
 from threads.cli.context import Session
+from threads.cli.interrupts import in_one_line
 from threads.cli.sanitize import field
+from threads.cli.thread_ref import find
 
 OFFERED = 20
 """Ids that a shell offers at once."""

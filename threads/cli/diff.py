@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import click
 
 from threads import Message
-from threads.cli.thread_ref import find
 from threads.cli.completion_values import ids_beginning
-from threads.cli.output import as_json, note, on_terminal, say
 from threads.cli.context import Session, common
+from threads.cli.output import as_json, note, on_terminal, say
 from threads.cli.sanitize import field
+from threads.cli.thread_ref import find
 
 
 @click.command(epilog="Example: threads diff - --at 1f0c2e34-...")

@@ -16,9 +16,9 @@ from typing import Any
 
 import click
 
+from threads.cli.context import Session, common
 from threads.cli.errors import fault_of
 from threads.cli.output import note, say
-from threads.cli.context import Session, common
 from threads.cli.sanitize import block
 
 COMMANDS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 import threads
-from threads.cli.threads import confirm
-from threads.cli.output import as_json, line, note
 from threads.cli.context import Session, common
+from threads.cli.output import as_json, line, note
+from threads.cli.threads import confirm
 
 
 @click.command(epilog="Example: threads verify --json")

@@ -10,13 +10,13 @@ from typing import Any, get_args
 import click
 
 from threads import Interrupt, Message, Page, Registry, RunInfo, Thread
-from threads.cli.options import filtered, filters, paged
-from threads.cli.thread_ref import find
-from threads.cli.interrupts import expected, how_to_answer, in_one_line, last_run, open_questions, rendered
 from threads.cli.completion_values import ids_beginning
-from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.context import Session, common
+from threads.cli.interrupts import expected, how_to_answer, in_one_line, last_run, open_questions, rendered
+from threads.cli.options import filtered, filters, paged
+from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
 from threads.cli.sanitize import block, field, instant
+from threads.cli.thread_ref import find
 from threads.db.errors import stray_log
 from threads.models import SortBy
 

@@ -13,11 +13,11 @@ import click
 
 import threads
 from threads import DatabaseNotFound, Pruned, Thread, ThreadTrashed
-from threads.cli.threads import confirm
-from threads.cli.thread_ref import find_all
 from threads.cli.completion_values import ids_beginning
-from threads.cli.output import as_json, line, note, on_terminal, weight
 from threads.cli.context import Session, common, undisturbed
+from threads.cli.output import as_json, line, note, on_terminal, weight
+from threads.cli.thread_ref import find_all
+from threads.cli.threads import confirm
 from threads.db.open import located, reachable
 
 

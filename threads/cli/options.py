@@ -7,8 +7,8 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from threads.cli.time_option import Moment
 from threads.cli.completion_values import tags_beginning
+from threads.cli.time_option import Moment
 from threads.models import Status
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -13,8 +13,8 @@ from typing import Any, TextIO
 import click
 
 from threads.cli.sanitize import field, json_escaped, size
-from threads.serialization import json_form
 from threads.models import Thread
+from threads.serialization import json_form
 
 
 def on_terminal() -> bool:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import click
 
 from threads import Interrupt, Registry, Thread
+from threads.cli.chat_session import Talk
 from threads.cli.errors import fault_of
-from threads.cli.thread_ref import find
 from threads.cli.interrupts import (
     FORMS,
     Answer,
@@ -31,8 +31,8 @@ from threads.cli.interrupts import (
 )
 from threads.cli.list_show import show_list
 from threads.cli.output import note, on_terminal, say
-from threads.cli.chat_session import Talk
 from threads.cli.sanitize import block, spoken
+from threads.cli.thread_ref import find
 
 HOW = f"/resume ({FORMS})"
 """How an open question is answered here."""

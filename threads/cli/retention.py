@@ -8,13 +8,13 @@ from typing import Any, get_args
 import click
 
 from threads import InvalidValue, Registry, Rule
-from threads.cli.thread_ref import find
 from threads.cli.completion_values import ids_beginning, rules_beginning, tags_beginning
-from threads.cli.output import as_json, line, note
 from threads.cli.context import Session, common
+from threads.cli.output import as_json, line, note
 from threads.cli.sanitize import field
-from threads.models import Action
+from threads.cli.thread_ref import find
 from threads.durations import duration_of
+from threads.models import Action
 
 
 class Span(click.ParamType[timedelta]):

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from threads import Hit, Hits, InvalidValue, Registry
-from threads.cli.options import filtered, filters, paged
-from threads.cli.thread_ref import short_id
-from threads.cli.list_show import counted, tell_count
-from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.context import Session, common
+from threads.cli.list_show import counted, tell_count
+from threads.cli.options import filtered, filters, paged
+from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.sanitize import ago, decoded, field, instant
+from threads.cli.thread_ref import short_id
 from threads.search.query import OPERATORS
 
 

@@ -14,8 +14,8 @@ from click.core import ParameterSource
 
 import threads
 from threads.cli.agent_loader import OFFLINE_DELAY, load
-from threads.cli.output import note, say
 from threads.cli.context import Session, common
+from threads.cli.output import note, say
 
 EXAMPLE = "my-agent"
 """The agent that the threading document's examples ask for."""

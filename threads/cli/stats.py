@@ -9,10 +9,10 @@ import click
 
 import threads
 from threads import Stat
-from threads.cli.time_option import Moment
 from threads.cli.completion_values import tags_beginning
-from threads.cli.output import as_json, line, note, on_terminal
 from threads.cli.context import Session, common
+from threads.cli.output import as_json, line, note, on_terminal
+from threads.cli.time_option import Moment
 from threads.models import Measured
 
 TOGETHER = "all"

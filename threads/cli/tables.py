@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from threads import Page, Registry, Thread
-from threads.cli.thread_ref import short_id
 from threads.cli.output import count_of, flags_of
 from threads.cli.sanitize import ago, encodable, field
+from threads.cli.thread_ref import short_id
 
 
 def draw(registry: Registry, page: Page[Thread]) -> None:

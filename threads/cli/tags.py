@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from threads.cli.errors import NotFound
-from threads.cli.thread_ref import find_all
 from threads.cli.bulk import change_all
 from threads.cli.completion_values import ids_beginning, tag_and_ids
-from threads.cli.output import as_json, line, note
 from threads.cli.context import Session, common
+from threads.cli.errors import NotFound
+from threads.cli.output import as_json, line, note
+from threads.cli.thread_ref import find_all
 from threads.store.validation import checked_tags
 
 

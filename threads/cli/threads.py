@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from threads import Thread
-from threads.cli.options import pairs
-from threads.cli.thread_ref import find, find_all
 from threads.cli.bulk import change_all, tell
 from threads.cli.completion_values import ids_beginning
-from threads.cli.output import as_json, line, note
 from threads.cli.context import Session, common
+from threads.cli.options import pairs
+from threads.cli.output import as_json, line, note
+from threads.cli.thread_ref import find, find_all
 
 
 @click.command(epilog='Example: threads new --title "Refund for Alice" --tag vip')

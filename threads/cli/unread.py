@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import click
 
 from threads import LOCAL, Registry, Thread
-from threads.cli.thread_ref import find, find_all
 from threads.cli.completion_values import ids_beginning
-from threads.cli.output import as_json, line, note, on_terminal
 from threads.cli.context import Session, common
+from threads.cli.output import as_json, line, note, on_terminal
+from threads.cli.thread_ref import find, find_all
 
 AT_ONCE = 1000
 """Threads that are asked about at once where none are named."""

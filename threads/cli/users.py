@@ -7,10 +7,10 @@ from datetime import timedelta
 import click
 
 from threads import User
-from threads.cli.threads import confirm
-from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.context import Session, common
+from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.sanitize import field, instant
+from threads.cli.threads import confirm
 from threads.durations import duration_of
 
 

@@ -1,1 +1,1 @@
-"""The database: connections, whole transactions, migrations, named SQL and the triggers."""
+"""SQLite: connections, the write queue, migrations, named SQL, backups."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from threads.db import migrations
 from threads.db.database import connect
-from threads.db.file_copy import appear, copy_into, part_beside, set_logs_aside, stamped, sync_folder
 from threads.db.errors import translated
+from threads.db.file_copy import appear, copy_into, part_beside, set_logs_aside, stamped, sync_folder
 from threads.db.migrations import Progress
 from threads.db.open import BUSY_TIMEOUT, located, reachable
 from threads.db.readonly import ReadOnlyFile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from threads.store.leases import check_free
 from threads.db.queries import statements
+from threads.store.leases import check_free
 
 
 def erase(connection: sqlite3.Connection, thread_id: str) -> None:

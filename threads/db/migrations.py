@@ -216,9 +216,9 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
             connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
         adopt(connection, progress)
     if name == "0003_search":
-        from threads.search import index as said
+        from threads.search import index
 
-        said.begin_again(connection)
+        index.begin_again(connection)
     if name == "0006_secret":
         seals.ensure_key(connection)
     connection.execute(

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from threads.db import migrations
 from threads.db.database import Database, FileDatabase, connect, make_durable
-from threads.db.file_copy import appear, copy_into, create_private, part_beside
 from threads.db.errors import translated
+from threads.db.file_copy import appear, copy_into, create_private, part_beside
 from threads.db.file_guard import FileGuard
 from threads.db.migrations import Progress
 from threads.db.readonly import ReadOnlyFile

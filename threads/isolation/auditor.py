@@ -11,18 +11,18 @@ from typing import Any, Self
 from threads import TypeNotAllowed
 from threads.errors import InvalidValue
 from threads.isolation.attacks import ATTACKS, Attack, Size
+from threads.isolation.canaries import Words
+from threads.isolation.driver import RETURNED, Loop
 from threads.isolation.findings import SECONDS as SECONDS_FOR_ONE
 from threads.isolation.findings import Findings
-from threads.isolation.multiprocess import WorkerFailed, play_in_processes
 from threads.isolation.log_filter import quiet
 from threads.isolation.memory_check import STEPS, Remembering, remembering
+from threads.isolation.multiprocess import WorkerFailed, play_in_processes
+from threads.isolation.probes import IN_TURNS, SURFACES
 from threads.isolation.report import Report, Tried
 from threads.isolation.scenario import Script, User
-from threads.isolation.probes import IN_TURNS, SURFACES
-from threads.isolation.targets import Target, error_told, target_of
-from threads.isolation.driver import RETURNED, Loop
-from threads.isolation.canaries import Words
 from threads.isolation.simulation import Stage, World, opened, played
+from threads.isolation.targets import Target, error_told, target_of
 
 QUICK, THOROUGH = Size(4, 24, 2), Size(8, 160, 4)
 SECONDS = 14.0

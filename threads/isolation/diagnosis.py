@@ -15,12 +15,12 @@ from typing import Any
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import BaseStore
 
-from threads.isolation.object_graph import held
-from threads.isolation.scenario import Script, Step
-from threads.isolation.observations import Sighting
-from threads.isolation.driver import REPLY
 from threads.isolation.callbacks import HANDED, MODEL, NODE, TOOL_CALL, TOOL_RESULT, text_of
 from threads.isolation.canaries import found_in
+from threads.isolation.driver import REPLY
+from threads.isolation.object_graph import held
+from threads.isolation.observations import Sighting
+from threads.isolation.scenario import Script, Step
 from threads.isolation.simulation import World
 
 NOBODY = ("None", "null", "", "undefined")

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from threads.isolation.target_io import awaited, comes_later, context_of, gathered, input_of, reply_of
-from threads.isolation.scenario import Verb
-from threads.isolation.observations import Sightings
-from threads.isolation.targets import Target
 from threads.isolation.callbacks import FailedOnPurpose, Watcher, fail, text_of, watching
+from threads.isolation.observations import Sightings
+from threads.isolation.scenario import Verb
+from threads.isolation.target_io import awaited, comes_later, context_of, gathered, input_of, reply_of
+from threads.isolation.targets import Target
 
 T = TypeVar("T")
 REPLY = "replies"

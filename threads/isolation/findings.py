@@ -7,16 +7,16 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from threads.isolation.attacks import Attack
+from threads.isolation.canaries import Words
 from threads.isolation.diagnosis import Case, diagnose
-from threads.isolation.mistakes import mistake
+from threads.isolation.driver import REPLY
 from threads.isolation.memory_check import STEPS
-from threads.isolation.reproducer import replay_of
+from threads.isolation.mistakes import mistake
+from threads.isolation.observations import Sighting
 from threads.isolation.report import Finding
+from threads.isolation.reproducer import replay_of
 from threads.isolation.scenario import Script, Step, User
 from threads.isolation.shrink import smallest
-from threads.isolation.observations import Sighting
-from threads.isolation.driver import REPLY
-from threads.isolation.canaries import Words
 from threads.isolation.simulation import Stage, World, opened, played
 
 SECONDS = 5.0

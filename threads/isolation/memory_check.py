@@ -13,12 +13,12 @@ from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from threads.isolation.diagnosis import savers_alive
-from threads.isolation.object_graph import held
-from threads.isolation.scenario import Step
-from threads.isolation.observations import Sightings
-from threads.isolation.driver import REPLY, Turn
 from threads.isolation.callbacks import HANDED, Watcher
+from threads.isolation.diagnosis import savers_alive
+from threads.isolation.driver import REPLY, Turn
+from threads.isolation.object_graph import held
+from threads.isolation.observations import Sightings
+from threads.isolation.scenario import Step
 from threads.isolation.simulation import World
 
 STEPS = (Step("tell", 0), Step("ask", 0))

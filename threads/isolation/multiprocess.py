@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from threads.isolation.scenario import SPEAKING, Step
-from threads.isolation.observations import Sighting
 from threads.isolation.driver import Turn
+from threads.isolation.observations import Sighting
+from threads.isolation.scenario import SPEAKING, Step
 from threads.isolation.simulation import World
 
 

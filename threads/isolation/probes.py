@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from threads import Event, MessagesUnknown, Registry, ThreadNotFound
-from threads.isolation.scenario import COMMON
-from threads.isolation.driver import EVENTS, REPLY, Conversation
 from threads.isolation.callbacks import HANDED, text_of
+from threads.isolation.driver import EVENTS, REPLY, Conversation
+from threads.isolation.scenario import COMMON
 
 STATES = 40
 """How many states of a thread's history are decoded; the rows behind all of them are searched raw."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from threads.isolation.target_io import asked_for
-from threads.isolation.report import Replay
-from threads.isolation.scenario import Step
-from threads.isolation.observations import Sighting
-from threads.isolation.driver import EVENTS, REPLY, RETURNED, Conversation, Turn
 from threads.isolation.callbacks import HANDED
 from threads.isolation.canaries import found_in
+from threads.isolation.driver import EVENTS, REPLY, RETURNED, Conversation, Turn
+from threads.isolation.observations import Sighting
+from threads.isolation.report import Replay
+from threads.isolation.scenario import Step
 from threads.isolation.simulation import World
+from threads.isolation.target_io import asked_for
 
 STATE = "state"
 SAYS = "says {0!r}"

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import threads
-from threads.isolation.target_io import asked_for
-from threads.isolation.scenario import Verb
-from threads.isolation.probes import texts_of
-from threads.isolation.driver import EVENTS, Conversation, Voice
 from threads.isolation.callbacks import Watcher, watching
+from threads.isolation.driver import EVENTS, Conversation, Voice
+from threads.isolation.probes import texts_of
+from threads.isolation.scenario import Verb
+from threads.isolation.target_io import asked_for
 from threads.runs import Run, Runner
 
 

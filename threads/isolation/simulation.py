@@ -19,13 +19,13 @@ from typing import Any
 from langgraph.store.memory import InMemoryStore
 
 import threads
-from threads.isolation.runner_driver import running
-from threads.isolation.scenario import SPEAKING, TELLING, Script, Step, Verb, ask, greet, tell
+from threads.isolation.canaries import Words, found_in
+from threads.isolation.driver import Conversation, Loop, Turn, Voice
 from threads.isolation.observations import Sighting, Sightings
 from threads.isolation.probes import SURFACES, Place, hits_of
+from threads.isolation.runner_driver import running
+from threads.isolation.scenario import SPEAKING, TELLING, Script, Step, Verb, ask, greet, tell
 from threads.isolation.targets import Target
-from threads.isolation.driver import Conversation, Loop, Turn, Voice
-from threads.isolation.canaries import Words, found_in
 
 
 @dataclass(frozen=True)

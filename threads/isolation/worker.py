@@ -11,9 +11,9 @@ from dataclasses import astuple, replace
 from typing import Any, TextIO
 
 import threads
+from threads.isolation.driver import Conversation, Loop, Turn, Voice
 from threads.isolation.observations import Sightings
 from threads.isolation.targets import load
-from threads.isolation.driver import Conversation, Loop, Turn, Voice
 
 
 def serve(told: dict[str, Any], out: TextIO) -> None:

@@ -1,10 +1,10 @@
 """What crosses the walls: threads, messages, pages. Frozen, and free of any row or connection."""
 
-from threads.models.threads import Checkpoint, Diff, Message, Tag, Thread, ToolCall, Usage
-from threads.models.search import Hit, Hits, Stat, Stats
 from threads.models.admin import Cleaned, Problem, Pruned, Report, Rule, Token, User
 from threads.models.pagination import Page, Shown
 from threads.models.runs import Event, Interrupt, RunInfo
+from threads.models.search import Hit, Hits, Stat, Stats
+from threads.models.threads import Checkpoint, Diff, Message, Tag, Thread, ToolCall, Usage
 from threads.models.types import (
     ENDS,
     Action,

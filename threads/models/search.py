@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from threads.models.threads import Message, Thread
 from threads.models.pagination import Page, Shown
+from threads.models.threads import Message, Thread
 
 
 @dataclass(frozen=True, slots=True)

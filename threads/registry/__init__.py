@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from threads.registry.users import Admitting
-from threads.registry.creation import Beginning
-from threads.registry.comparison import Comparing
-from threads.registry.runs import Following
-from threads.registry.retention import Keeping
-from threads.registry.stats import Measuring
-from threads.registry.context import Clock
-from threads.registry.undo import Undoing
 from threads.db.migrations import Progress
 from threads.db.open import open_database
+from threads.registry.comparison import Comparing
+from threads.registry.context import Clock
+from threads.registry.creation import Beginning
+from threads.registry.retention import Keeping
+from threads.registry.runs import Following
+from threads.registry.stats import Measuring
+from threads.registry.undo import Undoing
+from threads.registry.users import Admitting
 
 
 def open(

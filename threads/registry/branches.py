@@ -8,12 +8,12 @@ import sqlite3
 from typing import Any
 
 from threads import ids
-from threads.registry.messages import Conversations
-from threads.store.leases import check_free
 from threads.db.queries import statements
 from threads.errors import CheckpointNotFound
 from threads.models import Thread
-from threads.store import threads as table
+from threads.registry.messages import Conversations
+from threads.store import threads as thread_table
+from threads.store.leases import check_free
 
 
 class Branching(Conversations):
@@ -30,10 +30,10 @@ class Branching(Conversations):
         target = ids.new_id() if new_id is None else ids.check_new(new_id)
 
         def work(connection: Any) -> None:
-            row = self._visible(table.get(connection, id))
+            row = self._visible(thread_table.get(connection, id))
             checkpoint_id = self._checkpoint_of(connection, row, at)
             begun = {**dict(row), "thread_id": target, "now": self._now()}
-            table.create(connection, begun, json.loads(row["tags"]))
+            thread_table.create(connection, begun, json.loads(row["tags"]))
             copy_memory(connection, row["thread_id"], target, checkpoint_id)
 
         self._flush()
@@ -50,7 +50,7 @@ class Branching(Conversations):
 
         self._flush()
         with self._database.read() as connection:
-            row = self._visible(table.get(connection, id))
+            row = self._visible(thread_table.get(connection, id))
             check_free(connection, row["thread_id"])
             checkpoint_id = self._checkpoint_of(connection, row, to)
         if checkpoint_id != row["head_id"]:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from threads import ids as thread_ids
-from threads.registry.threads import Listing
 from threads.errors import InvalidValue
 from threads.models import Report, Tag
-from threads.store import validation, bulk as organising, threads as table
+from threads.registry.threads import Listing
+from threads.store import bulk as bulk_changes
+from threads.store import threads as thread_table
+from threads.store import validation
 from threads.store.filters import MOST_AT_ONCE, Filters
 from threads.store.protocol import UNSET, Unset
 
@@ -31,12 +33,12 @@ class Organising(Listing):
         """The tags of the threads that fit, and how many have each, the most used first; `InvalidValue`."""
         filters = Filters(agent_id=agent_id, owner=owner, archived=archived, trashed=trashed)
         with self._database.read() as connection:
-            return organising.tags(connection, filters)
+            return bulk_changes.tags(connection, filters)
 
     def rename_tag(self, old: str, new: str) -> int:
         """Call a tag something else on every thread that has it; how many had it. `InvalidValue`."""
         [before], [after] = validation.checked_tags([old]), validation.checked_tags([new])
-        return self._database.write(lambda connection: organising.rename_tag(connection, before, after))
+        return self._database.write(lambda connection: bulk_changes.rename_tag(connection, before, after))
 
     def bulk(
         self,
@@ -63,22 +65,22 @@ class Organising(Listing):
             "pinned": pinned, "archived": archived, "trashed": trashed, "owner": owner,
             "agent_id": agent_id, "metadata": metadata,
         }  # fmt: skip
-        changes = _checked(table.given(given), tag, untag, validation.checked_flag("delete", delete))
+        changes = _checked(thread_table.given(given), tag, untag, validation.checked_flag("delete", delete))
         return self._change(lambda _: chosen, changes)
 
     def _change(self, choose: Callable[[Any], Iterable[str]], changes: Mapping[str, Any]) -> Report:
         """Change all that `choose` names, in the transaction that it looks at."""
         changes, delete = {**changes, "now": self._now()}, changes.get("delete", False)
 
-        def work(connection: Any) -> dict[str, organising.Outcome]:
-            return {id: organising.change(connection, id, changes) for id in choose(connection)}
+        def work(connection: Any) -> dict[str, bulk_changes.Outcome]:
+            return {id: bulk_changes.change(connection, id, changes) for id in choose(connection)}
 
         if delete:
             self._flush()
         outcomes = self._database.write(work)
         report = {
             name: tuple(id for id, outcome in outcomes.items() if outcome == name)
-            for name in get_args(organising.Outcome)
+            for name in get_args(bulk_changes.Outcome)
         }
         if delete:
             self._forget(report["changed"])
@@ -95,9 +97,9 @@ class Organising(Listing):
         self._refresh([id])
 
         def work(connection: Any) -> int:
-            row = self._visible(table.get(connection, id))
-            organising.mark_read(connection, row["thread_id"], reader, upto)
-            return organising.unread(connection, [row["thread_id"]], reader)[row["thread_id"]]
+            row = self._visible(thread_table.get(connection, id))
+            bulk_changes.mark_read(connection, row["thread_id"], reader, upto)
+            return bulk_changes.unread(connection, [row["thread_id"]], reader)[row["thread_id"]]
 
         return self._database.write(work)
 
@@ -116,12 +118,12 @@ class Organising(Listing):
         self._refresh(ids)
         with self._database.read() as connection:
             self._adopted(connection)
-            return organising.unread(connection, ids, reader)
+            return bulk_changes.unread(connection, ids, reader)
 
     def _refresh(self, ids: Sequence[str]) -> None:
         """Store the projections of these threads now, where they are stale and the file may be written."""
         with self._database.read() as connection:
-            stale = organising.stale_of(connection, ids)
+            stale = bulk_changes.stale_of(connection, ids)
         if stale and not self._database.read_only:
             from threads.store import projection
 

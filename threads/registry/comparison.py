@@ -7,11 +7,11 @@ from itertools import takewhile
 from typing import Any
 
 from threads import ids
-from threads.registry.threads import Listing
 from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Diff, Message
-from threads.store import threads as table
+from threads.registry.threads import Listing
+from threads.store import threads as thread_table
 
 
 class Comparing(Listing):
@@ -36,7 +36,7 @@ class Comparing(Listing):
         return Diff(common, tuple(before[common:]), tuple(after[common:]))
 
     def _said_at(self, connection: Any, id: str, checkpoint_id: str | None) -> builtins.list[Message]:
-        row = self._visible(table.get(connection, id))
+        row = self._visible(thread_table.get(connection, id))
         at = row["head_id"] if checkpoint_id is None else ids.text_of(checkpoint_id)
         if at is None:
             return []

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from threads.registry.closing import Closing
-from threads.registry.idle_worker import IdleRefresher
-from threads.registry.event_poller import Tail
 from threads.db.database import Database
 from threads.db.migrations import Progress, version
 from threads.errors import ReadOnly, ThreadTrashed
+from threads.registry.closing import Closing
+from threads.registry.event_poller import Tail
+from threads.registry.idle_worker import IdleRefresher
 
 Clock = Callable[[], datetime]
 

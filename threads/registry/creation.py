@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from threads import ids
-from threads.registry.threads import Listing
 from threads.db.queries import statements
 from threads.errors import KeyReused, ThreadNotFound
 from threads.models import Thread
+from threads.registry.threads import Listing
 
 
 class Beginning(Listing):

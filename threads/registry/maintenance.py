@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from threads.registry.context import Opened
-from threads.store.leases import check_free
 from threads.db.migrations import Progress
 from threads.db.open import back_up
 from threads.db.queries import statements
 from threads.errors import InvalidValue, StateUnreadable, ThreadBusy, ThreadNotFound, ThreadTrashed
 from threads.models import Problem, Pruned
-from threads.store import threads as table
+from threads.registry.context import Opened
+from threads.store import threads as thread_table
+from threads.store.leases import check_free
 
 
 class Upkeep(Opened):
@@ -46,7 +46,7 @@ class Upkeep(Opened):
         self._flush()
 
         def prune_one(connection: Any, id: str) -> Pruned:
-            row = self._visible(table.get(connection, id))
+            row = self._visible(thread_table.get(connection, id))
             check_free(connection, row["thread_id"])
             return prune_thread(connection, row["thread_id"], keep, serde, decoder, dry_run=dry_run)
 

@@ -6,11 +6,11 @@ import builtins
 from typing import Any
 
 from threads import ids
-from threads.registry.threads import Listing
 from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Checkpoint, Message, Page
-from threads.store import threads as table
+from threads.registry.threads import Listing
+from threads.store import threads as thread_table
 from threads.store.filters import checked_range
 from threads.store.mapping import checkpoint_of
 
@@ -32,7 +32,7 @@ class Conversations(Listing):
         if self._loaded_checkpointer is not None:
             self._loaded_checkpointer.settle(ids.text_of(id))
         with self._database.read() as connection:
-            row = self._visible(table.get(connection, id))
+            row = self._visible(thread_table.get(connection, id))
             found = self._said(connection, row, at)
         total = len(found)
         if before is not None:
@@ -64,7 +64,7 @@ class Conversations(Listing):
     def history(self, id: str) -> Page[Checkpoint]:
         """The thread's checkpoints, the one written last first; `ThreadNotFound`, `ThreadTrashed`."""
         with self._database.read() as connection:
-            thread_id = self._visible(table.get(connection, id))["thread_id"]
+            thread_id = self._visible(thread_table.get(connection, id))["thread_id"]
             asked = {"thread_id": thread_id}
             rows = connection.execute(statements("checkpoints")["history"], asked).fetchall()
         found = [checkpoint_of(row) for row in rows]

@@ -8,12 +8,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from threads.registry.bulk import MOST_CHANGED, Organising
-from threads.registry.maintenance import Upkeep
 from threads.db.migrations import Progress
 from threads.errors import InvalidValue, StateUnreadable
 from threads.models import Action, Cleaned, Rule
-from threads.store import retention as rules
+from threads.registry.bulk import MOST_CHANGED, Organising
+from threads.registry.maintenance import Upkeep
+from threads.store import retention as retention_table
 
 CLEANED_AT_ONCE = 100
 Due = tuple[Rule, builtins.list[str]]
@@ -33,7 +33,7 @@ class Keeping(Organising, Upkeep):
         """The rules by name."""
         with self._database.read() as connection:
             self._adopted(connection)
-            return rules.rules(connection)
+            return retention_table.rules(connection)
 
     def set_rule(
         self,
@@ -56,15 +56,15 @@ class Keeping(Organising, Upkeep):
         `abandoned`: no agent ever answered. Pinned threads are exempt. What is too long in the trash goes
         by itself too, while nothing else is done. Raises `InvalidValue`, `ThreadNotFound`.
         """
-        rule = rules.checked_rule(
+        rule = retention_table.checked_rule(
             Rule(name, action, thread_id, tag, agent_id, owner, abandoned, inactive, age, trashed)
         )
-        self._database.write(lambda connection: rules.set_rule(connection, rule))
+        self._database.write(lambda connection: retention_table.set_rule(connection, rule))
         return rule
 
     def remove_rule(self, name: str) -> None:
         """Drop a rule; `InvalidValue` if there is none of that name."""
-        if not self._database.write(lambda connection: rules.remove_rule(connection, name)):
+        if not self._database.write(lambda connection: retention_table.remove_rule(connection, name)):
             raise InvalidValue("name", f"there is no rule {name!r}")
 
     def cleanup(self, *, dry_run: bool = False, progress: Progress | None = None) -> builtins.list[Cleaned]:
@@ -80,7 +80,10 @@ class Keeping(Organising, Upkeep):
         now = self._now()
         with self._database.read() as connection:
             self._adopted(connection)
-            due = [(rule, self._undone(connection, rule, ids)) for rule, ids in rules.due(connection, now)]
+            due = [
+                (rule, self._undone(connection, rule, ids))
+                for rule, ids in retention_table.due(connection, now)
+            ]
         if not dry_run:
             due = self._clean_all(due, now, progress)
         return [Cleaned(rule.name, rule.action, tuple(ids)) for rule, ids in due if ids]
@@ -93,7 +96,11 @@ class Keeping(Organising, Upkeep):
             return
         self._emptied_at = now
         with self._database.read() as connection:
-            due = [(rule, found) for rule, found in rules.due(connection, now) if rule.trashed is not None]
+            due = [
+                (rule, found)
+                for rule, found in retention_table.due(connection, now)
+                if rule.trashed is not None
+            ]
         for rule, found in due:
             self._clean(rule, found[:MOST_CHANGED], now)
 
@@ -125,11 +132,15 @@ class Keeping(Organising, Upkeep):
             self._database.scrub()
             return pruned
         changes = {CHANGES[rule.action]: True}
-        return self._change(lambda connection: rules.still_due(connection, rule, now, ids), changes).changed
+        return self._change(
+            lambda connection: retention_table.still_due(connection, rule, now, ids), changes
+        ).changed
 
     def _prune_by(self, rule: Rule, id: str, now: int) -> bool:
         def work(connection: Any) -> bool:
-            return bool(rules.still_due(connection, rule, now, [id])) and self._prune_one(connection, id)
+            return bool(retention_table.still_due(connection, rule, now, [id])) and self._prune_one(
+                connection, id
+            )
 
         return self._if_readable(lambda: self._database.write(work))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from threads.registry.branches import Branching
-from threads.registry.subscription import Events, listen
 from threads.db.seals import seals_of
 from threads.models import Interrupt, Page, RunInfo
-from threads.store import threads as table
+from threads.registry.branches import Branching
+from threads.registry.subscription import Events, listen
+from threads.store import threads as thread_table
 from threads.store.filters import checked_range, fixed
 
 
@@ -38,7 +38,7 @@ class Following(Branching):
 
         limit, _ = checked_range(limit, 0)
         with self._database.read() as connection:
-            thread_id = table.get(connection, id)["thread_id"]
+            thread_id = thread_table.get(connection, id)["thread_id"]
             seals, purpose = seals_of(connection), ("runs", thread_id)
             before = None if cursor is None else int(seals.open(purpose, cursor))
             rows = runs.of_thread(connection, thread_id, limit + 1, before)
@@ -52,7 +52,7 @@ class Following(Branching):
 
         self._flush()
         with self._database.read() as connection:
-            row = self._visible(table.get(connection, id))
+            row = self._visible(thread_table.get(connection, id))
             last = runs.one(connection, "last_of_thread", row["thread_id"])
             if last is not None and last["status"] == "interrupted" and last["question"] is not None:
                 return (Interrupt(**json.loads(last["question"])),)

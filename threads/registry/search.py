@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from threads.registry.threads import Listing
 from threads.db.queries import statements
 from threads.errors import InvalidValue
 from threads.models import Hits, Status
+from threads.registry.threads import Listing
 from threads.store.filters import Filters, checked_range
 
 PATIENCE = 1.0
@@ -49,7 +49,9 @@ class Searching(Listing):
         What was said a moment ago is read first, for `patience` seconds, None: to the end; `unindexed` says
         how many threads are left after that. Raises `InvalidValue`, `InvalidCursor`.
         """
-        from threads.registry.search_request import Found  # not every list is searched, and each starts a process
+        from threads.registry.search_request import (
+            Found,  # not every list is searched, and each starts a process
+        )
 
         filters = Filters(
             agent_id=agent_id, owner=owner, tag=tag, status=status, pinned=pinned, archived=archived,

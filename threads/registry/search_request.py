@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from threads.search.index import PLACES, TITLE
 from threads.db.seals import seals_of
 from threads.errors import InvalidValue
 from threads.models import Hit, Hits, Message, moment
-from threads.store import projection, threads as table
-from threads.store.filters import Filters
-from threads.search.query import Query, parsed
 from threads.search.engine import END, Search, cursor_of, digest_of, place_of
+from threads.search.index import PLACES, TITLE
+from threads.search.query import Query, parsed
 from threads.search.snippets import snippet
+from threads.store import projection
+from threads.store import threads as thread_table
+from threads.store.filters import Filters
 
 
 class Found:
@@ -49,7 +50,7 @@ class Found:
             skipped = offset + (below if mode == "best" and cursor is not None else 0)
             rows = search.rows(mode, limit=limit + 1, offset=skipped, below=below)
             more, rows = len(rows) > limit, rows[:limit]
-            there = table.get_many(connection, [row["id"] >> PLACES for row in rows])
+            there = thread_table.get_many(connection, [row["id"] >> PLACES for row in rows])
             left = projection.stale_count(connection, owner)
         threads = dict(zip(there, self._registry._threads(list(there.values())), strict=True))
         hits = tuple(_hit(row, threads[row["id"] >> PLACES], self._query) for row in rows)

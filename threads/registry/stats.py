@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from threads.registry.search import PATIENCE, Searching, after
 from threads.models import Measured, Stats
+from threads.registry.search import PATIENCE, Searching, after
 
 LAST_DAY = 2**31
 
@@ -31,15 +31,16 @@ class Measuring(Searching):
         included. Archived and trashed threads count, erased ones do not.
         What was said a moment ago is read first, for `patience` seconds. Raises `InvalidValue`.
         """
-        from threads.store import stats as measuring, projection
+        from threads.store import projection
+        from threads.store import stats as usage_stats
 
         said = {"agent_id": agent_id, "owner": owner, "tag": tag}
-        measuring.checked(by, said)
-        days = (measuring.day_of("since", since, 0), measuring.day_of("until", until, LAST_DAY))
+        usage_stats.checked(by, said)
+        days = (usage_stats.day_of("since", since, 0), usage_stats.day_of("until", until, LAST_DAY))
         if not self._database.read_only:
             self._refresh_for_search(after(patience), owner)
         with self._database.read() as connection:
             self._adopted(connection)
-            found = measuring.stats(connection, by, said, days)
+            found = usage_stats.stats(connection, by, said, days)
             left = projection.stale_count(connection, owner)
         return Stats(tuple(found), None, lambda: len(found), left)

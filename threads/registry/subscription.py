@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from threads import ids
-from threads.registry.event_poller import Tail, Topic
 from threads.db.database import Database
 from threads.db.seals import LARGEST, Seals, seals_of
 from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound
 from threads.models import Event
+from threads.registry.event_poller import Tail, Topic
 from threads.store import event_log
 
 READ_AT_ONCE = {"thread": 500, "all": 500, "owner": 5000}

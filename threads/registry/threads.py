@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 from threads import ids
-from threads.registry.context import Opened
 from threads.db.deletion import erase
-from threads.store.leases import check_free
 from threads.db.seals import seals_of
 from threads.errors import InvalidValue, ThreadExists
 from threads.models import Page, SortBy, SortOrder, Status, Thread
-from threads.store import validation, threads as table
+from threads.registry.context import Opened
+from threads.store import threads as thread_table
+from threads.store import validation
 from threads.store.filters import PROJECTED, Filters, Order, checked_range
+from threads.store.leases import check_free
 from threads.store.mapping import is_stale, json_of, thread_of
 from threads.store.protocol import UNSET, Unset
 
@@ -51,7 +52,7 @@ class Listing(Opened):
         }
         checked_tags = validation.checked_tags(tags)
         try:
-            self._database.write(lambda connection: table.create(connection, row, checked_tags))
+            self._database.write(lambda connection: thread_table.create(connection, row, checked_tags))
         except ThreadExists:
             if if_exists == "raise":
                 raise
@@ -60,7 +61,7 @@ class Listing(Opened):
     def get(self, id: str) -> Thread:
         """The thread, also from the trash; `ThreadNotFound` names ids that look like it."""
         with self._database.read() as connection:
-            row = table.get(connection, id)
+            row = thread_table.get(connection, id)
         return self._threads([row])[0]
 
     def list(
@@ -103,7 +104,7 @@ class Listing(Opened):
 
                 projection.refresh_here(connection, self._decoder, owner=owner)
             narrow = not self._database.read_only
-            rows = table.select(
+            rows = thread_table.select(
                 connection, filters, order, limit=limit + 1, offset=offset, cursor=cursor, narrow=narrow
             )
             seals = seals_of(connection)
@@ -129,13 +130,13 @@ class Listing(Opened):
         Metadata merges by key, and None removes a key; tags are replaced. `title=None` brings the
         automatic title back. Raises `ThreadNotFound`, `InvalidValue`; then nothing is changed.
         """
-        changes = table.given(
+        changes = thread_table.given(
             {
                 "title": title, "metadata": metadata, "tags": tags, "pinned": pinned,
                 "archived": archived, "owner": owner, "agent_id": agent_id,
             }
         )  # fmt: skip
-        self._database.write(lambda connection: table.update(connection, id, changes))
+        self._database.write(lambda connection: thread_table.update(connection, id, changes))
         return self.get(id)
 
     def trash(self, id: str) -> Thread:
@@ -143,10 +144,10 @@ class Listing(Opened):
         now = self._now()
 
         def work(connection: Any) -> None:
-            row = table.get(connection, id)
+            row = thread_table.get(connection, id)
             if row["trashed_at"] is None:
                 check_free(connection, row["thread_id"])
-                table.set_columns(connection, row["thread_id"], {"trashed_at": now})
+                thread_table.set_columns(connection, row["thread_id"], {"trashed_at": now})
 
         self._database.write(work)
         return self.get(id)
@@ -155,7 +156,9 @@ class Listing(Opened):
         """Back from the trash; `ThreadNotFound`."""
 
         def work(connection: Any) -> None:
-            table.set_columns(connection, table.get(connection, id)["thread_id"], {"trashed_at": None})
+            thread_table.set_columns(
+                connection, thread_table.get(connection, id)["thread_id"], {"trashed_at": None}
+            )
 
         self._database.write(work)
         return self.get(id)
@@ -166,13 +169,15 @@ class Listing(Opened):
         A run that is still going on cannot bring it back: what it wants to store is refused.
         """
         self._flush()
-        self._database.write(lambda connection: erase(connection, table.get(connection, id)["thread_id"]))
+        self._database.write(
+            lambda connection: erase(connection, thread_table.get(connection, id)["thread_id"])
+        )
         self._forget([ids.text_of(id)])
 
     def ids_with_prefix(self, prefix: str, *, limit: int = 3) -> builtins.list[str]:
         """The ids that begin with `prefix`, in their order; at most `limit`."""
         with self._database.read() as connection:
-            return table.ids_with_prefix(connection, ids.text_of(prefix), limit)
+            return thread_table.ids_with_prefix(connection, ids.text_of(prefix), limit)
 
     def _forget(self, erased: Iterable[str]) -> None:
         """Let go of what else is held of threads that were erased."""
@@ -193,4 +198,4 @@ class Listing(Opened):
 
     def _count(self, filters: Filters) -> int:
         with self._database.read() as connection:
-            return table.count(connection, filters, narrow=not self._database.read_only)
+            return thread_table.count(connection, filters, narrow=not self._database.read_only)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from threads.registry.branches import Branching
-from threads.store.leases import check_free
 from threads.errors import InvalidValue, MessageNotFound
 from threads.models import Message
-from threads.store import threads as table
+from threads.registry.branches import Branching
+from threads.store import threads as thread_table
+from threads.store.leases import check_free
 
 
 class Undoing(Branching):
@@ -26,7 +26,7 @@ class Undoing(Branching):
         if not asked:
             raise InvalidValue("id", f"nobody has said anything in thread {id!r}")
         with self._database.read() as connection:
-            row = self._visible(table.get(connection, id))
+            row = self._visible(thread_table.get(connection, id))
             check_free(connection, row["thread_id"])
             place = self._decoder().place(connection, row["thread_id"], row["head_id"], asked[-1].id)
         if place is not None:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from threads import ids as thread_ids
-from threads.registry.context import Opened
 from threads.models import User
+from threads.registry.context import Opened
 from threads.store import authorization, users
 from threads.store.authorization import Actor, Verb
 

@@ -16,15 +16,15 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk
 from langgraph.types import Interrupt
 
-from threads.errors import LeaseLost
 from threads.checkpoint.conflicts import TURN
-from threads.store import runs
-from threads.runs.event_writer import Recorder, storing
-from threads.runs.request import Request
+from threads.errors import LeaseLost
 from threads.runs.cancellable_task import Told
 from threads.runs.event_payloads import plain
-from threads.runs.tool_events import ToolWatch
+from threads.runs.event_writer import Recorder, storing
 from threads.runs.lease_context import ActiveTurn
+from threads.runs.request import Request
+from threads.runs.tool_events import ToolWatch
+from threads.store import runs
 
 KEEP, ROLLBACK = "keep", "rollback"
 """What becomes of the words of a run that somebody stopped."""

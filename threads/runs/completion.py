@@ -9,13 +9,13 @@ from typing import Any
 
 from threads.db.errors import is_temporary
 from threads.errors import LeaseLost, ThreadsError
-from threads.store import event_log, runs
 from threads.runs.attempt import HAND_OVER, Outcome
-from threads.runs.failures import failure_of
-from threads.runs.event_writer import Recorder, storing
 from threads.runs.cancellable_task import is_cancelled
 from threads.runs.event_payloads import plain
+from threads.runs.event_writer import Recorder, storing
+from threads.runs.failures import failure_of
 from threads.runs.lease_context import ActiveTurn
+from threads.store import event_log, runs
 
 TOLD = {"success": "finished", "error": "failed", "interrupted": "interrupted", "stopped": "stopped"}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from threads.checkpoint.branches import Place
+from threads.errors import MessageNotFound
+from threads.models import Message
 from threads.registry import Registry
 from threads.registry.context import Inside
-from threads.errors import MessageNotFound
-from threads.checkpoint.branches import Place
-from threads.models import Message
-from threads.store import threads as table
+from threads.store import threads as thread_table
 
 
 class Spot(NamedTuple):
@@ -36,7 +36,7 @@ def spot(
     at = said[found[-1]]
     asked = next((each for each in reversed(said[: found[-1] + 1]) if each.role == "user"), None)
     with inside.database.read() as connection:
-        head_id = table.get(connection, thread_id)["head_id"]
+        head_id = thread_table.get(connection, thread_id)["head_id"]
         place = None if asked is None else inside.decoder.place(connection, thread_id, head_id, asked.id)
     if asked is None or place is None:
         raise MessageNotFound(thread_id, at.id or "", "the history no longer tells where it came from")

@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any
 
 from threads.background import log_broken
-from threads.registry.event_poller import Tail
 from threads.db.database import Database
 from threads.errors import LeaseLost
+from threads.registry.event_poller import Tail
 from threads.store import event_log, runs
 from threads.store.event_log import Happened
 

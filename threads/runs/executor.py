@@ -16,24 +16,25 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.background import log_broken
-from threads.registry import Registry
 from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
-from threads.store import runs, threads as table
-from threads.store.runs import Asked
+from threads.registry import Registry
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, KEEP, LOST, PASS_OVER, REFUSED, ROLLBACK, Attempt, Outcome
-from threads.runs.queue import Accepted, Desk
+from threads.runs.cancellable_task import is_cancelled
 from threads.runs.completion import ended
 from threads.runs.event_loop import PATIENCE, LoopThread
-from threads.runs.results import Promises
 from threads.runs.event_writer import Recorder
-from threads.runs.request import Request
-from threads.runs.recovery import Start, begin_again, start_of
-from threads.runs.settlement import settle_stopped
-from threads.runs.cancellable_task import is_cancelled
-from threads.runs.title_runs import TITLE, Naming, title_asked
 from threads.runs.lease_context import ActiveTurn
+from threads.runs.queue import Accepted, Desk
+from threads.runs.recovery import Start, begin_again, start_of
+from threads.runs.request import Request
+from threads.runs.results import Promises
+from threads.runs.settlement import settle_stopped
+from threads.runs.title_runs import TITLE, Naming, title_asked
+from threads.store import runs
+from threads.store import threads as thread_table
+from threads.store.runs import Asked
 
 LEAVING = 1.5
 """Seconds that runs which are stopped at the end have to notice it."""
@@ -298,6 +299,6 @@ class Engine:
 
     def _known_messages(self, thread_id: str) -> set[str | None]:
         with self.inside.database.read() as connection:
-            head = table.get(connection, thread_id)["head_id"]
+            head = thread_table.get(connection, thread_id)["head_id"]
             found = self.inside.decoder.messages(connection, thread_id, head) if head else []
         return {message.id for message in found or ()}

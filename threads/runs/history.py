@@ -14,8 +14,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from threads.registry.context import Inside
-from threads.store import runs
 from threads.runs.request import Content, Request, named_interrupts
+from threads.store import runs
 
 LOOKED_AT = 50
 """How many runs back something is looked for."""

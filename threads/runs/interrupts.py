@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from threads.registry import Registry
 from threads.errors import InvalidValue, NothingToResume, ThreadBusy
-from threads.runs.tool_recovery import checked_answer
+from threads.registry import Registry
 from threads.runs.history import Earlier
 from threads.runs.request import ANSWERS, OF_LANGGRAPH, Request, named_interrupts
+from threads.runs.tool_recovery import checked_answer
 
 
 class Reply(NamedTuple):

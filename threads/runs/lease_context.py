@@ -16,16 +16,16 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
+from threads.checkpoint.message_mapping import CHANNEL, shown
+from threads.checkpoint.reducer import Undecodable, coerced
+from threads.checkpoint.timestamps import Origin
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
-from threads.serialization import json_form
-from threads.checkpoint.timestamps import Origin
-from threads.checkpoint.reducer import Undecodable, coerced
-from threads.checkpoint.message_mapping import CHANNEL, shown
 from threads.models import moment
-from threads.store.event_log import Happened
-from threads.runs.event_writer import Recorder, storing
 from threads.runs.event_payloads import plain
+from threads.runs.event_writer import Recorder, storing
+from threads.serialization import json_form
+from threads.store.event_log import Happened
 
 Known = Callable[[], set[str | None]]
 

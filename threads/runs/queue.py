@@ -10,16 +10,17 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from threads.registry.context import Inside
-from threads.store.leases import is_good
 from threads.errors import InvalidValue, KeyReused, QueueFull, ThreadBusy, ThreadTrashed
-from threads.store import event_log, runs, threads as table
-from threads.store.event_log import Happened
-from threads.store.runs import Asked
+from threads.registry.context import Inside
 from threads.runs.agents import Agents
 from threads.runs.attempt import KEEP, PASS_OVER, ROLLBACK
 from threads.runs.request import ANSWERS
 from threads.runs.title_runs import wants_title
+from threads.store import event_log, runs
+from threads.store import threads as thread_table
+from threads.store.event_log import Happened
+from threads.store.leases import is_good
+from threads.store.runs import Asked
 
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
 MOST_ATTEMPTS = 10
@@ -64,7 +65,7 @@ class Desk:
         """
 
         def work(connection: sqlite3.Connection) -> Accepted | None:
-            row = table.get(connection, asked.thread_id)
+            row = thread_table.get(connection, asked.thread_id)
             if after_run is not None and not wants_title(connection, asked.thread_id, after_run):
                 return None
             if row["title"] is not None:
@@ -111,7 +112,7 @@ class Desk:
             event_log.record(connection, [Happened("stopped", row["thread_id"], run_id, told, at)])
 
     def _ask(self, connection: sqlite3.Connection, asked: Asked, strategy: str) -> Accepted:
-        if table.get(connection, asked.thread_id)["trashed_at"] is not None:
+        if thread_table.get(connection, asked.thread_id)["trashed_at"] is not None:
             raise ThreadTrashed(asked.thread_id)
         if asked.key is not None:
             known = runs.with_key(connection, asked.thread_id, asked.key)

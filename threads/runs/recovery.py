@@ -17,16 +17,16 @@ from typing import Any
 
 from langgraph.types import Command, Interrupt
 
-from threads.registry.context import Inside
-from threads.errors import AlreadyAnswered, RunFailed
 from threads.checkpoint import rewind
 from threads.checkpoint.answers import Change, stale_answers
-from threads.store import runs
+from threads.errors import AlreadyAnswered, RunFailed
+from threads.registry.context import Inside
 from threads.runs.answered_tools import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome
-from threads.runs.tool_recovery import answers_given, calls_of, doubtful, place_of, question, texts
-from threads.runs.request import ANSWERS, BRINGING, Request, named_interrupts
 from threads.runs.dangling_tool_calls import unwedge
+from threads.runs.request import ANSWERS, BRINGING, Request, named_interrupts
+from threads.runs.tool_recovery import answers_given, calls_of, doubtful, place_of, question, texts
+from threads.store import runs
 
 LOST = "The call was not answered: the run broke off."
 

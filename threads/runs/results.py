@@ -7,12 +7,13 @@ from concurrent.futures import Future
 from typing import Any
 
 from threads.background import is_main_thread
-from threads.registry.context import Inside
 from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
-from threads.store import runs, threads as table
+from threads.registry.context import Inside
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.failures import failure_of
+from threads.store import runs
+from threads.store import threads as thread_table
 
 LEFT = "another goes on with it, and registry.runs(id) tells what became of it"
 
@@ -98,7 +99,7 @@ class Promises:
         with self._inside.database.read() as connection:
             row = runs.get(connection, run_id)
             last = runs.one(connection, "last_of_thread", row["thread_id"])
-            head_id = table.get(connection, row["thread_id"])["head_id"]
+            head_id = thread_table.get(connection, row["thread_id"])["head_id"]
         if row["status"] == "error":
             raise runs.run_failed(runs.run_of(row))
         if row["kind"] == "title" or row["head_id"] is None or not self._agents.knows(row["agent_id"]):

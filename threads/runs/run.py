@@ -11,13 +11,15 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import Future
 from typing import Any
 
-from threads.registry.subscription import Events, listen
 from threads.errors import UsageError
 from threads.models import Event, Message, RunInfo, RunStatus
-from threads.store import event_log as events, runs, threads as table
-from threads.store.runs import run_of
+from threads.registry.subscription import Events, listen
 from threads.runs.attempt import KEEP
 from threads.runs.executor import Engine
+from threads.store import event_log as events
+from threads.store import runs
+from threads.store import threads as thread_table
+from threads.store.runs import run_of
 
 
 class Run:
@@ -86,7 +88,7 @@ class Run:
         inside.checkpointer.settle(self.thread_id)
         with inside.database.read() as connection:
             row = runs.get(connection, self.id)
-            head_id = row["head_id"] or table.get(connection, self.thread_id)["head_id"]
+            head_id = row["head_id"] or thread_table.get(connection, self.thread_id)["head_id"]
             if head_id is None:
                 return ()
             found = inside.decoder.messages(connection, self.thread_id, head_id, dated=True) or ()

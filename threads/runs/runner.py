@@ -13,20 +13,21 @@ from functools import partial
 from typing import Any, Literal
 
 from threads import ids
+from threads.errors import InvalidValue, NothingToResume
 from threads.registry import Registry
 from threads.registry.closing import Closing
-from threads.errors import InvalidValue, NothingToResume
-from threads.store import event_log, runs, threads as table
-from threads.runs.submission import Asking
 from threads.runs.attempt import KEEP
-from threads.runs.executor import Engine
+from threads.runs.edit_target import spot
 from threads.runs.event_loop import LoopThread
+from threads.runs.executor import Engine
 from threads.runs.interrupts import Reply, answer, reply
 from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
 from threads.runs.run import Run
-from threads.runs.edit_target import spot
-from threads.runs.title_runs import TITLE, title_asked
+from threads.runs.submission import Asking
 from threads.runs.supervisor import Watch
+from threads.runs.title_runs import TITLE, title_asked
+from threads.store import event_log, runs
+from threads.store import threads as thread_table
 
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 LEASE = 15.0
@@ -212,7 +213,7 @@ class Runner(Closing):
     def stop(self, thread_id: str) -> bool:
         """Stop the thread's run under way, in whatever process; False if there is none."""
         with self._engine.inside.database.read() as connection:
-            running = runs.one(connection, "running", table.get(connection, thread_id)["thread_id"])
+            running = runs.one(connection, "running", thread_table.get(connection, thread_id)["thread_id"])
         return running is not None and self._engine.ask_to_stop(running["run_id"], KEEP)
 
     def run(self, run_id: str) -> Run:

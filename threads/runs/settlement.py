@@ -11,13 +11,13 @@ from typing import Any
 
 from langgraph.types import Command
 
-from threads.registry.context import Inside
 from threads.checkpoint.rewind import begin_anew, drop_run, has_input_of
+from threads.registry.context import Inside
 from threads.runs.attempt import ROLLBACK, Attempt, Outcome
-from threads.runs.request import BRINGING
-from threads.runs.recovery import Start
-from threads.runs.cancellation import keep
 from threads.runs.cancellable_task import is_cancelled
+from threads.runs.cancellation import keep
+from threads.runs.recovery import Start
+from threads.runs.request import BRINGING
 
 INPUT = "__start__"
 """LangGraph's node that brings what was asked from a checkpoint of its own to the state."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from threads import ids
-from threads.registry import Registry
 from threads.errors import (
     AlreadyAnswered,
     InvalidValue,
@@ -19,15 +18,16 @@ from threads.errors import (
     NothingToResume,
     ThreadNotFound,
 )
-from threads.store import threads as table
-from threads.store.runs import Asked
-from threads.runs.queue import STRATEGIES
-from threads.runs.history import Earlier
+from threads.registry import Registry
+from threads.runs.edit_target import Spot
 from threads.runs.executor import Engine
+from threads.runs.history import Earlier
 from threads.runs.interrupts import Reply
+from threads.runs.queue import STRATEGIES
 from threads.runs.request import Request, checked_key
 from threads.runs.run import Run
-from threads.runs.edit_target import Spot
+from threads.store import threads as thread_table
+from threads.store.runs import Asked
 
 
 class Asking:
@@ -91,7 +91,7 @@ class Asking:
         agents = self.engine.agents
         try:
             with self.engine.inside.database.read() as connection:  # its words need not be up to date
-                thread = table.get(connection, thread_id)
+                thread = thread_table.get(connection, thread_id)
         except ThreadNotFound:
             if if_not_exists == "reject":
                 raise

@@ -14,10 +14,10 @@ from typing import Any
 
 from threads.background import log_broken
 from threads.errors import DatabaseGone, ThreadsError
-from threads.store import runs
 from threads.runs.attempt import LOST
-from threads.runs.executor import Engine
 from threads.runs.cancellable_task import is_cancelled
+from threads.runs.executor import Engine
+from threads.store import runs
 
 SOON = 0.02
 """Seconds between two looks while a run waits for its thread."""

@@ -14,17 +14,18 @@ from typing import Any
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from threads import ids
-from threads.registry.context import Inside
 from threads.db.queries import statements
 from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message
-from threads.store import runs, threads as table
-from threads.store.validation import LONGEST_TITLE, checked_title
-from threads.store.runs import Asked
+from threads.registry.context import Inside
 from threads.runs.attempt import HAND_OVER, LOST, Outcome
+from threads.runs.cancellable_task import Told, is_cancelled
 from threads.runs.failures import failure_of
 from threads.runs.request import Request
-from threads.runs.cancellable_task import Told, is_cancelled
+from threads.store import runs
+from threads.store import threads as thread_table
+from threads.store.runs import Asked
+from threads.store.validation import LONGEST_TITLE, checked_title
 
 READ = 2000
 """Characters of a message that the model is shown."""
@@ -112,7 +113,7 @@ def wants_title(connection: sqlite3.Connection, thread_id: str, run_id: str) -> 
 
 def _beginning(inside: Inside, thread_id: str) -> Sequence[Message]:
     with inside.database.read() as connection:
-        head_id = table.get(connection, thread_id)["head_id"]
+        head_id = thread_table.get(connection, thread_id)["head_id"]
         found: list[Message] | None = (
             inside.decoder.messages(connection, thread_id, head_id) if head_id else []
         )

@@ -15,11 +15,11 @@ from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 
 from threads.checkpoint.conflicts import TURN
-from threads.store.event_log import Happened
-from threads.runs.failures import message_of, type_of
-from threads.runs.event_writer import Recorder
 from threads.runs.event_payloads import plain
+from threads.runs.event_writer import Recorder
+from threads.runs.failures import message_of, type_of
 from threads.runs.lease_context import ActiveTurn
+from threads.store.event_log import Happened
 
 NAMESPACE = "langgraph_checkpoint_ns"
 """Where LangGraph's metadata tell in which task of the graph it is."""

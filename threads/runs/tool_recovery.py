@@ -20,8 +20,8 @@ from typing import Any
 
 from langgraph.types import Interrupt, StateSnapshot
 
-from threads.errors import InvalidValue
 from threads.checkpoint.message_mapping import CHANNEL
+from threads.errors import InvalidValue
 from threads.runs.cancellation import orphans
 
 AGAIN = "again"

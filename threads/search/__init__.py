@@ -1,1 +1,1 @@
-"""TODO threads/search."""
+"""Full-text search: the index, the query language, the search itself, snippets."""

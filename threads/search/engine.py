@@ -19,14 +19,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zlib import crc32
 
-from threads.db.seals import Seals
 from threads.db.queries import statements
+from threads.db.seals import Seals
 from threads.errors import InvalidCursor
 from threads.models import milliseconds
-from threads.store.filters import Filters, fixed
-from threads.store.query_planner import narrowed
 from threads.search.query import Query, Term, asked_of, parts_of
+from threads.store.filters import Filters, fixed
 from threads.store.mapping import json_of
+from threads.store.query_planner import narrowed
 
 Mode = Literal["best", "newest", "parts", "messages", "nothing"]
 """Ranked; by words, newest first; by parts of words; without words, all that fits; what nothing can fit."""

@@ -15,12 +15,12 @@ from functools import cached_property
 from typing import Any, get_args
 from unicodedata import is_normalized
 
-from threads.search.index import TITLE
-from threads.search.tokenizer import Token, fold, indexed, positions, signs_of, squeezed
+from threads.durations import moment_of
 from threads.errors import InvalidValue
 from threads.models import Role
+from threads.search.index import TITLE
+from threads.search.tokenizer import Token, fold, indexed, positions, signs_of, squeezed
 from threads.store.validation import checked_name
-from threads.durations import moment_of
 
 OPERATORS = "tag|agent|owner|is|before|after|role"
 PART = re.compile(rf'(?:({OPERATORS}):)?(?:"([^"]*)"|(\S+))')

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from threads.search.tokenizer import fold, signs_of, tokens
 from threads.search.query import Query
+from threads.search.tokenizer import fold, signs_of, tokens
 
 LENGTH = 120
 """Characters of a snippet, about."""

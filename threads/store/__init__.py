@@ -1,1 +1,1 @@
-"""What is known about each thread: its row, its projection, and the questions one can ask."""
+"""The tables of the registry: threads, runs, events, users, retention rules, statistics."""

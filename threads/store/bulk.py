@@ -8,14 +8,15 @@ from typing import Any, Literal
 
 from threads import ids
 from threads.db.deletion import erase
-from threads.store.leases import check_free
 from threads.db.migrations import has_table
 from threads.db.queries import statements
 from threads.errors import InvalidValue, ThreadBusy
 from threads.models import Tag
-from threads.store import validation, threads as table
+from threads.store import threads as thread_table
+from threads.store import validation
 from threads.store.authorization import LOCAL
 from threads.store.filters import Filters
+from threads.store.leases import check_free
 from threads.store.mapping import json_of
 
 Outcome = Literal["changed", "unchanged", "missing", "busy"]
@@ -43,7 +44,7 @@ def rename_tag(connection: sqlite3.Connection, old: str, new: str) -> int:
 
 def change(connection: sqlite3.Connection, thread_id: str, changes: Mapping[str, Any]) -> Outcome:
     """Change one of many, and tell what came of it."""
-    row = table.find(connection, thread_id)
+    row = thread_table.find(connection, thread_id)
     if row is None:
         return "missing"
     before = connection.total_changes
@@ -51,7 +52,7 @@ def change(connection: sqlite3.Connection, thread_id: str, changes: Mapping[str,
         if changes.get("delete"):
             erase(connection, thread_id)
         else:
-            table.set_columns(connection, thread_id, _columns(connection, row, changes))
+            thread_table.set_columns(connection, thread_id, _columns(connection, row, changes))
     except ThreadBusy:
         return "busy"
     for name, verb in (("untag", "remove_tag"), ("tag", "add_tag")):
@@ -70,7 +71,7 @@ def _columns(connection: sqlite3.Connection, row: sqlite3.Row, changes: Mapping[
         check_free(connection, row["thread_id"])
         wanted["trashed_at"] = changes["now"] if changes["trashed"] else None
     if "metadata" in changes:
-        wanted["metadata"] = table.merged(row["metadata"], changes["metadata"])
+        wanted["metadata"] = thread_table.merged(row["metadata"], changes["metadata"])
     return {name: value for name, value in wanted.items() if row[name] != value}
 
 
@@ -78,7 +79,7 @@ def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | 
     """Note that `reader` has read the thread up to a message; `ThreadNotFound`, `InvalidValue`."""
     from threads.search.index import MOST, PLACES
 
-    position = table.get(connection, id)["position"]
+    position = thread_table.get(connection, id)["position"]
     first = position << PLACES
     asked = {"position": position, "first": first, "last": first + MOST, "upto": upto}
     said_id = connection.execute(_sql("said_id"), asked).fetchone()[0]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from threads.db.queries import statements
-from threads.serialization import json_form
 from threads.models import Event, EventType, Message, moment
+from threads.serialization import json_form
 from threads.store.mapping import json_of
 
 KEPT = 2000

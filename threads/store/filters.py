@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
-from threads.db.seals import Seals
 from threads.db.queries import statements
+from threads.db.seals import Seals
 from threads.errors import InvalidCursor, InvalidValue
 from threads.models import SortBy, SortOrder, Status
-from threads.store.validation import checked_flag, checked_metadata, checked_name, checked_tags
 from threads.store.mapping import json_of
+from threads.store.validation import checked_flag, checked_metadata, checked_name, checked_tags
 
 MOST_AT_ONCE = 1000
 PROJECTED: frozenset[str] = frozenset(("title", "message_count"))

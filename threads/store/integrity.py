@@ -11,14 +11,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 from threads.db import migrations
-from threads.search import index
 from threads.db.database import Database
 from threads.db.deletion import erase, sweep
 from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Problem
-from threads.store.projection import Decoder, projected
+from threads.search import index
 from threads.store.mapping import text_of
+from threads.store.projection import Decoder, projected
 
 LOOKED_AT_ONCE = 200
 KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")

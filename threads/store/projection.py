@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from threads.search import index
 from threads.db.database import Database
 from threads.db.migrations import Progress, has_table
-from threads.search.index import Said
 from threads.db.queries import statements
 from threads.models import Message
+from threads.search import index
+from threads.search.index import Said
 from threads.store import previews
 
 REFRESHED_AT_ONCE = 100

@@ -16,7 +16,8 @@ from threads import ids
 from threads.db.queries import statements
 from threads.errors import InvalidValue
 from threads.models import Action, Rule
-from threads.store import validation, threads as table
+from threads.store import threads as thread_table
+from threads.store import validation
 from threads.store.mapping import json_of
 
 GRAVITY: tuple[Action, ...] = ("keep", "delete", "trash", "archive", "prune")
@@ -60,7 +61,7 @@ def rules(connection: sqlite3.Connection) -> list[Rule]:
 def set_rule(connection: sqlite3.Connection, rule: Rule) -> None:
     """Store a rule; one of the same name is replaced. `ThreadNotFound`."""
     if rule.thread_id is not None:
-        table.get(connection, rule.thread_id)
+        thread_table.get(connection, rule.thread_id)
     stored = asdict(rule) | {"abandoned": int(rule.abandoned)}
     connection.execute(
         _sql("set_rule"), stored | {field: _milliseconds(getattr(rule, field)) for field in SPANS}

@@ -12,10 +12,10 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from threads.store.leases import LONGEST
 from threads.db.queries import statements
 from threads.errors import RunFailed, RunNotFound
 from threads.models import RunInfo, moment
+from threads.store.leases import LONGEST
 from threads.store.mapping import json_of
 
 NEVER = 2**62

@@ -9,14 +9,14 @@ from typing import Any
 
 from threads import ids
 from threads.db.deletion import sweep
-from threads.db.seals import seals_of
 from threads.db.queries import statements
+from threads.db.seals import seals_of
 from threads.errors import ThreadExists, ThreadNotFound
 from threads.store import validation
 from threads.store.filters import Filters, Order
-from threads.store.query_planner import Narrowed, narrowed
 from threads.store.mapping import json_of
 from threads.store.protocol import Unset
+from threads.store.query_planner import Narrowed, narrowed
 
 
 def find(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:

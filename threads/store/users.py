@@ -15,9 +15,9 @@ from threads.db.queries import statements
 from threads.errors import InvalidValue
 from threads.models import Token, User, moment
 from threads.store.authorization import Actor
-from threads.store.validation import checked_name
 from threads.store.mapping import json_of
 from threads.store.user_names import check_user_name
+from threads.store.validation import checked_name
 
 PREFIX = "thr_"
 """What tokens begin with, so that one that was left lying about is known for what it is."""

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from threads import Cleaned
-from threads.api.schemas.requests import CleanupRequest, RuleRequest
+from threads.api.dependencies import Admin, Calling, Serving, in_path
 from threads.api.errors import Refused
 from threads.api.middleware import COOKIE
-from threads.api.dependencies import Admin, Calling, Serving, in_path
+from threads.api.schemas.requests import CleanupRequest, RuleRequest
 from threads.api.schemas.responses import Agent, Me, RuleForm, answer, nothing, told
 
 router = APIRouter(tags=["upkeep"])

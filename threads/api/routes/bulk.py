@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from threads import Hit, Report, Stat, Tag, Thread
-from threads.api.schemas.requests import BulkRequest, TagRequest
-from threads.api.errors import Refused
-from threads.api.schemas.queries import WHICH, AnalyticsQuery, ListQuery, SearchQuery, TagsQuery, UnreadQuery
 from threads.api.dependencies import Admin, Calling, Serving, in_path, owner_for
+from threads.api.errors import Refused
 from threads.api.routes.threads import narrowed
+from threads.api.schemas.queries import WHICH, AnalyticsQuery, ListQuery, SearchQuery, TagsQuery, UnreadQuery
+from threads.api.schemas.requests import BulkRequest, TagRequest
 from threads.api.schemas.responses import PAGED, Found, answer, page, told
 
 router = APIRouter(tags=["many threads"])

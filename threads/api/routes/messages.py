@@ -8,11 +8,17 @@ from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
 from threads import Checkpoint, Interrupt, InvalidValue, Message, Runner
-from threads.api.schemas.requests import EditRequest, ReadRequest, RegenerateRequest, ResumeRequest, SendMessageRequest
-from threads.api.schemas.queries import MessagesQuery
-from threads.api.routes.run_responses import RUNNING, Running
 from threads.api.dependencies import Calling, Key, Readable, Serving, in_path
+from threads.api.routes.run_responses import RUNNING, Running
 from threads.api.routes.threads import spoken
+from threads.api.schemas.queries import MessagesQuery
+from threads.api.schemas.requests import (
+    EditRequest,
+    ReadRequest,
+    RegenerateRequest,
+    ResumeRequest,
+    SendMessageRequest,
+)
 from threads.api.schemas.responses import PAGED, THREAD, Unread, answer, cursor_of, page
 
 router = APIRouter(tags=["messages"])

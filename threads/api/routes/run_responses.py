@@ -17,13 +17,13 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from threads import AgentNotFound, Run, ThreadsError
-from threads.api.disclosure import visible_run
 from threads.api.dependencies import Calling, Serving, Writable
-from threads.api.state import Server
+from threads.api.disclosure import visible_run
 from threads.api.schemas.responses import RUN, STREAM, Reply, answer, location
 from threads.api.sse import EventStream
-from threads.serialization import json_form
+from threads.api.state import Server
 from threads.models import RunInfo
+from threads.serialization import json_form
 from threads.store.runs import run_failed
 
 WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b", re.IGNORECASE)

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
 from threads import InvalidValue, Run, RunInfo, RunNotFound
+from threads.api.dependencies import Calling, Readable, Serving, Writable, in_path
 from threads.api.disclosure import visible_run
 from threads.api.schemas.queries import EventsQuery, PageQuery
-from threads.api.dependencies import Calling, Readable, Serving, Writable, in_path
-from threads.api.state import Caller, Server
 from threads.api.schemas.responses import PAGED, STREAM, THREAD, Stopped, answer, cursor_of, page, told
 from threads.api.sse import EventStream
+from threads.api.state import Caller, Server
 
 router = APIRouter(tags=["runs and events"])
 LastEventId = Annotated[

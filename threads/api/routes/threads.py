@@ -15,9 +15,6 @@ from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import Response
 
 from threads import AgentNotFound, InvalidValue, Thread, ThreadsError, ThreadTrashed
-from threads.api.schemas.requests import CreateThreadRequest, ForkRequest, RewindRequest, UpdateThreadRequest
-from threads.api.schemas.queries import WHICH, DeleteQuery, ListQuery, Narrowed
-from threads.api.routes.run_responses import Prefer, is_done, seconds_of
 from threads.api.dependencies import (
     Calling,
     Deletable,
@@ -28,8 +25,11 @@ from threads.api.dependencies import (
     only_admins,
     owner_for,
 )
-from threads.api.state import Caller, Server
+from threads.api.routes.run_responses import Prefer, is_done, seconds_of
+from threads.api.schemas.queries import WHICH, DeleteQuery, ListQuery, Narrowed
+from threads.api.schemas.requests import CreateThreadRequest, ForkRequest, RewindRequest, UpdateThreadRequest
 from threads.api.schemas.responses import PAGED, THREAD, answer, cursor_of, location, nothing, page, told
+from threads.api.state import Caller, Server
 from threads.runs.request import checked_key
 
 router = APIRouter(tags=["threads"])

@@ -1,1 +1,1 @@
-"""TODO threads/api/schemas."""
+"""The JSON bodies of requests and responses."""

@@ -14,8 +14,8 @@ from pydantic_core import PydanticCustomError
 
 from threads.errors import InvalidValue
 from threads.models import Action
-from threads.store.validation import checked_tags
 from threads.runs.runner import Strategy
+from threads.store.validation import checked_tags
 
 Metadata = dict[str, Any]
 DEEPEST = 100

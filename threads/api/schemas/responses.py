@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 
 from threads.api.errors import Problem
 from threads.errors import InvalidCursor
-from threads.serialization import json_form
 from threads.models import Action, EventType, Interrupt, Message, Page, RunInfo
+from threads.serialization import json_form
 
 ROOT = "/api/v1"
 

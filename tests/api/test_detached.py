@@ -1,0 +1,160 @@
+"""A registry that is taken out of its file while others have the file open."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from graphs import Plain, compiled, config, echo, plain_graph, said
+from running import Gate
+from serving import PREFIX, client
+
+import threads
+
+BODIES = {
+    "POST /threads/{thread_id}/messages": {"message": "x"},
+    "PUT /threads/{thread_id}/messages/{message_id}": {"message": "x"},
+    "POST /threads/{thread_id}/resume": {"value": "x"},
+    "POST /threads/{thread_id}/rewind": {"to": "x"},
+    "PUT /threads/{thread_id}": {"title": "x"},
+    "PUT /tags/{tag}": {"name": "x"},
+    "POST /bulk": {"ids": ["a"], "pinned": True},
+    "PUT /rules/{name}": {"action": "archive", "age": 9},
+}
+PARAMETERS = {"/search": {"text": "x"}, "/unread": {"id": "a"}}
+
+
+def held(path):
+    """The tables and how many rows each has, without those of the search index."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        names = [name for (name,) in found if not name.startswith(("threads_words", "threads_parts"))]
+        return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
+
+
+def readopt(path):
+    with threads.open(path) as other:
+        other.create(id="fresh")
+
+
+@pytest.fixture(params=["detached", "adopted again"])
+def taken_out(request):
+    """Takes the registry out of a file; then another process may have made a new one of its checkpoints."""
+
+    def take_out(path):
+        threads.detach(path)
+        if request.param == "adopted again":
+            readopt(path)
+
+    return take_out
+
+
+def test_every_route_says_so_and_changes_nothing(tmp_path, taken_out):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry, client(registry, {"echo": plain_graph(None)}) as api:
+        registry.create(id="a", agent_id="echo")
+        assert api.post(f"{PREFIX}/threads/a/messages", json={"message": "hi"}).status_code == 200
+        routes = api.get("/openapi.json").json()["paths"]
+        taken_out(path)
+        before = held(path)
+        for route, methods in routes.items():
+            for method in map(str.upper, methods):
+                short = route.removeprefix(PREFIX)
+                if short in ("/healthz", "/session", "/agents", "/me"):  # they may answer without the file
+                    continue
+                body = BODIES.get(f"{method} {short}", None if method == "GET" else {})
+                url = route.replace("{thread_id}", "a").replace("{", "").replace("}", "")
+                answer = api.request(method, url, json=body, params=PARAMETERS.get(short))
+                assert (answer.status_code, answer.json()["code"]) == (503, "RegistryDetached"), (method, url)
+                assert "start the server again" in answer.json()["error"]
+                assert "retry-after" not in answer.headers
+        assert api.get("/healthz").status_code == 200
+        assert held(path) == before
+
+
+def test_python_says_so_and_changes_nothing(tmp_path, taken_out):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry, threads.Runner(registry, plain_graph(None)) as runner:
+        graph = plain_graph(registry.checkpointer)
+        graph.invoke(said("hi"), config("a"))
+        registry.list()
+        taken_out(path)
+        before = held(path)
+        for work in (
+            lambda: registry.create(id="b"),
+            lambda: registry.get("a"),
+            lambda: registry.list(),
+            lambda: registry.update("a", title="x"),
+            lambda: registry.delete("a"),
+            lambda: registry.messages("a"),
+            lambda: registry.users.add("alice"),
+            lambda: bool(registry.users),
+            lambda: registry.unread(["a"], "alice"),
+            lambda: graph.invoke(said("more"), config("a")),
+            lambda: graph.invoke(said("more"), config("b")),
+            lambda: graph.get_state(config("a")),
+            lambda: runner.start("a", "more"),
+        ):
+            with pytest.raises(threads.RegistryDetached, match="open the file again"):
+                work()
+        assert held(path) == before
+    with threads.open(path) as registry:
+        assert [message.text for message in registry.messages("a")] == ["hi", "re: hi"]
+        assert registry.verify() == []
+
+
+def test_a_run_under_way_fails_visibly_and_stores_nothing(tmp_path, taken_out):
+    path, gate = tmp_path / "threads.db", Gate()
+
+    def node(state):
+        gate.wait()
+        return echo(state)
+
+    with threads.open(path) as registry:
+        with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+            run = runner.start("a", "hi", if_not_exists="create")
+            assert gate.reached.wait(20)
+            taken_out(path)
+            before = held(path)
+            gate.opened.set()
+            with pytest.raises(threads.ThreadsError):
+                run.result(30)
+        assert held(path) == before
+
+
+def test_another_process_that_has_the_file_open_is_told(tmp_path):
+    path = tmp_path / "threads.db"
+    code = (
+        "import sys, threads\n"
+        "with threads.open(sys.argv[1]) as registry:\n"
+        "    registry.create(id='a')\n"
+        "    print('open', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    try:\n"
+        "        registry.create(id='b')\n"
+        "    except threads.RegistryDetached as error:\n"
+        "        print(type(error).__name__)\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "open\n"
+    command = [sys.executable, "-m", "threads", "detach", "--yes", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert other.communicate("\n", timeout=60)[0] == "RegistryDetached\n"
+    assert other.returncode == 0
+    assert not [name for name in held(path) if name.startswith("threads_")]
+
+
+def test_what_others_change_in_the_schema_takes_no_registry_away(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        registry.create(id="a")
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TABLE notes (text TEXT)")
+            other.execute("VACUUM")
+        registry.create(id="b")
+        assert [thread.id for thread in registry.list()] == ["b", "a"]
+        registry.compact()
+        assert registry.get("b").id == "b"

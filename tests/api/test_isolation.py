@@ -1,0 +1,50 @@
+"""The audit of isolation, with the whole server as the application it is tried on."""
+
+import threading
+
+import httpx
+from serving import PREFIX, bearer, listening
+
+import threads
+from agent import build_agent
+from agent.offline import OfflineChatModel
+from threads.api import Limits, create_app
+from threads.isolation import audit
+
+SEEN = (
+    "threads?archived=any&trashed=any",
+    "search?text=code",
+    "events?after=0&follow=false",
+    "tags",
+    "analytics?by=owner",
+)
+
+
+def test_the_audit_finds_nothing_in_all_that_a_user_sees_by_http(tmp_path):
+    limits = Limits(per_second=10_000, burst=10_000)
+    with (
+        threads.open(tmp_path / "threads.db") as registry,
+        threads.Runner(registry, build_agent(OfflineChatModel())) as runner,
+        listening(create_app(registry, runner, limits=limits)) as url,
+        httpx.Client(base_url=f"{url}{PREFIX}", timeout=60) as web,
+    ):
+        people, lock = {}, threading.Lock()
+
+        def chat(user, text):
+            """The reply, and behind it all that this user can see of anything."""
+            with lock:
+                if user not in people:
+                    registry.users.add(user)
+                    token = bearer(registry.users.new_token(user))
+                    people[user] = token, web.post("/threads", json={}, headers=token).json()["id"]
+            token, thread = people[user]
+            body = {"message": text, "multitask_strategy": "enqueue"}
+            reply = web.post(f"/threads/{thread}/messages", json=body, headers=token)
+            assert reply.status_code == 200, reply.text
+            return "\n".join(
+                [reply.json()["reply"], *(web.get(f"/{path}", headers=token).text for path in SEEN)]
+            )
+
+        report = audit(chat, seed=1)
+    assert report.verdict == "clean", report
+    assert len(people) > 5

@@ -1,0 +1,156 @@
+"""What is unread over HTTP: neither one's own messages nor the replies that one has been given."""
+
+import httpx
+import pytest
+from graphs import Plain, compiled, echo, plain_graph
+from running import Gate, approving_graph, until
+from serving import PREFIX, bearer, client, events, listening
+
+import threads
+from threads.api import create_app
+
+STREAMED = {"accept": "text/event-stream"}
+LATER = {"prefer": "respond-async"}
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with threads.open(tmp_path / "threads.db") as opened:
+        opened.users.add("alice")
+        opened.users.add("boss", admin=True)
+        yield opened
+
+
+@pytest.fixture
+def house(registry, tmp_path):
+    """Alice's thread on a server, and what she and an admin do in it."""
+    agents = {"echo": plain_graph(None), "asking": approving_graph(tmp_path / "effects")}
+    with client(registry, agents) as api:
+        yield House(api, registry)
+
+
+class House:
+    def __init__(self, api, registry):
+        self.api, self.registry = api, registry
+        self.users = {name: bearer(registry.users.new_token(name)) for name in ("alice", "boss")}
+        made = api.post(f"{PREFIX}/threads", json={}, headers=self.users["alice"])
+        self.thread = made.json()["id"]
+
+    def ask(self, name, method, path, json=None, **headers):
+        answer = self.api.request(
+            method,
+            f"{PREFIX}/threads/{self.thread}/{path}",
+            json=json,
+            headers={**self.users[name], **headers},
+        )
+        assert answer.status_code < 300, answer.text
+        return answer
+
+    def send(self, name, text, **headers):
+        return self.ask(name, "POST", "messages", {"message": text}, **headers)
+
+    def unread(self, name):
+        params = {"id": self.thread}
+        answer = self.api.get(f"{PREFIX}/unread", params=params, headers=self.users[name])
+        return answer.json()[self.thread]
+
+
+def test_a_reply_that_was_given_is_not_unread(house):
+    house.send("alice", "one")
+    assert house.unread("alice") == 0
+    assert house.unread("boss") == 2
+    assert list(events(iter(house.send("alice", "two", **STREAMED).text.splitlines())))[-1][1] == "finished"
+    assert house.unread("alice") == 0
+    house.ask("alice", "POST", "regenerate", {})
+    assert house.unread("alice") == 0
+
+
+def test_what_somebody_else_said_since_is_unread(house):
+    house.send("alice", "one")
+    house.send("boss", "two")
+    assert (house.unread("boss"), house.unread("alice")) == (0, 1)
+    assert house.ask("alice", "PUT", "read", {}).json() == {"unread": 0}
+
+
+@pytest.mark.parametrize("prefer", ["respond-async", "wait=0"])
+def test_a_reply_that_was_not_waited_for_is_unread(house, prefer):
+    house.send("alice", "one")
+    assert house.send("alice", "two", prefer=prefer).status_code == 202
+    until(lambda: house.registry.runs(house.thread)[0].status == "success")
+    assert house.unread("alice") == 1
+    house.send("alice", "three")  # who is given the reply to a later message has read up to there
+    assert house.unread("alice") == 0
+
+
+def test_a_reply_that_is_given_later_by_its_key_is_not_unread(house):
+    key = {"idempotency-key": "once"}
+    house.send("alice", "one", **LATER, **key)
+    until(lambda: house.registry.runs(house.thread)[0].status == "success")
+    assert house.unread("alice") == 1
+    assert house.send("alice", "one", **key).json()["reply"] == "re: one"
+    assert house.unread("alice") == 0
+
+
+def test_only_what_the_own_run_brought_is_read_by_its_reply(registry):
+    gate = Gate()
+
+    def node(state):
+        if "slow" in state["messages"][-1].text:
+            gate.wait()
+        return echo(state)
+
+    with client(registry, {"echo": compiled(Plain, node, None)}) as api:
+        house = House(api, registry)
+        house.send("alice", "slow", **LATER)
+        assert gate.reached.wait(20)
+        run = registry.runs(house.thread)[0]
+        house.ask("boss", "POST", "messages", {"message": "behind", "multitask_strategy": "enqueue"}, **LATER)
+        gate.opened.set()
+        until(lambda: registry.runs(house.thread)[0].status == "success")
+        assert house.unread("alice") == 2
+        api.app.state.server.runner.run(run.id).mark_read("alice")
+        assert house.unread("alice") == 1
+
+
+def test_without_users_the_local_user_is_meant(tmp_path):
+    with threads.open(tmp_path / "local.db") as registry, client(registry, plain_graph(None)) as api:
+        id = api.post(f"{PREFIX}/threads", json={"initial_message": "one"}).json()["id"]
+        assert api.get(f"{PREFIX}/unread", params={"id": id}).json() == {id: 1}  # only its thread was shown
+        api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "two"})
+        assert api.get(f"{PREFIX}/unread", params={"id": id}).json() == {id: 0}
+        assert registry.unread([id], "carol") == {id: 4}
+
+
+@pytest.mark.parametrize("headers", [{}, STREAMED], ids=["json", "stream"])
+def test_a_reply_to_a_client_that_has_left_is_unread(tmp_path, headers):
+    gate = Gate()
+
+    def node(state):
+        gate.wait()
+        return echo(state)
+
+    with (
+        threads.open(tmp_path / "local.db") as registry,
+        threads.Runner(registry, {"echo": compiled(Plain, node, None)}) as runner,
+        listening(create_app(registry, runner)) as url,
+    ):
+        registry.create(id="a")
+        with httpx.Client(base_url=url) as leaving:
+            with pytest.raises(httpx.ReadTimeout):
+                leaving.post(
+                    f"{PREFIX}/threads/a/messages", json={"message": "one"}, headers=headers, timeout=1
+                )
+            assert gate.reached.wait(20)
+        httpx.get(f"{url}/healthz").raise_for_status()  # the server has seen by now that the first one left
+        gate.opened.set()
+        until(lambda: registry.runs("a")[0].status == "success")
+        unread = httpx.get(f"{url}{PREFIX}/unread", params={"id": "a"}).json()
+        assert unread == {"a": 1}
+
+
+def test_a_question_that_was_given_is_not_unread(house):
+    house.registry.update(house.thread, agent_id="asking")
+    assert house.send("alice", "buy").json()["interrupts"]
+    assert house.unread("alice") == 0
+    house.ask("alice", "POST", "resume", {"value": "yes"})
+    assert house.unread("alice") == 0

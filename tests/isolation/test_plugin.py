@@ -1,0 +1,119 @@
+"""The pytest plugin: one line in a suite gives tests of its own agent."""
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from faults import LONG
+from locations import ROOT
+
+from threads.isolation.attacks import ATTACKS
+
+pytest_plugins = ["pytester"]
+
+PLUGIN = "threads.isolation.plugin"
+LINE = "def test_isolation(threads_isolation): threads_isolation({target}, users=2, turns=8)\n"
+AGENT = """
+from threads.isolation.gallery.parrot import Chat, Parrot, answer, graph, last
+from langchain_core.messages import HumanMessage
+HEARD = []
+def leaking(checkpointer=None):
+    def remember(state):
+        HEARD.append(last(state))
+        return {"messages": [Parrot().invoke([HumanMessage("\\n".join(HEARD))])]}
+    return graph(remember, checkpointer)
+def forgetting(checkpointer=None):
+    return graph(answer)
+def right(checkpointer=None):
+    return graph(answer, checkpointer)
+"""
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Runs suites of one line each, called by their names, in a process of their own."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    def suites(*options, **targets):
+        lines = {f"test_{name}": LINE.format(target=target) for name, target in targets.items()}
+        pytester.makepyfile(my_app=AGENT, **lines)
+        return pytester.runpytest_subprocess("-p", PLUGIN, "-p", "no:cacheprovider", *options)
+
+    return suites
+
+
+def test_one_line_gives_a_test_for_each_attack_and_a_right_agent_passes_all(run):
+    short = () if LONG else ("-k", "not processes and not kills")  # seconds, and tried with other agents
+    result = run("-v", *short, right="'my_app:right'")
+    names = [
+        "remembers",
+        *(attack.name.replace(" ", "-") for attack in ATTACKS if LONG or not attack.is_slow),
+    ]
+    result.assert_outcomes(passed=len(names), deselected=len(ATTACKS) + 1 - len(names))
+    for name in names:
+        assert f"test_isolation[{name}] PASSED" in result.stdout.str()
+
+
+def test_a_leak_forgetting_and_what_cannot_be_tried_are_told_apart(run):
+    result = run(
+        "-v", "-rs", "-k", "taking or remembers or forks",
+        leaking="'my_app:leaking'", forgetting="'my_app:forgetting'", talking="lambda user, text: user + text",
+    )  # fmt: skip
+    text = result.stdout.str()
+    outcomes = {
+        ("leaking", "remembers"): "PASSED",
+        ("leaking", "taking-turns"): "FAILED",
+        ("leaking", "forks"): "FAILED",
+        ("forgetting", "remembers"): "FAILED",
+        ("forgetting", "taking-turns"): "PASSED",
+        ("forgetting", "forks"): "PASSED",
+        ("talking", "remembers"): "PASSED",
+        ("talking", "taking-turns"): "PASSED",
+        ("talking", "forks"): "SKIPPED",
+    }
+    for (suite, name), outcome in outcomes.items():
+        assert f"test_{suite}.py::test_isolation[{name}] {outcome}" in text
+    assert "module-memory: the agent keeps words in its module" in text
+    assert "kept in: my_app.HEARD" in text
+    assert "an application keeps its own memory" in text
+    assert "Traceback" not in text
+    assert "audit(target" not in text
+
+
+def test_what_cannot_be_audited_fails_with_one_line(run):
+    result = run("-k", "taking", absent="'my_app:absent'")
+    result.assert_outcomes(failed=1, deselected=len(ATTACKS))
+    assert "target: module 'my_app' has no 'absent'" in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+    assert "raise InvalidValue" not in result.stdout.str()
+
+
+def test_the_plugin_loads_neither_the_audit_nor_langgraph_until_it_is_used(run, pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins bring what they like
+    pytester.makepyfile(
+        test_other="""
+        import sys
+        def test_nothing_of_it_is_here():
+            heavy = {"langgraph", "langchain_core", "langchain_openai", "rich", "click", "fastapi", "agent"}
+            assert heavy.isdisjoint(name.split(".")[0] for name in sys.modules)
+            assert not [name for name in sys.modules if name.startswith("threads.isolation.auditor")]
+        """
+    )
+    result = run("-k", "nothing_of_it")
+    result.assert_outcomes(passed=1)
+
+
+def test_it_imports_nothing_of_others_but_pytest():
+    code = (
+        "import sys, pytest; before = set(sys.modules); import threads.isolation.plugin\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new - sys.stdlib_module_names))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['threads']\n"
+
+
+def test_pytest_finds_the_plugin_where_the_package_is_installed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["entry-points"]["pytest11"] == {PLUGIN: PLUGIN}

@@ -1,0 +1,222 @@
+"""A new message where others wait already: they are passed over or taken back, and none is lost."""
+
+import signal
+
+import pytest
+from breaking import dying_as_it_makes_room
+from graphs import Plain, compiled, echo
+from langchain_core.messages import AIMessage
+from langgraph.graph import END, START, StateGraph
+from running import Gate, failing_once_graph, texts, told, types, until, waiting_graph
+
+import threads
+from agent.state import AgentState
+from threads.runs.attempt import PASS_OVER
+from threads.store import runs
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with threads.open(tmp_path / "threads.db") as registry:
+        yield registry
+
+
+@pytest.fixture
+def elsewhere(tmp_path, registry):
+    with threads.open(tmp_path / "threads.db") as elsewhere:
+        yield elsewhere
+
+
+def queued(gate, runner, other, count=3):
+    """A run at the gate, and others behind it that were asked for here and elsewhere."""
+    runs = [runner.start("a", "0", key="key 0", if_not_exists="create")]
+    assert gate.reached.wait(20)
+    for number in range(1, count):
+        whose = (runner, other)[number % 2]
+        runs.append(whose.start("a", str(number), key=f"key {number}", multitask_strategy="enqueue"))
+    gate.reached.clear()
+    return runs
+
+
+@pytest.mark.parametrize("state", [Plain, AgentState], ids=["add_messages", "delta"])
+@pytest.mark.parametrize("is_last_here", [True, False], ids=["here", "elsewhere"])
+def test_interrupt_passes_over_the_messages_that_wait_and_loses_none(
+    registry, elsewhere, state, is_last_here
+):
+    gate = Gate()
+    graph = waiting_graph(gate, is_async=True, state=state)
+    graph = graph.with_config(metadata={"messages_reducer": "add_messages"})
+    with threads.Runner(registry, graph) as runner, threads.Runner(elsewhere, graph) as other:
+        runs = queued(gate, runner, other, count=5)
+        newest = (runner if is_last_here else other).start("a", "newest", multitask_strategy="interrupt")
+        assert gate.reached.wait(20), "its turn came though nobody answered the others"
+        until(lambda: texts(registry, "a") == ["0", "1", "2", "3", "4", "newest"])
+        gate.opened.set()
+        assert newest.result(20)["messages"][-1].text == "at last"
+        assert [run.status for run in runs] == ["stopped"] * 5
+        for number, run in enumerate(runs):
+            assert run.result(20)["messages"][-1].text == str(number)
+            assert [message.text for message in run.messages()] == [str(number)]
+            story = list(runner.run(run.id))
+            assert types(story) == ["started", "message", "stopped"]
+            assert "taken_back" not in story[-1].data
+            again = runner.start("a", str(number), key=f"key {number}", multitask_strategy="interrupt")
+            assert (again.id, again.status) == (run.id, "stopped"), "a retry of the client changes nothing"
+    assert texts(registry, "a") == ["0", "1", "2", "3", "4", "newest", "at last"]
+    assert registry.get("a").status == "idle"
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("is_last_here", [True, False], ids=["here", "elsewhere"])
+def test_rollback_takes_back_the_messages_that_wait(registry, elsewhere, is_last_here):
+    gate = Gate()
+    graph = waiting_graph(gate, is_async=True)
+    with threads.Runner(registry, graph) as runner, threads.Runner(elsewhere, graph) as other:
+        runs = queued(gate, runner, other, count=5)
+        newest = (runner if is_last_here else other).start("a", "newest", multitask_strategy="rollback")
+        assert gate.reached.wait(20)
+        until(lambda: texts(registry, "a") == ["newest"])
+        gate.opened.set()
+        newest.result(20)
+        for number, run in enumerate(runs):
+            run.result(20)
+            assert run.status == "stopped"
+            story = list(runner.run(run.id))
+            assert types(story) == ["stopped"] and story[-1].data["taken_back"] is True
+            assert run.messages() == ()
+            again = runner.start("a", str(number), key=f"key {number}")
+            assert (again.id, again.status) == (run.id, "stopped")
+    assert texts(registry, "a") == ["newest", "at last"]
+    assert registry.verify() == []
+
+
+def test_where_nothing_has_the_thread_and_a_run_waits_the_newest_begins_at_once(registry, elsewhere):
+    gate = Gate()
+    graph = waiting_graph(gate, is_async=True)
+    other = threads.Runner(elsewhere, graph, recover=False)
+    with threads.Runner(registry, graph, recover=False) as runner:
+        first = runner.start("a", "0", if_not_exists="create")
+        assert gate.reached.wait(20)
+        waiting = other.start("a", "1", multitask_strategy="enqueue")
+        other.close()
+        first.stop()
+        until(lambda: first.status == "stopped")
+        newest = runner.start("a", "2", multitask_strategy="rollback")
+        assert newest.status == "running"
+        gate.opened.set()
+        newest.result(20)
+        assert runner.run(waiting.id).status == "stopped"
+    assert texts(registry, "a") == ["0", "2", "at last"]
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("strategy", ["interrupt", "rollback"])
+def test_a_failed_run_that_waits_to_go_on_keeps_its_message(registry, strategy):
+    gate, failures = Gate(), [RuntimeError("no")]
+
+    async def node(state):
+        if failures:
+            raise failures.pop()
+        await gate.await_()
+        return {"messages": [AIMessage("at last")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        failed = runner.start("a", "0", key="k", if_not_exists="create")
+        with pytest.raises(threads.RunFailed):
+            failed.result(20)
+        under_way = runner.start("a", "1")
+        assert gate.reached.wait(20)
+        assert runner.start("a", "0", key="k", multitask_strategy="enqueue").status == "pending"
+        newest = runner.start("a", "2", multitask_strategy=strategy)
+        until(lambda: newest.status == "running")
+        gate.opened.set()
+        newest.result(20)
+        assert under_way.status == "stopped"
+        assert failed.status in ("stopped", "error")
+        kept = ["1"] if strategy == "interrupt" else []
+        assert texts(registry, "a") == ["0", *kept, "2", "at last"]
+    assert registry.verify() == []
+
+
+def test_a_run_that_is_passed_over_can_still_be_stopped_and_so_taken_back(registry):
+    gate = Gate()
+    graph = waiting_graph(gate)
+    with threads.Runner(registry, graph, recover=False) as runner:
+        first = runner.start("a", "0", if_not_exists="create")
+        assert gate.reached.wait(20)
+        waiting = runner.start("a", "1", multitask_strategy="enqueue")
+        registry._database.write(lambda connection: runs.ask_to_stop(connection, waiting.id, PASS_OVER))
+        waiting.stop()
+        until(lambda: waiting.status == "stopped")
+        gate.opened.set()
+        first.result(20)
+    assert texts(registry, "a") == ["0", "at last"]
+    assert list(registry.events("a", follow=False))[-1].type == "finished"
+
+
+def test_what_else_was_handed_in_with_a_message_that_is_passed_over_is_kept_too(registry):
+    class Two(Plain):
+        topic: str
+
+    gate, seen = Gate(), []
+
+    async def node(state):
+        seen.append((state["messages"][-1].text, state.get("topic")))
+        await gate.await_()
+        return {"messages": [AIMessage("at last")]}
+
+    builder = StateGraph(Two)
+    for name, work in (("first", lambda state: {}), ("model", node)):
+        builder.add_node(name, work)
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "model")
+    builder.add_edge("model", END)
+    with threads.Runner(registry, builder.compile()) as runner:
+        runner.start("a", "0", if_not_exists="create")
+        assert gate.reached.wait(20)
+        given = {"messages": [{"role": "user", "content": "1"}], "topic": "lamps"}
+        runner.start("a", input=given, multitask_strategy="enqueue")
+        newest = runner.start("a", "2", multitask_strategy="interrupt")
+        until(lambda: newest.status == "running")
+        gate.opened.set()
+        assert newest.result(20)["topic"] == "lamps"
+    assert texts(registry, "a") == ["0", "1", "2", "at last"]
+    assert [text for text, _ in seen] == ["0", "2"]
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("how", ["stop", "interrupt"])
+def test_a_message_is_kept_however_early_its_run_is_stopped(registry, how):
+    """It may be stopped before its message is stored, after it, or when it is about to become state."""
+    with threads.Runner(registry, compiled(Plain, echo, None)) as runner:
+        for number in range(30):
+            id = f"t{number}"
+            run = runner.start(id, "first", if_not_exists="create")
+            if how == "stop":
+                run.stop()
+            else:
+                runner.start(id, "second", multitask_strategy="interrupt").result(20)
+            run.result(20)
+            assert texts(registry, id)[0] == "first", (number, run.status)
+            spoken = told(registry.events(id, follow=False), "message", "message")
+            assert [each["text"] for each in spoken] == texts(registry, id), "each is told, once"
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_process_killed_as_it_passes_messages_over_loses_none(tmp_path, number):
+    path = tmp_path / "threads.db"
+    process = dying_as_it_makes_room(path, die_at=number)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    asked = []
+    graph = failing_once_graph([], asked)
+    with threads.open(path) as registry, threads.Runner(registry, graph, lease_seconds=0.5):
+        until(lambda: all(run.status not in ("pending", "running") for run in registry.runs("a")), 60)
+        newest, *older = registry.runs("a")
+        assert (newest.status, {run.status for run in older}) == ("success", {"stopped"})
+        assert texts(registry, "a") == ["0", "1", "2", "3", "well again"]
+        spoken = told(registry.events("a", follow=False), "message", "message")
+        assert [each["text"] for each in spoken] == texts(registry, "a")
+        assert len(asked) <= 1, "no other was answered"
+        assert registry.verify() == []

@@ -1,0 +1,292 @@
+"""Listening to runs: whoever comes, leaves, lags or looks from another process reads the same story."""
+
+import asyncio
+import threading as threading_
+
+import pytest
+from breaking import heard, performing
+from graphs import config, plain_graph, said
+from running import Gate, slow_agent, texts, told, types, until, waiting_graph
+
+import threads
+from agent import build_agent
+from threads import ThreadNotFound
+from threads.db.database import Database
+from threads.registry import subscription as listening
+from threads.store import event_log as log
+
+WORDS = 30
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "threads.db"
+
+
+@pytest.fixture
+def registry(path):
+    with threads.open(path) as registry:
+        yield registry
+
+
+def reading(event, screen):
+    """What a screen shows that puts words behind each other until the message takes their place."""
+    if event.type == "token":
+        screen[event.data["message_id"]] = screen.get(event.data["message_id"], "") + event.data["text"]
+    elif event.type == "message":
+        screen[event.data["message"]["id"]] = event.data["message"]["text"]
+
+
+def test_a_listener_cut_at_every_event_reads_the_exact_text_with_no_gap_and_no_double(registry):
+    """Each listener leaves after its own number of events, and comes back with the last number it saw."""
+    with threads.Runner(registry, slow_agent(WORDS, delay=0.03)) as runner:
+        runner.start("a", "Talk", if_not_exists="create")
+        seen = {}
+
+        def listen(cut):
+            numbers, screen, last = [], {}, 0
+            for leave_after in (cut, None):
+                with registry.events("a", after=last) as events:
+                    for count, event in enumerate(events, start=1):
+                        numbers.append(event.sequence)
+                        reading(event, screen)
+                        last = event.sequence
+                        if event.is_end or count == leave_after:
+                            break
+                if event.is_end:
+                    break
+            seen[cut] = numbers, screen
+
+        listeners = [threading_.Thread(target=listen, args=(cut,)) for cut in range(1, WORDS + 5)]
+        for listener in listeners:
+            listener.start()
+        for listener in listeners:
+            listener.join(30)
+    whole = {message.id: message.text for message in registry.messages("a")}
+    assert len(seen) == WORDS + 4
+    for cut, (numbers, screen) in seen.items():
+        assert screen == whole, f"cut after {cut}"
+        assert numbers == sorted(set(numbers)), "no event twice, none out of order"
+    stored = [event.sequence for event in registry.events("a", follow=False)]
+    assert all(set(stored) <= set(numbers) for numbers, _ in seen.values()), "none is missing"
+
+
+def test_listeners_in_async_code_hear_the_same(registry):
+    async def main():
+        async with threads.Runner(registry, slow_agent(10)) as runner:
+            registry.create(id="a")
+
+            async def listen():
+                found = []
+                async for event in registry.events("a"):
+                    found.append(event)
+                    if event.is_end:
+                        break
+                return found
+
+            listeners = [asyncio.create_task(listen()) for _ in range(20)]
+            await runner.start("a", "Talk")
+            return await asyncio.gather(*listeners)
+
+    stories = asyncio.run(main())
+    assert types(stories[0])[0] == "started" and types(stories[0])[-1] == "finished"
+    assert all([event.sequence for event in story] == [e.sequence for e in stories[0]] for story in stories)
+
+
+def test_what_another_process_does_is_heard_here_in_its_order(path, registry):
+    process, said_there = performing(path, "talking", seconds=5.0)
+    run_id = said_there.recv()
+    screen, kinds = {}, []
+    with registry.events("a") as events:
+        for event in events:
+            assert event.run_id == run_id
+            reading(event, screen)
+            kinds.append(event.type)
+            if kinds.count("token") == 20:
+                break
+    assert kinds[:2] == ["started", "message"]
+    answer = list(screen.values())[-1]
+    assert answer == "".join(f"w{number} " for number in range(answer.count(" ")))
+    with threads.Runner(registry, slow_agent(), recover=False) as runner:
+        assert runner.stop("a"), "and it can be stopped from here"
+        until(lambda: registry.runs("a")[0].status == "stopped")
+    process.kill()
+    process.join()
+    assert heard(said_there) == ["ended"]
+    said_there.close()
+    assert registry.messages("a")[-1].text.startswith(answer)
+
+
+def record(registry, count, type="custom"):
+    happened = [log.Happened(type, "a", None, {"value": number}, 0) for number in range(count)]
+    registry._database.write(lambda connection: log.record(connection, happened))
+    registry._tail.wake()
+
+
+def test_a_listener_who_is_slow_falls_behind_and_loses_nothing(registry, monkeypatch):
+    monkeypatch.setattr(listening, "HELD", 50)
+    registry.create(id="a")
+    with registry.events("a") as slow, registry.events("a") as quick:
+        for _ in range(20):
+            record(registry, 30)
+            for _ in range(30):
+                next(quick)
+        assert [next(slow).sequence for _ in range(600)] == list(range(1, 601))
+
+
+def test_a_listener_learns_what_is_no_longer_kept(registry, monkeypatch):
+    monkeypatch.setattr(log, "KEPT", 10)
+    registry.create(id="a")
+    with registry.events("a") as lagging:
+        record(registry, 5)
+        assert [next(lagging).sequence for _ in range(5)] == [1, 2, 3, 4, 5]
+        with threads.Runner(registry, build_agent()) as runner:
+            record(registry, 30)
+            runner.start("a", "Hi").result(20)
+        story = list(registry.events("a", follow=False))
+        assert story[0].type == "gap"
+        assert story[0].data == {"after": 0, "before": story[1].sequence}
+        assert 5 < len(story) <= 11  # the numbers of dropped tokens count
+        assert list(registry.events("a", after=story[1].sequence, follow=False)) == story[2:]
+
+
+def test_replaying_and_listening_from_now_on(registry):
+    plain_graph(registry.checkpointer).invoke(said("x"), config("a"))
+    record(registry, 3)
+    assert [event.sequence for event in registry.events("a", after=1, follow=False)] == [2, 3]
+    with registry.events("a", after=None) as events:
+        record(registry, 1)
+        assert next(events).sequence == 4
+    with pytest.raises(ThreadNotFound):
+        registry.events("nobody")
+
+
+@pytest.mark.parametrize("how", ["deleted", "deleted elsewhere", "closed", "registry closed"])
+def test_a_listener_ends_when_there_is_no_more_to_come(path, how):
+    registry = threads.open(path)
+    registry.create(id="a")
+    events = registry.events("a")
+    ended = threading_.Event()
+
+    def listen():
+        for _ in events:
+            raise AssertionError("there is nothing to hear")
+        ended.set()
+
+    async def alisten():
+        async for _ in registry.events("a", after=0):
+            raise AssertionError("there is nothing to hear")
+
+    listener = threading_.Thread(target=listen)
+    alistener = threading_.Thread(target=asyncio.run, args=(alisten(),))
+    listener.start()
+    alistener.start()
+    until(lambda: len(registry._tail._listeners) == 2)
+    if how == "deleted":
+        registry.delete("a")
+    elif how == "deleted elsewhere":
+        with threads.open(path) as elsewhere:
+            elsewhere.delete("a")
+    elif how == "closed":
+        for each in list(registry._tail._listeners):
+            each.close()
+    else:
+        registry.close()
+    assert ended.wait(20)
+    alistener.join(20)
+    assert not alistener.is_alive()
+    registry.close()
+
+
+def test_a_run_that_is_followed_ends_when_its_thread_goes(path, registry):
+    gate = Gate()
+    with threads.Runner(registry, waiting_graph(gate)) as runner:
+        run = runner.start("a", "Hi", if_not_exists="create")
+        assert gate.reached.wait(20)
+        found = []
+        listener = threading_.Thread(target=lambda: found.extend(run))
+        listener.start()
+        registry._database.write(
+            lambda connection: connection.execute("UPDATE threads_run SET expires_at = 0")
+        )
+        registry.delete("a")
+        listener.join(20)
+        assert not listener.is_alive()
+        gate.opened.set()
+        with pytest.raises((threads.ThreadDeleted, threads.LeaseLost)):  # whichever it met first
+            run.result(20)
+    assert len(registry.list()) == 0
+    assert registry.verify() == []
+
+
+def test_one_listener_hears_all_threads_in_one_order(registry):
+    with threads.Runner(registry, build_agent()) as runner:
+        for id in ("a", "b", "a"):
+            runner.start(id, f"Hi from {id}", if_not_exists="create").result(20)
+        whole = list(registry.events(follow=False))
+        assert [event.position for event in whole] == sorted({event.position for event in whole})
+        assert {event.thread_id for event in whole} == {"a", "b"}
+        middle = whole[5].position
+        with registry.events(after=middle) as events:
+            rest = [next(events) for _ in whole[6:]]
+            assert rest == whole[6:]
+            runner.start("c", "Hi", if_not_exists="create")
+            assert next(events).thread_id == "c"
+
+
+def test_events_belong_to_their_thread_only(registry):
+    with threads.Runner(registry, build_agent()) as runner:
+        runner.start("a", "the word is marzipan", if_not_exists="create").result(20)
+        runner.start("b", "Hi", if_not_exists="create").result(20)
+    assert {event.thread_id for event in registry.events("b", follow=False)} == {"b"}
+    assert "marzipan" not in str(list(registry.events("b", follow=False)))
+
+
+def test_words_are_dropped_once_the_message_is_stored(registry):
+    with threads.Runner(registry, slow_agent(20)) as runner:
+        run = runner.start("a", "Talk", if_not_exists="create")
+        until(lambda: "token" in types(registry.events("a", follow=False)))
+        run.result(20)
+    story = list(registry.events("a", follow=False))
+    assert types(story) == ["started", "message", "message", "finished"]
+    assert told(story, "message", "message")[-1]["text"] == texts(registry, "a")[-1]
+
+
+def test_a_loop_that_went_away_does_not_silence_the_others(registry):
+    registry.create(id="a")
+
+    async def impatient():
+        events = registry.events("a")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.05)
+
+    asyncio.run(impatient())
+    with registry.events("a") as patient:
+        record(registry, 1)
+        record(registry, 1)
+        assert [next(patient).sequence for _ in range(2)] == [1, 2]
+
+
+def test_a_title_that_is_given_is_heard(registry):
+    registry.create(id="a")
+    with registry.events("a") as events:
+        registry.update("a", title="Given by hand")
+        assert (event := next(events)).type == "title"
+        assert event.data["title"] == "Given by hand"
+
+
+def test_a_file_that_is_only_read_is_followed_too(path, registry):
+    registry.create(id="a")
+    with threads.open(path, read_only=True) as reader, reader.events("a") as events:
+        assert isinstance(reader._database, Database)
+        record(registry, 2)
+        assert [next(events).sequence for _ in range(2)] == [1, 2]
+
+
+def test_a_run_of_long_ago_whose_end_is_no_longer_kept_does_not_wait_for_it(registry, monkeypatch):
+    monkeypatch.setattr(log, "KEPT", 3)
+    with threads.Runner(registry, build_agent()) as runner:
+        first = runner.start("a", "Hi", if_not_exists="create")
+        first.result(20)
+        runner.start("a", "Hi again").result(20)
+        assert list(runner.run(first.id)) == []
