@@ -1,4 +1,4 @@
-"""The rooms, and which way imports run between them."""
+"""The layout of the repository: layers, imports, the top level."""
 
 import ast
 import subprocess
@@ -7,34 +7,6 @@ from pathlib import Path
 
 import pytest
 from locations import ROOT
-
-FLOORS = [
-    {"errors", "notebook", "models", "ids", "forms", "background"},
-    {"database"},
-    {"memory", "registry"},
-    {"bootstrap", "__init__", "contract"},
-    {"runs"},
-    {"isolation"},
-    {"api", "web", "cli", "__main__"},
-]
-"""From the ground up; a room may import its own floor's neighbours only where `NEIGHBOURS` says so."""
-NEIGHBOURS = {
-    ("models", "notebook"),
-    ("ids", "errors"),
-    ("__init__", "bootstrap"),
-    ("__init__", "runs"),  # a name of the face, loaded when it is asked for
-    ("__main__", "cli"),
-    ("cli", "api"),  # `threads serve` opens the other door
-}
-HEAVY_ONLY_IN = {
-    "langgraph": {"memory"},
-    "langchain_core": {"memory"},
-    "click": {"cli"},
-    "rich": {"cli"},
-    "fastapi": {"api"},
-    "starlette": {"api"},
-    "uvicorn": {"api"},
-}
 
 
 def modules(package: str) -> list[Path]:
@@ -53,62 +25,27 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def room(module: str) -> str:
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
-
-
-def room_of(path: Path) -> str:
-    return path.relative_to(ROOT / "threads").parts[0].removesuffix(".py")
-
-
-def floor(name: str) -> int:
-    return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
-
-
-def test_imports_run_downwards_only():
-    wrong = []
-    for path in modules("threads"):
-        here = room_of(path)
-        for module in imports(path):
-            if module.split(".")[0] != "threads":
-                continue
-            there = room(module)
-            if not any(there in rooms for rooms in FLOORS):
-                there = "__init__"  # a name from the face
-            if there != here and not (floor(there) < floor(here) or (here, there) in NEIGHBOURS):
-                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
-    assert wrong == []
-
-
-def test_the_agent_has_never_heard_of_a_registry():
+def test_agent_does_not_import_threads():
     assert [
         str(path) for path in modules("agent") if any(m.split(".")[0] == "threads" for m in imports(path))
     ] == []
 
 
-def test_only_doors_know_the_agent_and_only_when_they_need_it():
-    for path in modules("threads"):
-        top = ast.parse(path.read_text(encoding="utf-8")).body
-        for node in (n for n in top if isinstance(n, ast.Import | ast.ImportFrom)):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-            assert not any(name.split(".")[0] == "agent" for name in names), (
-                f"{path} imports agent at its top"
-            )
-        if any(module.split(".")[0] == "agent" for module in imports(path)):
-            assert room_of(path) in FLOORS[-1], path
+def test_imports_run_between_layers_as_pyproject_says():
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("package", HEAVY_ONLY_IN)
-def test_heavy_packages_stay_in_their_rooms(package):
-    allowed = HEAVY_ONLY_IN[package]
-    users = {
-        room_of(path) for path in modules("threads") for m in imports(path) if m.split(".")[0] == package
-    }
-    assert users <= allowed | ({"isolation", "runs", "api", "cli"} if package.startswith("lang") else set())
+@pytest.mark.parametrize("folder", ["db", "store", "search", "checkpoint", "registry", "runs", "models"])
+def test_only_interfaces_know_the_agent(folder):
+    for path in modules(f"threads/{folder}"):
+        assert not any(module.split(".")[0] == "agent" for module in imports(path)), path
 
 
-def test_nobody_escapes_the_rules_by_type_checking():
+def test_no_type_checking_imports():
     assert [
         str(p) for name in ("agent", "threads") for p in modules(name) if "TYPE_CHECKING" in p.read_text()
     ] == []
