@@ -346,3 +346,14 @@ def test_an_sqlite_without_the_search_it_needs_is_named_with_a_remedy(modules, v
         check_search(connection)
         with pytest.raises(DatabaseError, match=r"FTS5.*3\.34.*python\.org"):
             check_search(connection, modules=modules, version=version)
+
+
+def test_a_piece_that_writes_and_then_fails_leaves_nothing_between_two_others(database):
+    def half(connection):
+        note("half")(connection)
+        raise LookupError("after it wrote")
+
+    first, failed, last = queued(database, [note("a"), half, note("c")])
+    assert isinstance(failed.exception(), LookupError)
+    assert (first.result(), notes(database)) == (1, ["a", "c"])
+    assert last.exception() is None

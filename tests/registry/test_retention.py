@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from graphs import asking_graph, config, plain_graph, said, three_turns
+from running import until
 
 import threads
 from agent import build_agent
@@ -224,3 +225,16 @@ def test_a_thread_is_pruned_once(registry, clock):
     assert [message.text for message in registry.messages("delta") if message.role == "user"] == [
         "one", "two", "three", "four"
     ]  # fmt: skip
+
+
+def test_while_idle_the_trash_alone_is_emptied(registry, clock):
+    registry.set_rule("bin", "delete", trashed=DAY)
+    for action in ("delete", "archive", "trash", "prune"):
+        registry.set_rule(action, action, inactive=30 * DAY)
+    registry.trash("kept")
+    history = len(registry.history("old"))
+    clock.now += 31 * DAY
+    plain_graph(registry.checkpointer).invoke(said("something is written"), config("new"))
+    until(lambda: "kept" not in {thread.id for thread in registry.list(trashed=True, archived=None)})
+    assert {thread.id for thread in registry.list()} == {"old", "pinned", "tagged", "empty", "new"}
+    assert len(registry.history("old")) == history

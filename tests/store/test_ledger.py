@@ -1,6 +1,9 @@
 """Nothing registers a thread: whoever stores a checkpoint, the list knows at once."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,15 @@ from graphs import (
     stock_saver,
     three_turns,
 )
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 
 import threads
 from agent import build_agent
+
+MANY = 1600
+"""More threads than a filter may leave for them to be looked up one by one."""
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -249,3 +257,77 @@ def test_the_agents_name_goes_with_the_thread(registry):
     assert registry.list(agent_id="tutor")[0].id == "a"
     build_agent(checkpointer=registry.checkpointer, name="other").invoke(said("Hello"), config("a"))
     assert registry.get("a").agent_id == "tutor"
+
+
+def changed_id(path, thread_id, old, new):
+    """Store a copy of a checkpoint under another id, as the last one that was written."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, ?, checkpoint_id, type, checkpoint, metadata"
+            " FROM checkpoints WHERE thread_id = ? AND checkpoint_id = ?",
+            (new, thread_id, old),
+        )
+
+
+def test_after_the_head_is_deleted_the_one_written_before_it_is_the_head(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        three_turns(plain_graph(registry.checkpointer), "a")
+        newest = registry.history("a")[0].id
+    changed_id(path, "a", newest, "0-has-the-least-id")
+    changed_id(path, "a", newest, "1-is-the-head")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM checkpoints WHERE checkpoint_id = '1-is-the-head'")
+    with threads.open(path) as registry:
+        assert registry.history("a")[0].id == "0-has-the-least-id"
+        assert registry.verify() == []
+
+
+def test_a_head_that_is_stored_again_with_other_messages_is_read_anew(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        plain_graph(registry.checkpointer).invoke(said("the first words"), config("a"))
+        assert registry.list()[0].title == "the first words" and registry.search("first").total == 2
+        with closing(stock_saver(path).conn) as connection:
+            saver = SqliteSaver(connection)
+            head = saver.get_tuple(config("a"))
+            assert head is not None
+            head.checkpoint["channel_values"]["messages"] = [HumanMessage("others instead", id="x")]
+            saver.put(head.parent_config, head.checkpoint, head.metadata, {})
+        [thread] = registry.list()
+        assert (thread.title, thread.message_count) == ("others instead", 1)
+        assert (registry.search("first").total, registry.search("instead").total) == (0, 1)
+
+
+def test_a_stock_delete_takes_the_events_and_their_words_along(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry, threads.Runner(registry, plain_graph(None)) as runner:
+        runner.start("a", "zanzibar", if_not_exists="create").result(30)
+        runner.start("b", "stays", if_not_exists="create").result(30)
+    saver = stock_saver(path)
+    saver.delete_thread("a")
+    with closing(saver.conn) as connection:
+        assert {row[0] for row in connection.execute("SELECT DISTINCT thread_id FROM threads_event")} == {"b"}
+    with threads.open(path) as registry:
+        registry.compact()
+    assert all(b"zanzibar" not in each.read_bytes() for each in path.parent.iterdir())
+
+
+def test_since_lists_threads_that_were_written_while_the_clock_was_back(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        for id in ("ahead", "after"):
+            registry.create(id=id, tags=["x"])
+        plain_graph(registry.checkpointer).invoke(said("hi"), config("ahead"))
+        later = datetime.now(UTC) + timedelta(days=1)
+        with closing(sqlite3.connect(path)) as connection, connection:  # the clock was a day ahead then
+            connection.execute(
+                "UPDATE threads_thread SET updated_at = ? WHERE thread_id = 'ahead'",
+                (later.timestamp() * 1000,),
+            )
+        plain_graph(registry.checkpointer).invoke(said("hi"), config("after"))
+        for number in range(MANY):  # so many that the list is gone through, not looked up
+            registry.create(id=f"n{number}", tags=["x"])
+        hour = datetime.now(UTC) - timedelta(hours=1)
+        assert registry.list(tag="x", since=hour).total == MANY + 2
+        assert registry.list(tag="x", since=later - timedelta(hours=1)).total == 1

@@ -72,7 +72,10 @@ class Upkeep(Opened):
         return pruned
 
     def compact(self) -> None:
-        """Give the room of what was deleted or pruned back to the file system; others wait meanwhile."""
+        """Run VACUUM: return the space of deleted and pruned rows to the file system. Writers wait meanwhile."""
+        from threads.store import projection
+
+        self._database.write(projection.settle)  # threads that another program deleted leave the search index
         self._database.compact()
 
     def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
