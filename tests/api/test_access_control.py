@@ -21,6 +21,7 @@ from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits
 from threads.api.app import described
+from threads.api.rate_limit import MOST_BUCKETS, Buckets
 from threads.api.server import JsonLines, bound
 
 REQUESTS = int(os.environ.get("THREADS_TEST_REQUESTS", "300"))
@@ -548,3 +549,15 @@ def test_an_answer_is_not_kept_back_until_its_head_was_acknowledged():
         listening.listen()
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_throttled_caller_stays_throttled_among_many_others():
+    clock = [0.0]
+    buckets = Buckets(rate=0.1, burst=2, clock=lambda: clock[0])
+    assert [buckets.take("one") > 0 for _ in range(3)] == [False, False, True]
+    for number in range(MOST_BUCKETS + 5):
+        buckets.take(number)
+    clock[0] += 9
+    assert buckets.take("one") > 0
+    clock[0] += 9
+    assert buckets.take("one") == 0

@@ -154,3 +154,11 @@ def test_a_question_that_was_given_is_not_unread(house):
     assert house.unread("alice") == 0
     house.ask("alice", "POST", "resume", {"value": "yes"})
     assert house.unread("alice") == 0
+
+
+def test_the_unread_messages_of_another_user_are_not_counted(house, registry):
+    house.send("alice", "one")
+    registry.users.add("bob")
+    bob = bearer(registry.users.new_token("bob"))
+    answer = house.api.get(f"{PREFIX}/unread", params={"id": house.thread}, headers=bob)
+    assert (answer.status_code, answer.json()) == (200, {})

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from faults import foreign_lock
-from graphs import Plain, config, plain_graph, said
+from graphs import Plain, config, plain_graph, said, stock_saver
 from langchain_core.messages import AIMessage
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 from running import until
@@ -100,3 +101,14 @@ def test_results_beside_a_question_are_stored_once(tmp_path):
         assert [question.value for question in registry.interrupts("a")] == ["sure?"]
     assert len(stored) > 2
     assert sorted(stored) == sorted(set(stored))
+
+
+def test_results_that_come_just_before_closing_are_stored(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        plain_graph(registry.checkpointer).invoke(said("hi"), config("a"))
+        head = registry.checkpointer.get_tuple(config("a")).config
+        registry.checkpointer.put_writes(head, [("messages", "the last words")], "task")
+    with closing(stock_saver(path).conn) as connection:
+        pending = SqliteSaver(connection).get_tuple(config("a")).pending_writes
+    assert [value for _, _, value in pending] == ["the last words"]

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from graphs import (
     plain_graph,
     said,
     spoilt,
+    stock_saver,
     three_turns,
     trimming_graph,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 
 import threads
@@ -312,3 +315,20 @@ def test_a_copy_is_made_of_what_is_there_and_to_where_nothing_is(registry):
     registry.checkpointer.copy_thread("empty", "b")
     registry.checkpointer.copy_thread("a", "empty")
     assert registry.get("empty").message_count == 6
+
+
+def test_pruning_keeps_the_head_where_another_program_stored_an_older_checkpoint_again(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        three_turns(plain_graph(registry.checkpointer), "a")
+        older = registry.history("a")[2].id
+        with closing(stock_saver(path).conn) as connection:
+            saver = SqliteSaver(connection)
+            again = saver.get_tuple(
+                {"configurable": {**config("a")["configurable"], "checkpoint_ns": "", "checkpoint_id": older}}
+            )
+            saver.put(again.parent_config, again.checkpoint, again.metadata, {})
+        registry.prune(keep=1)
+        assert [message.text for message in registry.messages("a")][-1] == "re: message 2 of a"
+        assert registry.get("a").message_count == 6
+        assert registry.verify() == []

@@ -230,3 +230,18 @@ def test_an_answer_from_the_cache_of_a_model_has_no_usage_and_can_be_read(tmp_pa
             graph.invoke(said("hello"), config(thread_id))
         assert [registry.messages(each)[-1].usage for each in "ab"] == [None, None]
         assert registry.list().total == 2
+
+
+def test_a_message_that_is_replaced_keeps_its_first_time_and_run(tmp_path):
+    with (
+        threads.open(tmp_path / "threads.db") as registry,
+        threads.Runner(registry, plain_graph(None)) as runner,
+    ):
+        run = runner.start("a", "hi", if_not_exists="create")
+        run.result(30)
+        first = registry.messages("a")[0]
+        runner.start("a", "more").result(30)
+        change = {"messages": [HumanMessage("hi again", id=first.id)]}
+        plain_graph(registry.checkpointer).update_state(config("a"), change)
+        now = registry.messages("a")[0]
+        assert (now.text, now.created_at, now.run_id) == ("hi again", first.created_at, run.id)

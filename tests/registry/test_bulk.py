@@ -1,5 +1,9 @@
 """Tags, many threads at once, and what is unread."""
 
+import gc
+from datetime import timedelta
+from types import FunctionType, ModuleType
+
 import pytest
 from graphs import config, in_stock_process, plain_graph, said
 from langchain_core.messages import RemoveMessage
@@ -225,3 +229,47 @@ def test_what_a_run_brought_is_read_by_whom_it_is_given(registry):
         assert first.mark_read("carol") == 2
         assert registry.unread(["a"], "alice") == {"a": 1}
         assert registry.unread(["a"], "carol") == {"a": 2}
+
+
+def texts_in(root):
+    """All texts that can be reached from an object, but by modules, classes and functions."""
+    found, seen, left = [], set(), [root]
+    while left:
+        each = left.pop()
+        if id(each) in seen or isinstance(each, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(each))
+        if isinstance(each, str | bytes):
+            found.append(str(each))
+        left += gc.get_referents(each)
+    return found
+
+
+def deleted_at_once(registry):
+    registry.bulk(["a"], delete=True)
+
+
+def deleted_from_the_trash(registry):
+    registry.bulk(["a"], trashed=True)
+    registry.bulk([thread.id for thread in registry.list(trashed=True)], delete=True)
+
+
+def deleted_by_a_rule(registry):
+    registry.set_rule("all", "delete", tag="old", inactive=timedelta(0))
+    registry.update("a", tags=["old"])
+    assert registry.cleanup()[0].threads == ("a",)
+
+
+@pytest.mark.parametrize("delete", [deleted_at_once, deleted_from_the_trash, deleted_by_a_rule])
+def test_no_word_of_threads_deleted_at_once_stays_in_file_or_memory(tmp_path, delete):
+    with threads.open(tmp_path / "threads.db") as registry:
+        graph = build_agent(checkpointer=registry.checkpointer)
+        for id, word in (("a", "zanzibar"), ("b", "timbuktu")):
+            for _ in range(2):  # the second turn reads, and what was read stays in memory
+                graph.invoke(said(f"{word} " * 50), config(id))
+            assert word in registry.list()[0].title
+        delete(registry)
+        remembered = texts_in(registry.checkpointer)
+        assert any("timbuktu" in text for text in remembered)
+        assert not any("zanzibar" in text for text in remembered)
+        assert [each.name for each in tmp_path.iterdir() if b"zanzibar" in each.read_bytes()] == []

@@ -1,5 +1,8 @@
 """Runs that are stopped: what was said is kept or taken back, and the thread goes on."""
 
+import asyncio
+import threading
+
 import pytest
 from graphs import Counter, Plain, compiled, config
 from langchain_core.messages import AIMessage, ToolMessage
@@ -282,3 +285,29 @@ def talking_node(word):
         return {"messages": [await model.ainvoke(state["messages"])]}
 
     return node
+
+
+def test_a_rollback_that_comes_while_a_stopped_run_settles_takes_its_words_back(registry):
+    reached, stopped, opened = threading.Event(), threading.Event(), threading.Event()
+
+    async def node(state):
+        reached.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            stopped.set()
+            while not opened.is_set():
+                await asyncio.sleep(0.005)
+            raise
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        run = runner.start("a", "Talk", if_not_exists="create")
+        assert reached.wait(20)
+        stopping = threading.Thread(target=run.stop)
+        stopping.start()
+        assert stopped.wait(20)
+        assert runner._engine.ask_to_stop(run.id, "rollback")
+        opened.set()
+        stopping.join(20)
+        until(lambda: run.info.status == "stopped")
+        assert texts(registry, "a") == []

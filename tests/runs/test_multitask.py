@@ -220,3 +220,22 @@ def test_a_process_killed_as_it_passes_messages_over_loses_none(tmp_path, number
         assert [each["text"] for each in spoken] == texts(registry, "a")
         assert len(asked) <= 1, "no other was answered"
         assert registry.verify() == []
+
+
+def test_a_run_that_waits_in_another_runner_is_begun_there(tmp_path):
+    path, gate = tmp_path / "threads.db", Gate()
+    with (
+        threads.open(path) as here,
+        threads.open(path) as there,
+        threads.Runner(here, {"first": waiting_graph(gate)}) as first,
+        threads.Runner(there, {"second": failing_once_graph([], [])}) as second,
+    ):
+        running = first.start("a", "one", agent_id="first", if_not_exists="create")
+        assert gate.reached.wait(20)
+        waiting = second.start("a", "two", agent_id="second", multitask_strategy="enqueue")
+        assert waiting.info.status == "pending"
+        gate.opened.set()
+        running.result(20)
+        waiting.result(20)
+        assert (waiting.info.status, waiting.info.attempts) == ("success", 1)
+        assert texts(here, "a")[-1] == "well again"

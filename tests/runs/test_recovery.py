@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import threading as threading_
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -624,3 +624,23 @@ def test_a_runner_that_is_closed_in_mid_run_hands_over(path):
             assert "Alice" in second.run(waiting.id).result(20)["messages"][-1].text
         assert [message.role for message in registry.messages("a")] == ["user", "assistant"] * 2
         assert registry.verify() == []
+
+
+def test_the_failure_of_a_run_that_was_taken_over_is_not_stored(tmp_path):
+    path, gate = tmp_path / "threads.db", Gate()
+
+    def node(state):
+        gate.wait()
+        raise RuntimeError("too late")
+
+    with threads.open(path) as registry:
+        with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+            runner.start("a", "hi", if_not_exists="create")
+            assert gate.reached.wait(20)
+            with closing(sqlite3.connect(path)) as connection, connection:  # as another runner does
+                connection.execute(
+                    "UPDATE threads_run SET attempt = attempt + 1, holder = 'another', expires_at = expires_at + 600000"
+                )
+            gate.opened.set()
+        assert (registry.runs("a")[0].status, registry.get("a").status) == ("running", "busy")
+        assert "failed" not in [event.type for event in registry.events("a", follow=False)]

@@ -300,3 +300,28 @@ def test_an_interrupt_of_a_functional_task_is_told_once(registry):
         with pytest.raises(NothingToResume):
             runner.resume("a", "no", key="another")
     assert bank.paid == [("yes", "no")]
+
+
+def test_the_tokens_of_a_failed_attempt_and_of_its_retry_add_up(registry):
+    failures = [ConnectionError("once")]
+
+    def answer(input_tokens, output_tokens):
+        usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+        return AIMessage("ok", usage_metadata={**usage, "total_tokens": sum(usage.values())})
+
+    def second(state):
+        if failures:
+            raise failures.pop()
+        return {"messages": [answer(30, 40)]}
+
+    builder = StateGraph(Plain)
+    builder.add_node("first", lambda state: {"messages": [answer(1, 2)]})
+    builder.add_node("second", second)
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "second")
+    with threads.Runner(registry, builder.compile()) as runner:
+        with pytest.raises(RunFailed):
+            runner.start("a", "hi", if_not_exists="create").result(20)
+        run = runner.retry("a")
+        run.result(20)
+        assert (run.info.attempts, run.info.input_tokens, run.info.output_tokens) == (2, 31, 42)
