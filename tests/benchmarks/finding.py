@@ -98,7 +98,7 @@ def one(connection: sqlite3.Connection, words: Words, number: int, at: int) -> N
     chance = words.random.random
     id = f"thread-{number:08}"
     connection.execute(
-        "INSERT INTO threads_thread (position, thread_id, activity, created_at, updated_at, late, head_id, projected_id, "
+        "INSERT INTO threads_thread (position, thread_id, activity, created_at, updated_at, is_out_of_order, head_id, projected_id, "
         "auto_title, preview, message_count, owner, agent_id, pinned, archived, trashed_at, status, metadata) "
         "VALUES (?, ?, ?, ?, ?, 0, 'x', 'x', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (number + 1, id, number + 1, at, at + DAY, words.some(3, 8), words.some(5, 15), MESSAGES,

@@ -395,7 +395,7 @@ def test_a_run_that_was_often_late_but_broke_nothing_is_gone_on_with(path):
     with threads.open(path) as registry:
         registry._database.write(
             lambda connection: connection.execute(
-                "UPDATE threads_run SET attempt = 10, late = 9, expires_at = 0"
+                "UPDATE threads_run SET attempt = 10, late_attempts = 9, expires_at = 0"
             )
         )
         with threads.Runner(registry, {"agent": plain_graph(None)}) as runner:
@@ -457,7 +457,7 @@ def test_a_run_that_is_taken_from_a_process_that_lives_counts_as_late(path):
 
 def late(registry):
     with registry._database.read() as connection:
-        return connection.execute("SELECT late FROM threads_run").fetchone()[0]
+        return connection.execute("SELECT late_attempts FROM threads_run").fetchone()[0]
 
 
 def test_a_long_run_outlives_its_lease_while_its_process_lives(path):

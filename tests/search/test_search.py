@@ -562,10 +562,10 @@ def test_a_file_that_may_only_be_read_is_searched_without_touching_it(tmp_path, 
 def test_harm_to_the_index_is_seen_and_mended(tmp_path):
     path = tmp_path / "threads.db"
     for harm in (
-        "DELETE FROM threads_said",
-        "DROP TABLE threads_words",
-        "DROP TABLE threads_said",
-        "DROP TABLE threads_parts",
+        "DELETE FROM threads_message_text",
+        "DROP TABLE threads_fts_words",
+        "DROP TABLE threads_message_text",
+        "DROP TABLE threads_fts_trigrams",
     ):
         with threads.open(path) as registry:
             if not registry.list():

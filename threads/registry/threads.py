@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from threads import ids
-from threads.db.deletion import erase
 from threads.db.seals import seals_of
 from threads.errors import InvalidValue, ThreadExists
 from threads.models import Page, SortBy, SortOrder, Status, Thread
 from threads.registry.context import Opened
 from threads.store import threads as thread_table
 from threads.store import validation
+from threads.store.deletion import erase
 from threads.store.filters import PROJECTED, Filters, Order, checked_range
 from threads.store.leases import check_free
 from threads.store.mapping import is_stale, json_of, thread_of

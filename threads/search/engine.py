@@ -48,7 +48,7 @@ WALKED = 20_000
 TERMS_TRIED = 3
 END = 2**63 - 1
 ELSEWHERE = "it belongs to a search for something else"
-IDS = {"from_words": "threads_words.rowid", "from_parts": "threads_parts.rowid"}
+IDS = {"from_words": "threads_fts_words.rowid", "from_parts": "threads_fts_trigrams.rowid"}
 """What a hit's id is called where it comes from an index."""
 
 
@@ -186,7 +186,7 @@ class Search:
             *(sql[each] for each in conditions if each != "match_text"),
         ]
         wanted += [sql["match_text"]] if "match_text" in conditions else []
-        id = IDS.get(source, "threads_said.id")
+        id = IDS.get(source, "threads_message_text.id")
         text = sql[name].format(
             source=sql[source],
             where=(" AND ".join(wanted) or "1").replace("{id}", id),

@@ -4,8 +4,8 @@ Rows follow the messages of the branch in view: what stays is left alone, so a t
 a thousand messages writes its own two rows. The index (FTS5) keeps no texts of its own; what goes out of
 it has to be told the words that went in, so rows and index change here only, together.
 
-What is deleted leaves traces in the index's pages until they are written anew. `threads_scrub` says that
-this is due; it is done in steps, for it takes seconds where there are millions of messages.
+Deleted text stays in the index's pages until they are rewritten (`threads.db.purge`); `threads_index_purge`
+says that this is due.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ PLACES = 20
 MOST = (1 << PLACES) - 1
 TITLE = "title"
 """What stands as the role of a title's row."""
-MERGED_AT_ONCE = 500
-"""Pages of an index that one step of a scrub writes anew."""
 
 
 class Said(NamedTuple):
@@ -35,7 +33,7 @@ class Said(NamedTuple):
     message_id: str | None
     role: str
     text: str
-    counted: bool = False
+    is_counted: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -95,32 +93,16 @@ def settle(connection: sqlite3.Connection, owner: str | None = None) -> None:
     rows = connection.execute(_sql(name), {"owner": owner}).fetchall()
     for row in rows:
         first = row["position"] << PLACES
-        last = first + MOST if row["gone"] else first
+        last = first + MOST if row["is_deleted"] else first
         old = connection.execute(_sql("all_said"), {"first": first, "last": last}).fetchall()
         _drop(connection, old)
-        if row["gone"] and old:
-            connection.execute(_sql("scrub_due"))
+        if row["is_deleted"] and old:
+            connection.execute(_sql("require_purge"))
         if row["title"] is not None:
             _add(connection, first, Said(None, TITLE, row["title"]), row["created_at"])
     if rows:
         settled = json.dumps([row["position"] for row in rows])
         connection.execute(_sql("settled"), {"positions": settled})
-
-
-def is_scrub_due(connection: sqlite3.Connection) -> bool:
-    """Whether the index may hold words of what was erased."""
-    return connection.execute(_sql("is_scrub_due")).fetchone() is not None
-
-
-def scrub_step(connection: sqlite3.Connection) -> bool:
-    """Write some pages of the index anew; whether nothing is left to do."""
-    for name in ("merge_words", "merge_parts"):
-        before = connection.total_changes
-        connection.execute(_sql(name), {"pages": -MERGED_AT_ONCE})
-        if connection.total_changes - before > 1:
-            return False
-    connection.execute(_sql("scrubbed"))
-    return True
 
 
 def keep_marks(connection: sqlite3.Connection) -> None:
@@ -152,8 +134,8 @@ def _matched(old: Sequence[Said], new: Sequence[Said]) -> tuple[list[bool], int]
     return kept, len(new)
 
 
-def _add(connection: sqlite3.Connection, id: int, said: Said, said_at: int | None) -> None:
-    connection.execute(_sql("say"), {"id": id, "said_at": said_at, **said._asdict()})
+def _add(connection: sqlite3.Connection, id: int, said: Said, written_at: int | None) -> None:
+    connection.execute(_sql("say"), {"id": id, "written_at": written_at, **said._asdict()})
     _index(connection, "index", id, said.text)
 
 

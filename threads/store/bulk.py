@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from threads import ids
-from threads.db.deletion import erase
 from threads.db.migrations import has_table
 from threads.db.queries import statements
 from threads.errors import InvalidValue, ThreadBusy
@@ -16,6 +15,7 @@ from threads.models import Tag
 from threads.store import threads as thread_table
 from threads.store import validation
 from threads.store.authorization import LOCAL
+from threads.store.deletion import erase
 from threads.store.filters import Filters
 from threads.store.leases import check_free
 from threads.store.mapping import json_of
@@ -83,11 +83,13 @@ def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | 
     position = thread_table.get(connection, id)["position"]
     first = position << PLACES
     asked = {"position": position, "first": first, "last": first + MOST, "upto": upto}
-    said_id = connection.execute(_sql("said_id"), asked).fetchone()[0]
-    if said_id is None and upto is not None:
+    last_read_id = connection.execute(_sql("last_read_id"), asked).fetchone()[0]
+    if last_read_id is None and upto is not None:
         raise InvalidValue("upto", f"thread {id!r} has no message {upto!r}")
-    if said_id is not None:
-        connection.execute(_sql("mark_read"), {"reader": reader, "position": position, "said_id": said_id})
+    if last_read_id is not None:
+        connection.execute(
+            _sql("mark_read"), {"reader": reader, "position": position, "last_read_id": last_read_id}
+        )
 
 
 def unread(connection: sqlite3.Connection, thread_ids: Sequence[str], reader: str) -> dict[str, int]:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 
 from threads.db import migrations
 from threads.db.database import Database
-from threads.db.deletion import erase, sweep
 from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Problem
 from threads.search import index
+from threads.store.deletion import erase, sweep
 from threads.store.mapping import text_of
 from threads.store.projection import Decoder, project
 from threads.store.threads import StaleThread
@@ -117,7 +117,7 @@ def _wrong_words(
         with database.read() as connection:
             page = {"after": after, "limit": LOOKED_AT_ONCE}
             rows = connection.execute(statements("checks")["projected_rows"], page).fetchall()
-            searched = migrations.has_table(connection, "threads_said")
+            searched = migrations.has_table(connection, "threads_message_text")
             for row in rows:
                 if row["head_id"] is None:
                     continue

@@ -254,7 +254,7 @@ def source_here(connection: sqlite3.Connection) -> str | None:
     """Where a search on a connection that may not write the file finds message rows; None: in its index."""
     sql = statements("search")
     fresh = connection.execute(sql["has_fresh"]).fetchone() is not None
-    if not has_table(connection, "threads_said"):
+    if not has_table(connection, "threads_message_text"):
         connection.execute(sql["fresh"])
         return "from_fresh"
     if not fresh and not connection.execute(sql["due"]).fetchone()[1]:

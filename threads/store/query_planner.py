@@ -67,7 +67,7 @@ def narrowed(connection: sqlite3.Connection, filters: Filters, sort_by: str | No
     conditions = [statements("threads")[name] for name in asked]
     values |= best.values if best else {}
     if best and best.is_fact and sort_by == "updated_at":
-        place = "threads_fact.activity"
+        place = "threads_attribute.activity"
         conditions = [sql["is_fact"], *_bounds(filters, place), *conditions]
         return Narrowed(conditions, values, sql["from_fact"], place)
     if best:

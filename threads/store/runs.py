@@ -154,7 +154,7 @@ def ask(connection: sqlite3.Connection, asked: Asked, holder: str, seconds: floa
         "kind": asked.kind,
         "agent_id": asked.agent_id,
         "key": asked.key,
-        "asked": asked.digest,
+        "request_digest": asked.digest,
         "request_type": kind,
         "request": blob,
         "holder": holder,
@@ -237,7 +237,7 @@ def end(
         "run_id": run_id, "status": status, "at": at,
         "error": failure and failure.text, "error_type": failure and failure.type,
         "error_message": failure and failure.message,
-        "question": None if question is None else json_of(question),
+        "recovery_question": None if question is None else json_of(question),
         "input_tokens": tokens[0], "output_tokens": tokens[1],
     }  # fmt: skip
     connection.execute(_sql("end"), values)
@@ -282,7 +282,7 @@ def hand_over(connection: sqlite3.Connection, holder: str) -> list[str]:
 def stop_requests(connection: sqlite3.Connection, holder: str) -> dict[str, str]:
     """The runs of `holder` that somebody wants ended, and how."""
     return {
-        row["run_id"]: row["stopping"]
+        row["run_id"]: row["stop_request"]
         for row in connection.execute(_sql("stop_requests"), {"holder": holder})
     }
 
@@ -530,7 +530,7 @@ class RunTable:
         kind, blob = new.request or (None, None)
         row = {
             "run_id": new.run_id, "thread_id": new.thread_id, "kind": new.kind, "agent_id": new.agent_id,
-            "key": new.key, "asked": new.request_digest, "request_type": kind, "request": blob,
+            "key": new.key, "request_digest": new.request_digest, "request_type": kind, "request": blob,
             "holder": holder, "until": time.monotonic() + seconds, "at": at,
         }  # fmt: skip
         self._connection.execute(_sql("ask"), row)

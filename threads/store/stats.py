@@ -1,8 +1,8 @@
 """What went on: threads, messages, tokens and runs by day, agent, owner or tag.
 
-Sums are kept while threads are read (`threads_day`, `threads_measure`), never made by going through the
-messages, for a day and for a month of 32 days: a year is a few rows. Where two of agent, owner and tag
-are asked for at once, the days of the threads that fit are added up.
+Sums are updated while threads are read (`threads_daily_usage`, `threads_usage_sum`), for a day and for 32
+days, so that a year is a few rows. For two of agent, owner and tag at once, the days of the threads that fit
+are added up.
 """
 
 from __future__ import annotations

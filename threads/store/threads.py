@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from threads import ids
-from threads.db.deletion import erase, sweep
 from threads.db.queries import statements
 from threads.db.seals import seals_of
 from threads.errors import ThreadExists, ThreadNotFound, ThreadTrashed
 from threads.models import Checkpoint, Status, Thread, moment
 from threads.store import validation
+from threads.store.deletion import erase, sweep
 from threads.store.filters import Filters, Order
 from threads.store.leases import check_free
 from threads.store.mapping import checkpoint_of, json_of, text_of
