@@ -25,7 +25,7 @@ from typing import Any
 
 import threads
 from threads.search import index
-from threads.search.index import Said
+from threads.search.index import IndexedMessage
 
 MESSAGES = 10
 DAYS = 400
@@ -112,11 +112,11 @@ def one(connection: sqlite3.Connection, words: Words, number: int, at: int) -> N
         "INSERT INTO threads_tag (thread_id, tag) VALUES (?, ?)", [(id, tag) for tag in tags]
     )
     messages = [
-        Said(f"{number}-{place}", ("user", "assistant")[place % 2], words.some(6, 30), True, 20, 10)
+        IndexedMessage(f"{number}-{place}", ("user", "assistant")[place % 2], words.some(6, 30), True, 20, 10)
         for place in range(MESSAGES)
     ]
     times = {message.message_id or "": at + place * DAY // MESSAGES for place, message in enumerate(messages)}
-    index.keep(connection, number + 1, messages, times, at)
+    index.sync(connection, number + 1, messages, times, at)
 
 
 def searches(words: Words) -> Iterator[tuple[str, dict[str, Any]]]:

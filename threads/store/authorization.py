@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import ThreadNotFound
-from threads.store.mapping import json_of
 
 Verb = Literal["read", "write", "delete", "administer"]
 """Look at it; speak in it and change it; put it away or erase it; what only admins may: owners, rules."""
@@ -78,7 +77,7 @@ def admit(connection: sqlite3.Connection, actor: Actor, thread_id: str, verb: Ve
 
 def admitted(connection: sqlite3.Connection, actor: Actor, ids: Sequence[str], verb: Verb) -> list[str]:
     """Those of these threads with which the actor may do this, in their order."""
-    rows = connection.execute(statements("access")["admitted"], _asked(actor, thread_ids=json_of(list(ids))))
+    rows = connection.execute(statements("access")["admitted"], _asked(actor, thread_ids=to_json(list(ids))))
     return [row["thread_id"] for row in rows if authorize(actor, _Row(row["owner"]), verb)]
 
 

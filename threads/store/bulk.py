@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from threads import ids
 from threads.db.migrations import has_table
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import InvalidValue, ThreadBusy
 from threads.models import Tag
 from threads.store import threads as thread_table
@@ -18,7 +18,6 @@ from threads.store.authorization import LOCAL
 from threads.store.deletion import erase
 from threads.store.filters import Filters
 from threads.store.leases import check_free
-from threads.store.mapping import json_of
 
 Outcome = Literal["changed", "unchanged", "missing", "busy"]
 
@@ -78,11 +77,10 @@ def _columns(connection: sqlite3.Connection, row: sqlite3.Row, changes: Mapping[
 
 def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | None) -> None:
     """Note that `reader` has read the thread up to a message; `ThreadNotFound`, `InvalidValue`."""
-    from threads.search.index import MOST, PLACES
+    from threads.search.index import rows_of
 
     position = thread_table.get(connection, id)["position"]
-    first = position << PLACES
-    asked = {"position": position, "first": first, "last": first + MOST, "upto": upto}
+    asked = {"position": position, **rows_of(position)._asdict(), "upto": upto}
     last_read_id = connection.execute(_sql("last_read_id"), asked).fetchone()[0]
     if last_read_id is None and upto is not None:
         raise InvalidValue("upto", f"thread {id!r} has no message {upto!r}")
@@ -94,13 +92,13 @@ def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | 
 
 def unread(connection: sqlite3.Connection, thread_ids: Sequence[str], reader: str) -> dict[str, int]:
     """How many messages, but for their own, `reader` has not read by thread; missing ones are left out."""
-    asked = {"ids": json_of([ids.text_of(id) for id in thread_ids]), "reader": reader, "local": LOCAL.reader}
+    asked = {"ids": to_json([ids.text_of(id) for id in thread_ids]), "reader": reader, "local": LOCAL.reader}
     return {row["thread_id"]: row["unread"] for row in connection.execute(_sql("unread"), asked)}
 
 
 def stale_of(connection: sqlite3.Connection, thread_ids: Sequence[str]) -> list[sqlite3.Row]:
     """The rows of those of these threads whose words are older than their head."""
-    asked = {"ids": json_of([ids.text_of(id) for id in thread_ids])}
+    asked = {"ids": to_json([ids.text_of(id) for id in thread_ids])}
     return connection.execute(_sql("stale_of"), asked).fetchall()
 
 

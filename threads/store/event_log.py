@@ -11,10 +11,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.models import Event, EventType, Message, moment
 from threads.serialization import json_form
-from threads.store.mapping import json_of
 
 Topic = tuple[Literal["thread", "owner", "all"], str | None]
 """Whose events: of a thread, of the threads of an owner, or all."""
@@ -55,7 +54,7 @@ def record(connection: sqlite3.Connection, happened: Iterable[NewEvent]) -> None
     for each in happened:
         row = {
             "thread_id": each.thread_id, "run_id": each.run_id, "type": each.type, "at": each.at,
-            "message_id": each.message_id, "data": json_of(_compact(each.type, each.data)),
+            "message_id": each.message_id, "data": to_json(_compact(each.type, each.data)),
         }  # fmt: skip
         connection.execute(sql["record"], row)
         if each.type == "message":
@@ -90,7 +89,7 @@ def read(
 
 def owners(connection: sqlite3.Connection, thread_ids: Iterable[str]) -> dict[str, str | None]:
     """The owners of these threads."""
-    asked = {"thread_ids": json_of(list(thread_ids))}
+    asked = {"thread_ids": to_json(list(thread_ids))}
     return {
         row["thread_id"]: row["owner"] for row in connection.execute(statements("events")["owners"], asked)
     }
@@ -212,7 +211,7 @@ class EventTable:
 
     def list_deleted_threads(self, thread_ids: Iterable[str]) -> set[str]:
         """Those of these threads that do not exist any more."""
-        values = {"thread_ids": json_of(list(thread_ids))}
+        values = {"thread_ids": to_json(list(thread_ids))}
         return {row[0] for row in self._connection.execute(statements("events")["gone"], values)}
 
     def first_sequence(self, thread_id: str) -> int | None:

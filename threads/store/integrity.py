@@ -65,8 +65,7 @@ def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
     for problem in found:
         _mend(connection, problem)
     if any(problem.kind in ("wrong_search", "missing") for problem in found):
-        index.keep_marks(connection)
-        index.begin_again(connection)
+        index.rebuild(connection)
     if any(problem.kind in (*MADE, "missing") for problem in found):
         for name in REMADE:
             connection.execute(statements("checks")[name])
@@ -140,7 +139,7 @@ def _wrong_words(
                 if stored != told:
                     detail = f"the list says {stored}, the messages say {told}"
                     yield Problem("wrong_words", row["thread_id"], detail)
-                if searched and not index.agrees(connection, row["position"], made.messages):
+                if searched and not index.matches(connection, row["position"], made.messages):
                     detail = "the search has other messages than the memory"
                     yield Problem("wrong_search", row["thread_id"], detail)
         if not rows:

@@ -18,8 +18,7 @@ from threads.db.migrations import Progress, has_table
 from threads.db.queries import statements
 from threads.models import Message
 from threads.search import index
-from threads.search.index import Said
-from threads.store import previews
+from threads.search.index import IndexedMessage
 from threads.store.threads import StaleThread, ThreadRecord
 
 REFRESHED_AT_ONCE = 100
@@ -33,7 +32,7 @@ class Decoder(Protocol):
     ) -> list[Message] | None: ...
 
     def said_at(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[Said]
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[IndexedMessage]
     ) -> dict[str, int]: ...
 
     def written_at(
@@ -74,7 +73,7 @@ class Projection:
     auto_title: str
     preview: str | None
     message_count: int | None
-    messages: Sequence[Said]
+    messages: Sequence[IndexedMessage]
     """The rows of its messages in the search index."""
     unanswered: Sequence[str]
     """Tool calls without an answer that wedge the thread."""
@@ -93,6 +92,8 @@ class Projection:
 
 def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) -> Projection:
     """Derive the projection of a thread from its head."""
+    from threads.store import previews
+
     thread_id, head_id = row.thread_id, row.head_id
     messages = decoder.messages(connection, thread_id, head_id) if head_id else []
     lost, waiting = unanswered(messages or ())
@@ -151,7 +152,7 @@ def _made(
         for record in records:
             each = project(record, connection, decoder)
             if not database.read_only:
-                new = index.missing(connection, each.position, each.messages)
+                new = index.new_messages(connection, each.position, each.messages)
                 each = replace(each, times=_times(each, connection, decoder, new))
             made.append(each)
             if stop():
@@ -160,7 +161,7 @@ def _made(
 
 
 def _times(
-    made: Projection, connection: sqlite3.Connection, decoder: Decoder, wanted: Sequence[Said]
+    made: Projection, connection: sqlite3.Connection, decoder: Decoder, wanted: Sequence[IndexedMessage]
 ) -> dict[str, int]:
     """When these messages were written, by id, as far as the history tells."""
     if not wanted or made.head_id is None:
@@ -184,20 +185,22 @@ def unanswered(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
     return lost, waiting
 
 
-def said_of(message: Message) -> Said:
+def said_of(message: Message) -> IndexedMessage:
     """What is kept of a message; half characters, which no file can hold, become question marks."""
+    from threads.store import previews
+
     text = message.text.encode(errors="replace").decode()
     id = message.id and message.id.encode(errors="replace").decode()
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
-    return Said(id, message.role, text, previews.is_counted(message), *tokens)
+    return IndexedMessage(id, message.role, text, previews.is_counted(message), *tokens)
 
 
 def _store(fresh: Sequence[Projection], connection: sqlite3.Connection, *, owner: str | None = None) -> None:
-    index.settle(connection, owner)
+    index.apply_changes(connection, owner)
     for each in fresh:
         if connection.execute(statements("threads")["project"], each.columns()).rowcount:
-            index.keep(connection, each.position, each.messages, each.times, each.updated_at)
+            index.sync(connection, each.position, each.messages, each.times, each.updated_at)
 
 
 def doubt_unknown(connection: sqlite3.Connection) -> None:
@@ -229,12 +232,12 @@ def refresh_here(
         return
     if connection.execute(sql["is_shadow"]).fetchone() is None:
         connection.execute(sql["shadow"])
-    connection.execute(rows_of["fresh"])
+    connection.execute(rows_of["create_temporary"])
     for row in stale(connection, owner, -1):
         made = project(row, connection, decoder())
         connection.execute(sql["project"], made.columns())
         times = _times(made, connection, decoder(), made.messages)
-        first = made.position << index.PLACES
+        first = index.rows_of(made.position).first
         fresh = [
             (
                 first + place,
@@ -245,7 +248,7 @@ def refresh_here(
             )
             for place, each in enumerate(made.messages, start=1)
         ]
-        connection.executemany(rows_of["say_fresh"], fresh)
+        connection.executemany(rows_of["insert_temporary"], fresh)
         if stop():
             return
 
@@ -253,19 +256,19 @@ def refresh_here(
 def source_here(connection: sqlite3.Connection) -> str | None:
     """Where a search on a connection that may not write the file finds message rows; None: in its index."""
     sql = statements("search")
-    fresh = connection.execute(sql["has_fresh"]).fetchone() is not None
+    fresh = connection.execute(sql["has_temporary"]).fetchone() is not None
     if not has_table(connection, "threads_message_text"):
-        connection.execute(sql["fresh"])
-        return "from_fresh"
-    if not fresh and not connection.execute(sql["due"]).fetchone()[1]:
+        connection.execute(sql["create_temporary"])
+        return "from_temporary"
+    if not fresh and not connection.execute(statements("index")["backlog"]).fetchone()[1]:
         return None
-    connection.execute(sql["fresh"])
+    connection.execute(sql["create_temporary"])
     return "from_file"
 
 
 def settle(connection: sqlite3.Connection, owner: str | None = None) -> None:
     """Bring the search up to date with titles that changed and threads that are gone; see `said.settle`."""
-    index.settle(connection, owner)
+    index.apply_changes(connection, owner)
 
 
 def refresh_all(
@@ -322,7 +325,7 @@ class ProjectionTable:
 
     def index_backlog(self, owner: str | None = None) -> IndexBacklog:
         """What the search index does not have yet of an owner's threads, or of all."""
-        sql = statements("search")["due" if owner is None else "due_of_owner"]
+        sql = statements("index")["backlog" if owner is None else "backlog_of_owner"]
         stale_threads, titles = self._connection.execute(sql, {"owner": owner}).fetchone()
         return IndexBacklog(bool(stale_threads), bool(titles))
 

@@ -14,12 +14,11 @@ from datetime import timedelta
 from typing import Any, get_args
 
 from threads import ids
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import InvalidValue
 from threads.models import Action, Rule
 from threads.store import threads as thread_table
 from threads.store import validation
-from threads.store.mapping import json_of
 
 GRAVITY: tuple[Action, ...] = ("keep", "delete", "trash", "archive", "prune")
 SPANS = ("inactive", "age", "trashed")
@@ -96,7 +95,7 @@ def _fitting(connection: sqlite3.Connection, rule: Rule, now: int, among: Sequen
     names = [] if rule.action == "keep" else ["rule_for_all", f"undone_{rule.action}"]
     if among is not None:
         names.append("rule_among")
-        values["among"] = json_of(list(among))
+        values["among"] = to_json(list(among))
     for field in ("thread_id", "tag", "agent_id", "owner", *SPANS):
         value = getattr(rule, field)
         if value is not None:

@@ -13,11 +13,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import RunFailed, RunNotFound
 from threads.models import RunInfo, RunKind, RunStatus, moment
 from threads.store.leases import LONGEST, is_good
-from threads.store.mapping import json_of
 
 NEVER = 2**62
 
@@ -201,7 +200,7 @@ def let_go(connection: sqlite3.Connection, run_id: str, attempt: int) -> None:
 
 def count_late(connection: sqlite3.Connection, run_ids: Collection[str]) -> None:
     """These runs were taken over though their process lives: they did not break it off."""
-    connection.execute(_sql("count_late"), {"run_ids": json_of(list(run_ids))})
+    connection.execute(_sql("count_late"), {"run_ids": to_json(list(run_ids))})
 
 
 def perhaps_free(connection: sqlite3.Connection, holder: str) -> set[str]:
@@ -214,7 +213,7 @@ def perhaps_free(connection: sqlite3.Connection, holder: str) -> set[str]:
 def renew(connection: sqlite3.Connection, holder: str, run_ids: Collection[str], seconds: float) -> set[str]:
     """A sign of life of these runs of `holder`; those that it still has."""
     until = time.monotonic() + seconds
-    asked = {"holder": holder, "run_ids": json_of(list(run_ids)), "until": until}
+    asked = {"holder": holder, "run_ids": to_json(list(run_ids)), "until": until}
     return {row[0] for row in connection.execute(_sql("renew"), asked).fetchall()}
 
 
@@ -237,7 +236,7 @@ def end(
         "run_id": run_id, "status": status, "at": at,
         "error": failure and failure.text, "error_type": failure and failure.type,
         "error_message": failure and failure.message,
-        "recovery_question": None if question is None else json_of(question),
+        "recovery_question": None if question is None else to_json(question),
         "input_tokens": tokens[0], "output_tokens": tokens[1],
     }  # fmt: skip
     connection.execute(_sql("end"), values)
@@ -289,7 +288,7 @@ def stop_requests(connection: sqlite3.Connection, holder: str) -> dict[str, str]
 
 def ended(connection: sqlite3.Connection, run_ids: Collection[str]) -> set[str]:
     """Those of these runs that go on no more, or are gone."""
-    asked = {"run_ids": json_of(list(run_ids))}
+    asked = {"run_ids": to_json(list(run_ids))}
     known = {row[0] for row in connection.execute(_sql("known"), asked)}
     return {row[0] for row in connection.execute(_sql("ended"), asked)} | (set(run_ids) - known)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from threads import ids
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.db.seals import seals_of
 from threads.errors import ThreadExists, ThreadNotFound, ThreadTrashed
 from threads.models import Checkpoint, Status, Thread, moment
@@ -17,9 +17,9 @@ from threads.store import validation
 from threads.store.deletion import erase, sweep
 from threads.store.filters import Filters, Order
 from threads.store.leases import check_free
-from threads.store.mapping import checkpoint_of, json_of, text_of
+from threads.store.mapping import checkpoint_of, text_of
 from threads.store.protocol import Unset
-from threads.store.query_planner import Narrowed, narrowed
+from threads.store.query_planner import plan_query, plan_scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def get(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row:
 
 def get_many(connection: sqlite3.Connection, positions: Sequence[int]) -> dict[int, sqlite3.Row]:
     """The rows at these positions, as far as they are still there."""
-    rows = connection.execute(_sql("get_many"), {"positions": json_of(list(positions))})
+    rows = connection.execute(_sql("get_many"), {"positions": to_json(list(positions))})
     return {row["position"]: row for row in rows}
 
 
@@ -68,22 +68,22 @@ def select(
 
     `narrow`: the connection has the indexes to look few threads up by.
     """
-    way = narrowed(connection, filters, order.sort_by) if narrow else _plain(filters)
-    place = way.place or f"{'+' if way.is_few else ''}{order.key}"  # put in order, or found in order
-    conditions, values = list(way.conditions), {**way.values, "limit": limit, "offset": offset}
+    plan = plan_query(connection, filters, order.sort_by) if narrow else plan_scan(filters)
+    column = plan.order_column or f"{'+' if plan.sorts else ''}{order.key}"  # the + keeps SQLite from an index
+    conditions, values = list(plan.conditions), {**plan.values, "limit": limit, "offset": offset}
     if cursor is not None:
-        conditions.append(statements("threads")["after"].format(key=place, beyond=order.beyond))
+        conditions.append(statements("threads")["after"].format(key=column, beyond=order.beyond))
         values |= order.place(seals_of(connection), filters.owner, cursor)
     where, key = _where(conditions), order.key
-    query = _sql("list", source=way.source, where=where, place=place, key=key, order=order.sort_order)
+    query = _sql("list", source=plan.source, where=where, place=column, key=key, order=order.sort_order)
     return connection.execute(query, values).fetchall()
 
 
 def count(connection: sqlite3.Connection, filters: Filters, *, narrow: bool = False) -> int:
     """How many threads fit."""
-    way = narrowed(connection, filters, None) if narrow else _plain(filters)
-    query = statements("threads")["count"].format(where=_where(way.conditions))
-    return int(connection.execute(query, way.values).fetchone()[0])
+    plan = plan_query(connection, filters, None) if narrow else plan_scan(filters)
+    query = statements("threads")["count"].format(where=_where(plan.conditions))
+    return int(connection.execute(query, plan.values).fetchone()[0])
 
 
 def create(connection: sqlite3.Connection, row: Mapping[str, Any], tags: Iterable[str]) -> None:
@@ -138,19 +138,13 @@ def merged(stored: str, changes: object) -> str:
     """The stored metadata with these changes, as it is stored; None removes a key."""
     both = {**json.loads(stored), **validation.checked_metadata(changes)}
     kept = {key: value for key, value in both.items() if value is not None}
-    return json_of(validation.checked_metadata(kept))
+    return to_json(validation.checked_metadata(kept))
 
 
 def _set_tags(connection: sqlite3.Connection, thread_id: str, tags: Iterable[str]) -> None:
     connection.execute(_sql("untag"), {"thread_id": thread_id})
     rows = [{"thread_id": thread_id, "tag": tag} for tag in tags]
     connection.executemany(_sql("tag"), rows)
-
-
-def _plain(filters: Filters) -> Narrowed:
-    """All threads, looked at one by one."""
-    names, values = filters.conditions()
-    return Narrowed([statements("threads")[name] for name in names], values)
 
 
 def _where(conditions: Sequence[str]) -> str:
@@ -317,7 +311,7 @@ class ThreadTable:
 
     def list_stale(self, thread_ids: Sequence[str]) -> list[StaleThread]:
         """Those of these threads whose projection is stale."""
-        values = {"ids": json_of([ids.text_of(id) for id in thread_ids])}
+        values = {"ids": to_json([ids.text_of(id) for id in thread_ids])}
         rows = self._connection.execute(statements("organise")["stale_of"], values)
         return [StaleThread(*row) for row in rows]
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import InvalidValue
 from threads.models import Token, User, moment
 from threads.store.authorization import Actor
-from threads.store.mapping import json_of
 from threads.store.user_names import check_user_name
 from threads.store.validation import checked_name
 
@@ -131,7 +130,7 @@ def who(connection: sqlite3.Connection, token: str, now: int) -> tuple[Actor, st
 
 def good_tokens(connection: sqlite3.Connection, token_ids: list[str], now: int) -> set[str]:
     """Those of these tokens that still open something."""
-    asked = {"token_ids": json_of(token_ids), "now": now}
+    asked = {"token_ids": to_json(token_ids), "now": now}
     return {row["token_id"] for row in connection.execute(_sql("good_tokens"), asked)}
 
 
