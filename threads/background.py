@@ -21,12 +21,12 @@ def is_main_thread() -> bool:
 
 def start_thread(work: Callable[[], None], name: str, is_over: Callable[[], bool]) -> threading.Thread:
     """Do `work` in a daemon thread until it returns; RuntimeError if the system has no thread left."""
-    thread = threading.Thread(target=keep_doing, args=(work, name, is_over), name=name, daemon=True)
+    thread = threading.Thread(target=run_with_restarts, args=(work, name, is_over), name=name, daemon=True)
     thread.start()
     return thread
 
 
-def keep_doing(work: Callable[[], None], name: str, is_over: Callable[[], bool]) -> None:
+def run_with_restarts(work: Callable[[], None], name: str, is_over: Callable[[], bool]) -> None:
     """Do `work` until it returns: where it raises anything, again after a pause, unless `is_over()`."""
     pause = SHORTEST
     while True:
@@ -36,13 +36,13 @@ def keep_doing(work: Callable[[], None], name: str, is_over: Callable[[], bool])
         except BaseException as error:  # noqa: BLE001  whatever it is, others depend on the work
             if is_over():
                 return None
-            log_broken(f"the thread {name} broke off and is begun again", error)
+            log_failure(f"the thread {name} broke off and is begun again", error)
         pause = SHORTEST if time.monotonic() - began > LONGEST else pause
         time.sleep(pause)
         pause = min(2 * pause, LONGEST)
 
 
-def log_broken(what: str, error: BaseException) -> None:
+def log_failure(what: str, error: BaseException) -> None:
     """Log, as an error, what was ended by `error`, without the words of its message."""
     place, trace = "", error.__traceback__
     while trace is not None:

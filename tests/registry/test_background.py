@@ -14,7 +14,7 @@ from langgraph.config import get_stream_writer
 from running import Gate, until, waiting_graph
 
 import threads
-from threads.background import keep_doing
+from threads.background import run_with_restarts
 from threads.db.open import open_database
 
 SECRET = "the user's own words"
@@ -68,7 +68,7 @@ def test_work_that_breaks_off_is_begun_again_and_logged_without_words(error, cap
         if left:
             raise left.pop()
 
-    keep_doing(work, "tester", lambda: False)
+    run_with_restarts(work, "tester", lambda: False)
     assert begun == [2, 1, 0]
     told = errors(caplog)
     assert len(told) == 2
@@ -79,7 +79,7 @@ def test_work_that_breaks_off_at_its_end_is_over(caplog):
     def work():
         raise Panic
 
-    keep_doing(work, "tester", lambda: True)
+    run_with_restarts(work, "tester", lambda: True)
     assert errors(caplog) == []
 
 
@@ -128,7 +128,7 @@ def test_subscribers_hear_on_after_an_event_that_could_not_be_read(path, caplog)
         found = next(event for event in events if event.type == "finished")
         assert found.thread_id == "a"
         events.close()
-    assert "threads-tail" in errors(caplog)[0]
+    assert "threads-event-poller" in errors(caplog)[0]
 
 
 class Deaf:
@@ -136,7 +136,7 @@ class Deaf:
 
     topic = ("all", None)
 
-    def take(self, happened):
+    def receive(self, events):
         raise Panic(SECRET)
 
     def end(self):
@@ -145,7 +145,7 @@ class Deaf:
 
 def test_a_subscriber_that_raises_takes_nothing_from_the_others(path, caplog):
     with threads.open(path) as registry, threads.Runner(registry, plain_graph(None)) as runner:
-        registry._tail.subscribe(Deaf())
+        registry._context.events.subscribe(Deaf())
         with registry.events(after=None) as events:
             runner.start("a", "one", if_not_exists="create").result(20)
             assert next(event for event in events if event.type == "finished").thread_id == "a"
