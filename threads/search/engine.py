@@ -23,6 +23,7 @@ from threads.db.queries import statements
 from threads.db.seals import Seals
 from threads.errors import InvalidCursor
 from threads.models import milliseconds
+from threads.search.index import PLACES
 from threads.search.query import Query, Term, asked_of, parts_of
 from threads.store.filters import Filters, fixed
 from threads.store.mapping import json_of
@@ -30,6 +31,8 @@ from threads.store.query_planner import narrowed
 
 Mode = Literal["best", "newest", "parts", "messages", "nothing"]
 """Ranked; by words, newest first; by parts of words; without words, all that fits; what nothing can fit."""
+Known = dict[Mode, list[int]]
+"""The ids of an owner's matches, as far as they were looked for."""
 RANKED = 400
 FEW_THREADS = 300
 FEW_MESSAGES = 3000
@@ -50,6 +53,25 @@ IDS = {"from_words": "threads_words.rowid", "from_parts": "threads_parts.rowid"}
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A message, or a title, in which all terms of a search were found."""
+
+    id: int
+    message_id: str | None
+    role: str
+    """`TITLE` for a title."""
+    text: str
+    created_at: int | None
+    """Milliseconds since 1970."""
+    rank: float
+
+    @property
+    def position(self) -> int:
+        """The position of its thread."""
+        return self.id >> PLACES
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """A query and filters, put to one state of the database.
 
@@ -60,7 +82,7 @@ class Search:
     query: Query
     filters: Filters
     source: str | None = None
-    own: dict[Mode, list[int]] = field(default_factory=dict)
+    own: Known = field(default_factory=dict)
     """The ids of the owner's matches, as far as they were looked for; good for another look at the same."""
     known: dict[Any, Any] = field(default_factory=dict)
 
@@ -104,6 +126,10 @@ class Search:
         if mode != "best":
             conditions.append("below")
         return self._run("hits", mode, source, conditions, {**page, **values})
+
+    def matches(self, mode: Mode, *, limit: int, offset: int = 0, below: int = END) -> list[Match]:
+        """A page of matches; `below`: the id of the match before it, where the newest come first."""
+        return [Match(*row) for row in self.rows(mode, limit=limit, offset=offset, below=below)]
 
     def count(self, mode: Mode) -> int:
         """How many hits there are."""

@@ -84,3 +84,20 @@ def admitted(connection: sqlite3.Connection, actor: Actor, ids: Sequence[str], v
 
 def _asked(actor: Actor, **said: Any) -> dict[str, Any]:
     return {**said, "is_admin": int(actor.is_admin), "owner": actor.name}
+
+
+class AccessTable:
+    """Decides within one transaction what an actor may do with threads."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def check(self, actor: Actor, thread_id: str, verb: Verb) -> str:
+        """The id, if the actor may do this with the thread; else `ThreadNotFound`, as if it did not exist."""
+        return admit(self._connection, actor, thread_id, verb)
+
+    def filter(self, actor: Actor, thread_ids: Sequence[str], verb: Verb) -> list[str]:
+        """Those of these threads with which the actor may do this, in their order."""
+        return admitted(self._connection, actor, thread_ids, verb)

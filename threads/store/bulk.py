@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -103,3 +104,50 @@ def stale_of(connection: sqlite3.Connection, thread_ids: Sequence[str]) -> list[
 
 def _sql(name: str) -> str:
     return statements("organise")[name]
+
+
+class TagTable:
+    """The operations on tags within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def list(self, filters: Filters) -> builtins.list[Tag]:
+        """The tags of the threads that fit the filters, with their number of threads, most used first."""
+        return tags(self._connection, filters)
+
+    def rename(self, old: str, new: str) -> int:
+        """Replace a tag on all threads that have it; how many had it."""
+        return rename_tag(self._connection, old, new)
+
+
+class BulkChanges:
+    """Changes of one of many threads within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def apply(self, thread_id: str, changes: Mapping[str, Any]) -> Outcome:
+        """Apply checked changes to a thread; raises `InvalidValue` where it would have too many tags."""
+        return change(self._connection, thread_id, changes)
+
+
+class ReadMarks:
+    """How far users have read threads, within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def set(self, thread_id: str, reader: str, upto: str | None) -> None:
+        """Mark the thread as read up to a message, or all; raises `ThreadNotFound`, `InvalidValue`."""
+        mark_read(self._connection, thread_id, reader, upto)
+
+    def count_unread(self, thread_ids: Sequence[str], reader: str) -> dict[str, int]:
+        """The number of unread messages of others, by thread; threads that do not exist are left out."""
+        return unread(self._connection, thread_ids, reader)

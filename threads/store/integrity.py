@@ -18,7 +18,8 @@ from threads.db.queries import statements
 from threads.models import Problem
 from threads.search import index
 from threads.store.mapping import text_of
-from threads.store.projection import Decoder, projected
+from threads.store.projection import Decoder, project
+from threads.store.threads import StaleThread
 
 LOOKED_AT_ONCE = 200
 KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")
@@ -120,27 +121,26 @@ def _wrong_words(
             for row in rows:
                 if row["head_id"] is None:
                     continue
-                made = projected(row, connection, decoder())
-                if why := decoder().damage(
-                    connection, row["thread_id"], row["head_id"], made["message_count"]
-                ):
+                names = ("position", "thread_id", "head_id", "created_at", "updated_at")
+                made = project(StaleThread(*(row[name] for name in names)), connection, decoder())
+                if why := decoder().damage(connection, row["thread_id"], row["head_id"], made.message_count):
                     yield Problem("unreadable", text_of(row["thread_id"]), f"its state cannot be read: {why}")
                     continue
-                if made["unanswered"]:
-                    detail = f"no answer follows these calls of tools: {', '.join(made['unanswered'])}"
+                if made.unanswered:
+                    detail = f"no answer follows these calls of tools: {', '.join(made.unanswered)}"
                     yield Problem("unanswered", row["thread_id"], detail)
                 if row["projected_id"] != row["head_id"]:
                     continue
-                if made["message_count"] is None and row["message_count"] is not None:
+                if made.message_count is None and row["message_count"] is not None:
                     detail = "its messages cannot be told any more: messages(id) says why"
                     yield Problem("unreadable", row["thread_id"], detail)
                     continue
                 stored = (row["auto_title"], row["preview"], row["message_count"])
-                told = (made["auto_title"], made["preview"], made["message_count"])
+                told = (made.auto_title, made.preview, made.message_count)
                 if stored != told:
                     detail = f"the list says {stored}, the messages say {told}"
                     yield Problem("wrong_words", row["thread_id"], detail)
-                if searched and not index.agrees(connection, row["position"], made["said"]):
+                if searched and not index.agrees(connection, row["position"], made.messages):
                     detail = "the search has other messages than the memory"
                     yield Problem("wrong_search", row["thread_id"], detail)
         if not rows:

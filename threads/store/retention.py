@@ -6,6 +6,7 @@ to `keep`, are taken by none.
 
 from __future__ import annotations
 
+import builtins
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -118,3 +119,32 @@ def _milliseconds(span: timedelta | None) -> int | None:
 
 def _sql(name: str) -> str:
     return statements("organise")[name]
+
+
+class RetentionRules:
+    """The retention rules and what is due by them, within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> builtins.list[Rule]:
+        """The rules by name."""
+        return rules(self._connection)
+
+    def set(self, rule: Rule) -> None:
+        """Store a checked rule; one of the same name is replaced. Raises `ThreadNotFound`."""
+        set_rule(self._connection, rule)
+
+    def remove(self, name: str) -> bool:
+        """Delete a rule; whether it existed."""
+        return remove_rule(self._connection, name)
+
+    def list_due(self, now: int) -> builtins.list[tuple[Rule, builtins.list[str]]]:
+        """The rules that apply to threads now, each with their ids."""
+        return [*due(self._connection, now)]
+
+    def recheck(self, rule: Rule, now: int, thread_ids: Sequence[str]) -> builtins.list[str]:
+        """Those of these threads to which the rule still applies."""
+        return still_due(self._connection, rule, now, thread_ids)

@@ -2,7 +2,7 @@
 
 -- name: columns
 position, run_id, thread_id, origin_id, kind, status, agent_id, key, holder, attempt, late, expires_at, stopping,
-begun_at_id, head_id, error, error_type, error_message, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
+begun_at_id, head_id, error, error_type, error_message, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens, asked
 
 -- An answer goes on with what the run began that asked, or the run whose question that one had answered; so it does
 -- where that run failed.
@@ -27,7 +27,7 @@ WHERE run_id = :run_id AND status = 'error'
 SELECT {columns} FROM threads_run WHERE run_id = :run_id
 
 -- name: by_key
-SELECT {columns}, asked FROM threads_run WHERE thread_id = :thread_id AND key = :key
+SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND key = :key
 
 -- name: of_thread
 SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND position < :before
