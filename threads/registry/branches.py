@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import json
-from typing import Any
 
 from threads import ids
-from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, InvalidValue, MessageNotFound
 from threads.models import Message, Thread
-from threads.registry.context import RegistryContext, get_active
+from threads.registry.context import RegistryContext
 from threads.registry.messages import MessageService
 from threads.registry.threads import ThreadService
-from threads.store import threads as thread_table
-from threads.store.leases import check_free
+from threads.store.threads import NewThread, ThreadRecord
+from threads.store.transaction import Transaction
 
 
 class BranchService:
@@ -22,7 +19,7 @@ class BranchService:
 
     def __init__(self, context: RegistryContext, threads: ThreadService, messages: MessageService) -> None:
         self._context = context
-        self._database = context.database
+        self._store = context.store
         self._threads = threads
         self._messages = messages
 
@@ -32,15 +29,19 @@ class BranchService:
 
         target = ids.new_id() if new_id is None else ids.check_new(new_id)
 
-        def copy_thread(connection: Any) -> None:
-            row = get_active(connection, id)
-            checkpoint_id = self._resolve(connection, row, at)
-            copied = {**dict(row), "thread_id": target, "now": self._context.now()}
-            thread_table.create(connection, copied, json.loads(row["tags"]))
-            copy_memory(connection, row["thread_id"], target, checkpoint_id)
+        def copy_thread(tx: Transaction) -> None:
+            source = tx.threads.get_visible(id)
+            checkpoint_id = self._resolve(tx, source, at)
+            tx.threads.create(
+                NewThread(
+                    thread_id=target, title=source.title, agent_id=source.agent_id, owner=source.owner,
+                    metadata_json=source.metadata_json, tags=source.tags, now=self._context.now(),
+                )
+            )  # fmt: skip
+            copy_memory(tx.connection, source.thread_id, target, checkpoint_id)
 
         self._context.flush()
-        self._database.write(copy_thread)
+        self._store.write(copy_thread)
         return self._threads.get(target)
 
     def rewind(self, id: str, to: str) -> Thread:
@@ -48,12 +49,12 @@ class BranchService:
         from threads.checkpoint.rewind import rewind
 
         self._context.flush()
-        with self._database.read() as connection:
-            row = get_active(connection, id)
-            check_free(connection, row["thread_id"])
-            checkpoint_id = self._resolve(connection, row, to)
-        if checkpoint_id != row["head_id"]:
-            rewind(self._context.checkpointer, row["thread_id"], checkpoint_id)
+        with self._store.read() as tx:
+            thread = tx.threads.get_visible(id)
+            tx.threads.check_free(thread.thread_id)
+            checkpoint_id = self._resolve(tx, thread, to)
+        if checkpoint_id != thread.head_id:
+            rewind(self._context.checkpointer, thread.thread_id, checkpoint_id)
         return self._threads.get(id)
 
     def undo(self, id: str) -> Message:
@@ -64,32 +65,31 @@ class BranchService:
         last = next((each for each in reversed(messages) if each.role == "user" and each.id), None)
         if last is None:
             raise InvalidValue("id", f"thread {id!r} has no user message")
-        with self._database.read() as connection:
-            row = get_active(connection, id)
-            check_free(connection, row["thread_id"])
-            place = self._context.decoder.place(connection, row["thread_id"], row["head_id"], last.id)
+        with self._store.read() as tx:
+            thread = tx.threads.get_visible(id)
+            tx.threads.check_free(thread.thread_id)
+            place = self._context.decoder.place(tx.connection, thread.thread_id, thread.head_id, last.id)
         if place is not None:
-            rewind(self._context.checkpointer, row["thread_id"], place.before)
+            rewind(self._context.checkpointer, thread.thread_id, place.before)
         elif messages[0].id == last.id:
-            begin_anew(self._context.checkpointer, row["thread_id"], {})
+            begin_anew(self._context.checkpointer, thread.thread_id, {})
         else:
             raise MessageNotFound(id, last.id or "", "the checkpoint before it was pruned")
         return last
 
-    def _resolve(self, connection: Any, row: Any, at: str | None) -> str:
+    def _resolve(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> str:
         """Return checkpoint `at`, the first checkpoint that holds message `at`, or the head for None."""
-        thread_id, head_id = row["thread_id"], row["head_id"]
+        thread_id, head_id = thread.thread_id, thread.head_id
         if head_id is None:
             raise CheckpointNotFound(thread_id, at)
         if at is None:
-            return str(head_id)
-        key = {"thread_id": thread_id, "checkpoint_id": ids.text_of(at)}
-        if connection.execute(statements("checkpoints")["checkpoint_metadata"], key).fetchone() is not None:
+            return head_id
+        if tx.checkpoints.exists(thread_id, ids.text_of(at)):
             return at
         decoder = self._context.decoder
-        branches = reversed(decoder.branches(connection, thread_id))
+        branches = reversed(decoder.branches(tx.connection, thread_id))
         others = (branch.tip for branch in branches if at in branch.message_ids)
         for tip in itertools.chain((head_id,), others):
-            if place := decoder.place(connection, thread_id, tip, at):
+            if place := decoder.place(tx.connection, thread_id, tip, at):
                 return str(place.after)
         raise CheckpointNotFound(thread_id, at)

@@ -8,12 +8,13 @@ from typing import Any, get_args
 from threads import ids as thread_ids
 from threads.errors import InvalidValue
 from threads.models import Report, Tag
-from threads.registry.context import RegistryContext, get_active
+from threads.registry.context import RegistryContext
 from threads.registry.projections import ProjectionRefresher
-from threads.store import bulk as bulk_table
-from threads.store import threads as thread_table
 from threads.store import validation
+from threads.store.bulk import Outcome
 from threads.store.filters import MOST_AT_ONCE, Filters
+from threads.store.threads import given
+from threads.store.transaction import Transaction
 
 MAX_CHANGED = 10_000
 """Threads that one call changes at most."""
@@ -24,18 +25,18 @@ class BulkService:
 
     def __init__(self, context: RegistryContext, projections: ProjectionRefresher) -> None:
         self._context = context
-        self._database = context.database
+        self._store = context.store
         self._projections = projections
 
     def tags(self, filters: Filters) -> list[Tag]:
         """Return the tags of the threads that match; see `Registry.tags`."""
-        with self._database.read() as connection:
-            return bulk_table.tags(connection, filters)
+        with self._store.read() as tx:
+            return tx.tags.list(filters)
 
     def rename_tag(self, old: str, new: str) -> int:
         """Rename a tag on all threads; see `Registry.rename_tag`."""
         [before], [after] = validation.checked_tags([old]), validation.checked_tags([new])
-        return self._database.write(lambda connection: bulk_table.rename_tag(connection, before, after))
+        return self._store.write(lambda tx: tx.tags.rename(before, after))
 
     def change(
         self, ids: Sequence[str], tag: Sequence[str], untag: Sequence[str], delete: bool, **fields: Any
@@ -43,22 +44,24 @@ class BulkService:
         """Change or delete these threads; see `Registry.bulk`."""
         chosen = list(dict.fromkeys(map(thread_ids.text_of, _checked_ids(ids))))
         delete = validation.checked_flag("delete", delete)
-        changes = _checked_changes(thread_table.given(fields), tag, untag, delete)
+        changes = _checked_changes(given(fields), tag, untag, delete)
         return self.change_chosen(lambda _: chosen, changes)
 
-    def change_chosen(self, choose: Callable[[Any], Iterable[str]], changes: Mapping[str, Any]) -> Report:
-        """Change the threads that `choose(connection)` returns, in the same transaction."""
+    def change_chosen(
+        self, choose: Callable[[Transaction], Iterable[str]], changes: Mapping[str, Any]
+    ) -> Report:
+        """Change the threads whose ids `choose` returns, in the same transaction."""
         changes, delete = {**changes, "now": self._context.now()}, changes.get("delete", False)
 
-        def change_all(connection: Any) -> dict[str, bulk_table.Outcome]:
-            return {id: bulk_table.change(connection, id, changes) for id in choose(connection)}
+        def change_all(tx: Transaction) -> dict[str, Outcome]:
+            return {id: tx.bulk.apply(id, changes) for id in choose(tx)}
 
         if delete:
             self._context.flush()
-        outcomes = self._database.write(change_all)
+        outcomes = self._store.write(change_all)
         report = {
             name: tuple(id for id, outcome in outcomes.items() if outcome == name)
-            for name in get_args(bulk_table.Outcome)
+            for name in get_args(Outcome)
         }
         if delete:
             self._context.release_deleted(report["changed"])
@@ -69,12 +72,12 @@ class BulkService:
         reader = _checked_reader(user)
         self._projections.refresh_threads([id])
 
-        def mark(connection: Any) -> int:
-            thread_id = get_active(connection, id)["thread_id"]
-            bulk_table.mark_read(connection, thread_id, reader, upto)
-            return bulk_table.unread(connection, [thread_id], reader)[thread_id]
+        def set_mark(tx: Transaction) -> int:
+            thread_id = tx.threads.get_visible(id).thread_id
+            tx.read_marks.set(thread_id, reader, upto)
+            return tx.read_marks.count_unread([thread_id], reader)[thread_id]
 
-        return self._database.write(mark)
+        return self._store.write(set_mark)
 
     def unread(self, ids: Sequence[str], user: str) -> dict[str, int]:
         """Count unread messages by thread; see `Registry.unread`."""
@@ -82,9 +85,9 @@ class BulkService:
         if len(_checked_ids(ids)) > MOST_AT_ONCE:
             raise InvalidValue("ids", f"must be at most {MOST_AT_ONCE} ids")
         self._projections.refresh_threads(ids)
-        with self._database.read() as connection:
-            self._context.check_has_tables(connection)
-            return bulk_table.unread(connection, ids, reader)
+        with self._store.read() as tx:
+            self._context.check_has_tables(tx)
+            return tx.read_marks.count_unread(ids, reader)
 
 
 def _checked_reader(user: str) -> str:

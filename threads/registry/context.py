@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from threads.db.database import Database
-from threads.db.migrations import Progress, version
-from threads.errors import ReadOnly, ThreadTrashed
+from threads.db.migrations import Progress
+from threads.errors import ReadOnly
 from threads.registry.event_poller import EventPoller
 from threads.registry.idle_worker import IdleWorker
-from threads.store import threads as thread_table
+from threads.store.transaction import Store, Transaction
 
 Clock = Callable[[], datetime]
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
@@ -68,10 +68,11 @@ class RegistryContext(Closeable):
         progress: Progress | None,
     ) -> None:
         self.database = database
+        self.store = Store(database)
         self.clock = clock
         self.progress = progress
         self.has_reducer = reducer is not None
-        self.events = EventPoller(database)
+        self.events = EventPoller(self.store)
         self.idle = IdleWorker()
         self._types = types
         self._reducer = reducer
@@ -125,9 +126,9 @@ class RegistryContext(Closeable):
                 self._checkpointer.forget(thread_id)
         self.database.scrub()
 
-    def check_has_tables(self, connection: Any) -> None:
+    def check_has_tables(self, tx: Transaction) -> None:
         """Raise `ReadOnly` for a file without our tables that was opened for reading only."""
-        if self.database.read_only and not version(connection):
+        if self.database.read_only and not tx.has_registry:
             raise ReadOnly(f"{self.database.where} has no registry yet; open it once without read_only=True")
 
     def close(self) -> None:
@@ -150,11 +151,3 @@ class RegistryContext(Closeable):
 
         serde = StrictSerializer(self._types)
         return Checkpointer(self.database, serde=serde, transcripts=decoder, on_put=self.idle.touch)
-
-
-def get_active(connection: Any, thread_id: str) -> Any:
-    """Return the row of a thread that is not in the trash; raises `ThreadNotFound`, `ThreadTrashed`."""
-    row = thread_table.get(connection, thread_id)
-    if row["trashed_at"] is not None:
-        raise ThreadTrashed(row["thread_id"])
-    return row

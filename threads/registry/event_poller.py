@@ -11,15 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from threads.background import log_failure, start_thread
-from threads.db.database import Database
-from threads.db.queries import statements
 from threads.errors import ThreadsError
 from threads.models import Event
-from threads.store import event_log
-from threads.store.mapping import json_of
+from threads.store.event_log import Topic
+from threads.store.transaction import Store
 
 POLL_INTERVAL = 0.02
 """Seconds between two reads of the log, for events of other processes; `wake` announces those of this one."""
@@ -27,10 +25,6 @@ DELETION_CHECK_INTERVAL = 0.5
 """Seconds between two checks whether the threads that are subscribed to still exist."""
 BATCH_SIZE = 2000
 """Events that one read returns at most."""
-
-
-Topic = tuple[Literal["thread", "owner", "all"], str | None]
-"""What is subscribed to: the events of a thread, of an owner's threads, or of all."""
 
 
 class Subscriber(Protocol):
@@ -46,10 +40,10 @@ class Subscriber(Protocol):
 
 
 class EventPoller:
-    """Polls the event log of `database` while there are subscribers."""
+    """Polls the event log of `store` while there are subscribers."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._changed = threading.Condition()
         self._subscribers: set[Subscriber] = set()
         self._by_topic: dict[Topic, set[Subscriber]] = {}
@@ -64,8 +58,8 @@ class EventPoller:
             if self._is_closed:
                 return subscriber.end()
             if not self._is_running:
-                with self._database.read() as connection:
-                    self._position = event_log.last_position(connection)
+                with self._store.read() as tx:
+                    self._position = tx.events.last_position()
                 start_thread(self._run, "threads-event-poller", lambda: self._is_closed)
                 self._is_running = True
             self._subscribers.add(subscriber)
@@ -120,9 +114,9 @@ class EventPoller:
         """Read the events after the last position and hand them to the subscribers of their topics."""
         with self._changed:
             has_owners = any(kind == "owner" for kind, _ in self._by_topic)
-        with self._database.read() as connection:
-            new = event_log.read(connection, ("all", None), self._position, BATCH_SIZE)
-            owners = event_log.owners(connection, {event.thread_id for event in new}) if has_owners else {}
+        with self._store.read() as tx:
+            new = tx.events.list_after(("all", None), self._position, BATCH_SIZE)
+            owners = tx.events.list_owners({event.thread_id for event in new}) if has_owners else {}
         if not new:
             return
         self._position = new[-1].position
@@ -144,10 +138,9 @@ class EventPoller:
     def _end_deleted(self) -> None:
         """End the subscribers of threads that were deleted."""
         with self._changed:
-            thread_ids = [name for kind, name in self._by_topic if kind == "thread"]
-        with self._database.read() as connection:
-            rows = connection.execute(statements("events")["gone"], {"thread_ids": json_of(thread_ids)})
-            deleted = {row[0] for row in rows}
+            thread_ids = [name for kind, name in self._by_topic if kind == "thread" and name is not None]
+        with self._store.read() as tx:
+            deleted = tx.events.list_deleted_threads(thread_ids)
         with self._changed:
             ended = [each for id in deleted for each in self._by_topic.get(("thread", id), ())]
         for subscriber in ended:

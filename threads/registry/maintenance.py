@@ -6,15 +6,13 @@ import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from threads.db.migrations import Progress
 from threads.db.open import back_up
-from threads.db.queries import statements
 from threads.errors import InvalidValue, StateUnreadable, ThreadBusy, ThreadNotFound, ThreadTrashed
 from threads.models import Problem, Pruned
-from threads.registry.context import RegistryContext, get_active
-from threads.store.leases import check_free
+from threads.registry.context import RegistryContext
+from threads.store.transaction import Transaction
 
 
 class MaintenanceService:
@@ -22,7 +20,7 @@ class MaintenanceService:
 
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
-        self._database = context.database
+        self._database, self._store = context.database, context.store
 
     def prune(self, ids: Iterable[str] | None, keep: int, dry_run: bool, progress: Progress | None) -> Pruned:
         """Delete old checkpoints; see `Registry.prune`."""
@@ -34,19 +32,19 @@ class MaintenanceService:
         serde, decoder, pruned = self._context.checkpointer.serde, self._context.decoder, Pruned()
         self._context.flush()
 
-        def prune_one(connection: Any, id: str) -> Pruned:
-            thread_id = get_active(connection, id)["thread_id"]
-            check_free(connection, thread_id)
-            return prune_thread(connection, thread_id, keep, serde, decoder, dry_run=dry_run)
+        def prune_one(tx: Transaction, id: str) -> Pruned:
+            thread_id = tx.threads.get_visible(id).thread_id
+            tx.threads.check_free(thread_id)
+            return prune_thread(tx.connection, thread_id, keep, serde, decoder, dry_run=dry_run)
 
         chosen = self._prunable_ids() if ids is None else list(ids)
         for done, id in enumerate(chosen, start=1):
             try:
                 if dry_run:
-                    with self._database.read() as connection:
-                        pruned += prune_one(connection, id)
+                    with self._store.read() as tx:
+                        pruned += prune_one(tx, id)
                 else:
-                    pruned += self._database.write(partial(prune_one, id=id))
+                    pruned += self._store.write(partial(prune_one, id=id))
             except (ThreadNotFound, ThreadTrashed, ThreadBusy):
                 if ids is not None:  # otherwise the thread changed after the ids were read
                     raise
@@ -82,6 +80,5 @@ class MaintenanceService:
         return integrity.repair(self._database, self._context.load_decoder, progress)
 
     def _prunable_ids(self) -> list[str]:
-        with self._database.read() as connection:
-            found = connection.execute(statements("pruning")["threads"])
-            return [row[0] for row in found if isinstance(row[0], str)]
+        with self._store.read() as tx:
+            return tx.threads.list_prunable()

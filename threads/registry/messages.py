@@ -6,12 +6,12 @@ from itertools import takewhile
 from typing import Any
 
 from threads import ids
-from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Checkpoint, Diff, Message, Page
-from threads.registry.context import RegistryContext, get_active
+from threads.registry.context import RegistryContext
 from threads.store.filters import checked_range
-from threads.store.mapping import checkpoint_of
+from threads.store.threads import ThreadRecord
+from threads.store.transaction import Transaction
 
 
 class MessageService:
@@ -19,20 +19,20 @@ class MessageService:
 
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
-        self._database = context.database
+        self._store = context.store
 
     def messages(self, id: str, limit: int | None, before: str | None, at: str | None) -> Page[Message]:
         """Return a page of messages; see `Registry.messages`."""
         if limit is not None:
             checked_range(limit, 0)
         self._context.flush(ids.text_of(id))
-        with self._database.read() as connection:
-            row = get_active(connection, id)
-            found = self._decode(connection, row, at, dated=True)
-            if found and self._has_branches(connection, row["thread_id"]):
+        with self._store.read() as tx:
+            thread = tx.threads.get_visible(id)
+            found = self._decode(tx, thread, at, dated=True)
+            if found and tx.checkpoints.has_branches(thread.thread_id):
                 from threads.checkpoint.branches import numbered
 
-                found = numbered(found, self._context.decoder.branches(connection, row["thread_id"]))
+                found = numbered(found, self._context.decoder.branches(tx.connection, thread.thread_id))
         total = len(found)
         if before is not None:
             places = [place for place, message in enumerate(found) if message.id == before]
@@ -44,11 +44,8 @@ class MessageService:
 
     def history(self, id: str) -> Page[Checkpoint]:
         """Return the checkpoints of a thread; see `Registry.history`."""
-        with self._database.read() as connection:
-            thread_id = get_active(connection, id)["thread_id"]
-            sql = statements("checkpoints")["history"]
-            rows = connection.execute(sql, {"thread_id": thread_id}).fetchall()
-        found = [checkpoint_of(row) for row in rows]
+        with self._store.read() as tx:
+            found = tx.checkpoints.list_history(tx.threads.get_visible(id).thread_id)
         return Page(tuple(found), None, lambda: len(found))
 
     def diff(self, id: str, other: str | None, at: str | None, to: str | None) -> Diff:
@@ -56,33 +53,30 @@ class MessageService:
         if other is None and at is None:
             raise InvalidValue("at", "a thread equals itself: give a checkpoint, or another thread")
         self._context.flush()
-        with self._database.read() as connection:
-            before = self._decode(connection, get_active(connection, id), at)
-            after = self._decode(connection, get_active(connection, id if other is None else other), to)
+        with self._store.read() as tx:
+            before = self._decode(tx, tx.threads.get_visible(id), at)
+            after = self._decode(tx, tx.threads.get_visible(id if other is None else other), to)
         pairs = zip(before, after, strict=False)
         common = sum(1 for _ in takewhile(lambda pair: _content(pair[0]) == _content(pair[1]), pairs))
         return Diff(common, tuple(before[common:]), tuple(after[common:]))
 
-    def _decode(self, connection: Any, row: Any, at: str | None, *, dated: bool = False) -> list[Message]:
+    def _decode(
+        self, tx: Transaction, thread: ThreadRecord, at: str | None, *, dated: bool = False
+    ) -> list[Message]:
         """Return the messages of the branch that ends at checkpoint `at`, by default the head.
 
         Raises `CheckpointNotFound`, and `MessagesUnknown` or `StateDamaged` where they cannot be decoded.
         """
-        thread_id, checkpoint_id = row["thread_id"], row["head_id"] if at is None else ids.text_of(at)
+        thread_id, checkpoint_id = thread.thread_id, thread.head_id if at is None else ids.text_of(at)
         if checkpoint_id is None:
             return []
-        key = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
-        if connection.execute(statements("checkpoints")["checkpoint_metadata"], key).fetchone() is None:
+        if not tx.checkpoints.exists(thread_id, checkpoint_id):
             raise CheckpointNotFound(thread_id, checkpoint_id)
         decoder = self._context.decoder
-        found: list[Message] | None = decoder.messages(connection, thread_id, checkpoint_id, dated=dated)
+        found: list[Message] | None = decoder.messages(tx.connection, thread_id, checkpoint_id, dated=dated)
         if found is None:
-            raise decoder.why_unknown(connection, thread_id, checkpoint_id)
+            raise decoder.why_unknown(tx.connection, thread_id, checkpoint_id)
         return found
-
-    def _has_branches(self, connection: Any, thread_id: str) -> bool:
-        tips = connection.execute(statements("rewinding")["tips"], {"thread_id": thread_id})
-        return len(tips.fetchall()) > 1
 
 
 def _content(message: Message) -> tuple[Any, ...]:

@@ -8,36 +8,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from threads.db.migrations import Progress
-from threads.db.queries import statements
 from threads.errors import InvalidValue
 from threads.models import Thread
 from threads.registry.context import RegistryContext
-from threads.store import bulk as bulk_table
-from threads.store.mapping import is_stale, thread_of
+from threads.store.threads import ThreadRecord
 
 PATIENCE = 1.0
 """Seconds that a search or statistics spend at most on refreshing projections first."""
 
 
 class ProjectionRefresher:
-    """Refreshes stale projections of one registry; imports their code only when one is stale."""
+    """Refreshes stale projections of one registry; loads the decoder only when one is stale."""
 
     def __init__(self, context: RegistryContext) -> None:
         self._context = context
-        self._database = context.database
+        self._database, self._store = context.database, context.store
 
-    def threads_of(self, rows: Sequence[Any]) -> list[Thread]:
-        """Return the threads of these rows, with projections that are up to date."""
-        stale = [row for row in rows if is_stale(row)]
+    def threads_of(self, records: Sequence[ThreadRecord]) -> list[Thread]:
+        """Return the threads of these records, with projections that are up to date."""
+        stale = [record for record in records if record.is_stale]
         if not stale:
-            return [thread_of(row) for row in rows]
-        from threads.store import projection
-
-        fresh = projection.refresh(self._database, stale, self._context.decoder)
-        return [thread_of({**dict(row), **fresh.get(row["position"], {})}) for row in rows]
+            return [record.thread() for record in records]
+        fresh = self._store.refresh_projections(stale, self._context.decoder)
+        return [
+            (fresh[record.position].apply_to(record) if record.position in fresh else record).thread()
+            for record in records
+        ]
 
     def refresh_all(
         self,
@@ -49,42 +47,32 @@ class ProjectionRefresher:
 
         Without an owner the text of deleted threads is overwritten too, where that is still due.
         """
-        from threads.store import projection
-
-        projection.refresh_all(
-            self._database, self._context.load_decoder, progress=progress, stop=stop, owner=owner
-        )
+        decoder = self._context.load_decoder
+        self._store.refresh_stale_projections(decoder, progress=progress, stop=stop, owner=owner)
         if owner is None:
             self._database.scrub(due_only=True, stop=stop)
 
     def refresh_index(self, stop: Callable[[], bool], owner: str | None = None) -> None:
         """Bring the search index and the statistics up to date, until `stop()`."""
-        sql = statements("search")["due" if owner is None else "due_of_owner"]
-        with self._database.read() as connection:
-            due = connection.execute(sql, {"owner": owner}).fetchone()
-        if due[0]:
+        with self._store.read() as tx:
+            backlog = tx.projections.index_backlog(owner)
+        if backlog.has_stale_threads:
             self.refresh_all(stop, self._context.progress, owner)
-        if due[1]:
-            from threads.store import projection
-
-            self._database.write(lambda connection: projection.settle(connection, owner))
+        if backlog.has_changed_titles:
+            self._store.write(lambda tx: tx.projections.index_titles(owner))
 
     def refresh_threads(self, ids: Sequence[str]) -> None:
         """Store the projections of these threads now, where they are stale and the file can be written."""
-        with self._database.read() as connection:
-            stale = bulk_table.stale_of(connection, ids)
+        with self._store.read() as tx:
+            stale = tx.threads.list_stale(ids)
         if stale and not self._database.read_only:
-            from threads.store import projection
-
-            projection.refresh(self._database, stale, self._context.decoder)
+            self._store.refresh_projections(stale, self._context.decoder)
             self._database.settle()
 
     def invalidate_unknown(self) -> None:
         """Make threads stale whose messages could not be decoded: the reducer may now be known."""
         if self._context.has_reducer and not self._database.read_only:
-            from threads.store import projection
-
-            self._database.write(projection.doubt_unknown)
+            self._store.write(lambda tx: tx.projections.invalidate_unknown())
 
 
 def deadline_after(patience: float | None) -> Callable[[], bool]:

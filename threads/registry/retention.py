@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from threads.db.migrations import Progress
 from threads.errors import InvalidValue, StateUnreadable
@@ -12,7 +11,8 @@ from threads.models import Action, Cleaned, Rule
 from threads.registry.bulk import MAX_CHANGED, BulkService
 from threads.registry.context import RegistryContext
 from threads.registry.projections import ProjectionRefresher
-from threads.store import retention as rule_table
+from threads.store.retention import checked_rule
+from threads.store.transaction import Transaction
 
 BATCH_SIZE = 100
 """Threads that a cleanup changes in one transaction."""
@@ -29,26 +29,26 @@ class RetentionService:
 
     def __init__(self, context: RegistryContext, projections: ProjectionRefresher, bulk: BulkService) -> None:
         self._context = context
-        self._database = context.database
+        self._database, self._store = context.database, context.store
         self._projections = projections
         self._bulk = bulk
         self._trash_checked_at = 0
 
     def rules(self) -> list[Rule]:
         """Return the stored rules; see `Registry.rules`."""
-        with self._database.read() as connection:
-            self._context.check_has_tables(connection)
-            return rule_table.rules(connection)
+        with self._store.read() as tx:
+            self._context.check_has_tables(tx)
+            return tx.retention.list()
 
     def set_rule(self, rule: Rule) -> Rule:
         """Store a rule; see `Registry.set_rule`."""
-        rule = rule_table.checked_rule(rule)
-        self._database.write(lambda connection: rule_table.set_rule(connection, rule))
+        rule = checked_rule(rule)
+        self._store.write(lambda tx: tx.retention.set(rule))
         return rule
 
     def remove_rule(self, name: str) -> None:
         """Remove a rule; see `Registry.remove_rule`."""
-        if not self._database.write(lambda connection: rule_table.remove_rule(connection, name)):
+        if not self._store.write(lambda tx: tx.retention.remove(name)):
             raise InvalidValue("name", f"there is no rule {name!r}")
 
     def cleanup(self, dry_run: bool, progress: Progress | None) -> list[Cleaned]:
@@ -57,12 +57,9 @@ class RetentionService:
         if not self._database.read_only:
             self._projections.refresh_all(progress=progress)
         now = self._context.now()
-        with self._database.read() as connection:
-            self._context.check_has_tables(connection)
-            due = [
-                (rule, self._with_effect(connection, rule, ids))
-                for rule, ids in rule_table.due(connection, now)
-            ]
+        with self._store.read() as tx:
+            self._context.check_has_tables(tx)
+            due = [(rule, self._with_effect(tx, rule, ids)) for rule, ids in tx.retention.list_due(now)]
         if not dry_run:
             due = self._apply_all(due, now, progress)
         return [Cleaned(rule.name, rule.action, tuple(ids)) for rule, ids in due if ids]
@@ -73,16 +70,16 @@ class RetentionService:
         if stop() or now - self._trash_checked_at < TRASH_CHECK_INTERVAL:
             return
         self._trash_checked_at = now
-        with self._database.read() as connection:
-            due = [(rule, ids) for rule, ids in rule_table.due(connection, now) if rule.trashed is not None]
+        with self._store.read() as tx:
+            due = [(rule, ids) for rule, ids in tx.retention.list_due(now) if rule.trashed is not None]
         for rule, ids in due:
             self._apply(rule, ids[:MAX_CHANGED], now)
 
-    def _with_effect(self, connection: Any, rule: Rule, ids: Sequence[str]) -> list[str]:
+    def _with_effect(self, tx: Transaction, rule: Rule, ids: Sequence[str]) -> list[str]:
         """Return those of the matching threads that the rule would change."""
         if rule.action != "prune":
             return list(ids)
-        return [id for id in ids if _if_readable(partial(self._prune, connection, id, dry_run=True))]
+        return [id for id in ids if _if_readable(partial(self._prune, tx, id, dry_run=True))]
 
     def _apply_all(self, due: Sequence[Due], now: int, progress: Progress | None) -> list[Due]:
         """Apply the rules in batches; return the threads that each of them changed."""
@@ -106,21 +103,21 @@ class RetentionService:
             self._database.scrub()
             return pruned
         return self._bulk.change_chosen(
-            lambda connection: rule_table.still_due(connection, rule, now, ids), {CHANGES[rule.action]: True}
+            lambda tx: tx.retention.recheck(rule, now, ids), {CHANGES[rule.action]: True}
         ).changed
 
     def _prune_if_due(self, rule: Rule, id: str, now: int) -> bool:
-        def prune_due(connection: Any) -> bool:
-            return bool(rule_table.still_due(connection, rule, now, [id])) and self._prune(connection, id)
+        def prune_due(tx: Transaction) -> bool:
+            return bool(tx.retention.recheck(rule, now, [id])) and self._prune(tx, id)
 
-        return _if_readable(lambda: self._database.write(prune_due))
+        return _if_readable(lambda: self._store.write(prune_due))
 
-    def _prune(self, connection: Any, id: str, *, dry_run: bool = False) -> bool:
+    def _prune(self, tx: Transaction, id: str, *, dry_run: bool = False) -> bool:
         """Delete all but the newest checkpoint of a thread; return whether there were others."""
         from threads.checkpoint.pruning import prune_thread
 
         serde, decoder = self._context.checkpointer.serde, self._context.decoder
-        return prune_thread(connection, id, 1, serde, decoder, dry_run=dry_run).checkpoints > 0
+        return prune_thread(tx.connection, id, 1, serde, decoder, dry_run=dry_run).checkpoints > 0
 
 
 def _if_readable(prune: Callable[[], bool]) -> bool:

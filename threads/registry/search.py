@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
-from threads.db.seals import seals_of
 from threads.errors import InvalidValue
-from threads.models import Hit, Hits, Message, Thread, moment
+from threads.models import Hit, Hits, Message, Role, Thread, moment
 from threads.registry.context import RegistryContext
 from threads.registry.projections import ProjectionRefresher, deadline_after
 from threads.registry.threads import ThreadService
-from threads.search.engine import END, Search, cursor_of, digest_of, place_of
-from threads.search.index import PLACES, TITLE
+from threads.search.engine import END, Match, Search, cursor_of, digest_of, place_of
+from threads.search.index import TITLE
 from threads.search.query import Query, parsed
 from threads.search.snippets import snippet
-from threads.store import projection
-from threads.store import threads as thread_table
 from threads.store.filters import Filters, checked_range
+from threads.store.transaction import Transaction
 
 
 class SearchService:
@@ -27,7 +25,7 @@ class SearchService:
         self, context: RegistryContext, projections: ProjectionRefresher, threads: ThreadService
     ) -> None:
         self._context = context
-        self._database = context.database
+        self._database, self._store = context.database, context.store
         self._projections = projections
         self._threads = threads
 
@@ -63,26 +61,25 @@ class SearchService:
     ) -> Hits:
         """Return a page of the messages and titles that match the query's terms."""
         owner, query = filters.owner, request.query
-        with self._database.read() as connection:
-            search = Search(connection, query, filters, self._source(connection, owner, stop))
-            seals = seals_of(connection)
+        with self._store.read() as tx:
+            search = Search(tx.connection, query, filters, self._source(tx, owner, stop))
+            seals = tx.seals
             mode, below = (
                 (search.mode(), END) if cursor is None else place_of(seals, owner, cursor, request.digest)
             )
             skipped = offset + (below if mode == "best" and cursor is not None else 0)
-            rows = search.rows(mode, limit=limit + 1, offset=skipped, below=below)
-            has_more, rows = len(rows) > limit, rows[:limit]
-            thread_rows = thread_table.get_many(connection, [row["id"] >> PLACES for row in rows])
-            stale = projection.stale_count(connection, owner)
-        threads = self._projections.threads_of(list(thread_rows.values()))
-        by_position = dict(zip(thread_rows, threads, strict=True))
-        hits = tuple(_hit(row, by_position[row["id"] >> PLACES], query) for row in rows)
-        place = skipped + limit if mode == "best" else rows[-1]["id"] if rows else 0
+            matches = search.matches(mode, limit=limit + 1, offset=skipped, below=below)
+            has_more, matches = len(matches) > limit, matches[:limit]
+            records = tx.threads.get_many([match.position for match in matches])
+            stale = tx.projections.count_stale(owner)
+        threads = dict(zip(records, self._projections.threads_of([*records.values()]), strict=True))
+        hits = tuple(_hit(match, threads[match.position], query) for match in matches)
+        place = skipped + limit if mode == "best" else matches[-1].id if matches else 0
 
         def count() -> int:
-            with self._database.read() as connection:
-                source = self._source(connection, owner, stop)
-                return Search(connection, query, filters, source, search.own).count(mode)
+            with self._store.read() as tx:
+                source = self._source(tx, owner, stop)
+                return Search(tx.connection, query, filters, source, search.own).count(mode)
 
         next_cursor = cursor_of(seals, owner, mode, place, request.digest) if has_more else None
         return Hits(hits, next_cursor, count, stale)
@@ -93,12 +90,12 @@ class SearchService:
         hits = tuple(Hit(thread, None, thread.title) for thread in page)
         return Hits(hits, page.next_cursor, page.counted)
 
-    def _source(self, connection: Any, owner: str | None, stop: Callable[[], bool]) -> str | None:
+    def _source(self, tx: Transaction, owner: str | None, stop: Callable[[], bool]) -> str | None:
         """Return the source of message rows for a file that cannot be written; None: its own index."""
         if not self._database.read_only:
             return None
-        projection.refresh_here(connection, self._context.load_decoder, stop, owner)
-        return projection.source_here(connection)
+        tx.projections.refresh_temporarily(self._context.load_decoder, stop, owner)
+        return tx.projections.message_source()
 
 
 class SearchRequest:
@@ -137,15 +134,15 @@ def _combined(filters: Filters, query: Query) -> Filters | None:
     return combined
 
 
-def _hit(row: Any, thread: Thread, query: Query) -> Hit:
-    text, matches = snippet(row["text"], query)
-    if row["role"] == TITLE:
-        return Hit(thread, None, text, matches, row["rank"])
+def _hit(match: Match, thread: Thread, query: Query) -> Hit:
+    text, spans = snippet(match.text, query)
+    if match.role == TITLE:
+        return Hit(thread, None, text, spans, match.rank)
     message = Message(
-        id=row["message_id"],
-        role=row["role"],
-        text=row["text"],
-        content=({"type": "text", "text": row["text"]},),
-        created_at=moment(row["said_at"]),
+        id=match.message_id,
+        role=cast(Role, match.role),
+        text=match.text,
+        content=({"type": "text", "text": match.text},),
+        created_at=moment(match.created_at),
     )
-    return Hit(thread, message, text, matches, row["rank"])
+    return Hit(thread, message, text, spans, match.rank)

@@ -7,6 +7,7 @@ from datetime import date
 from threads.models import Measured, Stats
 from threads.registry.context import RegistryContext
 from threads.registry.projections import ProjectionRefresher, deadline_after
+from threads.store.stats import checked, day_of
 
 LAST_DAY = 2**31
 
@@ -16,7 +17,7 @@ class StatsService:
 
     def __init__(self, context: RegistryContext, projections: ProjectionRefresher) -> None:
         self._context = context
-        self._database = context.database
+        self._database, self._store = context.database, context.store
         self._projections = projections
 
     def stats(
@@ -30,16 +31,13 @@ class StatsService:
         patience: float | None,
     ) -> Stats:
         """Return usage statistics; see `Registry.stats`."""
-        from threads.store import projection
-        from threads.store import stats as stats_table
-
         filters = {"agent_id": agent_id, "owner": owner, "tag": tag}
-        stats_table.checked(by, filters)
-        days = (stats_table.day_of("since", since, 0), stats_table.day_of("until", until, LAST_DAY))
+        checked(by, filters)
+        days = (day_of("since", since, 0), day_of("until", until, LAST_DAY))
         if not self._database.read_only:
             self._projections.refresh_index(deadline_after(patience), owner)
-        with self._database.read() as connection:
-            self._context.check_has_tables(connection)
-            found = stats_table.stats(connection, by, filters, days)
-            stale = projection.stale_count(connection, owner)
+        with self._store.read() as tx:
+            self._context.check_has_tables(tx)
+            found = tx.statistics.list(by, filters, days)
+            stale = tx.projections.count_stale(owner)
         return Stats(tuple(found), None, lambda: len(found), stale)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
@@ -13,12 +12,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from threads import ids
-from threads.db.database import Database
-from threads.db.seals import LARGEST, Seals, seals_of
+from threads.db.seals import LARGEST, Seals
 from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound
 from threads.models import Event
-from threads.registry.event_poller import EventPoller, Topic
-from threads.store import event_log
+from threads.registry.context import RegistryContext
+from threads.registry.event_poller import EventPoller
+from threads.store.event_log import Topic
+from threads.store.transaction import Store, Transaction
 
 BATCH_SIZE = {"thread": 500, "all": 500, "owner": 5000}
 """Events that one read returns at most; an owner's are found by looking at all of their events."""
@@ -71,7 +71,7 @@ class EventSubscription(Iterator[Event], AsyncIterator[Event]):
 
     def __init__(
         self,
-        database: Database,
+        store: Store,
         poller: EventPoller,
         topic: Topic,
         positions: PositionCodec,
@@ -80,7 +80,7 @@ class EventSubscription(Iterator[Event], AsyncIterator[Event]):
         follow: bool,
     ) -> None:
         self.topic = topic
-        self._database = database
+        self._store = store
         self._poller = poller
         self._positions = positions
         self._last, self._shown_last = start
@@ -200,9 +200,9 @@ class EventSubscription(Iterator[Event], AsyncIterator[Event]):
         limit = BATCH_SIZE[self.topic[0]]
         self._is_behind = False  # first: an event that arrives meanwhile is either read here or buffered
         try:
-            with self._database.read() as connection:
-                found = event_log.read(connection, self.topic, self._last, limit)
-                self._ready.extend(self._gap(connection))
+            with self._store.read() as tx:
+                found = tx.events.list_after(self.topic, self._last, limit)
+                self._ready.extend(self._gap(tx))
         except DatabaseError:
             if self._is_ended:  # the registry was closed
                 return
@@ -210,7 +210,7 @@ class EventSubscription(Iterator[Event], AsyncIterator[Event]):
         self._ready.extend(found)
         self._is_behind = self._is_behind or len(found) == limit
 
-    def _gap(self, connection: sqlite3.Connection) -> Iterator[Event]:
+    def _gap(self, tx: Transaction) -> Iterator[Event]:
         """Yield a `gap` event if events after the last number were trimmed, or if that number does not exist.
 
         The latter happens where an older copy of the file was restored.
@@ -218,18 +218,18 @@ class EventSubscription(Iterator[Event], AsyncIterator[Event]):
         kind, name = self.topic
         after, last = self._shown_last, self._last
         if kind == "thread":
-            oldest = event_log.first_sequence(connection, str(name)) or 1
-            newest = event_log.last_sequence(connection, str(name))
+            oldest = tx.events.first_sequence(str(name)) or 1
+            newest = tx.events.last_sequence(str(name))
             if oldest > last + 1 and oldest > 1:
                 yield Event(str(name), oldest - 1, 0, "gap", None, {"after": after, "before": oldest}, None)
             elif last > newest:
                 self._last = self._shown_last = newest
                 yield Event(str(name), newest, 0, "gap", None, {"after": after, "before": newest}, None)
-        elif last > event_log.end_of_log(connection):
-            self._last, self._shown_last = _end(connection, self._positions)
+        elif last > tx.events.last_assigned_position():
+            self._last, self._shown_last = _end(tx, self._positions)
             data = {"after": after, "before": self._shown_last}
             yield Event("", 0, self._shown_last, "gap", None, data, None)
-        elif last and (oldest := event_log.first_kept(connection, name, last) or 0):
+        elif last and (oldest := tx.events.find_first_after_gap(name, last) or 0):
             data = {"after": after, "before": self._positions.encode(oldest)}
             yield Event("", 0, after if self._positions.owner else oldest - 1, "gap", None, data, None)
 
@@ -253,8 +253,7 @@ class EventSubscription(Iterator[Event], AsyncIterator[Event]):
 
 
 def subscribe(
-    database: Database,
-    poller: EventPoller,
+    context: RegistryContext,
     thread_id: str | None,
     after: int | None,
     *,
@@ -266,30 +265,30 @@ def subscribe(
     With an `owner`, positions are sealed. A number that the owner was never shown, or that the file does not
     have, gives a `gap` event. Raises `ThreadNotFound`, also for another owner's thread.
     """
-    with database.read() as connection:
+    with context.store.read() as tx:
         text = None if thread_id is None else ids.text_of(thread_id)
-        if text is not None and not event_log.has_thread(connection, text, owner):
+        if text is not None and not tx.events.has_thread(text, owner):
             raise ThreadNotFound(text)
-        positions = PositionCodec(seals_of(connection), owner)
+        positions = PositionCodec(tx.seals, owner)
         if text is not None:
-            number = event_log.last_sequence(connection, text) if after is None else after
+            number = tx.events.last_sequence(text) if after is None else after
             start = StartPosition(number, number)
         elif after is None:
-            start = _end(connection, positions)
+            start = _end(tx, positions)
         else:
             start = StartPosition(positions.decode(after), after)
     topic: Topic = ("owner", owner) if owner is not None else ("all", None)
     if text is not None:
         topic = ("thread", text)
-    return EventSubscription(database, poller, topic, positions, start, follow=follow)
+    return EventSubscription(context.store, context.events, topic, positions, start, follow=follow)
 
 
-def _end(connection: sqlite3.Connection, positions: PositionCodec) -> StartPosition:
+def _end(tx: Transaction, positions: PositionCodec) -> StartPosition:
     """Return the end of the log; an owner is shown the last event of their own threads instead."""
-    last = event_log.last_position(connection)
+    last = tx.events.last_position()
     if positions.owner is None:
         return StartPosition(last, last)
-    return StartPosition(last, positions.encode(event_log.last_of_owner(connection, positions.owner)))
+    return StartPosition(last, positions.encode(tx.events.last_position_of(positions.owner)))
 
 
 def _resolve(waiter: Any) -> None:

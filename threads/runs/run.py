@@ -111,9 +111,7 @@ class Run:
         """
         inside = self._engine.inside
         follow = self.status in ("pending", "running")
-        return subscribe(
-            inside.database, inside.events, self.thread_id, self._after, owner=owner, follow=follow
-        )
+        return subscribe(inside, self.thread_id, self._after, owner=owner, follow=follow)
 
     def ends_with(self, event: Event) -> bool:
         """Whether the run ends with this event, and was not begun again after it."""
