@@ -6,8 +6,8 @@
                      {"configurable": {"thread_id": "alice_session"}})
         registry.list()
 
-All threads of the database are listed, with title, message count, preview and times. Importing this package is
-cheap: LangGraph is imported when the checkpointer or a message is used.
+All threads of the database are listed, with title, message count, preview and times. Importing this
+package is cheap: LangGraph is imported when the checkpointer or a message is used.
 """
 
 from typing import Any
