@@ -1,4 +1,4 @@
-"""Who may do what: one function that says no by default, users, and their tokens."""
+"""Authorization of actors, users and their tokens."""
 
 import itertools
 import sqlite3

@@ -1,4 +1,4 @@
-"""Work in the background: where it breaks off it is begun again, and the log says so."""
+"""Background threads are restarted after errors, which are logged without users' text."""
 
 import logging
 import sqlite3

@@ -1,4 +1,4 @@
-"""Edit, regenerate, rewind, fork at a message: the other ways a conversation went stay reachable."""
+"""Edit, regenerate, rewind, undo and fork; the checkpoints of other branches stay stored."""
 
 from __future__ import annotations
 

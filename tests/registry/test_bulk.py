@@ -1,4 +1,4 @@
-"""Tags, many threads at once, and what is unread."""
+"""Tags, bulk changes and unread counts."""
 
 import pytest
 from graphs import config, in_stock_process, plain_graph, said

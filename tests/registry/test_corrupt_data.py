@@ -1,4 +1,4 @@
-"""Files in which another program stored anything at all in one thread: the other threads do not pay."""
+"""Corrupt data of another program in one thread does not affect other threads."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""What cannot be is refused with a sentence that says what was wrong, and nothing is harmed."""
+"""Invalid ids, paths and files are refused with an error that names the cause, and nothing is changed."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Rules for threads that grow old."""
+"""Retention rules and cleanup."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What went on, added up."""
+"""Usage statistics."""
 
 import json
 import os

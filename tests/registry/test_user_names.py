@@ -1,4 +1,4 @@
-"""Names of users that could be taken for one another."""
+"""User names that look alike are refused."""
 
 import sqlite3
 import sys
