@@ -52,7 +52,7 @@ class Closeable(ABC):
         await asyncio.to_thread(self.close)
 
 
-class RegistryContext(Closeable):
+class RegistryContext:
     """The database of a registry, its checkpointer and decoder, clock and background threads.
 
     `registry._context` is how `threads.runs` and the interfaces reach it.
