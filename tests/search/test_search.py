@@ -10,7 +10,7 @@ from graphs import Plain, compiled, config, in_stock_process, plain_graph, said,
 from langchain_core.messages import AIMessage, RemoveMessage
 
 import threads
-from threads.search.engine import MAX_OWNER_MESSAGES, MAX_FOREIGN_MATCHES
+from threads.search.engine import MAX_FOREIGN_MATCHES, MAX_OWNER_MESSAGES
 from threads.search.index import IndexedMessage, sync
 from threads.search.query import parse_query
 from threads.search.snippets import LOOK_AT, snippet
@@ -236,7 +236,7 @@ def fill(registry, id, owner, texts):
             "UPDATE threads_thread SET message_count = ? WHERE thread_id = ?", (len(texts), id)
         )
 
-    registry._inside().database.write(work)
+    registry._database.write(work)
 
 
 def pages(registry, text, **asked):

@@ -83,7 +83,11 @@ class Transcripts(StoredReader):
         return MessagesUnknown(thread_id)
 
     def said_at(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[IndexedMessage]
+        self,
+        connection: sqlite3.Connection,
+        thread_id: str,
+        checkpoint_id: str,
+        wanted: Sequence[IndexedMessage],
     ) -> dict[str, int]:
         """When these messages were stored, in milliseconds since 1970, by id, as far as the history tells.
 

@@ -1,7 +1,7 @@
 """Named SQL: each statement is in a `.sql` file under `-- name: what_it_does`, after a line of description.
 
-Statements are only run with bound values; lists are bound as JSON (`to_json`) and read with `json_each`. Parts in
-braces are filled with other statements of these files, never with values.
+Statements are only run with bound values; lists are bound as JSON (`to_json`) and read with `json_each`.
+Parts in braces are filled with other statements of these files, never with values.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from threads.checkpoint.branches import Place
 from threads.errors import MessageNotFound
 from threads.models import Message
 from threads.registry import Registry
-from threads.registry.context import Inside
+from threads.registry.context import RegistryContext as Inside
 from threads.store import threads as thread_table
 
 
@@ -39,5 +39,5 @@ def spot(
         head_id = thread_table.get(connection, thread_id)["head_id"]
         place = None if asked is None else inside.decoder.place(connection, thread_id, head_id, asked.id)
     if asked is None or place is None:
-        raise MessageNotFound(thread_id, at.id or "", "the history no longer tells where it came from")
+        raise MessageNotFound(thread_id, at.id or "", "the checkpoint before it was pruned")
     return Spot(at, asked, place)

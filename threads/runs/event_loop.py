@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from threads.background import log_broken, start_thread
+from threads.background import log_failure, start_thread
 
 T = TypeVar("T")
 
@@ -74,4 +74,4 @@ class LoopThread:
 def _tell(what: str, promise: Future[Any]) -> None:
     error = CancelledError() if promise.cancelled() else promise.exception()
     if error is not None and not isinstance(error, CancelledError):
-        log_broken(what, error)
+        log_failure(what, error)

@@ -14,10 +14,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from threads.background import log_broken
+from threads.background import log_failure
 from threads.db.database import Database
 from threads.errors import LeaseLost
-from threads.registry.event_poller import Tail
+from threads.registry.event_poller import EventPoller
 from threads.store import event_log, runs
 from threads.store.event_log import Happened
 
@@ -28,7 +28,7 @@ GATHERED = 0.015
 class Recorder:
     """Stores the events of one runner, from any thread."""
 
-    def __init__(self, database: Database, tail: Tail, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, database: Database, tail: EventPoller, loop: asyncio.AbstractEventLoop) -> None:
         self._database = database
         self._tail = tail
         self._loop = loop
@@ -91,7 +91,7 @@ class Recorder:
 
 def _tell_lost(promise: Future[Any]) -> None:
     if error := promise.exception():
-        log_broken("events of runs could not be stored", error)
+        log_failure("events of runs could not be stored", error)
 
 
 def storing(happened: list[Happened]) -> Callable[[sqlite3.Connection], None]:

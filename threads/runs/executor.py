@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
-from threads.background import log_broken
+from threads.background import log_failure
 from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.registry import Registry
@@ -50,7 +50,7 @@ class Engine:
         *, recovers: bool, max_waiting: int,
     ) -> None:  # fmt: skip
         self.registry = registry
-        self.inside = registry._inside()
+        self.inside = registry._context
         self.agents = Agents(agents, self.inside.checkpointer)
         self.extra = extra
         self.desk = Desk(self.inside, self.agents, uuid.uuid4().hex, seconds, max_waiting)
@@ -58,7 +58,7 @@ class Engine:
         self.recovers = recovers
         """Whether it goes on with runs whose lease ran out."""
         self.thread = LoopThread("threads-runs")
-        self.recorder = Recorder(self.inside.database, self.inside.tail, self.thread.loop)
+        self.recorder = Recorder(self.inside.database, self.inside.events, self.thread.loop)
         self.active: dict[str, Attempt | Naming] = {}
         self.pending: dict[str, str] = {}
         """Runs accepted here that wait for their thread, and which it is."""
@@ -99,7 +99,7 @@ class Engine:
 
     def _accepted(self, accepted: Accepted, request: Request | None) -> tuple[Accepted, Future[Any]]:
         row = accepted.row
-        self.inside.tail.wake()
+        self.inside.events.wake()
         if not accepted.is_mine:
             return accepted, self.promises.of(row["run_id"])
         future = self.promises.make(row["run_id"])
@@ -166,7 +166,7 @@ class Engine:
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            log_broken(f"what follows run {run_id} was not begun", error)
+            log_failure(f"what follows run {run_id} was not begun", error)
 
     async def _perform_title(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
         run_id, thread_id = row["run_id"], row["thread_id"]
@@ -189,7 +189,7 @@ class Engine:
         if outcome.status != "stopped":
             return outcome
         if attempt.stopping is None and not self.is_closing:
-            log_broken(f"run {row['run_id']} failed", outcome.error or asyncio.CancelledError())
+            log_failure(f"run {row['run_id']} failed", outcome.error or asyncio.CancelledError())
             return Outcome("error", error=RunFailed(row["thread_id"], row["run_id"], "a node was cancelled"))
         if attempt.stopping in (None, HAND_OVER, LOST):
             return Outcome(HAND_OVER)
@@ -213,7 +213,7 @@ class Engine:
             why = type(outcome.error).__name__
             logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)
         if outcome.error is not None and not isinstance(outcome.error, Exception):
-            log_broken(f"run {turn.run_id} failed", outcome.error)
+            log_failure(f"run {turn.run_id} failed", outcome.error)
         return await ended(turn, outcome, self.recorder, self.inside.now)
 
     async def begin_next(self, thread_id: str) -> None:

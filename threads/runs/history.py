@@ -13,7 +13,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from threads.registry.context import Inside
+from threads.registry.context import RegistryContext as Inside
 from threads.runs.request import Content, Request, named_interrupts
 from threads.store import runs
 

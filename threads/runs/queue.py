@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from threads.errors import InvalidValue, KeyReused, QueueFull, ThreadBusy, ThreadTrashed
-from threads.registry.context import Inside
+from threads.registry.context import RegistryContext as Inside
 from threads.runs.agents import Agents
 from threads.runs.attempt import KEEP, PASS_OVER, ROLLBACK
 from threads.runs.request import ANSWERS

@@ -20,7 +20,7 @@ from langgraph.types import Command, Interrupt
 from threads.checkpoint import rewind
 from threads.checkpoint.answers import Change, stale_answers
 from threads.errors import AlreadyAnswered, RunFailed
-from threads.registry.context import Inside
+from threads.registry.context import RegistryContext as Inside
 from threads.runs.answered_tools import Answers, can_take, with_answers
 from threads.runs.attempt import Attempt, Outcome
 from threads.runs.dangling_tool_calls import unwedge

@@ -8,7 +8,7 @@ from typing import Any
 
 from threads.background import is_main_thread
 from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
-from threads.registry.context import Inside
+from threads.registry.context import RegistryContext as Inside
 from threads.runs.agents import Agents
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.failures import failure_of

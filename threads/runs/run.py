@@ -13,7 +13,7 @@ from typing import Any
 
 from threads.errors import UsageError
 from threads.models import Event, Message, RunInfo, RunStatus
-from threads.registry.subscription import Events, listen
+from threads.registry.subscription import EventSubscription, subscribe
 from threads.runs.attempt import KEEP
 from threads.runs.executor import Engine
 from threads.store import event_log as events
@@ -104,14 +104,14 @@ class Run:
             return registry.mark_read(self.thread_id, user, upto=brought[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
-    def events(self, *, owner: str | None = None) -> Events:
+    def events(self, *, owner: str | None = None) -> EventSubscription:
         """All that happens in its thread from its start on; of a run that has ended, only what was stored.
 
         `owner` as in `Registry.events`.
         """
         inside = self._engine.inside
         follow = self.status in ("pending", "running")
-        return listen(inside.database, inside.tail, self.thread_id, self._after, owner=owner, follow=follow)
+        return subscribe(inside, self.thread_id, self._after, owner=owner, follow=follow)
 
     def ends_with(self, event: Event) -> bool:
         """Whether the run ends with this event, and was not begun again after it."""

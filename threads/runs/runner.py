@@ -15,7 +15,7 @@ from typing import Any, Literal
 from threads import ids
 from threads.errors import InvalidValue, NothingToResume
 from threads.registry import Registry
-from threads.registry.closing import Closing
+from threads.registry.context import Closeable
 from threads.runs.attempt import KEEP
 from threads.runs.edit_target import spot
 from threads.runs.event_loop import LoopThread
@@ -35,7 +35,7 @@ MAX_WAITING = 100
 """Runs that may wait for one thread, if a `Runner` does not say otherwise."""
 
 
-class Runner(Closing):
+class Runner(Closeable):
     """Runs agents in the threads of a registry; close it before the registry, or use it by `with`.
 
     `agents` is one compiled graph or a mapping of agent id to graph; the graphs themselves stay as they

@@ -12,7 +12,7 @@ from typing import Any
 from langgraph.types import Command
 
 from threads.checkpoint.rewind import begin_anew, drop_run, has_input_of
-from threads.registry.context import Inside
+from threads.registry.context import RegistryContext as Inside
 from threads.runs.attempt import ROLLBACK, Attempt, Outcome
 from threads.runs.cancellable_task import is_cancelled
 from threads.runs.cancellation import keep

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from threads.background import log_broken
+from threads.background import log_failure
 from threads.errors import DatabaseGone, ThreadsError
 from threads.runs.attempt import LOST
 from threads.runs.cancellable_task import is_cancelled
@@ -113,4 +113,4 @@ class Watch:
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            log_broken("runs cannot be looked after now", error)
+            log_failure("runs cannot be looked after now", error)

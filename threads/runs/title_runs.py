@@ -17,7 +17,7 @@ from threads import ids
 from threads.db.queries import statements
 from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message
-from threads.registry.context import Inside
+from threads.registry.context import RegistryContext as Inside
 from threads.runs.attempt import HAND_OVER, LOST, Outcome
 from threads.runs.cancellable_task import Told, is_cancelled
 from threads.runs.failures import failure_of
@@ -140,4 +140,4 @@ async def _stored(inside: Inside, row: sqlite3.Row, title: str) -> None:
         connection.execute(statements("runs")["entitle"], {"thread_id": row["thread_id"], "title": title})
 
     await asyncio.shield(asyncio.wrap_future(inside.database.submit(work)))
-    inside.tail.wake()
+    inside.events.wake()

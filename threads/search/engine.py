@@ -1,13 +1,13 @@
 """Searching messages and titles: from a query and filters to pages of matches, each in one page only.
 
-Up to `RANK_LIMIT` matches are ranked; of more the newest come first, because ranking a million takes long. The
-rank depends on the text alone, so the next page is in the same order whatever is stored meanwhile. Filters are
-part of the SQL, never applied to a page. On a file that may not be written, and whose index is stale, all rows
-are scanned.
+Up to `RANK_LIMIT` matches are ranked; of more the newest come first, because ranking a million takes
+long. The rank depends on the text alone, so the next page is in the same order whatever is stored
+meanwhile. Filters are part of the SQL, never applied to a page. On a file that may not be written, and
+whose index is stale, all rows are scanned.
 
-A search with an owner depends on that owner's threads alone: their messages are scanned, and the index over
-all messages is used only for owners of so many messages that scanning them takes longer. Otherwise the
-duration of a search would tell which words others use.
+A search with an owner depends on that owner's threads alone: their messages are scanned, and the index
+over all messages is used only for owners of so many messages that scanning them takes longer. Otherwise
+the duration of a search would tell which words others use.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from threads.errors import InvalidCursor
 from threads.models import Role, milliseconds
 from threads.search.index import ORDINAL_BITS
 from threads.search.query import Query, Term, trigram_match, word_match
-
 from threads.store.cursors import CursorCodec
 from threads.store.filters import Filters
 from threads.store.query_planner import plan_query
@@ -47,14 +46,16 @@ MAX_OWNER_MESSAGES = 10_000
 OWNER_BATCH = 200
 """Threads of an owner of more that are scanned at a time."""
 MAX_FOREIGN_MATCHES = 20_000
-"""Matches of all owners that are looked at for those of an owner of more, before their messages are scanned."""
+"""Matches of all that are filtered for those of an owner of more, before the owner's messages are scanned."""
 TRIGRAM_TERMS = 3
 """Terms that are tried for a rare trigram."""
 END = 2**63 - 1
 """Greater than any id: before the first page."""
 ROW_IDS = {"from_words": "threads_fts_words.rowid", "from_trigrams": "threads_fts_trigrams.rowid"}
 """The row id in statements whose source is an index."""
-Source = Literal["from_words", "from_trigrams", "from_ids", "from_threads", "from_all", "from_file", "from_temporary"]
+Source = Literal[
+    "from_words", "from_trigrams", "from_ids", "from_threads", "from_all", "from_file", "from_temporary"
+]
 """A statement of `search.sql` that yields rows."""
 
 

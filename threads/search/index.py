@@ -1,11 +1,11 @@
 """The message rows of each thread (`threads_message_text`), and the full-text indexes over them.
 
-The rows follow the messages of the current branch: what is unchanged is left alone, so one more turn in a thread
-of a thousand messages writes two rows. The indexes (FTS5) hold no texts of their own, and deleting from them
-takes the text that went in; so rows and indexes are changed here only, together.
+The rows follow the messages of the current branch: what is unchanged is left alone, so one more turn in a
+thread of a thousand messages writes two rows. The indexes (FTS5) hold no texts of their own, and deleting
+from them takes the text that went in; so rows and indexes are changed here only, together.
 
-Deleted text stays in the index's pages until they are rewritten (`threads.db.purge`); `threads_index_purge`
-says that this is due.
+Deleted text stays in the index's pages until they are rewritten (`threads.db.purge`);
+`threads_index_purge` says that this is due.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def apply_changes(connection: sqlite3.Connection, owner: str | None = None) -> N
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
-    """Empty rows and indexes; they are filled again as the threads are read. Read marks stay at their count."""
+    """Empty rows and indexes, to be filled again as the threads are read. Read marks stay at their count."""
     for name in (
         "renumber_read_marks", "delete_rows", "empty_words", "empty_trigrams", "invalidate_projections",
         "require_titles",

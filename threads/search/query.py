@@ -1,8 +1,8 @@
 """The query language: words, phrases in quotes, and operators such as `tag:vip`.
 
-Any text is a query; only an operator with an impossible value is refused, by name, and quotes make it text:
-`"is:this"`. A word is matched as a prefix of tokens, a phrase as tokens in a row. Where nothing matches so, the
-same text is matched as a substring.
+Any text is a query; only an operator with an impossible value is refused, by name, and quotes make it
+text: `"is:this"`. A word is matched as a prefix of tokens, a phrase as tokens in a row. Where nothing
+matches so, the same text is matched as a substring.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from threads.durations import moment_of
 from threads.errors import InvalidValue
 from threads.models import Role
 from threads.search.index import TITLE
-from threads.search.tokenizer import Token, fold, fts_text, positions, decode_symbol, trigram_text
+from threads.search.tokenizer import Token, decode_symbol, fold, fts_text, positions, trigram_text
 from threads.store.validation import checked_name
 
 OPERATORS = "tag|agent|owner|is|before|after|role"
@@ -92,7 +92,11 @@ class Query:
     @cached_property
     def trigram_match(self) -> str | None:
         """The FTS5 query for the trigram index; None where no term is long enough."""
-        step = 1 if sum(len(term.substring) - 2 for term in self.terms if term.substring) <= ALL_TRIGRAMS_UP_TO else 2
+        step = (
+            1
+            if sum(len(term.substring) - 2 for term in self.terms if term.substring) <= ALL_TRIGRAMS_UP_TO
+            else 2
+        )
         return trigram_match(self.terms, step)
 
     @cached_property
@@ -120,7 +124,7 @@ class Query:
         return self.word_match is not None and all(term.is_in(words) for term in self.terms if term.words)
 
     def rank(self, text: str, role: str) -> float:
-        """The rank of a text, lower is better: matches of whole words, many of them, in a short text, in a title."""
+        """The rank of a text, lower is better: many matches, of whole words, in a short text, in a title."""
         words = f" {fts_text(text)} "
         length = 0.25 + 0.75 * words.count(" ") / AVERAGE_LENGTH
         score = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from threads.search.query import Query
-from threads.search.tokenizer import fold, decode_symbol, tokens
+from threads.search.tokenizer import decode_symbol, fold, tokens
 
 LENGTH = 120
 """Characters of a snippet, about."""

@@ -1,8 +1,8 @@
 """Cursors of pages: the place of the last item in a list's order, sealed.
 
-A page after a cursor neither skips nor repeats an item while others are active. The place tells how much other
-users do, so it is sealed (`threads.db.seals`), bound to one kind of list and to whose list it is; and numbers
-have a fixed width, because the length of a sealed text can be seen.
+A page after a cursor neither skips nor repeats an item while others are active. The place tells how much
+other users do, so it is sealed (`threads.db.seals`), bound to one kind of list and to whose list it is;
+and numbers have a fixed width, because the length of a sealed text can be seen.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from threads.db.seals import Seals
 from threads.db.queries import to_json
+from threads.db.seals import Seals
 
 Kind = Literal["list", "search", "runs"]
 

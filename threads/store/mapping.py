@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from threads.db.queries import to_json
 from threads.db.migrations import uuid_milliseconds
+from threads.db.queries import to_json
 from threads.models import Checkpoint, Thread, moment
 
 

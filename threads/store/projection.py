@@ -32,7 +32,11 @@ class Decoder(Protocol):
     ) -> list[Message] | None: ...
 
     def said_at(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[IndexedMessage]
+        self,
+        connection: sqlite3.Connection,
+        thread_id: str,
+        checkpoint_id: str,
+        wanted: Sequence[IndexedMessage],
     ) -> dict[str, int]: ...
 
     def written_at(

@@ -1,8 +1,8 @@
-"""Query planning: threads are looked up where a filter leaves few, and the list is scanned where it leaves many.
+"""Query planning: look up the threads of a filter that leaves few, scan the list where it leaves many.
 
-SQLite cannot know which of the two holds, so it is probed first: counting up to `SCAN_THRESHOLD` rows costs next
-to nothing. The rows of `threads_attribute` are in the order of activity, so such a list is read without touching
-any other thread. Where no filter leaves few, a page is filled soon by scanning.
+SQLite cannot know which of the two holds, so it is probed first: counting up to `SCAN_THRESHOLD` rows
+costs next to nothing. The rows of `threads_attribute` are in the order of activity, so such a list is
+read without touching any other thread. Where no filter leaves few, a page is filled soon by scanning.
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ def plan_scan(filters: Filters) -> QueryPlan:
     return QueryPlan([statements("threads")[name] for name in names], values)
 
 
-def _cheapest(
-    connection: sqlite3.Connection, lookups: Sequence[Lookup], *, in_order: bool
-) -> Lookup | None:
+def _cheapest(connection: sqlite3.Connection, lookups: Sequence[Lookup], *, in_order: bool) -> Lookup | None:
     """The lookup that finds the fewest threads, if these are few; not probed where there is no other."""
     if len(lookups) == 1 and in_order and (lookups[0].is_attribute or lookups[0].is_indexed):
         return lookups[0]
@@ -117,7 +115,7 @@ def _lookups(filters: Filters) -> Iterator[Lookup]:
 
 
 def _attributes(filters: Filters) -> Iterator[tuple[str, str, str, bool]]:
-    """The tags and metadata asked for that can be looked up: filter, key, value, whether it is the whole filter."""
+    """The tags and metadata that can be looked up: filter, key, value, whether it is the whole filter."""
     tags = (filters.tag,) if isinstance(filters.tag, str) else tuple(filters.tag or ())
     for tag in tags:
         yield "tags", "#", tag.strip(), len(tags) == 1

@@ -69,7 +69,9 @@ def select(
     `narrow`: the connection has the indexes to look few threads up by.
     """
     plan = plan_query(connection, filters, order.sort_by) if narrow else plan_scan(filters)
-    column = plan.order_column or f"{'+' if plan.sorts else ''}{order.key}"  # the + keeps SQLite from an index
+    column = (
+        plan.order_column or f"{'+' if plan.sorts else ''}{order.key}"
+    )  # the + keeps SQLite from an index
     conditions, values = list(plan.conditions), {**plan.values, "limit": limit, "offset": offset}
     if cursor is not None:
         conditions.append(statements("threads")["after"].format(key=column, beyond=order.beyond))

@@ -44,7 +44,7 @@ SELECT id, text FROM threads_message_text WHERE id IN (SELECT value FROM json_ea
 
 -- A page of matches with their rank.
 -- name: matches
-SELECT threads_message_text.id AS id, message_id, role, threads_message_text.text AS text, written_at AS said_at, {rank} AS rank
+SELECT threads_message_text.id AS id, message_id, role, threads_message_text.text AS text, written_at, {rank} AS rank
 FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_message_text.id >> 20
 WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset
 
