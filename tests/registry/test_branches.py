@@ -359,8 +359,8 @@ def test_what_a_removal_took_stays_away_from_the_other_branch(registry, runner, 
 
 def test_a_busy_thread_is_not_rewound(registry, runner):
     tip, earlier = registry.history("a")[0].id, registry.messages("a")[1].id
-    ours = runner._engine.inside  # a lease as another process would hold it
-    ours.database.write(
+    database = registry._database  # a lease as another process would hold it
+    database.write(
         lambda connection: (
             connection.execute(
                 "UPDATE threads_run SET status = 'running', expires_at = 1e9 WHERE position = 1"
@@ -374,7 +374,7 @@ def test_a_busy_thread_is_not_rewound(registry, runner):
     with pytest.raises(threads.ThreadBusy):
         registry.rewind("a", to=earlier)
     assert registry.history("a")[0].id == tip
-    ours.database.write(
+    database.write(
         lambda connection: connection.execute("UPDATE threads_run SET status = 'success' WHERE position = 1")
     )
 
