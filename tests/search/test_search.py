@@ -236,7 +236,7 @@ def fill(registry, id, owner, texts):
             "UPDATE threads_thread SET message_count = ? WHERE thread_id = ?", (len(texts), id)
         )
 
-    registry._inside().database.write(work)
+    registry._database.write(work)
 
 
 def pages(registry, text, **asked):

@@ -15,8 +15,8 @@ from langgraph.types import Command
 
 from threads.checkpoint.message_mapping import CHANNEL, STOPPED
 from threads.checkpoint.rewind import begin_anew, drop_run, has_input_of
+from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start, StopReason, is_cancelled
-from threads.runs.context import RunnerContext
 from threads.runs.request import INPUT_KINDS
 from threads.runs.tool_calls import STOPPED_TEXT, answer_dangling_calls
 from threads.store.runs import RunRecord
@@ -25,7 +25,7 @@ INPUT_NODE = "__start__"
 """LangGraph's node that moves an input from a checkpoint of its own to the state."""
 
 
-async def settle_stopped(attempt: Attempt, run: RunRecord, start: Start, context: RunnerContext) -> Outcome:
+async def settle_stopped(attempt: Attempt, run: RunRecord, start: Start, context: RegistryContext) -> Outcome:
     """Keep the input and partial output of a stopped attempt, or roll it back; returns the run's outcome."""
     try:
         if attempt.ignores_cancellation:
@@ -44,7 +44,7 @@ async def settle_stopped(attempt: Attempt, run: RunRecord, start: Start, context
     return Outcome(OutcomeStatus.STOPPED, values=state.values, is_rolled_back=is_rolled_back)
 
 
-async def _roll_back(attempt: Attempt, run: RunRecord, context: RunnerContext) -> None:
+async def _roll_back(attempt: Attempt, run: RunRecord, context: RegistryContext) -> None:
     thread_id, run_id = run.thread_id, run.run_id
     if run.start_head_id is None:  # a thread is deleted with its last checkpoint, and this one shall stay
         config = attempt.config["configurable"]
@@ -54,7 +54,7 @@ async def _roll_back(attempt: Attempt, run: RunRecord, context: RunnerContext) -
         await asyncio.shield(asyncio.wrap_future(future))
 
 
-async def _keep_input(attempt: Attempt, run: RunRecord, start: Start, context: RunnerContext) -> None:
+async def _keep_input(attempt: Attempt, run: RunRecord, start: Start, context: RegistryContext) -> None:
     """Store the input where the attempt was stopped before all of it was stored."""
     thread_id, run_id = run.thread_id, run.run_id
     with attempt.lease.library_errors():

@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from threads.background import log_broken, start_thread
+from threads.background import log_failure, start_thread
 
 T = TypeVar("T")
 
@@ -74,4 +74,4 @@ class LoopThread:
 def _log_failure(failure: str, future: Future[Any]) -> None:
     error = CancelledError() if future.cancelled() else future.exception()
     if error is not None and not isinstance(error, CancelledError):
-        log_broken(failure, error)
+        log_failure(failure, error)

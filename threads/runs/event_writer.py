@@ -17,10 +17,10 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from threads.background import log_broken
+from threads.background import log_failure
 from threads.delays import EVENT_BATCHING
 from threads.errors import LeaseLost
-from threads.registry.event_poller import Tail
+from threads.registry.event_poller import EventPoller
 from threads.store.event_log import NewEvent
 from threads.store.transaction import Store, Transaction
 
@@ -28,7 +28,7 @@ from threads.store.transaction import Store, Transaction
 class EventWriter:
     """Stores the events of one runner, from any thread."""
 
-    def __init__(self, store: Store, poller: Tail, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, store: Store, poller: EventPoller, loop: asyncio.AbstractEventLoop) -> None:
         self._store = store
         self._poller = poller
         self._loop = loop
@@ -123,7 +123,7 @@ def _continues(last: NewEvent, event: NewEvent) -> bool:
 
 def _log_failure(future: Future[Any]) -> None:
     if error := future.exception():
-        log_broken("events of runs could not be stored", error)
+        log_failure("events of runs could not be stored", error)
 
 
 def _json_default(value: Any) -> Any:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from typing import Any
 
-from threads.background import log_broken
+from threads.background import log_failure
 from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
+from threads.registry.context import RegistryContext
 from threads.runs.agents import AgentRegistry
 from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start, StopReason, is_cancelled
 from threads.runs.cancellation import settle_stopped
 from threads.runs.completion import complete
-from threads.runs.context import RunnerContext
 from threads.runs.event_loop import CLOSE_TIMEOUT, LoopThread
 from threads.runs.event_writer import EventWriter
 from threads.runs.lease_context import RunLeaseContext
@@ -44,7 +44,7 @@ class RunExecutor:
 
     def __init__(
         self,
-        context: RunnerContext,
+        context: RegistryContext,
         agents: AgentRegistry,
         queue: RunQueue,
         *,
@@ -61,7 +61,7 @@ class RunExecutor:
         self._title_model = title_model
         self._recovers = recover
         self._loop = LoopThread("threads-runs")
-        self._writer = EventWriter(context.store, context.poller, self._loop.loop)
+        self._writer = EventWriter(context.store, context.events, self._loop.loop)
         self._futures = RunFutures(context.store, agents)
         self._is_closing = False
         self._leased: set[str] = set()
@@ -87,7 +87,7 @@ class RunExecutor:
         `request` is None where the stored one counts.
         """
         run = submitted.run
-        self._context.poller.wake()
+        self._context.events.wake()
         if not submitted.accepted_here:
             return self._futures.get(run.run_id)
         future = self._futures.create(run.run_id)
@@ -255,7 +255,7 @@ class RunExecutor:
             return outcome
         reason = attempt.stop_reason
         if reason is None and not self._is_closing:
-            log_broken(f"run {run.run_id} failed", outcome.error or asyncio.CancelledError())
+            log_failure(f"run {run.run_id} failed", outcome.error or asyncio.CancelledError())
             failure = RunFailed(run.thread_id, run.run_id, "a node was cancelled")
             return Outcome(OutcomeStatus.ERROR, error=failure)
         if reason in (None, StopReason.HANDOVER, StopReason.LEASE_LOST):
@@ -279,7 +279,7 @@ class RunExecutor:
             why = type(outcome.error).__name__
             logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)
         if outcome.error is not None and not isinstance(outcome.error, Exception):
-            log_broken(f"run {lease.run_id} failed", outcome.error)
+            log_failure(f"run {lease.run_id} failed", outcome.error)
         outcome = await complete(lease, outcome, self._writer, self._context.now)
         self._active.pop(lease.run_id, None)
         self._requests.pop(lease.run_id, None)
@@ -299,7 +299,7 @@ class RunExecutor:
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            log_broken(f"what follows run {run_id} was not begun", error)
+            log_failure(f"what follows run {run_id} was not begun", error)
 
     async def _release(self, run: RunRecord) -> None:
         """Release the lease of a run whose end could not be stored: its recovery continues or fails it."""

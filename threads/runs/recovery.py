@@ -19,8 +19,8 @@ from langgraph.types import Command, Interrupt
 from threads.checkpoint import rewind
 from threads.checkpoint.answers import stale_answers
 from threads.errors import AlreadyAnswered, RunFailed
+from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start
-from threads.runs.context import RunnerContext
 from threads.runs.request import ANSWER_KINDS, INPUT_KINDS, Request, named_interrupts
 from threads.runs.tool_calls import FAILED_TEXT, repair_dangling_calls
 from threads.runs.tool_recovery import (
@@ -38,7 +38,7 @@ from threads.store.runs import ChainedRun, RunRecord
 
 
 async def first_start(
-    attempt: Attempt, run: RunRecord, request: Request, context: RunnerContext
+    attempt: Attempt, run: RunRecord, request: Request, context: RegistryContext
 ) -> Start | Outcome:
     """Return where a first attempt starts."""
     if request.kind in ANSWER_KINDS:
@@ -49,7 +49,7 @@ async def first_start(
 
 
 async def restart(
-    attempt: Attempt, run: RunRecord, request: Request, context: RunnerContext
+    attempt: Attempt, run: RunRecord, request: Request, context: RegistryContext
 ) -> Start | Outcome:
     """Return where an attempt starts that follows one which failed, or whose process ended."""
     state = await _state(attempt)
@@ -75,7 +75,7 @@ async def restart(
 
 
 async def _start_of_answer(
-    attempt: Attempt, run: RunRecord, request: Request, context: RunnerContext
+    attempt: Attempt, run: RunRecord, request: Request, context: RegistryContext
 ) -> Start | Outcome:
     """Return where a run starts that answers an interrupt: no tool whose outcome is unknown may run again."""
     state = await _state(attempt)
@@ -112,7 +112,7 @@ def _still_pending(request: Request, pending: Collection[str]) -> Request | None
     return replace(request, input=left) if left else None
 
 
-def _pending_interrupts(thread_id: str, state: Any, context: RunnerContext) -> set[str]:
+def _pending_interrupts(thread_id: str, state: Any, context: RegistryContext) -> set[str]:
     """Return the ids of the interrupts that wait for an answer."""
     head_id = _head_id(state)
     if head_id is None:
@@ -133,7 +133,7 @@ class ToolState:
     """The answers that persons gave for tools that are not to run."""
 
 
-def _tool_state(attempt: Attempt, run: RunRecord, state: Any, context: RunnerContext) -> ToolState:
+def _tool_state(attempt: Attempt, run: RunRecord, state: Any, context: RegistryContext) -> ToolState:
     with context.store.read() as tx:
         chain = tx.runs.list_chain(run)
         calls = started_calls(tx.runs.list_tool_events(run))
@@ -147,7 +147,7 @@ def _tool_state(attempt: Attempt, run: RunRecord, state: Any, context: RunnerCon
     return ToolState(chain, interrupt, accepted_answers(calls, position, given))
 
 
-def _request(chained: ChainedRun, context: RunnerContext) -> Request | None:
+def _request(chained: ChainedRun, context: RegistryContext) -> Request | None:
     if chained.request is None:
         return None
     return Request.loaded(chained.run.kind, chained.request, context.checkpointer.serde)
@@ -167,7 +167,7 @@ def _head_id(state: Any) -> str | None:
 
 
 async def _continue_at_head(
-    attempt: Attempt, state: Any, answer: Request | None, run: RunRecord, context: RunnerContext
+    attempt: Attempt, state: Any, answer: Request | None, run: RunRecord, context: RegistryContext
 ) -> Start:
     """Continue at the head, where tasks of an earlier attempt may have finished: they are not run again.
 
@@ -185,7 +185,7 @@ async def _continue_at_head(
     return Start(input)
 
 
-def _stale_answers(state: Any, context: RunnerContext) -> Any:
+def _stale_answers(state: Any, context: RegistryContext) -> Any:
     if state.metadata is None:
         return None
     with context.store.read() as tx:
@@ -198,7 +198,7 @@ def _without_run_id(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "metadata": metadata}
 
 
-def _lacks_input(run: RunRecord, request: Request, context: RunnerContext) -> bool:
+def _lacks_input(run: RunRecord, request: Request, context: RegistryContext) -> bool:
     """Return whether the input never got into the thread, though something else did since."""
     if request.kind not in INPUT_KINDS:
         return False
@@ -206,7 +206,7 @@ def _lacks_input(run: RunRecord, request: Request, context: RunnerContext) -> bo
         return not rewind.has_input_of(tx.connection, run.thread_id, run.run_id)
 
 
-def _may_have_dangling_calls(run: RunRecord, context: RunnerContext) -> bool:
+def _may_have_dangling_calls(run: RunRecord, context: RegistryContext) -> bool:
     """Return whether the turn before this run may have been left in the middle."""
     if run.start_head_id is None:
         return False

@@ -13,9 +13,9 @@ from typing import Any
 
 from threads.errors import UsageError
 from threads.models import Event, Message, RunInfo, RunStatus
-from threads.registry.subscription import Events, listen
+from threads.registry import Registry
+from threads.registry.subscription import EventSubscription, subscribe
 from threads.runs.attempt import StopReason
-from threads.runs.context import RunnerContext
 from threads.runs.executor import RunExecutor
 
 
@@ -24,7 +24,7 @@ class Run:
 
     def __init__(
         self,
-        context: RunnerContext,
+        registry: Registry,
         executor: RunExecutor,
         id: str,
         thread_id: str,
@@ -34,7 +34,8 @@ class Run:
         """`after_sequence`: the thread's last event before the run."""
         self.id = id
         self.thread_id = thread_id
-        self._context = context
+        self._registry = registry
+        self._context = registry._context
         self._executor = executor
         self._after_sequence = after_sequence
         self._future = future
@@ -107,22 +108,19 @@ class Run:
 
         Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
-        registry = self._context.registry
+        registry = self._registry
         if message_ids := [message.id for message in self.messages() if message.id]:
             return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
-    def events(self, *, owner: str | None = None) -> Events:
+    def events(self, *, owner: str | None = None) -> EventSubscription:
         """Subscribe to its thread's events from its start on; of a run that has ended, only the stored ones.
 
         `owner` as in `Registry.events`.
         """
-        context = self._context
         follow = self.status in ("pending", "running")
-        return listen(
-            context.store.database, context.poller, self.thread_id, self._after_sequence,
-            owner=owner, follow=follow,
-        )  # fmt: skip
+        after = self._after_sequence
+        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow)
 
     def ends_with(self, event: Event) -> bool:
         """Return whether the run ends with this event, and was not started again after it."""

@@ -17,10 +17,9 @@ from typing import Any, Literal
 from threads import ids
 from threads.errors import InvalidValue, NothingToResume
 from threads.registry import Registry
-from threads.registry.closing import Closing
+from threads.registry.context import Closeable
 from threads.runs.agents import AgentRegistry
 from threads.runs.attempt import StopReason
-from threads.runs.context import RunnerContext
 from threads.runs.event_loop import LoopThread
 from threads.runs.executor import RunExecutor
 from threads.runs.interrupts import new_answer, resolve_resume
@@ -37,7 +36,7 @@ MAX_WAITING = 100
 """The default for how many runs may wait for one thread."""
 
 
-class Runner(Closing):
+class Runner(Closeable):
     """Runs agents in the threads of a registry; close it before the registry, or use it in a `with` block.
 
     `agents` is one compiled graph or a mapping of agent id to graph; the graphs themselves are not
@@ -63,13 +62,13 @@ class Runner(Closing):
             raise InvalidValue("max_waiting", f"{max_waiting!r} is no whole number from 1 on")
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
-        context = self._context = RunnerContext.of(registry)
+        context = self._context = registry._context
         self._agents = AgentRegistry(agents, context.checkpointer)
         queue = RunQueue(self._agents, uuid.uuid4().hex, lease_seconds, max_waiting, context.now)
         self._executor = RunExecutor(
             context, self._agents, queue, config=extra, title_model=title_model, recover=recover
         )
-        self._submitter = RunSubmitter(context, self._agents, queue, self._executor)
+        self._submitter = RunSubmitter(registry, self._agents, queue, self._executor)
         self._has_title_model = title_model is not None
         self._supervisor_loop = LoopThread("threads-supervisor")
         supervisor = Supervisor(self._executor, queue, context.store, self._agents)
@@ -202,7 +201,7 @@ class Runner(Closing):
         with self._context.store.read() as tx:
             after_sequence = tx.events.last_sequence(last.thread_id)
         future = self._executor.retry(last.run_id)
-        return Run(self._context, self._executor, last.run_id, last.thread_id, after_sequence, future)
+        return Run(self.registry, self._executor, last.run_id, last.thread_id, after_sequence, future)
 
     def make_title(self, thread_id: str) -> Run:
         """Start a run, beside the conversation, in which `title_model` makes the thread's title: its result.
@@ -216,7 +215,7 @@ class Runner(Closing):
         thread = self.registry.get(thread_id)
         submitted, future = self._executor.make_title(new_title_run(thread.id, thread.agent_id))
         run_id, after_sequence = submitted.run.run_id, submitted.after_sequence
-        return Run(self._context, self._executor, run_id, thread.id, after_sequence, future)
+        return Run(self.registry, self._executor, run_id, thread.id, after_sequence, future)
 
     def stop(self, thread_id: str) -> bool:
         """Cancel the thread's active run, in whatever process; False if there is none."""
@@ -228,7 +227,7 @@ class Runner(Closing):
         """Return a run by its id, active or ended, of this process or another; `RunNotFound`."""
         with self._context.store.read() as tx:
             thread_id = tx.runs.get(run_id).thread_id
-        return Run(self._context, self._executor, run_id, thread_id, 0, self._executor.future(run_id))
+        return Run(self.registry, self._executor, run_id, thread_id, 0, self._executor.future(run_id))
 
     def close(self, *, timeout: float = 10.0) -> None:
         """Wait up to `timeout` seconds for the active runs; unfinished ones are left to other runners."""

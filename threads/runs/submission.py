@@ -19,8 +19,9 @@ from threads import ids
 from threads.checkpoint.branches import Place
 from threads.errors import AlreadyAnswered, InvalidValue, KeyReused, MessageNotFound, NothingToResume
 from threads.models import Message
+from threads.registry import Registry
+from threads.registry.context import RegistryContext
 from threads.runs.agents import AgentRegistry
-from threads.runs.context import RunnerContext
 from threads.runs.executor import RunExecutor
 from threads.runs.queue import STRATEGIES, RunQueue
 from threads.runs.request import Content, Request, checked_key, named_interrupts
@@ -64,10 +65,11 @@ class RunSubmitter:
     """Submits the requests of one runner."""
 
     def __init__(
-        self, context: RunnerContext, agents: AgentRegistry, queue: RunQueue, executor: RunExecutor
+        self, registry: Registry, agents: AgentRegistry, queue: RunQueue, executor: RunExecutor
     ) -> None:
-        self.history = RunHistory(context)
-        self._context = context
+        self.history = RunHistory(registry._context)
+        self._registry = registry
+        self._context = registry._context
         self._agents = agents
         self._queue = queue
         self._executor = executor
@@ -114,11 +116,11 @@ class RunSubmitter:
         new_run = NewRun(ids.new_id(), thread_id, request.kind, agent_id, key, digest, stored, thread_agent)
         self._executor.check_open()
         if is_new:  # last of all: what is refused leaves no empty thread
-            self._context.registry.create(id=thread_id, agent_id=agent_id, if_exists="do_nothing")
+            self._registry.create(id=thread_id, agent_id=agent_id, if_exists="do_nothing")
         submitted = self._context.store.write(partial(self._queue.submit, new_run=new_run, strategy=strategy))
         run = submitted.run
         future = self._executor.accept(submitted, request if run.run_id == new_run.run_id else None)
-        return Run(self._context, self._executor, run.run_id, thread_id, submitted.after_sequence, future)
+        return Run(self._registry, self._executor, run.run_id, thread_id, submitted.after_sequence, future)
 
     def submit_idempotent(
         self, thread_id: str, request: Request, key: str | None, resolve: Callable[[], Submission]
@@ -155,7 +157,7 @@ class RunSubmitter:
 
     def find_edit_target(self, thread_id: str, message_id: str | None, roles: Collection[str]) -> EditTarget:
         """Return this message, or without an id the last one of these roles; `MessageNotFound`."""
-        messages = self._context.registry.messages(thread_id).items
+        messages = self._registry.messages(thread_id).items
         found = [n for n, each in enumerate(messages) if each.role in roles and message_id in (None, each.id)]
         if not found:
             raise MessageNotFound(
@@ -177,7 +179,7 @@ class RunSubmitter:
 class RunHistory:
     """Looks up the runs that a thread had, and their requests."""
 
-    def __init__(self, context: RunnerContext) -> None:
+    def __init__(self, context: RegistryContext) -> None:
         self._store = context.store
         self._serde = context.checkpointer.serde
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from threads.background import log_broken
+from threads.background import log_failure
 from threads.errors import DatabaseGone, ThreadsError
 from threads.runs.agents import AgentRegistry
 from threads.runs.attempt import StopReason, is_cancelled
@@ -110,4 +110,4 @@ async def _attempted(step: Coroutine[Any, Any, None]) -> None:
     except BaseException as error:
         if is_cancelled(error):
             raise
-        log_broken("runs cannot be looked after now", error)
+        log_failure("runs cannot be looked after now", error)

@@ -15,8 +15,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from threads import ids
 from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message
+from threads.registry.context import RegistryContext
 from threads.runs.attempt import CancellableTask, Outcome, OutcomeStatus, StopReason, is_cancelled
-from threads.runs.context import RunnerContext
 from threads.runs.failures import failure_of
 from threads.runs.request import Request
 from threads.store.runs import NewRun, RunRecord
@@ -44,7 +44,7 @@ def new_title_run(thread_id: str, agent_id: str | None) -> NewRun:
 class TitleTask:
     """The making of a title, which can be stopped."""
 
-    def __init__(self, model: Any, context: RunnerContext, run: RunRecord) -> None:
+    def __init__(self, model: Any, context: RegistryContext, run: RunRecord) -> None:
         self._model = model
         self._context = context
         self._record = run
@@ -74,7 +74,7 @@ class TitleTask:
             self._task.cancel()
 
 
-async def make_title(model: Any, context: RunnerContext, run: RunRecord) -> str:
+async def make_title(model: Any, context: RegistryContext, run: RunRecord) -> str:
     """Return a title by `model`, and store it unless the thread has one that was set by hand.
 
     Raises `LeaseLost` where the run that makes it has ended meanwhile.
@@ -98,7 +98,7 @@ async def make_title(model: Any, context: RunnerContext, run: RunRecord) -> str:
     return title
 
 
-def _beginning(context: RunnerContext, thread_id: str) -> Sequence[Message]:
+def _beginning(context: RegistryContext, thread_id: str) -> Sequence[Message]:
     with context.store.read() as tx:
         head_id = tx.threads.get(thread_id).head_id
         found: list[Message] | None = (
@@ -120,11 +120,11 @@ def _cleaned(title: str) -> str:
     return checked
 
 
-async def _store(context: RunnerContext, run: RunRecord, title: str) -> None:
+async def _store(context: RegistryContext, run: RunRecord, title: str) -> None:
     def set_title(tx: Transaction) -> None:
         if not tx.runs.has_lease(run.run_id, run.attempt):
             raise LeaseLost(run.thread_id)
         tx.threads.set_model_title(run.thread_id, title)
 
     await asyncio.shield(asyncio.wrap_future(context.store.submit(set_title)))
-    context.poller.wake()
+    context.events.wake()
