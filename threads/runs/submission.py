@@ -171,7 +171,7 @@ class RunSubmitter:
             origin = None if asked is None else decoder.place(tx.connection, thread_id, head_id, asked.id)
         if asked is None or origin is None:
             raise MessageNotFound(
-                thread_id, message.id or "", "the history no longer tells where it came from"
+                thread_id, message.id or "", "the checkpoint before it was pruned"
             )
         return EditTarget(message, asked, origin)
 
