@@ -359,8 +359,8 @@ def test_removed_message_is_removed_on_its_branch_only(registry, runner, graph):
 
 def test_rewind_of_busy_thread_is_refused(registry, runner):
     tip, earlier = registry.history("a")[0].id, registry.messages("a")[1].id
-    ours = runner._engine.inside  # a lease as another process would hold it
-    ours.database.write(
+    database = registry._database  # a lease as another process would hold it
+    database.write(
         lambda connection: (
             connection.execute(
                 "UPDATE threads_run SET status = 'running', expires_at = 1e9 WHERE position = 1"
@@ -374,7 +374,7 @@ def test_rewind_of_busy_thread_is_refused(registry, runner):
     with pytest.raises(threads.ThreadBusy):
         registry.rewind("a", to=earlier)
     assert registry.history("a")[0].id == tip
-    ours.database.write(
+    database.write(
         lambda connection: connection.execute("UPDATE threads_run SET status = 'success' WHERE position = 1")
     )
 

@@ -28,6 +28,7 @@ from threads import (
     ThreadNotFound,
     TypeNotAllowed,
 )
+from threads.runs.attempt import StopReason
 from threads.runs.failures import failure_of
 
 SECRET = "hunter2"
@@ -379,7 +380,7 @@ def test_a_waiting_run_whose_agent_is_gone_fails_with_the_agents_that_are_there(
         runner.start("a", "Hi", agent_id="slow", if_not_exists="create")
         assert gate.reached.wait(20)
         waiting = runner.start("a", "Hi", agent_id="gone", multitask_strategy="enqueue")
-        del runner._engine.agents._graphs["gone"]
+        del runner._agents._graphs["gone"]
         gate.opened.set()
         with pytest.raises(AgentNotFound, match="agent_id can be 'slow'"):
             waiting.result(20)
@@ -433,7 +434,7 @@ def test_a_run_that_is_taken_back_leaves_the_threads_status_as_it_was(registry, 
         questions = registry.interrupts("a")
         slow = runner.start("a", "wait", agent_id="slow")
         assert gate.reached.wait(20)
-        runner._engine.ask_to_stop(slow.id, "rollback")
+        runner._executor.stop(slow.id, StopReason.ROLLBACK)
         slow.result(20)
         assert slow.status == "stopped"
         assert (registry.get("a").status, registry.interrupts("a")) == (before, questions)

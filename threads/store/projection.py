@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from threads.dangling_tool_calls import MessageCalls, dangling_tool_calls
 from threads.db.database import Database
 from threads.db.migrations import Progress, has_table
 from threads.db.queries import statements
@@ -174,19 +175,18 @@ def _times(
 
 
 def unanswered(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
-    """The calls of tools that the conversation went past without an answer; a provider refuses it then.
-
-    And those at its very end, which may still be answered: by a run under way, or when a person has decided.
-    """
-    waiting: list[str] = []
-    lost: list[str] = []
-    for message in messages:
-        if message.role == "tool":
-            waiting = [id for id in waiting if id != message.tool_call_id]
-        else:
-            lost += waiting
-            waiting = [str(call.id) for call in message.tool_calls]
-    return lost, waiting
+    """Return the ids of the tool calls that the conversation went on after, and of those at its end."""
+    if not any(message.tool_calls for message in messages):
+        return [], []
+    found = dangling_tool_calls(
+        MessageCalls(
+            [(str(each.id), each.name) for each in message.tool_calls],
+            message.role == "tool",
+            message.tool_call_id,
+        )
+        for message in messages
+    )
+    return [call.id for call in found.passed], [call.id for call in found.last]
 
 
 def said_of(message: Message) -> IndexedMessage:
