@@ -6,8 +6,8 @@
                      {"configurable": {"thread_id": "alice_session"}})
         registry.list()
 
-Every conversation is there, whoever speaks in it, with title, count, preview and times. Importing
-this package is cheap: LangGraph is loaded when someone speaks.
+All threads of the database are listed, with title, message count, preview and times. Importing this
+package is cheap: LangGraph is imported when the checkpointer or a message is used.
 """
 
 from typing import Any
@@ -153,7 +153,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`Runner` and `Run` come with LangGraph, which takes seconds to load: when they are asked for."""
+    """Import `Runner` and `Run` on first use: they need LangGraph, which takes most of a second."""
     if name in ("Run", "Runner"):
         from threads import runs
 

@@ -1,6 +1,6 @@
-"""Work in the background that nothing may end unnoticed: it is logged and begun again.
+"""Background threads that survive errors: an error is logged, and the thread's function is called again.
 
-What an exception says may be a user's words, so the log gets its type and where it was raised.
+An exception's message may contain users' text, so only its type and where it was raised are logged.
 """
 
 from __future__ import annotations
@@ -10,41 +10,41 @@ import threading
 import time
 from collections.abc import Callable
 
-SHORTEST, LONGEST = 0.1, 5.0
-"""Seconds between the end of background work and its next beginning: at first, and at most."""
+MIN_PAUSE, MAX_PAUSE = 0.1, 5.0
+"""Seconds between a failure and the next call: at first, and at most; doubled with each failure in a row."""
 
 
 def is_main_thread() -> bool:
-    """Whether signals are raised here: anywhere else a KeyboardInterrupt is not the user's."""
+    """Return whether this is the main thread: in any other one a KeyboardInterrupt is not the user's."""
     return threading.current_thread() is threading.main_thread()
 
 
-def start_thread(work: Callable[[], None], name: str, is_over: Callable[[], bool]) -> threading.Thread:
-    """Do `work` in a daemon thread until it returns; RuntimeError if the system has no thread left."""
-    thread = threading.Thread(target=keep_doing, args=(work, name, is_over), name=name, daemon=True)
+def start_thread(target: Callable[[], None], name: str, is_over: Callable[[], bool]) -> threading.Thread:
+    """Run `target` in a daemon thread, with restarts; raises RuntimeError if no thread can be started."""
+    thread = threading.Thread(target=run_with_restarts, args=(target, name, is_over), name=name, daemon=True)
     thread.start()
     return thread
 
 
-def keep_doing(work: Callable[[], None], name: str, is_over: Callable[[], bool]) -> None:
-    """Do `work` until it returns: where it raises anything, again after a pause, unless `is_over()`."""
-    pause = SHORTEST
+def run_with_restarts(target: Callable[[], None], name: str, is_over: Callable[[], bool]) -> None:
+    """Call `target` until it returns; after an error again, after a pause, unless `is_over()`."""
+    pause = MIN_PAUSE
     while True:
-        began = time.monotonic()
+        started_at = time.monotonic()
         try:
-            return work()
-        except BaseException as error:  # noqa: BLE001  whatever it is, others depend on the work
+            return target()
+        except BaseException as error:  # noqa: BLE001  other threads depend on this one, whatever the error
             if is_over():
                 return None
-            log_broken(f"the thread {name} broke off and is begun again", error)
-        pause = SHORTEST if time.monotonic() - began > LONGEST else pause
+            log_failure(f"thread {name} failed and is restarted", error)
+        pause = MIN_PAUSE if time.monotonic() - started_at > MAX_PAUSE else pause
         time.sleep(pause)
-        pause = min(2 * pause, LONGEST)
+        pause = min(2 * pause, MAX_PAUSE)
 
 
-def log_broken(what: str, error: BaseException) -> None:
-    """Log, as an error, what was ended by `error`, without the words of its message."""
+def log_failure(event: str, error: BaseException) -> None:
+    """Log an error: what happened, the error's type and where it was raised, without its message."""
     place, trace = "", error.__traceback__
     while trace is not None:
         place, trace = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}", trace.tb_next
-    logging.getLogger(__name__).error("%s: %s%s", what, type(error).__name__, place)
+    logging.getLogger(__name__).error("%s: %s%s", event, type(error).__name__, place)

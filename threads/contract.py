@@ -1,11 +1,11 @@
-"""The contract of a `ThreadStore`, as tests that any backend can run.
+"""`ThreadStoreContract`: the tests that every implementation of the `ThreadStore` protocol passes.
 
     class TestMyStore(ThreadStoreContract):
         @pytest.fixture
         def store(self):
             return MyStore()
 
-The tests need a `store` that is empty, and pytest.
+Each test needs an empty `store`. Requires pytest.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import pytest
 from threads.errors import InvalidCursor, InvalidThreadId, InvalidValue, ThreadExists, ThreadNotFound
 from threads.store.protocol import ThreadStore
 
-REFUSED_IDS = (1, None.__class__, True, b"a", "", "a\nb", "a\0b", "\ud800", "x" * 256, {"id": "a"}, ["a"])
-KEPT_APART = ("a", "a ", " a", "A", "å", "a\u030a", "a%", "a_", "a'", 'a"', "👩‍👩‍👧", "x" * 255)
-REFUSED_FIELDS: tuple[dict[str, Any], ...] = (
+INVALID_IDS = (1, None.__class__, True, b"a", "", "a\nb", "a\0b", "\ud800", "x" * 256, {"id": "a"}, ["a"])
+DISTINCT_IDS = ("a", "a ", " a", "A", "å", "a\u030a", "a%", "a_", "a'", 'a"', "👩‍👩‍👧", "x" * 255)
+INVALID_FIELDS: tuple[dict[str, Any], ...] = (
     {"title": ""},
     {"title": 7},
     {"title": "x" * 501},
@@ -36,7 +36,7 @@ REFUSED_FIELDS: tuple[dict[str, Any], ...] = (
     {"metadata": {"x": float("nan")}},
     {"metadata": {"x": "y" * 70_000}},
 )
-REFUSED_FILTERS: tuple[dict[str, Any], ...] = (
+INVALID_FILTERS: tuple[dict[str, Any], ...] = (
     {"limit": 0},
     {"limit": -1},
     {"limit": 10_000},
@@ -55,33 +55,33 @@ REFUSED_FILTERS: tuple[dict[str, Any], ...] = (
 
 
 class ThreadStoreContract:
-    """What every `ThreadStore` does; inherit, and give it a fixture `store`."""
+    """Subclass this and define a fixture `store` that returns a new, empty `ThreadStore`."""
 
     def test_it_is_a_thread_store(self, store: ThreadStore) -> None:
         assert isinstance(store, ThreadStore)
 
     def test_a_new_thread_is_found_and_listed(self, store: ThreadStore) -> None:
-        made = store.create(
+        created = store.create(
             title="Lamp", agent_id="support", owner="alice", metadata={"case": 7}, tags=["b", "a"]
         )
-        assert store.get(made.id) == made
-        assert list(store.list()) == [made]
-        assert (made.title, made.agent_id, made.owner) == ("Lamp", "support", "alice")
-        assert (dict(made.metadata), made.tags) == ({"case": 7}, ("a", "b"))
-        assert (made.status, made.message_count, made.last_message) == ("idle", 0, None)
+        assert store.get(created.id) == created
+        assert list(store.list()) == [created]
+        assert (created.title, created.agent_id, created.owner) == ("Lamp", "support", "alice")
+        assert (dict(created.metadata), created.tags) == ({"case": 7}, ("a", "b"))
+        assert (created.status, created.message_count, created.last_message) == ("idle", 0, None)
 
     def test_new_ids_are_unique_and_sort_by_time(self, store: ThreadStore) -> None:
-        made = [store.create().id for _ in range(20)]
-        assert len(set(made)) == 20
-        assert all(len(id) == 36 and id[14] == "7" for id in made)
+        created = [store.create().id for _ in range(20)]
+        assert len(set(created)) == 20
+        assert all(len(id) == 36 and id[14] == "7" for id in created)
 
     def test_before_the_first_message_it_is_a_new_conversation(self, store: ThreadStore) -> None:
         assert store.create().title == "New conversation"
 
     def test_times_are_utc(self, store: ThreadStore) -> None:
-        made = store.create()
-        assert made.created_at is not None
-        assert made.created_at.tzinfo is UTC
+        created = store.create()
+        assert created.created_at is not None
+        assert created.created_at.tzinfo is UTC
 
     def test_an_id_that_is_taken_is_refused_or_returned(self, store: ThreadStore) -> None:
         first = store.create(id="a", title="mine")
@@ -89,61 +89,61 @@ class ThreadStoreContract:
             store.create(id="a", title="yours")
         assert store.create(id="a", title="yours", if_exists="do_nothing") == first
 
-    @pytest.mark.parametrize("id", REFUSED_IDS, ids=repr)
+    @pytest.mark.parametrize("id", INVALID_IDS, ids=repr)
     def test_an_id_that_is_no_proper_text_is_refused(self, store: ThreadStore, id: Any) -> None:
         with pytest.raises(InvalidThreadId):
             store.create(id=id)
         assert len(store.list()) == 0
 
     def test_ids_that_look_alike_are_kept_apart(self, store: ThreadStore) -> None:
-        for id in KEPT_APART:
+        for id in DISTINCT_IDS:
             store.create(id=id, title=repr(id))
-        assert [store.get(id).title for id in KEPT_APART] == [repr(id) for id in KEPT_APART]
-        assert store.list(limit=50).total == len(KEPT_APART)
+        assert [store.get(id).title for id in DISTINCT_IDS] == [repr(id) for id in DISTINCT_IDS]
+        assert store.list(limit=50).total == len(DISTINCT_IDS)
 
     def test_an_unknown_id_is_not_found_and_near_ones_are_named(self, store: ThreadStore) -> None:
         store.create(id="alice_session")
-        for ask in (store.get, store.trash, store.restore, store.delete, store.update):
+        for call in (store.get, store.trash, store.restore, store.delete, store.update):
             with pytest.raises(ThreadNotFound) as caught:
-                ask("alice_sesion")
+                call("alice_sesion")
             assert caught.value.near == ("alice_session",)
 
     def test_what_is_not_given_to_update_stays(self, store: ThreadStore) -> None:
-        made = store.create(title="Lamp", owner="alice", tags=["a"], metadata={"k": 1})
-        changed = store.update(made.id, pinned=True)
+        created = store.create(title="Lamp", owner="alice", tags=["a"], metadata={"k": 1})
+        changed = store.update(created.id, pinned=True)
         assert (changed.title, changed.owner, changed.tags, changed.pinned) == ("Lamp", "alice", ("a",), True)
-        assert store.update(made.id) == changed
+        assert store.update(created.id) == changed
 
     def test_metadata_merges_by_key_and_none_removes_one(self, store: ThreadStore) -> None:
-        made = store.create(metadata={"a": 1, "b": {"x": 1}})
-        changed = store.update(made.id, metadata={"a": None, "b": {"y": 2}, "c": [True]})
+        created = store.create(metadata={"a": 1, "b": {"x": 1}})
+        changed = store.update(created.id, metadata={"a": None, "b": {"y": 2}, "c": [True]})
         assert dict(changed.metadata) == {"b": {"y": 2}, "c": [True]}
 
     def test_none_takes_title_and_owner_away(self, store: ThreadStore) -> None:
-        made = store.create(title="Lamp", owner="alice", agent_id="support")
-        changed = store.update(made.id, title=None, owner=None, agent_id=None)
+        created = store.create(title="Lamp", owner="alice", agent_id="support")
+        changed = store.update(created.id, title=None, owner=None, agent_id=None)
         assert (changed.title, changed.owner, changed.agent_id) == ("New conversation", None, None)
 
-    @pytest.mark.parametrize("change", REFUSED_FIELDS, ids=lambda change: repr(change)[:40])
+    @pytest.mark.parametrize("change", INVALID_FIELDS, ids=lambda change: repr(change)[:40])
     def test_a_field_that_cannot_be_is_refused_and_nothing_changes(
         self, store: ThreadStore, change: dict[str, Any]
     ) -> None:
-        made = store.create(title="Lamp")
+        created = store.create(title="Lamp")
         with pytest.raises(InvalidValue) as caught:
-            store.update(made.id, pinned=True, **change)
+            store.update(created.id, pinned=True, **change)
         assert caught.value.field in change
         with pytest.raises(InvalidValue):
             store.create(**change)
-        assert list(store.list()) == [made]
+        assert list(store.list()) == [created]
 
     def test_trash_hides_and_restore_brings_back(self, store: ThreadStore) -> None:
-        made = store.create(title="Lamp")
-        trashed = store.trash(made.id)
+        created = store.create(title="Lamp")
+        trashed = store.trash(created.id)
         assert trashed.trashed_at is not None
         assert (list(store.list()), list(store.list(trashed=True))) == ([], [trashed])
-        assert store.trash(made.id) == trashed
-        assert store.restore(made.id) == made
-        assert list(store.list()) == [made]
+        assert store.trash(created.id) == trashed
+        assert store.restore(created.id) == created
+        assert list(store.list()) == [created]
 
     def test_delete_erases_and_the_id_can_begin_again(self, store: ThreadStore) -> None:
         store.create(id="a", title="old", tags=["x"])
@@ -179,9 +179,9 @@ class ThreadStoreContract:
             ({"owner": "alice", "agent_id": "tutor"}, set()),
         ]
         for filters, ids in expected:
-            found = store.list(**filters)
-            assert {thread.id for thread in found} == ids, filters
-            assert found.total == len(ids), filters
+            page = store.list(**filters)
+            assert {thread.id for thread in page} == ids, filters
+            assert page.total == len(ids), filters
 
     def test_archived_threads_are_listed_when_asked_for(self, store: ThreadStore) -> None:
         store.create(id="a")
@@ -190,7 +190,7 @@ class ThreadStoreContract:
         listed = [[t.id for t in store.list(archived=which)] for which in (False, True, None)]
         assert listed == [["b"], ["a"], ["b", "a"]]
 
-    @pytest.mark.parametrize("filters", REFUSED_FILTERS, ids=repr)
+    @pytest.mark.parametrize("filters", INVALID_FILTERS, ids=repr)
     def test_a_filter_that_cannot_be_is_refused_by_name(
         self, store: ThreadStore, filters: dict[str, Any]
     ) -> None:

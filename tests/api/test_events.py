@@ -166,7 +166,7 @@ def _drop(registry, id, upto):
     def work(connection):
         connection.execute("DELETE FROM threads_event WHERE thread_id = ? AND sequence <= ?", (id, upto))
 
-    registry._inside().database.write(work)
+    registry._database.write(work)
 
 
 def test_a_listener_who_leaves_stops_no_run_and_frees_his_place(registry):
@@ -215,7 +215,7 @@ def test_a_slow_reader_slows_nobody_and_misses_nothing(registry):
                         return
 
         threading.Thread(target=listen, daemon=True).start()
-        registry._inside().database.write(lambda connection: _many(connection, thread))
+        registry._database.write(lambda connection: _many(connection, thread))
         assert seen.wait(20)
         assert [int(title.split()[0]) for title in heard] == list(range(1200))
         told = b""

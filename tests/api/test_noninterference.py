@@ -134,7 +134,7 @@ class AddsUpAll(Leaking):
 class CountsWhatIsStaleOfAll(Leaking):
     def search(self, text, *, owner=None, **asked):
         found = self.real.search(text, owner=owner, **asked)
-        with self.real._inside().database.read() as connection:
+        with self.real._database.read() as connection:
             sql = "SELECT count(*) FROM threads_thread WHERE head_id IS NOT projected_id"
             return replace(found, unindexed=connection.execute(sql).fetchone()[0])
 

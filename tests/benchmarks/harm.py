@@ -23,7 +23,7 @@ FILES = (
     "checkpoint/test_agreement.py",
     "checkpoint/test_injected_faults.py",
     "checkpoint/test_overtaken_runs.py",
-    "registry/test_bad_input.py",
+    "registry/test_invalid_input.py",
 )
 
 

@@ -106,7 +106,7 @@ def fill(path: Path, count: int) -> None:
             )
 
     with threads.open(path) as registry:
-        registry._inside().database.write(work)
+        registry._database.write(work)
 
 
 def memory(pid: int) -> float:

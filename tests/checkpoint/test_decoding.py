@@ -128,7 +128,7 @@ def test_ctrl_c_while_a_message_is_decoded_ends_the_program_and_stores_nothing(t
     path = fused_file(tmp_path / "t.db", place)
     with threads.open(path) as registry, registry._database._writer._lock:
         registry._database._writer._connection.execute("UPDATE threads_thread SET projected_id = NULL")
-        registry._idle._closed.set()
+        registry._context.idle._closed.set()
     code = SCRIPT.format(tests=str(SUPPORT), path=str(path))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "KeyboardInterrupt" in done.stderr

@@ -16,7 +16,7 @@ from running import until
 
 import threads
 from agent import build_agent
-from threads.checkpoint.pending_writes import PATIENCE
+from threads.delays import PENDING_WRITES
 
 
 @contextmanager
@@ -41,8 +41,8 @@ def held_back(path, work):
     def hold():
         while not done.is_set():
             with foreign_lock(path):
-                done.wait(PATIENCE * 4)
-            done.wait(PATIENCE / 4)
+                done.wait(PENDING_WRITES * 4)
+            done.wait(PENDING_WRITES / 4)
 
     holding = threading.Thread(target=hold)
     holding.start()

@@ -151,7 +151,7 @@ def interrupted_at(place: int, work) -> bool:
 
     def trace(frame, event, _):
         nonlocal lines
-        if not frame.f_code.co_filename.endswith(("writer.py", "connections.py", "in_memory.py")):
+        if not frame.f_code.co_filename.endswith(("write_queue.py", "database.py", "in_memory.py")):
             return None
         line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
         if event == "line" and not line.lstrip().startswith("with "):

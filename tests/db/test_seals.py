@@ -90,7 +90,7 @@ def test_a_file_whose_key_was_dropped_gets_another_one_when_it_is_repaired(tmp_p
     connection.close()
     with threads.open(path) as registry:
         registry.repair()
-        with registry._inside().database.read() as connection:
+        with registry._database.read() as connection:
             [[key]] = connection.execute("SELECT key FROM threads_secret").fetchall()
     assert len(key) == KEY_BYTES and key != bytes(KEY_BYTES)
 
@@ -98,6 +98,6 @@ def test_a_file_whose_key_was_dropped_gets_another_one_when_it_is_repaired(tmp_p
 def test_keys_of_two_files_differ(tmp_path):
     keys = set()
     for name in ("a", "b"):
-        with threads.open(tmp_path / name) as registry, registry._inside().database.read() as connection:
+        with threads.open(tmp_path / name) as registry, registry._database.read() as connection:
             keys.add(connection.execute("SELECT key FROM threads_secret").fetchone()[0])
     assert len(keys) == 2

@@ -1,4 +1,4 @@
-"""Who may do what: one function that says no by default, users, and their tokens."""
+"""Authorization of actors, users and their tokens."""
 
 import itertools
 import sqlite3
@@ -32,7 +32,7 @@ def allowed(registry, actor, id, verb):
         return False
 
 
-def test_a_user_may_do_all_but_administer_with_his_own_threads_and_nothing_with_others(registry):
+def test_user_may_do_all_but_administer_own_threads_and_nothing_with_others(registry):
     mine, ownerless = registry.create(owner="alice"), registry.create()
     for actor, thread, verb in itertools.product((ALICE, BOB, ROOT, LOCAL), (mine, ownerless), VERBS):
         expected = actor.is_admin or (actor is ALICE and thread is mine and verb != "administer")
@@ -40,7 +40,7 @@ def test_a_user_may_do_all_but_administer_with_his_own_threads_and_nothing_with_
         assert allowed(registry, actor, thread.id, verb) is expected, (actor, thread, verb)
 
 
-def test_what_is_not_known_is_refused(registry):
+def test_unknown_actor_or_verb_is_refused(registry):
     thread = registry.create(owner="alice")
     assert not authorize(None, thread, "read")
     assert not authorize(ALICE, thread, "fly")
@@ -49,7 +49,7 @@ def test_what_is_not_known_is_refused(registry):
     assert not authorize(Actor(None), registry.create(), "read")
 
 
-def test_somebody_elses_thread_and_none_at_all_look_the_same(registry):
+def test_thread_of_another_owner_looks_like_no_thread(registry):
     theirs = registry.create(id="alice-1", owner="alice").id
     for id in (theirs, "alice-2"):
         assert not allowed(registry, BOB, id, "read")
@@ -58,13 +58,13 @@ def test_somebody_elses_thread_and_none_at_all_look_the_same(registry):
     assert registry.admitted(ROOT, [theirs, "alice-2"], "delete") == [theirs]
 
 
-def test_the_owner_is_the_registrys_and_not_what_a_checkpoint_says(registry):
+def test_owner_comes_from_registry_not_from_checkpoint(registry):
     graph = plain_graph(registry.checkpointer)
     graph.invoke(said("hello"), {**config("a"), "metadata": {"owner": "bob", "user_id": "bob"}})
     assert not allowed(registry, BOB, "a", "read")
 
 
-def test_a_token_lets_its_user_in_until_it_is_ended(registry):
+def test_token_is_valid_until_revoked(registry):
     registry.users.add("alice")
     token = registry.users.new_token("alice")
     assert registry.users.who(token) == (ALICE, registry.users.list()[0].tokens[0].id)
@@ -79,7 +79,7 @@ def test_a_token_lets_its_user_in_until_it_is_ended(registry):
     assert not registry.users
 
 
-def test_a_token_is_not_in_the_file(tmp_path, registry):
+def test_token_is_not_stored_in_file(tmp_path, registry):
     registry.users.add("alice")
     token = registry.users.new_token("alice")
     registry.close()
@@ -88,7 +88,7 @@ def test_a_token_is_not_in_the_file(tmp_path, registry):
     assert b"alice" in stored
 
 
-def test_a_token_ends_by_itself(tmp_path):
+def test_token_expires(tmp_path):
     now = [datetime(2026, 1, 1, tzinfo=UTC)]
     with threads.open(tmp_path / "t.db", clock=lambda: now[0]) as registry:
         registry.users.add("alice")
@@ -101,7 +101,7 @@ def test_a_token_ends_by_itself(tmp_path):
         assert registry.users.list()[0].tokens == ()
 
 
-def test_users_that_cannot_be_are_refused_by_name(registry):
+def test_invalid_user_is_refused_with_field_name(registry):
     registry.users.add("alice")
     for name in ("alice", "", None, "a\nb", "x" * 256):
         with pytest.raises(threads.InvalidValue):
@@ -113,7 +113,7 @@ def test_users_that_cannot_be_are_refused_by_name(registry):
         registry.users.new_token("alice", lifetime=timedelta(0))
 
 
-def test_events_of_an_owner_are_his_alone(registry):
+def test_events_with_owner_are_of_own_threads_only(registry):
     theirs, mine = registry.create(owner="bob"), registry.create(owner="alice")
     registry.update(theirs.id, title="secret")
     registry.update(mine.id, title="hello")
@@ -126,7 +126,7 @@ def test_events_of_an_owner_are_his_alone(registry):
         assert [everything.wait(5).thread_id for _ in range(2)] == [theirs.id, mine.id]
 
 
-def test_a_detached_file_has_no_users_left(tmp_path):
+def test_detach_removes_users(tmp_path):
     with threads.open(tmp_path / "t.db") as registry:
         registry.users.add("alice")
     threads.detach(tmp_path / "t.db")
@@ -136,7 +136,7 @@ def test_a_detached_file_has_no_users_left(tmp_path):
     assert not any(name.startswith("threads_") for name in names)
 
 
-def test_users_on_the_command_line(tmp_path, monkeypatch):
+def test_users_commands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def call(*words, code=0):

@@ -1,4 +1,4 @@
-"""Work in the background: where it breaks off it is begun again, and the log says so."""
+"""Background threads are restarted after errors, which are logged without users' text."""
 
 import logging
 import sqlite3
@@ -14,7 +14,7 @@ from langgraph.config import get_stream_writer
 from running import Gate, until, waiting_graph
 
 import threads
-from threads.background import keep_doing
+from threads.background import run_with_restarts
 from threads.db.open import open_database
 
 SECRET = "the user's own words"
@@ -59,7 +59,7 @@ def no_more_threads():
 
 
 @pytest.mark.parametrize("error", [Panic, KeyboardInterrupt, SystemExit, MemoryError, ValueError])
-def test_work_that_breaks_off_is_begun_again_and_logged_without_words(error, caplog):
+def test_failed_thread_is_restarted_and_logged_without_message(error, caplog):
     left = [error(SECRET), error(SECRET)]
     begun = []
 
@@ -68,23 +68,23 @@ def test_work_that_breaks_off_is_begun_again_and_logged_without_words(error, cap
         if left:
             raise left.pop()
 
-    keep_doing(work, "tester", lambda: False)
+    run_with_restarts(work, "tester", lambda: False)
     assert begun == [2, 1, 0]
     told = errors(caplog)
     assert len(told) == 2
     assert all("tester" in each and error.__name__ in each and SECRET not in each for each in told)
 
 
-def test_work_that_breaks_off_at_its_end_is_over(caplog):
+def test_thread_that_fails_when_over_is_not_restarted(caplog):
     def work():
         raise Panic
 
-    keep_doing(work, "tester", lambda: True)
+    run_with_restarts(work, "tester", lambda: True)
     assert errors(caplog) == []
 
 
 @pytest.mark.parametrize("error", [Panic, SystemExit, GeneratorExit])
-def test_a_piece_of_work_that_panics_fails_alone_and_stops_no_writer(path, error):
+def test_write_that_raises_fails_alone_and_does_not_stop_writer(path, error):
     def broken(connection):
         raise error(SECRET)
 
@@ -103,7 +103,7 @@ def test_a_piece_of_work_that_panics_fails_alone_and_stops_no_writer(path, error
             assert connection.execute("SELECT count(*) FROM note").fetchone()[0] == 3
 
 
-def test_ctrl_c_that_a_piece_of_work_raises_itself_does_not_come_back_for_ever(path):
+def test_keyboard_interrupt_raised_by_write_is_not_repeated(path):
     def broken(connection):
         raise KeyboardInterrupt
 
@@ -113,7 +113,7 @@ def test_ctrl_c_that_a_piece_of_work_raises_itself_does_not_come_back_for_ever(p
         database.write(lambda connection: connection.execute("CREATE TABLE note (text)") and None)
 
 
-def test_subscribers_hear_on_after_an_event_that_could_not_be_read(path, caplog):
+def test_subscribers_continue_after_unreadable_event(path, caplog):
     with threads.open(path) as registry, threads.Runner(registry, plain_graph(None)) as runner:
         runner.start("a", "one", if_not_exists="create").result(20)
         events = registry.events("a", after=None)
@@ -128,7 +128,7 @@ def test_subscribers_hear_on_after_an_event_that_could_not_be_read(path, caplog)
         found = next(event for event in events if event.type == "finished")
         assert found.thread_id == "a"
         events.close()
-    assert "threads-tail" in errors(caplog)[0]
+    assert "threads-event-poller" in errors(caplog)[0]
 
 
 class Deaf:
@@ -136,16 +136,16 @@ class Deaf:
 
     topic = ("all", None)
 
-    def take(self, happened):
+    def receive(self, events):
         raise Panic(SECRET)
 
     def end(self):
         pass
 
 
-def test_a_subscriber_that_raises_takes_nothing_from_the_others(path, caplog):
+def test_subscriber_that_raises_does_not_affect_others(path, caplog):
     with threads.open(path) as registry, threads.Runner(registry, plain_graph(None)) as runner:
-        registry._tail.subscribe(Deaf())
+        registry._context.events.subscribe(Deaf())
         with registry.events(after=None) as events:
             runner.start("a", "one", if_not_exists="create").result(20)
             assert next(event for event in events if event.type == "finished").thread_id == "a"
@@ -154,7 +154,7 @@ def test_a_subscriber_that_raises_takes_nothing_from_the_others(path, caplog):
 
 
 @pytest.mark.parametrize("error", [Panic, MemoryError, ValueError])
-def test_stale_threads_are_refreshed_at_rest_after_that_broke_off(path, error, caplog):
+def test_idle_worker_refreshes_stale_threads_after_failure(path, error, caplog):
     clock = Clock("threads-idle")
     with threads.open(path, clock=clock) as registry:
         graph = plain_graph(registry.checkpointer)
@@ -176,7 +176,7 @@ def test_stale_threads_are_refreshed_at_rest_after_that_broke_off(path, error, c
 
 
 @pytest.mark.parametrize("error", [Panic, SystemExit, MemoryError])
-def test_runs_keep_their_leases_while_another_cannot_be_recovered(path, error, caplog):
+def test_runs_renew_leases_while_another_run_cannot_be_recovered(path, error, caplog):
     clock, gate = Clock("threads-writer"), Gate()
     with threads.open(path, clock=clock) as registry:
         registry.create(id="lost")
@@ -198,7 +198,7 @@ def test_runs_keep_their_leases_while_another_cannot_be_recovered(path, error, c
     assert SECRET not in "".join(errors(caplog))
 
 
-def test_where_no_thread_can_be_started_nothing_is_lost_and_later_all_goes_on(path):
+def test_without_new_os_threads_nothing_is_lost_and_work_resumes_later(path):
     with threads.open(path) as registry:
         saver = registry.checkpointer
         plain_graph(saver).invoke(said("one"), config("a"))
@@ -224,7 +224,7 @@ def test_where_no_thread_can_be_started_nothing_is_lost_and_later_all_goes_on(pa
         assert registry.verify() == []
 
 
-def test_events_that_could_not_be_stored_are_missed_in_the_log(path, caplog):
+def test_events_that_cannot_be_stored_are_logged(path, caplog):
     gate, later = Gate(), Gate()
 
     async def node(state):

@@ -1,4 +1,4 @@
-"""Edit, regenerate, rewind, fork at a message: the other ways a conversation went stay reachable."""
+"""Edit, regenerate, rewind, undo and fork; the checkpoints of other branches stay stored."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def remembered(graph: Any, registry: threads.Registry, id: str = "a") -> list[st
     return [message.text for message in at.values["messages"]]
 
 
-def test_an_edited_message_is_answered_and_what_followed_is_left_behind(registry, runner, graph):
+def test_edit_is_answered_on_new_branch(registry, runner, graph):
     old = registry.messages("a")[2]
     runner.edit("a", old.id, "zwei").result()
     assert texts(registry) == ["one", "1: one", "zwei", "4: zwei"] == remembered(graph, registry)
@@ -79,13 +79,13 @@ def test_an_edited_message_is_answered_and_what_followed_is_left_behind(registry
     assert texts(registry, edited.versions[0]) == ["one", "1: one", "two", "2: two", "three", "3: three"]
 
 
-def test_the_first_message_can_be_edited_too(registry, runner, graph):
+def test_first_message_can_be_edited(registry, runner, graph):
     runner.edit("a", registry.messages("a")[0].id, "eins").result()
     assert texts(registry) == ["eins", "4: eins"] == remembered(graph, registry)
     assert registry.get("a").title == "eins"
 
 
-def test_an_answer_made_anew_stands_beside_the_old_one(registry, runner, graph):
+def test_regenerated_answer_is_another_version(registry, runner, graph):
     runner.regenerate("a").result()
     runner.regenerate("a").result()
     assert texts(registry)[-2:] == ["three", "5: three"] == remembered(graph, registry)[-2:]
@@ -94,12 +94,12 @@ def test_an_answer_made_anew_stands_beside_the_old_one(registry, runner, graph):
     assert [texts(registry, at)[-1] for at in answer.versions] == ["3: three", "4: three", "5: three"]
 
 
-def test_an_earlier_answer_can_be_made_anew(registry, runner):
+def test_earlier_answer_can_be_regenerated(registry, runner):
     runner.regenerate("a", registry.messages("a")[1].id).result()
     assert texts(registry) == ["one", "4: one"]
 
 
-def test_rewinding_brings_a_version_back_with_all_that_followed(registry, runner, graph):
+def test_rewind_restores_version_with_later_messages(registry, runner, graph):
     before = texts(registry)
     runner.edit("a", registry.messages("a")[2].id, "zwei").result()
     registry.rewind("a", to=registry.messages("a")[2].versions[0])
@@ -110,20 +110,20 @@ def test_rewinding_brings_a_version_back_with_all_that_followed(registry, runner
     assert len(registry.messages("a")[2].versions) == 2
 
 
-def test_rewinding_to_a_message_makes_it_the_last_one(registry, runner, graph):
+def test_rewind_to_message_makes_it_last(registry, runner, graph):
     registry.rewind("a", to=registry.messages("a")[3].id)
     assert texts(registry) == ["one", "1: one", "two", "2: two"] == remembered(graph, registry)
     runner.start("a", "drei").result()
     assert texts(registry)[-2:] == ["drei", "4: drei"] == remembered(graph, registry)[-2:]
 
 
-def test_rewinding_to_the_head_changes_nothing(registry, runner):
+def test_rewind_to_head_changes_nothing(registry, runner):
     checkpoints = registry.history("a").total
     registry.rewind("a", to=registry.history("a")[0].id)
     assert registry.history("a").total == checkpoints
 
 
-def test_a_thread_forks_at_any_message(registry, runner, graph):
+def test_fork_at_any_message(registry, runner, graph):
     for place, message in enumerate(registry.messages("a")):
         fork = registry.fork("a", at=message.id)
         assert (
@@ -136,7 +136,7 @@ def test_a_thread_forks_at_any_message(registry, runner, graph):
     assert texts(registry)[-1] == "3: three"
 
 
-def test_a_message_of_another_branch_is_a_place_to_go_to_and_to_fork_at(registry, runner):
+def test_rewind_and_fork_accept_message_of_another_branch(registry, runner):
     left = registry.messages("a")[3]
     runner.edit("a", registry.messages("a")[2].id, "zwei").result()
     assert left.id not in {message.id for message in registry.messages("a")}
@@ -148,7 +148,7 @@ def test_a_message_of_another_branch_is_a_place_to_go_to_and_to_fork_at(registry
 @pytest.mark.parametrize(
     "build", [plain_graph, lambda saver: build_agent(Counting(answers=[]), checkpointer=saver)]
 )
-def test_what_a_plain_invoke_said_without_ids_can_be_forked_at_edited_and_taken_back(registry, build):
+def test_plain_invoke_without_message_ids_supports_fork_edit_and_undo(registry, build):
     for text in ("one", "two", "three"):
         build(registry.checkpointer).invoke(said(text), config("a"))
     messages = registry.messages("a").items
@@ -162,17 +162,17 @@ def test_what_a_plain_invoke_said_without_ids_can_be_forked_at_edited_and_taken_
         assert len(texts(registry)) == 2
 
 
-def test_undo_does_not_take_away_what_it_could_not_bring_back(registry):
+def test_undo_of_pruned_turn_is_refused(registry):
     graph = plain_graph(registry.checkpointer)
     for text in ("one", "two"):
         graph.invoke(said(text), config("a"))
     registry.prune(["a"])
-    with pytest.raises(threads.MessageNotFound, match="no longer tells"):
+    with pytest.raises(threads.MessageNotFound, match="was pruned"):
         registry.undo("a")
     assert texts(registry) == ["one", "re: one", "two", "re: two"]
 
 
-def test_search_follows_the_branch_in_view(registry, runner):
+def test_search_follows_current_branch(registry, runner):
     runner.edit("a", registry.messages("a")[2].id, "zwei").result()
     assert [hit.thread.id for hit in registry.search("zwei")] == ["a", "a"]
     assert registry.search("three").total == 0
@@ -180,7 +180,7 @@ def test_search_follows_the_branch_in_view(registry, runner):
     assert registry.search("zwei").total == 0
 
 
-def test_the_same_key_edits_once(registry, runner):
+def test_idempotency_key_edits_once(registry, runner):
     message = registry.messages("a")[2]
     first = runner.edit("a", message.id, "zwei", key="k")
     first.result()
@@ -197,7 +197,7 @@ def test_the_same_key_edits_once(registry, runner):
 
 
 @pytest.mark.parametrize("by_id", [False, True])
-def test_the_same_key_answers_anew_once(registry, runner, by_id):
+def test_idempotency_key_regenerates_once(registry, runner, by_id):
     id = registry.messages("a")[-1].id if by_id else None
     first = runner.regenerate("a", id, key="k")
     first.result()
@@ -207,7 +207,7 @@ def test_the_same_key_answers_anew_once(registry, runner, by_id):
         runner.regenerate("a", registry.messages("a")[1].id, key="k")
 
 
-def test_the_same_key_at_once_is_one_edit(registry, runner):
+def test_concurrent_requests_with_one_key_are_one_edit(registry, runner):
     message = registry.messages("a")[0]
     with ThreadPoolExecutor(8) as pool:
         runs = list(pool.map(lambda _: runner.edit("a", message.id, "eins", key="k"), range(24)))
@@ -216,7 +216,7 @@ def test_the_same_key_at_once_is_one_edit(registry, runner):
     assert texts(registry) == ["eins", "4: eins"]
 
 
-def test_an_edit_that_failed_goes_on_by_its_key(registry):
+def test_failed_edit_is_retried_by_its_key(registry):
     failures = []
 
     def node(state):
@@ -237,7 +237,7 @@ def test_an_edit_that_failed_goes_on_by_its_key(registry):
     assert texts(registry) == ["eins", "re: eins"]
 
 
-def test_what_is_said_or_answered_anew_has_the_context_it_had_before(registry):
+def test_edit_and_regenerate_use_original_context(registry):
     with threads.Runner(registry, talk_graph(dict)) as runner:
         for text, user in (("one", "al"), ("two", "bo")):
             runner.start("a", text, context={"user": user}, if_not_exists="create").result()
@@ -255,7 +255,7 @@ def test_what_is_said_or_answered_anew_has_the_context_it_had_before(registry):
         assert texts(registry) == ["uno", "uno, None, {'user': 'dee'}"]
 
 
-def test_a_fork_does_not_take_the_context_along(registry):
+def test_fork_does_not_copy_context(registry):
     with threads.Runner(registry, talk_graph(dict)) as runner:
         runner.start("a", "one", context={"user": "al"}, if_not_exists="create").result()
         fork = registry.fork("a").id
@@ -264,7 +264,7 @@ def test_a_fork_does_not_take_the_context_along(registry):
 
 
 @pytest.mark.parametrize("ids", [(None, None, None), ("s", "h", "i")])
-def test_what_was_handed_in_with_a_message_is_handed_in_with_the_edited_one(registry, ids):
+def test_edit_repeats_input_given_with_message(registry, ids):
     given = [SystemMessage("be kind", id=ids[0]), HumanMessage("one", id=ids[1], name="al")]
     given.append(HumanMessage("and", id=ids[2]))
     with threads.Runner(registry, talk_graph()) as runner:
@@ -283,13 +283,13 @@ def test_what_was_handed_in_with_a_message_is_handed_in_with_the_edited_one(regi
         assert texts(registry)[4:] == ["zwei", "zwei, x, None"]
 
 
-def test_a_message_that_nobody_answered_is_answered_by_making_it_anew(registry, runner, graph):
+def test_regenerate_answers_unanswered_message(registry, runner, graph):
     fork = registry.fork("a", at=registry.messages("a")[4].id).id
     runner.regenerate(fork).result()
     assert texts(registry, id=fork) == [*texts(registry)[:5], "4: three"] == remembered(graph, registry, fork)
 
 
-def test_after_a_failure_the_message_at_the_end_is_answered_anew(registry):
+def test_regenerate_after_failure_answers_last_message(registry):
     failures = []
 
     def node(state):
@@ -310,20 +310,20 @@ def test_after_a_failure_the_message_at_the_end_is_answered_anew(registry):
 
 
 @pytest.mark.parametrize("place", [1, None])
-def test_only_a_users_message_in_view_can_be_edited(registry, runner, place):
+def test_only_user_message_of_current_branch_can_be_edited(registry, runner, place):
     id = "nothing" if place is None else registry.messages("a")[place].id
     with pytest.raises(threads.MessageNotFound):
         runner.edit("a", id, "what?")
     assert len(registry.runs("a")) == 3
 
 
-def test_a_checkpoint_that_is_not_there_cannot_be_gone_to(registry, runner):
+def test_rewind_to_missing_checkpoint_is_refused(registry, runner):
     for call in (lambda: registry.rewind("a", to="nothing"), lambda: registry.messages("a", at="nothing")):
         with pytest.raises(threads.CheckpointNotFound):
             call()
 
 
-def test_a_question_left_behind_is_asked_again_there(registry):
+def test_edit_before_answered_interrupt_asks_again(registry):
     with threads.Runner(registry, asking_graph(None)) as runner:
         runner.start("q", "hi", if_not_exists="create").result()
         runner.resume("q", "yes").result()
@@ -336,18 +336,18 @@ def test_a_question_left_behind_is_asked_again_there(registry):
         assert texts(registry, id="q") == ["hi", "you said yes"]
 
 
-def test_messages_that_were_pruned_away_tell_so(registry, runner):
+def test_edit_of_pruned_message_is_refused(registry, runner):
     first = registry.messages("a")[0]
     registry.prune(["a"])
     if registry.history("a").total == 1:
-        with pytest.raises(threads.MessageNotFound, match="no longer tells"):
+        with pytest.raises(threads.MessageNotFound, match="was pruned"):
             runner.edit("a", first.id, "eins")
     else:
         runner.edit("a", first.id, "eins").result()
         assert texts(registry) == ["eins", "4: eins"]
 
 
-def test_what_a_removal_took_stays_away_from_the_other_branch(registry, runner, graph):
+def test_removed_message_is_removed_on_its_branch_only(registry, runner, graph):
     ours = graph.copy(update={"checkpointer": registry.checkpointer})
     gone = registry.messages("a")[0].id
     tip = registry.history("a")[0].id
@@ -357,10 +357,10 @@ def test_what_a_removal_took_stays_away_from_the_other_branch(registry, runner, 
     assert len(texts(registry)) == 6 == len(remembered(graph, registry))
 
 
-def test_a_busy_thread_is_not_rewound(registry, runner):
+def test_rewind_of_busy_thread_is_refused(registry, runner):
     tip, earlier = registry.history("a")[0].id, registry.messages("a")[1].id
-    ours = runner._engine.inside  # a lease as another process would hold it
-    ours.database.write(
+    database = registry._database  # a lease as another process would hold it
+    database.write(
         lambda connection: (
             connection.execute(
                 "UPDATE threads_run SET status = 'running', expires_at = 1e9 WHERE position = 1"
@@ -374,12 +374,12 @@ def test_a_busy_thread_is_not_rewound(registry, runner):
     with pytest.raises(threads.ThreadBusy):
         registry.rewind("a", to=earlier)
     assert registry.history("a")[0].id == tip
-    ours.database.write(
+    database.write(
         lambda connection: connection.execute("UPDATE threads_run SET status = 'success' WHERE position = 1")
     )
 
 
-def test_a_plain_invoke_goes_on_in_the_branch_in_view(registry, runner, graph):
+def test_plain_invoke_continues_current_branch(registry, runner, graph):
     registry.rewind("a", to=registry.messages("a")[1].id)
     ours = graph.copy(update={"checkpointer": registry.checkpointer})
     ours.invoke(said("plainly"), config("a"))

@@ -1,4 +1,4 @@
-"""Tags, many threads at once, and what is unread."""
+"""Tags, bulk changes and unread counts."""
 
 import gc
 from datetime import timedelta
@@ -34,7 +34,7 @@ def counted(registry):
     return found
 
 
-def test_tags_are_counted_over_the_threads_in_sight_whatever_happens(registry):
+def test_tag_counts_follow_all_changes(registry):
     for number in range(12):
         registry.create(id=f"t{number}", tags=["all", f"mod{number % 3}"], owner=f"o{number % 2}")
     steps = [
@@ -65,7 +65,7 @@ def test_tags_are_counted_over_the_threads_in_sight_whatever_happens(registry):
     assert registry.verify() == []
 
 
-def test_a_tag_is_renamed_everywhere_also_into_one_that_is_there(registry):
+def test_rename_tag_everywhere_and_into_existing_tag(registry):
     registry.create(id="a", tags=["old", "new"])
     registry.create(id="b", tags=["old"])
     assert registry.rename_tag("old", "new") == 2
@@ -75,7 +75,7 @@ def test_a_tag_is_renamed_everywhere_also_into_one_that_is_there(registry):
         registry.rename_tag("new", " ")
 
 
-def test_many_are_changed_in_one_transaction_with_one_report(registry):
+def test_bulk_changes_threads_in_one_transaction_and_reports(registry):
     for id in "abc":
         registry.create(id=id, metadata={"n": 1, "m": 2})
     registry.update("b", pinned=True)
@@ -102,7 +102,7 @@ def test_many_are_changed_in_one_transaction_with_one_report(registry):
     assert registry.search("hello").total == 0
 
 
-def test_where_one_of_many_cannot_be_changed_none_is(registry):
+def test_bulk_changes_all_threads_or_none(registry):
     registry.create(id="a")
     registry.create(id="b", tags=[f"tag{n}" for n in range(100)])
     with pytest.raises(threads.InvalidValue):
@@ -121,13 +121,13 @@ def test_where_one_of_many_cannot_be_changed_none_is(registry):
         (["a"], {"owner": ""}, "owner"),
     ],
 )
-def test_a_change_that_cannot_be_is_refused_by_name(registry, ids, changes, field):
+def test_invalid_bulk_change_is_refused_with_field_name(registry, ids, changes, field):
     with pytest.raises(threads.InvalidValue) as caught:
         registry.bulk(ids, **changes)
     assert caught.value.field == field
 
 
-def test_each_user_has_marks_of_their_own(registry):
+def test_read_marks_are_per_user(registry):
     speak(registry, "a", "one", "two")
     registry.create(id="b")
     assert registry.unread(["a", "b", "nobody"], "alice") == {"a": 4, "b": 0}
@@ -145,7 +145,7 @@ def test_each_user_has_marks_of_their_own(registry):
         registry.mark_read("nobody", "bob")
 
 
-def test_marks_go_with_their_thread(tmp_path):
+def test_read_marks_are_deleted_with_thread(tmp_path):
     path = tmp_path / "threads.db"
     with threads.open(path) as registry:
         speak(registry, "a", "one")
@@ -158,7 +158,7 @@ def test_marks_go_with_their_thread(tmp_path):
     assert b"secret reader" not in path.read_bytes()
 
 
-def test_what_is_said_after_going_back_is_unread(registry):
+def test_messages_after_rewind_are_unread(registry):
     agent = build_agent(checkpointer=registry.checkpointer)
     for text in ("one", "two", "three"):
         agent.invoke(said(text), config("a"))
@@ -174,7 +174,7 @@ def test_what_is_said_after_going_back_is_unread(registry):
     assert registry.unread(["a"], "bob") == {"a": 2}
 
 
-def test_a_turn_that_came_in_without_ids_is_taken_back_alone(registry):
+def test_undo_of_turn_without_message_ids_removes_that_turn_only(registry):
     speak(registry, "a", "one", "two", "three")
     for left in (["one", "re: one", "two", "re: two"], ["one", "re: one"], []):
         registry.undo("a")
@@ -183,7 +183,7 @@ def test_a_turn_that_came_in_without_ids_is_taken_back_alone(registry):
     assert [message.text for message in registry.messages("a")] == ["anew", "re: anew"]
 
 
-def test_what_was_read_stays_so_where_messages_before_it_go(registry):
+def test_read_mark_survives_removal_of_earlier_messages(registry):
     speak(registry, "a", "one", "two")
     registry.mark_read("a", "bob")
     first = registry.messages("a")[0]
@@ -193,20 +193,22 @@ def test_what_was_read_stays_so_where_messages_before_it_go(registry):
     assert registry.unread(["a"], "bob") == {"a": 2}
 
 
-def test_marks_stand_where_they_stood_after_a_repair(registry):
+def test_read_marks_survive_repair(registry):
     speak(registry, "a", "one", "two", "three")
     assert registry.unread(["a"], "bob") == {"a": 6}
     first = registry.messages("a")[0]
     plain_graph(registry.checkpointer).update_state(config("a"), {"messages": [RemoveMessage(first.id)]})
     registry.mark_read("a", "bob")
     registry.mark_read("a", "carol", upto=registry.messages("a")[1].id)
-    registry._database.write(lambda connection: connection.execute("DROP TABLE threads_parts") and None)
+    registry._database.write(
+        lambda connection: connection.execute("DROP TABLE threads_fts_trigrams") and None
+    )
     registry.repair()
     speak(registry, "a", "four")
     assert [registry.unread(["a"], user) for user in ("bob", "carol")] == [{"a": 2}, {"a": 5}]
 
 
-def test_ones_own_messages_are_not_unread(registry):
+def test_own_messages_are_not_unread(registry):
     registry.create(id="a", owner="alice")
     registry.create(id="b")
     for id in ("a", "b"):
@@ -218,7 +220,7 @@ def test_ones_own_messages_are_not_unread(registry):
     assert [registry.unread(["a"], user)["a"] for user in ("alice", "bob")] == [2, 2]
 
 
-def test_what_a_run_brought_is_read_by_whom_it_is_given(registry):
+def test_run_mark_read_marks_its_messages(registry):
     registry.create(id="a", owner="alice")
     with threads.Runner(registry, plain_graph(None)) as runner:
         first = runner.start("a", "one")

@@ -88,7 +88,7 @@ TestReader = Reader.TestCase
 TestReader.settings = settings(max_examples=60, stateful_step_count=30)
 
 
-def test_a_reader_beside_busy_writers_sees_each_quiet_thread_once(tmp_path):
+def test_pages_show_each_idle_thread_once_beside_writers(tmp_path):
     with threads.open(tmp_path / "threads.db") as registry:
         quiet = {registry.create(id=f"quiet {number:03}").id for number in range(120)}
         graph = plain_graph(registry.checkpointer)

@@ -1,4 +1,4 @@
-"""Rules for threads that grow old."""
+"""Retention rules and cleanup."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -41,7 +41,7 @@ def cleaned(registry, **options):
     return {each.rule: set(each.threads) for each in registry.cleanup(**options)}
 
 
-def test_rules_are_stored_listed_replaced_and_dropped(registry):
+def test_rules_are_stored_listed_replaced_and_removed(registry):
     rule = registry.set_rule("old ones", "archive", inactive=30 * DAY, tag="vip")
     assert registry.rules() == [rule]
     rule = registry.set_rule("old ones", "trash", age=7 * DAY, abandoned=True)
@@ -53,7 +53,7 @@ def test_rules_are_stored_listed_replaced_and_dropped(registry):
 
 
 @pytest.mark.parametrize("action", ["archive", "trash", "delete", "prune"])
-def test_what_is_old_is_dealt_with_as_the_rule_says(registry, clock, action):
+def test_cleanup_applies_rule_to_old_threads(registry, clock, action):
     registry.set_rule("r", action, inactive=30 * DAY)
     registry.set_rule("legal", "keep", tag="legal")
     assert registry.cleanup() == []
@@ -77,7 +77,7 @@ def test_what_is_old_is_dealt_with_as_the_rule_says(registry, clock, action):
     assert registry.verify() == []
 
 
-def test_rules_look_at_tag_agent_and_single_threads(registry, clock):
+def test_rules_match_tag_agent_and_thread(registry, clock):
     registry.set_rule("vip", "archive", tag="vip", age=DAY)
     registry.set_rule("tutor", "trash", agent_id="tutor", age=DAY)
     registry.set_rule("this one", "delete", thread_id="old", age=DAY)
@@ -85,7 +85,7 @@ def test_rules_look_at_tag_agent_and_single_threads(registry, clock):
     assert cleaned(registry) == {"this one": {"old"}, "tutor": {"tagged"}, "vip": {"kept"}}
 
 
-def test_a_rule_to_keep_protects_the_threads_that_it_was_meant_for(registry, clock):
+def test_keep_rule_protects_matching_threads(registry, clock):
     assert registry.set_rule("vip", "keep", tag=" vip ").tag == "vip"
     with pytest.raises(threads.ThreadNotFound):
         registry.set_rule("one", "keep", thread_id="odl")
@@ -96,7 +96,7 @@ def test_a_rule_to_keep_protects_the_threads_that_it_was_meant_for(registry, clo
     assert cleaned(registry) == {"rest": {"empty"}}
 
 
-def test_the_trash_is_emptied_after_its_time(registry, clock):
+def test_cleanup_deletes_threads_trashed_for_too_long(registry, clock):
     registry.set_rule("trash", "delete", trashed=30 * DAY)
     registry.trash("old")
     clock.now += 29 * DAY
@@ -107,7 +107,7 @@ def test_the_trash_is_emptied_after_its_time(registry, clock):
     assert {t.id for t in registry.list(trashed=True)} == {"tagged"}
 
 
-def test_abandoned_threads_are_those_that_no_agent_answered(registry, clock):
+def test_abandoned_threads_are_those_without_answer(registry, clock):
     plain_graph(registry.checkpointer).update_state(config("asked"), said("anybody?"), as_node="__start__")
     assert registry.get("asked").message_count == 1
     registry.set_rule("abandoned", "delete", abandoned=True, age=7 * DAY)
@@ -128,14 +128,14 @@ def test_abandoned_threads_are_those_that_no_agent_answered(registry, clock):
         ("trash", {"age": DAY, "abandoned": 1}, "abandoned"),
     ],
 )
-def test_a_rule_that_cannot_be_is_refused_by_name(registry, action, said_so, field):
+def test_invalid_rule_is_refused_with_field_name(registry, action, said_so, field):
     with pytest.raises(threads.InvalidValue) as caught:
         registry.set_rule("r", action, **said_so)
     assert caught.value.field == field
     assert registry.rules() == []
 
 
-def test_the_trash_is_emptied_by_itself_where_a_rule_says_so(tmp_path, clock):
+def test_trash_is_emptied_while_idle_if_rule_says_so(tmp_path, clock):
     path = tmp_path / "other.db"
     with threads.open(path, clock=clock) as registry:
         registry.set_rule("trash", "delete", trashed=30 * DAY)
@@ -147,7 +147,7 @@ def test_the_trash_is_emptied_by_itself_where_a_rule_says_so(tmp_path, clock):
         assert [t.id for t in registry.list(trashed=None)] == ["b"]
 
 
-def test_what_is_pinned_kept_or_spoken_in_meanwhile_stays(tmp_path, clock):
+def test_threads_changed_during_cleanup_are_not_deleted(tmp_path, clock):
     clock.now -= 31 * DAY
     with threads.open(tmp_path / "threads.db", clock=clock) as registry:
         ids = [registry.create(id=f"t{number:03}").id for number in range(106)]
@@ -170,7 +170,7 @@ def test_what_is_pinned_kept_or_spoken_in_meanwhile_stays(tmp_path, clock):
         assert {thread.id for thread in registry.list()} == {"t100", "t101", "t102"}
 
 
-def test_what_is_restored_while_the_trash_is_emptied_stays(tmp_path, clock):
+def test_threads_restored_during_cleanup_are_not_deleted(tmp_path, clock):
     with threads.open(tmp_path / "threads.db", clock=clock) as registry:
         for number in range(102):
             registry.create(id=f"t{number:03}")
@@ -184,7 +184,7 @@ def test_what_is_restored_while_the_trash_is_emptied_stays(tmp_path, clock):
         assert registry.get("t101").trashed_at is None
 
 
-def test_a_thread_that_waits_for_a_person_is_not_abandoned(registry, clock):
+def test_interrupted_thread_is_not_abandoned(registry, clock):
     asking_graph(registry.checkpointer).invoke(said("please"), config("asking"))
     assert registry.get("asking").status == "interrupted"
     registry.set_rule("abandoned", "delete", abandoned=True, age=7 * DAY)
@@ -196,7 +196,7 @@ def test_a_thread_that_waits_for_a_person_is_not_abandoned(registry, clock):
 
 @pytest.mark.parametrize("status", ["pending", "running"])
 @pytest.mark.parametrize("action", ["archive", "trash", "delete", "prune"])
-def test_a_thread_with_a_run_under_way_or_queued_stays(registry, clock, action, status):
+def test_cleanup_skips_threads_with_active_or_queued_run(registry, clock, action, status):
     with threads.Runner(registry, plain_graph(None)) as runner:
         runner.start("old", "hello").result()
     registry._database.write(
@@ -209,7 +209,7 @@ def test_a_thread_with_a_run_under_way_or_queued_stays(registry, clock, action, 
     assert registry.get("old").trashed_at is None
 
 
-def test_a_thread_is_pruned_once(registry, clock):
+def test_cleanup_prunes_thread_once(registry, clock):
     agent = build_agent(checkpointer=registry.checkpointer)
     for text in ("one", "two", "three"):
         agent.invoke(said(text), config("delta"))

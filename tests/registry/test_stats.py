@@ -1,4 +1,4 @@
-"""What went on, added up."""
+"""Usage statistics."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def agree(registry):
     assert sum(s.messages for s in registry.stats()) == sum(t.message_count for t in spoken)
 
 
-def test_days_agents_owners_and_tags_are_added_up_whatever_happens(registry):
+def test_stats_by_day_agent_owner_and_tag_follow_all_changes(registry):
     graph = compiled(Plain, counting, registry.checkpointer)
     for number in range(6):
         registry.create(
@@ -92,7 +92,7 @@ def test_days_agents_owners_and_tags_are_added_up_whatever_happens(registry):
     assert registry.verify() == []
 
 
-def test_another_programs_doings_are_added_up_too(tmp_path):
+def test_stats_include_changes_of_other_programs(tmp_path):
     path = tmp_path / "threads.db"
     with threads.open(path) as registry:
         three_turns(plain_graph(registry.checkpointer), "a")
@@ -102,7 +102,7 @@ def test_another_programs_doings_are_added_up_too(tmp_path):
         assert sums(registry.stats()) == {TODAY: (1, 2, 0, 0)}
 
 
-def test_days_are_narrowed_and_messages_count_on_the_day_they_were_said(tmp_path):
+def test_stats_filter_days_and_count_messages_on_their_day(tmp_path):
     with threads.open(tmp_path / "threads.db") as registry:
         three_turns(plain_graph(registry.checkpointer), "a")
         now = datetime.now(UTC)
@@ -173,7 +173,7 @@ def days_of(path, zone, *asked):
 
 
 @pytest.mark.parametrize("zone", ["UTC", BERLIN, ANGELES, "Pacific/Kiritimati"])
-def test_a_day_of_stats_is_the_utc_day_in_every_time_zone(three_days, zone):
+def test_stats_days_are_utc_in_every_time_zone(three_days, zone):
     asked = {
         ("--since", "2026-11-27", "--until", "2026-11-28"): {"2026-11-27": 2},
         ("--since", "2026-11-28"): {"2026-11-28": 3},
@@ -185,7 +185,7 @@ def test_a_day_of_stats_is_the_utc_day_in_every_time_zone(three_days, zone):
 
 
 @pytest.mark.parametrize("zone", [BERLIN, ANGELES])
-def test_a_day_of_stats_is_the_utc_day_where_clocks_are_changed(tmp_path, zone):
+def test_stats_days_are_utc_during_clock_changes(tmp_path, zone):
     path = tmp_path / "threads.db"
     changes = [date(2026, 3, 8), date(2026, 3, 29), date(2026, 10, 25), date(2026, 11, 1)]
     with threads.open(path) as registry:
@@ -197,7 +197,7 @@ def test_a_day_of_stats_is_the_utc_day_where_clocks_are_changed(tmp_path, zone):
     assert days_of(path, zone, *asked) == [{str(day): 2} for day in changes]
 
 
-def test_stats_take_dates_and_times_with_a_zone(three_days):
+def test_stats_accept_dates_and_aware_datetimes(three_days):
     def keys(since, until):
         return [stat.key for stat in registry.stats(since=since, until=until)]
 
@@ -213,7 +213,7 @@ def test_stats_take_dates_and_times_with_a_zone(three_days):
         assert keys(datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), last) == keys(None, None)
 
 
-def test_a_date_is_local_where_threads_are_listed(tmp_path):
+def test_date_of_list_filter_is_local(tmp_path):
     path, clock = tmp_path / "threads.db", [NOON]
     with threads.open(path, clock=lambda: clock[0]) as registry:
         for number in range(3):
@@ -237,13 +237,13 @@ def test_a_date_is_local_where_threads_are_listed(tmp_path):
         ({"until": 3}, "until"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_by_name(registry, asked, field):
+def test_invalid_stats_filter_is_refused_with_field_name(registry, asked, field):
     with pytest.raises(threads.InvalidValue) as caught:
         registry.stats(**asked)
     assert caught.value.field == field
 
 
-def test_a_file_that_was_never_adopted_says_so(tmp_path):
+def test_read_only_file_without_registry_is_refused(tmp_path):
     path = tmp_path / "stock.db"
     in_stock_process(path, "graph.invoke(said('x'), config('b'))")
     with threads.open(path, read_only=True) as registry:
@@ -253,7 +253,7 @@ def test_a_file_that_was_never_adopted_says_so(tmp_path):
                 ask()
 
 
-def test_runs_failures_and_latency_are_added_up(registry):
+def test_stats_count_runs_failures_and_latency(registry):
     def node(state):
         if "fail" in state["messages"][-1].text:
             raise RuntimeError("broken")
@@ -272,7 +272,7 @@ def test_runs_failures_and_latency_are_added_up(registry):
     assert list(registry.stats()) == []
 
 
-def test_a_thread_in_which_a_run_goes_on_is_reported_and_stays(registry):
+def test_bulk_reports_busy_thread_and_leaves_it_unchanged(registry):
     def node(state):
         reports.append(registry.bulk(["a", "b"], delete=True))
         reports.append(registry.bulk(["a"], trashed=True))

@@ -1,4 +1,4 @@
-"""Names of users that could be taken for one another."""
+"""User names that look alike are refused."""
 
 import sqlite3
 import sys
@@ -34,12 +34,12 @@ HIDDEN = (
 
 
 @pytest.mark.parametrize("letter", HIDDEN, ids=lambda letter: f"U+{ord(letter):04X}")
-def test_what_cannot_be_seen_is_in_no_name(users, letter):
+def test_invisible_characters_are_refused(users, letter):
     for name in (f"alice{letter}", f"{letter}alice", f"bo{letter}b"):
         refused(users, name, f"U\\+{ord(letter):04X}.*cannot be seen")
 
 
-def test_every_character_that_programs_may_leave_out_is_refused(users):
+def test_ignorable_characters_are_refused(users):
     blank = [
         chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in ("Cf", "Zs")
     ]
@@ -50,7 +50,7 @@ def test_every_character_that_programs_may_leave_out_is_refused(users):
 
 
 @pytest.mark.parametrize("name", [" bob", "bob ", "bo  b", " "])
-def test_spaces_that_cannot_be_seen_are_refused(users, name):
+def test_invisible_spaces_are_refused(users, name):
     refused(users, name, "space")
 
 
@@ -63,11 +63,11 @@ def test_control_characters_are_refused(users, name):
     "name",
     ["Alice", "ALICE", "\uff41lice", "\U0001d41aℓ\u24d8ce", "al\u2170ce", "ALıCE".replace("ı", "\u2160"), "aliſce".replace("ſ", "")],
 )  # fmt: skip
-def test_the_same_in_another_form_looks_like_the_user(users, name):
+def test_compatibility_forms_of_name_are_refused(users, name):
     refused(users, name, "looks like the user 'alice'|there is a user 'alice' already")
 
 
-def test_composed_and_decomposed_letters_are_the_same(users):
+def test_composed_and_decomposed_letters_are_equal(users):
     users.add("zo\u00eb")
     with pytest.raises(threads.InvalidValue, match="looks like"):
         users.add("zoe\u0308")
@@ -76,15 +76,15 @@ def test_composed_and_decomposed_letters_are_the_same(users):
 
 
 @pytest.mark.parametrize("name", ["\u0430lice", "al\u0456ce", "alic\u03b5", "\u13aalice", "Iv\u0430n"])
-def test_letters_of_scripts_that_look_alike_are_not_mixed(users, name):
+def test_mixed_scripts_that_look_alike_are_refused(users, name):
     refused(users, name, "mixes Latin and (Cyrillic|Greek|Cherokee) letters")
 
 
-def test_the_name_of_the_local_user_is_nobodys(users):
+def test_name_of_local_user_is_refused(users):
     refused(users, "Local User", "'local user'")
 
 
-def test_names_of_all_scripts_can_be_told_apart_and_are_taken(users):
+def test_names_of_all_scripts_are_accepted(users):
     names = [
         "bob", "bob smith", "o'neil", "alice@example.org", "élodie", "müller", "straße", "саша", "ελένη",
         "李雷", "佐藤 さくら", "김민수", "محمد", "דוד", "अनिता", "สมชาย", "user-1", "alice2", "鈴木 ken",
@@ -94,7 +94,7 @@ def test_names_of_all_scripts_can_be_told_apart_and_are_taken(users):
     assert {user.name for user in users.list()} == {"alice", *names}
 
 
-def test_names_that_are_there_already_stay_usable_and_are_looked_at(tmp_path):
+def test_stored_names_stay_valid_and_are_compared(tmp_path):
     path = tmp_path / "threads.db"
     old = "bob\u200b"
     with threads.open(path) as registry:
@@ -110,7 +110,7 @@ def test_names_that_are_there_already_stay_usable_and_are_looked_at(tmp_path):
         registry.users.add("Bob")
 
 
-def test_the_command_line_says_which_user_a_name_looks_like(tmp_path, monkeypatch):
+def test_command_names_similar_user(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(group, ["users", "add", "alice"]).exit_code == 0
     for name, why in (("alice\u200b", "U+200B"), ("Alice", "it looks like the user 'alice'")):

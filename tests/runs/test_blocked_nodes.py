@@ -19,6 +19,7 @@ from running import Gate, texts, told, tool_agent, types, until
 
 import threads
 from agent import build_agent
+from threads.runs.attempt import StopReason
 
 
 class Deaf(Gate):
@@ -101,7 +102,7 @@ def test_a_node_that_does_not_let_itself_be_cancelled_is_left_behind(registry, g
 @pytest.mark.parametrize("how", ["keep", "rollback"])
 def test_one_that_ends_while_its_run_is_being_settled_changes_nothing_either(registry, gate, how):
     def has_been_left():
-        return any(attempt.turn.fence[1] > 1 for attempt in runner._engine.active.values())
+        return any(attempt.lease.fence[1] > 1 for attempt in runner._executor._active.values())
 
     async def node(state):
         if state["messages"][-1].text != "stay":
@@ -116,7 +117,7 @@ def test_one_that_ends_while_its_run_is_being_settled_changes_nothing_either(reg
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
         run = runner.start("a", "stay", if_not_exists="create")
         assert gate.reached.wait(20)
-        assert runner._engine.ask_to_stop(run.id, how)
+        assert runner._executor.stop(run.id, StopReason(how))
         run.result(20)
         assert gate.ended, "before the run had"
         is_untouched(registry, gate, runner, ["stay"] if how == "keep" else [])

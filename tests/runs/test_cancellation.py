@@ -25,6 +25,7 @@ from running import (
 import threads
 from agent import build_agent
 from agent.state import AgentState
+from threads.runs.attempt import StopReason
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def test_rollback_leaves_the_thread_as_if_the_old_run_had_not_been(registry, ear
         until(lambda: len(registry.messages("a")) == len(seen) + 2)
         last = registry.events("a", follow=False)
         numbers = [event.sequence for event in last]
-        assert runner._engine.ask_to_stop(old.id, "rollback")
+        assert runner._executor.stop(old.id, StopReason.ROLLBACK)
         old.result(10)
         assert texts(registry, "a") == seen
         assert state_of(registry, graph) == was

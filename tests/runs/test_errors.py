@@ -28,6 +28,7 @@ from threads import (
     ThreadNotFound,
     TypeNotAllowed,
 )
+from threads.runs.attempt import StopReason
 from threads.runs.failures import failure_of
 
 SECRET = "hunter2"
@@ -225,19 +226,15 @@ def test_the_library_called_inside_a_tool_fails_as_the_tool(registry, people):
             assert (SECRET in finished["error"]) == is_admin
 
 
-def test_an_error_of_an_older_version_is_told_to_users_without_its_text(tmp_path):
+def test_users_get_no_text_of_a_stored_error_without_a_type(tmp_path):
     path = tmp_path / "threads.db"
     with threads.open(path) as registry, threads.Runner(registry, raising(RuntimeError(SECRET))) as runner:
         registry.create(id="a", owner="alice")
         with pytest.raises(RunFailed):
             runner.start("a", "Hi").result(20)
     connection = sqlite3.connect(path)
-    for column in ("error_type", "error_message"):
-        connection.execute(f"ALTER TABLE threads_run DROP COLUMN {column}")
+    connection.execute("UPDATE threads_run SET error_type = NULL, error_message = NULL")
     connection.execute("UPDATE threads_event SET data = json_remove(data, '$.error_type', '$.error_message')")
-    connection.execute("DROP TRIGGER threads_user_added")  # of the migration after it
-    connection.execute("DROP TABLE threads_users_added")
-    connection.execute("DELETE FROM threads_migration WHERE name >= '0007_errors'")
     connection.commit()
     connection.close()
     with threads.open(path) as registry, client(registry, plain_graph(None)) as api:
@@ -383,7 +380,7 @@ def test_a_waiting_run_whose_agent_is_gone_fails_with_the_agents_that_are_there(
         runner.start("a", "Hi", agent_id="slow", if_not_exists="create")
         assert gate.reached.wait(20)
         waiting = runner.start("a", "Hi", agent_id="gone", multitask_strategy="enqueue")
-        del runner._engine.agents._graphs["gone"]
+        del runner._agents._graphs["gone"]
         gate.opened.set()
         with pytest.raises(AgentNotFound, match="agent_id can be 'slow'"):
             waiting.result(20)
@@ -437,7 +434,7 @@ def test_a_run_that_is_taken_back_leaves_the_threads_status_as_it_was(registry, 
         questions = registry.interrupts("a")
         slow = runner.start("a", "wait", agent_id="slow")
         assert gate.reached.wait(20)
-        runner._engine.ask_to_stop(slow.id, "rollback")
+        runner._executor.stop(slow.id, StopReason.ROLLBACK)
         slow.result(20)
         assert slow.status == "stopped"
         assert (registry.get("a").status, registry.interrupts("a")) == (before, questions)

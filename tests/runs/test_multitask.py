@@ -11,8 +11,8 @@ from running import Gate, failing_once_graph, texts, told, types, until, waiting
 
 import threads
 from agent.state import AgentState
-from threads.runs.attempt import PASS_OVER
-from threads.store import runs
+from threads.runs.attempt import StopReason
+from threads.store.transaction import Store
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_run_that_is_passed_over_can_still_be_stopped_and_so_taken_back(regist
         first = runner.start("a", "0", if_not_exists="create")
         assert gate.reached.wait(20)
         waiting = runner.start("a", "1", multitask_strategy="enqueue")
-        registry._database.write(lambda connection: runs.ask_to_stop(connection, waiting.id, PASS_OVER))
+        Store(registry._database).write(lambda tx: tx.runs.request_stop(waiting.id, StopReason.SKIP))
         waiting.stop()
         until(lambda: waiting.status == "stopped")
         gate.opened.set()

@@ -29,8 +29,9 @@ from running import Gate, effects, slow_agent, texts, types, until, waiting_grap
 import threads
 from agent import build_agent
 from threads import InvalidValue, LeaseLost, RunFailed, ThreadBusy
-from threads.runs.tool_recovery import Place, calls_of, doubtful
+from threads.runs.tool_recovery import GraphPosition, started_calls, uncertain_calls
 from threads.store import leases
+from threads.store.runs import ToolRecord
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 KILLS = 200 if LONG else 12
@@ -300,16 +301,18 @@ def test_a_new_message_in_place_of_recoverys_answer_leaves_no_call_open(path, ag
 
 def test_a_call_is_in_doubt_though_the_step_that_made_it_was_not_stored():
     told = {"tool_call_id": "pay-1", "name": "pay", "task": "inner:1|tools:2", "args": {}}
-    begun, ended = ("tool_started", told, 7), ("tool_finished", told, 7)
-    behind = Place(unfinished={"inner:1", "inner:1|model:1"}, known={"", "inner:1"})
-    hidden = Place(unfinished={"inner:1"}, known={""})
-    for place in (behind, hidden):
-        assert doubtful(calls_of([begun]), place, {}, 7)
-        assert not doubtful(calls_of([begun, ended]), place, {}, 7)
-    assert not doubtful(calls_of([begun]), behind, {}, 8), "another run, which ended in order"
-    assert doubtful(calls_of([begun]), hidden, {}, 8)
-    assert not doubtful(calls_of([begun]), hidden, {"pay-1": (8, "again")}, 8)
-    assert doubtful(calls_of([begun]), hidden, {"pay-1": (8, "paid")}, 8), "nobody would read that"
+    begun, ended = ToolRecord("tool_started", told, 7), ToolRecord("tool_finished", told, 7)
+    behind = GraphPosition(unfinished={"inner:1", "inner:1|model:1"}, known={"", "inner:1"})
+    hidden = GraphPosition(unfinished={"inner:1"}, known={""})
+    for position in (behind, hidden):
+        assert uncertain_calls(started_calls([begun]), position, {}, 7)
+        assert not uncertain_calls(started_calls([begun, ended]), position, {}, 7)
+    assert not uncertain_calls(started_calls([begun]), behind, {}, 8), "another run, which ended in order"
+    assert uncertain_calls(started_calls([begun]), hidden, {}, 8)
+    assert not uncertain_calls(started_calls([begun]), hidden, {"pay-1": (8, "again")}, 8)
+    assert uncertain_calls(started_calls([begun]), hidden, {"pay-1": (8, "paid")}, 8), (
+        "nobody would read that"
+    )
 
 
 @pytest.mark.parametrize("value", [None, True, "", {}, {"pay-1": None}, {"pay-2": "paid"}, ["again"]])
@@ -395,7 +398,7 @@ def test_a_run_that_was_often_late_but_broke_nothing_is_gone_on_with(path):
     with threads.open(path) as registry:
         registry._database.write(
             lambda connection: connection.execute(
-                "UPDATE threads_run SET attempt = 10, late = 9, expires_at = 0"
+                "UPDATE threads_run SET attempt = 10, late_attempts = 9, expires_at = 0"
             )
         )
         with threads.Runner(registry, {"agent": plain_graph(None)}) as runner:
@@ -433,7 +436,7 @@ def test_a_run_that_was_refused_while_its_lease_had_run_out_is_gone_on_with(path
         run = runner.start("a", "Hi", if_not_exists="create")
         assert gate.reached.wait(20)
         until(lambda: texts(registry, "a") == ["Hi"])
-        runner._engine.active[run.id].turn.refused(LeaseLost("a"))
+        runner._executor._active[run.id].lease.refused(LeaseLost("a"))
         gate.opened.set()
         assert run.result(20)["messages"][-1].text == "at last"
         assert (run.status, run.info.attempts, texts(registry, "a")) == ("success", 2, ["Hi", "at last"])
@@ -457,7 +460,7 @@ def test_a_run_that_is_taken_from_a_process_that_lives_counts_as_late(path):
 
 def late(registry):
     with registry._database.read() as connection:
-        return connection.execute("SELECT late FROM threads_run").fetchone()[0]
+        return connection.execute("SELECT late_attempts FROM threads_run").fetchone()[0]
 
 
 def test_a_long_run_outlives_its_lease_while_its_process_lives(path):
@@ -562,7 +565,7 @@ def test_a_run_that_was_held_up_is_gone_on_with_and_its_result_comes_in_the_end(
             assert gate.reached.wait(20)
             taken = "UPDATE threads_run SET holder = 'another', attempt = attempt + 1, expires_at = 0"
             registry._database.write(lambda connection: connection.execute(taken))
-            until(lambda: not runner._engine.begun)
+            until(lambda: not runner._executor.running_ids())
             gate.opened.set()
             assert run.result(20)["messages"][-1].text == "at last"
         assert (run.status, run.info.attempts, len(calls)) == ("success", 3, 2)

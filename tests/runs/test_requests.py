@@ -388,7 +388,7 @@ def test_a_stopped_tool_leaves_what_its_neighbour_found(registry):
     with threads.Runner(registry, calling_graph([look, pay], apart=True).compile()) as runner:
         run = runner.start("a", "look pay", if_not_exists="create")
         assert gate.reached.wait(10)
-        graph = runner._engine.agents["agent"]
+        graph = runner._agents.get("agent")
         until(lambda: any(task.result for task in graph.get_state(config("a")).tasks))
         run.stop()
         run.result(10)

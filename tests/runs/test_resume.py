@@ -12,7 +12,7 @@ from serving import PREFIX, client
 
 import threads
 from threads import AlreadyAnswered, InvalidValue, KeyReused, NothingToResume, RunFailed
-from threads.runs.interrupts import answer, reply
+from threads.runs.interrupts import new_answer, resolve_resume
 
 APPROVED = {"decisions": [{"type": "approve"}]}
 
@@ -298,10 +298,10 @@ def test_an_answer_to_an_interrupt_that_is_gone_by_its_turn_is_handed_to_no_othe
 
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
         asked(runner)
-        late = reply(registry, runner._asking.earlier, "a", answer("late", None), "second")
+        late = resolve_resume(registry, runner._submitter.history, "a", new_answer("late", None), "second")
         runner.resume("a", "early", key="first").result(20)
         with pytest.raises(AlreadyAnswered):
-            runner._asking.start("a", late, "reject").result(20)
+            runner._submitter.submit("a", late).result(20)
         assert paid == []
         assert [question.value for question in registry.interrupts("a")] == ["two"]
         runner.resume("a", "and two", key="third").result(20)

@@ -267,7 +267,7 @@ def test_a_retry_over_http_asks_the_next_interrupt(registry):
 
 
 def test_a_retry_on_the_command_line_asks_the_next_interrupt(tmp_path):
-    (tmp_path / "bank.py").write_text(
+    (tmp_path / "teller.py").write_text(
         textwrap.dedent(f"""
             import sys
             sys.path.insert(0, {str(SUPPORT)!r})
@@ -279,7 +279,7 @@ def test_a_retry_on_the_command_line_asks_the_next_interrupt(tmp_path):
     with threads.open(tmp_path / "threads.db") as registry:
         with threads.Runner(registry, {"graph": in_a_node(bank)}) as runner:
             failed_after_the_first_answer(runner)
-        command = [sys.executable, "-m", "threads", "retry", "a", "--agents", "bank:graph"]
+        command = [sys.executable, "-m", "threads", "retry", "a", "--agents", "teller:graph"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert SECOND in done.stdout + done.stderr
         assert asked(registry) == [SECOND]

@@ -120,11 +120,11 @@ def test_what_another_process_does_is_heard_here_in_its_order(path, registry):
 def record(registry, count, type="custom"):
     happened = [log.Happened(type, "a", None, {"value": number}, 0) for number in range(count)]
     registry._database.write(lambda connection: log.record(connection, happened))
-    registry._tail.wake()
+    registry._context.events.wake()
 
 
 def test_a_listener_who_is_slow_falls_behind_and_loses_nothing(registry, monkeypatch):
-    monkeypatch.setattr(listening, "HELD", 50)
+    monkeypatch.setattr(listening, "BUFFER_SIZE", 50)
     registry.create(id="a")
     with registry.events("a") as slow, registry.events("a") as quick:
         for _ in range(20):
@@ -181,14 +181,14 @@ def test_a_listener_ends_when_there_is_no_more_to_come(path, how):
     alistener = threading_.Thread(target=asyncio.run, args=(alisten(),))
     listener.start()
     alistener.start()
-    until(lambda: len(registry._tail._listeners) == 2)
+    until(lambda: len(registry._context.events._subscribers) == 2)
     if how == "deleted":
         registry.delete("a")
     elif how == "deleted elsewhere":
         with threads.open(path) as elsewhere:
             elsewhere.delete("a")
     elif how == "closed":
-        for each in list(registry._tail._listeners):
+        for each in list(registry._context.events._subscribers):
             each.close()
     else:
         registry.close()

@@ -129,7 +129,7 @@ def crowd(path: Path, token: str) -> dict[str, list[str]]:
         for number in range(10):
             registry.update("alice-0", title=f"alpha again {number}")
         registry.search("alpha", patience=None)
-        registry._inside().database.write(_trim)
+        registry._database.write(_trim)
         guessed["checkpoint"] = [registry.history("alice-0")[0].id]
         guessed["event"] = [str(event.position) for event in registry.events(owner="alice", follow=False)][:5]
     saver = stock_saver(path)
@@ -516,7 +516,7 @@ class PythonWorld(World):
             form = self._form(self._called(call.operation, given))
         except threads.ThreadsError as error:
             return type(error).__name__, self.seen.normal(str(error))
-        self.registry._inside().database.settle()
+        self.registry._database.settle()
         self.seen.harvest(form)
         return (self.seen.normal(json.dumps(form, ensure_ascii=False)),)
 

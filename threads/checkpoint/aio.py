@@ -32,13 +32,12 @@ from threads.checkpoint.delta_history import handed_out
 from threads.checkpoint.pending_writes import LateResults, Work
 from threads.checkpoint.writer import Storing, key_of
 from threads.db.database import Database
+from threads.delays import PUT_GATHERING
 
 T = TypeVar("T")
 
 READ_AT_ONCE = 50
 """Checkpoints that an async list reads ahead."""
-GATHERED = 0.01
-"""Seconds for which a run's checkpoint waits for what follows it."""
 READERS = 4
 """Threads in which async reads wait for the disk."""
 
@@ -113,7 +112,7 @@ class AsyncMethods(BaseCheckpointSaver[str]):
                 self._on_put()
             else:
                 promise.add_done_callback(partial(self._put_ended, turn))
-                asyncio.get_running_loop().call_later(GATHERED, self._gathered, promise)
+                asyncio.get_running_loop().call_later(PUT_GATHERING, self._gathered, promise)
         return config_of(*address(config), checkpoint["id"])
 
     async def aput_writes(

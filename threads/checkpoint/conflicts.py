@@ -31,6 +31,7 @@ from threads.checkpoint.recent_checkpoints import Places
 from threads.db.queries import statements
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadsError, ThreadTrashed
 from threads.store import leases
+from threads.store.transaction import Transaction
 
 RUNTIME = "__pregel_runtime"
 """LangGraph's private key in the configs of its runs; `get_state` and callers' own `put` do not have it."""
@@ -52,7 +53,7 @@ class Turn(Protocol):
     def wrote(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
         """A task of the root graph wrote this, at a checkpoint; it is stored with the one that follows."""
 
-    def along(self, at: str | None, stored_as: str) -> Callable[[sqlite3.Connection], None]:
+    def along(self, at: str | None, stored_as: str) -> Callable[[Transaction], None]:
         """What is to be stored in the transaction of `stored_as`, the root's checkpoint that follows `at`."""
 
     def refused(self, error: BaseException) -> None:

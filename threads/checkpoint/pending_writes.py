@@ -2,7 +2,7 @@
 
 A task's results matter only together with the checkpoint that comes of them, or when another task
 of the same step fails. LangGraph stores them by `put_writes` a moment before that checkpoint's
-`put`. So they wait for it and are stored in its transaction; if it does not come within `PATIENCE`
+`put`. So they wait for it and are stored in its transaction; if it does not come within `PENDING_WRITES`
 they are stored alone. Until then a crash costs what it would have cost a moment earlier: the task is
 run again. Questions to a person, errors and answers to questions never wait.
 """
@@ -22,6 +22,7 @@ from threads.background import start_thread
 from threads.checkpoint.conflicts import TooEarly
 from threads.checkpoint.recent_checkpoints import Places
 from threads.db.database import Database
+from threads.delays import PENDING_WRITES
 from threads.errors import DatabaseError, ThreadsError
 
 Work = Callable[[sqlite3.Connection], None]
@@ -30,8 +31,6 @@ Key = tuple[str, str, str, int]
 
 MOST_REFUSED = 1000
 """Refused checkpoints that are remembered, for what their runs still want to store."""
-PATIENCE = 0.02
-"""Seconds that results wait for their checkpoint."""
 TOO_LONG = 60.0
 """Seconds after which results in a deleted thread are a dead run's: no new thread has begun with them."""
 
@@ -181,7 +180,7 @@ class LateResults:
             self._arrived.wait()
             with self._lock:
                 found = list(self._waiting.items())
-            time.sleep(PATIENCE)
+            time.sleep(PENDING_WRITES)
             self._arrived.clear()
             with self._lock:  # what arrived meanwhile has its own time
                 left = [

@@ -19,10 +19,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole
 from threads.checkpoint.serde import naming
 from threads.checkpoint.transcript import Transcripts
-from threads.db.deletion import erase, sweep
 from threads.db.queries import statements
 from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed
 from threads.models import Pruned, milliseconds
+from threads.store.deletion import erase, sweep
 
 TASK = ":"
 """In a namespace: what follows is the task that a subgraph ran in; without, the subgraph remembers."""

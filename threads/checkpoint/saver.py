@@ -49,8 +49,8 @@ from threads.checkpoint.writer import (
     store_with,
 )
 from threads.db.database import Database
-from threads.db.deletion import erase
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.store.deletion import erase
 
 
 class Checkpointer(ReadMethods, SqliteSaver):

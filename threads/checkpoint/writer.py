@@ -39,6 +39,7 @@ from threads.checkpoint.recent_checkpoints import Places
 from threads.checkpoint.subgraphs import check_memory, forget_subgraphs, root_of
 from threads.db.queries import statements
 from threads.errors import ThreadDeleted, ThreadMoved
+from threads.store.transaction import Transaction
 
 Storing = Callable[[sqlite3.Connection], Sequence[Work]]
 """Stores a checkpoint and returns the results that were stored with it."""
@@ -101,7 +102,7 @@ def put_checkpoint(
         connection.execute(statements("checkpoints")["put"], row)
         here.add((row["thread_id"], row["checkpoint_ns"], row["checkpoint_id"]))  # before it can be deleted
         if along is not None:
-            along(connection)
+            along(Transaction(connection))
         return results
 
     return work

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from threads.db import purge
 from threads.db.errors import translated
 from threads.db.file_guard import FileGuard
 from threads.db.file_watch import FileWatch, watcher
@@ -226,14 +227,12 @@ class FileDatabase(Database):
         self._writer.drain()
 
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
-        from threads.search import index
-
         self.check_open()
         with self.read() as connection:
-            index_due = index.is_scrub_due(connection)
+            index_due = purge.is_due(connection)
         deadline = time.monotonic() + SCRUB_PATIENCE
         while index_due and not (stop() if stop else time.monotonic() > deadline):
-            index_due = not self._writer.write(index.scrub_step)
+            index_due = not self._writer.write(purge.run_step)
             due_only = False
         if self._scrub_due or not due_only:
             self._scrub_due = not self._writer.outside(self._truncate_log)

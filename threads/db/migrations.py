@@ -1,9 +1,12 @@
-"""The registry's format: numbered migrations, each in one transaction together with its own record.
+"""The schema: numbered migrations, each applied in one transaction together with its own record.
 
-Migrating twice is a no-op; a file of a newer version is refused before anything is touched. The
-first migration also adopts what a stock saver left: one row a thread, from the checkpoint ids
-alone. What its messages say is then a projection like any other, made when it is looked at.
-`detach` takes everything out again that the migrations brought.
+A migration that was on main is never edited. Every later change of the schema is a new file
+`sql/NNNN_name.sql` with the next number, added to `MIGRATIONS`. Migrating twice is a no-op. A file of a newer
+version is refused before anything is touched, and so is one of a development version
+(`threads.db.development`).
+
+The first migration also adopts what a stock saver left: a row for each thread, from its checkpoint ids
+alone. Their titles and counts are projections like any other. `detach` takes everything out again.
 """
 
 from __future__ import annotations
@@ -14,17 +17,14 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from threads.db import seals
+from threads.db import development, seals
 from threads.db.queries import FOLDER, statements
-from threads.errors import ForeignDatabase, NewerDatabase
+from threads.errors import DatabaseError, ForeignDatabase, NewerDatabase
 
 Progress = Callable[[str, int, int], None]
 """Told what goes on, how much is done and how much there is; called often, so it should be quick."""
 
-MIGRATIONS = (
-    "0001_registry", "0002_runs", "0003_search", "0004_organise", "0005_users", "0006_secret", "0007_errors",
-    "0008_users_added",
-)  # fmt: skip
+MIGRATIONS = ("0001_initial",)
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
@@ -57,11 +57,22 @@ def version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(version), 0) FROM threads_migration").fetchone()[0])
 
 
+def is_development_schema(connection: sqlite3.Connection) -> bool:
+    """Whether the registry's tables are those of a development version before 0.1.0."""
+    return has_table(connection, "threads_migration") and development.is_development_schema(connection)
+
+
 def check_version(connection: sqlite3.Connection, where: str) -> int:
-    """The database's version; `NewerDatabase` where it is not known, `ForeignDatabase` if names clash."""
+    """The version of the schema; 0 without a registry.
+
+    Raises `NewerDatabase` for an unknown version, `ForeignDatabase` where other tables have our names, and
+    `DatabaseError` for a file of a development version.
+    """
     rows = connection.execute("SELECT name, type FROM main.sqlite_master WHERE type IN ('table', 'view')")
     kinds = {row["name"]: row["type"] for row in rows}
     found = version(connection)  # after the names: who migrates meanwhile has recorded what is in them
+    if is_development_schema(connection):
+        raise DatabaseError(development.refusal(where))
     if found > len(MIGRATIONS):
         raise NewerDatabase(where, found, len(MIGRATIONS))
     for name in STOCK.keys() & kinds.keys():
@@ -103,6 +114,8 @@ def detach(connection: sqlite3.Connection) -> None:
     if not version(connection):
         return
     connection.execute("BEGIN IMMEDIATE")
+    if is_development_schema(connection):
+        development.drop_tables(connection)
     for kind, name in (*brought(), ("TABLE", "threads_migration")):
         connection.execute(f"DROP {kind} IF EXISTS {name}")
     connection.execute("COMMIT")
@@ -215,11 +228,6 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
         if not has_column(connection, "writes", "task_path"):  # an old file; the stock saver does the same
             connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
         adopt(connection, progress)
-    if name == "0003_search":
-        from threads.search import index
-
-        index.begin_again(connection)
-    if name == "0006_secret":
         seals.ensure_key(connection)
     connection.execute(
         "INSERT INTO threads_migration (version, name, applied_at) VALUES (?, ?, ?)",

@@ -76,7 +76,8 @@ def detach(where: str | os.PathLike[str]) -> None:
     connection = connect(path, timeout=BUSY_TIMEOUT)
     try:
         connection.execute("PRAGMA secure_delete=1")
-        migrations.check_version(connection, str(path))
+        if not migrations.is_development_schema(connection):
+            migrations.check_version(connection, str(path))
         migrations.detach(connection)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-from threads.background import is_main_thread, log_broken
+from threads.background import is_main_thread, log_failure
 from threads.db.errors import translated
 from threads.db.registration import Registration
 from threads.errors import DatabaseGone, RegistryDetached
@@ -111,7 +111,7 @@ class Writer:
             try:
                 return self.drain()
             except BaseException as error:  # noqa: BLE001  no caller would see it, and others wait for this thread
-                log_broken("what is queued for the file cannot be stored now", error)
+                log_failure("what is queued for the file cannot be stored now", error)
                 if tries == MOST_TRIES:
                     self._give_up(error)
             time.sleep(PAUSES[1])

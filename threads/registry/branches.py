@@ -1,76 +1,95 @@
-"""Going on from an earlier point: elsewhere, in a new thread, or here, beside what was said since."""
+"""`BranchService`: fork a thread, rewind it to an earlier checkpoint, undo the last turn."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import sqlite3
-from typing import Any
 
 from threads import ids
-from threads.db.queries import statements
-from threads.errors import CheckpointNotFound
-from threads.models import Thread
-from threads.registry.messages import Conversations
-from threads.store import threads as thread_table
-from threads.store.leases import check_free
+from threads.errors import CheckpointNotFound, InvalidValue, MessageNotFound
+from threads.models import Message, Thread
+from threads.registry.context import RegistryContext
+from threads.registry.messages import MessageService
+from threads.registry.threads import ThreadService
+from threads.store.threads import NewThread, ThreadRecord
+from threads.store.transaction import Transaction
 
 
-class Branching(Conversations):
-    """Forks threads and goes back in them."""
+class BranchService:
+    """Copies threads and moves their heads; no checkpoint is ever deleted by it."""
 
-    def fork(self, id: str, *, at: str | None = None, new_id: str | None = None) -> Thread:
-        """A new thread that begins with what `id` remembered at checkpoint or message `at`; if None, all.
+    def __init__(self, context: RegistryContext, threads: ThreadService, messages: MessageService) -> None:
+        self._context = context
+        self._store = context.store
+        self._threads = threads
+        self._messages = messages
 
-        It keeps agent, owner, tags, metadata and a title set by hand. Raises `ThreadNotFound`,
-        `ThreadTrashed`, `CheckpointNotFound`, and `ThreadExists` if `new_id` is taken.
-        """
+    def fork(self, id: str, at: str | None, new_id: str | None) -> Thread:
+        """Copy a thread up to checkpoint or message `at`; see `Registry.fork`."""
         from threads.checkpoint.fork import copy_memory
 
         target = ids.new_id() if new_id is None else ids.check_new(new_id)
 
-        def work(connection: Any) -> None:
-            row = self._visible(thread_table.get(connection, id))
-            checkpoint_id = self._checkpoint_of(connection, row, at)
-            begun = {**dict(row), "thread_id": target, "now": self._now()}
-            thread_table.create(connection, begun, json.loads(row["tags"]))
-            copy_memory(connection, row["thread_id"], target, checkpoint_id)
+        def copy_thread(tx: Transaction) -> None:
+            source = tx.threads.get_visible(id)
+            checkpoint_id = self._resolve(tx, source, at)
+            tx.threads.create(
+                NewThread(
+                    thread_id=target, title=source.title, agent_id=source.agent_id, owner=source.owner,
+                    metadata_json=source.metadata_json, tags=source.tags, now=self._context.now(),
+                )
+            )  # fmt: skip
+            copy_memory(tx.connection, source.thread_id, target, checkpoint_id)
 
-        self._flush()
-        self._database.write(work)
-        return self.get(target)
+        self._context.flush()
+        self._store.write(copy_thread)
+        return self._threads.get(target)
 
-    def rewind(self, id: str, *, to: str) -> Thread:
-        """Go back to a checkpoint, or to where a message was the last one; what came since stays reachable.
-
-        `to` may lie on another branch: `Message.versions` and `history` tell where. Raises
-        `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `CheckpointNotFound`.
-        """
+    def rewind(self, id: str, to: str) -> Thread:
+        """Make checkpoint or message `to` the head; see `Registry.rewind`."""
         from threads.checkpoint.rewind import rewind
 
-        self._flush()
-        with self._database.read() as connection:
-            row = self._visible(thread_table.get(connection, id))
-            check_free(connection, row["thread_id"])
-            checkpoint_id = self._checkpoint_of(connection, row, to)
-        if checkpoint_id != row["head_id"]:
-            rewind(self.checkpointer, row["thread_id"], checkpoint_id)
-        return self.get(id)
+        self._context.flush()
+        with self._store.read() as tx:
+            thread = tx.threads.get_visible(id)
+            tx.threads.check_free(thread.thread_id)
+            checkpoint_id = self._resolve(tx, thread, to)
+        if checkpoint_id != thread.head_id:
+            rewind(self._context.checkpointer, thread.thread_id, checkpoint_id)
+        return self._threads.get(id)
 
-    def _checkpoint_of(self, connection: sqlite3.Connection, row: Any, at: str | None) -> str:
-        """The checkpoint that is meant: itself, the first that remembers a message, or the last one."""
-        thread_id, head_id = row["thread_id"], row["head_id"]
-        if head_id is None or at is None:
-            if head_id is None:
-                raise CheckpointNotFound(thread_id, at)
-            return str(head_id)
-        asked = {"thread_id": thread_id, "checkpoint_id": ids.text_of(at)}
-        if connection.execute(statements("checkpoints")["checkpoint_metadata"], asked).fetchone() is not None:
+    def undo(self, id: str) -> Message:
+        """Rewind to before the last user message; see `Registry.undo`."""
+        from threads.checkpoint.rewind import begin_anew, rewind
+
+        messages = self._messages.messages(id, None, None, None).items
+        last = next((each for each in reversed(messages) if each.role == "user" and each.id), None)
+        if last is None:
+            raise InvalidValue("id", f"thread {id!r} has no user message")
+        with self._store.read() as tx:
+            thread = tx.threads.get_visible(id)
+            tx.threads.check_free(thread.thread_id)
+            place = self._context.decoder.place(tx.connection, thread.thread_id, thread.head_id, last.id)
+        if place is not None:
+            rewind(self._context.checkpointer, thread.thread_id, place.before)
+        elif messages[0].id == last.id:
+            begin_anew(self._context.checkpointer, thread.thread_id, {})
+        else:
+            raise MessageNotFound(id, last.id or "", "the checkpoint before it was pruned")
+        return last
+
+    def _resolve(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> str:
+        """Return checkpoint `at`, the first checkpoint that holds message `at`, or the head for None."""
+        thread_id, head_id = thread.thread_id, thread.head_id
+        if head_id is None:
+            raise CheckpointNotFound(thread_id, at)
+        if at is None:
+            return head_id
+        if tx.checkpoints.exists(thread_id, ids.text_of(at)):
             return at
-        decoder = self._decoder()
-        branches = reversed(decoder.branches(connection, thread_id))
+        decoder = self._context.decoder
+        branches = reversed(decoder.branches(tx.connection, thread_id))
         others = (branch.tip for branch in branches if at in branch.message_ids)
         for tip in itertools.chain((head_id,), others):
-            if place := decoder.place(connection, thread_id, tip, at):
+            if place := decoder.place(tx.connection, thread_id, tip, at):
                 return str(place.after)
         raise CheckpointNotFound(thread_id, at)

@@ -1,137 +1,153 @@
-"""An open database with what all parts of a registry share: the memory, loaded late, and the clock."""
+"""`RegistryContext`: what the services of one open registry share.
+
+The checkpointer and the decoder are loaded on first use, because they import LangGraph (most of a second):
+listing threads whose projections are up to date needs neither.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import datetime
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, Self
 
 from threads.db.database import Database
-from threads.db.migrations import Progress, version
-from threads.errors import ReadOnly, ThreadTrashed
-from threads.registry.closing import Closing
-from threads.registry.event_poller import Tail
-from threads.registry.idle_worker import IdleRefresher
+from threads.db.migrations import Progress
+from threads.errors import ReadOnly
+from threads.registry.event_poller import EventPoller
+from threads.registry.idle_worker import IdleWorker
+from threads.store.transaction import Store, Transaction
 
 Clock = Callable[[], datetime]
+Reducer = Callable[[list[Any], list[Any]], list[Any]]
+AllowedTypes = tuple[type | tuple[str, str], ...]
 
 
-class Inside(NamedTuple):
-    """What the rooms above work with."""
+class Closeable(ABC):
+    """`with` and `async with` around `close()`. A mixin, because Python looks both up on the class."""
 
-    database: Database
-    checkpointer: Any
-    decoder: Any
-    tail: Tail
-    now: Callable[[], int]
-    """Milliseconds since 1970."""
+    @abstractmethod
+    def close(self) -> None:
+        """Release all resources. Closing twice is harmless."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import asyncio  # a third of the time of `import threads`, and listing does not need it
+
+        await asyncio.to_thread(self.close)
 
 
-class Opened(Closing):
-    """Opening, closing, and the memory, which is loaded when someone speaks or a row is stale."""
+class RegistryContext:
+    """The database of a registry, its checkpointer and decoder, clock and background threads.
+
+    `registry._context` is how `threads.runs` and the interfaces reach it.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
-        types: tuple[type | tuple[str, str], ...],
-        reducer: Callable[[list[Any], list[Any]], list[Any]] | None,
+        types: AllowedTypes,
+        reducer: Reducer | None,
         clock: Clock,
         progress: Progress | None,
     ) -> None:
-        self._database = database
+        self.database = database
+        self.store = Store(database)
+        self.clock = clock
+        self.progress = progress
+        self.has_reducer = reducer is not None
+        self.events = EventPoller(self.store)
+        self.idle = IdleWorker()
         self._types = types
         self._reducer = reducer
-        self._clock = clock
-        self._progress = progress
         self._lock = threading.Lock()
-        self._loaded_checkpointer: Any = None
-        self._loaded_decoder: Any = None
-        self._idle = IdleRefresher(self._at_rest)
-        self._tail = Tail(database)
-        if reducer is not None and not database.read_only:  # what was unknown may be told now
-            from threads.store import projection
-
-            database.write(projection.doubt_unknown)
-
-    def close(self) -> None:
-        """Finish what is under way and let go of the file; closing twice is harmless.
-
-        In a process that was forked from the one that opened it nothing is done: it is the other's.
-        """
-        if self._database.is_foreign():
-            return
-        with ExitStack() as closing:  # in this order, the last one first, whatever one of them raises
-            closing.callback(self._database.close)
-            if self._loaded_checkpointer is not None:
-                closing.callback(self._loaded_checkpointer.close)
-            closing.callback(self._idle.close)
-            closing.callback(self._tail.close)
-
-    def __repr__(self) -> str:
-        how = ", read_only=True" if self._database.read_only else ""
-        return f"threads.open({self._database.where!r}{how})"
+        self._checkpointer: Any = None
+        self._decoder: Any = None
 
     @property
     def checkpointer(self) -> Any:
-        """The `BaseCheckpointSaver` for your graphs: one object, for sync and async, any thread and loop."""
-        decoder = self._decoder()
-        with self._lock:
-            if self._loaded_checkpointer is None:
-                from threads.checkpoint.saver import Checkpointer
-                from threads.checkpoint.serde import StrictSerializer
+        """The `Checkpointer` of this database, loaded on first use: one object, usable from any thread."""
+        if self._checkpointer is None:
+            decoder = self.decoder
+            with self._lock:
+                if self._checkpointer is None:
+                    self._checkpointer = self._load_checkpointer(decoder)
+        return self._checkpointer
 
-                serde = StrictSerializer(self._types)
-                self._loaded_checkpointer = Checkpointer(
-                    self._database, serde=serde, transcripts=decoder, on_put=self._idle.touch
-                )
-            return self._loaded_checkpointer
+    @property
+    def decoder(self) -> Any:
+        """The `Transcripts` that read messages out of checkpoints, loaded on first use."""
+        if self._decoder is None:
+            with self._lock:
+                if self._decoder is None:
+                    from threads.checkpoint.serde import LenientSerializer
+                    from threads.checkpoint.transcript import Transcripts
 
-    def _inside(self) -> Inside:
-        """For `threads.runs`, which works on the same database."""
-        return Inside(self._database, self.checkpointer, self._decoder(), self._tail, self._now)
+                    self._decoder = Transcripts(LenientSerializer(self._types), self._reducer)
+        return self._decoder
 
-    def _decoder(self) -> Any:
-        with self._lock:
-            if self._loaded_decoder is None:
-                from threads.checkpoint.serde import LenientSerializer
-                from threads.checkpoint.transcript import Transcripts
+    def load_decoder(self) -> Any:
+        """Return `decoder`, for code that may turn out not to need it."""
+        return self.decoder
 
-                self._loaded_decoder = Transcripts(LenientSerializer(self._types), self._reducer)
-            return self._loaded_decoder
+    def now(self) -> int:
+        """Return the clock's time in milliseconds since 1970."""
+        return round(self.clock().timestamp() * 1000)
 
-    def _flush(self) -> None:
-        """Store what agents said a moment ago and still waits for its checkpoint; `DatabaseError`."""
-        if self._loaded_checkpointer is not None:
-            self._loaded_checkpointer.flush()
+    def flush(self, thread_id: str | None = None) -> None:
+        """Store the writes that the checkpointer buffers, of one thread or all; raises `DatabaseError`."""
+        if self._checkpointer is None:
+            return
+        if thread_id is None:
+            self._checkpointer.flush()
+        else:
+            self._checkpointer.settle(thread_id)
 
-    def _refresh_all(
-        self,
-        stop: Callable[[], bool] = lambda: False,
-        progress: Progress | None = None,
-        owner: str | None = None,
-    ) -> None:
-        """Refresh what is stale, of an owner or of all; who asks for an owner does not wait for others."""
-        from threads.store import projection
+    def release_deleted(self, thread_ids: Iterable[str]) -> None:
+        """Drop what the checkpointer caches of deleted threads, and overwrite their text in the file."""
+        for thread_id in thread_ids:
+            if self._checkpointer is not None:
+                self._checkpointer.forget(thread_id)
+        self.database.scrub()
 
-        projection.refresh_all(self._database, self._decoder, progress=progress, stop=stop, owner=owner)
-        if owner is None:
-            self._database.scrub(due_only=True, stop=stop)
+    def check_has_tables(self, tx: Transaction) -> None:
+        """Raise `ReadOnly` for a file without our tables that was opened for reading only."""
+        if self.database.read_only and not tx.has_registry:
+            raise ReadOnly(f"{self.database.where} has no registry yet; open it once without read_only=True")
 
-    def _at_rest(self, stop: Callable[[], bool]) -> None:
-        """What is done while nobody writes, and at closing, until `stop()`."""
-        self._refresh_all(stop)
+    def close(self) -> None:
+        """Stop the background threads and close the checkpointer and the database. Closing twice is harmless.
 
-    def _adopted(self, connection: Any) -> None:
-        if self._database.read_only and not version(connection):
-            raise ReadOnly(f"{self._database.where} has no registry yet; open it once without read_only=True")
+        Does nothing in a process that was forked from the one that opened the database.
+        """
+        if self.database.is_foreign():
+            return
+        with ExitStack() as stack:  # last in, first out; each runs even if another one raises
+            stack.callback(self.database.close)
+            if self._checkpointer is not None:
+                stack.callback(self._checkpointer.close)
+            stack.callback(self.idle.close)
+            stack.callback(self.events.close)
 
-    def _visible(self, row: Any) -> Any:
-        if row["trashed_at"] is not None:
-            raise ThreadTrashed(row["thread_id"])
-        return row
+    def _load_checkpointer(self, decoder: Any) -> Any:
+        from threads.checkpoint.saver import Checkpointer
+        from threads.checkpoint.serde import StrictSerializer
 
-    def _now(self) -> int:
-        return round(self._clock().timestamp() * 1000)
+        serde = StrictSerializer(self._types)
+        return Checkpointer(self.database, serde=serde, transcripts=decoder, on_put=self.idle.touch)

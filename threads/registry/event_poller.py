@@ -1,7 +1,7 @@
-"""The end of the log of events: one thread reads what is new and hands it to all who listen.
+"""`EventPoller`: one thread reads new events from the event log and hands them to all subscribers.
 
-It asks the database, so what another process stored is seen as well. Nobody waits for a listener: one
-who is too slow is marked as behind and reads what he missed from the table.
+It polls the table, so events that another process stored are seen too. It never waits for a subscriber: one
+that is too slow reads what it missed from the table.
 """
 
 from __future__ import annotations
@@ -11,145 +11,145 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
-from threads.background import log_broken, start_thread
-from threads.db.database import Database
-from threads.db.queries import statements
+from threads.background import log_failure, start_thread
 from threads.errors import ThreadsError
 from threads.models import Event
-from threads.store import event_log
-from threads.store.mapping import json_of
+from threads.store.event_log import Topic
+from threads.store.transaction import Store
 
-POLL = 0.02
-"""Seconds between two looks at what other processes stored; what this one stores is told by `wake`."""
-ROLL_CALL = 0.5
-"""Seconds between two looks whether the threads are still there."""
-AT_ONCE = 2000
-
-
-Topic = tuple[Literal["thread", "owner", "all"], str | None]
-"""What somebody listens to: a thread, the threads of an owner, or all."""
+POLL_INTERVAL = 0.02
+"""Seconds between two reads of the log, for events of other processes; `wake` announces those of this one."""
+DELETION_CHECK_INTERVAL = 0.5
+"""Seconds between two checks whether the threads that are subscribed to still exist."""
+BATCH_SIZE = 2000
+"""Events that one read returns at most."""
 
 
-class Listener(Protocol):
-    """Somebody who listens; called from the tail's thread, so nothing here may wait."""
+class Subscriber(Protocol):
+    """Receives events. Its methods run on the poller thread and must not block."""
 
     topic: Topic
 
-    def take(self, happened: list[Event]) -> None:
-        """These are new."""
+    def receive(self, events: list[Event]) -> None:
+        """Take new events of the topic, in order."""
 
     def end(self) -> None:
-        """There will be no more: the thread is gone, or the registry was closed."""
+        """Take note that no more events will come: the thread was deleted or the registry closed."""
 
 
-class Tail:
-    """Follows the log of `database` while somebody listens."""
+class EventPoller:
+    """Polls the event log of `store` while there are subscribers."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._changed = threading.Condition()
-        self._listeners: set[Listener] = set()
-        self._by_topic: dict[Topic, set[Listener]] = {}
+        self._subscribers: set[Subscriber] = set()
+        self._by_topic: dict[Topic, set[Subscriber]] = {}
         self._position = 0
-        self._stirred = False
-        self._running = False
-        self._closed = False
+        self._is_due = False
+        self._is_running = False
+        self._is_closed = False
 
-    def subscribe(self, listener: Listener) -> None:
-        """From now on nothing escapes this listener."""
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Hand all events from now on to the subscriber; end it at once if the registry is closed."""
         with self._changed:
-            if self._closed:
-                return listener.end()
-            if not self._running:
-                with self._database.read() as connection:
-                    self._position = event_log.last_position(connection)
-                start_thread(self._run, "threads-tail", lambda: self._closed)
-                self._running = True
-            self._listeners.add(listener)
-            self._by_topic.setdefault(listener.topic, set()).add(listener)
+            if self._is_closed:
+                return subscriber.end()
+            if not self._is_running:
+                with self._store.read() as tx:
+                    self._position = tx.events.last_position()
+                start_thread(self._run, "threads-event-poller", lambda: self._is_closed)
+                self._is_running = True
+            self._subscribers.add(subscriber)
+            self._by_topic.setdefault(subscriber.topic, set()).add(subscriber)
             return None
 
-    def unsubscribe(self, listener: Listener) -> None:
-        """He has heard enough."""
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Hand no more events to the subscriber."""
         with self._changed:
-            if listener in self._listeners:
-                self._listeners.discard(listener)
-                mine = self._by_topic[listener.topic]
-                mine.discard(listener)
-                if not mine:
-                    del self._by_topic[listener.topic]
+            if subscriber in self._subscribers:
+                self._subscribers.discard(subscriber)
+                of_topic = self._by_topic[subscriber.topic]
+                of_topic.discard(subscriber)
+                if not of_topic:
+                    del self._by_topic[subscriber.topic]
 
     def wake(self) -> None:
-        """Events were stored here just now."""
-        if self._running:
+        """Poll now: events were stored by this process."""
+        if self._is_running:
             with self._changed:
-                self._stirred = True
+                self._is_due = True
                 self._changed.notify()
 
     def close(self) -> None:
-        """Tell all listeners that this is the end."""
+        """Stop polling and end all subscribers."""
         with self._changed:
-            self._closed = True
-            listeners = list(self._listeners)
+            self._is_closed = True
+            subscribers = list(self._subscribers)
             self._changed.notify()
-        for listener in listeners:
-            listener.end()
+        for subscriber in subscribers:
+            subscriber.end()
 
     def _run(self) -> None:
-        called = time.monotonic()
+        checked_at = time.monotonic()
         while True:
             with self._changed:
-                if not self._stirred:
-                    self._changed.wait(POLL)
-                self._stirred = False
-                if self._closed or not self._listeners:
-                    self._running = False
+                if not self._is_due:
+                    self._changed.wait(POLL_INTERVAL)
+                self._is_due = False
+                if self._is_closed or not self._subscribers:
+                    self._is_running = False
                     return
             try:
-                self._hand_out()
-                if time.monotonic() - called > ROLL_CALL:
-                    self._call_the_roll()
-                    called = time.monotonic()
-            except ThreadsError as error:  # closed, or locked for a moment: the next look finds it
-                logging.getLogger(__name__).debug("the log cannot be read now: %s", error)
+                self._poll()
+                if time.monotonic() - checked_at > DELETION_CHECK_INTERVAL:
+                    self._end_deleted()
+                    checked_at = time.monotonic()
+            except ThreadsError as error:  # closed, or locked for a moment: the next poll reads them
+                logging.getLogger(__name__).debug("the event log cannot be read now: %s", error)
 
-    def _hand_out(self) -> None:
+    def _poll(self) -> None:
+        """Read the events after the last position and hand them to the subscribers of their topics."""
         with self._changed:
             has_owners = any(kind == "owner" for kind, _ in self._by_topic)
-        with self._database.read() as connection:
-            new = event_log.read(connection, ("all", None), self._position, AT_ONCE)
-            owners = event_log.owners(connection, {event.thread_id for event in new}) if has_owners else {}
+        with self._store.read() as tx:
+            new = tx.events.list_after(("all", None), self._position, BATCH_SIZE)
+            owners = tx.events.list_owners({event.thread_id for event in new}) if has_owners else {}
         if not new:
             return
         self._position = new[-1].position
-        self._stirred = self._stirred or len(new) == AT_ONCE
+        self._is_due = self._is_due or len(new) == BATCH_SIZE
         by_topic: dict[Topic, list[Event]] = {("all", None): new}
         for event in new:
             by_topic.setdefault(("thread", event.thread_id), []).append(event)
             if owner := owners.get(event.thread_id):
                 by_topic.setdefault(("owner", owner), []).append(event)
         with self._changed:
-            told = [(each, found) for key, found in by_topic.items() for each in self._by_topic.get(key, ())]
-        for listener, found in told:
-            self._tell(listener, partial(listener.take, found))
+            deliveries = [
+                (subscriber, events)
+                for topic, events in by_topic.items()
+                for subscriber in self._by_topic.get(topic, ())
+            ]
+        for subscriber, events in deliveries:
+            self._call(subscriber, partial(subscriber.receive, events))
 
-    def _call_the_roll(self) -> None:
+    def _end_deleted(self) -> None:
+        """End the subscribers of threads that were deleted."""
         with self._changed:
-            wanted = [name for kind, name in self._by_topic if kind == "thread"]
-        with self._database.read() as connection:
-            rows = connection.execute(statements("events")["gone"], {"thread_ids": json_of(wanted)})
-            gone = {row[0] for row in rows}
+            thread_ids = [name for kind, name in self._by_topic if kind == "thread" and name is not None]
+        with self._store.read() as tx:
+            deleted = tx.events.list_deleted_threads(thread_ids)
         with self._changed:
-            told = [listener for id in gone for listener in self._by_topic.get(("thread", id), ())]
-        for listener in told:
-            self._tell(listener, listener.end)
+            ended = [each for id in deleted for each in self._by_topic.get(("thread", id), ())]
+        for subscriber in ended:
+            self._call(subscriber, subscriber.end)
 
-    def _tell(self, listener: Listener, call: Callable[[], None]) -> None:
-        """Call one who listens; if it raises, it hears no more, and the others do."""
+    def _call(self, subscriber: Subscriber, method: Callable[[], None]) -> None:
+        """Call a subscriber's method. One that raises is unsubscribed; the others are not affected."""
         try:
-            call()
-        except BaseException as error:  # noqa: BLE001  it is one listener's affair
-            log_broken("a subscriber of events raised, and gets no more", error)
-            self.unsubscribe(listener)
+            method()
+        except BaseException as error:  # noqa: BLE001  any error of one subscriber is its own
+            log_failure("a subscriber of events raised and was unsubscribed", error)
+            self.unsubscribe(subscriber)

@@ -1,65 +1,52 @@
-"""Keeping a database small, safe and true: prune, compact, back up, verify, repair."""
+"""`MaintenanceService`: prune, compact, back up, verify and repair a whole database."""
 
 from __future__ import annotations
 
-import builtins
 import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from threads.db.migrations import Progress
 from threads.db.open import back_up
-from threads.db.queries import statements
 from threads.errors import InvalidValue, StateUnreadable, ThreadBusy, ThreadNotFound, ThreadTrashed
 from threads.models import Problem, Pruned
-from threads.registry.context import Opened
-from threads.store import threads as thread_table
-from threads.store.leases import check_free
+from threads.registry.context import RegistryContext
+from threads.store.transaction import Transaction
 
 
-class Upkeep(Opened):
-    """Looks after the database as a whole."""
+class MaintenanceService:
+    """Operations on the database as a whole."""
 
-    def prune(
-        self,
-        ids: Iterable[str] | None = None,
-        *,
-        keep: int = 1,
-        dry_run: bool = False,
-        progress: Progress | None = None,
-    ) -> Pruned:
-        """Let old checkpoints go; what is remembered stays as it is. All threads, unless `ids` are given.
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
+        self._database, self._store = context.database, context.store
 
-        Keeps the newest `keep` of each thread and what they are made of. Threads in the trash are left
-        alone, and so are busy ones, and those whose state cannot be read (`skipped`), unless they
-        are named: then `ThreadBusy`, `StateUnreadable`. `dry_run` only reads and tells what would go. Raises
-        `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
-        """
+    def prune(self, ids: Iterable[str] | None, keep: int, dry_run: bool, progress: Progress | None) -> Pruned:
+        """Delete old checkpoints; see `Registry.prune`."""
         from threads.checkpoint.pruning import kept, prune_thread
 
         if isinstance(ids, str):
-            raise InvalidValue("ids", f"a list of ids is needed, not {ids!r}")
+            raise InvalidValue("ids", f"must be a list of ids, not {ids!r}")
         kept("keep_n", keep)
-        serde, decoder, pruned = self.checkpointer.serde, self._decoder(), Pruned()
-        self._flush()
+        serde, decoder, pruned = self._context.checkpointer.serde, self._context.decoder, Pruned()
+        self._context.flush()
 
-        def prune_one(connection: Any, id: str) -> Pruned:
-            row = self._visible(thread_table.get(connection, id))
-            check_free(connection, row["thread_id"])
-            return prune_thread(connection, row["thread_id"], keep, serde, decoder, dry_run=dry_run)
+        def prune_one(tx: Transaction, id: str) -> Pruned:
+            thread_id = tx.threads.get_visible(id).thread_id
+            tx.threads.check_free(thread_id)
+            return prune_thread(tx.connection, thread_id, keep, serde, decoder, dry_run=dry_run)
 
-        chosen = self._prunable() if ids is None else builtins.list(ids)
+        chosen = self._prunable_ids() if ids is None else list(ids)
         for done, id in enumerate(chosen, start=1):
             try:
                 if dry_run:
-                    with self._database.read() as connection:
-                        pruned += prune_one(connection, id)
+                    with self._store.read() as tx:
+                        pruned += prune_one(tx, id)
                 else:
-                    pruned += self._database.write(partial(prune_one, id=id))
+                    pruned += self._store.write(partial(prune_one, id=id))
             except (ThreadNotFound, ThreadTrashed, ThreadBusy):
-                if ids is not None:  # else somebody took it away meanwhile
+                if ids is not None:  # otherwise the thread changed after the ids were read
                     raise
             except StateUnreadable:
                 if ids is not None:
@@ -72,30 +59,27 @@ class Upkeep(Opened):
         return pruned
 
     def compact(self) -> None:
-        """Run VACUUM: return the space of deleted and pruned rows to the file system. Writers wait meanwhile."""
-        from threads.store import projection
-
-        self._database.write(projection.settle)  # threads that another program deleted leave the search index
+        """Shrink the file; see `Registry.compact`."""
+        self._store.write(lambda tx: tx.projections.index_titles())  # drops threads that others deleted
         self._database.compact()
 
-    def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
-        """Copy all to a new file while runs go on; returns its path. Raises `UsageError` if it exists."""
-        self._flush()
+    def backup(self, target: str | os.PathLike[str], progress: Progress | None) -> Path:
+        """Copy the database to a new file; see `Registry.backup`."""
+        self._context.flush()
         return back_up(self._database, target, progress)
 
-    def verify(self, *, progress: Progress | None = None) -> builtins.list[Problem]:
-        """Where registry and memory disagree, which must be nowhere: then the list is empty."""
+    def verify(self, progress: Progress | None) -> list[Problem]:
+        """Return the inconsistencies in the file; see `Registry.verify`."""
         from threads.store import integrity
 
-        return integrity.verify(self._database, self._decoder, progress)
+        return integrity.verify(self._database, self._context.load_decoder, progress)
 
-    def repair(self, *, progress: Progress | None = None) -> builtins.list[Problem]:
-        """Make registry and memory agree; returns what had to be mended."""
+    def repair(self, progress: Progress | None) -> list[Problem]:
+        """Repair the inconsistencies in the file; see `Registry.repair`."""
         from threads.store import integrity
 
-        return integrity.repair(self._database, self._decoder, progress)
+        return integrity.repair(self._database, self._context.load_decoder, progress)
 
-    def _prunable(self) -> builtins.list[str]:
-        with self._database.read() as connection:
-            found = connection.execute(statements("pruning")["threads"])
-            return [row[0] for row in found if isinstance(row[0], str)]
+    def _prunable_ids(self) -> list[str]:
+        with self._store.read() as tx:
+            return tx.threads.list_prunable()

@@ -1,39 +1,38 @@
-"""What was said in a thread, and how it came about."""
+"""`MessageService`: messages and checkpoints of a thread, and how two threads differ."""
 
 from __future__ import annotations
 
-import builtins
+from itertools import takewhile
 from typing import Any
 
 from threads import ids
-from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, InvalidValue
-from threads.models import Checkpoint, Message, Page
-from threads.registry.threads import Listing
-from threads.store import threads as thread_table
+from threads.models import Checkpoint, Diff, Message, Page
+from threads.registry.context import RegistryContext
 from threads.store.filters import checked_range
-from threads.store.mapping import checkpoint_of
+from threads.store.threads import ThreadRecord
+from threads.store.transaction import Transaction
 
 
-class Conversations(Listing):
-    """Reads the memory of threads."""
+class MessageService:
+    """Reads messages and checkpoints out of what the checkpointer stored."""
 
-    def messages(
-        self, id: str, *, limit: int | None = None, before: str | None = None, at: str | None = None
-    ) -> Page[Message]:
-        """The thread's messages, oldest first: the last `limit`, or the last ones before message `before`.
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
+        self._store = context.store
 
-        `next_cursor` is the `before` of the page with the older ones. `at`: as it was at this checkpoint,
-        on whatever branch. Raises `ThreadNotFound`, `ThreadTrashed`, `CheckpointNotFound`, and
-        `MessagesUnknown` or `StateDamaged` where the state cannot be decoded.
-        """
+    def messages(self, id: str, limit: int | None, before: str | None, at: str | None) -> Page[Message]:
+        """Return a page of messages; see `Registry.messages`."""
         if limit is not None:
             checked_range(limit, 0)
-        if self._loaded_checkpointer is not None:
-            self._loaded_checkpointer.settle(ids.text_of(id))
-        with self._database.read() as connection:
-            row = self._visible(thread_table.get(connection, id))
-            found = self._said(connection, row, at)
+        self._context.flush(ids.text_of(id))
+        with self._store.read() as tx:
+            thread = tx.threads.get_visible(id)
+            found = self._decode(tx, thread, at, dated=True)
+            if found and tx.checkpoints.has_branches(thread.thread_id):
+                from threads.checkpoint.branches import numbered
+
+                found = numbered(found, self._context.decoder.branches(tx.connection, thread.thread_id))
         total = len(found)
         if before is not None:
             places = [place for place, message in enumerate(found) if message.id == before]
@@ -43,29 +42,42 @@ class Conversations(Listing):
         shown = found if limit is None else found[-limit:]
         return Page(tuple(shown), shown[0].id if len(shown) < len(found) else None, lambda: total)
 
-    def _said(self, connection: Any, row: Any, at: str | None) -> builtins.list[Message]:
-        """The messages of the branch that ends at a checkpoint; `MessagesUnknown`, `StateDamaged`."""
-        thread_id, checkpoint_id = row["thread_id"], row["head_id"] if at is None else ids.text_of(at)
+    def history(self, id: str) -> Page[Checkpoint]:
+        """Return the checkpoints of a thread; see `Registry.history`."""
+        with self._store.read() as tx:
+            found = tx.checkpoints.list_history(tx.threads.get_visible(id).thread_id)
+        return Page(tuple(found), None, lambda: len(found))
+
+    def diff(self, id: str, other: str | None, at: str | None, to: str | None) -> Diff:
+        """Compare the messages of two threads or checkpoints; see `Registry.diff`."""
+        if other is None and at is None:
+            raise InvalidValue("at", "a thread equals itself: give a checkpoint, or another thread")
+        self._context.flush()
+        with self._store.read() as tx:
+            before = self._decode(tx, tx.threads.get_visible(id), at)
+            after = self._decode(tx, tx.threads.get_visible(id if other is None else other), to)
+        pairs = zip(before, after, strict=False)
+        common = sum(1 for _ in takewhile(lambda pair: _content(pair[0]) == _content(pair[1]), pairs))
+        return Diff(common, tuple(before[common:]), tuple(after[common:]))
+
+    def _decode(
+        self, tx: Transaction, thread: ThreadRecord, at: str | None, *, dated: bool = False
+    ) -> list[Message]:
+        """Return the messages of the branch that ends at checkpoint `at`, by default the head.
+
+        Raises `CheckpointNotFound`, and `MessagesUnknown` or `StateDamaged` where they cannot be decoded.
+        """
+        thread_id, checkpoint_id = thread.thread_id, thread.head_id if at is None else ids.text_of(at)
         if checkpoint_id is None:
             return []
-        asked = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
-        if connection.execute(statements("checkpoints")["checkpoint_metadata"], asked).fetchone() is None:
+        if not tx.checkpoints.exists(thread_id, checkpoint_id):
             raise CheckpointNotFound(thread_id, checkpoint_id)
-        found: builtins.list[Message] | None
-        found = self._decoder().messages(connection, thread_id, checkpoint_id, dated=True)
+        decoder = self._context.decoder
+        found: list[Message] | None = decoder.messages(tx.connection, thread_id, checkpoint_id, dated=dated)
         if found is None:
-            raise self._decoder().why_unknown(connection, thread_id, checkpoint_id)
-        if found and len(connection.execute(statements("rewinding")["tips"], asked).fetchall()) > 1:
-            from threads.checkpoint.branches import numbered
-
-            found = numbered(found, self._decoder().branches(connection, thread_id))
+            raise decoder.why_unknown(tx.connection, thread_id, checkpoint_id)
         return found
 
-    def history(self, id: str) -> Page[Checkpoint]:
-        """The thread's checkpoints, the one written last first; `ThreadNotFound`, `ThreadTrashed`."""
-        with self._database.read() as connection:
-            thread_id = self._visible(thread_table.get(connection, id))["thread_id"]
-            asked = {"thread_id": thread_id}
-            rows = connection.execute(statements("checkpoints")["history"], asked).fetchall()
-        found = [checkpoint_of(row) for row in rows]
-        return Page(tuple(found), None, lambda: len(found))
+
+def _content(message: Message) -> tuple[Any, ...]:
+    return message.role, message.text, message.tool_calls

@@ -1,159 +1,128 @@
-"""Retention: rules for threads that grow old, and cleaning up by them."""
+"""`RetentionService`: retention rules, and the cleanup that applies them."""
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from threads.db.migrations import Progress
 from threads.errors import InvalidValue, StateUnreadable
 from threads.models import Action, Cleaned, Rule
-from threads.registry.bulk import MOST_CHANGED, Organising
-from threads.registry.maintenance import Upkeep
-from threads.store import retention as retention_table
+from threads.registry.bulk import MAX_CHANGED, BulkService
+from threads.registry.context import RegistryContext
+from threads.registry.projections import ProjectionRefresher
+from threads.store.retention import checked_rule
+from threads.store.transaction import Transaction
 
-CLEANED_AT_ONCE = 100
-Due = tuple[Rule, builtins.list[str]]
-"""A rule, and the threads that it takes."""
+BATCH_SIZE = 100
+"""Threads that a cleanup changes in one transaction."""
+TRASH_CHECK_INTERVAL = 3_600_000
+"""Milliseconds between two looks for threads that were in the trash for too long."""
 CHANGES: dict[Action, str] = {"archive": "archived", "trash": "trashed", "delete": "delete"}
-"""What an action makes true of a thread."""
-EMPTIED_EVERY = 3_600_000
-"""Milliseconds between two looks at what is in the trash for too long."""
+"""The bulk change that an action stands for."""
+Due = tuple[Rule, list[str]]
+"""A rule, and the threads that it applies to."""
 
 
-class Keeping(Organising, Upkeep):
-    """Keeps threads for as long as rules say."""
+class RetentionService:
+    """Stores retention rules and applies them."""
 
-    _emptied_at = 0
+    def __init__(self, context: RegistryContext, projections: ProjectionRefresher, bulk: BulkService) -> None:
+        self._context = context
+        self._database, self._store = context.database, context.store
+        self._projections = projections
+        self._bulk = bulk
+        self._trash_checked_at = 0
 
-    def rules(self) -> builtins.list[Rule]:
-        """The rules by name."""
-        with self._database.read() as connection:
-            self._adopted(connection)
-            return retention_table.rules(connection)
+    def rules(self) -> list[Rule]:
+        """Return the stored rules; see `Registry.rules`."""
+        with self._store.read() as tx:
+            self._context.check_has_tables(tx)
+            return tx.retention.list()
 
-    def set_rule(
-        self,
-        name: str,
-        action: Action,
-        *,
-        thread_id: str | None = None,
-        tag: str | None = None,
-        agent_id: str | None = None,
-        owner: str | None = None,
-        abandoned: bool = False,
-        inactive: timedelta | None = None,
-        age: timedelta | None = None,
-        trashed: timedelta | None = None,
-    ) -> Rule:
-        """Store a rule for `cleanup`, under a name; one of that name is replaced.
-
-        `action`: `keep`, `prune` (to the latest checkpoint), `archive`, `trash` or `delete` the threads
-        that fit all that is said: so long `inactive`, begun so long ago (`age`), so long in the trash;
-        `abandoned`: no agent ever answered. Pinned threads are exempt. What is too long in the trash goes
-        by itself too, while nothing else is done. Raises `InvalidValue`, `ThreadNotFound`.
-        """
-        rule = retention_table.checked_rule(
-            Rule(name, action, thread_id, tag, agent_id, owner, abandoned, inactive, age, trashed)
-        )
-        self._database.write(lambda connection: retention_table.set_rule(connection, rule))
+    def set_rule(self, rule: Rule) -> Rule:
+        """Store a rule; see `Registry.set_rule`."""
+        rule = checked_rule(rule)
+        self._store.write(lambda tx: tx.retention.set(rule))
         return rule
 
     def remove_rule(self, name: str) -> None:
-        """Drop a rule; `InvalidValue` if there is none of that name."""
-        if not self._database.write(lambda connection: retention_table.remove_rule(connection, name)):
+        """Remove a rule; see `Registry.remove_rule`."""
+        if not self._store.write(lambda tx: tx.retention.remove(name)):
             raise InvalidValue("name", f"there is no rule {name!r}")
 
-    def cleanup(self, *, dry_run: bool = False, progress: Progress | None = None) -> builtins.list[Cleaned]:
-        """Do what the rules say, and tell what was done; `dry_run` only tells.
-
-        A thread is taken by one rule only, the gravest action first. What is pinned, what a rule says to
-        keep, and where a run is going on or waits for its turn stay as they are, even if they have become so
-        only meanwhile.
-        """
-        self._flush()
+    def cleanup(self, dry_run: bool, progress: Progress | None) -> list[Cleaned]:
+        """Apply all rules; see `Registry.cleanup`."""
+        self._context.flush()
         if not self._database.read_only:
-            self._refresh_all(progress=progress)
-        now = self._now()
-        with self._database.read() as connection:
-            self._adopted(connection)
-            due = [
-                (rule, self._undone(connection, rule, ids))
-                for rule, ids in retention_table.due(connection, now)
-            ]
+            self._projections.refresh_all(progress=progress)
+        now = self._context.now()
+        with self._store.read() as tx:
+            self._context.check_has_tables(tx)
+            due = [(rule, self._with_effect(tx, rule, ids)) for rule, ids in tx.retention.list_due(now)]
         if not dry_run:
-            due = self._clean_all(due, now, progress)
+            due = self._apply_all(due, now, progress)
         return [Cleaned(rule.name, rule.action, tuple(ids)) for rule, ids in due if ids]
 
-    def _at_rest(self, stop: Callable[[], bool]) -> None:
-        """Empties the trash as well, where a rule says after which time."""
-        super()._at_rest(stop)
-        now = self._now()
-        if stop() or now - self._emptied_at < EMPTIED_EVERY:
+    def empty_trash(self, stop: Callable[[], bool]) -> None:
+        """Apply the rules on threads in the trash, at most once in `TRASH_CHECK_INTERVAL`; an idle task."""
+        now = self._context.now()
+        if stop() or now - self._trash_checked_at < TRASH_CHECK_INTERVAL:
             return
-        self._emptied_at = now
-        with self._database.read() as connection:
-            due = [
-                (rule, found)
-                for rule, found in retention_table.due(connection, now)
-                if rule.trashed is not None
-            ]
-        for rule, found in due:
-            self._clean(rule, found[:MOST_CHANGED], now)
-
-    def _undone(self, connection: Any, rule: Rule, ids: Sequence[str]) -> builtins.list[str]:
-        """Those of the threads that fit in which there is something to do."""
-        if rule.action != "prune":
-            return builtins.list(ids)
-        return [id for id in ids if self._if_readable(partial(self._prune_one, connection, id, dry_run=True))]
-
-    def _clean_all(self, due: Sequence[Due], now: int, progress: Progress | None) -> builtins.list[Due]:
-        """Do what the rules say, some threads at a time; the threads in which something was done."""
-        total, looked_at = sum(len(ids) for _, ids in due), 0
-        cleaned: builtins.list[Due] = []
+        self._trash_checked_at = now
+        with self._store.read() as tx:
+            due = [(rule, ids) for rule, ids in tx.retention.list_due(now) if rule.trashed is not None]
         for rule, ids in due:
-            done: builtins.list[str] = []
-            for start in range(0, len(ids), CLEANED_AT_ONCE):
-                some = ids[start : start + CLEANED_AT_ONCE]
-                done += self._clean(rule, some, now)
-                looked_at += len(some)
-                if progress:
-                    progress("cleaning up", looked_at, total)
-            cleaned.append((rule, done))
-        return cleaned
+            self._apply(rule, ids[:MAX_CHANGED], now)
 
-    def _clean(self, rule: Rule, ids: Sequence[str], now: int) -> Sequence[str]:
-        """Do what the rule says with those of the threads that it still takes, and tell with which."""
+    def _with_effect(self, tx: Transaction, rule: Rule, ids: Sequence[str]) -> list[str]:
+        """Return those of the matching threads that the rule would change."""
+        if rule.action != "prune":
+            return list(ids)
+        return [id for id in ids if _if_readable(partial(self._prune, tx, id, dry_run=True))]
+
+    def _apply_all(self, due: Sequence[Due], now: int, progress: Progress | None) -> list[Due]:
+        """Apply the rules in batches; return the threads that each of them changed."""
+        total, done = sum(len(ids) for _, ids in due), 0
+        applied: list[Due] = []
+        for rule, ids in due:
+            changed: list[str] = []
+            for start in range(0, len(ids), BATCH_SIZE):
+                batch = ids[start : start + BATCH_SIZE]
+                changed += self._apply(rule, batch, now)
+                done += len(batch)
+                if progress:
+                    progress("cleaning up", done, total)
+            applied.append((rule, changed))
+        return applied
+
+    def _apply(self, rule: Rule, ids: Sequence[str], now: int) -> Sequence[str]:
+        """Apply the rule to those of the threads that still match it; return the changed ones."""
         if rule.action == "prune":
-            pruned = [id for id in ids if self._prune_by(rule, id, now)]
+            pruned = [id for id in ids if self._prune_if_due(rule, id, now)]
             self._database.scrub()
             return pruned
-        changes = {CHANGES[rule.action]: True}
-        return self._change(
-            lambda connection: retention_table.still_due(connection, rule, now, ids), changes
+        return self._bulk.change_chosen(
+            lambda tx: tx.retention.recheck(rule, now, ids), {CHANGES[rule.action]: True}
         ).changed
 
-    def _prune_by(self, rule: Rule, id: str, now: int) -> bool:
-        def work(connection: Any) -> bool:
-            return bool(retention_table.still_due(connection, rule, now, [id])) and self._prune_one(
-                connection, id
-            )
+    def _prune_if_due(self, rule: Rule, id: str, now: int) -> bool:
+        def prune_due(tx: Transaction) -> bool:
+            return bool(tx.retention.recheck(rule, now, [id])) and self._prune(tx, id)
 
-        return self._if_readable(lambda: self._database.write(work))
+        return _if_readable(lambda: self._store.write(prune_due))
 
-    def _if_readable(self, prune: Callable[[], bool]) -> bool:
-        """Whether something was let go; not where the state cannot be read, which `prune` would tell."""
-        try:
-            return prune()
-        except StateUnreadable:
-            return False
-
-    def _prune_one(self, connection: Any, id: str, *, dry_run: bool = False) -> bool:
-        """Let go of old checkpoints of a thread; whether there are any."""
+    def _prune(self, tx: Transaction, id: str, *, dry_run: bool = False) -> bool:
+        """Delete all but the newest checkpoint of a thread; return whether there were others."""
         from threads.checkpoint.pruning import prune_thread
 
-        serde, decoder = self.checkpointer.serde, self._decoder()
-        return prune_thread(connection, id, 1, serde, decoder, dry_run=dry_run).checkpoints > 0
+        serde, decoder = self._context.checkpointer.serde, self._context.decoder
+        return prune_thread(tx.connection, id, 1, serde, decoder, dry_run=dry_run).checkpoints > 0
+
+
+def _if_readable(prune: Callable[[], bool]) -> bool:
+    """Return the result of `prune`; False for a thread whose state cannot be read: it is never pruned."""
+    try:
+        return prune()
+    except StateUnreadable:
+        return False

@@ -1,81 +1,143 @@
-"""Finding what was said: in all threads, by words, with the filters of a list."""
+"""`SearchService` and `SearchRequest`: full-text search over titles and messages, page by page."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from threads.db.queries import statements
 from threads.errors import InvalidValue
-from threads.models import Hits, Status
-from threads.registry.threads import Listing
+from threads.models import Hit, Hits, Message, Thread, moment
+from threads.registry.context import RegistryContext
+from threads.registry.projections import ProjectionRefresher, deadline_after
+from threads.registry.threads import ThreadService
+from threads.search.engine import END, Match, Search, cursor_of, digest_of, place_of
+from threads.search.query import Query, parse_query
+from threads.search.snippets import snippet
 from threads.store.filters import Filters, checked_range
-
-PATIENCE = 1.0
-"""Seconds that a search takes at most to read what was said since the last one."""
+from threads.store.transaction import Transaction
 
 
-class Searching(Listing):
-    """Searches titles and messages."""
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What one search looks for, and which page of the hits."""
+
+    query: Query
+    filters: Filters
+    """Of the arguments and the text together."""
+    digest: int
+    """Identifies the search, so that a cursor of another one is refused."""
+    limit: int
+    offset: int
+    cursor: str | None
+    stop: Callable[[], bool]
+    """Whether the time to refresh projections is over."""
+
+
+class SearchService:
+    """Searches the threads of one registry."""
+
+    def __init__(
+        self, context: RegistryContext, projections: ProjectionRefresher, threads: ThreadService
+    ) -> None:
+        self._context = context
+        self._database, self._store = context.database, context.store
+        self._projections = projections
+        self._threads = threads
 
     def search(
         self,
         text: str,
-        *,
-        agent_id: str | None = None,
-        owner: str | None = None,
-        tag: str | Sequence[str] | None = None,
-        status: Status | None = None,
-        pinned: bool | None = None,
-        archived: bool | None = False,
-        trashed: bool | None = False,
-        metadata: Mapping[str, Any] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 20,
-        offset: int = 0,
-        cursor: str | None = None,
-        patience: float | None = PATIENCE,
+        filters: Filters,
+        limit: int,
+        offset: int,
+        cursor: str | None,
+        patience: float | None,
     ) -> Hits:
-        """What was found in titles and messages of the branch in view, the best first.
-
-        Words match where a word begins so, case and accents aside; "in quotes" they stand in a row. Where
-        nothing begins so, parts of words match. `tag: agent: owner: is:pinned is:archived before: after:
-        role:` in the text narrow it as the filters do, which are those of `list`; without any words, all
-        that fits is found. Where over four hundred messages match, the newest threads come first.
-
-        What was said a moment ago is read first, for `patience` seconds, None: to the end; `unindexed` says
-        how many threads are left after that. Raises `InvalidValue`, `InvalidCursor`.
-        """
-        from threads.registry.search_request import (
-            Found,  # not every list is searched, and each starts a process
-        )
-
-        filters = Filters(
-            agent_id=agent_id, owner=owner, tag=tag, status=status, pinned=pinned, archived=archived,
-            trashed=trashed, metadata=metadata, since=since, until=until,
-        )  # fmt: skip
+        """Return a page of hits; see `Registry.search`."""
         limit, offset = checked_range(limit, offset)
-        return Found(self, text, filters, after(patience)).page(limit=limit, offset=offset, cursor=cursor)
+        stop = deadline_after(patience)
+        query = parse_query(text, self._context.clock())
+        digest = digest_of(text, filters)  # raises for invalid filters before anything is read
+        combined = _combine(filters, query)
+        if combined is None:
+            return Hits(())
+        if not self._database.read_only:
+            self._projections.refresh_index(stop, combined.owner)
+        request = SearchRequest(query, combined, digest, limit, offset, cursor, stop)
+        has_terms = query.terms or query.role or query.before or query.after
+        return self._match(request) if has_terms else self._list(request)
 
-    def _refresh_for_search(self, stop: Callable[[], bool], owner: str | None = None) -> None:
-        sql = statements("search")["due" if owner is None else "due_of_owner"]
-        with self._database.read() as connection:
-            due = connection.execute(sql, {"owner": owner}).fetchone()
-        if due[0]:
-            self._refresh_all(stop, self._progress, owner)
-        if due[1]:
-            from threads.store import projection
+    def _match(self, request: SearchRequest) -> Hits:
+        """Return a page of the messages and titles that match the terms of the query."""
+        query, filters, owner, limit = request.query, request.filters, request.filters.owner, request.limit
+        below = END
+        with self._store.read() as tx:
+            search = Search(tx.connection, query, filters, self._source(tx, request))
+            seals = tx.seals
+            if request.cursor is None:
+                mode, skipped = search.mode(), request.offset
+            else:
+                mode, below = place_of(seals, owner, request.cursor, request.digest)
+                skipped = request.offset + (below if mode == "best" else 0)
+            matches = search.matches(mode, limit=limit + 1, offset=skipped, below=below)
+            has_more, matches = len(matches) > limit, matches[:limit]
+            records = tx.threads.get_many([match.position for match in matches])
+            stale = tx.projections.count_stale(owner)
+        threads = dict(zip(records, self._projections.threads_of([*records.values()]), strict=True))
+        hits = tuple(_hit(match, threads[match.position], query) for match in matches)
+        place = skipped + limit if mode == "best" else matches[-1].id if matches else 0
 
-            self._database.write(lambda connection: projection.settle(connection, owner))
+        def count() -> int:
+            with self._store.read() as tx:
+                source = self._source(tx, request)
+                return Search(tx.connection, query, filters, source, search.own).count(mode)
+
+        next_cursor = cursor_of(seals, owner, mode, place, request.digest) if has_more else None
+        return Hits(hits, next_cursor, count, stale)
+
+    def _list(self, request: SearchRequest) -> Hits:
+        """Return a page of the threads that match the filters, for a query without terms."""
+        page = self._threads.list_threads(
+            request.filters, "updated_at", "desc", request.limit, request.offset, request.cursor
+        )
+        hits = tuple(Hit(thread, None, thread.title) for thread in page)
+        return Hits(hits, page.next_cursor, page.counted)
+
+    def _source(self, tx: Transaction, request: SearchRequest) -> str | None:
+        """Return the source of message rows for a file that cannot be written; None: its own index."""
+        if not self._database.read_only:
+            return None
+        tx.projections.refresh_temporarily(self._context.load_decoder, request.stop, request.filters.owner)
+        return tx.projections.message_source()
 
 
-def after(patience: float | None) -> Callable[[], bool]:
-    """Whether so many seconds are over; never, if None. `InvalidValue`."""
-    number = isinstance(patience, int | float) and not isinstance(patience, bool) and patience >= 0
-    if patience is not None and not number:
-        raise InvalidValue("patience", f"seconds from 0 are needed, or None, not {patience!r}")
-    deadline = None if patience is None else time.monotonic() + patience
-    return lambda: deadline is not None and time.monotonic() > deadline
+def _combine(filters: Filters, query: Query) -> Filters | None:
+    """Return the filters of the arguments and the text together; None if they contradict each other."""
+    from_text = dict(query.filters)
+    if "tag" in from_text:
+        given = (filters.tag,) if isinstance(filters.tag, str) else tuple(filters.tag or ())
+        from_text["tag"] = (*given, *from_text["tag"])
+    for name in ("agent_id", "owner", "pinned"):
+        given = getattr(filters, name)
+        if name in from_text and given is not None and given != from_text[name]:
+            return None
+    try:
+        combined = filters._replace(**from_text)
+        combined.conditions()
+    except InvalidValue as error:
+        raise InvalidValue("text", f"{error.field}: {error.reason}") from None
+    return combined
+
+
+def _hit(match: Match, thread: Thread, query: Query) -> Hit:
+    text, spans = snippet(match.text, query)
+    if match.role == "title":
+        return Hit(thread, None, text, spans, match.rank)
+    message = Message(
+        id=match.message_id,
+        role=match.role,
+        text=match.text,
+        content=({"type": "text", "text": match.text},),
+        created_at=moment(match.written_at),
+    )
+    return Hit(thread, message, text, spans, match.rank)

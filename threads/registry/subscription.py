@@ -1,8 +1,7 @@
-"""Listening: the events of a thread, or of all, from any point on, replayed and then live."""
+"""`EventSubscription`: the events of a thread, an owner or all, replayed from any point and then live."""
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
@@ -13,47 +12,48 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from threads import ids
-from threads.db.database import Database
-from threads.db.seals import LARGEST, Seals, seals_of
+from threads.db.seals import LARGEST, Seals
 from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound
 from threads.models import Event
-from threads.registry.event_poller import Tail, Topic
-from threads.store import event_log
+from threads.registry.context import Closeable, RegistryContext
+from threads.registry.event_poller import EventPoller
+from threads.store.event_log import Topic
+from threads.store.transaction import Store, Transaction
 
-READ_AT_ONCE = {"thread": 500, "all": 500, "owner": 5000}
-"""Events; to find the next ones of an owner, all that he has are looked at."""
-HELD = 1000
-"""Events that wait for a slow listener; then he reads from the table what he missed."""
-INTERRUPTIBLE = 1.0
-"""Seconds of waiting at a time: Windows notices Ctrl+C only in between."""
+BATCH_SIZE = {"thread": 500, "all": 500, "owner": 5000}
+"""Events that one read returns at most; an owner's are found by looking at all of their events."""
+BUFFER_SIZE = 1000
+"""Live events that wait for a slow subscriber; with more it reads from the table again."""
+WAIT_STEP = 1.0
+"""Seconds of one wait: on Windows Ctrl+C is noticed only between two waits."""
 
 
 class StartPosition(NamedTuple):
-    """The number of the last event before those of a stream."""
+    """The number of the last event before those of a subscription."""
 
-    last: int
+    stored: int
     shown: int
     """As the subscriber sees it."""
 
 
-class Positions:
-    """Positions of events as a subscriber sees them: as they are, or sealed for an owner.
+class PositionCodec:
+    """Event positions as a subscriber sees them: plain, or sealed for an owner.
 
-    As they are they count the events of all threads, so an owner would see how much others do.
+    Plain positions count the events of all threads, so an owner could see how active others are.
     """
 
     def __init__(self, seals: Seals, owner: str | None) -> None:
         self.owner = owner
         self._seals = seals
 
-    def shown(self, position: int) -> int:
-        """The position as the subscriber sees it; 0, which stands for no event, stays 0."""
+    def encode(self, position: int) -> int:
+        """Return the position as the subscriber sees it; 0, which stands for no event, stays 0."""
         if self.owner is None or not position:
             return position
         return self._seals.seal_number(("event", self.owner), position)
 
-    def opened(self, shown: int) -> int:
-        """The position that was shown so; beyond the end for a number that this owner was never shown."""
+    def decode(self, shown: int) -> int:
+        """Return the stored position; one beyond the end for a number that this owner was never shown."""
         if self.owner is None or not shown:
             return shown
         try:
@@ -62,62 +62,51 @@ class Positions:
             return LARGEST
 
 
-class Events(Iterator[Event], AsyncIterator[Event]):
-    """Events in their order, for one listener: iterate it by `for` or by `async for`.
+class EventSubscription(Closeable, Iterator[Event], AsyncIterator[Event]):
+    """Events in order, for one subscriber: iterate with `for` or `async for`.
 
-    Following, it waits for what is to come, and ends when the thread is deleted or the registry is
-    closed, or by `close()` from anywhere. Leaving it costs nobody anything.
+    With `follow` it waits for new events, and ends when the thread is deleted, when the registry is closed,
+    or by `close()` from any thread. A subscription never slows down the run or other subscribers.
     """
 
     def __init__(
         self,
-        database: Database,
-        tail: Tail,
+        store: Store,
+        poller: EventPoller,
         topic: Topic,
-        positions: Positions,
+        positions: PositionCodec,
         start: StartPosition,
         *,
         follow: bool,
     ) -> None:
         self.topic = topic
-        self._database = database
-        self._tail = tail
+        self._store = store
+        self._poller = poller
         self._positions = positions
         self._last, self._shown_last = start
         self._follow = follow
         self._ready: deque[Event] = deque()
         self._arrived: deque[Event] = deque()
-        self._behind = True
-        self._ended = False
+        self._is_behind = True
+        self._is_ended = False
         self._news = threading.Condition()
-        self._waiter: Any = None
+        self._wake_loop: Any = None
         if follow:
-            tail.subscribe(self)
+            poller.subscribe(self)
 
     @property
     def last(self) -> int:
-        """The number to go on after: a sequence, or a position where it listens to all threads."""
+        """The number to continue after: a sequence, or a position when subscribed to more than a thread."""
         return self._shown_last
 
     def close(self) -> None:
-        """Hear no more; who waits for the next event is let go."""
+        """End the subscription; a caller that waits for the next event returns."""
         self.end()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close()  # needs no thread of its own: it does not block
 
     def __iter__(self) -> Self:
         return self
@@ -126,13 +115,13 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         return self
 
     def __next__(self) -> Event:
-        while (event := self.wait(INTERRUPTIBLE)) is None:
+        while (event := self.wait(WAIT_STEP)) is None:
             if self.is_over:
                 raise StopIteration
         return event
 
     def wait(self, seconds: float | None = None) -> Event | None:
-        """The next event; None at the end, or after `seconds` without one."""
+        """Return the next event; None at the end, or after `seconds` without one."""
         while True:
             if event := self._next():
                 return event
@@ -143,11 +132,12 @@ class Events(Iterator[Event], AsyncIterator[Event]):
                     return None
 
     async def __anext__(self) -> Event:
-        import asyncio  # not for those who only list
+        import asyncio  # listing threads does not need it
 
         loop = asyncio.get_running_loop()
         while True:
-            event = await asyncio.to_thread(self._next) if self._behind and not self._ready else self._next()
+            must_read = self._is_behind and not self._ready
+            event = await asyncio.to_thread(self._next) if must_read else self._next()
             if event:
                 return event
             if self.is_over:
@@ -156,29 +146,29 @@ class Events(Iterator[Event], AsyncIterator[Event]):
                 if self._has_news():
                     continue
                 waiter = loop.create_future()
-                self._waiter = partial(loop.call_soon_threadsafe, _resolve, waiter)
+                self._wake_loop = partial(loop.call_soon_threadsafe, _resolve, waiter)
             await waiter
 
-    def take(self, happened: list[Event]) -> None:
-        """These are new; called by the tail."""
+    def receive(self, events: list[Event]) -> None:
+        """Buffer new events; called on the poller thread."""
         with self._news:
-            if len(self._arrived) + len(happened) > HELD:
+            if len(self._arrived) + len(events) > BUFFER_SIZE:
                 self._arrived.clear()
-                self._behind = True
+                self._is_behind = True
             else:
-                self._arrived.extend(happened)
-            self._tell()
+                self._arrived.extend(events)
+            self._notify()
 
     def end(self) -> None:
-        """There will be no more."""
-        self._tail.unsubscribe(self)
+        """End the subscription; called by the poller, or through `close`."""
+        self._poller.unsubscribe(self)
         with self._news:
-            self._ended = True
-            self._tell()
+            self._is_ended = True
+            self._notify()
 
     def _next(self) -> Event | None:
-        if not self._ready and self._behind:
-            self._catch_up()
+        if not self._ready and self._is_behind:
+            self._read_missed()
         while not self._ready and self._arrived:
             with self._news:
                 arrived = list(self._arrived)
@@ -190,104 +180,104 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         if event.type == "gap":
             return event
         self._last = self._number(event)
-        event = replace(event, position=self._positions.shown(event.position))
+        event = replace(event, position=self._positions.encode(event.position))
         self._shown_last = self._number(event)
         return event
 
-    def _catch_up(self) -> None:
-        limit = READ_AT_ONCE[self.topic[0]]
-        self._behind = False  # first: what arrives meanwhile is either read here or kept
+    def _read_missed(self) -> None:
+        """Read the next events from the table."""
+        limit = BATCH_SIZE[self.topic[0]]
+        self._is_behind = False  # first: an event that arrives meanwhile is either read here or buffered
         try:
-            with self._database.read() as connection:
-                found = event_log.read(connection, self.topic, self._last, limit)
-                self._ready.extend(self._gap(connection))
+            with self._store.read() as tx:
+                found = tx.events.list_after(self.topic, self._last, limit)
+                self._ready.extend(self._gap(tx))
         except DatabaseError:
-            if self._ended:  # the registry was closed
+            if self._is_ended:  # the registry was closed
                 return
             raise
         self._ready.extend(found)
-        self._behind = self._behind or len(found) == limit
+        self._is_behind = self._is_behind or len(found) == limit
 
-    def _gap(self, connection: sqlite3.Connection) -> Iterator[Event]:
-        """Says that events after the last number are no longer kept, or that the file has no such number.
+    def _gap(self, tx: Transaction) -> Iterator[Event]:
+        """Yield a `gap` event if events after the last number were trimmed, or if that number does not exist.
 
-        The latter is so where an older copy of it was restored.
+        The latter happens where an older copy of the file was restored.
         """
         kind, name = self.topic
         after, last = self._shown_last, self._last
         if kind == "thread":
-            oldest = event_log.first_sequence(connection, str(name)) or 1
-            end = event_log.last_sequence(connection, str(name))
+            oldest = tx.events.first_sequence(str(name)) or 1
+            newest = tx.events.last_sequence(str(name))
             if oldest > last + 1 and oldest > 1:
                 yield Event(str(name), oldest - 1, 0, "gap", None, {"after": after, "before": oldest}, None)
-            elif last > end:
-                self._last = self._shown_last = end
-                yield Event(str(name), end, 0, "gap", None, {"after": after, "before": end}, None)
-        elif last > event_log.end_of_log(connection):
-            self._last, self._shown_last = _end(connection, self._positions)
-            told = {"after": after, "before": self._shown_last}
-            yield Event("", 0, self._shown_last, "gap", None, told, None)
-        elif last and (oldest := event_log.first_kept(connection, name, last) or 0):
-            told = {"after": after, "before": self._positions.shown(oldest)}
-            yield Event("", 0, after if self._positions.owner else oldest - 1, "gap", None, told, None)
+            elif last > newest:
+                self._last = self._shown_last = newest
+                yield Event(str(name), newest, 0, "gap", None, {"after": after, "before": newest}, None)
+        elif last > tx.events.last_assigned_position():
+            self._last, self._shown_last = _end(tx, self._positions)
+            data = {"after": after, "before": self._shown_last}
+            yield Event("", 0, self._shown_last, "gap", None, data, None)
+        elif last and (oldest := tx.events.find_first_after_gap(name, last) or 0):
+            data = {"after": after, "before": self._positions.encode(oldest)}
+            yield Event("", 0, after if self._positions.owner else oldest - 1, "gap", None, data, None)
 
     def _number(self, event: Event) -> int:
         return event.sequence if self.topic[0] == "thread" else event.position
 
     def _has_news(self) -> bool:
-        return bool(self._arrived or self._behind or self._ended)
+        return bool(self._arrived or self._is_behind or self._is_ended)
 
     @property
     def is_over(self) -> bool:
-        """Whether there will be no more events."""
-        return (self._ended or not self._follow) and not self._behind and not self._arrived
+        """Whether no more events will come."""
+        return (self._is_ended or not self._follow) and not self._is_behind and not self._arrived
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._news.notify_all()
-        if self._waiter is not None:
-            waiter, self._waiter = self._waiter, None
-            with suppress(RuntimeError):  # its loop was closed: nobody waits there any more
-                waiter()
+        if self._wake_loop is not None:
+            wake_loop, self._wake_loop = self._wake_loop, None
+            with suppress(RuntimeError):  # the event loop was closed: no coroutine waits there any more
+                wake_loop()
 
 
-def listen(
-    database: Database,
-    tail: Tail,
+def subscribe(
+    context: RegistryContext,
     thread_id: str | None,
     after: int | None,
     *,
     owner: str | None = None,
     follow: bool = True,
-) -> Events:
-    """The events after number `after`; None means: those to come.
+) -> EventSubscription:
+    """Subscribe to the events after number `after`; None: to those that come from now on.
 
-    With an `owner`, positions are sealed, and a number that this owner was never shown gives a `gap`, as one
-    does that the file does not have. Raises `ThreadNotFound`, also for a thread of another owner.
+    With an `owner`, positions are sealed. A number that the owner was never shown, or that the file does not
+    have, gives a `gap` event. Raises `ThreadNotFound`, also for another owner's thread.
     """
-    with database.read() as connection:
+    with context.store.read() as tx:
         text = None if thread_id is None else ids.text_of(thread_id)
-        if text is not None and not event_log.has_thread(connection, text, owner):
+        if text is not None and not tx.events.has_thread(text, owner):
             raise ThreadNotFound(text)
-        positions = Positions(seals_of(connection), owner)
+        positions = PositionCodec(tx.seals, owner)
         if text is not None:
-            number = event_log.last_sequence(connection, text) if after is None else after
+            number = tx.events.last_sequence(text) if after is None else after
             start = StartPosition(number, number)
         elif after is None:
-            start = _end(connection, positions)
+            start = _end(tx, positions)
         else:
-            start = StartPosition(positions.opened(after), after)
+            start = StartPosition(positions.decode(after), after)
     topic: Topic = ("owner", owner) if owner is not None else ("all", None)
     if text is not None:
         topic = ("thread", text)
-    return Events(database, tail, topic, positions, start, follow=follow)
+    return EventSubscription(context.store, context.events, topic, positions, start, follow=follow)
 
 
-def _end(connection: sqlite3.Connection, positions: Positions) -> StartPosition:
-    """The end of the log; an owner is shown the last event of his own instead."""
-    last = event_log.last_position(connection)
+def _end(tx: Transaction, positions: PositionCodec) -> StartPosition:
+    """Return the end of the log; an owner is shown the last event of their own threads instead."""
+    last = tx.events.last_position()
     if positions.owner is None:
         return StartPosition(last, last)
-    return StartPosition(last, positions.shown(event_log.last_of_owner(connection, positions.owner)))
+    return StartPosition(last, positions.encode(tx.events.last_position_of(positions.owner)))
 
 
 def _resolve(waiter: Any) -> None:

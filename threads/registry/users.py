@@ -1,100 +1,106 @@
-"""Users of a registry, and what each of them may see and do."""
+"""Users of the HTTP API and their tokens (`UserService`), and what an actor may do (`AccessService`)."""
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 
 from threads import ids as thread_ids
 from threads.models import User
-from threads.registry.context import Opened
-from threads.store import authorization, users
+from threads.registry.context import RegistryContext
 from threads.store.authorization import Actor, Verb
+from threads.store.transaction import Transaction
+
+T = TypeVar("T")
 
 
-class Users:
-    """The users of one database: `registry.users`."""
+class UserService:
+    """The HTTP users of one database and their tokens: `registry.users`."""
 
-    def __init__(self, opened: Opened) -> None:
-        self._opened = opened
+    def __init__(self, context: RegistryContext) -> None:
+        self._context = context
+        self._store = context.store
 
     def add(self, name: str, *, admin: bool = False) -> None:
-        """A new user, who owns the threads that they begin.
+        """Add a user, who becomes the owner of each thread that they create.
 
         Raises `InvalidValue` if the name is taken or looks like another user's (the same in NFKC without
-        case), holds characters that cannot be seen, or mixes scripts whose letters look the same, such as
-        Latin, Cyrillic and Greek. Names that are there already stay as they are.
+        case), contains invisible characters, or mixes scripts whose letters look alike, such as Latin,
+        Cyrillic and Greek. Names that were stored before stay valid.
         """
-        self._write(lambda connection, now: users.add(connection, name, admin, now))
+        self._write(lambda tx, now: tx.users.add(name, admin, now))
 
     def list(self) -> builtins.list[User]:
-        """The users by name."""
-        with self._opened._database.read() as connection:
-            self._opened._adopted(connection)
-            return users.all_users(connection, self._opened._now())
+        """Return all users, by name."""
+        with self._store.read() as tx:
+            self._context.check_has_tables(tx)
+            return tx.users.list(self._context.now())
 
     def remove(self, name: str) -> None:
-        """Let a user in no more; his threads stay, for admins. `InvalidValue` if there is none."""
-        self._write(lambda connection, _: users.remove(connection, name))
+        """Remove a user and their tokens. Their threads stay, visible to admins.
+
+        Raises `InvalidValue` if there is no such user.
+        """
+        self._write(lambda tx, _: tx.users.remove(name))
 
     def new_token(self, name: str, *, lifetime: timedelta | None = None) -> str:
-        """A token that lets the user in; it is kept as a hash only, so this is the one time it is told."""
-        made: str = self._write(lambda connection, now: users.new_token(connection, name, lifetime, now))
-        return made
+        """Create a token for the user and return it. Only its hash is stored, so it cannot be shown again."""
+        return self._write(lambda tx, now: tx.users.new_token(name, lifetime, now))
 
     def new_session(self, token_id: str, *, lifetime: timedelta) -> str:
-        """A browser's session, begun with a token: it ends with that, or earlier, and begins no other."""
-        made: str = self._write(
-            lambda connection, now: users.new_session(connection, token_id, lifetime, now)
-        )
-        return made
+        """Create a browser session from a token and return its own token.
+
+        It ends after `lifetime`, or with the token it was created from, and cannot create another session.
+        """
+        return self._write(lambda tx, now: tx.users.new_session(token_id, lifetime, now))
 
     def revoke(self, name: str, token_id: str | None = None) -> int:
-        """End a token of the user, or all, and its sessions; who listens with it is cut off. How many."""
-        gone: int = self._write(lambda connection, _: users.revoke(connection, name, token_id))
-        return gone
+        """Revoke one token of the user, or all, with their sessions; return how many were revoked.
+
+        Event streams that were opened with them are closed.
+        """
+        return self._write(lambda tx, _: tx.users.revoke(name, token_id))
 
     def who(self, token: str) -> tuple[Actor, str] | None:
-        """Whose token this is, and the token's id; None if it opens nothing."""
-        with self._opened._database.read() as connection:
-            return users.who(connection, token, self._opened._now())
+        """Return the actor and the id of a token; None if it is not valid."""
+        with self._store.read() as tx:
+            found = tx.users.authenticate(token, self._context.now())
+        return None if found is None else (found.actor, found.token_id)
 
     def still_good(self, token_ids: Sequence[str]) -> set[str]:
-        """Those of these tokens, by their ids, that still open something."""
-        with self._opened._database.read() as connection:
-            return users.good_tokens(connection, builtins.list(token_ids), self._opened._now())
+        """Return those of these token ids whose tokens are still valid."""
+        with self._store.read() as tx:
+            return tx.users.list_valid(token_ids, self._context.now())
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
-        with self._opened._database.read() as connection:
-            return users.are_there(connection)
+        """Return whether there are any users."""
+        with self._store.read() as tx:
+            return tx.users.exist()
 
     def count_added(self) -> int:
-        """How many users were ever added to this file, those included who are removed."""
-        with self._opened._database.read() as connection:
-            return users.count_added(connection)
+        """Return how many users were ever added to this file, removed ones included."""
+        with self._store.read() as tx:
+            return tx.users.count_added()
 
-    def _write(self, work: Any) -> Any:
-        now = self._opened._now()
-        return self._opened._database.write(lambda connection: work(connection, now))
+    def _write(self, change: Callable[[Transaction, int], T]) -> T:
+        now = self._context.now()
+        return self._store.write(lambda tx: change(tx, now))
 
 
-class Admitting(Opened):
-    """Knows who may do what."""
+class AccessService:
+    """Decides what an actor may do with threads."""
 
-    @property
-    def users(self) -> Users:
-        """Those who may come in by the network."""
-        return Users(self)
+    def __init__(self, context: RegistryContext) -> None:
+        self._store = context.store
 
     def admit(self, actor: Actor, id: str, verb: Verb) -> str:
-        """The id, if `actor` may do this with the thread; else `ThreadNotFound`, as if there were none."""
-        with self._database.read() as connection:
-            return authorization.admit(connection, actor, thread_ids.text_of(id), verb)
+        """Return the id if the actor may do this; see `Registry.admit`."""
+        with self._store.read() as tx:
+            return tx.access.check(actor, thread_ids.text_of(id), verb)
 
     def admitted(self, actor: Actor, ids: Sequence[str], verb: Verb) -> builtins.list[str]:
-        """Those of these threads with which `actor` may do this, in their order."""
-        with self._database.read() as connection:
-            return authorization.admitted(connection, actor, [thread_ids.text_of(id) for id in ids], verb)
+        """Return the ids with which the actor may do this; see `Registry.admitted`."""
+        with self._store.read() as tx:
+            return tx.access.filter(actor, [thread_ids.text_of(id) for id in ids], verb)

@@ -1,69 +1,83 @@
-"""What becomes of a stopped run's words: kept as a message that says so.
+"""What a stopped attempt leaves: its input and partial output, or nothing where it is rolled back.
 
-A thread must not be left in the middle: a call of a tool that nobody answers (a provider would refuse
-every later turn), a step that the next turn would take up again.
+The input is kept in any case but the latter, also where the attempt was stopped before it was stored, or
+the run was to be skipped. A thread must not be left in the middle: with a tool call that no message answers
+(a provider would refuse every later turn), or a step that the next turn would continue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage
 from langgraph.constants import END
+from langgraph.types import Command
 
 from threads.checkpoint.message_mapping import CHANNEL, STOPPED
-from threads.runs.attempt import Attempt
+from threads.checkpoint.rewind import begin_anew, drop_run, has_input_of
+from threads.registry.context import RegistryContext
+from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start, StopReason, is_cancelled
+from threads.runs.request import INPUT_KINDS
+from threads.runs.tool_calls import STOPPED_TEXT, answer_dangling_calls
+from threads.store.runs import RunRecord
 
-NOT_RUN = "The call was not answered: the run was stopped."
+INPUT_NODE = "__start__"
+"""LangGraph's node that moves an input from a checkpoint of its own to the state."""
 
 
-async def keep(attempt: Attempt) -> None:
-    """End the thread's unfinished step, with what was said by then as its last message."""
+async def settle_stopped(attempt: Attempt, run: RunRecord, start: Start, context: RegistryContext) -> Outcome:
+    """Keep the input and partial output of a stopped attempt, or roll it back; returns the run's outcome."""
+    try:
+        if attempt.ignores_cancellation:
+            await attempt.abandon_task()
+        if attempt.stop_reason is StopReason.ROLLBACK:
+            await _roll_back(attempt, run, context)
+        else:
+            await _keep_input(attempt, run, start, context)
+            await _keep_partial_output(attempt)
+        state = await attempt.graph.aget_state({"configurable": attempt.config["configurable"]})
+    except BaseException as error:
+        if is_cancelled(error):
+            raise
+        return attempt.failed(error)
+    is_rolled_back = attempt.stop_reason is StopReason.ROLLBACK
+    return Outcome(OutcomeStatus.STOPPED, values=state.values, is_rolled_back=is_rolled_back)
+
+
+async def _roll_back(attempt: Attempt, run: RunRecord, context: RegistryContext) -> None:
+    thread_id, run_id = run.thread_id, run.run_id
+    if run.start_head_id is None:  # a thread is deleted with its last checkpoint, and this one shall stay
+        config = attempt.config["configurable"]
+        await asyncio.to_thread(begin_anew, context.checkpointer, thread_id, config)
+    with attempt.lease.library_errors():
+        future = context.store.submit(lambda tx: drop_run(tx.connection, thread_id, run_id))
+        await asyncio.shield(asyncio.wrap_future(future))
+
+
+async def _keep_input(attempt: Attempt, run: RunRecord, start: Start, context: RegistryContext) -> None:
+    """Store the input where the attempt was stopped before all of it was stored."""
+    thread_id, run_id = run.thread_id, run.run_id
+    with attempt.lease.library_errors():
+        future = context.store.submit(  # behind what the attempt stores still
+            lambda tx: has_input_of(tx.connection, thread_id, run_id)
+        )
+        has_input = await asyncio.shield(asyncio.wrap_future(future))
+    if not has_input and run.kind in INPUT_KINDS and not isinstance(start.input, Command):
+        await attempt.write_input_only(start)
+        return
+    state = await attempt.graph.aget_state(attempt.config)
+    if any(task.name == INPUT_NODE for task in state.tasks):
+        await attempt.write_input_only(Start(None))
+
+
+async def _keep_partial_output(attempt: Attempt) -> None:
+    """End the thread's unfinished step, with the partial output as its last message."""
     graph, config = attempt.graph, attempt.config
-    for saying in attempt.saying.values() if CHANNEL in graph.channels else ():
-        if saying.id not in attempt.turn.stored and saying.node in graph.nodes:
-            said = AIMessage(saying.text, id=saying.id, response_metadata={STOPPED: True})
-            await graph.aupdate_state(config, {CHANNEL: [said]}, as_node=saying.node)
-    await answer_orphans(graph, config)
-    for _ in range(2):  # what a task has found may call for others
+    for partial in attempt.partial_messages.values() if CHANNEL in graph.channels else ():
+        if partial.id not in attempt.lease.stored_messages and partial.node in graph.nodes:
+            message = AIMessage(partial.text, id=partial.id, response_metadata={STOPPED: True})
+            await graph.aupdate_state(config, {CHANNEL: [message]}, as_node=partial.node)
+    await answer_dangling_calls(graph, config, STOPPED_TEXT)
+    for _ in range(2):  # the results of a task may start others
         if (await graph.aget_state(config)).tasks:
             await graph.aupdate_state(config, None, as_node=END)
-
-
-async def answer_orphans(
-    graph: Any, config: dict[str, Any], text: str = NOT_RUN, *, instead_of_question: bool = False
-) -> int:
-    """Answer the calls of tools that the last assistant message made and nobody answered; how many.
-
-    None while a question waits, unless `instead_of_question`: then nobody will answer that any more.
-    """
-    state = await graph.aget_state(config)
-    values = state.values if isinstance(state.values, dict) else {}
-    calls = orphans(values.get(CHANNEL) or ())
-    if calls and (instead_of_question or not state.interrupts):
-        if any(task.result is not None for task in state.tasks):  # they have found something: it stays
-            await graph.aupdate_state(config, None, as_node=END)
-        answers = [ToolMessage(text, tool_call_id=id, name=name, status="error") for id, name in calls]
-        await graph.aupdate_state(config, {CHANNEL: answers}, as_node=_answering(graph, state))
-        return len(calls)
-    return 0
-
-
-def orphans(messages: Sequence[Any]) -> list[tuple[str, str]]:
-    """Id and name of the calls at the end of a conversation that have no answer."""
-    answered: set[str] = set()
-    for message in reversed(messages):
-        if isinstance(message, ToolMessage):
-            answered.add(message.tool_call_id)
-        elif isinstance(message, AIMessage) and message.tool_calls:
-            calls = [(str(call["id"]), call["name"]) for call in message.tool_calls]
-            return [call for call in calls if call[0] not in answered]
-        elif isinstance(message, BaseMessage):
-            return []
-    return []
-
-
-def _answering(graph: Any, state: Any) -> str | None:
-    """The node whose work these answers are: the pending one; else LangGraph decides."""
-    return state.next[0].partition(":")[0] if state.next else None

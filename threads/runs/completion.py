@@ -1,101 +1,95 @@
-"""How runs end: what is stored of it, in the transaction that lets the lease go."""
+"""The end of an attempt: its outcome is stored in the transaction that releases the lease."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from threads.db.errors import is_temporary
 from threads.errors import LeaseLost, ThreadsError
-from threads.runs.attempt import HAND_OVER, Outcome
-from threads.runs.cancellable_task import is_cancelled
-from threads.runs.event_payloads import plain
-from threads.runs.event_writer import Recorder, storing
+from threads.runs.attempt import Outcome, OutcomeStatus, is_cancelled
+from threads.runs.event_writer import EventWriter, insert_events, to_event_data
 from threads.runs.failures import failure_of
-from threads.runs.lease_context import ActiveTurn
-from threads.store import event_log, runs
+from threads.runs.lease_context import RunLeaseContext
+from threads.runs.tool_recovery import is_recovery_interrupt
+from threads.store.transaction import Transaction
 
-TOLD = {"success": "finished", "error": "failed", "interrupted": "interrupted", "stopped": "stopped"}
-
-
-class End:
-    """The last step of an attempt, to be done in the transaction that lets the lease go."""
-
-    def __init__(self, turn: ActiveTurn, outcome: Outcome, question: dict[str, Any] | None) -> None:
-        self._turn = turn
-        self._outcome = outcome
-        self._question = question
-
-    def __call__(self, connection: sqlite3.Connection, at: int) -> None:
-        turn, outcome = self._turn, self._outcome
-        failure = None if outcome.error is None else failure_of(outcome.error)
-        runs.end(
-            connection, turn.run_id, outcome.status, at,
-            failure=failure, question=self._question, tokens=turn.tokens,
-            is_aside=outcome.is_aside,
-        )  # fmt: skip
-        if outcome.taken_back:
-            runs.restore_status(connection, turn.run_id)
-        data: dict[str, Any] = {"input_tokens": turn.tokens[0], "output_tokens": turn.tokens[1]}
-        if failure is not None:
-            data.update(failure.told())
-        if outcome.interrupts:
-            data["interrupts"] = [{"id": each.id, "value": plain(each.value)} for each in outcome.interrupts]
-        if outcome.taken_back:
-            data["taken_back"] = True
-        event_log.record(connection, [turn.event(TOLD[outcome.status], data)])
-        if outcome.taken_back:  # after that, so that no number is used twice
-            event_log.drop_before_end(connection, turn.thread_id, turn.run_id)
-        event_log.drop_tokens(connection, turn.thread_id, turn.run_id)
-        event_log.trim(connection, turn.thread_id)
+END_EVENTS = {
+    OutcomeStatus.SUCCESS: "finished",
+    OutcomeStatus.ERROR: "failed",
+    OutcomeStatus.INTERRUPTED: "interrupted",
+    OutcomeStatus.STOPPED: "stopped",
+}
 
 
-async def ended(turn: ActiveTurn, outcome: Outcome, recorder: Recorder, now: Callable[[], int]) -> Outcome:
-    """Store how an attempt ended, and let its lease go; returns what became of that.
+async def complete(
+    lease: RunLeaseContext, outcome: Outcome, writer: EventWriter, now: Callable[[], int]
+) -> Outcome:
+    """Store how an attempt ended and release its lease; returns the outcome that was stored.
 
     What cannot be stored as it is (a value that is no JSON) is stored as a failure. Where the lease is lost,
-    if only for a moment, or the file cannot be written, the run has not ended: whoever comes next goes on.
+    if only for a moment, or the file cannot be written, the run has not ended: it is left to a recovery.
     """
-    said = recorder.take(turn.run_id, turn.fence[1])
+    error = outcome.error
+    if isinstance(error, LeaseLost) and error.thread_id == lease.thread_id and not outcome.by_agent:
+        outcome = Outcome(OutcomeStatus.UNFINISHED, error=error)
+    if outcome.status is not OutcomeStatus.UNFINISHED:
+        outcome = await _store(lease, outcome, writer, now)
+    if outcome.is_unfinished:
+        with suppress(ThreadsError):  # locked, or closed: then the lease expires by itself
+            await writer.write(lambda tx: tx.runs.release(lease.run_id, lease.fence[1]))
+    return outcome
 
-    async def store(outcome: Outcome) -> Outcome:
-        def work(connection: sqlite3.Connection) -> None:
-            if not runs.is_held(connection, turn.run_id, turn.fence[1]):
-                raise LeaseLost(turn.thread_id)
-            if turn.refusal is not None and outcome.error is None:
-                raise turn.refusal
-            storing(said)(connection)
-            ending(turn, outcome)(connection, now())
 
+async def _store(
+    lease: RunLeaseContext, outcome: Outcome, writer: EventWriter, now: Callable[[], int]
+) -> Outcome:
+    events = writer.take(lease.run_id, lease.fence[1])
+
+    def insert_end(tx: Transaction) -> None:
+        if not tx.runs.has_lease(lease.run_id, lease.fence[1]):
+            raise LeaseLost(lease.thread_id)
+        if lease.rejection is not None and outcome.error is None:
+            raise lease.rejection
+        insert_events(tx, events)
+        _insert_outcome(tx, lease, outcome, now())
+
+    while True:
         try:
-            await recorder.write(work)
+            await writer.write(insert_end)
         except BaseException as error:
             if is_cancelled(error):
                 raise
             if is_temporary(error):
-                return Outcome(HAND_OVER, error=error)
+                return Outcome(OutcomeStatus.UNFINISHED, error=error)
             if outcome.error is None:
-                failed = Outcome("error", error=error)
-                is_of_file = isinstance(error, ThreadsError) and error is not turn.refusal
-                return failed if is_of_file else await store(failed)
+                outcome = Outcome(OutcomeStatus.ERROR, error=error)
+                is_database_error = isinstance(error, ThreadsError) and error is not lease.rejection
+                if not is_database_error:
+                    continue  # store the failure
         return outcome
 
-    error = outcome.error
-    if isinstance(error, LeaseLost) and error.thread_id == turn.thread_id and not outcome.by_agent:
-        outcome = Outcome(HAND_OVER, error=error)
-    if outcome.status != HAND_OVER:
-        outcome = await store(outcome)
-    if outcome.is_left:
-        with suppress(ThreadsError):  # locked, or closed: then the lease runs out by itself
-            await recorder.write(lambda connection: runs.let_go(connection, turn.run_id, turn.fence[1]))
-    return outcome
 
-
-def ending(turn: ActiveTurn, outcome: Outcome) -> Callable[[sqlite3.Connection, int], None]:
-    """The work that stores this outcome, at a moment."""
-    asked = outcome.interrupts[0] if outcome.interrupts else None
-    ours = asked is not None and isinstance(asked.value, dict) and asked.value.get("asked_by") == "recovery"
-    question = {"id": asked.id, "value": plain(asked.value)} if asked is not None and ours else None
-    return End(turn, outcome, question)
+def _insert_outcome(tx: Transaction, lease: RunLeaseContext, outcome: Outcome, at: int) -> None:
+    failure = None if outcome.error is None else failure_of(outcome.error)
+    interrupts = [{"id": each.id, "value": to_event_data(each.value)} for each in outcome.interrupts]
+    asked_by_recovery = bool(interrupts) and is_recovery_interrupt(outcome.interrupts[0].value)
+    tx.runs.end(lease.run_id, outcome.status, at,
+        failure=failure, question=interrupts[0] if asked_by_recovery else None, tokens=lease.tokens,
+        is_aside=outcome.is_superseded,
+    )  # fmt: skip
+    if outcome.is_rolled_back:
+        tx.runs.restore_thread_status(lease.run_id)
+    data: dict[str, Any] = {"input_tokens": lease.tokens[0], "output_tokens": lease.tokens[1]}
+    if failure is not None:
+        data.update(failure.told())
+    if interrupts:
+        data["interrupts"] = interrupts
+    if outcome.is_rolled_back:
+        data["taken_back"] = True
+    tx.events.append([lease.new_event(END_EVENTS[outcome.status], data)])
+    if outcome.is_rolled_back:  # after that, so that no number is used twice
+        tx.events.delete_before_end(lease.thread_id, lease.run_id)
+    tx.events.delete_tokens(lease.thread_id, lease.run_id)
+    tx.events.trim(lease.thread_id)

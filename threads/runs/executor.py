@@ -1,304 +1,369 @@
-"""Performing runs: takes their leases, lets them through, stores their ends, hands their threads on.
+"""The executor: performs the runs of one runner, from their lease to their end, and starts what follows.
 
-Everything that several processes could disagree about is decided in a transaction; what is kept in
-memory here are the runs of this process only.
+Whatever several processes could disagree about is decided in a transaction (`threads.runs.queue`); the
+memory here holds the runs of this process only. Its methods may be called from any thread, async ones on
+the loop or on the supervisor's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from typing import Any
 
-from threads.background import log_broken
+from threads.background import log_failure
 from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
-from threads.registry import Registry
-from threads.runs.agents import Agents
-from threads.runs.attempt import HAND_OVER, KEEP, LOST, PASS_OVER, REFUSED, ROLLBACK, Attempt, Outcome
-from threads.runs.cancellable_task import is_cancelled
-from threads.runs.completion import ended
-from threads.runs.event_loop import PATIENCE, LoopThread
-from threads.runs.event_writer import Recorder
-from threads.runs.lease_context import ActiveTurn
-from threads.runs.queue import Accepted, Desk
-from threads.runs.recovery import Start, begin_again, start_of
-from threads.runs.request import Request
-from threads.runs.results import Promises
-from threads.runs.settlement import settle_stopped
-from threads.runs.title_runs import TITLE, Naming, title_asked
-from threads.store import runs
-from threads.store import threads as thread_table
-from threads.store.runs import Asked
+from threads.registry.context import RegistryContext
+from threads.runs.agents import AgentRegistry
+from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start, StopReason, is_cancelled
+from threads.runs.cancellation import settle_stopped
+from threads.runs.completion import complete
+from threads.runs.event_loop import CLOSE_TIMEOUT, LoopThread
+from threads.runs.event_writer import EventWriter
+from threads.runs.lease_context import RunLeaseContext
+from threads.runs.queue import RunQueue, SubmitResult
+from threads.runs.recovery import first_start, restart
+from threads.runs.request import ANSWER_KINDS, Request
+from threads.runs.results import RunFutures
+from threads.runs.title_runs import TITLE_REQUEST, TitleTask, new_title_run
+from threads.store.runs import NewRun, RunRecord
+from threads.store.transaction import Transaction
 
-LEAVING = 1.5
+STOP_TIMEOUT = 1.5
 """Seconds that runs which are stopped at the end have to notice it."""
-HURRIED_EVERY = 0.1
-"""Seconds between two looks whether the end is in a hurry."""
+HURRY_POLL = 0.1
+"""Seconds between two looks whether closing is in a hurry."""
 
 
-class Engine:
-    """The runs of one runner."""
+class RunExecutor:
+    """The runs of one runner: performed here, or accepted here and waiting for their thread."""
 
     def __init__(
-        self, registry: Registry, agents: Any, extra: dict[str, Any], seconds: float, title_model: Any,
-        *, recovers: bool, max_waiting: int,
-    ) -> None:  # fmt: skip
-        self.registry = registry
-        self.inside = registry._inside()
-        self.agents = Agents(agents, self.inside.checkpointer)
-        self.extra = extra
-        self.desk = Desk(self.inside, self.agents, uuid.uuid4().hex, seconds, max_waiting)
-        self.title_model = title_model
-        self.recovers = recovers
-        """Whether it goes on with runs whose lease ran out."""
-        self.thread = LoopThread("threads-runs")
-        self.recorder = Recorder(self.inside.database, self.inside.tail, self.thread.loop)
-        self.active: dict[str, Attempt | Naming] = {}
-        self.pending: dict[str, str] = {}
-        """Runs accepted here that wait for their thread, and which it is."""
-        self.requests: dict[str, Request] = {}
-        self.promises = Promises(self.inside, self.agents)
-        self.begun: set[str] = set()
-        """Runs that have the lease for this runner."""
-        self.is_closing = False
-        self.performing: set[Any] = set()
+        self,
+        context: RegistryContext,
+        agents: AgentRegistry,
+        queue: RunQueue,
+        *,
+        config: Mapping[str, Any],
+        title_model: Any,
+        recover: bool,
+    ) -> None:
+        """`config`: of every run. `recover`: whether unfinished runs are recovered here."""
+        self._context = context
+        self._store = context.store
+        self._agents = agents
+        self._queue = queue
+        self._config = dict(config)
+        self._title_model = title_model
+        self._recovers = recover
+        self._loop = LoopThread("threads-runs")
+        self._writer = EventWriter(context.store, context.events, self._loop.loop)
+        self._futures = RunFutures(context.store, agents)
+        self._is_closing = False
+        self._leased: set[str] = set()
+        """Runs that have a lease of this runner."""
+        self._active: dict[str, Attempt | TitleTask] = {}
+        """Those of them that are performed now."""
+        self._waiting: dict[str, str] = {}
+        """Runs accepted here that wait for their thread, and its id."""
+        self._requests: dict[str, Request] = {}
+        """What runs accepted here were asked; of all others it is read from the database."""
+        self._tasks: set[asyncio.Task[Any] | None] = set()
 
-    # asking
-
-    def accept(self, asked: Asked, request: Request, strategy: str) -> tuple[Accepted, Future[Any]]:
-        """What became of a request, and the promise of its result; `UsageError` once it is closed."""
-        self.check_open()
-        accepted = self.desk.ask(asked, strategy)
-        is_new = accepted.row["run_id"] == asked.run_id  # else what is stored of it counts
-        return self._accepted(accepted, request if is_new else None)
-
-    def make_title(self, asked: Asked, request: Request, after_run: str | None = None) -> Any:
-        """As `accept`, for a title; None if it comes after a run that needs none."""
-        accepted = self.desk.ask_for_title(asked, after_run)
-        return None if accepted is None else self._accepted(accepted, request)
-
-    def retry(self, run_id: str) -> None:
-        """Begin a run again that failed, where it broke; `ThreadBusy`, `UsageError`."""
-        self.check_open()
-        self._begin(self.desk.begin_again(run_id))
+    # what callers want of it
 
     def check_open(self) -> None:
         """Raise `UsageError` once it is closed."""
-        if self.is_closing:
+        if self._is_closing:
             raise UsageError("the runner was closed")
 
-    def _begin(self, row: sqlite3.Row) -> None:
-        self.begun.add(row["run_id"])
-        self.thread.begin(self.perform(row), f"run {row['run_id']} broke off")
+    def accept(self, submitted: SubmitResult, request: Request | None) -> Future[Any]:
+        """Perform a submitted run, now or when its thread is free; returns the future of its result.
 
-    def _accepted(self, accepted: Accepted, request: Request | None) -> tuple[Accepted, Future[Any]]:
-        row = accepted.row
-        self.inside.tail.wake()
-        if not accepted.is_mine:
-            return accepted, self.promises.of(row["run_id"])
-        future = self.promises.make(row["run_id"])
+        `request` is None where the stored one counts.
+        """
+        run = submitted.run
+        self._context.events.wake()
+        if not submitted.accepted_here:
+            return self._futures.get(run.run_id)
+        future = self._futures.create(run.run_id)
         if request is not None:
-            self.requests.setdefault(row["run_id"], request)
-        if accepted.has_begun:
-            self._begin(row)
+            self._requests.setdefault(run.run_id, request)
+        if submitted.started:
+            self._start(run)
         else:
-            self.pending[row["run_id"]] = row["thread_id"]
-        return accepted, future
+            self._waiting[run.run_id] = run.thread_id
+        return future
+
+    def retry(self, run_id: str) -> Future[Any]:
+        """Start a failed run again where it failed; returns its future. `ThreadBusy`, `UsageError`."""
+        self.check_open()
+        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id))))
+        return self._futures.get(run_id)  # only now: before, its old end would resolve it
+
+    def make_title(self, new_run: NewRun) -> tuple[SubmitResult, Future[Any]]:
+        """Start a run that makes a title; `InvalidValue` where it was set by hand."""
+        submitted = self._store.write(lambda tx: self._queue.submit_title(tx, new_run))
+        return submitted, self.accept(submitted, TITLE_REQUEST)
+
+    def _make_title_after(self, run: RunRecord) -> None:
+        """Start a run that makes a title, if `run` was the thread's first exchange and it has no title."""
+        new_run = new_title_run(run.thread_id, run.agent_id)
+
+        def submit_if_needed(tx: Transaction) -> SubmitResult | None:
+            needs_title = tx.runs.needs_title(run.thread_id, run.run_id)
+            return self._queue.submit_title(tx, new_run) if needs_title else None
+
+        if submitted := self._store.write(submit_if_needed):
+            self.accept(submitted, TITLE_REQUEST)
+
+    def future(self, run_id: str) -> Future[Any]:
+        """Return the future of the result of any run."""
+        return self._futures.get(run_id)
+
+    def stop(self, run_id: str, reason: StopReason) -> bool:
+        """Stop a run wherever it is performed; False if it has ended."""
+        is_unfinished: bool = self._store.write(lambda tx: tx.runs.request_stop(run_id, reason))
+        if is_unfinished and (run_id in self._active or run_id in self._waiting):
+            self.stop_here(run_id, reason)
+        return is_unfinished
+
+    def is_current_thread(self) -> bool:
+        """Return whether the caller is on the loop that performs the runs, and so must not block it."""
+        return self._loop.is_current_thread()
+
+    # what the supervisor wants of it
+
+    def running_ids(self) -> set[str]:
+        """Return the runs that have a lease of this runner."""
+        return set(self._leased)
+
+    def waiting_ids(self) -> set[str]:
+        """Return the runs accepted here that wait for their thread."""
+        return set(self._waiting)
+
+    def performed_ids(self, run_ids: Collection[str]) -> set[str]:
+        """Return those of these runs that are performed now."""
+        return {run_id for run_id in run_ids if run_id in self._active}
+
+    def awaited_ids(self) -> list[str]:
+        """Return the runs whose result is awaited here, but which are not performed here."""
+        return [run_id for run_id in self._futures.unresolved() if run_id not in self._active]
+
+    def is_idle(self) -> bool:
+        """Return whether no run is performed, waits or is awaited here."""
+        return not (self._leased or self._waiting or self._futures.unresolved())
+
+    def stop_here(self, run_id: str, reason: StopReason) -> None:
+        """Stop a run that is performed here, or withdraw it if it waits here."""
+        self._loop.start_task(self._stop_here(run_id, reason), f"run {run_id} was not stopped")
+
+    def lose_leases(self, run_ids: Collection[str]) -> None:
+        """Stop runs whose leases expired or were taken over; what they store from now on is rejected."""
+        for run_id in run_ids:
+            self._waiting.pop(run_id, None)
+            if attempt := self._active.get(run_id):
+                self._loop.call_soon(attempt.stop, StopReason.LEASE_LOST)
+
+    def resolve_stored(self, run_id: str) -> None:
+        """Resolve the future of a run that ended elsewhere, or was withdrawn, from the database."""
+        self._waiting.pop(run_id, None)
+        self._requests.pop(run_id, None)
+        self._futures.resolve_stored(run_id)
+
+    async def start_next(self, thread_id: str) -> None:
+        """Start the run that waits longest for this thread, if it was accepted here."""
+        if self._is_closing or thread_id not in self._waiting.values():
+            return
+        run = await self._writer.write(lambda tx: self._queue.start_next(tx, thread_id))
+        if run is not None:
+            self._waiting.pop(run.run_id, None)
+            self._start(run)
+
+    async def take_over(self, run_id: str) -> None:
+        """Recover a run whose lease expired; not while an attempt of it is still stopping here."""
+        if run_id in self._leased:
+            return
+        run = await self._writer.write(lambda tx: self._queue.take_over(tx, run_id))
+        if run is not None and run.status == "running":
+            self._start(run)
+        elif run is not None:
+            self._waiting[run_id] = run.thread_id
 
     # performing
 
-    async def perform(self, row: sqlite3.Row) -> None:
-        """Let a run that has the lease through, to its end."""
-        self.performing.add(asyncio.current_task())
-        turn = ActiveTurn(
-            row["run_id"], row["thread_id"], (row["position"], row["attempt"]), self.recorder,
-            known=lambda: self._known_messages(row["thread_id"]), now=self.inside.now,
+    def _start(self, run: RunRecord) -> None:
+        self._leased.add(run.run_id)
+        self._loop.start_task(self._perform(run), f"run {run.run_id} broke off")
+
+    async def _perform(self, run: RunRecord) -> None:
+        """Perform a run that has a lease, to its end."""
+        self._tasks.add(asyncio.current_task())
+        run_id, thread_id = run.run_id, run.thread_id
+        lease = RunLeaseContext(
+            run_id, thread_id, run.fence, self._writer,
+            known_messages=lambda: self._known_messages(thread_id), now=self._context.now,
         )  # fmt: skip
+        lease.origin_id = run.first_id
         try:
-            await (self._perform_title if row["kind"] == "title" else self._perform)(row, turn)
+            await (self._perform_title if run.kind == "title" else self._perform_run)(run, lease)
         except BaseException as error:
             if not is_cancelled(error):
-                await self._leave_broken(row)
+                await self._release(run)
             raise
         finally:
-            self.begun.discard(row["run_id"])
-            self.performing.discard(asyncio.current_task())
+            self._leased.discard(run_id)
+            self._tasks.discard(asyncio.current_task())
 
-    async def _perform(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
-        run_id, thread_id = row["run_id"], row["thread_id"]
+    async def _perform_run(self, run: RunRecord, lease: RunLeaseContext) -> None:
+        run_id = run.run_id
         try:
-            with turn.noting():
-                request = self.requests.get(run_id) or self._stored_request(row)
-                graph = self.agents[row["agent_id"]]
-            attempt = Attempt(graph, turn, request, self.recorder, self.extra)
-            self.active[run_id] = attempt
-            if row["stopping"] is not None:  # since it waits, or since before a crash
-                attempt.stop(row["stopping"])
-            outcome = await self._outcome(attempt, row, request)
-            turn = attempt.turn  # another one where it had to leave a task behind
+            with lease.library_errors():
+                request = self._requests.get(run_id) or self._stored_request(run)
+                graph = self._agents.get(run.agent_id)
+            attempt = Attempt(graph, lease, request, self._writer, self._config)
+            self._active[run_id] = attempt
+            if run.stop_request is not None:  # since it waits, or since before a crash
+                attempt.stop(StopReason(run.stop_request))
+            outcome = await self._outcome(attempt, run, request)
+            lease = attempt.lease  # another one where it had to abandon a task
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            outcome = Outcome("error", error=error, by_agent=not turn.is_ours(error))
-        outcome = await self._finish(turn, outcome)
-        self.active.pop(run_id, None)
-        self.requests.pop(run_id, None)
-        if self.is_closing or not (self.recovers and outcome.is_left):
-            self.promises.keep(run_id, outcome, thread_id)  # else it is kept by whoever goes on with the run
-        await self._hand_on(row, outcome)
+            by_agent = not lease.is_library_error(error)
+            outcome = Outcome(OutcomeStatus.ERROR, error=error, by_agent=by_agent)
+        outcome = await self._complete(lease, outcome)
+        await self._start_following(run, outcome)
 
-    async def _hand_on(self, row: sqlite3.Row, outcome: Outcome) -> None:
-        """Begin what follows a run; it has ended by now, whatever becomes of that."""
-        run_id, thread_id = row["run_id"], row["thread_id"]
+    async def _perform_title(self, run: RunRecord, lease: RunLeaseContext) -> None:
+        task = self._active[run.run_id] = TitleTask(self._title_model, self._context, run)
+        await self._complete(lease, await task.run())
+
+    async def _outcome(self, attempt: Attempt, run: RunRecord, request: Request) -> Outcome:
+        start = await self._start_of(attempt, run, request)
+        if isinstance(start, Outcome):
+            is_stopping = attempt.stop_reason in (StopReason.CANCEL, StopReason.ROLLBACK)
+            if start.error is not None or not is_stopping:
+                return start
+            start = Start(None)  # its last attempt ended as it was about to stop, or before
+        outcome = await attempt.run(start)
+        if outcome.status is not OutcomeStatus.STOPPED:
+            return outcome
+        reason = attempt.stop_reason
+        if reason is None and not self._is_closing:
+            log_failure(f"run {run.run_id} failed", outcome.error or asyncio.CancelledError())
+            failure = RunFailed(run.thread_id, run.run_id, "a node was cancelled")
+            return Outcome(OutcomeStatus.ERROR, error=failure)
+        if reason in (None, StopReason.HANDOVER, StopReason.LEASE_LOST):
+            return Outcome(OutcomeStatus.UNFINISHED)
+        if reason is StopReason.WRITE_REJECTED:
+            return Outcome(OutcomeStatus.ERROR, error=attempt.lease.rejection)
+        return await settle_stopped(attempt, run, start, self._context)
+
+    async def _start_of(self, attempt: Attempt, run: RunRecord, request: Request) -> Start | Outcome:
+        if run.attempt > 1:
+            return await restart(attempt, run, request, self._context)
+        if run.start_head_id is None and request.kind not in ANSWER_KINDS:  # an empty thread
+            return Start(request.graph_input(run.thread_id, run.run_id, run.key), request.base)
+        return await first_start(attempt, run, request, self._context)
+
+    async def _complete(self, lease: RunLeaseContext, outcome: Outcome) -> Outcome:
+        """Store the outcome of an attempt and resolve the future of its run, unless it is to be recovered."""
+        is_passing = came_of_no_descriptors if outcome.by_agent else is_temporary
+        if self._recovers and outcome.status is OutcomeStatus.ERROR and is_passing(outcome.error):
+            outcome = Outcome(OutcomeStatus.UNFINISHED, error=outcome.error)  # recovered once that has ended
+            why = type(outcome.error).__name__
+            logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)
+        if outcome.error is not None and not isinstance(outcome.error, Exception):
+            log_failure(f"run {lease.run_id} failed", outcome.error)
+        outcome = await complete(lease, outcome, self._writer, self._context.now)
+        self._active.pop(lease.run_id, None)
+        self._requests.pop(lease.run_id, None)
+        if self._is_closing or not (self._recovers and outcome.is_unfinished):
+            self._futures.resolve(lease.run_id, outcome, lease.thread_id)  # else the recovery does
+        return outcome
+
+    async def _start_following(self, run: RunRecord, outcome: Outcome) -> None:
+        """Start what follows a run; the run has ended by now, so an error here is only logged."""
+        run_id, thread_id = run.run_id, run.thread_id
         try:
-            await self.begin_next(thread_id)
-            if self.title_model is not None and outcome.status == "success":
-                asked = title_asked(thread_id, row["agent_id"])
-                await asyncio.to_thread(self.make_title, asked, TITLE, run_id)
+            await self.start_next(thread_id)
+            if self._title_model is not None and outcome.status is OutcomeStatus.SUCCESS:
+                await asyncio.to_thread(self._make_title_after, run)
         except (ThreadNotFound, InvalidValue):  # deleted, or given a title by hand, a moment ago
             pass
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            log_broken(f"what follows run {run_id} was not begun", error)
+            log_failure(f"what follows run {run_id} was not begun", error)
 
-    async def _perform_title(self, row: sqlite3.Row, turn: ActiveTurn) -> None:
-        run_id, thread_id = row["run_id"], row["thread_id"]
-        naming = self.active[run_id] = Naming(self.title_model, self.inside, row)
-        outcome = await self._finish(turn, await naming.run())
-        self.active.pop(run_id, None)
-        if self.is_closing or not (self.recovers and outcome.is_left):
-            self.promises.keep(run_id, outcome, thread_id)
+    async def _release(self, run: RunRecord) -> None:
+        """Release the lease of a run whose end could not be stored: its recovery continues or fails it."""
+        run_id = run.run_id
+        self._active.pop(run_id, None)
+        self._requests.pop(run_id, None)
+        if not self._recovers:
+            self._futures.resolve(run_id, Outcome(OutcomeStatus.UNFINISHED), run.thread_id)
+        await self._writer.write(lambda tx: tx.runs.release(run_id, run.attempt))
 
-    async def _outcome(self, attempt: Attempt, row: sqlite3.Row, request: Request) -> Outcome:
-        if row["attempt"] == 1:
-            start: Start | Outcome = await start_of(attempt, row, request, self.inside)
-        else:
-            start = await begin_again(attempt, row, request, self.inside)
-        if isinstance(start, Outcome):
-            if start.error is not None or attempt.stopping not in (KEEP, ROLLBACK):
-                return start
-            start = Start(None)  # it broke off as it was about to stop, or before
-        outcome = await attempt.run(start.input, start.base)
-        if outcome.status != "stopped":
-            return outcome
-        if attempt.stopping is None and not self.is_closing:
-            log_broken(f"run {row['run_id']} failed", outcome.error or asyncio.CancelledError())
-            return Outcome("error", error=RunFailed(row["thread_id"], row["run_id"], "a node was cancelled"))
-        if attempt.stopping in (None, HAND_OVER, LOST):
-            return Outcome(HAND_OVER)
-        if attempt.stopping == REFUSED:
-            return Outcome("error", error=attempt.turn.refusal)
-        return await settle_stopped(attempt, row, start, self.inside)
+    async def _stop_here(self, run_id: str, reason: StopReason) -> None:
+        if attempt := self._active.get(run_id):
+            attempt.stop(reason)
+        elif reason is not StopReason.SKIP and self._waiting.pop(run_id, None) is not None:
+            await self._writer.write(lambda tx: self._queue.withdraw(tx, run_id))
 
-    async def _leave_broken(self, row: sqlite3.Row) -> None:
-        """Let go of a run whose end could not be stored: its recovery goes on, or says that it failed."""
-        run_id = row["run_id"]
-        self.active.pop(run_id, None)
-        self.requests.pop(run_id, None)
-        if not self.recovers:
-            self.promises.keep(run_id, Outcome(HAND_OVER), row["thread_id"])
-        await self.recorder.write(lambda connection: runs.let_go(connection, run_id, row["attempt"]))
+    def _stored_request(self, run: RunRecord) -> Request:
+        with self._store.read() as tx:
+            stored = tx.runs.find_request(run.run_id)
+        if stored is None:
+            raise RunFailed(run.thread_id, run.run_id, "what was asked could not be stored")
+        return Request.loaded(run.kind, stored, self._context.checkpointer.serde)
 
-    async def _finish(self, turn: ActiveTurn, outcome: Outcome) -> Outcome:
-        is_for_now = came_of_no_descriptors if outcome.by_agent else is_temporary
-        if self.recovers and outcome.status == "error" and is_for_now(outcome.error):
-            outcome = Outcome(HAND_OVER, error=outcome.error)  # it is recovered once the lack has ended
-            why = type(outcome.error).__name__
-            logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)
-        if outcome.error is not None and not isinstance(outcome.error, Exception):
-            log_broken(f"run {turn.run_id} failed", outcome.error)
-        return await ended(turn, outcome, self.recorder, self.inside.now)
+    def _known_messages(self, thread_id: str) -> set[str | None]:
+        with self._store.read() as tx:
+            head_id = tx.threads.get(thread_id).head_id
+            found = self._context.decoder.messages(tx.connection, thread_id, head_id) if head_id else []
+        return {message.id for message in found or ()}
 
-    async def begin_next(self, thread_id: str) -> None:
-        """Begin the run that waits longest for this thread, if it was accepted here."""
-        if self.is_closing or thread_id not in self.pending.values():
-            return
+    # closing
 
-        row = await self.recorder.write(lambda connection: self.desk.begin_next(connection, thread_id))
-        if row is not None:
-            self.pending.pop(row["run_id"], None)
-            self._begin(row)
+    def close(self, supervision: Future[None], timeout: float, hurry: Callable[[], bool]) -> None:
+        """Wait for the runs under way, leave to others what is unfinished then, and stop the loop.
 
-    # stopping, and going on with what others left
-
-    def ask_to_stop(self, run_id: str, how: str) -> bool:
-        """End a run wherever it is performed; False if it has ended."""
-        asked: bool = self.inside.database.write(lambda connection: runs.ask_to_stop(connection, run_id, how))
-        if asked and (run_id in self.active or run_id in self.pending):
-            self.thread.begin(self.stop_here(run_id, how), f"run {run_id} was not stopped")
-        return asked
-
-    async def stop_here(self, run_id: str, how: str) -> None:
-        """End a run that is performed here, or waits here."""
-        if attempt := self.active.get(run_id):
-            attempt.stop(how)
-        elif how != PASS_OVER and self.pending.pop(run_id, None) is not None:
-            await self.recorder.write(lambda connection: self.desk.withdraw(connection, run_id))
-
-    async def take_over(self, run_id: str) -> None:
-        """Go on with a run whose process is gone, or lost its lease; not while it is still stopping here."""
-        if run_id in self.begun:
-            return
-        row = await self.recorder.write(lambda connection: self.desk.take_over(connection, run_id))
-        if row is not None and row["status"] == "running":
-            self._begin(row)
-        elif row is not None:
-            self.pending[run_id] = row["thread_id"]
-
-    # the end
-
-    def close(self, watching: Future[None], timeout: float, hurry: Callable[[], bool]) -> None:
-        """Wait for the runs under way, leave to others what goes on then, and let the loop go.
-
-        The loop gets `LEAVING` seconds for that: a node may have blocked it.
+        Their leases are renewed until then, by `supervision`. The loop gets `STOP_TIMEOUT` seconds: a node
+        may have blocked it.
         """
-        if self.is_closing or self.inside.database.is_foreign():
+        if self._is_closing or self._store.database.is_foreign():
             return
-        self.is_closing = True
-        under_way = [self.promises.make(run_id) for run_id in list(self.begun)]
+        self._is_closing = True
+        under_way = [self._futures.create(run_id) for run_id in list(self._leased)]
         until = time.monotonic() + timeout
         while not hurry() and (seconds := until - time.monotonic()) > 0:
-            if not wait(under_way, min(seconds, HURRIED_EVERY)).not_done:
+            if not wait(under_way, min(seconds, HURRY_POLL)).not_done:
                 break
-        watching.cancel()
-        stopping = self.thread.submit(self._stop_all())
-        is_blocked = bool(wait([stopping], LEAVING).not_done)
+        supervision.cancel()
+        stopping = self._loop.submit(self._stop_all())
+        is_blocked = bool(wait([stopping], STOP_TIMEOUT).not_done)
         self._hand_over()
-        self.promises.break_all()
-        self.thread.close(patience=0.0 if is_blocked else PATIENCE)
+        self._futures.fail_all()
+        self._loop.close(timeout=0.0 if is_blocked else CLOSE_TIMEOUT)
 
     async def _stop_all(self) -> None:
-        for attempt in list(self.active.values()):
-            attempt.stop(HAND_OVER)
-        await asyncio.gather(*self.performing, return_exceptions=True)
+        for attempt in list(self._active.values()):
+            attempt.stop(StopReason.HANDOVER)
+        await asyncio.gather(*(task for task in self._tasks if task is not None), return_exceptions=True)
 
     def _hand_over(self) -> None:
-        """Hand over what is unfinished here, so that another runner can recover it without waiting."""
+        """Expire the leases of what is unfinished, so that another runner can recover it without waiting."""
         log = logging.getLogger(__name__)
         try:
-            left = self.inside.database.write(lambda connection: runs.hand_over(connection, self.desk.holder))
-        except ThreadsError as error:  # locked, or closed already: then their leases run out by themselves
+            left = self._store.write(lambda tx: tx.runs.release_all(self._queue.worker_id))
+        except ThreadsError as error:  # locked, or closed already: then the leases expire by themselves
             log.warning("the runs under way could not be handed over: %s", error)
             return
         if left:
             log.info("runs left to the next process that serves the file: %s", ", ".join(left))
-
-    def _stored_request(self, row: sqlite3.Row) -> Request:
-        with self.inside.database.read() as connection:
-            stored = runs.request(connection, row["run_id"])
-        if stored is None:
-            raise RunFailed(row["thread_id"], row["run_id"], "what was asked could not be stored")
-        return Request.loaded(row["kind"], stored, self.inside.checkpointer.serde)
-
-    def _known_messages(self, thread_id: str) -> set[str | None]:
-        with self.inside.database.read() as connection:
-            head = thread_table.get(connection, thread_id)["head_id"]
-            found = self.inside.decoder.messages(connection, thread_id, head) if head else []
-        return {message.id for message in found or ()}

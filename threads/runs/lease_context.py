@@ -1,17 +1,17 @@
-"""One attempt of a run, as the checkpointer knows it: its lease, and what it stores along.
+"""What the checkpointer knows of the running attempt: its lease, and what is stored along with checkpoints.
 
 The messages that a step wrote become events in the very transaction of the checkpoint that holds
-them: whoever reads the log finds them in the thread, and the other way round.
+them, so the event log and the thread never disagree.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
@@ -22,51 +22,51 @@ from threads.checkpoint.timestamps import Origin
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
 from threads.models import moment
-from threads.runs.event_payloads import plain
-from threads.runs.event_writer import Recorder, storing
+from threads.runs.event_writer import EventWriter, insert_events, to_event_data
 from threads.serialization import json_form
-from threads.store.event_log import Happened
+from threads.store.event_log import NewEvent
+from threads.store.transaction import Transaction
 
-Known = Callable[[], set[str | None]]
 
-
-class ActiveTurn:
-    """The `threads.checkpoint.conflicts.Turn` of a run that is under way."""
+class RunLeaseContext:
+    """The `threads.checkpoint.conflicts.Turn` of an attempt that has a lease."""
 
     def __init__(
         self,
         run_id: str,
         thread_id: str,
         fence: tuple[int, int],
-        recorder: Recorder,
+        writer: EventWriter,
         *,
-        known: Known,
-        now: Any,
+        known_messages: Callable[[], set[str | None]],
+        now: Callable[[], int],
     ) -> None:
         self.run_id = self.origin_id = run_id
+        """`origin_id` is the run that began what this one continues, after an interrupt."""
         self.thread_id = thread_id
-        """`origin_id` is the run that began what this one goes on with, after a question."""
         self.fence = fence
-        self.stored: set[str | None] = set()
+        """The fencing token: position and attempt of the run."""
+        self.stored_messages: set[str | None] = set()
         """Ids of the messages that this run has stored."""
-        self.refusal: BaseException | None = None
+        self.rejection: BaseException | None = None
         """Why a checkpoint could not be stored: then nothing that followed it was."""
-        self.on_refusal: Callable[[], object] = lambda: None
+        self.rejection_callback: Callable[[], object] = lambda: None
         """Called then, in any thread."""
         self.tokens = (0, 0)
-        self._raised: list[BaseException] = []
-        self._recorder = recorder
-        self._known = known
-        self._before: set[str | None] | None = None
+        """Input and output tokens that the run's messages report."""
+        self._library_errors: list[BaseException] = []
+        self._writer = writer
+        self._known_messages = known_messages
+        self._messages_before: set[str | None] | None = None
         self._now = now
-        self._written: defaultdict[str | None, list[Happened]] = defaultdict(list)
-        """What tasks wrote, by the checkpoint they ran at: a later step may be ahead of the storing."""
-        self._called: dict[str, tuple[str | None, Future[None]]] = {}
-        """The calls of tools that are written, where, and the promise that they are being stored."""
+        self._written: defaultdict[str | None, list[NewEvent]] = defaultdict(list)
+        """Events of what tasks wrote, by the checkpoint they ran at: steps may be ahead of the storing."""
+        self._calls: dict[str, tuple[str | None, Future[None]]] = {}
+        """The tool calls that are written: at which checkpoint, and a future of their storing."""
 
-    def event(self, type: Any, data: dict[str, Any], message_id: str | None = None) -> Happened:
-        """Something that happened in this run, now."""
-        return Happened(
+    def new_event(self, type: Any, data: dict[str, Any], message_id: str | None = None) -> NewEvent:
+        """Return an event of this run that happens now."""
+        return NewEvent(
             type, self.thread_id, self.run_id, data, self._now(), message_id, attempt=self.fence[1]
         )
 
@@ -74,93 +74,97 @@ class ActiveTurn:
         values: dict[str, Any] = {}
         for channel, value in writes:
             if channel == CHANNEL:
-                self._wrote_messages(at, value)
+                self._record_messages(at, value)
             elif not channel.startswith(("__", "branch:")):
-                values[channel] = plain(value)
+                values[channel] = to_event_data(value)
         if values:
-            self._written[at].append(self.event("state", {"values": values}))
+            self._written[at].append(self.new_event("state", {"values": values}))
 
-    def along(self, at: str | None, stored_as: str) -> Callable[[sqlite3.Connection], None]:
+    def along(self, at: str | None, stored_as: str) -> Callable[[Transaction], None]:
         written = [_dated(each, stored_as) for each in self._written.pop(at, [])]
-        for call in [call for call, (where, _) in self._called.items() if where == at]:
-            _soon(self._called.pop(call)[1])
-        self.stored.update(each.message_id for each in written if each.type == "message")
-        return storing([*self._recorder.take(self.run_id, self.fence[1]), *written])
+        for call in [call for call, (where, _) in self._calls.items() if where == at]:
+            _resolve_soon(self._calls.pop(call)[1])
+        self.stored_messages.update(each.message_id for each in written if each.type == "message")
+        events = [*self._writer.take(self.run_id, self.fence[1]), *written]
+        return partial(insert_events, events=events)
 
     def refused(self, error: BaseException) -> None:
-        if self.refusal is None:
-            self.refusal = error
-            self.on_refusal()
+        if self.rejection is None:
+            self.rejection = error
+            self.rejection_callback()
 
     def raised(self, error: ThreadsError) -> None:
-        self._raised.append(error)
+        self._library_errors.append(error)
 
-    def is_ours(self, error: BaseException) -> bool:
-        """Whether the library raised this to this run; an agent may raise errors of the same classes."""
-        return error is self.refusal or any(error is each for each in self._raised)
+    def is_library_error(self, error: BaseException) -> bool:
+        """Return whether the library raised this; an agent may raise errors of the same classes."""
+        return error is self.rejection or any(error is each for each in self._library_errors)
 
     @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Errors that are raised in here are the library's."""
+    def library_errors(self) -> Iterator[None]:
+        """Count errors that are raised in the block as the library's."""
         try:
             yield
         except ThreadsError as error:
             self.raised(error)
             raise
 
-    def under_fence(self, attempt: int) -> ActiveTurn:
-        """The same run, with what it has said, under the lease of this attempt."""
-        turn = ActiveTurn(
-            self.run_id, self.thread_id, (self.fence[0], attempt), self._recorder,
-            known=self._known, now=self._now,
+    def with_new_lease(self, attempt: int) -> RunLeaseContext:
+        """Return the same run, with what it has stored and written, under the lease of this attempt."""
+        lease = RunLeaseContext(
+            self.run_id, self.thread_id, (self.fence[0], attempt), self._writer,
+            known_messages=self._known_messages, now=self._now,
         )  # fmt: skip
-        turn.origin_id, turn.tokens, turn.stored = self.origin_id, self.tokens, set(self.stored)
-        turn._raised = self._raised
-        turn._written.update({at: list(written) for at, written in self._written.items()})
-        return turn
+        lease.origin_id, lease.tokens = self.origin_id, self.tokens
+        lease.stored_messages = set(self.stored_messages)
+        lease._library_errors = self._library_errors
+        lease._written.update({at: list(written) for at, written in self._written.items()})
+        return lease
 
-    async def called(self, tool_call_id: str) -> None:
-        """Returns when what is stored next is stored after the message that calls this tool."""
-        if found := self._called.get(tool_call_id):
+    async def wait_for_call(self, tool_call_id: str) -> None:
+        """Return when whatever is stored next is stored after the message that makes this tool call."""
+        if found := self._calls.get(tool_call_id):
             await asyncio.wrap_future(found[1])
 
-    def _wrote_messages(self, at: str | None, value: Any) -> None:
+    def _record_messages(self, at: str | None, value: Any) -> None:
         try:
             messages = coerced(value)
         except Undecodable:
             return  # an `Overwrite`, or something that only the graph's own reducer knows
-        said = [message for message in messages if not isinstance(message, RemoveMessage)]
-        if len(said) > 1:  # a node may return the whole conversation
-            if self._before is None:
-                self._before = self._known()
-            said = [message for message in said if message.id is None or message.id not in self._before]
+        new = [message for message in messages if not isinstance(message, RemoveMessage)]
+        if len(new) > 1:  # a node may return the whole conversation
+            if self._messages_before is None:
+                self._messages_before = self._known_messages()
+            new = [
+                message for message in new if message.id is None or message.id not in self._messages_before
+            ]
         pending = {each.message_id for written in self._written.values() for each in written}
-        for message in said:
-            if message.id is None or message.id not in self.stored | pending:
-                self._say(at, message)
+        for message in new:
+            if message.id is None or message.id not in self.stored_messages | pending:
+                self._record_message(at, message)
 
-    def _say(self, at: str | None, message: BaseMessage) -> None:
+    def _record_message(self, at: str | None, message: BaseMessage) -> None:
         read = shown(message, Origin(None, self.run_id))
         if read.usage is not None:
             self.tokens = (
                 self.tokens[0] + read.usage.input_tokens,
                 self.tokens[1] + read.usage.output_tokens,
             )
-        self._called.update((call.id, (at, Future())) for call in read.tool_calls if call.id)
-        self._written[at].append(self.event("message", {"message": json_form(read)}, message.id))
+        self._calls.update((call.id, (at, Future())) for call in read.tool_calls if call.id)
+        self._written[at].append(self.new_event("message", {"message": json_form(read)}, message.id))
 
 
-def _dated(happened: Happened, checkpoint_id: str) -> Happened:
-    """A message's event with the time of the checkpoint that stores the message; any other as it is."""
-    if happened.type != "message":
-        return happened
+def _dated(event: NewEvent, checkpoint_id: str) -> NewEvent:
+    """Return a message's event with the time of the checkpoint that stores it; any other as it is."""
+    if event.type != "message":
+        return event
     created_at = json_form(moment(uuid_milliseconds(checkpoint_id)))
-    return happened._replace(data={"message": {**happened.data["message"], "created_at": created_at}})
+    return event._replace(data={"message": {**event.data["message"], "created_at": created_at}})
 
 
-def _soon(promise: Future[None]) -> None:
-    """Keep it once the caller, which is about to submit its work, has done so."""
+def _resolve_soon(future: Future[None]) -> None:
+    """Resolve it once the caller, which is about to submit its write, has done so."""
     try:
-        asyncio.get_running_loop().call_soon(promise.set_result, None)
+        asyncio.get_running_loop().call_soon(future.set_result, None)
     except RuntimeError:  # no loop here
-        promise.set_result(None)
+        future.set_result(None)

@@ -1,16 +1,15 @@
-"""Where an attempt starts: with what was asked, or where an earlier attempt broke off.
+"""Where an attempt starts: with its request, or where an earlier attempt ended.
 
-A first attempt may find the thread wedged by calls of tools that nobody answered; they are answered
-first, else a provider would refuse every turn from then on. A later attempt looks at what its
-predecessor left: nothing, then it begins from the start; unfinished tasks, then it goes on with them;
-a finished turn, then that is the answer. Whatever goes on looks first for calls of tools that are in
-doubt (`threads.runs.tool_recovery`): none of them is run again without asking a person.
+A first attempt may find tool calls that no message answers; they are answered first, else a provider
+would refuse every turn from then on. A later attempt looks at what its predecessor left: nothing, then it
+starts with the request; unfinished tasks, then it continues them; a finished turn, then that is the
+result. Whatever continues looks first for tool calls whose outcome is unknown
+(`threads.runs.tool_recovery`): none of them is run again without a decision of a person.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,198 +17,204 @@ from typing import Any
 from langgraph.types import Command, Interrupt
 
 from threads.checkpoint import rewind
-from threads.checkpoint.answers import Change, stale_answers
+from threads.checkpoint.answers import stale_answers
 from threads.errors import AlreadyAnswered, RunFailed
-from threads.registry.context import Inside
-from threads.runs.answered_tools import Answers, can_take, with_answers
-from threads.runs.attempt import Attempt, Outcome
-from threads.runs.dangling_tool_calls import unwedge
-from threads.runs.request import ANSWERS, BRINGING, Request, named_interrupts
-from threads.runs.tool_recovery import answers_given, calls_of, doubtful, place_of, question, texts
-from threads.store import runs
-
-LOST = "The call was not answered: the run broke off."
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What the graph is handed, and the checkpoint it goes on from if that is not the head."""
-
-    input: Any
-    base: str | None = None
-
-
-async def start_of(attempt: Attempt, row: sqlite3.Row, request: Request, inside: Inside) -> Start | Outcome:
-    """Where a first attempt starts."""
-    attempt.turn.origin_id = row["origin_id"] or row["run_id"]
-    if request.kind in ANSWERS:
-        return await _answering(attempt, row, request, inside)
-    if request.kind in ("message", "input") and _is_suspect(row, inside):
-        await unwedge(attempt.graph, _in_nobodys_name(attempt.config), LOST)
-    return Start(request.graph_input(row["thread_id"], row["run_id"], row["key"]), request.base)
+from threads.registry.context import RegistryContext
+from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start
+from threads.runs.request import ANSWER_KINDS, INPUT_KINDS, Request, named_interrupts
+from threads.runs.tool_calls import FAILED_TEXT, repair_dangling_calls
+from threads.runs.tool_recovery import (
+    ToolAnswers,
+    accepted_answers,
+    answers_given,
+    can_be_answered,
+    position_of,
+    recovery_interrupt,
+    skip_answered_calls,
+    started_calls,
+    uncertain_calls,
+)
+from threads.store.runs import ChainedRun, RunRecord
 
 
-async def begin_again(
-    attempt: Attempt, row: sqlite3.Row, request: Request, inside: Inside
+async def first_start(
+    attempt: Attempt, run: RunRecord, request: Request, context: RegistryContext
 ) -> Start | Outcome:
-    """Where an attempt starts that follows one which broke off."""
-    attempt.turn.origin_id = row["origin_id"] or row["run_id"]
-    thread_id, run_id = row["thread_id"], row["run_id"]
+    """Return where a first attempt starts."""
+    if request.kind in ANSWER_KINDS:
+        return await _start_of_answer(attempt, run, request, context)
+    if request.kind in ("message", "input") and _may_have_dangling_calls(run, context):
+        await repair_dangling_calls(attempt.graph, _without_run_id(attempt.config), FAILED_TEXT)
+    return Start(request.graph_input(run.thread_id, run.run_id, run.key), request.base)
+
+
+async def restart(
+    attempt: Attempt, run: RunRecord, request: Request, context: RegistryContext
+) -> Start | Outcome:
+    """Return where an attempt starts that follows one which failed, or whose process ended."""
     state = await _state(attempt)
-    head = _head(state)
-    has_begun = head != row["begun_at_id"]
-    if not has_begun and request.kind in ANSWERS:
-        return await start_of(attempt, row, request, inside)
-    if has_begun and await asyncio.to_thread(_is_unsaid, row, request, inside):
-        return await start_of(attempt, row, request, inside)
-    if has_begun and (state.metadata or {}).get("run_id") != run_id:
-        error = RunFailed(thread_id, run_id, "the thread went on without it")
-        return Outcome("error", error=error, is_aside=True)
-    if has_begun and not state.tasks:
-        return Outcome("success", values=state.values)
-    doubts = await asyncio.to_thread(_doubts, attempt, row, state, inside)
-    if doubts.question is not None:
-        return Outcome("interrupted", values=state.values, interrupts=[doubts.question])
-    if not has_begun:
-        return await start_of(attempt, row, request, inside)
+    head_id = _head_id(state)
+    head_moved = head_id != run.start_head_id
+    if not head_moved and request.kind in ANSWER_KINDS:
+        return await first_start(attempt, run, request, context)
+    if head_moved and await asyncio.to_thread(_lacks_input, run, request, context):
+        return await first_start(attempt, run, request, context)
+    if head_moved and (state.metadata or {}).get("run_id") != run.run_id:
+        error = RunFailed(run.thread_id, run.run_id, "the thread went on without it")
+        return Outcome(OutcomeStatus.ERROR, error=error, is_superseded=True)
+    if head_moved and not state.tasks:
+        return Outcome(OutcomeStatus.SUCCESS, values=state.values)
+    tools = await asyncio.to_thread(_tool_state, attempt, run, state, context)
+    if tools.interrupt is not None:
+        return Outcome(OutcomeStatus.INTERRUPTED, values=state.values, interrupts=[tools.interrupt])
+    if not head_moved:
+        return await first_start(attempt, run, request, context)
     if state.interrupts:
-        return Outcome("interrupted", values=state.values, interrupts=list(state.interrupts))
-    return await _going_on(attempt, state, None, row, inside)
+        return Outcome(OutcomeStatus.INTERRUPTED, values=state.values, interrupts=list(state.interrupts))
+    return await _continue_at_head(attempt, state, None, run, context)
 
 
-async def _answering(attempt: Attempt, row: sqlite3.Row, request: Request, inside: Inside) -> Start | Outcome:
-    """Where a run starts that answers a question: nothing may run again there that is in doubt still."""
+async def _start_of_answer(
+    attempt: Attempt, run: RunRecord, request: Request, context: RegistryContext
+) -> Start | Outcome:
+    """Return where a run starts that answers an interrupt: no tool whose outcome is unknown may run again."""
     state = await _state(attempt)
-    doubts = await asyncio.to_thread(_doubts, attempt, row, state, inside)
-    if doubts.question is not None:
-        return Outcome("interrupted", values=state.values, interrupts=[doubts.question])
-    attempt.graph = with_answers(attempt.graph, doubts.texts)
-    waiting = await asyncio.to_thread(_waiting, row["thread_id"], state, inside)
-    if request.kind == "resume" and row["attempt"] == 1:
-        left = _untaken(request, waiting)
+    tools = await asyncio.to_thread(_tool_state, attempt, run, state, context)
+    if tools.interrupt is not None:
+        return Outcome(OutcomeStatus.INTERRUPTED, values=state.values, interrupts=[tools.interrupt])
+    attempt.graph = skip_answered_calls(attempt.graph, tools.answers)
+    pending = await asyncio.to_thread(_pending_interrupts, run.thread_id, state, context)
+    if request.kind == "resume" and run.attempt == 1:
+        left = _still_pending(request, pending)
         if left is None:  # another run took an answer after this one was accepted
-            return Outcome("error", error=AlreadyAnswered(row["thread_id"]), is_aside=True)
-        return await _going_on(attempt, state, left, row, inside)
-    before = next((each for each in reversed(doubts.chain) if each["kind"] != "recovery"), row)
-    asked = _request(before, inside) if before["begun_at_id"] == _head(state) else None
-    if asked is None or asked.kind == "recovery" or isinstance(asked.input, Command):
-        return await _going_on(attempt, state, None, row, inside)
+            error = AlreadyAnswered(run.thread_id)
+            return Outcome(OutcomeStatus.ERROR, error=error, is_superseded=True)
+        return await _continue_at_head(attempt, state, left, run, context)
+    before = next((each for each in reversed(tools.chain) if each.run.kind != "recovery"), None)
+    asked = (
+        None if before is None or before.run.start_head_id != _head_id(state) else _request(before, context)
+    )
+    if before is None or asked is None or asked.kind == "recovery" or isinstance(asked.input, Command):
+        return await _continue_at_head(attempt, state, None, run, context)
     if asked.kind == "resume":  # what was answered here before is not asked again
-        return await _going_on(attempt, state, _untaken(asked, waiting), row, inside)
-    return await start_of(attempt, before, asked, inside)  # nothing of what it was asked was stored
+        return await _continue_at_head(attempt, state, _still_pending(asked, pending), run, context)
+    return await first_start(attempt, before.run, asked, context)  # nothing of that request was stored
 
 
-def _untaken(asked: Request, waiting: Collection[str]) -> Request | None:
-    """The answers whose interrupts wait still, None if there are none.
+def _still_pending(request: Request, pending: Collection[str]) -> Request | None:
+    """Return the answers whose interrupts are pending still, None if there are none.
 
     LangGraph would take an answer to another one for the next interrupt of its task.
     """
-    if not named_interrupts(asked.input):
-        return asked
-    left = {id: answer for id, answer in asked.input.items() if id in waiting}
-    return replace(asked, input=left) if left else None
+    if not named_interrupts(request.input):
+        return request
+    left = {id: answer for id, answer in request.input.items() if id in pending}
+    return replace(request, input=left) if left else None
 
 
-def _waiting(thread_id: str, state: Any, inside: Inside) -> set[str]:
-    """The ids of the interrupts that wait for an answer."""
-    head = _head(state)
-    if head is None:
+def _pending_interrupts(thread_id: str, state: Any, context: RegistryContext) -> set[str]:
+    """Return the ids of the interrupts that wait for an answer."""
+    head_id = _head_id(state)
+    if head_id is None:
         return set()
-    with inside.database.read() as connection:
-        return {each.id for each in inside.decoder.interrupts(connection, thread_id, head)}
+    with context.store.read() as tx:
+        return {each.id for each in context.decoder.interrupts(tx.connection, thread_id, head_id)}
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """What is known of the tools that a run and those before it have started."""
+class ToolState:
+    """What is known of the tools that a run and those it continues have started."""
 
-    chain: list[sqlite3.Row]
-    """The run, behind those that it goes on with."""
-    question: Interrupt | None
-    """What a person has to decide before the run may go on."""
-    texts: Answers
-    """What persons gave as answers of tools that are not to run."""
-
-
-def _doubts(attempt: Attempt, row: sqlite3.Row, state: Any, inside: Inside) -> Doubts:
-    with inside.database.read() as connection:
-        chain = runs.of_origin(connection, row)
-        calls = calls_of(runs.tools_of_origin(connection, row))
-    answers = [(each, _request(each, inside)) for each in chain if each["kind"] == "recovery"]
-    place = place_of(state)
-    place.closed = {call.task for call in calls if not can_take(attempt.graph, call.task)}
-    given = answers_given(chain, {each["run_id"]: request.input for each, request in answers if request})
-    left = doubtful(calls, place, given, row["position"])
-    asked = question(row["run_id"], left, place) if left else None
-    return Doubts(chain, asked, texts(calls, place, given))
+    chain: list[ChainedRun]
+    """The run, behind those that it continues."""
+    interrupt: Interrupt | None
+    """What a person has to decide before the run may continue."""
+    answers: ToolAnswers
+    """The answers that persons gave for tools that are not to run."""
 
 
-def _request(row: sqlite3.Row, inside: Inside) -> Request | None:
-    if row["request"] is None:
+def _tool_state(attempt: Attempt, run: RunRecord, state: Any, context: RegistryContext) -> ToolState:
+    with context.store.read() as tx:
+        chain = tx.runs.list_chain(run)
+        calls = started_calls(tx.runs.list_tool_events(run))
+    requests = {each.run.run_id: _request(each, context) for each in chain if each.run.kind == "recovery"}
+    position = position_of(state)
+    position.closed = {call.task for call in calls if not can_be_answered(attempt.graph, call.task)}
+    inputs = {run_id: request.input for run_id, request in requests.items() if request}
+    given = answers_given([each.run for each in chain], inputs)
+    uncertain = uncertain_calls(calls, position, given, run.position)
+    interrupt = recovery_interrupt(run.run_id, uncertain, position) if uncertain else None
+    return ToolState(chain, interrupt, accepted_answers(calls, position, given))
+
+
+def _request(chained: ChainedRun, context: RegistryContext) -> Request | None:
+    if chained.request is None:
         return None
-    return Request.loaded(row["kind"], (row["request_type"], row["request"]), inside.checkpointer.serde)
+    return Request.loaded(chained.run.kind, chained.request, context.checkpointer.serde)
 
 
 async def _state(attempt: Attempt) -> Any:
-    """Where the thread stands, with its subgraphs."""
-    config = {"configurable": attempt.config["configurable"]}  # by which errors of the checkpointer are known
+    """Return the thread's state, with its subgraphs."""
+    config = {"configurable": attempt.config["configurable"]}  # with the lease, for the checkpointer's errors
     return await attempt.graph.aget_state(config, subgraphs=True)
 
 
-def _head(state: Any) -> str | None:
-    head: str | None = (
+def _head_id(state: Any) -> str | None:
+    head_id: str | None = (
         state.config["configurable"].get("checkpoint_id") if state.metadata is not None else None
     )
-    return head
+    return head_id
 
 
-async def _going_on(
-    attempt: Attempt, state: Any, answer: Request | None, row: sqlite3.Row, inside: Inside
+async def _continue_at_head(
+    attempt: Attempt, state: Any, answer: Request | None, run: RunRecord, context: RegistryContext
 ) -> Start:
-    """Go on from the head, where tasks of an earlier attempt may have finished: they are not run again.
+    """Continue at the head, where tasks of an earlier attempt may have finished: they are not run again.
 
-    What they wrote gets into the next checkpoint, and is told with it. Answers that nothing came of go first.
+    What they wrote gets into the next checkpoint, and is reported with it. Answers that nothing came of are
+    removed first.
     """
-    input = None if answer is None else answer.graph_input(row["thread_id"], row["run_id"], None)
-    if change := await asyncio.to_thread(_stale_answers, state, inside):
-        await attempt.write(change)
-    saved = await inside.checkpointer.aget_tuple({"configurable": {"thread_id": attempt.turn.thread_id}})
+    input = None if answer is None else answer.graph_input(run.thread_id, run.run_id, None)
+    change = await asyncio.to_thread(_stale_answers, state, context)
+    if change is not None:
+        await attempt.write(lambda tx: change(tx.connection))
+    saved = await context.checkpointer.aget_tuple({"configurable": {"thread_id": attempt.lease.thread_id}})
     if saved is not None:
         pending = [(channel, value) for _, channel, value in saved.pending_writes or ()]
-        attempt.turn.wrote(str(saved.checkpoint["id"]), pending)
+        attempt.lease.wrote(str(saved.checkpoint["id"]), pending)
     return Start(input)
 
 
-def _stale_answers(state: Any, inside: Inside) -> Change | None:
+def _stale_answers(state: Any, context: RegistryContext) -> Any:
     if state.metadata is None:
         return None
-    with inside.database.read() as connection:
-        return stale_answers(connection, state, inside.checkpointer.serde)
+    with context.store.read() as tx:
+        return stale_answers(tx.connection, state, context.checkpointer.serde)
 
 
-def _in_nobodys_name(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without the run's id: LangGraph takes an input after a checkpoint with that for said."""
+def _without_run_id(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config without the run's id: by it LangGraph would take the input for one it has."""
     metadata = {key: value for key, value in config["metadata"].items() if key != "run_id"}
     return {**config, "metadata": metadata}
 
 
-def _is_unsaid(row: sqlite3.Row, request: Request, inside: Inside) -> bool:
-    """Whether what was asked never got into the thread, though something else did since."""
-    if request.kind not in BRINGING:
+def _lacks_input(run: RunRecord, request: Request, context: RegistryContext) -> bool:
+    """Return whether the input never got into the thread, though something else did since."""
+    if request.kind not in INPUT_KINDS:
         return False
-    with inside.database.read() as connection:
-        return not rewind.has_input_of(connection, row["thread_id"], row["run_id"])
+    with context.store.read() as tx:
+        return not rewind.has_input_of(tx.connection, run.thread_id, run.run_id)
 
 
-def _is_suspect(row: sqlite3.Row, inside: Inside) -> bool:
-    """Whether the turn before this one may have been left in the middle."""
-    with inside.database.read() as connection:
-        if row["begun_at_id"] is None:
-            return False
-        before = runs.of_thread(connection, row["thread_id"], 1, before=row["position"])
-        return (
-            not before
-            or before[0]["head_id"] != row["begun_at_id"]
-            or before[0]["status"] in ("error", "interrupted")
-            or before[0]["kind"] in ANSWERS
-        )
+def _may_have_dangling_calls(run: RunRecord, context: RegistryContext) -> bool:
+    """Return whether the turn before this run may have been left in the middle."""
+    if run.start_head_id is None:
+        return False
+    with context.store.read() as tx:
+        before = next(iter(tx.runs.list_for_thread(run.thread_id, 1, before=run.position)), None)
+    return (
+        before is None
+        or before.head_id != run.start_head_id
+        or before.status in ("error", "interrupted")
+        or before.kind in ANSWER_KINDS
+    )

@@ -1,4 +1,4 @@
-"""Promises of results: kept by the run itself where it is performed here, else from what is stored."""
+"""Futures of run results: resolved by the run where it is performed here, else from what is stored."""
 
 from __future__ import annotations
 
@@ -8,50 +8,47 @@ from typing import Any
 
 from threads.background import is_main_thread
 from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
-from threads.registry.context import Inside
-from threads.runs.agents import Agents
-from threads.runs.attempt import HAND_OVER, Outcome
+from threads.runs.agents import AgentRegistry
+from threads.runs.attempt import Outcome, OutcomeStatus
 from threads.runs.failures import failure_of
-from threads.store import runs
-from threads.store import threads as thread_table
-
-LEFT = "another goes on with it, and registry.runs(id) tells what became of it"
+from threads.store.runs import run_failed
+from threads.store.transaction import Store
 
 
-class Promises:
-    """The results that somebody in this process waits for, by run."""
+class RunFutures:
+    """The results that are awaited in this process, by run."""
 
-    def __init__(self, inside: Inside, agents: Agents) -> None:
-        self._inside = inside
+    def __init__(self, store: Store, agents: AgentRegistry) -> None:
+        self._store = store
         self._agents = agents
         self._lock = threading.Lock()
-        self._open: dict[str, Future[Any]] = {}
+        self._unresolved: dict[str, Future[Any]] = {}
 
-    def make(self, run_id: str) -> Future[Any]:
-        """The promise of a run's result, for as many as ask."""
+    def create(self, run_id: str) -> Future[Any]:
+        """Return the future of an unfinished run's result, the same for all callers."""
         with self._lock:
-            return self._open.setdefault(run_id, Future())
+            return self._unresolved.setdefault(run_id, Future())
 
-    def of(self, run_id: str) -> Future[Any]:
-        """The same, kept at once if the run has ended."""
-        future = self.make(run_id)
-        with self._inside.database.read() as connection:
-            has_ended = bool(runs.ended(connection, [run_id]))
+    def get(self, run_id: str) -> Future[Any]:
+        """As `create`, for any run: resolved at once if the run has ended."""
+        future = self.create(run_id)
+        with self._store.read() as tx:
+            has_ended = bool(tx.runs.list_finished([run_id]))
         if has_ended:
-            self.keep_stored(run_id)
+            self.resolve_stored(run_id)
         return future
 
-    def waiting(self) -> list[str]:
-        """The runs whose results are waited for."""
+    def unresolved(self) -> list[str]:
+        """Return the runs whose results are awaited."""
         with self._lock:
-            return list(self._open)
+            return list(self._unresolved)
 
-    def keep(self, run_id: str, outcome: Outcome, thread_id: str) -> None:
-        """The run has ended here."""
-        future = self._take(run_id)
+    def resolve(self, run_id: str, outcome: Outcome, thread_id: str) -> None:
+        """Resolve the future of a run that ended here."""
+        future = self._remove(run_id)
         if future is None:
             return
-        if outcome.status == HAND_OVER:
+        if outcome.status is OutcomeStatus.UNFINISHED:
             future.set_exception(LeaseLost(thread_id))
         elif outcome.error is None:
             future.set_result(outcome.values)
@@ -65,53 +62,56 @@ class Promises:
             failed.__cause__ = outcome.error
             future.set_exception(failed)
 
-    def keep_stored(self, run_id: str) -> None:
-        """The run has ended, here or elsewhere: its result is what is stored."""
-        future = self._take(run_id)
+    def resolve_stored(self, run_id: str) -> None:
+        """Resolve the future of a run that ended, here or elsewhere, from the database."""
+        future = self._remove(run_id)
         if future is None:
             return
         try:
-            future.set_result(self._stored(run_id))
+            future.set_result(self._stored_result(run_id))
         except RunNotFound:
             future.set_exception(ThreadDeleted())
         except BaseException as error:  # it is raised where the result is asked for
-            if (
-                isinstance(error, KeyboardInterrupt) and is_main_thread()
-            ):  # that is who asks for something else
+            if isinstance(error, KeyboardInterrupt) and is_main_thread():  # that caller wants something else
                 with self._lock:
-                    self._open.setdefault(run_id, future)
+                    self._unresolved.setdefault(run_id, future)
                 raise
             future.set_exception(error)
 
-    def break_all(self) -> None:
-        """Nobody here will know."""
-        for run_id in self.waiting():
-            if future := self._take(run_id):
-                future.set_exception(UsageError(f"the runner was closed before run {run_id} ended; {LEFT}"))
+    def fail_all(self) -> None:
+        """Fail the futures that are left; for closing."""
+        for run_id in self.unresolved():
+            if future := self._remove(run_id):
+                future.set_exception(
+                    UsageError(
+                        f"the runner was closed before run {run_id} ended; another goes on with it, and "
+                        "registry.runs(id) tells what became of it"
+                    )
+                )
 
-    def _take(self, run_id: str) -> Future[Any] | None:
+    def _remove(self, run_id: str) -> Future[Any] | None:
         with self._lock:
-            future = self._open.pop(run_id, None)
+            future = self._unresolved.pop(run_id, None)
         return None if future is None or future.done() else future
 
-    def _stored(self, run_id: str) -> Any:
-        """The graph's state when the run ended; raises what it failed with."""
-        with self._inside.database.read() as connection:
-            row = runs.get(connection, run_id)
-            last = runs.one(connection, "last_of_thread", row["thread_id"])
-            head_id = thread_table.get(connection, row["thread_id"])["head_id"]
-        if row["status"] == "error":
-            raise runs.run_failed(runs.run_of(row))
-        if row["kind"] == "title" or row["head_id"] is None or not self._agents.knows(row["agent_id"]):
+    def _stored_result(self, run_id: str) -> Any:
+        """Return the graph's state when the run ended; raises what it failed with."""
+        with self._store.read() as tx:
+            run = tx.runs.get(run_id)
+            last = tx.runs.find_last(run.thread_id)
+            head_id = tx.threads.get(run.thread_id).head_id
+        if run.status == "error":
+            raise run_failed(run.info())
+        if run.kind == "title" or run.head_id is None or not self._agents.has(run.agent_id):
             return None
-        at = {"thread_id": row["thread_id"]}
-        is_last = last is not None and last["run_id"] == run_id and head_id == row["head_id"]
+        configurable = {"thread_id": run.thread_id}
+        is_last = last is not None and last.run_id == run_id and head_id == run.head_id
         if not is_last:
-            at["checkpoint_id"] = row["head_id"]
-        state = self._agents[row["agent_id"]].get_state({"configurable": at})
-        asked = list(state.interrupts)
-        if is_last:  # a question that was answered beside one that waits is none any more
-            asked = [each for task in state.tasks if task.result is None for each in task.interrupts]
-        if isinstance(state.values, dict) and asked:
-            return {**state.values, "__interrupt__": asked}
+            configurable["checkpoint_id"] = run.head_id
+        state = self._agents.get(str(run.agent_id)).get_state({"configurable": configurable})
+        interrupts = list(state.interrupts)
+        if is_last:  # one that was answered beside one that waits is none any more
+            interrupts = [each for task in state.tasks if task.result is None for each in task.interrupts]
+        if isinstance(state.values, dict) and interrupts:
+            return {**state.values, "__interrupt__": interrupts}
         return state.values

@@ -1,116 +1,113 @@
-"""Looking after runs: signs of life, requests to stop, threads that have become free, runs left behind.
+"""The supervisor: renews leases, notices stop requests and freed threads, and recovers abandoned runs.
 
-One task on a loop of its own, for a node that blocks the runner's loop must not cost the lease. What
-this process does itself is acted on at once; this is for what others did, and for what time does.
+It runs on a loop of its own, for a node that blocks the runner's loop must not cost the lease. What this
+process does itself is acted on at once; this is for what other processes did, and for what time does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from threads.background import log_broken
+from threads.background import log_failure
 from threads.errors import DatabaseGone, ThreadsError
-from threads.runs.attempt import LOST
-from threads.runs.cancellable_task import is_cancelled
-from threads.runs.executor import Engine
-from threads.store import runs
+from threads.runs.agents import AgentRegistry
+from threads.runs.attempt import StopReason, is_cancelled
+from threads.runs.executor import RunExecutor
+from threads.runs.queue import RunQueue
+from threads.store.runs import RunRecord
+from threads.store.transaction import Store, Transaction
 
-SOON = 0.02
-"""Seconds between two looks while a run waits for its thread."""
-NOW_AND_THEN = 0.2
-"""Seconds between two looks at what others want of the runs here."""
+QUEUE_POLL = 0.02
+"""Polling interval in seconds while a run waits for its thread."""
+STOP_POLL = 0.2
+"""Polling interval in seconds for what other processes stored; at most an eighth of a lease."""
 
 
-class Watch:
-    """Keeps the runs of `engine` alive and moving."""
+class Supervisor:
+    """Supervises the runs of one executor."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, executor: RunExecutor, queue: RunQueue, store: Store, agents: AgentRegistry) -> None:
+        self._executor = executor
+        self._queue = queue
+        self._store = store
+        self._agents = agents
 
-    async def run(self) -> None:
-        """Until it is cancelled."""
-        seconds = self._engine.desk.seconds
-        pause = min(NOW_AND_THEN, seconds / 8)
-        async with asyncio.TaskGroup() as tasks:  # no look is held up by another: signs of life cannot wait
-            tasks.create_task(self._again_and_again(self._renew, lambda: seconds / 4))
+    async def run(self, *, recover: bool) -> None:
+        """Supervise until cancelled. `recover`: also the runs of processes that are gone."""
+        lease_seconds = self._queue.lease_seconds
+        pause = min(STOP_POLL, lease_seconds / 8)
+        async with asyncio.TaskGroup() as tasks:  # none is delayed by another: heartbeats cannot wait
+            tasks.create_task(_every(lambda: lease_seconds / 4, self._renew_leases))
             tasks.create_task(
-                self._again_and_again(self._look, lambda: SOON if self._engine.pending else pause)
+                _every(lambda: QUEUE_POLL if self._executor.waiting_ids() else pause, self._poll)
             )
-            if self._engine.recovers:
-                tasks.create_task(self._again_and_again(self.sweep, lambda: seconds / 2))
+            if recover:
+                tasks.create_task(_every(lambda: lease_seconds / 2, self._recover_expired))
 
-    async def sweep(self) -> None:
-        """Take up the runs whose process is gone, as far as their agents are here."""
-        found = await asyncio.to_thread(self._expired)
-        for row in found:  # one that cannot be taken over is no reason to leave the others
-            await self._tried(self._engine.take_over(row["run_id"]))
-
-    async def _look(self) -> None:
-        engine = self._engine
-        if engine.begun or engine.pending or engine.promises.waiting():
-            stops, ended = await asyncio.to_thread(self._asked)
-            for run_id, how in stops.items():
-                engine.thread.begin(engine.stop_here(run_id, how), f"run {run_id} was not stopped")
-            for run_id in ended:
-                engine.pending.pop(run_id, None)  # it was taken back before it began
-                engine.requests.pop(run_id, None)
-                await asyncio.to_thread(engine.promises.keep_stored, run_id)
-        if engine.pending:
-            for thread_id in await asyncio.to_thread(self._perhaps_free):
-                await engine.begin_next(thread_id)
-
-    async def _renew(self) -> None:
-        engine, desk = self._engine, self._engine.desk
-        mine = {*list(engine.begun), *list(engine.pending)}  # before: what is accepted meanwhile is not lost
-        if not mine:
+    async def _renew_leases(self) -> None:
+        """Renew the leases of this runner's runs, and stop those that were lost."""
+        run_ids = self._executor.running_ids() | self._executor.waiting_ids()
+        if not run_ids:
             return
 
-        def work(connection: sqlite3.Connection) -> set[str]:
-            lost = mine - runs.renew(connection, desk.holder, mine, desk.seconds)
-            runs.count_late(connection, lost & engine.active.keys())
+        def renew(tx: Transaction) -> set[str]:
+            lost = run_ids - tx.runs.renew(self._queue.worker_id, run_ids, self._queue.lease_seconds)
+            tx.runs.count_late(self._executor.performed_ids(lost))
             return lost
 
-        for run_id in await engine.recorder.write(work):
-            engine.pending.pop(run_id, None)
-            if attempt := engine.active.get(run_id):
-                engine.thread.call(attempt.stop, LOST)
+        self._executor.lose_leases(await asyncio.wrap_future(self._store.submit(renew)))
 
-    def _perhaps_free(self) -> set[str]:
-        with self._engine.inside.database.read() as connection:
-            return runs.perhaps_free(connection, self._engine.desk.holder)
+    async def _poll(self) -> None:
+        """Act on stop requests, on runs that ended elsewhere, and on threads that became free."""
+        if not self._executor.is_idle():
+            stop_requests, ended = await asyncio.to_thread(self._changes)
+            for run_id, reason in stop_requests.items():
+                self._executor.stop_here(run_id, StopReason(reason))
+            for run_id in ended:
+                await asyncio.to_thread(self._executor.resolve_stored, run_id)
+        if self._executor.waiting_ids():
+            for thread_id in await asyncio.to_thread(self._unblocked_threads):
+                await self._executor.start_next(thread_id)
 
-    def _asked(self) -> tuple[dict[str, str], set[str]]:
-        engine = self._engine
-        elsewhere = [run_id for run_id in engine.promises.waiting() if run_id not in engine.active]
-        with engine.inside.database.read() as connection:
-            stops = runs.stop_requests(connection, engine.desk.holder)
-            return stops, runs.ended(connection, elsewhere) if elsewhere else set()
+    async def _recover_expired(self) -> None:
+        """Take over the runs whose leases expired, as far as their agents are loaded here."""
+        for run in await asyncio.to_thread(self._expired):
+            await _attempted(self._executor.take_over(run.run_id))  # one failure must not leave the others
 
-    def _expired(self) -> list[sqlite3.Row]:
-        with self._engine.inside.database.read() as connection:
-            found = runs.expired(connection)
-        knows = self._engine.agents.knows
-        return [row for row in found if row["kind"] == "title" or knows(row["agent_id"])]
+    def _changes(self) -> tuple[dict[str, str], set[str]]:
+        awaited = self._executor.awaited_ids()
+        with self._store.read() as tx:
+            stop_requests = tx.runs.list_stop_requests(self._queue.worker_id)
+            return stop_requests, tx.runs.list_finished(awaited) if awaited else set()
 
-    async def _again_and_again(
-        self, look: Callable[[], Coroutine[Any, Any, None]], pause: Callable[[], float]
-    ) -> None:
-        while True:
-            await self._tried(look())
-            await asyncio.sleep(pause())
+    def _unblocked_threads(self) -> set[str]:
+        with self._store.read() as tx:
+            return tx.runs.list_free_threads(self._queue.worker_id)
 
-    async def _tried(self, look: Coroutine[Any, Any, None]) -> None:
-        try:
-            await look
-        except DatabaseGone:
-            pass  # logged when it was noticed
-        except ThreadsError as error:  # the database is locked or full: the next look may find it well
-            logging.getLogger(__name__).warning("runs cannot be looked after now: %s", error)
-        except BaseException as error:
-            if is_cancelled(error):
-                raise
-            log_broken("runs cannot be looked after now", error)
+    def _expired(self) -> list[RunRecord]:
+        with self._store.read() as tx:
+            expired = tx.runs.list_expired()
+        return [run for run in expired if run.kind == "title" or self._agents.has(run.agent_id)]
+
+
+async def _every(pause: Callable[[], float], step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        await _attempted(step())
+        await asyncio.sleep(pause())
+
+
+async def _attempted(step: Coroutine[Any, Any, None]) -> None:
+    """Await a step and log its errors: the next one may succeed."""
+    try:
+        await step
+    except DatabaseGone:
+        pass  # logged when it was noticed
+    except ThreadsError as error:  # the database is locked or full
+        logging.getLogger(__name__).warning("runs cannot be looked after now: %s", error)
+    except BaseException as error:
+        if is_cancelled(error):
+            raise
+        log_failure("runs cannot be looked after now", error)

@@ -1,143 +1,130 @@
-"""Titles made by a model, in a run of their own: never in the way of an answer, never over a hand's.
+"""Title runs: a model makes a thread's title, in a run of its own that delays no answer.
 
-Such a run takes no lease, for it only reads the conversation. While it goes on the automatic title
-stands; when it fails, that stays.
+Such a run takes no lease of the thread, for it only reads the conversation. While it goes on the
+automatic title stands; when it fails, that stays. A title that was set by hand is never replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from threads import ids
-from threads.db.queries import statements
 from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message
-from threads.registry.context import Inside
-from threads.runs.attempt import HAND_OVER, LOST, Outcome
-from threads.runs.cancellable_task import Told, is_cancelled
+from threads.registry.context import RegistryContext
+from threads.runs.attempt import CancellableTask, Outcome, OutcomeStatus, StopReason, is_cancelled
 from threads.runs.failures import failure_of
 from threads.runs.request import Request
-from threads.store import runs
-from threads.store import threads as thread_table
-from threads.store.runs import Asked
+from threads.store.runs import NewRun, RunRecord
+from threads.store.transaction import Transaction
 from threads.store.validation import LONGEST_TITLE, checked_title
 
-READ = 2000
+MAX_MESSAGE_LENGTH = 2000
 """Characters of a message that the model is shown."""
-TURNS = 6
+MAX_MESSAGES = 6
 """Messages of the conversation that the model is shown, from its beginning."""
-NOT_PART = " \t\"'“”„«»*#."
+QUOTES = " \t\"'“”„«»*#."
 """What models put around a title."""
 PROMPT = (
     "Give this conversation a title of two to six words, in its own language. "
     "Answer with the title alone: no quotes, no full stop."
 )
+TITLE_REQUEST = Request("title", None)
 
 
-TITLE = Request("title", None)
+def new_title_run(thread_id: str, agent_id: str | None) -> NewRun:
+    """Return a run that makes a title."""
+    return NewRun(ids.new_id(), thread_id, "title", agent_id, None, "", None)
 
 
-def title_asked(thread_id: str, agent_id: str | None) -> Asked:
-    """A run that makes a title."""
-    return Asked(ids.new_id(), thread_id, "title", agent_id, None, "", None)
-
-
-class Naming:
+class TitleTask:
     """The making of a title, which can be stopped."""
 
-    def __init__(self, model: Any, inside: Inside, row: sqlite3.Row) -> None:
-        self._asked = (model, inside, row)
-        self._stopping: str | None = None
-        self._task: Told[str] | None = None
+    def __init__(self, model: Any, context: RegistryContext, run: RunRecord) -> None:
+        self._model = model
+        self._context = context
+        self._record = run
+        self._stop_reason: StopReason | None = None
+        self._task: CancellableTask[str] | None = None
 
     async def run(self) -> Outcome:
-        """Make it; returns how that ended, never raises."""
-        self._task = Told(make_title(*self._asked))
+        """Make the title; returns how that ended, never raises."""
+        self._task = CancellableTask(make_title(self._model, self._context, self._record))
         try:
             title = await self._task.result()
             if title is not None:
-                return Outcome("success", values=title)
+                return Outcome(OutcomeStatus.SUCCESS, values=title)
         except BaseException as error:  # noqa: BLE001  it is the run's outcome: stored, and raised by `result()`
-            is_told = self._stopping is not None or is_cancelled(error)
-            if not (is_told and isinstance(error, asyncio.CancelledError)):
-                return Outcome("error", error=error)
+            was_cancelled = self._stop_reason is not None or is_cancelled(error)
+            if not (was_cancelled and isinstance(error, asyncio.CancelledError)):
+                return Outcome(OutcomeStatus.ERROR, error=error)
         finally:
             self._task = None
-        return Outcome(HAND_OVER if self._stopping in (HAND_OVER, LOST) else "stopped")
+        is_unfinished = self._stop_reason in (StopReason.HANDOVER, StopReason.LEASE_LOST)
+        return Outcome(OutcomeStatus.UNFINISHED if is_unfinished else OutcomeStatus.STOPPED)
 
-    def stop(self, how: str) -> None:
+    def stop(self, reason: StopReason) -> None:
         """End it now. On the loop only."""
-        self._stopping = how
+        self._stop_reason = reason
         if self._task is not None:
-            self._task.end()
+            self._task.cancel()
 
 
-async def make_title(model: Any, inside: Inside, row: sqlite3.Row) -> str:
-    """Ask `model` for a title and store it, unless the thread has one that was set by hand; the title.
+async def make_title(model: Any, context: RegistryContext, run: RunRecord) -> str:
+    """Return a title by `model`, and store it unless the thread has one that was set by hand.
 
-    Raises `LeaseLost` where the run that makes it (`row`) has ended meanwhile.
+    Raises `LeaseLost` where the run that makes it has ended meanwhile.
     """
-    thread_id = row["thread_id"]
+    thread_id = run.thread_id
     if model is None:
         raise InvalidValue("title_model", "there is none here")
-    said = _beginning(inside, thread_id)
-    if not said:
+    beginning = _beginning(context, thread_id)
+    if not beginning:
         raise InvalidValue("thread_id", f"thread {thread_id!r} has no messages to make a title of")
-    asked = [SystemMessage(PROMPT), HumanMessage(_shown(said))]
+    prompt = [SystemMessage(PROMPT), HumanMessage(_transcript(beginning))]
     try:
-        answer = await model.ainvoke(asked, {"metadata": {"run_id": row["run_id"]}})
-    except ThreadsError as error:  # whatever the model says, it is no error of ours
+        answer = await model.ainvoke(prompt, {"metadata": {"run_id": run.run_id}})
+    except ThreadsError as error:  # raised by the model: it is no error of the library
         failure = failure_of(error)
         raise RunFailed(
-            thread_id, row["run_id"], failure.text, error_type=failure.type, error_message=failure.message
+            thread_id, run.run_id, failure.text, error_type=failure.type, error_message=failure.message
         ) from error
     title = _cleaned(str(getattr(answer, "text", answer)))
-    await _stored(inside, row, title)
+    await _store(context, run, title)
     return title
 
 
-def wants_title(connection: sqlite3.Connection, thread_id: str, run_id: str) -> bool:
-    """Whether this run brought the thread's first exchange, and nobody has given it a title."""
-    return (
-        connection.execute(
-            statements("runs")["wants_title"], {"thread_id": thread_id, "run_id": run_id}
-        ).fetchone()
-        is not None
-    )
-
-
-def _beginning(inside: Inside, thread_id: str) -> Sequence[Message]:
-    with inside.database.read() as connection:
-        head_id = thread_table.get(connection, thread_id)["head_id"]
+def _beginning(context: RegistryContext, thread_id: str) -> Sequence[Message]:
+    with context.store.read() as tx:
+        head_id = tx.threads.get(thread_id).head_id
         found: list[Message] | None = (
-            inside.decoder.messages(connection, thread_id, head_id) if head_id else []
+            context.decoder.messages(tx.connection, thread_id, head_id) if head_id else []
         )
-    return [each for each in found or () if each.role in ("user", "assistant") and each.text][:TURNS]
+    return [each for each in found or () if each.role in ("user", "assistant") and each.text][:MAX_MESSAGES]
 
 
-def _shown(said: Sequence[Message]) -> str:
-    return "\n\n".join(f"{each.role}: {each.text[:READ]}" for each in said)
+def _transcript(messages: Sequence[Message]) -> str:
+    return "\n\n".join(f"{each.role}: {each.text[:MAX_MESSAGE_LENGTH]}" for each in messages)
 
 
 def _cleaned(title: str) -> str:
-    """A model's answer as a title: one line, without the quotes it was told not to use."""
-    line = next((line for line in title.splitlines() if line.strip()), "").strip(NOT_PART)
+    """Return a model's answer as a title: one line, without the quotes that the prompt forbids."""
+    line = next((line for line in title.splitlines() if line.strip()), "").strip(QUOTES)
     checked = checked_title(line[:LONGEST_TITLE] or None)
     if checked is None:
         raise InvalidValue("title", "the model gave none")
     return checked
 
 
-async def _stored(inside: Inside, row: sqlite3.Row, title: str) -> None:
-    def work(connection: sqlite3.Connection) -> None:
-        if not runs.is_held(connection, row["run_id"], row["attempt"]):
-            raise LeaseLost(row["thread_id"])
-        connection.execute(statements("runs")["entitle"], {"thread_id": row["thread_id"], "title": title})
+async def _store(context: RegistryContext, run: RunRecord, title: str) -> None:
+    def set_title(tx: Transaction) -> None:
+        if not tx.runs.has_lease(run.run_id, run.attempt):
+            raise LeaseLost(run.thread_id)
+        tx.threads.set_model_title(run.thread_id, title)
 
-    await asyncio.shield(asyncio.wrap_future(inside.database.submit(work)))
-    inside.tail.wake()
+    await asyncio.shield(asyncio.wrap_future(context.store.submit(set_title)))
+    context.events.wake()

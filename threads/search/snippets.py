@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from threads.search.query import Query
-from threads.search.tokenizer import fold, signs_of, tokens
+from threads.search.tokenizer import decode_symbol, fold, tokens
 
 LENGTH = 120
 """Characters of a snippet, about."""
@@ -45,8 +45,8 @@ def snippet(text: str, query: Query) -> tuple[str, tuple[tuple[int, int], ...]]:
 
 def _first_places(line: str, query: Query) -> list[tuple[int, int]]:
     """The places of the finds in the first stretch of the line that has any: as words, else as parts."""
-    words = [signs_of(term.words[0]) for term in query.terms if term.words]
-    parts = [term.part for term in query.terms if term.part]
+    words = [decode_symbol(term.words[0]) for term in query.terms if term.words]
+    parts = [term.substring for term in query.terms if term.substring]
     for finds, wanted in ((_words, words), (_parts, parts)):
         for start, stretch in _stretches(line):
             folded = fold(stretch)  # it costs little, and there is mostly nothing
@@ -87,7 +87,7 @@ def _words(line: str, query: Query) -> list[tuple[int, int]]:
     return [
         (found[place].start, found[place + len(term.words) - 1].end)
         for term in query.terms
-        for place in term.places(found)
+        for place in term.find(found)
     ]
 
 
@@ -99,10 +99,10 @@ def _parts(line: str, query: Query) -> list[tuple[int, int]]:
         folded += piece
         origin += [place] * len(piece)
     return [
-        (origin[at], origin[at + len(term.part) - 1] + 1)
+        (origin[at], origin[at + len(term.substring) - 1] + 1)
         for term in query.terms
-        if term.part
-        for at in _all_of(term.part, folded)
+        if term.substring
+        for at in _all_of(term.substring, folded)
     ]
 
 

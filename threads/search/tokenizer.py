@@ -61,13 +61,13 @@ def tokens(text: str) -> Iterator[Token]:
         for found in PLAIN.finditer(text):
             yield Token(_encoded(found[0].lower()), found.start(), found.end())
         return
-    for start, end in _pieces(text):
+    for start, end in _spans(text):
         folded = fold(text[start:end])
-        for first, last in _pieces(folded):
+        for first, last in _spans(folded):
             yield Token(_encoded(folded[first:last]), start, end)
 
 
-def indexed(text: str) -> str:
+def fts_text(text: str) -> str:
     """`text` as the word index takes it."""
     if text.isascii():  # the same as below, at a fifth of the time
         words = PLAIN.findall(text.lower())
@@ -89,7 +89,7 @@ def _kind(character: str) -> str:
     return ""
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
+def _spans(text: str) -> Iterator[tuple[int, int]]:
     start = None
     for place, character in enumerate(text):
         kind = _kind(character)
@@ -111,7 +111,7 @@ def _encoded(token: str) -> str:
     return token[:LONGEST_TOKEN]
 
 
-def signs_of(token: str) -> str:
+def decode_symbol(token: str) -> str:
     """A token as it stands in a folded text."""
     code = ord(token[0]) - ENCODED
     return chr(code) if len(token) == 1 and 0 < code < 128 else token
@@ -127,7 +127,7 @@ def fold(text: str) -> str:
     return whole.casefold().translate(FOLDED)
 
 
-def squeezed(text: str) -> str:
+def trigram_text(text: str) -> str:
     """`text` as the index of parts takes it: folded, with single spaces."""
     return " ".join(fold(text).split())
 

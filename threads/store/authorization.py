@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import ThreadNotFound
-from threads.store.mapping import json_of
 
 Verb = Literal["read", "write", "delete", "administer"]
 """Look at it; speak in it and change it; put it away or erase it; what only admins may: owners, rules."""
@@ -78,9 +77,26 @@ def admit(connection: sqlite3.Connection, actor: Actor, thread_id: str, verb: Ve
 
 def admitted(connection: sqlite3.Connection, actor: Actor, ids: Sequence[str], verb: Verb) -> list[str]:
     """Those of these threads with which the actor may do this, in their order."""
-    rows = connection.execute(statements("access")["admitted"], _asked(actor, thread_ids=json_of(list(ids))))
+    rows = connection.execute(statements("access")["admitted"], _asked(actor, thread_ids=to_json(list(ids))))
     return [row["thread_id"] for row in rows if authorize(actor, _Row(row["owner"]), verb)]
 
 
 def _asked(actor: Actor, **said: Any) -> dict[str, Any]:
     return {**said, "is_admin": int(actor.is_admin), "owner": actor.name}
+
+
+class AccessTable:
+    """Decides within one transaction what an actor may do with threads."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def check(self, actor: Actor, thread_id: str, verb: Verb) -> str:
+        """The id, if the actor may do this with the thread; else `ThreadNotFound`, as if it did not exist."""
+        return admit(self._connection, actor, thread_id, verb)
+
+    def filter(self, actor: Actor, thread_ids: Sequence[str], verb: Verb) -> list[str]:
+        """Those of these threads with which the actor may do this, in their order."""
+        return admitted(self._connection, actor, thread_ids, verb)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import builtins
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from threads import ids
-from threads.db.deletion import erase
 from threads.db.migrations import has_table
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import InvalidValue, ThreadBusy
 from threads.models import Tag
 from threads.store import threads as thread_table
 from threads.store import validation
 from threads.store.authorization import LOCAL
+from threads.store.deletion import erase
 from threads.store.filters import Filters
 from threads.store.leases import check_free
-from threads.store.mapping import json_of
 
 Outcome = Literal["changed", "unchanged", "missing", "busy"]
 
@@ -77,29 +77,77 @@ def _columns(connection: sqlite3.Connection, row: sqlite3.Row, changes: Mapping[
 
 def mark_read(connection: sqlite3.Connection, id: str, reader: str, upto: str | None) -> None:
     """Note that `reader` has read the thread up to a message; `ThreadNotFound`, `InvalidValue`."""
-    from threads.search.index import MOST, PLACES
+    from threads.search.index import rows_of
 
     position = thread_table.get(connection, id)["position"]
-    first = position << PLACES
-    asked = {"position": position, "first": first, "last": first + MOST, "upto": upto}
-    said_id = connection.execute(_sql("said_id"), asked).fetchone()[0]
-    if said_id is None and upto is not None:
+    asked = {"position": position, **rows_of(position)._asdict(), "upto": upto}
+    last_read_id = connection.execute(_sql("last_read_id"), asked).fetchone()[0]
+    if last_read_id is None and upto is not None:
         raise InvalidValue("upto", f"thread {id!r} has no message {upto!r}")
-    if said_id is not None:
-        connection.execute(_sql("mark_read"), {"reader": reader, "position": position, "said_id": said_id})
+    if last_read_id is not None:
+        connection.execute(
+            _sql("mark_read"), {"reader": reader, "position": position, "last_read_id": last_read_id}
+        )
 
 
 def unread(connection: sqlite3.Connection, thread_ids: Sequence[str], reader: str) -> dict[str, int]:
     """How many messages, but for their own, `reader` has not read by thread; missing ones are left out."""
-    asked = {"ids": json_of([ids.text_of(id) for id in thread_ids]), "reader": reader, "local": LOCAL.reader}
+    asked = {"ids": to_json([ids.text_of(id) for id in thread_ids]), "reader": reader, "local": LOCAL.reader}
     return {row["thread_id"]: row["unread"] for row in connection.execute(_sql("unread"), asked)}
 
 
 def stale_of(connection: sqlite3.Connection, thread_ids: Sequence[str]) -> list[sqlite3.Row]:
     """The rows of those of these threads whose words are older than their head."""
-    asked = {"ids": json_of([ids.text_of(id) for id in thread_ids])}
+    asked = {"ids": to_json([ids.text_of(id) for id in thread_ids])}
     return connection.execute(_sql("stale_of"), asked).fetchall()
 
 
 def _sql(name: str) -> str:
     return statements("organise")[name]
+
+
+class TagTable:
+    """The operations on tags within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def list(self, filters: Filters) -> builtins.list[Tag]:
+        """The tags of the threads that fit the filters, with their number of threads, most used first."""
+        return tags(self._connection, filters)
+
+    def rename(self, old: str, new: str) -> int:
+        """Replace a tag on all threads that have it; how many had it."""
+        return rename_tag(self._connection, old, new)
+
+
+class BulkChanges:
+    """Changes of one of many threads within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def apply(self, thread_id: str, changes: Mapping[str, Any]) -> Outcome:
+        """Apply checked changes to a thread; raises `InvalidValue` where it would have too many tags."""
+        return change(self._connection, thread_id, changes)
+
+
+class ReadMarks:
+    """How far users have read threads, within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def set(self, thread_id: str, reader: str, upto: str | None) -> None:
+        """Mark the thread as read up to a message, or all; raises `ThreadNotFound`, `InvalidValue`."""
+        mark_read(self._connection, thread_id, reader, upto)
+
+    def count_unread(self, thread_ids: Sequence[str], reader: str) -> dict[str, int]:
+        """The number of unread messages of others, by thread; threads that do not exist are left out."""
+        return unread(self._connection, thread_ids, reader)

@@ -9,18 +9,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.models import Event, EventType, Message, moment
 from threads.serialization import json_form
-from threads.store.mapping import json_of
 
+Topic = tuple[Literal["thread", "owner", "all"], str | None]
+"""Whose events: of a thread, of the threads of an owner, or all."""
 KEPT = 2000
 """Events that a thread keeps at most."""
 
 
-class Happened(NamedTuple):
+class NewEvent(NamedTuple):
     """An event before it is stored."""
 
     type: EventType
@@ -47,13 +48,13 @@ def event_of(row: sqlite3.Row) -> Event:
     )
 
 
-def record(connection: sqlite3.Connection, happened: Iterable[Happened]) -> None:
+def record(connection: sqlite3.Connection, happened: Iterable[NewEvent]) -> None:
     """Store events in their order; a message takes the place of its tokens."""
     sql = statements("events")
     for each in happened:
         row = {
             "thread_id": each.thread_id, "run_id": each.run_id, "type": each.type, "at": each.at,
-            "message_id": each.message_id, "data": json_of(_compact(each.type, each.data)),
+            "message_id": each.message_id, "data": to_json(_compact(each.type, each.data)),
         }  # fmt: skip
         connection.execute(sql["record"], row)
         if each.type == "message":
@@ -88,7 +89,7 @@ def read(
 
 def owners(connection: sqlite3.Connection, thread_ids: Iterable[str]) -> dict[str, str | None]:
     """The owners of these threads."""
-    asked = {"thread_ids": json_of(list(thread_ids))}
+    asked = {"thread_ids": to_json(list(thread_ids))}
     return {
         row["thread_id"]: row["owner"] for row in connection.execute(statements("events")["owners"], asked)
     }
@@ -167,3 +168,83 @@ def _number(connection: sqlite3.Connection, name: str, thread_id: str) -> int | 
         0
     ]
     return number
+
+
+Happened = NewEvent
+
+
+class EventTable:
+    """The operations on the event log within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    # writing
+
+    def append(self, events: Iterable[NewEvent]) -> None:
+        """Store events in their order; a `message` event replaces the `token` events of its message."""
+        record(self._connection, events)
+
+    def delete_tokens(self, thread_id: str, run_id: str) -> None:
+        """Delete the run's `token` events: those whose message was never stored."""
+        drop_tokens(self._connection, thread_id, run_id)
+
+    def delete_before_end(self, thread_id: str, run_id: str) -> None:
+        """Delete all events of a run but its `stopped` event."""
+        drop_before_end(self._connection, thread_id, run_id)
+
+    def trim(self, thread_id: str) -> None:
+        """Delete all but the newest `KEPT` events of the thread."""
+        trim(self._connection, thread_id)
+
+    # reading
+
+    def list_after(self, topic: Topic, after: int, limit: int) -> list[Event]:
+        """The next events of a thread after a sequence, or of an owner or all after a position."""
+        return read(self._connection, topic, after, limit)
+
+    def list_owners(self, thread_ids: Iterable[str]) -> dict[str, str | None]:
+        """The owners of these threads, as far as they exist."""
+        return owners(self._connection, thread_ids)
+
+    def list_deleted_threads(self, thread_ids: Iterable[str]) -> set[str]:
+        """Those of these threads that do not exist any more."""
+        values = {"thread_ids": to_json(list(thread_ids))}
+        return {row[0] for row in self._connection.execute(statements("events")["gone"], values)}
+
+    def first_sequence(self, thread_id: str) -> int | None:
+        """The sequence of the thread's oldest stored event, or None."""
+        return first_sequence(self._connection, thread_id)
+
+    def last_sequence(self, thread_id: str) -> int:
+        """The sequence of the thread's newest event; 0 if it has none."""
+        return last_sequence(self._connection, thread_id)
+
+    def last_position(self) -> int:
+        """The position of the newest event of all; 0 if there is none."""
+        return last_position(self._connection)
+
+    def last_position_of(self, owner: str) -> int:
+        """The position of the newest event of an owner's threads; 0 if there is none."""
+        return last_of_owner(self._connection, owner)
+
+    def last_assigned_position(self) -> int:
+        """The last position that was assigned, also to an event that was deleted since."""
+        return end_of_log(self._connection)
+
+    def find_first_after_gap(self, owner: str | None, after: int) -> int | None:
+        """The position where the log continues if events after `after` were deleted, else None.
+
+        `owner`: only events of this owner's threads.
+        """
+        return first_kept(self._connection, owner, after)
+
+    def has_thread(self, thread_id: str, owner: str | None = None) -> bool:
+        """Whether the thread exists, and belongs to this owner, if one is given."""
+        return has_thread(self._connection, thread_id, owner)
+
+    def was_restarted(self, end: Event) -> bool:
+        """Whether the run that ended with this event was started again after it."""
+        return was_begun_after(self._connection, end)

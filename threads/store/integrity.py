@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 
 from threads.db import migrations
 from threads.db.database import Database
-from threads.db.deletion import erase, sweep
 from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Problem
 from threads.search import index
+from threads.store.deletion import erase, sweep
 from threads.store.mapping import text_of
-from threads.store.projection import Decoder, projected
+from threads.store.projection import Decoder, project
+from threads.store.threads import StaleThread
 
 LOOKED_AT_ONCE = 200
 KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")
@@ -64,8 +65,7 @@ def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
     for problem in found:
         _mend(connection, problem)
     if any(problem.kind in ("wrong_search", "missing") for problem in found):
-        index.keep_marks(connection)
-        index.begin_again(connection)
+        index.rebuild(connection)
     if any(problem.kind in (*MADE, "missing") for problem in found):
         for name in REMADE:
             connection.execute(statements("checks")[name])
@@ -116,31 +116,30 @@ def _wrong_words(
         with database.read() as connection:
             page = {"after": after, "limit": LOOKED_AT_ONCE}
             rows = connection.execute(statements("checks")["projected_rows"], page).fetchall()
-            searched = migrations.has_table(connection, "threads_said")
+            searched = migrations.has_table(connection, "threads_message_text")
             for row in rows:
                 if row["head_id"] is None:
                     continue
-                made = projected(row, connection, decoder())
-                if why := decoder().damage(
-                    connection, row["thread_id"], row["head_id"], made["message_count"]
-                ):
+                names = ("position", "thread_id", "head_id", "created_at", "updated_at")
+                made = project(StaleThread(*(row[name] for name in names)), connection, decoder())
+                if why := decoder().damage(connection, row["thread_id"], row["head_id"], made.message_count):
                     yield Problem("unreadable", text_of(row["thread_id"]), f"its state cannot be read: {why}")
                     continue
-                if made["unanswered"]:
-                    detail = f"no answer follows these calls of tools: {', '.join(made['unanswered'])}"
+                if made.unanswered:
+                    detail = f"no answer follows these calls of tools: {', '.join(made.unanswered)}"
                     yield Problem("unanswered", row["thread_id"], detail)
                 if row["projected_id"] != row["head_id"]:
                     continue
-                if made["message_count"] is None and row["message_count"] is not None:
+                if made.message_count is None and row["message_count"] is not None:
                     detail = "its messages cannot be told any more: messages(id) says why"
                     yield Problem("unreadable", row["thread_id"], detail)
                     continue
                 stored = (row["auto_title"], row["preview"], row["message_count"])
-                told = (made["auto_title"], made["preview"], made["message_count"])
+                told = (made.auto_title, made.preview, made.message_count)
                 if stored != told:
                     detail = f"the list says {stored}, the messages say {told}"
                     yield Problem("wrong_words", row["thread_id"], detail)
-                if searched and not index.agrees(connection, row["position"], made["said"]):
+                if searched and not index.matches(connection, row["position"], made.messages):
                     detail = "the search has other messages than the memory"
                     yield Problem("wrong_search", row["thread_id"], detail)
         if not rows:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from threads.db.migrations import uuid_milliseconds
+from threads.db.queries import to_json
 from threads.models import Checkpoint, Thread, moment
 
 
@@ -60,5 +61,5 @@ def is_stale(row: sqlite3.Row | Mapping[str, Any]) -> bool:
 
 
 def json_of(value: Any) -> str:
-    """JSON as the registry stores and compares it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON as it is stored and compared."""
+    return to_json(value)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from threads.dangling_tool_calls import MessageCalls, dangling_tool_calls
 from threads.db.database import Database
 from threads.db.migrations import Progress, has_table
 from threads.db.queries import statements
 from threads.models import Message
 from threads.search import index
-from threads.search.index import Said
-from threads.store import previews
+from threads.search.index import IndexedMessage
+from threads.store.threads import StaleThread, ThreadRecord
 
 REFRESHED_AT_ONCE = 100
 
@@ -31,7 +33,11 @@ class Decoder(Protocol):
     ) -> list[Message] | None: ...
 
     def said_at(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[Said]
+        self,
+        connection: sqlite3.Connection,
+        thread_id: str,
+        checkpoint_id: str,
+        wanted: Sequence[IndexedMessage],
     ) -> dict[str, int]: ...
 
     def written_at(
@@ -45,35 +51,77 @@ class Decoder(Protocol):
     def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool: ...
 
 
-def projected(
-    row: sqlite3.Row | Mapping[str, Any], connection: sqlite3.Connection, decoder: Decoder
-) -> dict[str, Any]:
-    """The projected columns of a stale row, from its head; `said`: the rows of its messages.
+class Projectable(Protocol):
+    """A row of a thread, as far as its projection needs it."""
 
-    `unanswered`: the calls of tools that wedge the thread.
-    """
-    thread_id, head_id = row["thread_id"], row["head_id"]
+    @property
+    def position(self) -> int: ...
+    @property
+    def thread_id(self) -> str: ...
+    @property
+    def head_id(self) -> str | None: ...
+    @property
+    def created_at(self) -> int | None: ...
+    @property
+    def updated_at(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What a head checkpoint says about a thread, derived by `project`."""
+
+    position: int
+    thread_id: str
+    head_id: str | None
+    created_at: int | None
+    updated_at: int | None
+    auto_title: str
+    preview: str | None
+    message_count: int | None
+    messages: Sequence[IndexedMessage]
+    """The rows of its messages in the search index."""
+    unanswered: Sequence[str]
+    """Tool calls without an answer that wedge the thread."""
+    times: Mapping[str, int] = field(default_factory=dict)
+    """When messages that have no row yet were written, by id."""
+
+    def columns(self) -> dict[str, Any]:
+        """The projected columns by name."""
+        names = ("position", "thread_id", "head_id", "created_at", "updated_at", "auto_title", "preview")
+        return {name: getattr(self, name) for name in (*names, "message_count")}
+
+    def apply_to(self, record: ThreadRecord) -> ThreadRecord:
+        """The record with these columns."""
+        return replace(record, **self.columns())
+
+
+def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) -> Projection:
+    """Derive the projection of a thread from its head."""
+    from threads.store import previews
+
+    thread_id, head_id = row.thread_id, row.head_id
     messages = decoder.messages(connection, thread_id, head_id) if head_id else []
     lost, waiting = unanswered(messages or ())
-    if waiting and decoder.is_finished(connection, thread_id, head_id):
+    if waiting and head_id and decoder.is_finished(connection, thread_id, head_id):
         lost += waiting
-    columns = {
-        "position": row["position"],
-        "thread_id": thread_id,
-        "head_id": head_id,
-        "auto_title": previews.UNTITLED if messages is None else previews.title(messages),
-        "preview": None if messages is None else previews.preview(messages),
-        "message_count": None if messages is None else previews.count(messages),
-        "said": [said_of(message) for message in messages or ()],
-        "unanswered": lost,
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
-    }
-    if head_id and (row["created_at"] is None or row["updated_at"] is None):
-        first_id = connection.execute(statements("threads")["first_checkpoint"], columns).fetchone()[0]
-        columns["created_at"] = decoder.written_at(connection, thread_id, first_id)
-        columns["updated_at"] = decoder.written_at(connection, thread_id, head_id)
-    return columns
+    created_at, updated_at = row.created_at, row.updated_at
+    if head_id and (created_at is None or updated_at is None):
+        values = {"thread_id": thread_id}
+        first_id = connection.execute(statements("threads")["first_checkpoint"], values).fetchone()[0]
+        created_at = decoder.written_at(connection, thread_id, first_id)
+        updated_at = decoder.written_at(connection, thread_id, head_id)
+    return Projection(
+        position=row.position,
+        thread_id=thread_id,
+        head_id=head_id,
+        created_at=created_at,
+        updated_at=updated_at,
+        auto_title=previews.UNTITLED if messages is None else previews.title(messages),
+        preview=None if messages is None else previews.preview(messages),
+        message_count=None if messages is None else previews.count(messages),
+        messages=[said_of(message) for message in messages or ()],
+        unanswered=lost,
+    )
 
 
 def refresh(
@@ -83,69 +131,80 @@ def refresh(
 
     Who reads does not wait for that: while it is locked or full, the rows stay stale.
     """
-    made = _made(database, rows, decoder)
+    names = ("position", "thread_id", "head_id", "created_at", "updated_at")
+    stale = [StaleThread(*(row[name] for name in names)) for row in rows]
+    return {key: made.columns() for key, made in refresh_records(database, stale, decoder).items()}
+
+
+def refresh_records(
+    database: Database, records: Iterable[Projectable], decoder: Decoder
+) -> dict[int, Projection]:
+    """The fresh projections of these threads by position; stored without waiting, where it can be written."""
+    made = _made(database, records, decoder)
     if made and not database.read_only:
-        database.submit(partial(_store, [columns for _, columns in made]))
-    return dict(made)
+        database.submit(partial(_store, made))
+    return {each.position: each for each in made}
 
 
 def _made(
     database: Database,
-    rows: Iterable[Mapping[str, Any] | sqlite3.Row],
+    records: Iterable[Projectable],
     decoder: Decoder,
     stop: Callable[[], bool] = lambda: False,
-) -> list[tuple[int, dict[str, Any]]]:
+) -> list[Projection]:
     made = []
     with database.read() as connection:
-        for row in rows:
-            columns = projected(row, connection, decoder)
+        for record in records:
+            each = project(record, connection, decoder)
             if not database.read_only:
-                new = index.missing(connection, row["position"], columns["said"])
-                columns["times"] = _times(columns, connection, decoder, new)
-            made.append((row["position"], columns))
+                new = index.new_messages(connection, each.position, each.messages)
+                each = replace(each, times=_times(each, connection, decoder, new))
+            made.append(each)
             if stop():
                 break
     return made
 
 
 def _times(
-    columns: Mapping[str, Any], connection: sqlite3.Connection, decoder: Decoder, wanted: Sequence[Said]
+    made: Projection, connection: sqlite3.Connection, decoder: Decoder, wanted: Sequence[IndexedMessage]
 ) -> dict[str, int]:
-    """When these messages were said, by id, as far as the history tells."""
-    return decoder.said_at(connection, columns["thread_id"], columns["head_id"], wanted) if wanted else {}
+    """When these messages were written, by id, as far as the history tells."""
+    if not wanted or made.head_id is None:
+        return {}
+    return decoder.said_at(connection, made.thread_id, made.head_id, wanted)
 
 
 def unanswered(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
-    """The calls of tools that the conversation went past without an answer; a provider refuses it then.
+    """Return the ids of the tool calls that the conversation went on after, and of those at its end."""
+    if not any(message.tool_calls for message in messages):
+        return [], []
+    found = dangling_tool_calls(
+        MessageCalls(
+            [(str(each.id), each.name) for each in message.tool_calls],
+            message.role == "tool",
+            message.tool_call_id,
+        )
+        for message in messages
+    )
+    return [call.id for call in found.passed], [call.id for call in found.last]
 
-    And those at its very end, which may still be answered: by a run under way, or when a person has decided.
-    """
-    waiting: list[str] = []
-    lost: list[str] = []
-    for message in messages:
-        if message.role == "tool":
-            waiting = [id for id in waiting if id != message.tool_call_id]
-        else:
-            lost += waiting
-            waiting = [str(call.id) for call in message.tool_calls]
-    return lost, waiting
 
-
-def said_of(message: Message) -> Said:
+def said_of(message: Message) -> IndexedMessage:
     """What is kept of a message; half characters, which no file can hold, become question marks."""
+    from threads.store import previews
+
     text = message.text.encode(errors="replace").decode()
     id = message.id and message.id.encode(errors="replace").decode()
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
-    return Said(id, message.role, text, previews.is_counted(message), *tokens)
+    return IndexedMessage(id, message.role, text, previews.is_counted(message), *tokens)
 
 
-def _store(fresh: list[dict[str, Any]], connection: sqlite3.Connection, *, owner: str | None = None) -> None:
-    index.settle(connection, owner)
-    for columns in fresh:
-        if connection.execute(statements("threads")["project"], columns).rowcount:
-            rows, times, now = columns["said"], columns["times"], columns["updated_at"]
-            index.keep(connection, columns["position"], rows, times, now)
+def _store(fresh: Sequence[Projection], connection: sqlite3.Connection, *, owner: str | None = None) -> None:
+    index.apply_changes(connection, owner)
+    for each in fresh:
+        if connection.execute(statements("threads")["project"], each.columns()).rowcount:
+            index.sync(connection, each.position, each.messages, each.times, each.updated_at)
 
 
 def doubt_unknown(connection: sqlite3.Connection) -> None:
@@ -159,10 +218,10 @@ def stale_count(connection: sqlite3.Connection, owner: str | None) -> int:
     return int(connection.execute(sql, {"owner": owner}).fetchone()[0])
 
 
-def stale(connection: sqlite3.Connection, owner: str | None, limit: int) -> list[sqlite3.Row]:
+def stale(connection: sqlite3.Connection, owner: str | None, limit: int) -> list[StaleThread]:
     """The stale rows of this owner's threads or of all, the last active first."""
     sql = statements("threads")["stale" if owner is None else "stale_of_owner"]
-    return connection.execute(sql, {"owner": owner, "limit": limit}).fetchall()
+    return [StaleThread(*row) for row in connection.execute(sql, {"owner": owner, "limit": limit})]
 
 
 def refresh_here(
@@ -177,17 +236,23 @@ def refresh_here(
         return
     if connection.execute(sql["is_shadow"]).fetchone() is None:
         connection.execute(sql["shadow"])
-    connection.execute(rows_of["fresh"])
+    connection.execute(rows_of["create_temporary"])
     for row in stale(connection, owner, -1):
-        columns = projected(row, connection, decoder())
-        connection.execute(sql["project"], columns)
-        times = _times(columns, connection, decoder(), columns["said"])
-        first, now = row["position"] << index.PLACES, columns["updated_at"]
+        made = project(row, connection, decoder())
+        connection.execute(sql["project"], made.columns())
+        times = _times(made, connection, decoder(), made.messages)
+        first = index.rows_of(made.position).first
         fresh = [
-            (first + place, each.message_id, each.role, each.text, times.get(each.message_id, now))
-            for place, each in enumerate(columns["said"], start=1)
+            (
+                first + place,
+                each.message_id,
+                each.role,
+                each.text,
+                times.get(each.message_id or "", made.updated_at),
+            )
+            for place, each in enumerate(made.messages, start=1)
         ]
-        connection.executemany(rows_of["say_fresh"], fresh)
+        connection.executemany(rows_of["insert_temporary"], fresh)
         if stop():
             return
 
@@ -195,19 +260,19 @@ def refresh_here(
 def source_here(connection: sqlite3.Connection) -> str | None:
     """Where a search on a connection that may not write the file finds message rows; None: in its index."""
     sql = statements("search")
-    fresh = connection.execute(sql["has_fresh"]).fetchone() is not None
-    if not has_table(connection, "threads_said"):
-        connection.execute(sql["fresh"])
-        return "from_fresh"
-    if not fresh and not connection.execute(sql["due"]).fetchone()[1]:
+    fresh = connection.execute(sql["has_temporary"]).fetchone() is not None
+    if not has_table(connection, "threads_message_text"):
+        connection.execute(sql["create_temporary"])
+        return "from_temporary"
+    if not fresh and not connection.execute(statements("index")["backlog"]).fetchone()[1]:
         return None
-    connection.execute(sql["fresh"])
+    connection.execute(sql["create_temporary"])
     return "from_file"
 
 
 def settle(connection: sqlite3.Connection, owner: str | None = None) -> None:
     """Bring the search up to date with titles that changed and threads that are gone; see `said.settle`."""
-    index.settle(connection, owner)
+    index.apply_changes(connection, owner)
 
 
 def refresh_all(
@@ -231,9 +296,56 @@ def refresh_all(
         if not rows:
             return
         made = _made(database, rows, decoder(), stop)
-        database.write(partial(_store, [columns for _, columns in made], owner=owner))
+        database.write(partial(_store, made, owner=owner))
         done += len(made)
         if progress:
             progress("reading messages", min(done, total), total)
         if stop():
             return
+
+
+class IndexBacklog(NamedTuple):
+    """What the search index does not have yet."""
+
+    has_stale_threads: bool
+    has_changed_titles: bool
+
+
+class ProjectionTable:
+    """The projections and what is stale, within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def count_stale(self, owner: str | None = None) -> int:
+        """How many threads, of this owner or of all, have a stale projection."""
+        return stale_count(self._connection, owner)
+
+    def invalidate_unknown(self) -> None:
+        """Make the projections stale whose messages could not be decoded."""
+        doubt_unknown(self._connection)
+
+    def index_backlog(self, owner: str | None = None) -> IndexBacklog:
+        """What the search index does not have yet of an owner's threads, or of all."""
+        sql = statements("index")["backlog" if owner is None else "backlog_of_owner"]
+        stale_threads, titles = self._connection.execute(sql, {"owner": owner}).fetchone()
+        return IndexBacklog(bool(stale_threads), bool(titles))
+
+    def index_titles(self, owner: str | None = None) -> None:
+        """Bring the search index up to date with changed titles and deleted threads."""
+        settle(self._connection, owner)
+
+    def refresh_temporarily(
+        self,
+        decoder: Callable[[], Decoder],
+        stop: Callable[[], bool] = lambda: False,
+        owner: str | None = None,
+    ) -> None:
+        """Make stale projections again for this transaction alone, where the file may not be written."""
+        refresh_here(self._connection, decoder, stop, owner)
+
+    def message_source(self) -> str | None:
+        """Where a search finds message rows on a file that may not be written; None: in its index."""
+        return source_here(self._connection)

@@ -6,6 +6,7 @@ to `keep`, are taken by none.
 
 from __future__ import annotations
 
+import builtins
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -13,12 +14,11 @@ from datetime import timedelta
 from typing import Any, get_args
 
 from threads import ids
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import InvalidValue
 from threads.models import Action, Rule
 from threads.store import threads as thread_table
 from threads.store import validation
-from threads.store.mapping import json_of
 
 GRAVITY: tuple[Action, ...] = ("keep", "delete", "trash", "archive", "prune")
 SPANS = ("inactive", "age", "trashed")
@@ -95,7 +95,7 @@ def _fitting(connection: sqlite3.Connection, rule: Rule, now: int, among: Sequen
     names = [] if rule.action == "keep" else ["rule_for_all", f"undone_{rule.action}"]
     if among is not None:
         names.append("rule_among")
-        values["among"] = json_of(list(among))
+        values["among"] = to_json(list(among))
     for field in ("thread_id", "tag", "agent_id", "owner", *SPANS):
         value = getattr(rule, field)
         if value is not None:
@@ -118,3 +118,32 @@ def _milliseconds(span: timedelta | None) -> int | None:
 
 def _sql(name: str) -> str:
     return statements("organise")[name]
+
+
+class RetentionRules:
+    """The retention rules and what is due by them, within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> builtins.list[Rule]:
+        """The rules by name."""
+        return rules(self._connection)
+
+    def set(self, rule: Rule) -> None:
+        """Store a checked rule; one of the same name is replaced. Raises `ThreadNotFound`."""
+        set_rule(self._connection, rule)
+
+    def remove(self, name: str) -> bool:
+        """Delete a rule; whether it existed."""
+        return remove_rule(self._connection, name)
+
+    def list_due(self, now: int) -> builtins.list[tuple[Rule, builtins.list[str]]]:
+        """The rules that apply to threads now, each with their ids."""
+        return [*due(self._connection, now)]
+
+    def recheck(self, rule: Rule, now: int, thread_ids: Sequence[str]) -> builtins.list[str]:
+        """Those of these threads to which the rule still applies."""
+        return still_due(self._connection, rule, now, thread_ids)

@@ -1,12 +1,13 @@
 """What went on: threads, messages, tokens and runs by day, agent, owner or tag.
 
-Sums are kept while threads are read (`threads_day`, `threads_measure`), never made by going through the
-messages, for a day and for a month of 32 days: a year is a few rows. Where two of agent, owner and tag
-are asked for at once, the days of the threads that fit are added up.
+Sums are updated while threads are read (`threads_daily_usage`, `threads_usage_sum`), for a day and for 32
+days, so that a year is a few rows. For two of agent, owner and tag at once, the days of the threads that fit
+are added up.
 """
 
 from __future__ import annotations
 
+import builtins
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -88,3 +89,21 @@ def _stat_of(row: sqlite3.Row, by: Measured | None) -> Stat:
         failures=row["failures"],
         latency=row["milliseconds"] / 1000 / row["runs"] if row["runs"] else None,
     )
+
+
+class StatisticsTable:
+    """The sums of usage, within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self, by: Measured | None, narrow: Mapping[str, Any], days: tuple[int, int]
+    ) -> builtins.list[Stat]:
+        """The sums by `by`, from one day to the one before another, days since 1970.
+
+        `narrow`: values of `agent_id`, `owner`, `tag`; None leaves one out.
+        """
+        return stats(self._connection, by, narrow, days)

@@ -7,15 +7,17 @@ one, and ends with it.
 
 from __future__ import annotations
 
+import builtins
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import InvalidValue
 from threads.models import Token, User, moment
 from threads.store.authorization import Actor
-from threads.store.mapping import json_of
 from threads.store.user_names import check_user_name
 from threads.store.validation import checked_name
 
@@ -128,7 +130,7 @@ def who(connection: sqlite3.Connection, token: str, now: int) -> tuple[Actor, st
 
 def good_tokens(connection: sqlite3.Connection, token_ids: list[str], now: int) -> set[str]:
     """Those of these tokens that still open something."""
-    asked = {"token_ids": json_of(token_ids), "now": now}
+    asked = {"token_ids": to_json(token_ids), "now": now}
     return {row["token_id"] for row in connection.execute(_sql("good_tokens"), asked)}
 
 
@@ -145,3 +147,61 @@ def _hash(token: str) -> bytes:
 
 def _sql(name: str) -> Any:
     return statements("access")[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """The user whose token was presented."""
+
+    actor: Actor
+    token_id: str
+
+
+class UserTable:
+    """The operations on users and tokens within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def add(self, name: object, is_admin: bool, now: int) -> None:
+        """Store a new user; raises `InvalidValue` if the name is taken, unusable or looks like another's."""
+        add(self._connection, name, is_admin, now)
+
+    def list(self, now: int) -> builtins.list[User]:
+        """The users by name, with their valid tokens."""
+        return all_users(self._connection, now)
+
+    def remove(self, name: str) -> None:
+        """Delete a user and their tokens; raises `InvalidValue` if there is no such user."""
+        remove(self._connection, name)
+
+    def exist(self) -> bool:
+        """Whether there are users."""
+        return are_there(self._connection)
+
+    def count_added(self) -> int:
+        """How many users were ever added, removed ones included."""
+        return count_added(self._connection)
+
+    def new_token(self, name: str, lifetime: timedelta | None, now: int) -> str:
+        """A new token; raises `InvalidValue` for an unknown user or an impossible lifetime."""
+        return new_token(self._connection, name, lifetime, now)
+
+    def new_session(self, token_id: str, lifetime: timedelta, now: int) -> str:
+        """A session that ends with its token; raises `InvalidValue` if that is not a valid token."""
+        return new_session(self._connection, token_id, lifetime, now)
+
+    def revoke(self, name: str, token_id: str | None) -> int:
+        """Delete one token of the user, or all, with their sessions; how many there were."""
+        return revoke(self._connection, name, token_id)
+
+    def authenticate(self, token: str, now: int) -> Authenticated | None:
+        """The user of a token, or None if it is not valid."""
+        found = who(self._connection, token, now)
+        return None if found is None else Authenticated(*found)
+
+    def list_valid(self, token_ids: Sequence[str], now: int) -> set[str]:
+        """Those of these tokens that are still valid."""
+        return good_tokens(self._connection, [*token_ids], now)

@@ -157,7 +157,7 @@ def _create(server: Server, caller: Caller, body: CreateThreadRequest, key: str 
     if key is None:
         return server.registry.create(**given)
     asked = json.dumps(body.model_dump(mode="json"), sort_keys=True)
-    thread = server.registry.begin_once(_id_for(caller, key), key=key, asked=asked, **given)
+    thread = server.registry.begin_once(_id_for(caller, key), key=key, request=asked, **given)
     server.registry.admit(caller.actor, thread.id, "write")  # it may be somebody else's by now
     if thread.trashed_at is not None:
         raise ThreadTrashed(thread.id)

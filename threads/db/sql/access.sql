@@ -21,7 +21,7 @@ SELECT name, is_admin, created_at FROM threads_user WHERE name = :name
 SELECT 1 FROM threads_user LIMIT 1
 
 -- name: users_added
-SELECT coalesce(max(number), 0) FROM threads_users_added
+SELECT coalesce(max(total), 0) FROM threads_user_counter
 
 -- name: add_user
 INSERT INTO threads_user (name, is_admin, created_at) VALUES (:name, :is_admin, :now)
@@ -63,7 +63,7 @@ WHERE t.expires_at IS NULL OR t.expires_at > :now
 -- Threads that requests with a key began.
 
 -- name: begun
-SELECT digest FROM threads_begun_once WHERE thread_id = :thread_id
+SELECT request_digest AS digest FROM threads_creation_request WHERE thread_id = :thread_id
 
 -- name: note_begun
-INSERT OR IGNORE INTO threads_begun_once (thread_id, digest) VALUES (:thread_id, :digest)
+INSERT OR IGNORE INTO threads_creation_request (thread_id, request_digest) VALUES (:thread_id, :digest)

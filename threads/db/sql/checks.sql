@@ -38,8 +38,8 @@ WHERE thread_id NOT IN (SELECT thread_id FROM threads_thread)
 
 -- name: wrong_search
 SELECT thread_id, 'the search has another title than the list' AS detail FROM threads_thread t
-LEFT JOIN threads_said s ON s.id = t.position << 20
-WHERE coalesce(t.title, t.model_title) IS NOT s.text AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position)
+LEFT JOIN threads_message_text s ON s.id = t.position << 20
+WHERE coalesce(t.title, t.model_title) IS NOT s.text AND NOT EXISTS (SELECT 1 FROM threads_index_change u WHERE u.position = t.position)
 
 -- name: wrong_tags
 SELECT NULL AS thread_id, 'the number of threads with tag ' || tag || ' is wrong' AS detail FROM (
@@ -51,15 +51,15 @@ GROUP BY tag HAVING sum(threads) <> 0
 -- name: wrong_days
 SELECT NULL AS thread_id, 'the sums of ' || dimension || ' ' || value || ' are wrong' AS detail FROM (
     SELECT dimension, value, span, day & -span AS day, threads, messages, runs
-    FROM threads_day JOIN threads_dimension USING (position)
-    UNION ALL SELECT dimension, value, span, day, -threads, -messages, -runs FROM threads_measure)
+    FROM threads_daily_usage JOIN threads_usage_dimension USING (position)
+    UNION ALL SELECT dimension, value, span, day, -threads, -messages, -runs FROM threads_usage_sum)
 GROUP BY dimension, value, span, day HAVING sum(threads) <> 0 OR sum(messages) <> 0 OR sum(runs) <> 0
 
 -- name: wrong_facts
 SELECT NULL AS thread_id, 'threads are not found by ' || iif(key = '#', 'tag ' || value, 'metadata ' || substr(key, 2))
     AS detail FROM (
-    SELECT key, value, activity, position FROM threads_fact
-    UNION ALL SELECT key, value, activity, position FROM threads_facts)
+    SELECT key, value, activity, position FROM threads_attribute
+    UNION ALL SELECT key, value, activity, position FROM threads_attribute_source)
 GROUP BY key, value, activity, position HAVING count(*) <> 2
 
 -- name: projected_rows
@@ -99,16 +99,16 @@ SELECT tag, sum(archived = 0 AND trashed_at IS NULL) FROM threads_tag CROSS JOIN
 GROUP BY tag
 
 -- name: drop_measures
-DELETE FROM threads_measure
+DELETE FROM threads_usage_sum
 
 -- name: measure
-INSERT INTO threads_measure
+INSERT INTO threads_usage_sum
 SELECT dimension, value, span, day & -span, sum(threads), sum(messages), sum(input_tokens), sum(output_tokens), sum(runs),
     sum(failures), sum(milliseconds)
-FROM threads_day JOIN threads_dimension USING (position) GROUP BY dimension, value, span, day & -span
+FROM threads_daily_usage JOIN threads_usage_dimension USING (position) GROUP BY dimension, value, span, day & -span
 
 -- name: drop_facts
-DELETE FROM threads_fact
+DELETE FROM threads_attribute
 
 -- name: collect_facts
-INSERT INTO threads_fact SELECT key, value, activity, position FROM threads_facts
+INSERT INTO threads_attribute SELECT key, value, activity, position FROM threads_attribute_source

@@ -21,39 +21,39 @@ DELETE FROM threads_tag WHERE thread_id = :thread_id AND tag = :tag
 SELECT count(*) FROM threads_tag WHERE thread_id = :thread_id
 
 -- name: mark_read
-INSERT INTO threads_read (reader, position, said_id) VALUES (:reader, :position, :said_id)
-ON CONFLICT (reader, position) DO UPDATE SET said_id = max(said_id, excluded.said_id)
+INSERT INTO threads_read_mark (reader, position, last_read_id) VALUES (:reader, :position, :last_read_id)
+ON CONFLICT (reader, position) DO UPDATE SET last_read_id = max(last_read_id, excluded.last_read_id)
 
 -- What a thread that is gone said may still stand at the place of one that was begun since: it does not count.
--- name: said_id
-SELECT max(id) FROM threads_said WHERE id > :first AND id <= :last AND (:upto IS NULL OR message_id = :upto)
-    AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = :position AND u.gone)
+-- name: last_read_id
+SELECT max(id) FROM threads_message_text WHERE id > :first AND id <= :last AND (:upto IS NULL OR message_id = :upto)
+    AND NOT EXISTS (SELECT 1 FROM threads_index_change u WHERE u.position = :position AND u.is_deleted)
 
 -- User messages are those of the thread's owner; without an owner, of the local user.
 -- name: unread
 SELECT t.thread_id, (
-    SELECT count(*) FROM threads_said s
-    WHERE s.id > coalesce(r.said_id, t.position << 20) AND s.id <= (t.position << 20) + 1048575 AND s.counted = 1
-        AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position AND u.gone)
+    SELECT count(*) FROM threads_message_text s
+    WHERE s.id > coalesce(r.last_read_id, t.position << 20) AND s.id <= (t.position << 20) + 1048575 AND s.is_counted = 1
+        AND NOT EXISTS (SELECT 1 FROM threads_index_change u WHERE u.position = t.position AND u.is_deleted)
     AND NOT (s.role = 'user' AND coalesce(t.owner, :local) = :reader)
 ) AS unread
 FROM json_each(:ids) JOIN threads_thread t ON t.thread_id = json_each.value
-LEFT JOIN threads_read r ON r.reader = :reader AND r.position = t.position
+LEFT JOIN threads_read_mark r ON r.reader = :reader AND r.position = t.position
 
 -- name: stale_of
 SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
 WHERE head_id IS NOT projected_id AND thread_id IN (SELECT value FROM json_each(:ids))
 
 -- name: rules
-SELECT * FROM threads_rule ORDER BY name
+SELECT * FROM threads_retention_rule ORDER BY name
 
 -- name: set_rule
-INSERT OR REPLACE INTO threads_rule
+INSERT OR REPLACE INTO threads_retention_rule
     (name, action, thread_id, tag, agent_id, owner, abandoned, inactive, age, trashed)
 VALUES (:name, :action, :thread_id, :tag, :agent_id, :owner, :abandoned, :inactive, :age, :trashed)
 
 -- name: remove_rule
-DELETE FROM threads_rule WHERE name = :name
+DELETE FROM threads_retention_rule WHERE name = :name
 
 -- name: fits_rule
 SELECT thread_id FROM threads_thread WHERE {where} ORDER BY position
@@ -82,8 +82,8 @@ trashed_at < :now - :trashed
 -- Somebody may still speak where a person has to decide; and what is stale may have an answer.
 -- name: rule_abandoned
 head_id IS projected_id AND message_count IS NOT NULL AND status <> 'interrupted' AND NOT EXISTS (
-    SELECT 1 FROM threads_said
-    WHERE id > (position << 20) AND id <= (position << 20) + 1048575 AND role = 'assistant' AND counted = 1)
+    SELECT 1 FROM threads_message_text
+    WHERE id > (position << 20) AND id <= (position << 20) + 1048575 AND role = 'assistant' AND is_counted = 1)
 
 -- name: rule_for_all
 pinned = 0 AND NOT EXISTS (
@@ -114,53 +114,19 @@ SELECT {key} AS key, sum(threads) AS threads, sum(messages) AS messages, sum(inp
 FROM {source} WHERE {where} GROUP BY {key} HAVING sum(messages) + sum(runs) + sum(input_tokens) > 0
 
 -- name: stats_by_day
-(SELECT * FROM threads_measure {index} WHERE span = 1)
+(SELECT * FROM threads_usage_sum {index} WHERE span = 1)
 
 -- Each has its own index: that of the days of all values, or that of one value.
 
 -- name: of_one
-INDEXED BY threads_measure_of
+INDEXED BY threads_usage_sum_by_value
 
 -- Months from the first to the last whole one, and the days before and after.
 -- name: stats_by_month
-(SELECT * FROM threads_measure {index} WHERE dimension = :dimension AND span = 32 AND day >= :whole AND day < :rest
- UNION ALL SELECT * FROM threads_measure {index} WHERE dimension = :dimension AND span = 1 AND day < :whole
- UNION ALL SELECT * FROM threads_measure {index} WHERE dimension = :dimension AND span = 1 AND day >= :rest)
+(SELECT * FROM threads_usage_sum {index} WHERE dimension = :dimension AND span = 32 AND day >= :whole AND day < :rest
+ UNION ALL SELECT * FROM threads_usage_sum {index} WHERE dimension = :dimension AND span = 1 AND day < :whole
+ UNION ALL SELECT * FROM threads_usage_sum {index} WHERE dimension = :dimension AND span = 1 AND day >= :rest)
 
 -- name: stats_of_threads
-(SELECT d.dimension, d.value, day.* FROM threads_thread CROSS JOIN threads_day day USING (position)
- CROSS JOIN threads_dimension d USING (position) WHERE d.span = 1 AND {where})
-
--- Looking threads up where a filter leaves few.
-
--- name: probe
-SELECT count(*) FROM ({sub} LIMIT :few)
-
--- name: narrow_fact
-SELECT position FROM threads_fact WHERE key = :fact_key AND value = :fact_value
-
--- name: from_fact
-threads_fact CROSS JOIN threads_thread USING (position)
-
--- name: is_fact
-threads_fact.key = :fact_key AND threads_fact.value = :fact_value
-
--- name: narrow_time
-SELECT position FROM threads_thread INDEXED BY threads_by_time WHERE {where}
-
--- name: narrow_other
-SELECT position FROM threads_thread WHERE {where}
-
--- Clocks step back and sequences do not. Among the threads that are not late, time is in the order of
--- activity, so the outermost is found at once; the late ones are few and looked through.
--- name: bound_since
-{activity} >= (SELECT min(activity) FROM (
-    SELECT * FROM (SELECT activity FROM threads_thread INDEXED BY threads_by_time
-        WHERE updated_at >= :since AND late = 0 ORDER BY updated_at, activity LIMIT 1)
-    UNION ALL SELECT activity FROM threads_thread INDEXED BY threads_late WHERE updated_at >= :since AND late <> 0))
-
--- name: bound_until
-{activity} <= (SELECT max(activity) FROM (
-    SELECT * FROM (SELECT activity FROM threads_thread INDEXED BY threads_by_time
-        WHERE updated_at < :until AND late = 0 ORDER BY updated_at DESC, activity DESC LIMIT 1)
-    UNION ALL SELECT activity FROM threads_thread INDEXED BY threads_late WHERE updated_at < :until AND late <> 0))
+(SELECT d.dimension, d.value, day.* FROM threads_thread CROSS JOIN threads_daily_usage day USING (position)
+ CROSS JOIN threads_usage_dimension d USING (position) WHERE d.span = 1 AND {where})

@@ -39,12 +39,12 @@ DELETE FROM writes WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_
 SELECT head_id FROM threads_thread WHERE thread_id = :thread_id
 
 -- name: keep_origin
-INSERT INTO threads_message (thread_id, message_id, created_at, run_id) VALUES (?, ?, ?, ?)
+INSERT INTO threads_message_origin (thread_id, message_id, created_at, run_id) VALUES (?, ?, ?, ?)
 ON CONFLICT (thread_id, message_id) DO NOTHING
 
 -- name: copy_origins
-INSERT INTO threads_message (thread_id, message_id, created_at, run_id)
-SELECT :target, message_id, created_at, run_id FROM threads_message WHERE thread_id = :source
+INSERT INTO threads_message_origin (thread_id, message_id, created_at, run_id)
+SELECT :target, message_id, created_at, run_id FROM threads_message_origin WHERE thread_id = :source
 
 -- A run of a new thread may have stored results before its first checkpoint.
 -- name: remembers

@@ -1,18 +1,20 @@
 -- Runs: asking for one, holding its lease, ending it. `now` and `until` are of the monotonic clock.
 
 -- name: columns
-position, run_id, thread_id, origin_id, kind, status, agent_id, key, holder, attempt, late, expires_at, stopping,
-begun_at_id, head_id, error, error_type, error_message, question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens
+position, run_id, thread_id, origin_id, kind, status, agent_id, key, holder, attempt, late_attempts AS late, expires_at, stop_request AS stopping,
+start_head_id AS begun_at_id, head_id, error, error_type, error_message,
+recovery_question AS question, created_at, started_at, first_token_at, finished_at, input_tokens, output_tokens,
+request_digest AS asked
 
 -- An answer goes on with what the run began that asked, or the run whose question that one had answered; so it does
 -- where that run failed.
 -- name: ask
-INSERT INTO threads_run (run_id, thread_id, origin_id, kind, status, agent_id, key, asked, request_type, request,
+INSERT INTO threads_run (run_id, thread_id, origin_id, kind, status, agent_id, key, request_digest, request_type, request,
     holder, expires_at, created_at)
 VALUES (:run_id, :thread_id, CASE WHEN :kind IN ('resume', 'recovery') THEN (
         SELECT CASE WHEN status IN ('interrupted', 'error') THEN coalesce(origin_id, run_id) END FROM threads_run
         WHERE thread_id = :thread_id AND kind <> 'title' ORDER BY position DESC LIMIT 1) END,
-    :kind, 'pending', :agent_id, :key, :asked, :request_type, :request, :holder,
+    :kind, 'pending', :agent_id, :key, :request_digest, :request_type, :request, :holder,
     :until, :at)
 
 -- name: name_agent
@@ -27,7 +29,7 @@ WHERE run_id = :run_id AND status = 'error'
 SELECT {columns} FROM threads_run WHERE run_id = :run_id
 
 -- name: by_key
-SELECT {columns}, asked FROM threads_run WHERE thread_id = :thread_id AND key = :key
+SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND key = :key
 
 -- name: of_thread
 SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND position < :before
@@ -62,8 +64,8 @@ SELECT {columns} FROM threads_run WHERE thread_id = :thread_id AND kind <> 'titl
 UPDATE threads_run
 SET status = 'running', holder = :holder, expires_at = :until, attempt = attempt + 1, error = NULL,
     error_type = NULL, error_message = NULL, finished_at = NULL, started_at = coalesce(started_at, :at),
-    begun_at_id = CASE WHEN attempt = 0
-        THEN (SELECT head_id FROM threads_thread t WHERE t.thread_id = threads_run.thread_id) ELSE begun_at_id END
+    start_head_id = CASE WHEN attempt = 0
+        THEN (SELECT head_id FROM threads_thread t WHERE t.thread_id = threads_run.thread_id) ELSE start_head_id END
 WHERE run_id = :run_id
 
 -- name: held
@@ -82,11 +84,11 @@ WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND holder = :holder
 
 -- An attempt that ended before its run did: whoever comes may go on at once.
 -- name: let_go
-UPDATE threads_run SET expires_at = 0, late = late + 1
+UPDATE threads_run SET expires_at = 0, late_attempts = late_attempts + 1
 WHERE run_id = :run_id AND attempt = :attempt AND status = 'running'
 
 -- name: count_late
-UPDATE threads_run SET late = late + 1
+UPDATE threads_run SET late_attempts = late_attempts + 1
 WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND status = 'running'
 
 -- Threads that may be free for a run of this holder, which is the first of those that wait there.
@@ -102,8 +104,8 @@ WHERE p.holder = :holder AND p.status = 'pending' AND p.kind <> 'title'
 
 -- name: end
 UPDATE threads_run
-SET status = :status, error = :error, error_type = :error_type, error_message = :error_message, question = :question,
-    finished_at = :at, expires_at = NULL, stopping = NULL,
+SET status = :status, error = :error, error_type = :error_type, error_message = :error_message, recovery_question = :recovery_question,
+    finished_at = :at, expires_at = NULL, stop_request = NULL,
     input_tokens = input_tokens + :input_tokens, output_tokens = output_tokens + :output_tokens,
     head_id = (SELECT head_id FROM threads_thread t WHERE t.thread_id = threads_run.thread_id)
 WHERE run_id = :run_id
@@ -113,7 +115,7 @@ UPDATE threads_run SET first_token_at = coalesce(first_token_at, :at) WHERE run_
 
 -- name: stop
 UPDATE threads_run
-SET stopping = CASE WHEN stopping = 'rollback' OR :how = 'pass over' THEN coalesce(stopping, :how) ELSE :how END
+SET stop_request = CASE WHEN stop_request = 'rollback' OR :how = 'pass over' THEN coalesce(stop_request, :how) ELSE :how END
 WHERE run_id = :run_id AND status IN ('pending', 'running')
 
 -- A lease that ran out, or one of a machine that was started anew (its clock began again from zero).
@@ -150,7 +152,7 @@ UPDATE threads_run SET holder = :holder, expires_at = :until WHERE run_id = :run
 UPDATE threads_run SET expires_at = 0 WHERE holder = :holder AND status IN ('pending', 'running') RETURNING run_id
 
 -- name: stop_requests
-SELECT run_id, stopping FROM threads_run WHERE holder = :holder AND status IN ('pending', 'running') AND stopping IS NOT NULL
+SELECT run_id, stop_request FROM threads_run WHERE holder = :holder AND status IN ('pending', 'running') AND stop_request IS NOT NULL
 
 -- name: ended
 SELECT run_id FROM threads_run WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND status NOT IN ('pending', 'running')

@@ -103,7 +103,7 @@ updated_at >= :since
 updated_at < :until
 
 -- name: create
-INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, late, title, agent_id, owner, metadata)
+INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, is_out_of_order, title, agent_id, owner, metadata)
 VALUES (:thread_id, (SELECT coalesce(max(activity), 0) + 1 FROM threads_thread), :now, :now,
     :now < (SELECT coalesce(max(updated_at), 0) FROM threads_thread), :title, :agent_id, :owner, :metadata)
 

@@ -1,4 +1,4 @@
-"""Files in which another program stored anything at all in one thread: the other threads do not pay."""
+"""Corrupt data of another program in one thread does not affect other threads."""
 
 import json
 import pickle
@@ -170,7 +170,7 @@ ADOPTED = pytest.mark.parametrize("adopted", [False, True], ids=["not adopted", 
 
 
 @ADOPTED
-def test_a_head_that_is_anything_is_unreadable_and_alone_in_it(template, tmp_path, adopted):
+def test_corrupt_head_makes_only_its_thread_unreadable(template, tmp_path, adopted):
     path = copied(template, tmp_path, adopted=adopted)
     for name, (kind, blob) in BLOBS.items():
         planted(path, name, "checkpoints", {"type": kind, "checkpoint": blob})
@@ -180,7 +180,7 @@ def test_a_head_that_is_anything_is_unreadable_and_alone_in_it(template, tmp_pat
 
 
 @ADOPTED
-def test_a_pending_write_that_is_anything_is_found_by_verify(template, tmp_path, adopted):
+def test_corrupt_pending_write_is_reported_by_verify(template, tmp_path, adopted):
     path = copied(template, tmp_path, adopted=adopted)
     for name, (kind, blob) in BLOBS.items():
         planted(path, name, "checkpoints", {})
@@ -197,7 +197,7 @@ def test_a_pending_write_that_is_anything_is_found_by_verify(template, tmp_path,
 
 
 @ADOPTED
-def test_an_old_write_that_is_anything_hides_no_other_thread(template, tmp_path, adopted):
+def test_corrupt_old_write_hides_no_other_thread(template, tmp_path, adopted):
     path = copied(template, tmp_path, adopted=adopted)
     for name, (kind, blob) in BLOBS.items():
         planted(path, name, "writes", {"type": kind, "value": blob}, OLDEST)
@@ -206,7 +206,7 @@ def test_an_old_write_that_is_anything_hides_no_other_thread(template, tmp_path,
 
 @ADOPTED
 @pytest.mark.parametrize("name", IDS)
-def test_ids_that_are_anything_hide_no_other_thread(template, tmp_path, name, adopted):
+def test_corrupt_ids_hide_no_other_thread(template, tmp_path, name, adopted):
     path = copied(template, tmp_path, adopted=adopted)
     for table, column in COLUMNS:
         planted(path, f"{table} {column}", table, {column: IDS[name]})
@@ -214,7 +214,7 @@ def test_ids_that_are_anything_hide_no_other_thread(template, tmp_path, name, ad
 
 
 @pytest.mark.parametrize("name", ["a blob", "no UTF-8"])
-def test_a_thread_whose_id_is_no_text_is_named_by_verify(template, tmp_path, name):
+def test_thread_id_that_is_not_text_is_reported_by_verify(template, tmp_path, name):
     path = copied(template, tmp_path, adopted=False)
     planted(path, "odd", "checkpoints", {"thread_id": IDS[name]}, "thread_id = ?")
     with threads.open(path) as registry:

@@ -1,4 +1,4 @@
-"""What cannot be is refused with a sentence that says what was wrong, and nothing is harmed."""
+"""Invalid ids, paths and files are refused with an error that names the cause, and nothing is changed."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ def registry(tmp_path: Path):
 
 
 @pytest.mark.parametrize("id", MIXED_UP + REFUSED, ids=lambda id: repr(id)[:20])
-def test_an_id_that_is_no_proper_text_is_refused_before_any_node_runs(registry, id):
+def test_invalid_thread_id_is_refused_before_any_node_runs(registry, id):
     ran = []
     graph = compiled(Plain, lambda state: ran.append(state) or {"messages": []}, registry.checkpointer)
     with pytest.raises(threads.InvalidThreadId, match="cannot be used: it"):
@@ -36,7 +36,7 @@ def test_an_id_that_is_no_proper_text_is_refused_before_any_node_runs(registry, 
 
 
 @pytest.mark.parametrize("id", [*MIXED_UP, b"a", {"id": "a"}, ["a"]], ids=repr)
-def test_the_checkpointer_takes_no_id_that_is_no_text(registry, id):
+def test_checkpointer_refuses_thread_id_that_is_not_text(registry, id):
     saver = registry.checkpointer
     at = {"configurable": {"thread_id": id, "checkpoint_ns": "", "checkpoint_id": "c"}}
     for refused in (
@@ -51,7 +51,7 @@ def test_the_checkpointer_takes_no_id_that_is_no_text(registry, id):
     assert registry.list().total == 0
 
 
-def test_ids_that_look_alike_are_kept_apart(registry):
+def test_similar_ids_are_distinct_threads(registry):
     graph = plain_graph(registry.checkpointer)
     ids = ["a", "a ", " a", "A", "å", "a\u030a", "a\u200f", "1", "None", "True", "%", "a_", "a%", "👩‍👩‍👧"]
     for id in ids:
@@ -61,14 +61,14 @@ def test_ids_that_look_alike_are_kept_apart(registry):
         assert graph.get_state(config(id)).values["messages"][0].text == f"I am {id!r}"
 
 
-def test_a_uuid_is_its_text(registry):
+def test_uuid_is_used_as_its_text(registry):
     id = uuid.uuid4()
     plain_graph(registry.checkpointer).invoke(said("x"), config(id))
     assert registry.get(str(id)).message_count == 2
     assert registry.get(id).id == str(id)
 
 
-def test_an_unknown_id_names_near_ones(registry):
+def test_unknown_id_suggests_similar_ids(registry):
     registry.create(id="alice_session")
     with pytest.raises(threads.ThreadNotFound, match="did you mean 'alice_session'"):
         registry.messages("Alice_Session")
@@ -77,7 +77,7 @@ def test_an_unknown_id_names_near_ones(registry):
     assert str(caught.value) == "there is no thread 'zzz'"
 
 
-def test_a_fork_from_nowhere_is_refused_and_leaves_nothing(registry):
+def test_fork_of_missing_checkpoint_is_refused_and_stores_nothing(registry):
     registry.create(id="empty")
     three_turns(plain_graph(registry.checkpointer), "a")
     for id, at in (("empty", None), ("a", "no such checkpoint")):
@@ -104,7 +104,7 @@ def refused_files(folder: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("kind", ["text", "newer", "damaged"])
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_file_that_is_not_ours_is_refused_and_untouched(tmp_path, kind, read_only):
+def test_foreign_file_is_refused_and_unchanged(tmp_path, kind, read_only):
     path = refused_files(tmp_path)[kind]
     before = path.read_bytes(), sorted(os.listdir(tmp_path))
     with pytest.raises(threads.DatabaseError, match=path.name):
@@ -122,20 +122,20 @@ def test_a_file_that_is_not_ours_is_refused_and_untouched(tmp_path, kind, read_o
         (".", "is a folder"),
     ],
 )
-def test_a_place_that_cannot_hold_a_database_is_named(tmp_path, monkeypatch, where, words):
+def test_path_that_cannot_hold_database_is_named(tmp_path, monkeypatch, where, words):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(threads.ThreadsError, match=words):
         threads.open(where)
     assert os.listdir(tmp_path) == []
 
 
-def test_reading_a_file_that_is_not_there_makes_none(tmp_path):
+def test_read_only_open_creates_no_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         threads.open(tmp_path / "x.db", read_only=True)
     assert os.listdir(tmp_path) == []
 
 
-def test_the_url_of_a_file_is_its_path(tmp_path):
+def test_sqlite_url_is_path(tmp_path):
     threads.open(f"sqlite:///{tmp_path}/a b.db").close()
     assert (tmp_path / "a b.db").exists()
 
@@ -157,7 +157,7 @@ def mount(*arguments: str) -> bool:
     return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0
 
 
-def test_a_full_disk_is_said_and_nothing_acknowledged_is_lost(small_disk, record_property):
+def test_full_disk_is_reported_and_acknowledged_data_survives(small_disk, record_property):
     path = small_disk / "threads.db"
     registry = threads.open(path)
     if not small_disk.is_mount():  # as near as one gets without: the file may not grow
@@ -175,7 +175,7 @@ def test_a_full_disk_is_said_and_nothing_acknowledged_is_lost(small_disk, record
     registry.close()
 
 
-def test_a_file_that_cannot_be_written_is_refused_but_can_be_looked_at(small_disk):
+def test_unwritable_file_can_be_opened_read_only(small_disk):
     path = small_disk / "threads.db"
     with threads.open(path) as registry:
         registry.create(id="a")
@@ -192,7 +192,7 @@ def test_a_file_that_cannot_be_written_is_refused_but_can_be_looked_at(small_dis
             small_disk.chmod(0o755)
 
 
-def test_a_closed_registry_says_that_it_is_closed(tmp_path):
+def test_closed_registry_raises_database_error(tmp_path):
     for where in (tmp_path / "x.db", ":memory:"):
         registry = threads.open(where)
         registry.close()
@@ -201,7 +201,7 @@ def test_a_closed_registry_says_that_it_is_closed(tmp_path):
             registry.list()
 
 
-def test_opening_one_file_twice_works(tmp_path):
+def test_one_file_can_be_opened_twice(tmp_path):
     first = threads.open(tmp_path / "x.db")
     second = threads.open(tmp_path / "x.db")
     plain_graph(first.checkpointer).invoke(said("one"), config("a"))

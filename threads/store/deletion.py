@@ -29,4 +29,4 @@ def _delete(connection: sqlite3.Connection, thread_id: str, *names: str) -> None
         connection.execute(statements("checkpoints")[name], {"thread_id": thread_id})
     from threads.search import index
 
-    index.settle(connection)
+    index.apply_changes(connection)
