@@ -25,7 +25,7 @@ from threads.runs.completion import complete
 from threads.runs.event_loop import CLOSE_TIMEOUT, LoopThread
 from threads.runs.event_writer import EventWriter
 from threads.runs.lease_context import RunLeaseContext
-from threads.runs.queue import RunQueue, SubmitResult
+from threads.runs.queue import RunQueue, SubmitResult, follows_unclean_end
 from threads.runs.recovery import first_start, restart
 from threads.runs.request import ANSWER_KINDS, Request
 from threads.runs.results import RunFutures
@@ -71,7 +71,7 @@ class RunExecutor:
         self._waiting: dict[str, str] = {}
         """Runs accepted here that wait for their thread, and its id."""
         self._requests: dict[str, Request] = {}
-        """What runs accepted here were asked; of all others it is read from the database."""
+        """The requests of runs accepted here; those of others are read from the database."""
         self._tasks: set[asyncio.Task[Any] | None] = set()
 
     # what callers want of it
@@ -267,9 +267,9 @@ class RunExecutor:
     async def _start_of(self, attempt: Attempt, run: RunRecord, request: Request) -> Start | Outcome:
         if run.attempt > 1:
             return await restart(attempt, run, request, self._context)
-        if run.start_head_id is None and request.kind not in ANSWER_KINDS:  # an empty thread
-            return Start(request.graph_input(run.thread_id, run.run_id, run.key), request.base)
-        return await first_start(attempt, run, request, self._context)
+        if request.kind in ANSWER_KINDS or follows_unclean_end(self._store, run):
+            return await first_start(attempt, run, request, self._context)
+        return Start(request.graph_input(run.thread_id, run.run_id, run.key), request.base)
 
     async def _complete(self, lease: RunLeaseContext, outcome: Outcome) -> Outcome:
         """Store the outcome of an attempt and resolve the future of its run, unless it is to be recovered."""

@@ -17,7 +17,7 @@ from threads.runs.attempt import StopReason
 from threads.runs.request import ANSWER_KINDS
 from threads.store.event_log import NewEvent
 from threads.store.runs import NewRun, RunRecord, process_lost
-from threads.store.transaction import Transaction
+from threads.store.transaction import Store, Transaction
 
 STRATEGIES = ("reject", "enqueue", "interrupt", "rollback")
 MAX_ATTEMPTS = 10
@@ -203,6 +203,20 @@ class RunQueue:
         data = {"kind": run.kind, "agent_id": run.agent_id, "attempt": run.attempt}
         tx.events.append([NewEvent("started", run.thread_id, run_id, data, at)])
         return run
+
+
+def follows_unclean_end(store: Store, run: RunRecord) -> bool:
+    """Return whether the turn before this run may have been left in the middle."""
+    if run.start_head_id is None:  # the thread was empty
+        return False
+    with store.read() as tx:
+        before = next(iter(tx.runs.list_for_thread(run.thread_id, 1, before=run.position)), None)
+    return (
+        before is None
+        or before.head_id != run.start_head_id
+        or before.status in ("error", "interrupted")
+        or before.kind in ANSWER_KINDS
+    )
 
 
 def _tokens(run: RunRecord) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from threads.checkpoint.answers import stale_answers
 from threads.errors import AlreadyAnswered, RunFailed
 from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start
+from threads.runs.queue import follows_unclean_end
 from threads.runs.request import ANSWER_KINDS, INPUT_KINDS, Request, named_interrupts
 from threads.runs.tool_calls import FAILED_TEXT, repair_dangling_calls
 from threads.runs.tool_recovery import (
@@ -43,7 +44,7 @@ async def first_start(
     """Return where a first attempt starts."""
     if request.kind in ANSWER_KINDS:
         return await _start_of_answer(attempt, run, request, context)
-    if request.kind in ("message", "input") and _may_have_dangling_calls(run, context):
+    if request.kind in ("message", "input") and follows_unclean_end(context.store, run):
         await repair_dangling_calls(attempt.graph, _without_run_id(attempt.config), FAILED_TEXT)
     return Start(request.graph_input(run.thread_id, run.run_id, run.key), request.base)
 
@@ -91,14 +92,14 @@ async def _start_of_answer(
             return Outcome(OutcomeStatus.ERROR, error=error, is_superseded=True)
         return await _continue_at_head(attempt, state, left, run, context)
     before = next((each for each in reversed(tools.chain) if each.run.kind != "recovery"), None)
-    asked = (
+    earlier = (
         None if before is None or before.run.start_head_id != _head_id(state) else _request(before, context)
     )
-    if before is None or asked is None or asked.kind == "recovery" or isinstance(asked.input, Command):
+    if before is None or earlier is None or earlier.kind == "recovery" or isinstance(earlier.input, Command):
         return await _continue_at_head(attempt, state, None, run, context)
-    if asked.kind == "resume":  # what was answered here before is not asked again
-        return await _continue_at_head(attempt, state, _still_pending(asked, pending), run, context)
-    return await first_start(attempt, before.run, asked, context)  # nothing of that request was stored
+    if earlier.kind == "resume":  # what was answered here before stays answered
+        return await _continue_at_head(attempt, state, _still_pending(earlier, pending), run, context)
+    return await first_start(attempt, before.run, earlier, context)  # nothing of that request was stored
 
 
 def _still_pending(request: Request, pending: Collection[str]) -> Request | None:
@@ -204,17 +205,3 @@ def _lacks_input(run: RunRecord, request: Request, context: RegistryContext) -> 
         return False
     with context.store.read() as tx:
         return not rewind.has_input_of(tx.connection, run.thread_id, run.run_id)
-
-
-def _may_have_dangling_calls(run: RunRecord, context: RegistryContext) -> bool:
-    """Return whether the turn before this run may have been left in the middle."""
-    if run.start_head_id is None:
-        return False
-    with context.store.read() as tx:
-        before = next(iter(tx.runs.list_for_thread(run.thread_id, 1, before=run.position)), None)
-    return (
-        before is None
-        or before.head_id != run.start_head_id
-        or before.status in ("error", "interrupted")
-        or before.kind in ANSWER_KINDS
-    )

@@ -164,16 +164,15 @@ class RunSubmitter:
                 thread_id, message_id or "", f"none of role {' or '.join(roles)} in the branch in view"
             )
         message = messages[found[-1]]
-        asked = next((each for each in reversed(messages[: found[-1] + 1]) if each.role == "user"), None)
+        before = reversed(messages[: found[-1] + 1])
+        user_message = next((each for each in before if each.role == "user"), None)
         with self._context.store.read() as tx:
             head_id = tx.threads.get(thread_id).head_id
-            decoder = self._context.decoder
-            origin = None if asked is None else decoder.place(tx.connection, thread_id, head_id, asked.id)
-        if asked is None or origin is None:
-            raise MessageNotFound(
-                thread_id, message.id or "", "the checkpoint before it was pruned"
-            )
-        return EditTarget(message, asked, origin)
+            decoder, id = self._context.decoder, user_message and user_message.id
+            origin = None if id is None else decoder.place(tx.connection, thread_id, head_id, id)
+        if user_message is None or origin is None:
+            raise MessageNotFound(thread_id, message.id or "", "the checkpoint before it was pruned")
+        return EditTarget(message, user_message, origin)
 
 
 class RunHistory:

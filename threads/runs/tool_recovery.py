@@ -164,9 +164,9 @@ def answers_given(chain: Sequence[RunRecord], inputs: Mapping[str, Any]) -> dict
     `inputs` are, by their ids, the answers that runs took to the interrupt of the run before them.
     """
     decisions: dict[str, tuple[int, str]] = {}
-    for asked, run in pairwise(chain):
-        if run.run_id in inputs and asked.recovery_question is not None:
-            question = json.loads(asked.recovery_question)
+    for interrupted, run in pairwise(chain):
+        if run.run_id in inputs and interrupted.recovery_question is not None:
+            question = json.loads(interrupted.recovery_question)
             for call_id, answer in _by_call(question, inputs[run.run_id]).items():
                 decisions[call_id] = (run.position, answer)
     return decisions
