@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from langchain_core.tools import tool
 
-from agent.offline.tools import NotASum, value_of_sum
+from threads.chat_models.offline.tool_selection import NotASum, value_of_sum
 
 ORDERS: Mapping[str, str] = MappingProxyType(
     {

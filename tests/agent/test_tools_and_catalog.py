@@ -10,7 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent import catalog, tools
 from agent.catalog import UnknownAgent, agent_ids, build, build_all
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 ALL_TOOLS = [
     tools.look_up_order,
