@@ -23,6 +23,7 @@ MODULES = {
     "threads.api": None,
     "threads.contract": None,
     "threads.errors": None,
+    "threads.graphs": None,
     "threads.isolation": None,
     "threads.runs": ["tool_key"],
     "agent": None,
