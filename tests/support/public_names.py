@@ -21,6 +21,7 @@ STORED = Path(__file__).with_name("public_names.json")
 MODULES = {
     "threads": None,
     "threads.api": None,
+    "threads.chat_models": None,
     "threads.contract": None,
     "threads.errors": None,
     "threads.graphs": None,

@@ -4,10 +4,8 @@ Nothing here knows any particular tool. A tool suits when the request shares a t
 (generic verbs like "get" do not count) or when its description covers every topic of the request.
 """
 
-import ast
 import hashlib
 import json
-import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any
 
 from langchain_core.messages import ToolCall
 
+from threads.chat_models.arithmetic import NotASum, value_of_sum
 from threads.chat_models.offline.dialogue import Dialogue
 from threads.chat_models.offline.text import pattern, pattern_table, stem, topics, word_set, words
 
@@ -243,21 +242,7 @@ def _known_value(name: str, dialogue: Dialogue) -> str | None:
 
 # Sums
 
-_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
-_MAX_CHARS, _MAX_NUMBER, _MAX_POWER = 200, 1e15, 64
 _SUM_QUESTION = pattern(r"(?:what|how much|calculate|compute|can you|could you|tell|\W*\d|do you)")
-
-
-class NotASum(ValueError):
-    """This is not a sum of numbers with + - * / // % ** and brackets, or it is too large."""
 
 
 def find_sum(text: str) -> str | None:
@@ -280,33 +265,3 @@ def sum_in_words(question: str) -> str | None:
         return None
     except ZeroDivisionError:
         return "That would divide by zero."
-
-
-def value_of_sum(expression: str) -> str:
-    """The value of a sum as text, without `eval`; raises `NotASum`, ZeroDivisionError."""
-    if len(expression) > _MAX_CHARS:
-        raise NotASum(expression)
-    try:
-        tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise NotASum(expression) from error
-    value = _value_of(tree.body)
-    return str(int(value)) if value == int(value) else f"{value:.10g}"
-
-
-def _value_of(node: ast.expr) -> float:
-    match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            pass
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
-            value = -_value_of(operand) if isinstance(sign, ast.USub) else _value_of(operand)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            base, by = _value_of(left), _value_of(right)
-            if isinstance(op, ast.Pow) and (abs(by) > _MAX_POWER or (base < 0 and by != int(by))):
-                raise NotASum
-            value = _OPERATORS[type(op)](base, by)
-        case _:
-            raise NotASum
-    if not abs(value) <= _MAX_NUMBER:
-        raise NotASum
-    return value
