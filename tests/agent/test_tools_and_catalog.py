@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agent import catalog, tools
+import threads
+from agent import build_agent, catalog, tools
 from agent.catalog import UnknownAgent, agent_ids, build, build_all
 from threads.chat_models.offline import OfflineChatModel
+from threads.errors import CATALOG_AGENTS, AgentNotFound
 
 ALL_TOOLS = [
     tools.look_up_order,
@@ -81,6 +83,22 @@ def test_an_unknown_agent_is_an_error_that_names_the_known_ones() -> None:
     ):
         build("nobody")
     assert issubclass(UnknownAgent, LookupError)
+
+
+def test_threads_knows_the_ids_of_the_catalog_for_its_hint() -> None:
+    assert set(agent_ids()) == CATALOG_AGENTS
+
+
+@pytest.mark.parametrize("agent_id", [*agent_ids(), "other"])
+def test_a_thread_of_an_agent_that_is_not_loaded_names_the_option_for_the_catalog(agent_id: str) -> None:
+    with (
+        threads.open(":memory:") as registry,
+        threads.Runner(registry, {"mine": build_agent(MODEL)}) as runner,
+    ):
+        registry.create(id="a", agent_id=agent_id)
+        with pytest.raises(AgentNotFound) as caught:
+            runner.start("a", "hello")
+    assert ("--agents agent.catalog:build_all" in str(caught.value)) == (agent_id != "other")
 
 
 def test_each_card_has_something_to_show() -> None:
