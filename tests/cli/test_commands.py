@@ -502,7 +502,7 @@ def test_a_thread_of_an_agent_of_the_repository_names_the_option_that_loads_it(m
     assert told("show", "a")["messages"] == []
 
 
-def test_without_agents_the_built_in_assistant_answers_under_both_ids():
+def test_built_in_assistant_answers_under_both_ids_without_agents():
     assert [row.split("\t") for row in out("agents").splitlines()] == [
         ["assistant", "0", "default"],
         ["my-agent", "0"],
