@@ -179,7 +179,8 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 
 def _is_ours(factory: Callable[..., Any]) -> bool:
-    """Whether it is of the package `agent` that comes along, which can do without a model's key."""
+    """Return whether it is the built-in assistant or of this repository's `agent`: they need no key."""
     code = getattr(inspect.unwrap(factory), "__code__", None)
-    home = Path(threads.__file__).parent.parent / "agent"
-    return code is not None and Path(code.co_filename).is_relative_to(home)
+    package = Path(threads.__file__).parent
+    ours = (package / "assistant.py", package.parent / "agent")
+    return code is not None and any(map(Path(code.co_filename).is_relative_to, ours))
