@@ -248,7 +248,7 @@ IN_PYTHON = re.compile(r"\w=|\w\(|\bNone\b|\bTrue\b|(registry|runner|threads)\.[
 @pytest.mark.parametrize(
     "error",
     [
-        threads.ReadOnly("a; b.db cannot be written; read_only=True opens it to look only"),
+        threads.ReadOnly("a; b.db cannot be written", "read_only=True opens it to look only"),
         threads.ThreadBusy("a", "r"),
         threads.LeaseLost("a"),
         threads.RunNotFound("r"),
