@@ -22,7 +22,7 @@ from threads.cli.errors import TABLE, Fault, fault_of
 from threads.cli.group import threads as group
 from threads.cli.progress import Bar
 from threads.errors import ThreadsError
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 NASTY = "\x1b]0;owned\x07\x1b[2J[red]bold[/red] :smile: \r\x9b31m\u202egnp.exe\u2066\u2028\ttab\nline ☕ é"
 ACTS = {"Cc", "Zl", "Zp", "Cs"}
@@ -210,7 +210,9 @@ def test_a_size_is_said_as_people_say_it(count, words):
 
 
 def test_json_holds_whatever_a_message_can_hold():
-    made = json_form({"a": (1, None, float("nan")), 2: datetime(2026, 1, 1, tzinfo=UTC), "c": {3}, "d": b"x"})
+    made = to_jsonable(
+        {"a": (1, None, float("nan")), 2: datetime(2026, 1, 1, tzinfo=UTC), "c": {3}, "d": b"x"}
+    )
     assert made == {"a": [1, None, "nan"], "2": "2026-01-01T00:00:00.000Z", "c": [3], "d": "b'x'"}
 
 

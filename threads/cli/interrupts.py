@@ -19,7 +19,7 @@ from threads import Interrupt, Registry, RunInfo
 from threads.cli.errors import Fault
 from threads.cli.output import say
 from threads.cli.sanitize import block, decoded, field
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 FORMS = "--yes | --no | --text TEXT | --json VALUE"
 """The forms of an answer."""
@@ -47,12 +47,12 @@ def open_questions(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
 
 def rendered(value: Any) -> str:
     """A question as a person reads it: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(json_form(value), ensure_ascii=False, indent=2)
+    return value if isinstance(value, str) else json.dumps(to_jsonable(value), ensure_ascii=False, indent=2)
 
 
 def in_one_line(value: Any) -> str:
     """The same in one line."""
-    return field(value if isinstance(value, str) else json.dumps(json_form(value), ensure_ascii=False))
+    return field(value if isinstance(value, str) else json.dumps(to_jsonable(value), ensure_ascii=False))
 
 
 def how_to_answer(thread_id: str, questions: Sequence[Interrupt]) -> str:

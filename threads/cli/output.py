@@ -14,7 +14,7 @@ import click
 
 from threads.cli.sanitize import field, json_escaped, size
 from threads.models import Thread
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 
 def on_terminal() -> bool:
@@ -45,7 +45,7 @@ def note(text: str) -> None:
 def as_json(value: Any) -> None:
     """`value` as JSON: ASCII only where the stream is not one of Unicode."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    say(json_escaped(json.dumps(json_form(value), ensure_ascii=not unicode, indent=2)))
+    say(json_escaped(json.dumps(to_jsonable(value), ensure_ascii=not unicode, indent=2)))
 
 
 def count_of(thread: Thread) -> str:
