@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from threads.models.pagination import Page, Shown
+from threads.models.display import NotebookDisplay
+from threads.models.pagination import Page
 from threads.models.threads import Message, Thread
 
 
 @dataclass(frozen=True, slots=True)
-class Hit(Shown):
+class Hit(NotebookDisplay):
     """Something that was found: a message, or a thread by its title."""
 
     thread: Thread
@@ -40,7 +41,7 @@ class Hits(Page[Hit]):
 
 
 @dataclass(frozen=True, slots=True)
-class Stat(Shown):
+class Stat(NotebookDisplay):
     """What went on, on one day or with one agent, owner or tag."""
 
     key: str | None

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from threads.models.pagination import Shown
+from threads.models.display import NotebookDisplay
 from threads.models.types import Role, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Thread(Shown):
+class Thread(NotebookDisplay):
     """A conversation, as a list shows it."""
 
     id: str
@@ -62,7 +62,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Message(Shown):
+class Message(NotebookDisplay):
     """One message of a thread, as a person would read it."""
 
     id: str | None
@@ -89,7 +89,7 @@ class Message(Shown):
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint(Shown):
+class Checkpoint(NotebookDisplay):
     """A state of a thread that can be read, forked or gone back to."""
 
     id: str
@@ -113,7 +113,7 @@ class Diff:
 
 
 @dataclass(frozen=True, slots=True)
-class Tag(Shown):
+class Tag(NotebookDisplay):
     """A tag, and how many threads in sight have it."""
 
     name: str
