@@ -144,9 +144,7 @@ _TABLES: dict[type, tuple[tuple[str, ...], Callable[[Any], list[Cell]]]] = {
 
 
 def _bubble(message: Message) -> Bubble:
-    others = [
-        f"[{block.get('type')}]" for block in message.content if block.get("type") not in _OWN_DISPLAY
-    ]
+    others = [f"[{block.get('type')}]" for block in message.content if block.get("type") not in _OWN_DISPLAY]
     calls = [
         f"{call.name}({', '.join(f'{key}={value!r}' for key, value in call.args.items())})"
         for call in message.tool_calls

@@ -6,7 +6,7 @@ from threads.models.runs import Event, Interrupt, RunInfo
 from threads.models.search import Hit, Hits, Stat, Stats
 from threads.models.threads import Checkpoint, Diff, Message, Tag, Thread, ToolCall, Usage
 from threads.models.types import (
-    ENDS,
+    END_EVENTS,
     Action,
     EventType,
     Measured,
@@ -21,7 +21,7 @@ from threads.models.types import (
 )
 
 __all__ = [
-    "ENDS",
+    "END_EVENTS",
     "Action",
     "Checkpoint",
     "Cleaned",
