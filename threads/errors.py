@@ -224,15 +224,23 @@ class NothingToResume(ThreadsError):
         super().__init__(f"thread {thread_id!r}: {why}")
 
 
+CATALOG_AGENTS = frozenset({"support", "tutor", "assistant", "my-agent"})
+"""The ids in `agent.catalog` of this project's repository, which is not part of an installed package."""
+
+
+def catalog_hint(agent_id: str | None) -> str:
+    """Return how to load an agent of this project's repository, nothing for other agents."""
+    return f"load {agent_id!r} with --agents agent.catalog:build_all" if agent_id in CATALOG_AGENTS else ""
+
+
 class AgentNotFound(UsageError, LookupError):
     """The Runner has no agent with this id. `known` are the ids that it has."""
 
     def __init__(self, agent_id: str | None, known: Sequence[str]) -> None:
         self.agent_id, self.known = agent_id, tuple(known)
         what = "agent_id is required" if agent_id is None else f"there is no agent {agent_id!r}"
-        super().__init__(
-            what, f"agent_id can be {', '.join(map(repr, self.known)) or 'none: there are no agents'}"
-        )
+        options = f"agent_id can be {', '.join(map(repr, self.known)) or 'none: there are no agents'}"
+        super().__init__(what, "; ".join(filter(None, (catalog_hint(agent_id), options))))
 
 
 class MessageNotFound(ThreadsError, LookupError):

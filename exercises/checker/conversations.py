@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.models import load_model
-from agent.offline import OfflineChatModel
 from checker.agents import Forgetful, Wrapped, broken, remembered
 from checker.findings import Wrong
 from checker.learner import Learner, name_of
 from checker.misquoting import SMALL, words
+from threads.chat_models.offline import OfflineChatModel
 
 OF_ONESELF = re.compile(r"\b(i|me|my|mine|we|us|our)\b")
 

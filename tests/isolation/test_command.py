@@ -125,8 +125,8 @@ def test_the_attacks_are_listed():
     assert [line.split("\t") for line in lines] == [[attack.name, attack.what] for attack in ATTACKS]
 
 
-def test_without_a_name_the_agent_that_comes_along_is_audited():
-    assert call(*QUICK, code=0).stdout.startswith("agent.catalog:build_all[support]: 24 turns")
+def test_without_a_name_the_built_in_assistant_is_audited():
+    assert call(*QUICK, code=0).stdout.startswith("threads.assistant:build: 24 turns")
 
 
 def test_on_a_terminal_it_is_a_table(capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""The agents that answer: the ones that come along, or the user's own by `--agents module:name`.
+"""The agents that answer: the built-in assistant, or the user's own by `--agents module:name`.
 
 A thread is answered by the agent it was begun with. Another one has to be named, because two graphs
 need not understand each other's state.
@@ -17,26 +17,39 @@ import click
 from threads import Registry, Thread
 from threads.cli.errors import AgentFailed, Fault
 from threads.cli.sanitize import field
+from threads.errors import catalog_hint
 
 UNNAMED = "LangGraph"
 """What LangGraph calls a graph without a name."""
 
-OFFLINE_DELAY = "0.0125"
+BUILT_IN = ("assistant", "my-agent")
+"""The ids of `threads.assistant`, the default first; `my-agent` is the id in the HTTP examples."""
+
+OFFLINE_DELAY = 0.0125
 """Seconds between streamed words of the offline model in `chat` and `serve`: about 80 words a second."""
 
 
 class Agents:
-    """Agents by id; a graph is built when it is asked for, with the registry's checkpointer."""
+    """Agents by id. A graph is built on demand, with the registry's checkpointer.
 
-    def __init__(self, ids: Iterable[str], default: str | None, build: Callable[[str], Any]) -> None:
+    `offline_delay`: seconds between streamed words of an offline model that is loaded for it.
+    """
+
+    def __init__(
+        self, ids: Iterable[str], default: str | None, build: Callable[[str], Any], offline_delay: float
+    ) -> None:
         self.ids = tuple(ids)
         self.default = default
         self._build = build
+        self._offline_delay = offline_delay
 
     def graph(self, agent_id: str) -> Any:
-        """The graph to speak with."""
+        """Build the graph of an agent. Raises `AgentFailed`."""
+        from threads.chat_models.loader import offline_delay
+
         try:
-            return self._build(agent_id)
+            with offline_delay(self._offline_delay):
+                return self._build(agent_id)
         except Exception as error:
             raise AgentFailed(error, f"agent {agent_id!r} cannot be built") from error
 
@@ -56,9 +69,10 @@ class Agents:
                 field(f"which agent speaks in thread {thread.id!r}? say --agent with one of: {known}")
             )
         if thread.agent_id not in self.ids:
+            hint = catalog_hint(thread.agent_id) or "load it with --agents MODULE:NAME"
             raise Fault(
-                f"thread {thread.id!r} belongs to agent {thread.agent_id!r}, which is not here; bring it "
-                f"along with --agents MODULE:NAME, or say who else answers by --agent (there are: {known})"
+                f"thread {thread.id!r} belongs to agent {thread.agent_id!r}, which is not loaded; {hint}, or "
+                f"name another agent with --agent (there are: {known})"
             )
         return thread.agent_id
 
@@ -67,27 +81,26 @@ class Agents:
         return thread.agent_id is None and len(self.ids) == 1
 
 
-def load(spec: str | None, registry: Registry) -> Agents:
-    """The agents named by `--agents`, or those that come along."""
-    return _bundled(registry) if spec is None else _own(spec, registry)
+def load(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) -> Agents:
+    """Load the agents that `--agents` names, without it the built-in assistant.
+
+    `offline_delay`: seconds between streamed words of the offline model, where the environment names none.
+    """
+    if spec is not None:
+        from threads.chat_models import loader
+
+        with loader.offline_delay(offline_delay):
+            return _own(spec, registry, offline_delay)
+
+    def build(agent_id: str) -> Any:
+        from threads import assistant
+
+        return assistant.build(agent_id, checkpointer=registry.checkpointer)
+
+    return Agents(BUILT_IN, BUILT_IN[0], build, offline_delay)
 
 
-def _bundled(registry: Registry) -> Agents:
-    try:
-        from agent import catalog
-    except ImportError as error:
-        raise click.UsageError(
-            "the package `agent` found here is not the one that comes with langgraph-threads; "
-            "name your graphs with --agents MODULE:NAME"
-        ) from error
-    return Agents(
-        catalog.agent_ids(),
-        catalog.DEFAULT_AGENT,
-        lambda agent_id: catalog.build(agent_id, checkpointer=registry.checkpointer),
-    )
-
-
-def _own(spec: str, registry: Registry) -> Agents:
+def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
     from langgraph.pregel import Pregel
 
     module, colon, name = spec.partition(":")
@@ -110,7 +123,7 @@ def _own(spec: str, registry: Registry) -> Agents:
         return graph.copy(update={"checkpointer": registry.checkpointer})
 
     ids = tuple(map(str, found))
-    return Agents(ids, ids[0] if len(ids) == 1 else None, build)
+    return Agents(ids, ids[0] if len(ids) == 1 else None, build, offline_delay)
 
 
 def _imported(module: str, name: str) -> Any:

@@ -13,12 +13,12 @@ from threads.cli.errors import Misused
 from threads.cli.output import as_json, line, note, on_terminal, say
 from threads.cli.sanitize import block
 
-BUNDLED = "agent.catalog:build_all[support]"
-"""Who is audited if nobody is named."""
+BUILT_IN = "threads.assistant:build"
+"""The agent that is audited if none is named."""
 
 
 @click.command(epilog="Example: threads audit my_app:build --attack asyncio --attack forks")
-@click.argument("target", metavar="[MODULE:NAME]", default=BUNDLED)
+@click.argument("target", metavar="[MODULE:NAME]", default=BUILT_IN)
 @click.option("--thorough", is_flag=True, help="More users, turns and processes; takes minutes.")
 @click.option("--attack", "attacks", metavar="NAME", multiple=True, help="Only this attack, or these.")
 @click.option("--list", "show", is_flag=True, help="Only say which attacks there are.")
@@ -43,8 +43,9 @@ def audit(
     """Try to make an agent leak words from one conversation into another.
 
     MODULE:NAME is a function that takes checkpointer=, a compiled graph, or a whole application
-    chat(user, text); MODULE:NAME[KEY] one of several graphs. Without it, the support agent that comes
-    along. Exits with 0 if nothing leaks, 1 if something does or is not remembered, 2 if it cannot be tried.
+    chat(user, text); MODULE:NAME[KEY] one of several graphs. Without it, the built-in
+    assistant. Exits with 0 if nothing leaks, 1 if something does or is not remembered, 2 if it cannot
+    be tried.
     """
     if show:
         _list_attacks()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,13 +148,12 @@ def chat(session: Session, id: str | None, agent_id: str | None) -> None:
     Ctrl+C stops an answer or drops the line that is being typed, Ctrl+D leaves. Lines from a pipe are
     messages too. Where the agent waits for an answer, you are asked whether a line is one; /resume answers.
     """
-    os.environ["THREADS_OFFLINE_DELAY"] = os.environ.get("THREADS_OFFLINE_DELAY") or OFFLINE_DELAY
     with session.open(create=id is None) as registry:
         thread = None if id is None else find(registry, id)
         from threads.cli.chat_session import Talk
         from threads.cli.repl import Conversation
 
-        with Talk(registry, session.agents, agent_id) as talk:
+        with Talk(registry, session.agents, agent_id, offline_delay=OFFLINE_DELAY) as talk:
             Conversation(registry, talk, thread).run()
 
 

@@ -34,9 +34,11 @@ from threads.cli.sanitize import block, field
 class Talk:
     """Threads of one registry and the agents that answer in them; close it by `with`."""
 
-    def __init__(self, registry: Registry, spec: str | None, said: str | None) -> None:
+    def __init__(
+        self, registry: Registry, spec: str | None, said: str | None, *, offline_delay: float = 0.0
+    ) -> None:
         self._registry = registry
-        self._agents: Agents = load(spec, registry)
+        self._agents: Agents = load(spec, registry, offline_delay=offline_delay)
         self._said = said
         self._runners: dict[str, Runner] = {}
 

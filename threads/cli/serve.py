@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -16,9 +15,6 @@ import threads
 from threads.cli.agent_loader import OFFLINE_DELAY, load
 from threads.cli.context import Session, common
 from threads.cli.output import note, say
-
-EXAMPLE = "my-agent"
-"""The agent that the threading document's examples ask for."""
 
 
 @click.command(epilog="Example: threads serve --db support.db --port 8000")
@@ -61,7 +57,6 @@ def serve(
         raise click.UsageError(
             f"{error.name} is missing; install with: pip install 'langgraph-threads[server]'"
         ) from error
-    os.environ["THREADS_OFFLINE_DELAY"] = os.environ.get("THREADS_OFFLINE_DELAY") or OFFLINE_DELAY
     with session.open(create=True) as registry:
         if not _is_loopback(host) and not registry.users:
             raise click.UsageError(
@@ -79,11 +74,8 @@ def serve(
 
 def _agents(session: Session, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:
     """The graphs that answer, and which of them does where none is named."""
-    agents = load(session.agents, registry)
-    graphs = {id: agents.graph(id) for id in agents.ids}
-    if session.agents is None and agents.default is not None:
-        graphs[EXAMPLE] = graphs[agents.default]
-    return graphs, agents.default
+    agents = load(session.agents, registry, offline_delay=OFFLINE_DELAY)
+    return {id: agents.graph(id) for id in agents.ids}, agents.default
 
 
 def _announce(url: str) -> None:
