@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from threads import Registry, Thread
-from threads.cli.errors import AgentFailed, Fault
-from threads.cli.sanitize import field
+from threads.cli.errors import AgentCliError, CliError
+from threads.cli.sanitize import escape_line
 from threads.errors import catalog_hint
 
 UNNAMED = "LangGraph"
@@ -51,26 +51,26 @@ class Agents:
             with offline_delay(self._offline_delay):
                 return self._build(agent_id)
         except Exception as error:
-            raise AgentFailed(error, f"agent {agent_id!r} cannot be built") from error
+            raise AgentCliError(error, f"agent {agent_id!r} cannot be built") from error
 
     def chosen(self, said: str | None, thread: Thread | None) -> str:
         """Who answers: who was said, else the thread's own agent, else in a new thread the default."""
         known = ", ".join(self.ids)
         if said is not None:
             if said not in self.ids:
-                raise click.UsageError(field(f"there is no agent {said!r}; there are: {known}"))
+                raise click.UsageError(escape_line(f"there is no agent {said!r}; there are: {known}"))
             return said
         if thread is None or (thread.agent_id is None and thread.message_count == 0) or self._only(thread):
             if self.default is None:
-                raise click.UsageError(field(f"which agent? say --agent with one of: {known}"))
+                raise click.UsageError(escape_line(f"which agent? say --agent with one of: {known}"))
             return self.default
         if thread.agent_id is None:
             raise click.UsageError(
-                field(f"which agent speaks in thread {thread.id!r}? say --agent with one of: {known}")
+                escape_line(f"which agent speaks in thread {thread.id!r}? say --agent with one of: {known}")
             )
         if thread.agent_id not in self.ids:
             hint = catalog_hint(thread.agent_id) or "load it with --agents MODULE:NAME"
-            raise Fault(
+            raise CliError(
                 f"thread {thread.id!r} belongs to agent {thread.agent_id!r}, which is not loaded; {hint}, or "
                 f"name another agent with --agent (there are: {known})"
             )
@@ -135,17 +135,17 @@ def _imported(module: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
             raise click.UsageError(f"--agents: there is no module {module!r} here") from error
-        raise AgentFailed(error, f"{module} cannot be imported") from error
+        raise AgentCliError(error, f"{module} cannot be imported") from error
     except AttributeError as error:
         if getattr(error, "obj", None) is not sys.modules.get(module):
-            raise AgentFailed(error, f"{module} cannot be imported") from error
+            raise AgentCliError(error, f"{module} cannot be imported") from error
         raise click.UsageError(f"--agents: module {module!r} has no {name!r}") from error
     except Exception as error:
-        raise AgentFailed(error, f"{module} cannot be imported") from error
+        raise AgentCliError(error, f"{module} cannot be imported") from error
 
 
 def _called(make: Callable[[], Any], spec: str) -> Any:
     try:
         return make()
     except Exception as error:
-        raise AgentFailed(error, f"{spec} failed") from error
+        raise AgentCliError(error, f"{spec} failed") from error
