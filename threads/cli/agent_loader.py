@@ -6,10 +6,7 @@ need not understand each other's state.
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,9 +15,7 @@ from threads import Registry, Thread
 from threads.cli.errors import AgentCliError, CliError
 from threads.cli.sanitize import escape_line
 from threads.errors import catalog_hint
-
-UNNAMED = "LangGraph"
-"""What LangGraph calls a graph without a name."""
+from threads.module_loader import ModuleBroken, ObjectNotFound, load_object
 
 BUILT_IN = ("assistant", "my-agent")
 """The ids of `threads.assistant`, the default first; `my-agent` is the id in the HTTP examples."""
@@ -103,6 +98,8 @@ def load(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) ->
 def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
     from langgraph.pregel import Pregel
 
+    from threads.runs.agents import UNNAMED
+
     module, colon, name = spec.partition(":")
     if not (module and colon and name):
         raise click.UsageError(f"--agents: {spec!r} is not of the form MODULE:NAME")
@@ -127,21 +124,12 @@ def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
 
 
 def _imported(module: str, name: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
-            raise click.UsageError(f"--agents: there is no module {module!r} here") from error
-        raise AgentCliError(error, f"{module} cannot be imported") from error
-    except AttributeError as error:
-        if getattr(error, "obj", None) is not sys.modules.get(module):
-            raise AgentCliError(error, f"{module} cannot be imported") from error
-        raise click.UsageError(f"--agents: module {module!r} has no {name!r}") from error
-    except Exception as error:
-        raise AgentCliError(error, f"{module} cannot be imported") from error
+        return load_object(module, name)
+    except ObjectNotFound as error:
+        raise click.UsageError(f"--agents: {error}") from error
+    except ModuleBroken as error:
+        raise AgentCliError(error.error, str(error)) from error.error
 
 
 def _called(make: Callable[[], Any], spec: str) -> Any:

@@ -34,7 +34,7 @@ class NotFoundCliError(CliError):
 class AgentCliError(CliError):
     """An agent's model, tools or code raised `error`: told in one sentence, after what was going on."""
 
-    def __init__(self, error: Exception, what: str = "the agent failed") -> None:
+    def __init__(self, error: BaseException, what: str = "the agent failed") -> None:
         first = next(iter(str(error).strip().splitlines()), "")
         super().__init__(f"{what}: {type(error).__name__}{': ' if first else ''}{first}")
 
