@@ -45,7 +45,7 @@ def call(*words, code=0):
 def test_where_a_run_is_under_way_the_others_are_changed_and_both_are_told(registry, busy, words):
     result = call(*words, "free", "busy", code=1)
     assert result.stdout == "free\n"
-    assert "thread 'busy' was left as it is: a run is under way in it" in result.stderr
+    assert "thread 'busy' was not changed, because a run is active in it" in result.stderr
     assert [thread.id for thread in registry.list()] == ["busy"]
 
 
@@ -74,4 +74,4 @@ def test_a_thread_that_is_erased_meanwhile_is_named(registry, capsys):
     with click.Context(group), pytest.raises(click.exceptions.Exit) as ended:
         change_threads(registry, found, "trashed", False, trashed=True)
     assert ended.value.exit_code == 1
-    assert capsys.readouterr() == ("free\n", "there is no thread 'busy' any more\n")
+    assert capsys.readouterr() == ("free\n", "thread 'busy' does not exist any more\n")

@@ -1,7 +1,7 @@
-"""The agents that answer: the built-in assistant, or the user's own by `--agents module:name`.
+"""The agents of a command: the built-in assistant, or the user's own by `--agents module:name`.
 
-A thread is answered by the agent it was begun with. Another one has to be named, because two graphs
-need not understand each other's state.
+A thread is answered by the agent it was created with. Another one has to be named, because two graphs need
+not understand each other's state.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OFFLINE_DELAY = 0.0125
 """Seconds between streamed words of the offline model in `chat` and `serve`: about 80 words a second."""
 
 
-class Agents:
+class LoadedAgents:
     """Agents by id. A graph is built on demand, with the registry's checkpointer.
 
     `offline_delay`: seconds between streamed words of an offline model that is loaded for it.
@@ -39,7 +39,7 @@ class Agents:
         self._offline_delay = offline_delay
 
     def graph(self, agent_id: str) -> Any:
-        """Build the graph of an agent. Raises `AgentFailed`."""
+        """Build the graph of an agent. Raises `AgentCliError`."""
         from threads.chat_models.loader import offline_delay
 
         try:
@@ -48,20 +48,20 @@ class Agents:
         except Exception as error:
             raise AgentCliError(error, f"agent {agent_id!r} cannot be built") from error
 
-    def chosen(self, said: str | None, thread: Thread | None) -> str:
-        """Who answers: who was said, else the thread's own agent, else in a new thread the default."""
+    def choose(self, agent_id: str | None, thread: Thread | None) -> str:
+        """Return `agent_id` if it is given, else the thread's own agent, else in a new thread the default."""
         known = ", ".join(self.ids)
-        if said is not None:
-            if said not in self.ids:
-                raise click.UsageError(escape_line(f"there is no agent {said!r}; there are: {known}"))
-            return said
+        if agent_id is not None:
+            if agent_id not in self.ids:
+                raise click.UsageError(escape_line(f"there is no agent {agent_id!r}; there are: {known}"))
+            return agent_id
         if thread is None or (thread.agent_id is None and thread.message_count == 0) or self._only(thread):
             if self.default is None:
-                raise click.UsageError(escape_line(f"which agent? say --agent with one of: {known}"))
+                raise click.UsageError(escape_line(f"which agent? name one with --agent: {known}"))
             return self.default
         if thread.agent_id is None:
             raise click.UsageError(
-                escape_line(f"which agent speaks in thread {thread.id!r}? say --agent with one of: {known}")
+                escape_line(f"which agent answers in thread {thread.id!r}? name one with --agent: {known}")
             )
         if thread.agent_id not in self.ids:
             hint = catalog_hint(thread.agent_id) or "load it with --agents MODULE:NAME"
@@ -72,11 +72,11 @@ class Agents:
         return thread.agent_id
 
     def _only(self, thread: Thread) -> bool:
-        """Whether there is one agent alone, and nothing speaks against it."""
+        """Return whether there is only one agent, and the thread has no other."""
         return thread.agent_id is None and len(self.ids) == 1
 
 
-def load(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) -> Agents:
+def load_agents(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) -> LoadedAgents:
     """Load the agents that `--agents` names, without it the built-in assistant.
 
     `offline_delay`: seconds between streamed words of the offline model, where the environment names none.
@@ -85,17 +85,17 @@ def load(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) ->
         from threads.chat_models import loader
 
         with loader.offline_delay(offline_delay):
-            return _own(spec, registry, offline_delay)
+            return _load_custom(spec, registry, offline_delay)
 
     def build(agent_id: str) -> Any:
         from threads import assistant
 
         return assistant.build(agent_id, checkpointer=registry.checkpointer)
 
-    return Agents(BUILT_IN, BUILT_IN[0], build, offline_delay)
+    return LoadedAgents(BUILT_IN, BUILT_IN[0], build, offline_delay)
 
 
-def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
+def _load_custom(spec: str, registry: Registry, offline_delay: float) -> LoadedAgents:
     from langgraph.pregel import Pregel
 
     from threads.runs.agents import UNNAMED
@@ -103,9 +103,9 @@ def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
     module, colon, name = spec.partition(":")
     if not (module and colon and name):
         raise click.UsageError(f"--agents: {spec!r} is not of the form MODULE:NAME")
-    found = _imported(module, name)
+    found = _import(module, name)
     if not isinstance(found, Pregel | Mapping) and callable(found):
-        found = _called(found, spec)
+        found = _call(found, spec)
     if isinstance(found, Pregel):
         found = {found.name if found.name != UNNAMED else name: found}
     if not isinstance(found, Mapping) or not found:
@@ -120,10 +120,10 @@ def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
         return graph.copy(update={"checkpointer": registry.checkpointer})
 
     ids = tuple(map(str, found))
-    return Agents(ids, ids[0] if len(ids) == 1 else None, build, offline_delay)
+    return LoadedAgents(ids, ids[0] if len(ids) == 1 else None, build, offline_delay)
 
 
-def _imported(module: str, name: str) -> Any:
+def _import(module: str, name: str) -> Any:
     try:
         return load_object(module, name)
     except ObjectNotFound as error:
@@ -132,7 +132,7 @@ def _imported(module: str, name: str) -> Any:
         raise AgentCliError(error.error, str(error)) from error.error
 
 
-def _called(make: Callable[[], Any], spec: str) -> Any:
+def _call(make: Callable[[], Any], spec: str) -> Any:
     try:
         return make()
     except Exception as error:

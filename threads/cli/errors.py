@@ -1,17 +1,16 @@
-"""Errors at the command line: one table from class to exit code, and the words where ours speak Python."""
+"""Errors at the command line: one table from class to exit code and message."""
 
 from __future__ import annotations
-
-import sqlite3
 
 import click
 
 from threads import errors
 from threads.cli.sanitize import escape_block
+from threads.db.errors import DriverError
 
 
 class CliError(click.ClickException):
-    """An error as it is shown: a plain sentence, and exit code 1."""
+    """A command failed: one sentence for the user, and exit code 1."""
 
     exit_code = 1
 
@@ -20,19 +19,19 @@ class CliError(click.ClickException):
 
 
 class UsageCliError(CliError):
-    """What was asked for cannot be asked for."""
+    """The command cannot be carried out as it was given."""
 
     exit_code = 2
 
 
 class NotFoundCliError(CliError):
-    """What was asked for is not there."""
+    """A thread, checkpoint or tag that was named does not exist."""
 
     exit_code = 3
 
 
 class AgentCliError(CliError):
-    """An agent's model, tools or code raised `error`: told in one sentence, after what was going on."""
+    """An agent's model, tools or code raised `error`; the message is one sentence that begins with `what`."""
 
     def __init__(self, error: BaseException, what: str = "the agent failed") -> None:
         first = next(iter(str(error).strip().splitlines()), "")
@@ -46,7 +45,7 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
     (
         errors.CheckpointNotFound,
         NotFoundCliError,
-        "thread {error.thread_id!r} has no such checkpoint; `threads history` lists what it has",
+        "thread {error.thread_id!r} has no such checkpoint; `threads history` lists its checkpoints",
     ),
     (
         errors.ThreadTrashed,
@@ -56,37 +55,35 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
     (
         errors.ThreadBusy,
         CliError,
-        "a run is under way in thread {error.thread_id!r}: wait for its end",
+        "another run is active in thread {error.thread_id!r}; wait for it",
     ),
     (
         errors.QueueFull,
         CliError,
-        "{error.limit} messages wait in thread {error.thread_id!r} already; try again when some are answered",
+        "{error.limit} messages are already queued in thread {error.thread_id!r}; try again when some are "
+        "answered",
     ),
     (
         errors.LeaseLost,
         CliError,
-        "the run in thread {error.thread_id!r} lost its lease (its process was held up, or the run was taken "
-        "over), so it cannot store anything more; `threads show` tells what is there",
+        "the run in thread {error.thread_id!r} lost its lease (its process was suspended, or another runner "
+        "recovered the run), so it cannot store anything more; `threads show` shows what was stored",
     ),
     (
         errors.AlreadyAnswered,
         UsageCliError,
-        "the question of thread {error.thread_id!r} was answered already, in another way; `threads show` "
-        "tells what became of that answer, and `threads retry` continues its run if that failed",
+        "the interrupt of thread {error.thread_id!r} was answered already, with another answer; `threads "
+        "show` shows what followed, and `threads retry` continues that answer's run if it failed",
     ),
     (errors.RunNotFound, CliError, "there is no run {error.run_id!r}"),
     (
         errors.MessagesUnknown,
         CliError,
-        "the messages of thread {error.thread_id!r} cannot be told: its graph folds them with a reducer of "
-        "its own, which can be named in Python only",
+        "the messages of thread {error.thread_id!r} cannot be decoded: its graph has a reducer of its own, "
+        "which can only be passed in Python",
     ),
-    (
-        errors.TypeNotAllowed,
-        CliError,
-        "{error.summary}; types can be named in Python only",
-    ),
+    (errors.KindNotAllowed, CliError, "{error.summary}"),
+    (errors.TypeNotAllowed, CliError, "{error.summary}; types can only be passed in Python"),
     (
         errors.StateDamaged,
         CliError,
@@ -96,22 +93,22 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
     (
         errors.DatabaseNotFound,
         CliError,
-        "{error} (--db FILE names another; `threads new` and `threads chat` make one)",
+        "{error} (--db FILE names another; `threads new` and `threads chat` create one)",
     ),
     (errors.InvalidValue, UsageCliError, "{error.summary}"),
     (errors.UsageError, UsageCliError, UNCHANGED),
     (errors.ThreadsError, CliError, UNCHANGED),
-    (sqlite3.Error, CliError, "the database said: {error}"),
+    (DriverError, CliError, "the database reported: {error}"),
     (OSError, CliError, UNCHANGED),
 )
-"""The first that fits decides."""
+"""The first row that matches an error decides."""
 
 
 def cli_error_of(error: Exception) -> click.ClickException | None:
-    """How `error` is shown; None for a bug of ours."""
+    """Return the error to show for `error`; None where it is a bug of this package."""
     if isinstance(error, click.ClickException):
         return error
-    for kind, fault, words in TABLE:
+    for kind, cli_error, message in TABLE:
         if isinstance(error, kind):
-            return fault(words.format(error=error))
+            return cli_error(message.format(error=error))
     return None

@@ -1,8 +1,8 @@
-"""The group of commands: loads the one that is called, and ends every one in the same way.
+"""The command group: loads the command that is called, and handles its errors.
 
-Here errors become exit codes, a reader who leaves ends us quietly, and the output streams are made
-unable to fail: what an encoding cannot hold comes out as `\\u2026`, not as a traceback. Arguments are
-taken as they are: on Windows Click would expand * and $, and so change what is said in a message.
+Errors become exit codes, a closed pipe ends the program quietly, and the output streams never fail: what
+an encoding does not have is printed as `\\u2026`, not raised. Arguments are taken literally: on Windows
+Click would expand * and $, and so change a message.
 """
 
 from __future__ import annotations
@@ -61,15 +61,15 @@ COMMANDS = {
     "completion": "completion",
     "serve": "serve",
 }
-"""The commands and the modules they stand in, in the order of the help."""
+"""The commands and their modules, in the order of the help."""
 EXIT_INTERRUPTED = 130
-"""The exit code after Ctrl+C, as shells have it: 1 would say that an audit found a leak."""
+"""Exit code after Ctrl+C, as in shells; 1 would mean that an audit found a leak."""
 REPLACEMENT = "backslashreplace"
-"""What becomes of characters that a stream's encoding does not have."""
+"""Error handler for characters that a stream's encoding does not have."""
 
 
 class LazyGroup(click.Group):
-    """Commands by name, each loaded when it is asked for."""
+    """Commands by name, each imported on first use."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -85,7 +85,7 @@ class LazyGroup(click.Group):
         try:
             result = super().invoke(context)
             sys.stdout.flush()
-        except BrokenPipeError:  # whoever read our output has left; the rest goes nowhere, quietly
+        except BrokenPipeError:  # the reader of stdout has closed it; discard the rest
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return result
@@ -100,17 +100,17 @@ class LazyGroup(click.Group):
             print_text("Aborted!", to=sys.stderr)
             code = EXIT_INTERRUPTED if isinstance(aborted.__cause__, KeyboardInterrupt) else 1
         except Exception as error:
-            fault = cli_error_of(error)
-            if fault is None:
+            shown = cli_error_of(error)
+            if shown is None:
                 raise
             if cli.traceback:
                 import traceback
 
                 print_text(escape_block("".join(traceback.format_exception(error))), end=False, to=sys.stderr)
-            told = io.StringIO()
-            fault.show(told)
-            print_text(escape_block(told.getvalue()), end=False, to=sys.stderr)
-            code = fault.exit_code
+            message = io.StringIO()
+            shown.show(message)
+            print_text(escape_block(message.getvalue()), end=False, to=sys.stderr)
+            code = shown.exit_code
         sys.exit(code)
 
 
@@ -120,17 +120,17 @@ def _make_streams_lenient() -> None:
         (sys.stdout, REPLACEMENT),
         (sys.stderr, REPLACEMENT),
     ):
-        if hasattr(stream, "reconfigure"):  # not so where someone captures us in a stream of their own
+        if hasattr(stream, "reconfigure"):  # a stream that captures the output may not have it
             stream.reconfigure(errors=errors)
 
 
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
-    epilog="An ID may be cut short as long as it is unique; - is the thread last spoken in.",
+    epilog="An ID may be abbreviated as long as it is unique; - is the thread with the latest activity.",
 )
 @click.version_option(package_name="langgraph-threads")
-@click.option("--json", "json", is_flag=True, help="The list as JSON, as `threads ls --json`.")
+@click.option("--json", "json", is_flag=True, help="Print the list as JSON, like `threads ls --json`.")
 @common_options("--db", "--agents", "--traceback", environment=True)
 @click.pass_context
 def threads(context: click.Context, json: bool) -> None:
@@ -138,7 +138,7 @@ def threads(context: click.Context, json: bool) -> None:
     if context.invoked_subcommand is not None:
         if json:
             raise click.UsageError(
-                f"say --json after the command: threads {context.invoked_subcommand} --json"
+                f"--json comes after the command: threads {context.invoked_subcommand} --json"
             )
         return
     if not json and not context.ensure_object(CliContext).exists():
@@ -151,4 +151,4 @@ def threads(context: click.Context, json: bool) -> None:
     with listing.make_context("ls", ["--json"] if json else [], parent=context) as inner:
         listing.invoke(inner)
     if not json:
-        print_note("threads chat - goes on with the latest; threads --help shows what else there is")
+        print_note("threads chat - continues the latest thread; threads --help lists all commands")

@@ -1,4 +1,4 @@
-"""Looking: `ls`, `show` and `history`."""
+"""Lists and views: `ls`, `show` and `history`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, get_args
 import click
 
 from threads import Interrupt, Message, Page, Registry, RunInfo, Thread
-from threads.cli.completion_values import complete_thread_ids
+from threads.cli.completion import complete_thread_ids
 from threads.cli.context import CliContext, common_options
 from threads.cli.interrupts import (
     expected_answer,
@@ -36,7 +36,7 @@ from threads.db.errors import stray_log
 from threads.models import SortBy
 
 ASCENDING_KEYS = ("title", "thread_id")
-"""Orders that people read from A to Z."""
+"""Sort keys whose default order is ascending."""
 
 
 @click.command(epilog="Example: threads ls --tag vip --since 7d --sort title")
@@ -45,22 +45,25 @@ ASCENDING_KEYS = ("title", "thread_id")
     "--sort", "sort_by", type=click.Choice(get_args(SortBy)), default="updated_at", show_default=True
 )
 @click.option(
-    "--asc/--desc", "ascending", default=None, help="The direction; names go from A to Z otherwise."
+    "--asc/--desc",
+    "ascending",
+    default=None,
+    help="The direction; by default --asc for title and thread_id, else --desc.",
 )
 @page_options
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common_options("--db", "--traceback")
 @click.pass_obj
-def ls(cli: CliContext, /, json: bool, ascending: bool | None, count: bool, **asked: Any) -> None:
+def ls(cli: CliContext, /, json: bool, ascending: bool | None, count: bool, **options: Any) -> None:
     """List the threads, newest activity first.
 
-    On a terminal a table; otherwise a line each, with tabs between id, title, messages, last
-    activity, agent and preview.
+    Prints a table on a terminal, otherwise a line per thread: id, title, messages, last activity, agent and
+    preview, separated by tabs.
     """
     if ascending is None:
-        ascending = asked["sort_by"] in ASCENDING_KEYS
+        ascending = options["sort_by"] in ASCENDING_KEYS
     with cli.open_for_reading() as registry:
-        page = registry.list(**list_filters(asked), sort_order="asc" if ascending else "desc")
+        page = registry.list(**list_filters(options), sort_order="asc" if ascending else "desc")
         if json:
             print_json({"threads": page.items, "next_cursor": page.next_cursor} | total_of(page, count))
         else:
@@ -71,7 +74,7 @@ def ls(cli: CliContext, /, json: bool, ascending: bool | None, count: bool, **as
 
 
 def show_list(registry: Registry, page: Page[Thread]) -> None:
-    """A page of threads, for people or for programs; what goes on after it is said on stderr."""
+    """Print a page of threads: a table on a terminal, otherwise records; the next cursor goes to stderr."""
     if on_terminal() and page:
         from threads.cli.tables import draw_threads
 
@@ -81,20 +84,20 @@ def show_list(registry: Registry, page: Page[Thread]) -> None:
             when, agent = format_time(thread.updated_at), thread.agent_id or ""
             print_record(thread.id, thread.title, shown_count(thread), when, agent, thread.last_message or "")
     else:
-        print_note("no threads here")
+        print_note("no threads")
     if page.next_cursor:
         print_note(f"there are more: add --cursor {page.next_cursor}")
 
 
-def total_of(page: Page[Any], asked: bool) -> dict[str, int]:
-    """How many there are on all pages, where it was asked for, as it stands in JSON."""
-    return {"total": page.total} if asked else {}
+def total_of(page: Page[Any], wanted: bool) -> dict[str, int]:
+    """Return the total number of items for JSON output, if it is `wanted`."""
+    return {"total": page.total} if wanted else {}
 
 
-def print_total(page: Page[Any], asked: bool) -> None:
-    """The same for people, on stderr."""
-    for count in total_of(page, asked).values():
-        print_note(f"{count} in all")
+def print_total(page: Page[Any], wanted: bool) -> None:
+    """Print the total number of items on stderr, if it is `wanted`."""
+    for count in total_of(page, wanted).values():
+        print_note(f"{count} in total")
 
 
 @click.command(epilog="Example: threads show - -n 10")
@@ -104,7 +107,7 @@ def print_total(page: Page[Any], asked: bool) -> None:
 @common_options("--db", "--traceback")
 @click.pass_obj
 def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
-    """Show a thread: what is known about it, its messages, an open question, and why its last run failed."""
+    """Show a thread: its data, its messages, a pending interrupt, and the error of its last run."""
     with cli.open_for_reading() as registry:
         thread = resolve_thread(registry, id)
         messages = registry.messages(thread.id, limit=last or None).items
@@ -113,13 +116,13 @@ def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
     if json:
         print_json({"thread": thread, "messages": messages, "interrupts": questions, "last_run": run})
     elif on_terminal():
-        _show_to_person(thread, messages)
+        _print_thread(thread, messages)
         for name, value in actions_of(thread, questions, run):
             print_text("\n" + click.style(name, fg="yellow", bold=True) + "\n" + escape_block(value))
     else:
         for name, value in facts_of(thread).items():
             print_record(name, value)
-        for name, value in actions_of(thread, questions, run, shown=format_inline):
+        for name, value in actions_of(thread, questions, run, formatted=format_inline):
             print_record(name, value)
         print_text()
         for message in messages:
@@ -132,7 +135,7 @@ def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
 @common_options("--db", "--traceback")
 @click.pass_obj
 def history(cli: CliContext, id: str, json: bool) -> None:
-    """List a thread's checkpoints, the last first: places to fork from."""
+    """List a thread's checkpoints, the latest first, to fork from or rewind to."""
     with cli.open_for_reading() as registry:
         found = registry.history(resolve_thread(registry, id).id)
     if json:
@@ -145,7 +148,7 @@ def history(cli: CliContext, id: str, json: bool) -> None:
 
 
 def facts_of(thread: Thread) -> dict[str, str]:
-    """What is known about a thread, by name; without what is not set."""
+    """Return the data of a thread that is set, by name."""
     facts = {
         "id": thread.id,
         "title": thread.title,
@@ -165,28 +168,28 @@ def actions_of(
     thread: Thread,
     questions: Sequence[Interrupt],
     run: RunInfo | None,
-    shown: Callable[[Any], str] = format_value,
+    formatted: Callable[[Any], str] = format_value,
 ) -> list[tuple[str, str]]:
-    """What a person has to act on, by name: open questions, a last run that failed, and the commands."""
-    found = [("question", shown(each.value)) for each in questions]
+    """Return what needs an action, by name: pending interrupts, a failed last run, and the commands."""
+    found = [("question", formatted(each.value)) for each in questions]
     if len(questions) > 1:
-        found = [("question", f"{each.id}  {shown(each.value)}") for each in questions]
+        found = [("question", f"{each.id}  {formatted(each.value)}") for each in questions]
     found += [("expected", form) for each in questions if (form := expected_answer(each))]
     if questions:
         found.append(("answer", resume_command(thread.id, questions)))
     if run is not None and run.status == "error":
-        found.append(("failed", run.error or "the reason is not known"))
+        found.append(("failed", run.error or "the reason is unknown"))
         found.append(("run", run.id))
         found.append(("retry", f"threads retry {shlex.quote(thread.id)}"))
     return found
 
 
-def _show_to_person(thread: Thread, messages: tuple[Message, ...]) -> None:
+def _print_thread(thread: Thread, messages: tuple[Message, ...]) -> None:
     for name, value in facts_of(thread).items():
         print_text(click.style(f"{name:>9}  ", dim=True) + escape_line(value))
     for message in messages:
-        said_at = message.created_at or datetime.now(UTC)
-        when = f"  {said_at.astimezone():%Y-%m-%d %H:%M}" if message.created_at else ""
+        created_at = message.created_at or datetime.now(UTC)
+        when = f"  {created_at.astimezone():%Y-%m-%d %H:%M}" if message.created_at else ""
         colour = "cyan" if message.role == "user" else "green" if message.role == "assistant" else None
         print_text("\n" + click.style(message.role, fg=colour, bold=True) + click.style(when, dim=True))
         for call in _calls_of(message):

@@ -1,4 +1,4 @@
-"""A progress bar on stderr for what takes longer than a second: adopting a file, reading many threads."""
+"""A progress bar on stderr for operations of more than a second, such as adopting a file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 DELAY = 1.0
-"""Seconds after which a person wonders what is going on."""
+"""Seconds before a progress bar appears."""
 
 
 class ProgressBar:
-    """Hand it in as `progress`: it draws nothing where the work is quick, or stderr is no terminal."""
+    """A `progress` callback that draws nothing if the operation is quick, or stderr is not a terminal."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class ProgressBar:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Show that `what` goes on, which cannot tell how far it is."""
+        """Show that the operation `what` runs, without its progress."""
         timer = threading.Timer(self._delay, self._wait, [what])
         timer.daemon = True
         if self._stream.isatty():
@@ -69,7 +69,7 @@ class ProgressBar:
         self._bar.add_task(what, total=None)
 
     def stop(self) -> None:
-        """Take the bar away; the next work has its own second of patience."""
+        """Remove the bar; the delay starts again for the next operation."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -1,4 +1,4 @@
-"""Finding what was said: `search`."""
+"""Full-text search: `search`."""
 
 from __future__ import annotations
 
@@ -24,62 +24,62 @@ from threads.search.query import OPERATORS
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common_options("--db", "--traceback")
 @click.pass_obj
-def search(cli: CliContext, /, words: tuple[str, ...], json: bool, count: bool, **asked: Any) -> None:
+def search(cli: CliContext, /, words: tuple[str, ...], json: bool, count: bool, **options: Any) -> None:
     """Find WORDS in titles and messages, the best match first.
 
-    A word matches where a word begins so. One argument alone is the whole search as it is typed, "quotes"
-    for words in a row and all; of several, each with spaces is words in a row. Narrow it by tag: agent:
-    owner: is:pinned is:archived before: after: role: or by the options.
+    Words match as prefixes. A single argument is the whole query, with "quotes" around phrases; of several
+    arguments, each one with spaces is a phrase. Filter by tag: agent: owner: is:pinned is:archived before:
+    after: role: in the query, or by the options.
     """
     with cli.open_for_reading() as registry:
         try:
-            hits = registry.search(_text(words), **list_filters(asked), patience=None)
+            hits = registry.search(_text(words), **list_filters(options), patience=None)
         except InvalidValue as error:
             raise click.UsageError(escape_line(f"{error.field}: {error.reason}")) from error
         if json:
             found = {"hits": hits.items, "next_cursor": hits.next_cursor, "unindexed": hits.unindexed}
             print_json(found | total_of(hits, count))
         else:
-            _show(registry, hits)
+            _print_hits(registry, hits)
             print_total(hits, count)
 
 
 def _text(words: tuple[str, ...]) -> str:
-    """The search; the shell has taken the quotes, so of several arguments one with spaces gets them back."""
+    """Return the query; the shell has removed quotes, so an argument with spaces gets them back."""
     text = words[0] if len(words) == 1 else " ".join(map(_quoted, words))
     return checked_text("search", text)
 
 
 def _quoted(word: str) -> str:
-    """`word` as one part of a search; what stands before the colon of an operator stays outside."""
+    """Quote a word with spaces as a phrase; an operator before it stays outside the quotes."""
     if '"' in word or not any(map(str.isspace, word)):
         return word
     return re.sub(rf"^((?:{OPERATORS}):)?(.*)", r'\1"\2"', word, count=1, flags=re.DOTALL)
 
 
-def _show(registry: Registry, hits: Hits) -> None:
+def _print_hits(registry: Registry, hits: Hits) -> None:
     for hit in hits:
         if on_terminal():
-            _show_to_person(registry, hit)
+            _print_hit(registry, hit)
         else:
             message = hit.message
             role, id = (message.role, message.id or "") if message else ("title", "")
             when = format_time(message.created_at if message else hit.thread.updated_at)
             print_record(hit.thread.id, hit.thread.title, role, when, hit.snippet, id)
     if not hits:
-        print_note("nothing was found")
+        print_note("nothing found")
     if hits.next_cursor:
         print_note(f"there are more: add --cursor {hits.next_cursor}")
 
 
-def _show_to_person(registry: Registry, hit: Hit) -> None:
+def _print_hit(registry: Registry, hit: Hit) -> None:
     from datetime import UTC, datetime
 
-    said = f"{hit.message.role}, " if hit.message else ""
+    role = f"{hit.message.role}, " if hit.message else ""
     when = format_age(hit.message.created_at if hit.message else hit.thread.updated_at, datetime.now(UTC))
     id = click.style(escape_line(short_id(registry, hit.thread.id)), fg="cyan")
     title = click.style(escape_line(hit.thread.title), bold=True)
-    print_text(f"{id}  {title}  {click.style(said + when, dim=True)}")
+    print_text(f"{id}  {title}  {click.style(role + when, dim=True)}")
     shown, end = "", 0
     for start, stop in hit.matches:
         shown += escape_line(hit.snippet[end:start])

@@ -1,4 +1,4 @@
-"""How much went on, and who answers: `stats` and `agents`."""
+"""Usage statistics and the list of agents: `stats` and `agents`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 
 import threads
 from threads import Stat
-from threads.cli.completion_values import complete_tags
+from threads.cli.completion import complete_tags
 from threads.cli.context import CliContext, common_options
+from threads.cli.options import TimeType
 from threads.cli.output import on_terminal, print_json, print_note, print_record
-from threads.cli.time_option import TimeType
 from threads.models import Measured
 
 ALL = "all"
@@ -22,7 +22,7 @@ HEAD = ("threads", "messages", "input tokens", "output tokens", "runs", "failure
 @click.command(epilog="Example: threads stats --by agent --since 30d")
 @click.option(
     "--by", type=click.Choice([*get_args(Measured), ALL]), default="day", show_default=True,
-    help="What is added up.",
+    help="What to group by.",
 )  # fmt: skip
 @click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent.")
 @click.option("--owner", metavar="NAME", help="Only threads of this owner.")
@@ -39,15 +39,17 @@ def stats(
     json: bool,
     since: datetime | None,
     until: datetime | None,
-    **said: str | None,
+    **filters: str | None,
 ) -> None:
-    """Tell how many threads were begun, how many messages, tokens and runs there were.
+    """Count created threads, messages, tokens and runs.
 
-    Days are UTC, as they are stored: a date means that UTC day, a time the UTC day it is in. On a
-    terminal a table; otherwise a line each, with tabs between.
+    Days are UTC, as they are stored: a date means that UTC day, a time the UTC day it is in. Prints a table
+    on a terminal, otherwise lines with fields separated by tabs.
     """
     with cli.open_for_reading() as registry:
-        found = registry.stats(by=None if by == ALL else by, since=since, until=until, patience=None, **said)
+        found = registry.stats(
+            by=None if by == ALL else by, since=since, until=until, patience=None, **filters
+        )
     if json:
         print_json({"stats": found.items, "time_zone": "UTC"})
     elif on_terminal() and found:
@@ -58,7 +60,7 @@ def stats(
         for stat in found:
             print_record(*_cells(stat))
     if not found and not json:
-        print_note("nothing went on")
+        print_note("no activity")
 
 
 @click.command(epilog="Example: threads agents --agents mine:graphs")
@@ -66,16 +68,16 @@ def stats(
 @common_options("--db", "--agents", "--traceback")
 @click.pass_obj
 def agents(cli: CliContext, json: bool) -> None:
-    """List the agents that can answer, and in how many threads each does."""
-    from threads.cli.agent_loader import load
+    """List the agents, with the number of threads of each."""
+    from threads.cli.agent_loader import load_agents
 
     if cli.exists():
         with cli.open_for_reading() as registry:
-            known = load(cli.agents, registry)
+            known = load_agents(cli.agents, registry)
             counts = {id: registry.list(agent_id=id, archived=None, limit=1).total for id in known.ids}
     else:
         with threads.open(":memory:") as registry:
-            known = load(cli.agents, registry)
+            known = load_agents(cli.agents, registry)
             counts = dict.fromkeys(known.ids, 0)
     if json:
         rows = [{"id": id, "default": id == known.default, "threads": counts[id]} for id in known.ids]

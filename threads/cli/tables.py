@@ -1,6 +1,6 @@
-"""The list as a table on a terminal: the only place that loads rich's tables.
+"""Tables on a terminal, the only use of rich's tables.
 
-Every cell is a `Text`, which has no markup; what could act on the terminal was escaped before.
+Every cell is a `Text`, which has no markup, with untrusted characters escaped.
 """
 
 from __future__ import annotations
@@ -19,10 +19,19 @@ from threads.cli.sanitize import encodable, escape_line, format_age
 from threads.cli.thread_ref import short_id
 
 
+def new_console() -> Console:
+    """Return a console on stdout that takes text literally."""
+    return Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+
+
+def new_table() -> Table:
+    """Return an empty table in the style of all tables."""
+    return Table(box=None, pad_edge=False, header_style="dim")
+
+
 def draw_threads(registry: Registry, page: Page[Thread]) -> None:
-    """The page on stdout."""
-    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    """Print a page of threads."""
+    table = new_table()
     table.add_column("id", no_wrap=True)
     table.add_column("title", ratio=2)
     table.add_column("messages", justify="right", no_wrap=True)
@@ -39,22 +48,22 @@ def draw_threads(registry: Registry, page: Page[Thread]) -> None:
             _cell(thread.agent_id or "", "dim"),
             _cell(thread.last_message or "", "dim"),
         )
-    console.print(table)
+    new_console().print(table)
 
 
 def draw_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table of words and numbers on stdout."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    """Print a table whose first column is text and whose others are numbers."""
+    table = new_table()
     for number, name in enumerate(head):
         table.add_column(name, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*map(_cell, row))
-    Console(file=sys.stdout, markup=False, highlight=False, emoji=False).print(table)
+    new_console().print(table)
 
 
 def _title(thread: Thread) -> Text:
-    marks = shown_flags(thread)
-    before = f"{', '.join(marks)}: " if marks else ""
+    flags = shown_flags(thread)
+    before = f"{', '.join(flags)}: " if flags else ""
     title = _cell(before + thread.title)
     title.stylize("yellow", 0, len(before))
     title.stylize("bold", len(before))
@@ -62,7 +71,7 @@ def _title(thread: Thread) -> Text:
 
 
 def _cell(text: str, style: str = "") -> Text:
-    """One line that is cut where its column ends; rich's ellipsis needs an encoding that has one."""
+    """One line, cut at the width of its column; rich's ellipsis needs an encoding that has one."""
     encoding = sys.stdout.encoding or "utf-8"
     has_ellipsis = encoding.lower().startswith("utf")
     return Text(

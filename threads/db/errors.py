@@ -19,6 +19,8 @@ from threads.errors import (
     ThreadDeleted,
 )
 
+DriverError = sqlite3.Error
+"""What the database raises and `translated` has no class for, by a name that does not tell the driver."""
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 """What the system says where the process, or the whole machine, has too many files open."""
 DELETED = "threads: deleted"
