@@ -1,32 +1,32 @@
-"""Times as people type them: `7d`, `2h`, or a date."""
+"""Durations and times as text: `7d`, `2h`, or a date."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
-AGO = re.compile(r"(\d{1,6})([mhdw])")
+DURATION = re.compile(r"(\d{1,6})([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 FORMS = "7d, 2h, 30m, 2w, 2026-01-31 or 2026-01-31T12:00Z"
 
 
 def duration_of(text: str) -> timedelta:
-    """How long `30m`, `2h`, `7d` or `2w` is; `ValueError` for anything else."""
-    found = AGO.fullmatch(text)
+    """Parse a duration such as `30m`, `2h`, `7d` or `2w`. Raises `ValueError`."""
+    found = DURATION.fullmatch(text)
     if not found:
-        raise ValueError(f"{text!r} is no length of time; write 30m, 2h, 7d or 2w")
+        raise ValueError(f"{text!r} is not a duration; write 30m, 2h, 7d or 2w")
     return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 def moment_of(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """So long before `now`, or a date or time in ISO 8601; without a zone in `zone`, or as here (None).
+    """Parse a duration before `now`, or a date or time in ISO 8601. Raises `ValueError`.
 
-    Raises `ValueError` in words.
+    Without a time zone it is in `zone`, or local (None).
     """
     try:
-        if AGO.fullmatch(text):
+        if DURATION.fullmatch(text):
             return now - duration_of(text)
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{text!r} is no time; write {FORMS}") from None
+        raise ValueError(f"{text!r} is not a time; write {FORMS}") from None

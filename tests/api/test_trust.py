@@ -410,4 +410,7 @@ def test_an_application_of_ones_own_says_in_its_log_what_is_trusted(tmp_path):
 def test_the_help_of_serve_says_what_is_trusted():
     said = re.sub(r"\s+", " ", CliRunner().invoke(group, ["serve", "--help"]).output)
     assert "--require-login" in said and "--uds PATH" in said
-    assert "A proxy on this machine that adds no forwarding header cannot be told from it" in said
+    assert (
+        "A proxy on this machine that adds no forwarding header cannot be distinguished from a local client"
+        in said
+    )

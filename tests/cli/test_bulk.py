@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from running import Gate, waiting_graph
 
 import threads
-from threads.cli.bulk import change_all
+from threads.cli.bulk import change_threads
 from threads.cli.group import threads as group
 
 
@@ -45,7 +45,7 @@ def call(*words, code=0):
 def test_where_a_run_is_under_way_the_others_are_changed_and_both_are_told(registry, busy, words):
     result = call(*words, "free", "busy", code=1)
     assert result.stdout == "free\n"
-    assert "thread 'busy' was left as it is: a run is under way in it" in result.stderr
+    assert "thread 'busy' was not changed, because a run is active in it" in result.stderr
     assert [thread.id for thread in registry.list()] == ["busy"]
 
 
@@ -72,6 +72,6 @@ def test_a_thread_that_is_erased_meanwhile_is_named(registry, capsys):
     found = [registry.get("free"), registry.get("busy")]
     registry.delete("busy")
     with click.Context(group), pytest.raises(click.exceptions.Exit) as ended:
-        change_all(registry, found, "trashed", False, trashed=True)
+        change_threads(registry, found, "trashed", False, trashed=True)
     assert ended.value.exit_code == 1
-    assert capsys.readouterr() == ("free\n", "there is no thread 'busy' any more\n")
+    assert capsys.readouterr() == ("free\n", "thread 'busy' does not exist any more\n")

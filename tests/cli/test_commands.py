@@ -695,7 +695,7 @@ def test_show_tells_the_facts_and_then_the_messages():
 
 def test_verify_says_that_all_agree_and_does_not_touch_the_file(here):
     out("send", "--new", "hello")
-    assert out("verify") == "registry and memory agree (1 thread)\n"
+    assert out("verify") == "registry and checkpoints agree (1 thread)\n"
     assert told("verify") == {"problems": [], "mended": [], "threads": 1}
 
 
@@ -705,7 +705,7 @@ def test_verify_ends_with_1_where_something_is_wrong_and_repair_mends_it(here):
         connection.execute("UPDATE threads_thread SET preview = 'nonsense'")
     assert out("verify", code=1).startswith("wrong_words\t")
     assert told("verify", code=1)["problems"][0]["kind"] == "wrong_words"
-    assert "registry and memory agree" in out("verify", "--repair")
+    assert "registry and checkpoints agree" in out("verify", "--repair")
     assert told("verify")["problems"] == []
 
 

@@ -14,8 +14,8 @@ from graphs import config, plain_graph, said, spoilt, stock_saver
 from locations import SUPPORT
 
 import threads
-from threads.cli.context import undisturbed
 from threads.cli.group import threads as group
+from threads.db.inspection import retry_if_written
 
 TURNS = 60
 
@@ -87,14 +87,14 @@ def test_prune_lets_the_older_states_of_all_threads_go_and_says_how_many(path):
     before = told("show", "a")
     would = out("prune", "--dry-run")
     assert (states("a"), states("b")) == (6, 6)
-    went = out("prune")
+    deleted = out("prune")
     assert (states("a"), states("b")) == (1, 1)
-    assert re.fullmatch(r"10 checkpoints \(\d{4,} bytes\) went\n", went)
-    assert would == went.replace("went", "would go")
+    assert re.fullmatch(r"10 checkpoints \(\d{4,} bytes\) deleted\n", deleted)
+    assert would == deleted.replace("deleted", "would be deleted")
     after = told("show", "a")
     assert after["thread"] == before["thread"]
     assert list(map(undated, after["messages"])) == list(map(undated, before["messages"]))
-    assert out("prune") == "0 checkpoints (0 bytes) went\n"
+    assert out("prune") == "0 checkpoints (0 bytes) deleted\n"
 
 
 def test_prune_as_json_has_plain_numbers(path):
@@ -309,10 +309,10 @@ def test_a_copy_that_somebody_wrote_into_is_begun_again_and_a_lock_is_not_waited
             raise outcome
         return outcome
 
-    assert undisturbed(read) == "whole"
+    assert retry_if_written(read) == "whole"
     locked = threads.DatabaseBusy("locked by others")
     locked.__cause__ = sqlite3.OperationalError("database is locked")
     outcomes[:] = [locked, "never read"]
     with pytest.raises(threads.DatabaseBusy, match="locked"):
-        undisturbed(read)
+        retry_if_written(read)
     assert outcomes == ["never read"]

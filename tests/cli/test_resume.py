@@ -169,7 +169,7 @@ def test_a_question_that_is_being_answered_is_not_open(here):
         run = runner.resume("a", "yes")
         assert gate.reached.wait(30)
         refused = call("resume", "a", "--no", code=1).stderr
-        assert "no pending interrupt" in refused and "A run is under way" in refused
+        assert "no pending interrupt" in refused and "A run is active" in refused
         assert json.loads(call("show", "a", "--json").stdout)["interrupts"] == []
         gate.opened.set()
         run.result(30)
@@ -248,7 +248,7 @@ def test_a_text_is_a_new_message_where_a_script_says_so():
 def test_an_answer_needs_a_question():
     call("new", "--id", "a")
     assert "no pending interrupt" in call("send", "a", "x", "--answer", code=1).stderr
-    assert "no open question" in call("send", "--new", "x", "--answer", code=2).stderr
+    assert "no pending interrupt" in call("send", "--new", "x", "--answer", code=2).stderr
     assert run_count() == 0
 
 
@@ -316,7 +316,7 @@ def test_a_chat_passes_a_breakpoint_and_has_nothing_to_answer_then():
     agents = ask("paused")
     assert call("chat", "-", *agents, input="/resume\n").stdout == "gone on\n"
     assert "no pending interrupt" in call("chat", "-", *agents, input="/resume --yes\n", code=1).stderr
-    assert "nothing has been said yet" in call("chat", *agents, input="/resume --yes\n", code=2).stderr
+    assert "there are no messages yet" in call("chat", *agents, input="/resume --yes\n", code=2).stderr
 
 
 def test_a_chat_sends_a_new_message_when_told_so():

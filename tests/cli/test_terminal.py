@@ -161,20 +161,23 @@ def test_prune_and_compact_tell_sizes_as_people_say_them(registry):
     for number in range(20):
         plain_graph(registry.checkpointer).invoke(said(f"{number} " + "x" * 2000), config("a"))
     shown = on_screen("prune", "--dry-run")
-    assert re.search(r"59 checkpoints \(\d+(\.\d)? MB\) would go", shown) and "threads compact" not in shown
+    assert (
+        re.search(r"59 checkpoints \(\d+(\.\d)? MB\) would be deleted", shown)
+        and "threads compact" not in shown
+    )
     shown = on_screen("prune", "--keep", "2")
-    assert re.search(r"58 checkpoints \(\d+(\.\d)? MB\) went", shown)
+    assert re.search(r"58 checkpoints \(\d+(\.\d)? MB\) deleted", shown)
     assert "threads compact gives the room back" in shown
     shown = on_screen("compact")
     assert "1 checkpoint (" in shown
     assert re.search(r"threads\.db took [\d.]+ MB and takes \d+ kB now: [\d.]+ MB won", shown)
-    assert re.search(r"copy\.db holds \d+ kB", on_screen("backup", "copy.db"))
+    assert re.search(r"copy\.db has \d+ kB", on_screen("backup", "copy.db"))
 
 
 def test_rm_asks_and_takes_no_for_an_answer(registry):
     registry.create(id="mine", title="Dear")
     with Terminal("rm", "mine") as terminal:
-        assert "Dear" in terminal.until(r"erase for good\? \[y/N\]")
+        assert "Dear" in terminal.until(r"delete permanently\? \[y/N\]")
         terminal.type("n\n")
         assert terminal.rest()[1] == 1
     assert registry.get("mine").title == "Dear"
@@ -234,7 +237,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(mine, registry):
         terminal.until("> ")
         terminal.type("\x04")
         shown, code = terminal.rest()
-    assert code == 0 and "to go on: threads chat" in shown
+    assert code == 0 and "to continue: threads chat" in shown
     said = registry.messages(registry.list()[0].id)
     assert [message.role for message in said] == ["user", "assistant", "user", "assistant"]
     assert said[1].stopped and said[1].text.startswith("Hello Alice") and not said[3].stopped
@@ -249,7 +252,7 @@ def test_ctrl_c_at_the_prompt_drops_the_line_and_says_once_how_to_leave(here, re
             terminal.interrupt()
             while not terminal.speaks_within(5):  # readline can miss one that comes just before it listens
                 terminal.interrupt()
-            assert "to go on" not in terminal.until(told)
+            assert "to continue" not in terminal.until(told)
         terminal.type("My name is Alice\n")
         terminal.until("Alice!")
         terminal.until("> ")
@@ -295,7 +298,9 @@ def asking(registry, monkeypatch):
 def test_send_asks_what_a_text_is_where_a_question_is_open(asking, choice, reply, texts, done):
     with Terminal("send", "a", "no", *REFUND) as terminal:
         shown = terminal.until(CHOICE)
-        assert "answer to: refund?" in shown and "counts as true" in shown and "drops the question" in shown
+        assert (
+            "answer to: refund?" in shown and "counts as true" in shown and "discards the question" in shown
+        )
         terminal.type("no\n")  # is no letter that is offered
         terminal.until(CHOICE)
         terminal.type(f"{choice}\n")

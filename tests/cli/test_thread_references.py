@@ -249,7 +249,7 @@ def test_a_talk_can_be_taken_back_repeated_copied_and_forked():
     assert result.exit_code == 0, result.stderr
     answers = result.stdout.splitlines()
     assert answers[2] == answers[0] and answers[3] == answers[4]
-    assert result.stderr.count("taken back: ") == 3
+    assert result.stderr.count("undone: ") == 3
     with threads.open("threads.db") as registry:
         source, fork = sorted(registry.list(), key=lambda thread: -(thread.message_count or 0))
         assert [m.text for m in registry.messages(source.id) if m.role == "user"] == [
@@ -388,7 +388,7 @@ def test_a_run_that_failed_in_a_new_thread_is_found_and_goes_on(here):
     (here / "mending.py").write_text(MENDED.format(tests=str(SUPPORT)))
     for words in ("send --new hello", "send --new hello --json"):
         [[id], failed] = told_and_failed(words)
-        assert f"threads retry {id} goes on where it broke" in failed
+        assert f"threads retry {id} continues where it failed" in failed
     assert "no connection" in call(f"retry {id} --agents mending:graph", code=1).stderr
     (here / "mended").touch()
     assert rows(f"retry {id} --agents mending:graph") == [["re: hello"]]

@@ -133,10 +133,11 @@ def test_without_a_name_the_built_in_assistant_is_audited(monkeypatch):
 
 def test_on_a_terminal_it_is_a_table(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    from threads.cli.audit_report import draw
+    from threads.cli.audit_report import draw_report
+
     from threads.isolation import audit
 
-    draw(audit(LEAKING, attacks=["taking turns", "forks"], users=2, turns=8, seed=1))
+    draw_report(audit(LEAKING, attacks=["taking turns", "forks"], users=2, turns=8, seed=1))
     text = capsys.readouterr().out
     assert text.splitlines()[0].split() == [
         "attack",

@@ -75,7 +75,7 @@ class Transcripts(StoredReader):
         try:
             self._shown(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id})
         except Unreadable as error:
-            return StateDamaged(str(error)).found_in(thread_id)
+            return StateDamaged(str(error)).with_thread(thread_id)
         except Undecodable:
             pass
         return MessagesUnknown(thread_id)

@@ -1,7 +1,7 @@
 """The command line: `threads new | ls | show | send | chat | rename | rm | verify | compact` and more.
 
-Each command is loaded when it is called, rich when a table is drawn on a terminal, LangGraph and
-the agents when someone speaks: `threads ls` is used all day and answers at once.
+Modules are loaded when they are needed: each command when it is called, rich when a table is drawn on a
+terminal, LangGraph and the agents when a message is sent. So `threads ls` starts quickly.
 """
 
 from __future__ import annotations

@@ -1,26 +1,21 @@
-"""The agents that answer: the built-in assistant, or the user's own by `--agents module:name`.
+"""The agents of a command: the built-in assistant, or the user's own by `--agents module:name`.
 
-A thread is answered by the agent it was begun with. Another one has to be named, because two graphs
-need not understand each other's state.
+A thread is answered by the agent it was created with. Another one has to be named, because two graphs need
+not understand each other's state.
 """
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from threads import Registry, Thread
-from threads.cli.errors import AgentFailed, Fault
-from threads.cli.sanitize import field
+from threads.cli.errors import AgentCliError, CliError
+from threads.cli.sanitize import escape_line
 from threads.errors import catalog_hint
-
-UNNAMED = "LangGraph"
-"""What LangGraph calls a graph without a name."""
+from threads.module_loader import ModuleBroken, ObjectNotFound, load_object
 
 BUILT_IN = ("assistant", "my-agent")
 """The ids of `threads.assistant`, the default first; `my-agent` is the id in the HTTP examples."""
@@ -29,7 +24,7 @@ OFFLINE_DELAY = 0.0125
 """Seconds between streamed words of the offline model in `chat` and `serve`: about 80 words a second."""
 
 
-class Agents:
+class LoadedAgents:
     """Agents by id. A graph is built on demand, with the registry's checkpointer.
 
     `offline_delay`: seconds between streamed words of an offline model that is loaded for it.
@@ -44,44 +39,44 @@ class Agents:
         self._offline_delay = offline_delay
 
     def graph(self, agent_id: str) -> Any:
-        """Build the graph of an agent. Raises `AgentFailed`."""
+        """Build the graph of an agent. Raises `AgentCliError`."""
         from threads.chat_models.loader import offline_delay
 
         try:
             with offline_delay(self._offline_delay):
                 return self._build(agent_id)
         except Exception as error:
-            raise AgentFailed(error, f"agent {agent_id!r} cannot be built") from error
+            raise AgentCliError(error, f"agent {agent_id!r} cannot be built") from error
 
-    def chosen(self, said: str | None, thread: Thread | None) -> str:
-        """Who answers: who was said, else the thread's own agent, else in a new thread the default."""
+    def choose(self, agent_id: str | None, thread: Thread | None) -> str:
+        """Return `agent_id` if it is given, else the thread's own agent, else in a new thread the default."""
         known = ", ".join(self.ids)
-        if said is not None:
-            if said not in self.ids:
-                raise click.UsageError(field(f"there is no agent {said!r}; there are: {known}"))
-            return said
+        if agent_id is not None:
+            if agent_id not in self.ids:
+                raise click.UsageError(escape_line(f"there is no agent {agent_id!r}; there are: {known}"))
+            return agent_id
         if thread is None or (thread.agent_id is None and thread.message_count == 0) or self._only(thread):
             if self.default is None:
-                raise click.UsageError(field(f"which agent? say --agent with one of: {known}"))
+                raise click.UsageError(escape_line(f"which agent? name one with --agent: {known}"))
             return self.default
         if thread.agent_id is None:
             raise click.UsageError(
-                field(f"which agent speaks in thread {thread.id!r}? say --agent with one of: {known}")
+                escape_line(f"which agent answers in thread {thread.id!r}? name one with --agent: {known}")
             )
         if thread.agent_id not in self.ids:
             hint = catalog_hint(thread.agent_id) or "load it with --agents MODULE:NAME"
-            raise Fault(
+            raise CliError(
                 f"thread {thread.id!r} belongs to agent {thread.agent_id!r}, which is not loaded; {hint}, or "
                 f"name another agent with --agent (there are: {known})"
             )
         return thread.agent_id
 
     def _only(self, thread: Thread) -> bool:
-        """Whether there is one agent alone, and nothing speaks against it."""
+        """Return whether there is only one agent, and the thread has no other."""
         return thread.agent_id is None and len(self.ids) == 1
 
 
-def load(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) -> Agents:
+def load_agents(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) -> LoadedAgents:
     """Load the agents that `--agents` names, without it the built-in assistant.
 
     `offline_delay`: seconds between streamed words of the offline model, where the environment names none.
@@ -90,27 +85,29 @@ def load(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) ->
         from threads.chat_models import loader
 
         with loader.offline_delay(offline_delay):
-            return _own(spec, registry, offline_delay)
+            return _load_custom(spec, registry, offline_delay)
 
     def build(agent_id: str) -> Any:
         from threads import assistant
 
         return assistant.build(agent_id, checkpointer=registry.checkpointer)
 
-    return Agents(BUILT_IN, BUILT_IN[0], build, offline_delay)
+    return LoadedAgents(BUILT_IN, BUILT_IN[0], build, offline_delay)
 
 
-def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
+def _load_custom(spec: str, registry: Registry, offline_delay: float) -> LoadedAgents:
     from langgraph.pregel import Pregel
+
+    from threads.runs.agents import DEFAULT_GRAPH_NAME
 
     module, colon, name = spec.partition(":")
     if not (module and colon and name):
         raise click.UsageError(f"--agents: {spec!r} is not of the form MODULE:NAME")
-    found = _imported(module, name)
+    found = _import(module, name)
     if not isinstance(found, Pregel | Mapping) and callable(found):
-        found = _called(found, spec)
+        found = _call(found, spec)
     if isinstance(found, Pregel):
-        found = {found.name if found.name != UNNAMED else name: found}
+        found = {found.name if found.name != DEFAULT_GRAPH_NAME else name: found}
     if not isinstance(found, Mapping) or not found:
         raise click.UsageError(f"--agents: {spec} is neither a compiled graph nor a mapping of ids to graphs")
 
@@ -123,29 +120,20 @@ def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
         return graph.copy(update={"checkpointer": registry.checkpointer})
 
     ids = tuple(map(str, found))
-    return Agents(ids, ids[0] if len(ids) == 1 else None, build, offline_delay)
+    return LoadedAgents(ids, ids[0] if len(ids) == 1 else None, build, offline_delay)
 
 
-def _imported(module: str, name: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+def _import(module: str, name: str) -> Any:
     try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
-            raise click.UsageError(f"--agents: there is no module {module!r} here") from error
-        raise AgentFailed(error, f"{module} cannot be imported") from error
-    except AttributeError as error:
-        if getattr(error, "obj", None) is not sys.modules.get(module):
-            raise AgentFailed(error, f"{module} cannot be imported") from error
-        raise click.UsageError(f"--agents: module {module!r} has no {name!r}") from error
-    except Exception as error:
-        raise AgentFailed(error, f"{module} cannot be imported") from error
+        return load_object(module, name)
+    except ObjectNotFound as error:
+        raise click.UsageError(f"--agents: {error}") from error
+    except ModuleBroken as error:
+        raise AgentCliError(error.error, str(error)) from error.error
 
 
-def _called(make: Callable[[], Any], spec: str) -> Any:
+def _call(make: Callable[[], Any], spec: str) -> Any:
     try:
         return make()
     except Exception as error:
-        raise AgentFailed(error, f"{spec} failed") from error
+        raise AgentCliError(error, f"{spec} failed") from error

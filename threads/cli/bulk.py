@@ -1,7 +1,7 @@
-"""Changing several threads in one transaction, and telling what became of each.
+"""Changes of several threads in one transaction, and the report of the result.
 
-Either all is done or nothing; only a thread in which a run is under way, or that somebody else erased a
-moment ago, is left as it is. It is named then, and the command ends with 1.
+Threads with an active run, and those that another process has just deleted, are skipped and named, and
+the command exits with 1.
 """
 
 from __future__ import annotations
@@ -12,40 +12,42 @@ from typing import Any
 import click
 
 from threads import Registry, Report, Thread
-from threads.cli.output import as_json, line, note, on_terminal, say
-from threads.cli.sanitize import field
+from threads.cli.output import on_terminal, print_json, print_note, print_record, print_text
+from threads.cli.sanitize import escape_line
 
 
-def change_all(registry: Registry, found: Sequence[Thread], word: str, json: bool, **changes: Any) -> None:
-    """Change these threads as `registry.bulk` does, and tell; `word` says what became of them."""
+def change_threads(
+    registry: Registry, found: Sequence[Thread], word: str, json: bool, **changes: Any
+) -> None:
+    """Apply `registry.bulk` to these threads and print the result; `word` is the participle for it."""
     report = registry.bulk([thread.id for thread in found], **changes)
-    left = {*report.missing, *report.busy}
-    done = [thread for thread in found if thread.id not in left]
+    skipped = {*report.missing, *report.busy}
+    done = [thread for thread in found if thread.id not in skipped]
     if changes.get("delete"):
-        told: dict[str, Any] = {"deleted": [thread.id for thread in done]}
+        result: dict[str, Any] = {"deleted": [thread.id for thread in done]}
     else:
         done = [registry.get(thread.id) for thread in done]
-        told = {"threads": done}
+        result = {"threads": done}
     if json:
-        as_json(told | {"missing": report.missing, "busy": report.busy})
+        print_json(result | {"missing": report.missing, "busy": report.busy})
     else:
-        tell(word, done)
-    _tell_left(report)
-    if left:
+        print_changed(word, done)
+    _print_skipped(report)
+    if skipped:
         click.get_current_context().exit(1)
 
 
-def tell(word: str, found: Sequence[Thread]) -> None:
-    """What became of threads, for people or for programs."""
+def print_changed(word: str, found: Sequence[Thread]) -> None:
+    """Print the changed threads: with titles on a terminal, otherwise their ids."""
     for thread in found:
         if on_terminal():
-            say(f"{word}: {field(thread.title)} {click.style(field(thread.id), dim=True)}")
+            print_text(f"{word}: {escape_line(thread.title)} {click.style(escape_line(thread.id), dim=True)}")
         else:
-            line(thread.id)
+            print_record(thread.id)
 
 
-def _tell_left(report: Report) -> None:
+def _print_skipped(report: Report) -> None:
     for id in report.missing:
-        note(f"there is no thread {id!r} any more")
+        print_note(f"thread {id!r} does not exist any more")
     for id in report.busy:
-        note(f"thread {id!r} was left as it is: a run is under way in it; wait for its end")
+        print_note(f"thread {id!r} was not changed, because a run is active in it; wait for it")

@@ -1,45 +1,68 @@
-"""Talking in one registry: picks who answers, lets a message through, and shows the answer.
+"""Runs of `send`, `resume`, `retry` and `chat`: the agent is chosen, the run started, its answer printed.
 
-Each message is a run: it is answered also when this program ends in the middle, and a thread in
-which another program speaks is waited for. A person sees the tokens as they come. A program gets the
-answer whole, as it was stored.
+A message is queued if another program runs the thread, and a run is recovered by others if this program
+ends during it. On a terminal the tokens are printed as they arrive, otherwise the complete answer as it was
+stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self
+import signal
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
+from typing import Any, NamedTuple, Self
 
 from threads import (
     LOCAL,
+    Event,
     Interrupt,
     Message,
     MessagesUnknown,
     Registry,
     Run,
+    RunFailed,
     Runner,
     Thread,
     ThreadsError,
     ThreadTrashed,
 )
-from threads.cli.agent_loader import Agents, load
-from threads.cli.answer_stream import Piece, answer
-from threads.cli.interrupts import how_to_answer, last_run, open_questions, show_questions
-from threads.cli.output import as_json, on_terminal, say
-from threads.cli.sanitize import block, field
+from threads.cli.agent_loader import LoadedAgents, load_agents
+from threads.cli.errors import AgentCliError
+from threads.cli.interrupts import last_run, pending_interrupts, print_interrupts, resume_command
+from threads.cli.output import on_terminal, print_json, print_text
+from threads.cli.sanitize import escape_block, escape_line
+
+STOP_TIMEOUT = 10.0
+"""Seconds that a stopped run may take to store its partial output."""
+POLL_INTERVAL = 0.1
+"""Seconds between checks for Ctrl+C."""
 
 
-class Talk:
-    """Threads of one registry and the agents that answer in them; close it by `with`."""
+class Chunk(NamedTuple):
+    """A part of a streamed answer."""
+
+    text: str
+    """Text of the answer; if `is_call`, the name of the tool that is called."""
+    is_call: bool = False
+    is_first: bool = False
+    """Whether it is the first chunk of its message."""
+
+
+class ChatSession:
+    """Starts runs in the threads of one registry, with one runner per agent; a context manager.
+
+    `agent_id`: the agent that the user named; None for that of each thread.
+    """
 
     def __init__(
-        self, registry: Registry, spec: str | None, said: str | None, *, offline_delay: float = 0.0
+        self, registry: Registry, spec: str | None, agent_id: str | None, *, offline_delay: float = 0.0
     ) -> None:
         self._registry = registry
-        self._agents: Agents = load(spec, registry, offline_delay=offline_delay)
-        self._said = said
+        self._agents: LoadedAgents = load_agents(spec, registry, offline_delay=offline_delay)
+        self._agent_id = agent_id
         self._runners: dict[str, Runner] = {}
 
     def __enter__(self) -> Self:
@@ -51,71 +74,71 @@ class Talk:
         for runner in self._runners.values():
             runner.close()
 
-    def begin(self, thread: Thread | None, *, title: str | None = None) -> Thread:
-        """The thread ready to be spoken in, made if it is None: somebody is there who answers."""
+    def prepare(self, thread: Thread | None, *, title: str | None = None) -> Thread:
+        """Return the thread with an agent that can be built; create it if it is None."""
         if thread is not None and thread.trashed_at is not None:
             raise ThreadTrashed(thread.id)
-        agent_id = self._agents.chosen(self._said, thread)
-        self._runner(agent_id)  # first, so that an agent that cannot be had leaves no empty thread
+        agent_id = self._agents.choose(self._agent_id, thread)
+        self._runner(agent_id)  # first, so that an agent that cannot be built leaves no empty thread
         if thread is None:
             return self._registry.create(agent_id=agent_id, title=title)
         if thread.agent_id is None:
             return self._registry.update(thread.id, agent_id=agent_id)
         return thread
 
-    def say(self, thread: Thread, text: str) -> Run:
-        """A run that answers the message `text`, which drops a question that is open."""
-        agent_id = self._agents.chosen(self._said, thread)
+    def send(self, thread: Thread, text: str) -> Run:
+        """Start a run with the message `text`, which discards a pending interrupt."""
+        agent_id = self._agents.choose(self._agent_id, thread)
         runner = self._runner(agent_id)
         return runner.start(thread.id, text, agent_id=agent_id, multitask_strategy="enqueue")
 
     def resume(self, thread: Thread, value: Any = None) -> Run:
-        """A run of the agent that asked, which continues with this answer; at a breakpoint there is none."""
+        """Start a run that continues the interrupted agent with this answer; at a breakpoint without one."""
         if thread.agent_id is None:
-            thread = self.begin(thread)
+            thread = self.prepare(thread)
         last = last_run(self._registry, thread.id)
-        asked_by = None if last is None or self._said is not None else last.agent_id
-        known = asked_by is not None and asked_by in self._agents.ids
-        agent_id = str(asked_by) if known else self._agents.chosen(self._said, thread)
+        interrupted = None if last is None or self._agent_id is not None else last.agent_id
+        known = interrupted is not None and interrupted in self._agents.ids
+        agent_id = str(interrupted) if known else self._agents.choose(self._agent_id, thread)
         return self._runner(agent_id).resume(thread.id, value)
 
-    def again(self, thread: Thread) -> Run:
-        """A run that answers the last message anew; one that failed goes on where it broke."""
-        runner = self._runner(self._agents.chosen(self._said, thread))
+    def regenerate_or_retry(self, thread: Thread) -> Run:
+        """Continue the last run if it failed, otherwise answer the last message again."""
+        runner = self._runner(self._agents.choose(self._agent_id, thread))
         last = last_run(self._registry, thread.id)
         if last is not None and last.status == "error":
             return runner.retry(thread.id)
         return runner.regenerate(thread.id)
 
     def retry(self, thread: Thread) -> Run:
-        """The last run, which failed, going on where it broke; `NothingToResume` if it did not fail."""
-        return self._runner(self._agents.chosen(self._said, thread)).retry(thread.id)
+        """Continue the failed last run. Raises `NothingToResume` if it did not fail."""
+        return self._runner(self._agents.choose(self._agent_id, thread)).retry(thread.id)
 
-    def hear(self, run: Run, *, json: bool = False, how: str | None = None) -> None:
-        """Show the answer, to a person while it comes, to a program whole, and then what the agent asks.
+    def print_answer(self, run: Run, *, json: bool = False, how: str | None = None) -> None:
+        """Print the answer, streamed on a terminal, otherwise complete, and then the pending interrupts.
 
-        `how`: how to answer that, if not by a command.
+        `how`: how to answer those, if not by a command.
         """
         if on_terminal() and not json:
-            _show(answer(run))
-            self._ask(run.thread_id, how)
+            _print_chunks(stream_answer(run))
+            self._print_interrupts(run.thread_id, how)
         else:
-            reply, message = self._whole(run)
-            questions = self._ask(run.thread_id, how)
-            told = {"thread_id": run.thread_id, "reply": reply, "message": message, "interrupts": questions}
-            as_json(told) if json else say(block(reply))
-        with suppress(ThreadsError):  # the answer is shown: what cannot be noted now is unread, no more
+            reply, message = self._complete_answer(run)
+            questions = self._print_interrupts(run.thread_id, how)
+            result = {"thread_id": run.thread_id, "reply": reply, "message": message, "interrupts": questions}
+            print_json(result) if json else print_text(escape_block(reply))
+        with suppress(ThreadsError):  # the answer was printed; it merely stays unread
             run.mark_read(LOCAL.reader)
 
-    def _whole(self, run: Run) -> tuple[str, Message | None]:
-        """The answer once it is complete, and the last message that it consists of."""
-        heard = "".join(piece.text for piece in answer(run) if not piece.is_call)
+    def _complete_answer(self, run: Run) -> tuple[str, Message | None]:
+        """Wait for the answer; return its text and its last message, as they were stored."""
+        streamed = "".join(chunk.text for chunk in stream_answer(run) if not chunk.is_call)
         try:
             messages = self._registry.messages(run.thread_id).items
         except MessagesUnknown:
-            return heard, None
-        asked = max((place for place, each in enumerate(messages) if each.role == "user"), default=-1)
-        since = [each for each in messages[asked + 1 :] if each.run_id in (run.id, None)]
+            return streamed, None
+        question = max((place for place, each in enumerate(messages) if each.role == "user"), default=-1)
+        since = [each for each in messages[question + 1 :] if each.run_id in (run.id, None)]
         stored = [each for each in since if each.role == "assistant"]
         return "\n\n".join(each.text for each in stored if each.text), stored[-1] if stored else None
 
@@ -124,26 +147,103 @@ class Talk:
             self._runners[agent_id] = Runner(self._registry, {agent_id: self._agents.graph(agent_id)})
         return self._runners[agent_id]
 
-    def _ask(self, thread_id: str, how: str | None) -> tuple[Interrupt, ...]:
-        """Show the questions that the agent asks, if it does."""
-        questions = open_questions(self._registry, thread_id)
-        show_questions(questions, how or how_to_answer(thread_id, questions))
+    def _print_interrupts(self, thread_id: str, how: str | None) -> tuple[Interrupt, ...]:
+        """Print and return the pending interrupts."""
+        questions = pending_interrupts(self._registry, thread_id)
+        print_interrupts(questions, how or resume_command(thread_id, questions))
         return questions
 
 
-def _show(pieces: Iterable[Piece]) -> None:
-    """Every piece at once when it comes; whatever happens, the line is ended."""
+def _print_chunks(chunks: Iterable[Chunk]) -> None:
+    """Print each chunk as it arrives; the line is ended even after an error."""
     inside = False
     try:
-        for piece in pieces:
-            if inside and (piece.is_call or piece.begins):
-                say()
+        for chunk in chunks:
+            if inside and (chunk.is_call or chunk.is_first):
+                print_text()
                 inside = False
-            if piece.is_call:
-                say(f"calls {field(piece.text)}", dim=True)
+            if chunk.is_call:
+                print_text(f"calls {escape_line(chunk.text)}", dim=True)
             else:
-                say(block(piece.text), end=False)
-                inside = not piece.text.endswith("\n")
+                print_text(escape_block(chunk.text), end=False)
+                inside = not chunk.text.endswith("\n")
     finally:
         if inside:
-            say()
+            print_text()
+
+
+def stream_answer(run: Run) -> Iterator[Chunk]:
+    """Yield the run's answer as it arrives. Raises `AgentCliError` for errors of the agent.
+
+    Ctrl+C stops the run, which stores its partial output, and then raises `KeyboardInterrupt`.
+    """
+    try:
+        with _deferred_interrupt() as interrupted:
+            yield from _chunks(_events(run, interrupted))
+            run.result(STOP_TIMEOUT if interrupted.is_set() else None)
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+    except RunFailed as error:
+        cause = error.__cause__
+        raise (AgentCliError(cause) if isinstance(cause, Exception) else error) from error
+
+
+def _events(run: Run, interrupted: threading.Event) -> Iterator[Event]:
+    """Yield the run's events until it ends, or none after it was stopped."""
+    is_stopped = False
+    with run.events() as subscription:
+        while True:
+            event = subscription.wait(POLL_INTERVAL)
+            if event is None and subscription.is_over:
+                return
+            if interrupted.is_set() and not is_stopped:
+                is_stopped = True
+                run.stop()
+            if event is not None and event.run_id == run.id:
+                if not is_stopped:
+                    yield event
+                if run.ends_with(event):
+                    return
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[threading.Event]:
+    """Set an event at Ctrl+C instead of raising, which could happen anywhere, for instance with a lock held.
+
+    Pressed a second time it raises.
+    """
+    interrupted = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def set_or_raise(number: int, frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    signal.signal(signal.SIGINT, set_or_raise)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _chunks(events: Iterator[Event]) -> Iterator[Chunk]:
+    last: Any = None
+    streamed: defaultdict[Any, str] = defaultdict(str)
+    for event in events:
+        if event.type == "token":
+            id, text = event.data["message_id"], event.data["text"]
+        elif event.type == "tool_started":
+            yield Chunk(event.data["name"], is_call=True)
+            continue
+        elif event.type == "message" and event.data["message"]["role"] == "assistant":
+            message = event.data["message"]
+            id, text = message["id"], message["text"]
+            # the complete message follows its tokens: print only what they did not contain
+            text = text[len(streamed[id]) :] if text.startswith(streamed[id]) else text
+        else:
+            continue
+        if text:
+            yield Chunk(text, is_first=id != last)
+            streamed[id] += text
+            last = id

@@ -1,117 +1,114 @@
-"""Errors at the command line: one table from class to exit code, and the words where ours speak Python."""
+"""Errors at the command line: one table from class to exit code and message."""
 
 from __future__ import annotations
-
-import sqlite3
 
 import click
 
 from threads import errors
-from threads.cli.sanitize import block
+from threads.cli.sanitize import escape_block
+from threads.db.errors import DriverError
 
 
-class Fault(click.ClickException):
-    """An error as it is shown: a plain sentence, and exit code 1."""
+class CliError(click.ClickException):
+    """A command failed: one sentence for the user, and exit code 1."""
 
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__(block(message))
+        super().__init__(escape_block(message))
 
 
-class Misused(Fault):
-    """What was asked for cannot be asked for."""
+class UsageCliError(CliError):
+    """The command cannot be carried out as it was given."""
 
     exit_code = 2
 
 
-class NotFound(Fault):
-    """What was asked for is not there."""
+class NotFoundCliError(CliError):
+    """A thread, checkpoint or tag that was named does not exist."""
 
     exit_code = 3
 
 
-class AgentFailed(Fault):
-    """An agent's model, tools or code raised `error`: told in one sentence, after what was going on."""
+class AgentCliError(CliError):
+    """An agent's model, tools or code raised `error`; the message is one sentence that begins with `what`."""
 
-    def __init__(self, error: Exception, what: str = "the agent failed") -> None:
+    def __init__(self, error: BaseException, what: str = "the agent failed") -> None:
         first = next(iter(str(error).strip().splitlines()), "")
         super().__init__(f"{what}: {type(error).__name__}{': ' if first else ''}{first}")
 
 
-AS_IT_IS = "{error}"
+UNCHANGED = "{error}"
 
-TABLE: tuple[tuple[type[Exception], type[Fault], str], ...] = (
-    (errors.ThreadNotFound, NotFound, AS_IT_IS),
+TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
+    (errors.ThreadNotFound, NotFoundCliError, UNCHANGED),
     (
         errors.CheckpointNotFound,
-        NotFound,
-        "thread {error.thread_id!r} has no such checkpoint; `threads history` lists what it has",
+        NotFoundCliError,
+        "thread {error.thread_id!r} has no such checkpoint; `threads history` lists its checkpoints",
     ),
     (
         errors.ThreadTrashed,
-        Fault,
+        CliError,
         "thread {error.thread_id!r} is in the trash; `threads restore` brings it back",
     ),
     (
         errors.ThreadBusy,
-        Fault,
-        "a run is under way in thread {error.thread_id!r}: wait for its end",
+        CliError,
+        "another run is active in thread {error.thread_id!r}; wait for it",
     ),
     (
         errors.QueueFull,
-        Fault,
-        "{error.limit} messages wait in thread {error.thread_id!r} already; try again when some are answered",
+        CliError,
+        "{error.limit} messages are already queued in thread {error.thread_id!r}; try again when some are "
+        "answered",
     ),
     (
         errors.LeaseLost,
-        Fault,
-        "the run in thread {error.thread_id!r} lost its lease (its process was held up, or the run was taken "
-        "over), so it cannot store anything more; `threads show` tells what is there",
+        CliError,
+        "the run in thread {error.thread_id!r} lost its lease (its process was suspended, or another runner "
+        "recovered the run), so it cannot store anything more; `threads show` shows what was stored",
     ),
     (
         errors.AlreadyAnswered,
-        Misused,
-        "the question of thread {error.thread_id!r} was answered already, in another way; `threads show` "
-        "tells what became of that answer, and `threads retry` continues its run if that failed",
+        UsageCliError,
+        "the interrupt of thread {error.thread_id!r} was answered already, with another answer; `threads "
+        "show` shows what followed, and `threads retry` continues that answer's run if it failed",
     ),
-    (errors.RunNotFound, Fault, "there is no run {error.run_id!r}"),
+    (errors.RunNotFound, CliError, "there is no run {error.run_id!r}"),
     (
         errors.MessagesUnknown,
-        Fault,
-        "the messages of thread {error.thread_id!r} cannot be told: its graph folds them with a reducer of "
-        "its own, which can be named in Python only",
+        CliError,
+        "the messages of thread {error.thread_id!r} cannot be decoded: its graph has a reducer of its own, "
+        "which can only be passed in Python",
     ),
-    (
-        errors.TypeNotAllowed,
-        Fault,
-        "{error.fact}; types can be named in Python only",
-    ),
+    (errors.KindNotAllowed, CliError, "{error.summary}"),
+    (errors.TypeNotAllowed, CliError, "{error.summary}; types can only be passed in Python"),
     (
         errors.StateDamaged,
-        Fault,
-        "{error.fact}; `threads rewind` and `threads fork` go back to an earlier checkpoint",
+        CliError,
+        "{error.summary}; `threads rewind` and `threads fork` go back to an earlier checkpoint",
     ),
-    (errors.ReadOnly, Fault, "{error.fact}"),
+    (errors.ReadOnly, CliError, "{error.summary}"),
     (
         errors.DatabaseNotFound,
-        Fault,
-        "{error} (--db FILE names another; `threads new` and `threads chat` make one)",
+        CliError,
+        "{error} (--db FILE names another; `threads new` and `threads chat` create one)",
     ),
-    (errors.InvalidValue, Misused, "{error.field}: {error.reason}"),
-    (errors.UsageError, Misused, AS_IT_IS),
-    (errors.ThreadsError, Fault, AS_IT_IS),
-    (sqlite3.Error, Fault, "the database said: {error}"),
-    (OSError, Fault, AS_IT_IS),
+    (errors.InvalidValue, UsageCliError, "{error.summary}"),
+    (errors.UsageError, UsageCliError, UNCHANGED),
+    (errors.ThreadsError, CliError, UNCHANGED),
+    (DriverError, CliError, "the database reported: {error}"),
+    (OSError, CliError, UNCHANGED),
 )
-"""The first that fits decides."""
+"""The first row that matches an error decides."""
 
 
-def fault_of(error: Exception) -> click.ClickException | None:
-    """How `error` is shown; None for a bug of ours."""
+def cli_error_of(error: Exception) -> click.ClickException | None:
+    """Return the error to show for `error`; None where it is a bug of this package."""
     if isinstance(error, click.ClickException):
         return error
-    for kind, fault, words in TABLE:
+    for kind, cli_error, message in TABLE:
         if isinstance(error, kind):
-            return fault(words.format(error=error))
+            return cli_error(message.format(error=error))
     return None

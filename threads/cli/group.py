@@ -1,8 +1,8 @@
-"""The group of commands: loads the one that is called, and ends every one in the same way.
+"""The command group: loads the command that is called, and handles its errors.
 
-Here errors become exit codes, a reader who leaves ends us quietly, and the output streams are made
-unable to fail: what an encoding cannot hold comes out as `\\u2026`, not as a traceback. Arguments are
-taken as they are: on Windows Click would expand * and $, and so change what is said in a message.
+Errors become exit codes, a closed pipe ends the program quietly, and the output streams never fail: what
+an encoding does not have is printed as `\\u2026`, not raised. Arguments are taken literally: on Windows
+Click would expand * and $, and so change a message.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 import click
 
-from threads.cli.context import Session, common
-from threads.cli.errors import fault_of
-from threads.cli.output import note, say
-from threads.cli.sanitize import block
+from threads.cli.context import CliContext, common_options
+from threads.cli.errors import cli_error_of
+from threads.cli.output import print_note, print_text
+from threads.cli.sanitize import escape_block
 
 COMMANDS = {
     "ls": "list_show",
@@ -61,15 +61,15 @@ COMMANDS = {
     "completion": "completion",
     "serve": "serve",
 }
-"""The commands and the modules they stand in, in the order of the help."""
-INTERRUPTED = 130
-"""The exit code after Ctrl+C, as shells have it: 1 would say that an audit found a leak."""
-REPLACED = "backslashreplace"
-"""What becomes of characters that a stream's encoding does not have."""
+"""The commands and their modules, in the order of the help."""
+EXIT_INTERRUPTED = 130
+"""Exit code after Ctrl+C, as in shells; 1 would mean that an audit found a leak."""
+REPLACEMENT = "backslashreplace"
+"""Error handler for characters that a stream's encoding does not have."""
 
 
-class Threads(click.Group):
-    """Commands by name, each loaded when it is asked for."""
+class LazyGroup(click.Group):
+    """Commands by name, each imported on first use."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -85,66 +85,70 @@ class Threads(click.Group):
         try:
             result = super().invoke(context)
             sys.stdout.flush()
-        except BrokenPipeError:  # whoever read our output has left; the rest goes nowhere, quietly
+        except BrokenPipeError:  # the reader of stdout has closed it; discard the rest
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return result
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
-        _unable_to_fail()
-        session = Session()
-        options |= {"obj": session, "standalone_mode": False, "windows_expand_args": False}
+        _make_streams_lenient()
+        cli = CliContext()
+        options |= {"obj": cli, "standalone_mode": False, "windows_expand_args": False}
         try:
             code = super().main(args, *rest, **options)
         except click.Abort as aborted:
-            say("Aborted!", to=sys.stderr)
-            code = INTERRUPTED if isinstance(aborted.__cause__, KeyboardInterrupt) else 1
+            print_text("Aborted!", to=sys.stderr)
+            code = EXIT_INTERRUPTED if isinstance(aborted.__cause__, KeyboardInterrupt) else 1
         except Exception as error:
-            fault = fault_of(error)
-            if fault is None:
+            shown = cli_error_of(error)
+            if shown is None:
                 raise
-            if session.traceback:
+            if cli.traceback:
                 import traceback
 
-                say(block("".join(traceback.format_exception(error))), end=False, to=sys.stderr)
-            told = io.StringIO()
-            fault.show(told)
-            say(block(told.getvalue()), end=False, to=sys.stderr)
-            code = fault.exit_code
+                print_text(escape_block("".join(traceback.format_exception(error))), end=False, to=sys.stderr)
+            message = io.StringIO()
+            shown.show(message)
+            print_text(escape_block(message.getvalue()), end=False, to=sys.stderr)
+            code = shown.exit_code
         sys.exit(code)
 
 
-def _unable_to_fail() -> None:
-    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, REPLACED), (sys.stderr, REPLACED)):
-        if hasattr(stream, "reconfigure"):  # not so where someone captures us in a stream of their own
+def _make_streams_lenient() -> None:
+    for stream, errors in (
+        (sys.stdin, "surrogateescape"),
+        (sys.stdout, REPLACEMENT),
+        (sys.stderr, REPLACEMENT),
+    ):
+        if hasattr(stream, "reconfigure"):  # a stream that captures the output may not have it
             stream.reconfigure(errors=errors)
 
 
 @click.group(
-    cls=Threads,
+    cls=LazyGroup,
     invoke_without_command=True,
-    epilog="An ID may be cut short as long as it is unique; - is the thread last spoken in.",
+    epilog="An ID may be abbreviated as long as it is unique; - is the thread with the latest activity.",
 )
 @click.version_option(package_name="langgraph-threads")
-@click.option("--json", "json", is_flag=True, help="The list as JSON, as `threads ls --json`.")
-@common("--db", "--agents", "--traceback", environment=True)
+@click.option("--json", "json", is_flag=True, help="Print the list as JSON, like `threads ls --json`.")
+@common_options("--db", "--agents", "--traceback", environment=True)
 @click.pass_context
 def threads(context: click.Context, json: bool) -> None:
     """Chat threads of LangGraph agents, in one SQLite file."""
     if context.invoked_subcommand is not None:
         if json:
             raise click.UsageError(
-                f"say --json after the command: threads {context.invoked_subcommand} --json"
+                f"--json comes after the command: threads {context.invoked_subcommand} --json"
             )
         return
-    if not json and not context.ensure_object(Session).exists():
-        say(context.get_help())
+    if not json and not context.ensure_object(CliContext).exists():
+        print_text(context.get_help())
         return
     command = context.command
-    assert isinstance(command, Threads)
+    assert isinstance(command, LazyGroup)
     listing = command.get_command(context, "ls")
     assert listing is not None
     with listing.make_context("ls", ["--json"] if json else [], parent=context) as inner:
         listing.invoke(inner)
     if not json:
-        note("threads chat - goes on with the latest; threads --help shows what else there is")
+        print_note("threads chat - continues the latest thread; threads --help lists all commands")

@@ -1,4 +1,4 @@
-"""A progress bar on stderr for what takes longer than a second: adopting a file, reading many threads."""
+"""A progress bar on stderr for operations of more than a second, such as adopting a file."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-PATIENCE = 1.0
-"""Seconds after which a person wonders what is going on."""
+DELAY = 1.0
+"""Seconds before a progress bar appears."""
 
 
-class Bar:
-    """Hand it in as `progress`: it draws nothing where the work is quick, or stderr is no terminal."""
+class ProgressBar:
+    """A `progress` callback that draws nothing if the operation is quick, or stderr is not a terminal."""
 
     def __init__(
         self,
         stream: TextIO | None = None,
         now: Callable[[], float] = time.monotonic,
-        patience: float = PATIENCE,
+        delay: float = DELAY,
     ) -> None:
-        self._patience = patience
+        self._delay = delay
         self._stream = sys.stderr if stream is None else stream
         self._now = now
         self._since = now()
@@ -31,7 +31,7 @@ class Bar:
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        if self._bar is None and (self._now() - self._since < self._patience or not self._stream.isatty()):
+        if self._bar is None and (self._now() - self._since < self._delay or not self._stream.isatty()):
             return
         if self._bar is None:
             self._start()
@@ -51,8 +51,8 @@ class Bar:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Show that `what` goes on, which cannot tell how far it is."""
-        timer = threading.Timer(self._patience, self._wait, [what])
+        """Show that the operation `what` runs, without its progress."""
+        timer = threading.Timer(self._delay, self._wait, [what])
         timer.daemon = True
         if self._stream.isatty():
             timer.start()
@@ -69,7 +69,7 @@ class Bar:
         self._bar.add_task(what, total=None)
 
     def stop(self) -> None:
-        """Take the bar away; the next work has its own second of patience."""
+        """Remove the bar; the delay starts again for the next operation."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -12,27 +12,31 @@ import click
 from click.core import ParameterSource
 
 import threads
-from threads.cli.agent_loader import OFFLINE_DELAY, load
-from threads.cli.context import Session, common
-from threads.cli.output import note, say
+from threads.cli.agent_loader import OFFLINE_DELAY, load_agents
+from threads.cli.context import CliContext, common_options
+from threads.cli.output import print_note, print_text
 
 
 @click.command(epilog="Example: threads serve --db support.db --port 8000")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one."
 )
-@click.option("--name", "names", metavar="HOST", multiple=True, help="A name by which the server is known.")
-@click.option("--origin", "origins", metavar="URL", multiple=True, help="Another site whose pages may ask.")
 @click.option(
-    "--https", "is_https", is_flag=True, help="A proxy before it speaks TLS: cookies are for https."
+    "--name", "names", metavar="HOST", multiple=True, help="A host name of the server; can be repeated."
+)
+@click.option(
+    "--origin", "origins", metavar="URL", multiple=True, help="Another site whose pages may send requests."
+)
+@click.option(
+    "--https", "is_https", is_flag=True, help="A proxy in front terminates TLS: cookies are for https."
 )
 @click.option("--require-login", is_flag=True, help="Every request needs a token, also from this machine.")
 @click.option(
     "--uds", type=click.Path(path_type=Path), metavar="PATH",
-    help="Listen at a Unix socket that only you can open, not at a port.",
+    help="Listen on a Unix socket that only you can open, instead of a port.",
 )  # fmt: skip
-@common("--db", "--agents", "--traceback")
+@common_options("--db", "--agents", "--traceback")
 @click.pass_context
 def serve(
     context: click.Context, host: str, port: int, names: tuple[str, ...], origins: tuple[str, ...],
@@ -40,16 +44,16 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve the threads by HTTP, until Ctrl+C.
 
-    Without users it serves this machine alone. With them (`threads users add`) everybody shows a token,
-    and sees his own threads; only then can it listen at an address that others reach.
+    Without users it serves this machine only. With users (`threads users add`) every request needs a token,
+    and each user sees their own threads; only then can it listen on an address that other machines reach.
 
-    A request is from this machine if its address, its Host and its headers say so. A proxy on this machine
-    that adds no forwarding header cannot be told from it: behind one, use --require-login. --name and --https
-    imply it, and so do users, until the server ends.
+    A request is local if its address, its Host and its headers say so. A proxy on this machine that adds no
+    forwarding header cannot be distinguished from a local client: behind one, use --require-login. --name
+    and --https imply it, and so do users, until the server ends.
     """
-    session: Session = context.obj
+    cli: CliContext = context.obj
     if uds is not None and any(_is_given(context, name) for name in ("host", "port")):
-        raise click.UsageError("--uds takes the place of --host and --port; leave those out")
+        raise click.UsageError("--uds cannot be combined with --host or --port")
     try:
         from threads.api import create_app
         from threads.api.server import serve
@@ -57,12 +61,12 @@ def serve(
         raise click.UsageError(
             f"{error.name} is missing; install with: pip install 'langgraph-threads[server]'"
         ) from error
-    with session.open(create=True) as registry:
+    with cli.open(create=True) as registry:
         if not _is_loopback(host) and not registry.users:
             raise click.UsageError(
                 f"{host} can be reached by others, and there are no users: threads users add NAME"
             )
-        graphs, default = _agents(session, registry)
+        graphs, default = _agents(cli, registry)
         with threads.Runner(registry, graphs) as runner:
             app = create_app(
                 registry, runner, default_agent=default, hosts=(host, *names), origins=origins,
@@ -72,18 +76,18 @@ def serve(
     leave()
 
 
-def _agents(session: Session, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:
-    """The graphs that answer, and which of them does where none is named."""
-    agents = load(session.agents, registry, offline_delay=OFFLINE_DELAY)
+def _agents(cli: CliContext, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:
+    """Build the graphs; also return the id of the default agent."""
+    agents = load_agents(cli.agents, registry, offline_delay=OFFLINE_DELAY)
     return {id: agents.graph(id) for id in agents.ids}, agents.default
 
 
 def _announce(url: str) -> None:
-    say(url)
+    print_text(url)
     sys.stdout.flush()
     path = url.removeprefix("unix:")
     page = f"{url}/docs" if path == url else f"curl --unix-socket {shlex.quote(path)} http://localhost/docs"
-    note(f"what it can do: {page}; Ctrl+C ends it")
+    print_note(f"documentation: {page}; Ctrl+C stops the server")
 
 
 def _is_given(context: click.Context, name: str) -> bool:

@@ -129,7 +129,9 @@ class RegistryContext:
     def check_has_tables(self, tx: Transaction) -> None:
         """Raise `ReadOnly` for a file without our tables that was opened for reading only."""
         if self.database.read_only and not tx.has_registry:
-            raise ReadOnly(f"{self.database.where} has no registry yet; open it once without read_only=True")
+            raise ReadOnly(
+                f"{self.database.where} has no registry yet", "open it once without read_only=True"
+            )
 
     def close(self) -> None:
         """Stop the background threads and close the checkpointer and the database. Closing twice is harmless.

@@ -18,10 +18,11 @@ from langgraph.types import Interrupt
 
 from threads.checkpoint.conflicts import TURN
 from threads.errors import LeaseLost
-from threads.runs.event_writer import EventWriter, insert_events, to_event_data
+from threads.runs.event_writer import EventWriter, insert_events
 from threads.runs.lease_context import RunLeaseContext
 from threads.runs.request import Request
 from threads.runs.tool_calls import ToolEventHandler
+from threads.serialization import to_jsonable
 from threads.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -224,7 +225,7 @@ class Attempt:
         if mode == "messages":
             self._on_token(namespace, *chunk)
         elif mode == "custom":
-            self._writer.add(self.lease.new_event("custom", {"value": to_event_data(chunk)}))
+            self._writer.add(self.lease.new_event("custom", {"value": to_jsonable(chunk)}))
         elif namespace:
             pass  # the state of a subgraph is its own
         elif mode == "updates":

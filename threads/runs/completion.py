@@ -9,10 +9,11 @@ from typing import Any
 from threads.db.errors import is_temporary
 from threads.errors import LeaseLost, ThreadsError
 from threads.runs.attempt import Outcome, OutcomeStatus, is_cancelled
-from threads.runs.event_writer import EventWriter, insert_events, to_event_data
+from threads.runs.event_writer import EventWriter, insert_events
 from threads.runs.failures import failure_of
 from threads.runs.lease_context import RunLeaseContext
 from threads.runs.tool_recovery import is_recovery_interrupt
+from threads.serialization import to_jsonable
 from threads.store.transaction import Transaction
 
 END_EVENTS = {
@@ -73,7 +74,7 @@ async def _store(
 
 def _insert_outcome(tx: Transaction, lease: RunLeaseContext, outcome: Outcome, at: int) -> None:
     failure = None if outcome.error is None else failure_of(outcome.error)
-    interrupts = [{"id": each.id, "value": to_event_data(each.value)} for each in outcome.interrupts]
+    interrupts = [{"id": each.id, "value": to_jsonable(each.value)} for each in outcome.interrupts]
     asked_by_recovery = bool(interrupts) and is_recovery_interrupt(outcome.interrupts[0].value)
     tx.runs.end(lease.run_id, outcome.status, at,
         failure=failure, question=interrupts[0] if asked_by_recovery else None, tokens=lease.tokens,

@@ -7,15 +7,11 @@ What belongs to a checkpoint or to the end of a run does not wait here: that tra
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
-
-from langchain_core.messages import BaseMessage
 
 from threads.background import log_failure
 from threads.delays import EVENT_BATCHING
@@ -98,14 +94,6 @@ def insert_events(tx: Transaction, events: Sequence[NewEvent]) -> None:
         tx.runs.record_first_token(str(run_id), at)
 
 
-def to_event_data(value: Any) -> Any:
-    """Return a graph's value in JSON's types, for events; its `repr` where it has no JSON form."""
-    try:
-        return json.loads(json.dumps(value, default=_json_default))
-    except (TypeError, ValueError, RecursionError):  # keys that are no text, a circle
-        return repr(value)
-
-
 def _insert_leased(waiting: list[NewEvent], tx: Transaction) -> None:
     """Store the events of the attempts that still have their lease."""
     attempts = {(str(each.run_id), each.attempt) for each in waiting}
@@ -124,15 +112,3 @@ def _continues(last: NewEvent, event: NewEvent) -> bool:
 def _log_failure(future: Future[Any]) -> None:
     if error := future.exception():
         log_failure("events of runs could not be stored", error)
-
-
-def _json_default(value: Any) -> Any:
-    if isinstance(value, BaseMessage):
-        return {"type": value.type, "content": value.content, "id": value.id}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    if hasattr(value, "model_dump"):
-        return value.model_dump()
-    if isinstance(value, (set, frozenset, tuple)):
-        return list(value)
-    return repr(value)

@@ -22,8 +22,8 @@ from threads.checkpoint.timestamps import Origin
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
 from threads.models import moment
-from threads.runs.event_writer import EventWriter, insert_events, to_event_data
-from threads.serialization import json_form
+from threads.runs.event_writer import EventWriter, insert_events
+from threads.serialization import to_jsonable
 from threads.store.event_log import NewEvent
 from threads.store.transaction import Transaction
 
@@ -76,7 +76,7 @@ class RunLeaseContext:
             if channel == CHANNEL:
                 self._record_messages(at, value)
             elif not channel.startswith(("__", "branch:")):
-                values[channel] = to_event_data(value)
+                values[channel] = to_jsonable(value)
         if values:
             self._written[at].append(self.new_event("state", {"values": values}))
 
@@ -151,14 +151,14 @@ class RunLeaseContext:
                 self.tokens[1] + read.usage.output_tokens,
             )
         self._calls.update((call.id, (at, Future())) for call in read.tool_calls if call.id)
-        self._written[at].append(self.new_event("message", {"message": json_form(read)}, message.id))
+        self._written[at].append(self.new_event("message", {"message": to_jsonable(read)}, message.id))
 
 
 def _dated(event: NewEvent, checkpoint_id: str) -> NewEvent:
     """Return a message's event with the time of the checkpoint that stores it; any other as it is."""
     if event.type != "message":
         return event
-    created_at = json_form(moment(uuid_milliseconds(checkpoint_id)))
+    created_at = to_jsonable(moment(uuid_milliseconds(checkpoint_id)))
     return event._replace(data={"message": {**event.data["message"], "created_at": created_at}})
 
 

@@ -62,7 +62,7 @@ class Run:
         `TimeoutError`, `ThreadDeleted`, and `LeaseLost` if this runner does not recover runs.
         """
         if self._executor.is_current_thread():
-            raise UsageError("an async node must not wait for another run like this; use `await run`")
+            raise UsageError("an async node must not wait for another run like this", "use `await run`")
         return self._future.result(timeout)
 
     def __await__(self) -> Generator[Any, None, Any]:

@@ -19,9 +19,10 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from threads.checkpoint.conflicts import TURN
 from threads.checkpoint.message_mapping import CHANNEL
 from threads.dangling_tool_calls import DanglingCall, DanglingCalls, MessageCalls, dangling_tool_calls
-from threads.runs.event_writer import EventWriter, to_event_data
+from threads.runs.event_writer import EventWriter
 from threads.runs.failures import error_message, error_type
 from threads.runs.lease_context import RunLeaseContext
+from threads.serialization import to_jsonable
 from threads.store.event_log import NewEvent
 
 NAMESPACE = "langgraph_checkpoint_ns"
@@ -76,7 +77,7 @@ class ToolEventHandler(AsyncCallbackHandler):
         inputs = options.get("inputs")
         data = {
             **call,
-            "args": to_event_data(inputs if inputs is not None else input_str),
+            "args": to_jsonable(inputs if inputs is not None else input_str),
             "idempotent": any(metadata.get(hint) is True for hint in IDEMPOTENT_HINTS),
         }
         await self._lease.wait_for_call(call["tool_call_id"])

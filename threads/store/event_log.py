@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from threads.db.queries import statements, to_json
 from threads.models import Event, EventType, Message, moment
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 Topic = tuple[Literal["thread", "owner", "all"], str | None]
 """Whose events: of a thread, of the threads of an owner, or all."""
@@ -159,7 +159,7 @@ def _complete(type: EventType, data: dict[str, Any]) -> dict[str, Any]:
 
 def _defaults() -> dict[str, Any]:
     """The JSON form of an empty message; new at each call, for its lists are handed to readers."""
-    form: dict[str, Any] = json_form(Message(None, "assistant", ""))
+    form: dict[str, Any] = to_jsonable(Message(None, "assistant", ""))
     return form
 
 
