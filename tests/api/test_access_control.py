@@ -20,8 +20,9 @@ import threads
 from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits
-from threads.api.app import described
-from threads.api.server import JsonLines, bound
+from threads.api.log import JsonFormatter
+from threads.api.openapi import openapi_schema
+from threads.api.server import bind_socket
 
 REQUESTS = int(os.environ.get("THREADS_TEST_REQUESTS", "300"))
 CANARY = "canary-of-alice-7f3a"
@@ -97,7 +98,7 @@ def house(tmp_path_factory):
 class House:
     def __init__(self, registry, api, tokens):
         self.registry, self.api, self.tokens = registry, api, tokens
-        self.openapi = described(api.app)
+        self.openapi = openapi_schema(api.app)
         self.operations = {
             operation["operationId"]: (method.upper(), path)
             for path, found in self.openapi["paths"].items()
@@ -342,7 +343,7 @@ def test_no_word_of_another_tenant_comes_out_whatever_is_asked(house, asked):
         return
     log = io.StringIO()
     handler = logging.StreamHandler(log)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("threads")
     before = logger.level
     logger.addHandler(handler)
@@ -435,7 +436,7 @@ def test_too_many_requests_are_refused_and_the_others_are_not_held_up(tmp_path):
 def test_a_log_line_tells_the_route_and_nothing_that_was_said(house):
     log = io.StringIO()
     handler = logging.StreamHandler(log)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("threads")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -544,7 +545,7 @@ def test_others_cannot_reach_a_server_without_users(tmp_path):
 
 
 def test_an_answer_is_not_kept_back_until_its_head_was_acknowledged():
-    with bound(uvicorn.Config(lambda: None, host="127.0.0.1", port=0)) as listening:
+    with bind_socket(uvicorn.Config(lambda: None, host="127.0.0.1", port=0)) as listening:
         listening.listen()
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

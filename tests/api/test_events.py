@@ -184,8 +184,8 @@ def test_a_listener_who_leaves_stops_no_run_and_frees_his_place(registry):
         ):  # fmt: skip
             heard = events(stream.iter_lines())  # held until he leaves: httpx hangs up when it is dropped
             assert any(type == "token" for _, type, _ in heard)
-            assert len(app.state.server.streams) == 1
-        until(lambda: len(app.state.server.streams) == 0)
+            assert len(app.state.threads.streams) == 1
+        until(lambda: len(app.state.threads.streams) == 0)
         [run] = registry.runs(id)
         assert run.status == "running"
         runner.run(run.id).result(20)

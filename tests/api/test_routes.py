@@ -516,7 +516,7 @@ def test_health_docs_and_openapi_need_nothing_from_elsewhere(api):
 def test_a_server_that_cannot_read_its_threads_is_alive_and_not_ready(api):
     closed = threads.open(":memory:")
     closed.close()
-    api.app.state.server.registry = closed
+    api.app.state.threads.registry = closed
     refused(api.get("/readyz"), 503, "DatabaseError")
     assert api.get("/healthz").status_code == 200
 

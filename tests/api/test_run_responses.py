@@ -16,7 +16,7 @@ import threads
 from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits, create_app
-from threads.api.server import Serving
+from threads.api.server import UvicornServer
 
 STREAMED = {"accept": "text/event-stream"}
 SECRET = "sk-123-of-the-server"
@@ -229,7 +229,7 @@ def ending(app, grace):
     """The application served until the event that it gives is set; gives the address, too."""
     config = uvicorn.Config(app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=grace)
     socket, started = config.bind_socket(), threading.Event()
-    server = Serving(config, app, started.set)
+    server = UvicornServer(config, app, started.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
     thread.start()
     assert started.wait(20)
@@ -253,7 +253,7 @@ def test_who_waits_when_the_server_ends_is_told_where_to_look(registry, headers)
     [run] = registry.runs(id)
     assert answer.headers["location"].endswith(run.id)
     if headers:
-        assert answer.text.endswith(": the run goes on without this stream; see Location\n\n")
+        assert answer.text.endswith(": the run continues without this stream; see Location\n\n")
     else:
         assert (answer.status_code, answer.json()["status"]) == (202, "running")
 

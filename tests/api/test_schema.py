@@ -12,7 +12,7 @@ import threads
 from agent import build_agent
 from agent.offline import OfflineChatModel
 from threads.api import Limits, create_app
-from threads.api.app import described
+from threads.api.openapi import openapi_schema
 
 EXAMPLES = os.environ.get("THREADS_TEST_EXAMPLES", "2")
 PHASES = "examples,fuzzing,stateful" + (",coverage" if "THREADS_TEST_EXAMPLES" in os.environ else "")
@@ -46,7 +46,7 @@ def test_nothing_breaks_and_nothing_is_answered_that_is_not_documented(tmp_path)
 
 def test_every_body_and_every_answer_has_an_example_that_is_true():
     with threads.open(":memory:") as registry, client(registry, plain_graph(None)) as api:
-        openapi = described(api.app)
+        openapi = openapi_schema(api.app)
     seen = 0
     for path, operations in openapi["paths"].items():
         for method, operation in operations.items():

@@ -118,9 +118,9 @@ def program(folder, text):
         from contextlib import contextmanager
         from graphs import plain_graph
         import threads
-        from threads.api.descriptors import open_early
+        from threads.api.descriptors import preload
 
-        open_early()
+        preload()
 
         @contextmanager
         def without():

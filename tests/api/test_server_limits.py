@@ -22,7 +22,7 @@ from threads.api.protocol import (
     LimitedProtocol,
     check_connections,
     limited_protocol,
-    limits_of,
+    limits_for,
 )
 
 QUICK = ConnectionLimits(
@@ -320,9 +320,9 @@ def test_connections_that_read_nothing_make_room_for_others(limited):
 
 
 def test_few_descriptors_allow_few_connections():
-    assert limits_of(None) == ConnectionLimits()
-    assert limits_of(1_000_000) == ConnectionLimits()
-    few = limits_of(64)
+    assert limits_for(None) == ConnectionLimits()
+    assert limits_for(1_000_000) == ConnectionLimits()
+    few = limits_for(64)
     assert few == replace(ConnectionLimits(), connections=21, spare=5)
 
 

@@ -43,7 +43,7 @@ def test_a_session_ends_with_the_token_that_it_was_begun_with(api, registry):
     of_ended, of_kept = session(api, ended), session(api, kept)
     assert (me(api, of_ended), me(api, of_kept)) == (200, 200)
     registry.users.revoke("alice", registry.users.who(ended)[1])
-    api.app.state.server.forget(of_ended["cookie"].partition("=")[2])
+    api.app.state.threads.authenticator.forget(of_ended["cookie"].partition("=")[2])
     assert (me(api, of_ended), me(api, of_kept)) == (401, 200)
 
 
@@ -68,7 +68,7 @@ def test_a_token_has_so_many_sessions_and_one_more_ends_the_oldest(api, registry
     others = [session(api, token) for _ in range(20)]
     kinds = [each.kind for each in registry.users.list()[0].tokens]
     assert (kinds.count("session"), kinds.count("token")) == (20, 1)
-    api.app.state.server.forget(first["cookie"].partition("=")[2])
+    api.app.state.threads.authenticator.forget(first["cookie"].partition("=")[2])
     assert (me(api, others[-1]), me(api, first)) == (200, 401)
 
 
@@ -172,7 +172,7 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):
         port = server.url.rpartition(":")[2]
         result = CliRunner().invoke(group, ["serve", "--port", port, "--db", str(tmp_path / "t.db")])
     assert result.exit_code == 1
-    assert f"cannot listen at port {port} of 127.0.0.1: " in result.output and "{" not in result.output
+    assert f"cannot listen on port {port} of 127.0.0.1: " in result.output and "{" not in result.output
 
 
 # how addresses can be asked

@@ -291,7 +291,7 @@ def test_create_app_logs_what_it_trusts_with_the_first_request(tmp_path, caplog)
     with threads.open(tmp_path / "t.db") as registry, threads.Runner(registry, plain_graph(None)) as runner:
         app = create_app(registry, runner)
         assert [asyncio.run(me(app, ("127.0.0.1", 1))) for _ in "ab"] == [200, 200]
-    assert [each.told["local_user"] for each in caplog.records if "local_user" in each.told] == [True]
+    assert [each.fields["local_user"] for each in caplog.records if "local_user" in each.fields] == [True]
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_a_socket_left_by_a_killed_server_is_replaced_and_one_in_use_is_not(tmp_
     with process(tmp_path, "--uds", str(path), port=None), by_socket(path) as web:
         asked = ["serve", "--uds", str(path), "--db", str(tmp_path / "other.db")]
         result = CliRunner().invoke(group, asked)
-        assert result.exit_code == 1 and f"another server listens at {path}" in result.output
+        assert result.exit_code == 1 and f"another server listens on {path}" in result.output
         assert web.get("/healthz").status_code == 200
 
 
@@ -349,15 +349,19 @@ def test_a_socket_left_by_a_killed_server_is_replaced_and_one_in_use_is_not(tmp_
     ("place", "message"),
     [
         ("a-file", "exists and is no socket"),
-        ("no/such/folder", "cannot listen at"),
-        ("x" * 200, "cannot listen at"),
+        ("no/such/folder", "cannot listen on"),
+        ("x" * 200, "cannot listen on"),
     ],
 )
 def test_a_path_where_no_socket_can_be_is_told_in_a_sentence(tmp_path, place, message):
     (tmp_path / "a-file").write_text("mine")
     asked = ["serve", "--uds", str(tmp_path / place), "--db", str(tmp_path / "t.db")]
     result = CliRunner().invoke(group, asked)
-    assert result.exit_code == 1 and message in result.output and "--uds names another path" in result.output
+    assert (
+        result.exit_code == 1
+        and message in result.output
+        and "choose another path with --uds" in result.output
+    )
     assert (tmp_path / "a-file").read_text() == "mine"
 
 

@@ -108,7 +108,7 @@ def test_only_what_the_own_run_brought_is_read_by_its_reply(registry):
         gate.opened.set()
         until(lambda: registry.runs(house.thread)[0].status == "success")
         assert house.unread("alice") == 2
-        api.app.state.server.runner.run(run.id).mark_read("alice")
+        api.app.state.threads.runner.run(run.id).mark_read("alice")
         assert house.unread("alice") == 1
 
 

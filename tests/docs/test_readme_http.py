@@ -9,7 +9,7 @@ from serving import PREFIX, client, process
 import threads
 from agent import build_agent
 from agent.offline import OfflineChatModel
-from threads.api.app import described
+from threads.api.openapi import openapi_schema
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -18,7 +18,7 @@ def test_each_route_is_in_the_table_and_no_other(tmp_path):
     rows = README.split("| route | what it does |", 1)[1].split("\n\n", 1)[0]
     named = re.findall(r"^\| `([A-Z]+) (\S+)` \| ", rows, re.MULTILINE)
     with threads.open(":memory:") as registry, client(registry, build_agent(OfflineChatModel())) as api:
-        paths = described(api.app)["paths"]
+        paths = openapi_schema(api.app)["paths"]
     there = {(method.upper(), path.removeprefix(PREFIX)) for path, found in paths.items() for method in found}
     assert set(named) == there and len(named) == len(there)
 

@@ -26,7 +26,7 @@ from serving import PREFIX, bearer, client
 
 import threads
 from threads.api import Limits
-from threads.api.app import described
+from threads.api.openapi import openapi_schema
 from threads.serialization import json_form
 
 WORDS = ("alpha", "alphabet", "bravo", "charlie", "x1", "東京", "größe")
@@ -594,4 +594,4 @@ def same(worlds: tuple[Any, Any], steps: list[Any]) -> list[str]:
 
 def openapi() -> dict[str, Any]:
     with threads.open(":memory:") as registry, client(registry, plain_graph(None)) as api:
-        return described(api.app)
+        return openapi_schema(api.app)

@@ -1,0 +1,21 @@
+"""Counts of unread messages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from threads.api.dependencies import CallerDep, StateDep
+from threads.api.schemas.requests import UnreadParams
+from threads.api.schemas.responses import error_responses, json_response
+
+router = APIRouter(tags=["many threads"])
+
+
+@router.get("/unread", response_model=dict[str, int], responses=error_responses())
+def unread(state: StateDep, caller: CallerDep, params: Annotated[UnreadParams, Query()]) -> Response:
+    """How many messages of these threads you have not read; your own and replies that you got are read."""
+    mine = state.registry.admitted(caller.actor, params.id, "read")
+    return json_response(state.registry.unread(mine, caller.reader))
