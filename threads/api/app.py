@@ -34,8 +34,9 @@ from threads.api.routes import (
 from threads.api.schemas.responses import API_PREFIX, Health, error_responses
 from threads.api.state import AppState
 
-DESCRIPTION = """Chat threads of LangGraph agents. Errors have one body: `error` for people, `code` for
-programs, and `field` where one is meant. What is not yours looks as if it were not there."""
+DESCRIPTION = """Chat threads of LangGraph agents. All errors have one body: `error` is a message for people,
+`code` a constant for programs, and `field` names the invalid field, if any. A thread that you may not read
+gives 404, as one that does not exist."""
 ROUTES = (
     threads, messages, runs, events, search, tags, bulk, trash, unread, analytics, agents, session, retention,
 )  # fmt: skip
@@ -99,12 +100,12 @@ def create_app(
 def _add_health_and_docs(app: FastAPI, state: AppState) -> None:
     @app.get("/healthz", response_model=Health, tags=["health"], responses=error_responses())
     async def healthz() -> Response:
-        """The server lives."""
+        """Liveness: the server responds."""
         return JSONResponse({"status": "alive"})
 
     @app.get("/readyz", response_model=Health, tags=["health"], responses=error_responses())
     async def readyz() -> Response:
-        """The server can read its threads."""
+        """Readiness: the server can read its database."""
         await state.check_ready()
         return JSONResponse({"status": "ready"})
 

@@ -63,7 +63,8 @@ async def _wait_seconds(
     prefer: Annotated[
         str | None,
         Header(
-            description="`respond-async`: 202 at once. `wait=N`: 202 after N seconds.", examples=["wait=10"]
+            description="`respond-async`: 202 at once. `wait=N`: 202 after N seconds without a reply.",
+            examples=["wait=10"],
         ),
     ] = None,
 ) -> float | None:
@@ -86,7 +87,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         max_length=255,
-        description="The same key gives the same run, however often it is sent.",
+        description="Requests with the same key create one run; repeated requests get its result.",
     ),
 ]
 

@@ -19,10 +19,10 @@ from threads.db.errors import is_temporary
 
 ErrorBody: type[BaseModel] = create_model(
     "Problem",  # its name in the OpenAPI schema; `threads.Problem` is what `verify` finds
-    __doc__="What went wrong.",
-    error=(str, Field(description="A sentence for people.", examples=["there is no thread 'a'"])),
-    code=(str, Field(description="A word for programs.", examples=["ThreadNotFound"])),
-    field=(str | None, Field(default=None, description="What of the request it is about.")),
+    __doc__="The body of all errors.",
+    error=(str, Field(description="A message for people.", examples=["there is no thread 'a'"])),
+    code=(str, Field(description="A constant for programs.", examples=["ThreadNotFound"])),
+    field=(str | None, Field(default=None, description="The field of the request that is invalid, if any.")),
 )
 
 

@@ -13,6 +13,6 @@ router = APIRouter(tags=["upkeep"])
 
 @router.get("/agents", response_model=list[Agent], responses=error_responses())
 def list_agents(state: StateDep, caller: CallerDep) -> Response:
-    """Who can answer."""
+    """List the agents."""
     ids = state.runner.agent_ids
     return json_response([{"id": id, "default": id == state.default_agent} for id in ids])

@@ -17,7 +17,7 @@ router = APIRouter(tags=["many threads"])
 
 @router.get("/analytics", response_model=list[Stat], responses=error_responses())
 def analytics(state: StateDep, caller: CallerDep, params: Annotated[AnalyticsParams, Query()]) -> Response:
-    """How much went on, by day, agent, owner or tag. Days are UTC days."""
+    """Statistics by day (UTC), agent, owner or tag."""
     found = state.registry.stats(
         by=None if params.by == "all" else params.by, agent_id=params.agent_id,
         owner=scope_owner(caller.actor, params.owner), tag=params.tag, since=params.since, until=params.until,

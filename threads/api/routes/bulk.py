@@ -17,7 +17,7 @@ router = APIRouter(tags=["many threads"])
 
 @router.post("/bulk", response_model=Report, responses=error_responses(409))
 def bulk(state: StateDep, caller: CallerDep, body: BulkRequest) -> Response:
-    """Change many threads, all or none; ids that are not there, or not yours, are `missing`."""
+    """Change many threads in one transaction. Ids of no thread that you may change are `missing`."""
     changes = body.model_dump(include=body.model_fields_set - {"ids"})
     verb: Any = "delete" if body.delete or body.trashed else "write"
     permitted = state.registry.admitted(caller.actor, body.ids, verb)

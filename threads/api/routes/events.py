@@ -18,7 +18,7 @@ from threads.api.state import AppState
 
 router = APIRouter(tags=["runs and events"])
 LastEventId = Annotated[
-    str | None, Header(alias="Last-Event-ID", description="What a browser sends when it comes again.")
+    str | None, Header(alias="Last-Event-ID", description="Sent by browsers that reconnect.")
 ]
 
 
@@ -33,7 +33,7 @@ def thread_events(
     params: Annotated[EventsParams, Query()],
     last_event_id: LastEventId = None,
 ) -> Response:
-    """What happens in the thread, as server-sent events; the `id` of one is where to go on after it."""
+    """Stream the events of a thread. The `id` of an event is the `after` that continues behind it."""
     return _stream(state, caller, thread, params, last_event_id)
 
 
@@ -44,7 +44,7 @@ def all_events(
     params: Annotated[EventsParams, Query()],
     last_event_id: LastEventId = None,
 ) -> Response:
-    """What happens in all threads that you may see."""
+    """Stream the events of all threads that you may read."""
     return _stream(state, caller, None, params, last_event_id)
 
 

@@ -38,7 +38,7 @@ router = APIRouter(tags=["messages"])
 def list_messages(
     state: StateDep, thread: ReadableThread, params: Annotated[MessagesParams, Query()]
 ) -> Response:
-    """The messages as a person reads them, oldest first: the last `limit`, or the last ones before one."""
+    """List messages, oldest first: the last `limit` ones, or the last ones before a message."""
     if params.before is not None and params.cursor is not None:
         raise InvalidValue("cursor", "give either `before` or `cursor`, not both")
     before = params.before if params.cursor is None else decode_cursor(params.cursor)
@@ -50,7 +50,7 @@ def list_messages(
 async def send_message(
     responder: RunResponderDep, body: SendMessageRequest, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Say something, and get the reply: at once, as a stream, or from where Location says."""
+    """Send a user message. The response is the reply, a stream of events, or 202 with a Location."""
     return await responder.respond(
         Runner.start, runner_content(body.message), agent_id=body.agent_id,
         key=idempotency_key, multitask_strategy=body.multitask_strategy,
@@ -64,7 +64,7 @@ async def edit_message(
     body: EditRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Say a user message differently; what came after the old one stays reachable."""
+    """Replace a user message and run from there. What followed the old one stays as another branch."""
     return await responder.respond(
         Runner.edit, decode_path(message_id), runner_content(body.message), key=idempotency_key
     )
@@ -76,7 +76,7 @@ async def regenerate(
     body: Annotated[RegenerateRequest, Body(default_factory=RegenerateRequest)],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Answer anew what an assistant message answered; the old answer stays reachable."""
+    """Run again from before an assistant message. The old answer stays as another branch."""
     return await responder.respond(Runner.regenerate, body.message_id, key=idempotency_key)
 
 
@@ -84,25 +84,25 @@ async def regenerate(
 async def resume(
     responder: RunResponderDep, body: ResumeRequest, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Answer the question that the thread waits with; it counts once."""
+    """Resume the pending interrupt with a value. Only the first value counts."""
     return await responder.respond(Runner.resume, body.value, key=idempotency_key)
 
 
 @router.post("/threads/{thread_id}/retry", responses=RUN_RESPONSES)
 async def retry(responder: RunResponderDep) -> Response:
-    """Go on with the last run, which failed, where it broke."""
+    """Continue the last run, which failed, from its last checkpoint."""
     return await responder.respond(Runner.retry)
 
 
 @router.get("/threads/{thread_id}/interrupts", response_model=list[Interrupt], responses=THREAD_ERRORS)
 def list_interrupts(state: StateDep, thread: ReadableThread) -> Response:
-    """The questions that the thread waits with."""
+    """List the pending interrupts."""
     return json_response(state.registry.interrupts(thread))
 
 
 @router.get("/threads/{thread_id}/checkpoints", response_model=list[Checkpoint], responses=THREAD_ERRORS)
 def list_checkpoints(state: StateDep, thread: ReadableThread) -> Response:
-    """The thread's checkpoints, the last one first: places to fork from and to go back to."""
+    """List the thread's checkpoints, newest first. They can be forked from and rewound to."""
     return page_response(state.registry.history(thread))
 
 
@@ -113,5 +113,5 @@ def mark_read(
     thread: ReadableThread,
     body: Annotated[ReadRequest, Body(default_factory=ReadRequest)],
 ) -> Response:
-    """Note how far you have read; what is unread still."""
+    """Mark messages as read; returns how many are still unread."""
     return json_response({"unread": state.registry.mark_read(thread, caller.reader, upto=body.upto)})

@@ -19,7 +19,7 @@ router = APIRouter(tags=["upkeep"])
 
 @router.get("/rules", response_model=list[RuleForm], responses=error_responses())
 def list_rules(state: StateDep, admin: AdminDep) -> Response:
-    """The rules for threads that grow old; for admins."""
+    """List the retention rules; for admins."""
     return json_response(state.registry.rules())
 
 
@@ -27,7 +27,7 @@ def list_rules(state: StateDep, admin: AdminDep) -> Response:
 def set_rule(
     state: StateDep, admin: AdminDep, name: Annotated[str, Path()], body: RuleRequest
 ) -> JSONResponse:
-    """Store a rule; one of that name is replaced."""
+    """Create or replace a retention rule."""
     rule: dict[str, Any] = body.model_dump()
     for field in ("inactive", "age", "trashed"):
         rule[field] = None if rule[field] is None else timedelta(seconds=rule[field])
@@ -36,7 +36,7 @@ def set_rule(
 
 @router.delete("/rules/{name}", status_code=204, responses=error_responses(404))
 def remove_rule(state: StateDep, admin: AdminDep, name: Annotated[str, Path()]) -> Response:
-    """Drop a rule."""
+    """Delete a retention rule."""
     names = {rule.name for rule in state.registry.rules()}
     if decode_path(name) not in names:
         raise ApiError(404, "RuleNotFound", "there is no such rule")
@@ -48,5 +48,5 @@ def remove_rule(state: StateDep, admin: AdminDep, name: Annotated[str, Path()]) 
 def cleanup(
     state: StateDep, admin: AdminDep, body: Annotated[CleanupRequest, Body(default_factory=CleanupRequest)]
 ) -> Response:
-    """Do what the rules say, or only tell."""
+    """Apply the retention rules; with `dry_run` only report what they would do."""
     return json_response(state.registry.cleanup(dry_run=body.dry_run))

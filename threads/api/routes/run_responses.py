@@ -33,7 +33,7 @@ RUN_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": Reply, "description": "The reply, or the events of the run.", "content": EVENT_STREAM},
     202: {
         "model": RunInfo,
-        "description": "The run is under way; look at Location.",
+        "description": "The run is active; its state is at Location.",
         "headers": {"Location": {"schema": {"type": "string"}}},
     },
     **RUN_ERRORS,

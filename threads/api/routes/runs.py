@@ -32,7 +32,7 @@ router = APIRouter(tags=["runs and events"])
 def list_runs(
     state: StateDep, caller: CallerDep, thread: ReadableThread, params: Annotated[PageParams, Query()]
 ) -> Response:
-    """The thread's runs, the last one first."""
+    """List the thread's runs, newest first."""
     found = state.registry.runs(thread, limit=params.limit, cursor=decode_cursor(params.cursor))
     return page_response(found, convert=lambda info: visible_run(caller.actor, info))
 
@@ -41,7 +41,7 @@ def list_runs(
 def get_run(
     state: StateDep, caller: CallerDep, thread: ReadableThread, run_id: Annotated[str, Path()]
 ) -> Response:
-    """One run, under way or ended."""
+    """Get one run."""
     return json_response(visible_run(caller.actor, _find_run(state, thread, run_id).info))
 
 
@@ -49,7 +49,7 @@ def get_run(
 def stop_run(
     state: StateDep, caller: CallerDep, thread: WritableThread, run_id: Annotated[str, Path()]
 ) -> Response:
-    """End a run within a second; what was said by then is kept."""
+    """Stop a run. Partial output is stored as a message with `stopped=true`."""
     run = _find_run(state, thread, run_id)
     run.stop()
     return json_response(visible_run(caller.actor, run.info))
@@ -57,13 +57,13 @@ def stop_run(
 
 @router.post("/threads/{thread_id}/stop", response_model=Stopped, responses=THREAD_ERRORS)
 def stop(state: StateDep, thread: WritableThread) -> Response:
-    """End the run under way, in whatever process."""
+    """Stop the active run of the thread, in whatever process."""
     return json_response({"stopped": state.runner.stop(thread)})
 
 
 @router.post("/threads/{thread_id}/title", status_code=202, response_model=RunInfo, responses=THREAD_ERRORS)
 def make_title(state: StateDep, caller: CallerDep, thread: WritableThread) -> Response:
-    """Let the title model give the thread a title, beside the conversation."""
+    """Start a run of the title model, which sets the thread's title."""
     return json_response(visible_run(caller.actor, state.runner.make_title(thread).info), 202)
 
 

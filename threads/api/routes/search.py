@@ -19,7 +19,7 @@ router = APIRouter(tags=["many threads"])
     "/search", response_model=list[Found], responses={200: {"headers": PAGE_HEADERS}, **error_responses()}
 )
 def search(state: StateDep, caller: CallerDep, params: Annotated[SearchParams, Query()]) -> Response:
-    """What is found in titles and messages, the best first; see Finding in the README for operators."""
+    """Search titles and messages, best match first. The README describes the operators."""
     found = state.registry.search(params.text, **filter_arguments(caller, params))
     return page_response(found, count=params.count, convert=_found)
 

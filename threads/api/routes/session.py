@@ -18,13 +18,13 @@ SESSION_LIFETIME = timedelta(hours=12)
 
 @router.get("/me", response_model=Me, responses=error_responses())
 def me(caller: CallerDep) -> Response:
-    """Who you are here."""
+    """Get the caller."""
     return json_response({"name": caller.actor.name, "is_admin": caller.actor.is_admin})
 
 
 @router.post("/session", response_model=Me, status_code=201, responses=error_responses(409))
 def begin_session(state: StateDep, caller: CallerDep, request: Request) -> Response:
-    """Change a token for a cookie that scripts cannot read, for 12 hours or as long as the token lives."""
+    """Create a session: an HttpOnly cookie for 12 hours, or until the token expires."""
     if caller.token_id is None:
         raise ApiError(409, "NoSession", "the local user needs no session")
     token = state.registry.users.new_session(caller.token_id, lifetime=SESSION_LIFETIME)
@@ -39,7 +39,7 @@ def begin_session(state: StateDep, caller: CallerDep, request: Request) -> Respo
 
 @router.delete("/session", status_code=204, responses=error_responses())
 def end_session(state: StateDep, request: Request) -> Response:
-    """End the session of this browser, if it lives still; a token that was shown otherwise stays good."""
+    """Revoke the session of the cookie, if any. The token it was created with stays valid."""
     cookie = request.cookies.get(SESSION_COOKIE)
     found = state.registry.users.who(cookie) if cookie else None
     if cookie and found and found[0].name:

@@ -18,7 +18,7 @@ router = APIRouter(tags=["many threads"])
 
 @router.get("/tags", response_model=list[Tag], responses=error_responses())
 def list_tags(state: StateDep, caller: CallerDep, params: Annotated[TagsParams, Query()]) -> Response:
-    """The tags, and how many threads have each."""
+    """List tags with the number of threads that have each."""
     found = state.registry.tags(
         agent_id=params.agent_id, owner=scope_owner(caller.actor, params.owner),
         archived=TRI_STATE[params.archived], trashed=TRI_STATE[params.trashed],
@@ -30,7 +30,7 @@ def list_tags(state: StateDep, caller: CallerDep, params: Annotated[TagsParams, 
 def rename_tag(
     state: StateDep, admin: AdminDep, tag: Annotated[str, Path()], body: TagRequest
 ) -> dict[str, int]:
-    """Call a tag something else on every thread; for admins."""
+    """Rename a tag on all threads; for admins."""
     changed = state.registry.rename_tag(decode_path(tag), body.name)
     if not changed:
         raise ApiError(404, "TagNotFound", "no thread has this tag", field="tag")

@@ -53,7 +53,7 @@ router = APIRouter(tags=["threads"])
 STOP_TIMEOUT = 5.0
 """Seconds to wait for the run of a thread that is deleted; what the run writes after that is refused."""
 CREATED: dict[int | str, dict[str, Any]] = {
-    201: {"description": "It is there.", "headers": {"Location": {"schema": {"type": "string"}}}}
+    201: {"description": "Created.", "headers": {"Location": {"schema": {"type": "string"}}}}
 }
 
 
@@ -63,7 +63,7 @@ CREATED: dict[int | str, dict[str, Any]] = {
 def list_threads(
     state: StateDep, caller: CallerDep, params: Annotated[ListThreadsParams, Query()]
 ) -> Response:
-    """The threads, newest activity first, as a bare array; the rest of the page is told in headers."""
+    """List threads, by default the most recently updated first. Total and next cursor are in headers."""
     arguments = filter_arguments(caller, params)
     found = state.registry.list(**arguments, sort_by=params.sort_by, sort_order=params.sort_order)
     return page_response(found, count=params.count)
@@ -82,7 +82,7 @@ async def create_thread(
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Begin a thread. Its initial message is answered before this returns; `Prefer` says otherwise."""
+    """Create a thread. With an initial message the response waits for its run, as `Prefer` says."""
     checked_key(idempotency_key)  # before the thread is created, which an invalid key would leave behind
     thread = await anyio.to_thread.run_sync(_create, state, caller, body, idempotency_key)
     headers = location_header("threads", thread.id)
@@ -98,7 +98,7 @@ async def create_thread(
 
 @router.get("/threads/{thread_id}", response_model=Thread, responses=THREAD_ERRORS)
 def get_thread(state: StateDep, thread: ReadableThread) -> Response:
-    """One thread."""
+    """Get one thread."""
     return json_response(state.registry.get(thread))
 
 
@@ -106,7 +106,7 @@ def get_thread(state: StateDep, thread: ReadableThread) -> Response:
 def update_thread(
     state: StateDep, caller: CallerDep, thread: WritableThread, body: UpdateThreadRequest
 ) -> Response:
-    """Change what is yours: title, metadata, tags, pin, archive, agent."""
+    """Update the given fields: title, metadata, tags, pinned, archived, agent."""
     changes = body.model_dump(include=body.model_fields_set)
     check_admin_field(caller, changes, "owner")
     if changes.get("agent_id") is not None:
@@ -118,7 +118,7 @@ def update_thread(
 def delete_thread(
     state: StateDep, thread: DeletableThread, params: Annotated[DeleteParams, Query()]
 ) -> Response:
-    """Put a thread in the trash, or erase it for good, with every word of its memory."""
+    """Move a thread to the trash, or delete it permanently with its checkpoints, messages and runs."""
     if params.permanent:
         _stop_runs(state, thread)
         state.registry.delete(thread)
@@ -142,14 +142,14 @@ def restore_thread(state: StateDep, thread: WritableThread) -> Response:
 def fork_thread(
     state: StateDep, thread: WritableThread, body: Annotated[ForkRequest, Body(default_factory=ForkRequest)]
 ) -> Response:
-    """A new thread that begins with what this one remembered at a checkpoint or a message."""
+    """Create a thread that starts with the state of this one at a checkpoint or a message."""
     forked = state.registry.fork(thread, at=body.at)
     return json_response(forked, 201, location_header("threads", forked.id))
 
 
 @router.post("/threads/{thread_id}/rewind", response_model=Thread, responses=THREAD_ERRORS)
 def rewind_thread(state: StateDep, thread: WritableThread, body: RewindRequest) -> Response:
-    """Go back to a checkpoint or a message; what came since stays reachable."""
+    """Go back to a checkpoint or a message. Later checkpoints stay as another branch."""
     return json_response(state.registry.rewind(thread, to=body.to))
 
 

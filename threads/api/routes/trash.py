@@ -19,7 +19,7 @@ router = APIRouter(tags=["many threads"])
     "/trash", response_model=list[Thread], responses={200: {"headers": PAGE_HEADERS}, **error_responses()}
 )
 def list_trash(state: StateDep, caller: CallerDep, params: Annotated[ListThreadsParams, Query()]) -> Response:
-    """The threads in the trash."""
+    """List the threads in the trash."""
     arguments = {**filter_arguments(caller, params), "trashed": True, "archived": None}
     found = state.registry.list(**arguments, sort_by=params.sort_by, sort_order=params.sort_order)
     return page_response(found, count=params.count)
@@ -27,7 +27,7 @@ def list_trash(state: StateDep, caller: CallerDep, params: Annotated[ListThreads
 
 @router.delete("/trash", response_model=Report, responses=error_responses(409))
 def empty_trash(state: StateDep, caller: CallerDep) -> Response:
-    """Erase for good what is in your trash, up to 1,000 threads at once."""
+    """Permanently delete your threads in the trash, up to 1,000 per request."""
     found = state.registry.list(
         owner=scope_owner(caller.actor, None), trashed=True, archived=None, limit=1000
     )

@@ -16,6 +16,6 @@ router = APIRouter(tags=["many threads"])
 
 @router.get("/unread", response_model=dict[str, int], responses=error_responses())
 def unread(state: StateDep, caller: CallerDep, params: Annotated[UnreadParams, Query()]) -> Response:
-    """How many messages of these threads you have not read; your own and replies that you got are read."""
+    """Count unread messages by thread. Your own messages and replies that you received are read."""
     mine = state.registry.admitted(caller.actor, params.id, "read")
     return json_response(state.registry.unread(mine, caller.reader))

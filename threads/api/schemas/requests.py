@@ -63,7 +63,7 @@ def storage_problem(value: Any) -> str | None:
 
 
 class TextBlock(RequestModel):
-    """A piece of text in a message."""
+    """A block of text in a message."""
 
     type: Literal["text"]
     text: str = Field(min_length=1)
@@ -98,7 +98,7 @@ TagName = Annotated[str, AfterValidator(_valid_tag)]
 
 
 class CreateThreadRequest(RequestModel):
-    """A new thread; with an initial message it is answered at once."""
+    """A new thread, with an initial message or none."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -113,22 +113,22 @@ class CreateThreadRequest(RequestModel):
         },
     )
     agent_id: str | None = Field(
-        default=None, description="Who answers; the server's first agent if not said."
+        default=None, description="The agent that runs; by default the server's first one."
     )
-    title: str | None = Field(default=None, description="Set by hand; else the first message makes one.")
+    title: str | None = Field(default=None, description="By default it is made from the first message.")
     initial_message: MessageContent | None = None
-    metadata: Metadata = Field(default_factory=dict, description="Facts of yours.")
+    metadata: Metadata = Field(default_factory=dict, description="Any JSON object.")
     tags: list[str] = Field(default_factory=list)
-    owner: str | None = Field(default=None, description="For admins; others own what they begin.")
+    owner: str | None = Field(default=None, description="For admins; other users own what they create.")
 
 
 class UpdateThreadRequest(RequestModel):
-    """What is not given stays; metadata merges by key, and null removes one."""
+    """Fields to change; others stay. Metadata is merged by key; null removes a key."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"title": "Lamps", "tags": ["vip"], "pinned": True}]}
     )
-    title: str | None = Field(default=None, description="null brings the automatic title back.")
+    title: str | None = Field(default=None, description="null restores the automatic title.")
     metadata: Metadata = Field(default_factory=dict)
     tags: list[str] = Field(default_factory=list)
     pinned: bool = False
@@ -138,19 +138,21 @@ class UpdateThreadRequest(RequestModel):
 
 
 class SendMessageRequest(RequestModel):
-    """Something that a user says."""
+    """A user message that starts a run."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"examples": [{"message": "What are the applications of machine learning?"}]},
     )
     message: MessageContent
-    agent_id: str | None = Field(default=None, description="Who answers, if not the thread's own agent.")
-    multitask_strategy: Strategy = Field(default="reject", description="If a run is under way already.")
+    agent_id: str | None = Field(
+        default=None, description="The agent that runs; by default the thread's own."
+    )
+    multitask_strategy: Strategy = Field(default="reject", description="What to do if another run is active.")
 
 
 class EditRequest(RequestModel):
-    """A user message, said differently."""
+    """The new text of a user message."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"message": "My lamp is broken, not my chair"}]}
@@ -160,32 +162,30 @@ class EditRequest(RequestModel):
 
 
 class RegenerateRequest(RequestModel):
-    """Which answer to give anew."""
+    """The answer to regenerate."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": EXAMPLE_ID}]})
 
-    message_id: str | None = Field(
-        default=None, description="An assistant message; the last one if not said."
-    )
+    message_id: str | None = Field(default=None, description="An assistant message; by default the last one.")
 
 
 class ResumeRequest(RequestModel):
-    """The answer to the question that the thread waits with."""
+    """The value that resumes the pending interrupt."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"value": True}]})
     value: Any = None
 
 
 class ForkRequest(RequestModel):
-    """Where the new thread begins."""
+    """Where the new thread starts."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"at": EXAMPLE_ID}]})
 
-    at: str | None = Field(default=None, description="A checkpoint or a message; the end if not said.")
+    at: str | None = Field(default=None, description="A checkpoint or a message; by default the end.")
 
 
 class RewindRequest(RequestModel):
-    """Where to go back to."""
+    """The checkpoint or message to go back to."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"to": "1f0d2c7e-8a3b-6f10-8003-5b9c2e7d4a61"}]}
@@ -195,15 +195,15 @@ class RewindRequest(RequestModel):
 
 
 class ReadRequest(RequestModel):
-    """How far it was read."""
+    """The last message that was read."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"upto": EXAMPLE_ID}]})
 
-    upto: str | None = Field(default=None, description="A message; all if not said.")
+    upto: str | None = Field(default=None, description="A message; by default the last one.")
 
 
 class BulkRequest(RequestModel):
-    """Many threads, changed together or not at all."""
+    """Changes of many threads in one transaction."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"ids": ["a", "b"], "archived": True}]}
@@ -215,11 +215,11 @@ class BulkRequest(RequestModel):
     archived: bool = False
     trashed: bool = False
     metadata: Metadata = Field(default_factory=dict)
-    delete: bool = Field(default=False, description="Erase them for good.")
+    delete: bool = Field(default=False, description="Delete them permanently.")
 
 
 class TagRequest(RequestModel):
-    """What a tag is called from now on."""
+    """The new name of a tag."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "gold"}]})
 
@@ -227,7 +227,7 @@ class TagRequest(RequestModel):
 
 
 class RuleRequest(RequestModel):
-    """Which threads a rule takes, and what it does with them; lengths of time in seconds."""
+    """The conditions and the action of a retention rule; durations in seconds."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"action": "archive", "inactive": 7_776_000}]}
@@ -244,7 +244,7 @@ class RuleRequest(RequestModel):
 
 
 class CleanupRequest(RequestModel):
-    """Whether rules act, or only tell."""
+    """Whether the rules are applied or only reported."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"dry_run": True}]})
 
@@ -265,7 +265,7 @@ def _without_time(value: object) -> object:
 
 PlainDate = Annotated[date, BeforeValidator(_without_time)]
 Day = Annotated[AwareDatetime | PlainDate, Field(union_mode="left_to_right")]
-DAY = "a date, or a time with a time zone, which means the UTC day it is in."
+DAY = "a date, or a time with a time zone, which stands for its UTC day."
 TRI_STATE = {"false": False, "true": True, "any": None}
 
 
@@ -274,24 +274,26 @@ class ThreadFilterParams(RequestModel):
 
     agent_id: str | None = None
     owner: str | None = None
-    tag: list[TagName] = Field(default_factory=list, description="All of them must be there.")
+    tag: list[TagName] = Field(default_factory=list, description="Threads that have all of these tags.")
     status: Status | None = None
     pinned: bool | None = None
     archived: TriState = "false"
     trashed: TriState = "false"
     metadata: str | None = Field(
         default=None,
-        description="A JSON object: keys and the values they must have.",
+        description="A JSON object: keys and their required values.",
         examples=['{"plan": "gold"}'],
     )
-    since: AwareDatetime | None = Field(default=None, description="Active since then; with a time zone.")
+    since: AwareDatetime | None = Field(
+        default=None, description="Last activity at or after this time; with a time zone."
+    )
     until: AwareDatetime | None = Field(
-        default=None, description="Last active before then; with a time zone."
+        default=None, description="Last activity before this time; with a time zone."
     )
     limit: int = Field(default=20, ge=1, le=1000)
     offset: int = Field(default=0, ge=0, le=2**53)
-    cursor: str | None = Field(default=None, description="X-Next-Cursor of the page before.")
-    count: bool = Field(default=True, description="Whether X-Total-Count is told.")
+    cursor: str | None = Field(default=None, description="X-Next-Cursor of the previous page.")
+    count: bool = Field(default=True, description="Whether to send X-Total-Count.")
 
 
 class ListThreadsParams(ThreadFilterParams):
@@ -311,16 +313,18 @@ class MessagesParams(RequestModel):
     """A page of messages, the newest ones."""
 
     limit: int | None = Field(default=None, ge=1, le=1000)
-    before: str | None = Field(default=None, description="Only those before this message.")
-    cursor: str | None = Field(default=None, description="X-Next-Cursor of the page before, instead.")
-    at: str | None = Field(default=None, description="As it was at this checkpoint, or on its branch.")
+    before: str | None = Field(default=None, description="Only messages before this one.")
+    cursor: str | None = Field(
+        default=None, description="X-Next-Cursor of the previous page, instead of `before`."
+    )
+    at: str | None = Field(default=None, description="The messages as of this checkpoint, or on its branch.")
 
 
 class PageParams(RequestModel):
     """A page of a list without filters."""
 
     limit: int = Field(default=20, ge=1, le=1000)
-    cursor: str | None = Field(default=None, description="X-Next-Cursor of the page before.")
+    cursor: str | None = Field(default=None, description="X-Next-Cursor of the previous page.")
 
 
 class EventsParams(RequestModel):
@@ -328,9 +332,9 @@ class EventsParams(RequestModel):
 
     after: int | None = Field(
         default=None, ge=0, le=2**63 - 1,
-        description="Replay what came after this number, then go on live; without it, what is to come.",
+        description="Replay the events after this event id, then follow; without it only new events.",
     )  # fmt: skip
-    follow: bool = Field(default=True, description="Whether to wait for more.")
+    follow: bool = Field(default=True, description="Whether to wait for new events.")
 
 
 class AnalyticsParams(RequestModel):
@@ -362,6 +366,4 @@ class TagsParams(RequestModel):
 class DeleteParams(RequestModel):
     """Trash or permanent deletion."""
 
-    permanent: bool = Field(
-        default=False, description="Erase it for good instead of putting it in the trash."
-    )
+    permanent: bool = Field(default=False, description="Delete permanently instead of moving to the trash.")

@@ -20,39 +20,39 @@ API_PREFIX = "/api/v1"
 
 
 class Reply(BaseModel):
-    """What became of a message, or of whatever else was asked of an agent."""
+    """The result of a run."""
 
     run: RunInfo
     reply: str | None = Field(description="The text of the last assistant message; null if there is none.")
-    messages: list[Message] = Field(description="All that the run stored, the user's message first.")
-    interrupts: list[Interrupt] = Field(description="The questions that the thread waits with now.")
+    messages: list[Message] = Field(description="The messages that the run stored, the user's first.")
+    interrupts: list[Interrupt] = Field(description="The pending interrupts of the thread.")
 
 
 class Found(BaseModel):
-    """Something that was found."""
+    """A search result."""
 
     thread: dict[str, Any]
-    message: dict[str, Any] | None = Field(description="null where the title was found.")
+    message: dict[str, Any] | None = Field(description="null for a match in the title.")
     snippet: str
-    matches: list[tuple[int, int]] = Field(description="Where in the snippet the finds stand.")
+    matches: list[tuple[int, int]] = Field(description="Start and end of each match in the snippet.")
 
 
 class Agent(BaseModel):
-    """Somebody who can answer."""
+    """An agent that can run."""
 
     id: str
     default: bool
 
 
 class Me(BaseModel):
-    """Who asks."""
+    """The caller."""
 
-    name: str | None = Field(description="null: the local user.")
+    name: str | None = Field(description="null for the local user.")
     is_admin: bool
 
 
 class RuleForm(BaseModel):
-    """A rule; lengths of time in seconds."""
+    """A retention rule; durations in seconds."""
 
     name: str
     action: Action
@@ -67,19 +67,19 @@ class RuleForm(BaseModel):
 
 
 class Stopped(BaseModel):
-    """Whether there was something to stop."""
+    """Whether a run was stopped."""
 
     stopped: bool
 
 
 class Unread(BaseModel):
-    """How many messages are unread."""
+    """The number of unread messages."""
 
     unread: int
 
 
 class Health(BaseModel):
-    """How the server is."""
+    """The health of the server."""
 
     status: str
 
@@ -118,17 +118,17 @@ def location_header(*parts: str) -> dict[str, str]:
 
 
 ERROR_DESCRIPTIONS = {
-    400: "The request cannot be read, or names another host.",
-    401: "A token is needed.",
-    403: "Not allowed: for admins, or asked from another site.",
-    404: "There is no such thing, or it is not yours.",
-    409: "It does not fit what is going on: the thread is busy, or in the trash, or waits for nothing.",
+    400: "The request cannot be parsed, or its Host is unknown.",
+    401: "A valid token is required.",
+    403: "Not allowed: for admins, or sent by a page of another site.",
+    404: "The resource does not exist, or you may not read it.",
+    409: "Conflict with the state of the thread: busy, in the trash, or no pending interrupt.",
     410: "The thread was deleted meanwhile.",
     413: "The body is too large.",
-    422: "A field cannot be what it is; `field` names it.",
-    429: "Too many requests, streams, or messages that wait in the thread.",
+    422: "A field is invalid; `field` names it.",
+    429: "Too many requests, open streams, or queued runs.",
     502: "The agent failed.",
-    503: "The database is busy, or the server shuts down.",
+    503: "The database is not available, or the server shuts down.",
     507: "The disk is full.",
 }
 COMMON_ERRORS = (400, 401, 403, 413, 422, 429, 503, 507)
@@ -148,7 +148,7 @@ EVENT_SCHEMA = {
     "type": "object",
     "required": ["event", "data"],
     "properties": {
-        "id": {"type": "string", "description": "Where to go on after it; a gap has none."},
+        "id": {"type": "string", "description": "The `after` that continues behind it; a gap has none."},
         "event": {"type": "string", "enum": [*get_args(EventType)]},
         "data": {"type": "string", "contentMediaType": "application/json", "description": "An Event."},
     },
@@ -164,9 +164,9 @@ EVENT_STREAM = {
     }
 }  # fmt: skip
 PAGE_HEADERS = {
-    "X-Total-Count": {"description": "How many there are on all pages.", "schema": {"type": "integer"}},
+    "X-Total-Count": {"description": "The number of items on all pages.", "schema": {"type": "integer"}},
     "X-Next-Cursor": {
-        "description": "The cursor of the next page, if there is one.",
+        "description": "The cursor of the next page, if any.",
         "schema": {"type": "string"},
     },
 }
