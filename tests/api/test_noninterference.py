@@ -43,7 +43,7 @@ def asked():
     return openapi()
 
 
-def test_no_answer_over_http_depends_on_other_users(files, asked):
+def test_no_http_response_depends_on_other_users(files, asked):
     step = st.one_of(requests(asked, files), st.builds(NextPage))
     done = []
 
@@ -244,12 +244,12 @@ def is_noise(values):
     return all("0" in column and "1" in column for column in columns[12:-8])
 
 
-def test_cursors_and_event_ids_look_like_chance(files):
+def test_cursors_and_event_ids_look_random(files):
     for name, values in shown(files).items():
         assert is_noise(values), name
 
 
-def test_a_cursor_that_is_only_encoded_does_not(files):
+def test_cursor_that_is_only_encoded_does_not_look_random(files):
     found = shown(files, ShowsPlaces)
     assert not is_noise(found["list"])
     assert not is_noise([str(number) for number in range(1000, 1100)])
@@ -261,7 +261,7 @@ def test_a_cursor_that_is_only_encoded_does_not(files):
 CANDIDATES = ("refund", "pregnant", "lawsuit", "resignation", "京", "x9")
 
 
-def test_a_search_does_not_tell_which_words_another_user_has_written(tmp_path):
+def test_search_does_not_reveal_words_of_another_user(tmp_path):
     with threads.open(tmp_path / "threads.db") as registry, client(registry, talker(), limits=MANY) as api:
         tokens = {}
         for name in ("alice", "bob"):

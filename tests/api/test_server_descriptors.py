@@ -89,7 +89,7 @@ def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_pa
     assert (tmp_path / "serve.log").stat().st_size < 1_000_000
 
 
-def test_strangers_who_stay_connected_leave_room_for_others(tmp_path):
+def test_idle_unauthenticated_connections_leave_room_for_others(tmp_path):
     seen, done = Counter(), threading.Event()
     with served(tmp_path, descriptors=(64, 64)) as server:
         strangers: list[socket.socket] = []

@@ -32,7 +32,7 @@ def written(record):
     return json.loads(JsonFormatter().format(record))
 
 
-def test_one_line_of_a_kind_a_second_and_the_next_tells_how_many_there_were():
+def test_log_rate_limit_passes_one_line_per_second_and_counts_the_rest():
     clock = Clock()
     limit = LogRateLimit(clock=clock)
     assert [limit.filter(line()) for _ in range(5)] == [True, False, False, False, False]
@@ -42,7 +42,7 @@ def test_one_line_of_a_kind_a_second_and_the_next_tells_how_many_there_were():
     assert limit.filter(record) and written(record)["suppressed"] == 4
 
 
-def test_number_of_suppressed_lines_is_told_though_no_other_follows():
+def test_log_reports_suppressed_lines_without_a_successor():
     clock = Clock()
     limit = LogRateLimit(clock=clock)
     for number in range(5):
@@ -58,7 +58,7 @@ def test_number_of_suppressed_lines_is_told_though_no_other_follows():
     ("is_authenticated", "status", "count"),
     [(True, 200, 3), (True, 404, 3), (False, 401, 1), (False, 200, 1)],
 )
-def test_each_request_of_a_known_caller_has_its_line(is_authenticated, status, count):
+def test_authenticated_requests_are_all_logged(is_authenticated, status, count):
     limit, records = (
         LogRateLimit(clock=Clock()),
         [line("request", logging.INFO, "threads.api", status=status) for _ in range(3)],
@@ -68,7 +68,7 @@ def test_each_request_of_a_known_caller_has_its_line(is_authenticated, status, c
     assert sum(map(limit.filter, records)) == count
 
 
-def test_probes_without_a_token_fill_no_log(tmp_path):
+def test_health_checks_are_rate_limited_in_the_log(tmp_path):
     with process(tmp_path) as server, httpx.Client(base_url=server.url) as web:
         for _ in range(200):
             assert web.get("/healthz").status_code == 200
@@ -79,7 +79,7 @@ def test_probes_without_a_token_fill_no_log(tmp_path):
     assert routes.count("/healthz") < 100 and routes.count("/me") == 3
 
 
-def test_lines_of_asyncio_are_of_one_kind_whatever_they_show():
+def test_asyncio_errors_are_rate_limited_together():
     limit = LogRateLimit(clock=Clock())
     kept, loop = [], asyncio.new_event_loop()
     handler = logging.Handler()
@@ -101,7 +101,7 @@ def test_lines_of_asyncio_are_of_one_kind_whatever_they_show():
     assert len(kept) == 1 and written(kept[0])["error"] == "OSError"
 
 
-def test_reader_who_reads_nothing_holds_nobody_up(tmp_path):
+def test_unread_log_blocks_no_logger(tmp_path):
     program = """
         import logging, os, sys
         from threads.api.log import ServerLog

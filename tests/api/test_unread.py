@@ -55,7 +55,7 @@ class House:
         return answer.json()[self.thread]
 
 
-def test_a_reply_that_was_given_is_not_unread(house):
+def test_delivered_reply_is_read(house):
     house.send("alice", "one")
     assert house.unread("alice") == 0
     assert house.unread("boss") == 2
@@ -65,7 +65,7 @@ def test_a_reply_that_was_given_is_not_unread(house):
     assert house.unread("alice") == 0
 
 
-def test_what_somebody_else_said_since_is_unread(house):
+def test_later_messages_of_others_are_unread(house):
     house.send("alice", "one")
     house.send("boss", "two")
     assert (house.unread("boss"), house.unread("alice")) == (0, 1)
@@ -73,7 +73,7 @@ def test_what_somebody_else_said_since_is_unread(house):
 
 
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=0"])
-def test_a_reply_that_was_not_waited_for_is_unread(house, prefer):
+def test_reply_behind_202_is_unread(house, prefer):
     house.send("alice", "one")
     assert house.send("alice", "two", prefer=prefer).status_code == 202
     until(lambda: house.registry.runs(house.thread)[0].status == "success")
@@ -82,7 +82,7 @@ def test_a_reply_that_was_not_waited_for_is_unread(house, prefer):
     assert house.unread("alice") == 0
 
 
-def test_a_reply_that_is_given_later_by_its_key_is_not_unread(house):
+def test_reply_delivered_by_its_idempotency_key_is_read(house):
     key = {"idempotency-key": "once"}
     house.send("alice", "one", **LATER, **key)
     until(lambda: house.registry.runs(house.thread)[0].status == "success")
@@ -91,7 +91,7 @@ def test_a_reply_that_is_given_later_by_its_key_is_not_unread(house):
     assert house.unread("alice") == 0
 
 
-def test_only_what_the_own_run_brought_is_read_by_its_reply(registry):
+def test_reply_marks_only_messages_of_its_own_run_as_read(registry):
     gate = Gate()
 
     def node(state):
@@ -112,7 +112,7 @@ def test_only_what_the_own_run_brought_is_read_by_its_reply(registry):
         assert house.unread("alice") == 1
 
 
-def test_without_users_the_local_user_is_meant(tmp_path):
+def test_unread_counts_for_the_local_user_without_users(tmp_path):
     with threads.open(tmp_path / "local.db") as registry, client(registry, plain_graph(None)) as api:
         id = api.post(f"{PREFIX}/threads", json={"initial_message": "one"}).json()["id"]
         assert api.get(f"{PREFIX}/unread", params={"id": id}).json() == {id: 1}  # only its thread was shown
@@ -122,7 +122,7 @@ def test_without_users_the_local_user_is_meant(tmp_path):
 
 
 @pytest.mark.parametrize("headers", [{}, STREAMED], ids=["json", "stream"])
-def test_a_reply_to_a_client_that_has_left_is_unread(tmp_path, headers):
+def test_reply_to_a_disconnected_client_is_unread(tmp_path, headers):
     gate = Gate()
 
     def node(state):
@@ -148,7 +148,7 @@ def test_a_reply_to_a_client_that_has_left_is_unread(tmp_path, headers):
         assert unread == {"a": 1}
 
 
-def test_a_question_that_was_given_is_not_unread(house):
+def test_delivered_interrupt_is_read(house):
     house.registry.update(house.thread, agent_id="asking")
     assert house.send("alice", "buy").json()["interrupts"]
     assert house.unread("alice") == 0

@@ -14,7 +14,7 @@ from threads.api.openapi import openapi_schema
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_each_route_is_in_the_table_and_no_other(tmp_path):
+def test_route_table_matches_the_routes(tmp_path):
     rows = README.split("| route | what it does |", 1)[1].split("\n\n", 1)[0]
     named = re.findall(r"^\| `([A-Z]+) (\S+)` \| ", rows, re.MULTILINE)
     with threads.open(":memory:") as registry, client(registry, build_agent(OfflineChatModel())) as api:
@@ -23,7 +23,7 @@ def test_each_route_is_in_the_table_and_no_other(tmp_path):
     assert set(named) == there and len(named) == len(there)
 
 
-def test_the_curl_session_runs_as_it_stands(tmp_path):
+def test_curl_session_runs_unchanged(tmp_path):
     [block] = [
         each
         for each in re.findall(r"^```bash\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
