@@ -430,8 +430,8 @@ def test_body_over_the_limit_is_refused_before_the_route_runs(house):
     house.registry.delete(made["thread_id"])
 
 
-def test_body_over_the_limit_without_a_token_is_unauthorized(house):
-    answer = house.api.post(f"{PREFIX}/threads", content=b"x" * 1_100_000)
+def test_body_over_the_limit_without_a_valid_token_is_unauthorized(house):
+    answer = house.api.post(f"{PREFIX}/threads", content=b"x" * 1_100_000, headers=bearer("thr_nonsense"))
     assert (answer.status_code, answer.json()["code"]) == (401, "Unauthorized")
 
 
