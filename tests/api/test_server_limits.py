@@ -17,12 +17,11 @@ from running import until
 from serving import PREFIX, process
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from threads.api.connection_limits import ConnectionLimits, limits_for
 from threads.api.protocol import (
-    ConnectionLimits,
     LimitedProtocol,
     check_connections,
     limited_protocol,
-    limits_for,
 )
 
 QUICK = ConnectionLimits(

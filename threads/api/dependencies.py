@@ -16,7 +16,7 @@ from threads import Actor, InvalidValue, authorize
 from threads.api.authentication import Caller
 from threads.api.errors import ApiError
 from threads.api.middleware import ENCODED_SLASH
-from threads.api.schemas.requests import TRI_STATE, ThreadFilterParams
+from threads.api.schemas.query_params import TRI_STATE, ThreadFilterParams
 from threads.api.schemas.responses import decode_cursor
 from threads.api.state import AppState, state_of
 from threads.store.authorization import Verb

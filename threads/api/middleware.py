@@ -15,27 +15,12 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.requests import Request
 
-from threads import ThreadsError
-from threads.api.authentication import session_cookie
-from threads.api.cors import check_origin
-from threads.api.errors import (
-    ApiError,
-    body_too_large_error,
-    handle_os_error,
-    handle_threads_error,
-    shutting_down_error,
-)
-from threads.api.hosts import absolute_target, check_host, path_of_target
-from threads.api.schemas.responses import API_PREFIX
+from threads.api.access import AccessMiddleware
+from threads.api.errors import body_too_large_error, shutting_down_error
+from threads.api.hosts import absolute_target, path_of_target
 from threads.api.state import AppState
 
-SESSION_PATH = f"{API_PREFIX}/session"
-HEALTH_PATHS = ("/healthz", "/readyz")
-"""Health checks name the server by an address or not at all, also by HTTP/1.0."""
-PUBLIC_PATHS = (*HEALTH_PATHS, "/docs", "/openapi.json")
-"""Paths that need no token: they show no data of a user."""
 ENCODED_SLASH = "\udc2f"
 """Stands for an encoded slash inside an id until the route is matched; no id can hold it."""
 SECURITY_HEADERS = {
@@ -69,7 +54,7 @@ class RequestLogMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope = dict(scope)  # the middleware below changes it; uvicorn goes on reading its own
+        scope = dict(scope)  # the middleware below changes it; uvicorn still reads its own
         method, started_at, request_id, status = scope["method"], time.monotonic(), secrets.token_hex(8), 0
 
         async def send_with_id(message: Any) -> None:
@@ -169,52 +154,6 @@ class PathMiddleware:
         await self._app(scope, receive, send)
 
 
-class AccessMiddleware:
-    """Checks host, origin, credentials and rate limit, and stores the caller in the scope."""
-
-    def __init__(self, app: Any, state: AppState) -> None:
-        self._app = app
-        self._state = state
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            self._state.ensure_started()
-            try:
-                await self._check(scope)
-            except ApiError as error:
-                await error.response()(scope, receive, send)
-                return
-            except (ThreadsError, OSError) as error:  # the database cannot look up the caller now
-                handle = handle_threads_error if isinstance(error, ThreadsError) else handle_os_error
-                await handle(Request(scope), error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    async def _check(self, scope: Any) -> None:
-        headers, state = Headers(scope=scope), self._state
-        path = _mounted_path(scope)
-        check_host(headers, scope, state.hosts, is_health_check=path in HEALTH_PATHS)
-        check_origin(headers, state.origins, is_public=path in PUBLIC_PATHS)
-        if path in HEALTH_PATHS:
-            return
-        is_old = scope.get("http_version", "") in ("0.9", "1.0")  # as nginx speaks to a server behind it
-        if (path in PUBLIC_PATHS and not is_old) or _ends_session(headers, scope, path):
-            self._limit_unauthenticated(scope)
-            return
-        try:
-            caller = await state.authenticator.authenticate(headers, scope)
-        except ApiError:
-            self._limit_unauthenticated(scope)
-            raise
-        scope["threads.caller"] = caller
-        if caller.actor.name is not None:
-            _raise_if_limited(state.user_rate.take(caller.actor))
-
-    def _limit_unauthenticated(self, scope: Any) -> None:
-        address = scope["client"][0] if scope.get("client") else ""
-        _raise_if_limited(self._state.address_rate.take(address))
-
-
 class BodyLimitMiddleware(RequestBodyLimitMiddleware):
     """Starlette's limit. Ours also refuses a Content-Length before the route runs, with the API's JSON."""
 
@@ -232,24 +171,3 @@ def _with_headers(message: Any, headers: dict[bytes, bytes]) -> Any:
     names = {name for name, _ in message["headers"]}
     added = [(name, value) for name, value in headers.items() if name not in names]
     return {**message, "headers": [*message["headers"], *added]}
-
-
-def _mounted_path(scope: Any) -> str:
-    """Return the path below the mount point of the application."""
-    path, root = str(scope["path"]), scope.get("root_path", "")
-    return path.removeprefix(root) if path.startswith(f"{root}/") else path
-
-
-def _ends_session(headers: Headers, scope: Any, path: str) -> bool:
-    """True if a browser deletes its session cookie, which may have expired already."""
-    return (
-        (scope["method"], path) == ("DELETE", SESSION_PATH)
-        and "authorization" not in headers
-        and session_cookie(headers) is not None
-    )
-
-
-def _raise_if_limited(seconds: float) -> None:
-    if seconds:
-        headers = {"Retry-After": str(max(1, round(seconds)))}
-        raise ApiError(429, "TooManyRequests", "too many requests; try again later", headers=headers)

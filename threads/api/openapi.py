@@ -122,7 +122,7 @@ def docs_page(openapi: dict[str, Any]) -> str:
         for method, operation in operations.items():
             tag = (operation.get("tags") or ["other"])[0]
             by_tag.setdefault(tag, []).append(_operation(method, path, operation, openapi))
-    parts = [f"<h2>{escape(tag)}</h2>{''.join(found)}" for tag, found in by_tag.items()]
+    parts = [f"<h2>{escape(tag)}</h2>{''.join(each)}" for tag, each in by_tag.items()]
     info = openapi["info"]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}</title>'

@@ -19,9 +19,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from threads.api.connection_limits import limits_for
 from threads.api.descriptors import preload, raise_descriptor_limit
 from threads.api.log import ServerLog
-from threads.api.protocol import check_connections, limited_protocol, limits_for
+from threads.api.protocol import check_connections, limited_protocol
 from threads.api.shutdown import NOTICE_TIMEOUT, REQUEST_TIMEOUT, Deadline, exit_now
 from threads.api.state import state_of
 from threads.api.unix_socket import UnixSocket

@@ -29,7 +29,7 @@ RETRY_MILLISECONDS = 1000
 
 
 class StreamSlot:
-    """One open stream: who reads it, of which thread, and the subscription that feeds it."""
+    """One open stream: its actor, its thread (None: all), and the subscription that feeds it."""
 
     def __init__(
         self, actor: Actor, token_id: str | None, thread_id: str | None, *, is_run_response: bool

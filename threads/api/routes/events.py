@@ -11,7 +11,7 @@ from starlette.responses import Response
 from threads import InvalidValue
 from threads.api.authentication import Caller
 from threads.api.dependencies import CallerDep, ReadableThread, StateDep
-from threads.api.schemas.requests import EventsParams
+from threads.api.schemas.query_params import EventsParams
 from threads.api.schemas.responses import EVENT_STREAM, THREAD_ERRORS, error_responses
 from threads.api.sse import EventStreamResponse
 from threads.api.state import AppState

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from threads import Checkpoint, Interrupt, InvalidValue, Message, Runner
 from threads.api.dependencies import CallerDep, IdempotencyKey, ReadableThread, StateDep, decode_path
 from threads.api.routes.run_responses import RUN_RESPONSES, RunResponderDep
+from threads.api.schemas.query_params import MessagesParams
 from threads.api.schemas.requests import (
     EditRequest,
-    MessagesParams,
     ReadRequest,
     RegenerateRequest,
     ResumeRequest,
@@ -42,8 +42,8 @@ def list_messages(
     if params.before is not None and params.cursor is not None:
         raise InvalidValue("cursor", "give either `before` or `cursor`, not both")
     before = params.before if params.cursor is None else decode_cursor(params.cursor)
-    found = state.registry.messages(thread, limit=params.limit, before=before, at=params.at)
-    return page_response(found)
+    page = state.registry.messages(thread, limit=params.limit, before=before, at=params.at)
+    return page_response(page)
 
 
 @router.post("/threads/{thread_id}/messages", responses=RUN_RESPONSES)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from threads import Run, RunInfo, RunNotFound
 from threads.api.dependencies import CallerDep, ReadableThread, StateDep, WritableThread, decode_path
 from threads.api.redaction import visible_run
-from threads.api.schemas.requests import PageParams
+from threads.api.schemas.query_params import PageParams
 from threads.api.schemas.responses import (
     PAGE_HEADERS,
     THREAD_ERRORS,
@@ -33,8 +33,8 @@ def list_runs(
     state: StateDep, caller: CallerDep, thread: ReadableThread, params: Annotated[PageParams, Query()]
 ) -> Response:
     """List the thread's runs, newest first."""
-    found = state.registry.runs(thread, limit=params.limit, cursor=decode_cursor(params.cursor))
-    return page_response(found, convert=lambda info: visible_run(caller.actor, info))
+    page = state.registry.runs(thread, limit=params.limit, cursor=decode_cursor(params.cursor))
+    return page_response(page, convert=lambda info: visible_run(caller.actor, info))
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}", response_model=RunInfo, responses=THREAD_ERRORS)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from threads import Hit
 from threads.api.dependencies import CallerDep, StateDep, filter_arguments
-from threads.api.schemas.requests import SearchParams
+from threads.api.schemas.query_params import SearchParams
 from threads.api.schemas.responses import PAGE_HEADERS, Found, error_responses, page_response
 
 router = APIRouter(tags=["many threads"])
@@ -20,8 +20,8 @@ router = APIRouter(tags=["many threads"])
 )
 def search(state: StateDep, caller: CallerDep, params: Annotated[SearchParams, Query()]) -> Response:
     """Search titles and messages, best match first. The README describes the operators."""
-    found = state.registry.search(params.text, **filter_arguments(caller, params))
-    return page_response(found, count=params.count, convert=_found)
+    page = state.registry.search(params.text, **filter_arguments(caller, params))
+    return page_response(page, count=params.count, convert=_found)
 
 
 def _found(hit: Hit) -> dict[str, Any]:

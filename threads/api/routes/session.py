@@ -41,9 +41,9 @@ def begin_session(state: StateDep, caller: CallerDep, request: Request) -> Respo
 def end_session(state: StateDep, request: Request) -> Response:
     """Revoke the session of the cookie, if any. The token it was created with stays valid."""
     cookie = request.cookies.get(SESSION_COOKIE)
-    found = state.registry.users.who(cookie) if cookie else None
-    if cookie and found and found[0].name:
-        state.registry.users.revoke(found[0].name, found[1])
+    session = state.registry.users.who(cookie) if cookie else None
+    if cookie and session and (name := session[0].name):
+        state.registry.users.revoke(name, session[1])
         state.authenticator.forget(cookie)
     response = no_content()
     response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="strict")

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from threads import Tag
 from threads.api.dependencies import AdminDep, CallerDep, StateDep, decode_path, scope_owner
 from threads.api.errors import ApiError
-from threads.api.schemas.requests import TRI_STATE, TagRequest, TagsParams
+from threads.api.schemas.query_params import TRI_STATE, TagsParams
+from threads.api.schemas.requests import TagRequest
 from threads.api.schemas.responses import error_responses, json_response
 
 router = APIRouter(tags=["many threads"])
@@ -19,11 +20,11 @@ router = APIRouter(tags=["many threads"])
 @router.get("/tags", response_model=list[Tag], responses=error_responses())
 def list_tags(state: StateDep, caller: CallerDep, params: Annotated[TagsParams, Query()]) -> Response:
     """List tags with the number of threads that have each."""
-    found = state.registry.tags(
+    counts = state.registry.tags(
         agent_id=params.agent_id, owner=scope_owner(caller.actor, params.owner),
         archived=TRI_STATE[params.archived], trashed=TRI_STATE[params.trashed],
     )  # fmt: skip
-    return json_response(found)
+    return json_response(counts)
 
 
 @router.put("/tags/{tag}", responses=error_responses(404))

@@ -28,11 +28,10 @@ from threads.api.dependencies import (
     filter_arguments,
 )
 from threads.api.routes.run_responses import wait_for_run
+from threads.api.schemas.query_params import DeleteParams, ListThreadsParams
 from threads.api.schemas.requests import (
     CreateThreadRequest,
-    DeleteParams,
     ForkRequest,
-    ListThreadsParams,
     RewindRequest,
     UpdateThreadRequest,
     runner_content,
@@ -65,8 +64,8 @@ def list_threads(
 ) -> Response:
     """List threads, by default the most recently updated first. Total and next cursor are in headers."""
     arguments = filter_arguments(caller, params)
-    found = state.registry.list(**arguments, sort_by=params.sort_by, sort_order=params.sort_order)
-    return page_response(found, count=params.count)
+    page = state.registry.list(**arguments, sort_by=params.sort_by, sort_order=params.sort_order)
+    return page_response(page, count=params.count)
 
 
 @router.post(

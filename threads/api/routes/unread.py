@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from threads.api.dependencies import CallerDep, StateDep
-from threads.api.schemas.requests import UnreadParams
+from threads.api.schemas.query_params import UnreadParams
 from threads.api.schemas.responses import error_responses, json_response
 
 router = APIRouter(tags=["many threads"])
