@@ -1,4 +1,4 @@
-"""A registry that is taken out of its file while others have the file open."""
+"""A registry that is detached while other processes have the file open."""
 
 import sqlite3
 import subprocess

@@ -1,4 +1,4 @@
-"""The application where `threads serve` does not run it: mounted, without a lifespan, by one's own uvicorn."""
+"""The application outside `threads serve`: mounted, without a lifespan, in another uvicorn."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""Live events by HTTP: replayed, followed, taken up again; and a server that dies in mid-stream."""
+"""Event streams over HTTP: replay, following, reconnecting, slots, and a server killed while streaming."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The audit of isolation, with the whole server as the application it is tried on."""
+"""The isolation audit, run against the whole server."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The HTTP API: the threading document's routes, its bodies and fields, and the right answers."""
+"""The routes of the HTTP API: bodies, fields, responses and errors."""
 
 import json
 import re

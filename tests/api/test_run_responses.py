@@ -1,4 +1,4 @@
-"""How the HTTP API answers what is said: what is refused before it begins, who answers, and what of an end is told."""
+"""Responses to requests that start a run: refusals, the agent that runs, streams, and shutdown."""
 
 import signal
 import threading

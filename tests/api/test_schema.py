@@ -1,4 +1,4 @@
-"""The OpenAPI is true: schemathesis tries all of it, single requests and chains of them."""
+"""The OpenAPI schema matches the responses: schemathesis tries requests and chains of them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A server whose file descriptors are used up: requests and runs wait, or are told to come again."""
+"""A server without free file descriptors: requests and runs wait, or get 503."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""What one client of the server can take up: bytes, time, connections; whoever it is."""
+"""Connection limits of the server: sizes, times and number of connections."""
 
 import asyncio
 import contextlib

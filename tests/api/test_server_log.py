@@ -1,4 +1,4 @@
-"""The log of `threads serve`: few lines of each kind, and no one is held up by whoever reads it."""
+"""The log of `threads serve`: JSON lines, rate limits, and a reader that blocks no one."""
 
 import asyncio
 import json

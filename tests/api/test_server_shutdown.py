@@ -1,4 +1,4 @@
-"""The end of a server: within seconds, whatever an agent does, and nothing is lost."""
+"""Shutdown of the server: in bounded time whatever an agent does, without losing a run."""
 
 import json
 import os

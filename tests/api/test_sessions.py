@@ -1,4 +1,4 @@
-"""Who is let in, and for how long: sessions of browsers, the local user, pages of other sites."""
+"""Browser sessions, the local user, CORS, HEAD requests and the Allow header."""
 
 import threading
 from datetime import timedelta

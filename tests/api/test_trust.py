@@ -1,4 +1,4 @@
-"""Who needs no token: requests of this machine, to a server that was started for it alone."""
+"""Local trust: which requests need no token, and what ends that."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the README says of HTTP: its examples run, its table is that of the live routes."""
+"""The HTTP section of the README: its examples run, and its table has the live routes."""
 
 import re
 import subprocess
