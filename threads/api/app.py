@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -70,23 +71,13 @@ def create_app(
         registry, runner, limits=limits or Limits(), hosts=hosts, origins=origins, is_https=is_https,
         default_agent=default_agent, require_login=require_login,
     )  # fmt: skip
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        state.reopen()
-        state.ensure_started()
-        try:
-            yield
-        finally:
-            await state.shut_down()
-
     middleware = middleware_stack(state)
     if state.origins:
         cors = Middleware(JsonCORSMiddleware, allow_origins=sorted(state.origins), **CORS_OPTIONS)
         middleware.insert(0, cors)
     app = FastAPI(
         title="langgraph-threads", version=version("langgraph-threads"), description=DESCRIPTION,
-        lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+        lifespan=partial(_lifespan, state), docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name, exception_handlers=EXCEPTION_HANDLERS,
         middleware=middleware,
     )  # fmt: skip
@@ -95,6 +86,16 @@ def create_app(
         app.include_router(module.router, prefix=API_PREFIX)
     _add_health_and_docs(app, state)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(state: AppState, _: FastAPI) -> AsyncIterator[None]:
+    state.reopen()
+    state.ensure_started()
+    try:
+        yield
+    finally:
+        await state.shut_down()
 
 
 def _add_health_and_docs(app: FastAPI, state: AppState) -> None:

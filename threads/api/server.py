@@ -95,12 +95,14 @@ class UvicornServer(uvicorn.Server):
         event = "shutting down"
         if requests or runs:
             seconds = self.config.timeout_graceful_shutdown
-            event += f": waiting up to {seconds:g} seconds for requests and runs; press Ctrl+C to stop now"
+            event += (
+                f": waiting up to {seconds:g} seconds for requests and runs; press Ctrl+C again to stop now"
+            )
         logging.getLogger("threads.api").info(event, extra={"fields": fields})
 
     async def _force_exit_on_second_interrupt(self) -> None:
         """After a second Ctrl+C answer the open requests with the run's location, and wait no longer."""
-        while not self.was_interrupted_twice:  # noqa: ASYNC110  set by a signal handler, which may set nothing else
+        while not self.was_interrupted_twice:  # noqa: ASYNC110  a signal handler can set no asyncio.Event
             await asyncio.sleep(0.05)
         self._state.begin_shutdown()
         if self.server_state.tasks:
