@@ -77,9 +77,9 @@ def create_app(
         middleware.insert(0, cors)
     app = FastAPI(
         title="langgraph-threads", version=version("langgraph-threads"), description=DESCRIPTION,
-        lifespan=partial(_lifespan, state), docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name, exception_handlers=EXCEPTION_HANDLERS,
-        middleware=middleware,
+        lifespan=partial(_lifespan, state), docs_url=None, redoc_url=None, openapi_url=None,
+        redirect_slashes=False, generate_unique_id_function=lambda route: route.name,
+        exception_handlers=EXCEPTION_HANDLERS, middleware=middleware,
     )  # fmt: skip
     app.state.threads = state
     for module in ROUTES:
