@@ -1,4 +1,4 @@
-"""A registry that is taken out of its file while others have the file open."""
+"""A registry that is detached while other processes have the file open."""
 
 import sqlite3
 import subprocess
@@ -52,7 +52,7 @@ def taken_out(request):
     return take_out
 
 
-def test_every_route_says_so_and_changes_nothing(tmp_path, taken_out):
+def test_detached_registry_refuses_every_route_without_changes(tmp_path, taken_out):
     path = tmp_path / "threads.db"
     with threads.open(path) as registry, client(registry, {"echo": plain_graph(None)}) as api:
         registry.create(id="a", agent_id="echo")
@@ -75,7 +75,7 @@ def test_every_route_says_so_and_changes_nothing(tmp_path, taken_out):
         assert held(path) == before
 
 
-def test_python_says_so_and_changes_nothing(tmp_path, taken_out):
+def test_detached_registry_refuses_every_method_without_changes(tmp_path, taken_out):
     path = tmp_path / "threads.db"
     with threads.open(path) as registry, threads.Runner(registry, plain_graph(None)) as runner:
         graph = plain_graph(registry.checkpointer)
@@ -106,7 +106,7 @@ def test_python_says_so_and_changes_nothing(tmp_path, taken_out):
         assert registry.verify() == []
 
 
-def test_a_run_under_way_fails_visibly_and_stores_nothing(tmp_path, taken_out):
+def test_active_run_fails_when_the_registry_is_detached(tmp_path, taken_out):
     path, gate = tmp_path / "threads.db", Gate()
 
     def node(state):
@@ -125,7 +125,7 @@ def test_a_run_under_way_fails_visibly_and_stores_nothing(tmp_path, taken_out):
         assert held(path) == before
 
 
-def test_another_process_that_has_the_file_open_is_told(tmp_path):
+def test_other_process_notices_that_the_registry_was_detached(tmp_path):
     path = tmp_path / "threads.db"
     code = (
         "import sys, threads\n"
@@ -149,7 +149,7 @@ def test_another_process_that_has_the_file_open_is_told(tmp_path):
     assert not [name for name in held(path) if name.startswith("threads_")]
 
 
-def test_what_others_change_in_the_schema_takes_no_registry_away(tmp_path):
+def test_foreign_schema_change_does_not_detach_the_registry(tmp_path):
     path = tmp_path / "threads.db"
     with threads.open(path) as registry:
         registry.create(id="a")

@@ -1,4 +1,4 @@
-"""The application where `threads serve` does not run it: mounted, without a lifespan, by one's own uvicorn."""
+"""The application outside `threads serve`: mounted, without a lifespan, in another uvicorn."""
 
 import asyncio
 import subprocess
@@ -71,7 +71,7 @@ def users(folder, *words):
 
 @pytest.mark.parametrize("how", ["a token", "a user", "in the same process"])
 @pytest.mark.parametrize("way", WAYS)
-def test_a_revoked_token_ends_its_stream_within_a_second(registry, tmp_path, way, how):
+def test_revoked_token_closes_its_stream_within_a_second(registry, tmp_path, way, how):
     for name in ("alice", "bob"):
         registry.users.add(name)
     token, other = (registry.users.new_token(name) for name in ("alice", "bob"))
@@ -93,7 +93,7 @@ def test_a_revoked_token_ends_its_stream_within_a_second(registry, tmp_path, way
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_local_users_stream_ends_with_the_first_user_and_opens_no_more(registry, tmp_path, way):
+def test_first_user_closes_streams_of_the_local_user(registry, tmp_path, way):
     with embedded(registry, way) as url:
         with stream(url) as (_, ended):
             users(tmp_path, "add", "alice")
@@ -103,7 +103,7 @@ def test_the_local_users_stream_ends_with_the_first_user_and_opens_no_more(regis
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_health_checks_are_answered_wherever_the_application_stands(registry, way):
+def test_health_checks_work_mounted_and_without_lifespan(registry, way):
     registry.users.add("alice")
     with embedded(registry, way) as url:
         for path in ("/healthz", "/readyz"):
@@ -123,7 +123,7 @@ class Flaky:
         return getattr(self._registry, name)
 
 
-def test_streams_end_when_their_readers_cannot_be_checked_and_are_checked_again_later(registry):
+def test_streams_are_closed_when_access_cannot_be_checked(registry):
     registry.users.add("alice")
     token = registry.users.new_token("alice")
     flaky = Flaky(registry)
@@ -140,7 +140,7 @@ def test_streams_end_when_their_readers_cannot_be_checked_and_are_checked_again_
             assert ended.wait(10)
 
 
-def test_what_runs_beside_requests_ends_with_the_lifespan(registry):
+def test_watcher_task_ends_with_the_lifespan(registry):
     async def live():
         with threads.Runner(registry, plain_graph(None)) as runner:
             app = create_app(registry, runner)
@@ -157,7 +157,7 @@ def test_what_runs_beside_requests_ends_with_the_lifespan(registry):
     asyncio.run(live())
 
 
-def test_answers_are_awaited_in_every_event_loop(registry):
+def test_shutdown_notice_works_in_several_event_loops(registry):
     with threads.Runner(registry, plain_graph(None)) as runner:
         app = create_app(registry, runner)
         web = TestClient(app, base_url=HERE, client=("127.0.0.1", 1))  # a loop for each request
@@ -167,7 +167,7 @@ def test_answers_are_awaited_in_every_event_loop(registry):
             assert (said.status_code, said.json()["run"]["status"]) == (200, "success")
 
 
-def test_an_application_can_be_started_again(registry):
+def test_application_serves_in_a_second_lifespan(registry):
     with threads.Runner(registry, plain_graph(None)) as runner:
         app = create_app(registry, runner)
         for _ in "ab":

@@ -1,5 +1,6 @@
-"""Live events by HTTP: replayed, followed, taken up again; and a server that dies in mid-stream."""
+"""Event streams over HTTP: replay, following, reconnecting, slots, and a server killed while streaming."""
 
+import asyncio
 import re
 import signal
 import socket
@@ -15,6 +16,8 @@ from serving import PREFIX, bearer, client, events, listening, process
 
 import threads
 from threads.api import Limits, create_app
+from threads.api.sse import EventStreamResponse, Streams
+from threads.api.trust import LocalTrust
 
 AGENTS = """
 import sys
@@ -37,7 +40,7 @@ def read(api, path, **headers):
         return list(events(stream.iter_lines()))
 
 
-def test_a_stream_goes_on_after_the_last_event_that_was_heard(registry):
+def test_stream_continues_after_last_event_id(registry):
     with client(registry, slow_agent(words=3, delay=0)) as api:
         id = api.post(f"{PREFIX}/threads", json={"initial_message": "hi"}).json()["id"]
         whole = read(api, f"threads/{id}/events?after=0&follow=false")
@@ -52,7 +55,7 @@ def test_a_stream_goes_on_after_the_last_event_that_was_heard(registry):
             assert (answer.status_code, answer.json()["field"]) == (422, "Last-Event-ID"), wrong
 
 
-def test_a_quiet_stream_shows_signs_of_life(registry):
+def test_idle_stream_sends_heartbeat_comments(registry):
     thread = registry.create()
     limits = Limits(heartbeat=0.05, stream_seconds=0.4)
     with client(registry, waiting_graph(Gate()), limits=limits) as api:
@@ -61,7 +64,7 @@ def test_a_quiet_stream_shows_signs_of_life(registry):
         assert text.count(": still here") >= 3
 
 
-def test_a_gap_is_told_where_events_are_no_longer_kept(registry):
+def test_stream_sends_a_gap_for_trimmed_events(registry):
     thread = registry.create()
     for number in range(30):
         registry.update(thread.id, title=f"title {number}")
@@ -75,7 +78,7 @@ def test_a_gap_is_told_where_events_are_no_longer_kept(registry):
         assert "gap" not in [type for _, type, _ in read(api, "events?after=25&follow=false")]
 
 
-def test_a_number_that_the_file_never_gave_is_told_as_a_gap(registry):
+def test_unknown_event_id_gives_a_gap(registry):
     thread = registry.create(owner="bob")
     registry.users.add("bob")
     token = bearer(registry.users.new_token("bob"))
@@ -100,7 +103,7 @@ def test_a_number_that_the_file_never_gave_is_told_as_a_gap(registry):
             assert next(events).data == {"title": "after that"}
 
 
-def test_ids_of_events_tell_a_user_nothing_but_where_to_go_on(registry):
+def test_event_ids_reveal_nothing_about_other_users(registry):
     mine, theirs = registry.create(owner="bob"), registry.create(owner="alice")
     for name in ("alice", "bob"):
         registry.users.add(name)
@@ -147,7 +150,7 @@ def test_ids_of_events_tell_a_user_nothing_but_where_to_go_on(registry):
             assert live.last not in ids
 
 
-def test_a_gap_in_the_events_of_another_user_is_not_told(registry):
+def test_gap_of_another_user_is_not_sent(registry):
     mine, theirs = registry.create(owner="bob"), registry.create(owner="alice")
     for number in range(30):
         registry.update(mine.id, title=f"mine {number}")
@@ -169,7 +172,7 @@ def _drop(registry, id, upto):
     registry._database.write(work)
 
 
-def test_a_listener_who_leaves_stops_no_run_and_frees_his_place(registry):
+def test_disconnected_client_stops_no_run_and_releases_its_stream_slot(registry):
     with (
         threads.Runner(registry, slow_agent(words=30, delay=0.02)) as runner,
         listening(app := create_app(registry, runner)) as url,
@@ -184,15 +187,41 @@ def test_a_listener_who_leaves_stops_no_run_and_frees_his_place(registry):
         ):  # fmt: skip
             heard = events(stream.iter_lines())  # held until he leaves: httpx hangs up when it is dropped
             assert any(type == "token" for _, type, _ in heard)
-            assert len(app.state.server.streams) == 1
-        until(lambda: len(app.state.server.streams) == 0)
+            assert len(app.state.threads.streams) == 1
+        until(lambda: len(app.state.threads.streams) == 0)
         [run] = registry.runs(id)
         assert run.status == "running"
         runner.run(run.id).result(20)
         assert registry.messages(id)[-1].text.split() == [f"w{number}" for number in range(30)]
 
 
-def test_a_slow_reader_slows_nobody_and_misses_nothing(registry):
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_stream_slot_is_released_whatever_way_the_server_reports_a_disconnect(registry, version):
+    """By ASGI 2.4 `send` raises after a disconnect; before, only `receive` reports it."""
+    streams = Streams(registry, Limits(heartbeat=0.05), LocalTrust(registry, []))
+    left = asyncio.Event()
+
+    async def receive():
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        if message.get("body", b"").startswith(b": still here"):
+            left.set()
+            if version == "2.4":
+                raise OSError("the client has disconnected")
+
+    async def respond():
+        slot = streams.acquire(threads.LOCAL, None, None)
+        slot.attach(registry.events())
+        scope = {"type": "http", "asgi": {"spec_version": version}}
+        await EventStreamResponse(streams, slot, Limits(heartbeat=0.05))(scope, receive, send)
+
+    asyncio.run(asyncio.wait_for(respond(), 20))
+    assert len(streams) == 0
+
+
+def test_slow_client_blocks_no_other_and_misses_no_event(registry):
     with (
         threads.Runner(registry, slow_agent(words=1, delay=0)) as runner,
         listening(create_app(registry, runner)) as url,
@@ -231,7 +260,7 @@ def _many(connection, thread):
         connection.execute("UPDATE threads_thread SET title = ? WHERE thread_id = ?", (title, thread))
 
 
-def test_too_many_streams_of_one_user_are_refused_and_places_come_free(registry):
+def test_stream_limit_per_user_and_released_slots(registry):
     registry.users.add("alice")
     token = {"Authorization": f"Bearer {registry.users.new_token('alice')}"}
     with (
@@ -261,7 +290,7 @@ def tell(url, id, heard, after=None):
                 return
 
 
-def test_a_server_killed_in_mid_stream_is_taken_up_where_it_was(tmp_path):
+def test_stream_and_run_are_recovered_after_the_server_is_killed(tmp_path):
     (tmp_path / "mine.py").write_text(AGENTS.format(tests=str(SUPPORT)))
     words = ("--agents", "mine:agents")
     heard = []
@@ -311,7 +340,7 @@ def test_serve_streams_the_offline_model_at_reading_pace(tmp_path):
     assert float(answered.json()["reply"]) > 0
 
 
-def test_a_server_that_is_told_to_end_hands_its_runs_over(tmp_path):
+def test_server_hands_runs_over_on_sigterm(tmp_path):
     (tmp_path / "mine.py").write_text(AGENTS.format(tests=str(SUPPORT)).replace("60", "600"))
     with process(tmp_path, "--agents", "mine:agents") as server:
         id = httpx.post(f"{server.url}{PREFIX}/threads", json={}, timeout=30).json()["id"]

@@ -1,4 +1,4 @@
-"""The audit of isolation, with the whole server as the application it is tried on."""
+"""The isolation audit, run against the whole server."""
 
 import threading
 
@@ -20,7 +20,7 @@ SEEN = (
 )
 
 
-def test_the_audit_finds_nothing_in_all_that_a_user_sees_by_http(tmp_path):
+def test_isolation_audit_of_the_http_api_is_clean(tmp_path):
     limits = Limits(per_second=10_000, burst=10_000)
     with (
         threads.open(tmp_path / "threads.db") as registry,

@@ -1,4 +1,4 @@
-"""A user cannot tell what other users have: two worlds that differ in that alone answer them the same."""
+"""Noninterference: responses to one user do not depend on the data of other users."""
 
 import base64
 import inspect
@@ -9,21 +9,21 @@ import pytest
 from faults import LONG
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from serving import PREFIX, bearer, client
-from worlds import (
+from noninterference import (
     CALLS,
-    MANY,
     SETTERS,
-    Files,
+    UNLIMITED,
+    DatabasePair,
     NextPage,
+    assert_same,
     calls,
+    http_views,
     openapi,
-    python_worlds,
+    python_views,
+    reply_graph,
     requests,
-    same,
-    talker,
-    web_worlds,
 )
+from serving import PREFIX, bearer, client
 
 import threads
 
@@ -34,8 +34,8 @@ FUZZ = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return Files.made(tmp_path_factory.mktemp("worlds"))
+def databases(tmp_path_factory):
+    return DatabasePair.create(tmp_path_factory.mktemp("views"))
 
 
 @pytest.fixture(scope="module")
@@ -43,30 +43,30 @@ def asked():
     return openapi()
 
 
-def test_no_answer_over_http_depends_on_other_users(files, asked):
-    step = st.one_of(requests(asked, files), st.builds(NextPage))
+def test_no_http_response_depends_on_other_users(databases, asked):
+    step = st.one_of(requests(asked, databases), st.builds(NextPage))
     done = []
 
     @FUZZ
     @given(st.lists(step, min_size=STEPS, max_size=STEPS))
     def try_it(steps):
-        with web_worlds(files) as worlds:
-            done.extend(same(worlds, steps))
+        with http_views(databases) as views:
+            done.extend(assert_same(views, steps))
 
     try_it()
     assert len(done) >= STEPS * EXAMPLES
     assert set(done) >= {each["operationId"] for paths in asked["paths"].values() for each in paths.values()}
 
 
-def test_no_result_in_python_depends_on_other_owners(files):
-    step = calls(files)
+def test_no_result_in_python_depends_on_other_owners(databases):
+    step = calls(databases)
     done = []
 
     @settings(FUZZ, max_examples=EXAMPLES // 5)
     @given(st.lists(step, min_size=STEPS, max_size=STEPS))
     def try_it(steps):
-        with python_worlds(files) as worlds:
-            done.extend(same(worlds, steps))
+        with python_views(databases) as views:
+            done.extend(assert_same(views, steps))
 
     try_it()
     assert len(done) >= STEPS * EXAMPLES // 5
@@ -79,11 +79,11 @@ def test_no_result_in_python_depends_on_other_owners(files):
     assert scoped <= set(CALLS) | SETTERS
 
 
-# what the test would not see, if it were there, it could not guard against
+# leaks that the tests above must detect
 
 
 class Leaking:
-    """A registry that tells something of what others have."""
+    """A registry that reveals data of other users."""
 
     def __init__(self, registry):
         self.real = registry
@@ -163,27 +163,27 @@ class ShowsPlaces(Leaking):
         (AddsUpAll, "analytics"),
     ],
 )
-def test_a_leak_over_http_is_found(files, asked, leak, operations):
-    step = requests(asked, files, only=tuple(operations.split()))
+def test_a_leak_over_http_is_found(databases, asked, leak, operations):
+    step = requests(asked, databases, only=tuple(operations.split()))
 
     @settings(FUZZ, max_examples=20, phases=[Phase.generate])
     @given(st.lists(step, min_size=20, max_size=20))
     def try_it(steps):
-        with web_worlds(files, leak) as worlds:
-            same(worlds, steps)
+        with http_views(databases, leak) as views:
+            assert_same(views, steps)
 
     with pytest.raises(AssertionError):
         try_it()
 
 
-def test_a_leak_in_python_is_found(files):
-    step = calls(files, only=("search",))
+def test_a_leak_in_python_is_found(databases):
+    step = calls(databases, only=("search",))
 
     @settings(FUZZ, max_examples=20, phases=[Phase.generate])
     @given(st.lists(step, min_size=5, max_size=5))
     def try_it(steps):
-        with python_worlds(files, CountsWhatIsStaleOfAll) as worlds:
-            same(worlds, steps)
+        with python_views(databases, CountsWhatIsStaleOfAll) as views:
+            assert_same(views, steps)
 
     with pytest.raises(AssertionError):
         try_it()
@@ -195,18 +195,18 @@ def test_a_leak_in_python_is_found(files):
 MANY_VALUES = 40
 
 
-def shown(files, leak=lambda registry: registry):
+def shown(databases, leak=lambda registry: registry):
     """Cursors and positions of events as Bob is shown them, of many places."""
     found = {"list": [], "search": [], "runs": [], "events": []}
-    with web_worlds(files, leak) as (_, world):
+    with http_views(databases, leak) as (_, view):
         for _ in range(MANY_VALUES):
-            id = world.api.post(f"{PREFIX}/threads", json={"title": "bravo"}).json()["id"]
+            id = view.api.post(f"{PREFIX}/threads", json={"title": "bravo"}).json()["id"]
         for _ in range(MANY_VALUES + 1):
-            world.api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "hello"})
+            view.api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "hello"})
         for name, path in (("list", "threads"), ("search", "search"), ("runs", f"threads/{id}/runs")):
             cursor = {}
             while len(found[name]) < MANY_VALUES:
-                answer = world.api.get(
+                answer = view.api.get(
                     f"{PREFIX}/{path}",
                     params={"text": "bravo", "limit": 1, **cursor}
                     if name == "search"
@@ -214,7 +214,7 @@ def shown(files, leak=lambda registry: registry):
                 )
                 cursor = {"cursor": answer.headers["x-next-cursor"]}
                 found[name].append(cursor["cursor"])
-        text = world.api.get(f"{PREFIX}/events?after=0&follow=false").text
+        text = view.api.get(f"{PREFIX}/events?after=0&follow=false").text
         found["events"] = [line[4:] for line in text.splitlines() if line.startswith("id: ")]
     return found
 
@@ -244,13 +244,13 @@ def is_noise(values):
     return all("0" in column and "1" in column for column in columns[12:-8])
 
 
-def test_cursors_and_event_ids_look_like_chance(files):
-    for name, values in shown(files).items():
+def test_cursors_and_event_ids_look_random(databases):
+    for name, values in shown(databases).items():
         assert is_noise(values), name
 
 
-def test_a_cursor_that_is_only_encoded_does_not(files):
-    found = shown(files, ShowsPlaces)
+def test_cursor_that_is_only_encoded_does_not_look_random(databases):
+    found = shown(databases, ShowsPlaces)
     assert not is_noise(found["list"])
     assert not is_noise([str(number) for number in range(1000, 1100)])
 
@@ -261,8 +261,11 @@ def test_a_cursor_that_is_only_encoded_does_not(files):
 CANDIDATES = ("refund", "pregnant", "lawsuit", "resignation", "京", "x9")
 
 
-def test_a_search_does_not_tell_which_words_another_user_has_written(tmp_path):
-    with threads.open(tmp_path / "threads.db") as registry, client(registry, talker(), limits=MANY) as api:
+def test_search_does_not_reveal_words_of_another_user(tmp_path):
+    with (
+        threads.open(tmp_path / "threads.db") as registry,
+        client(registry, reply_graph(), limits=UNLIMITED) as api,
+    ):
         tokens = {}
         for name in ("alice", "bob"):
             registry.users.add(name)

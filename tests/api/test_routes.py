@@ -1,4 +1,4 @@
-"""The HTTP API: the threading document's routes, its bodies and fields, and the right answers."""
+"""The routes of the HTTP API: bodies, fields, responses and errors."""
 
 import json
 import re
@@ -54,7 +54,7 @@ def refused(response, status, code, field=None):
 # the seven routes
 
 
-def test_a_thread_is_created_with_its_place_and_its_initial_message_answered(api):
+def test_create_thread_returns_location_and_runs_the_initial_message(api):
     made = api.post(
         f"{PREFIX}/threads",
         json={"agent_id": "support", "title": "Lamps", "initial_message": "Hi, I'm Alice"},
@@ -68,14 +68,14 @@ def test_a_thread_is_created_with_its_place_and_its_initial_message_answered(api
     assert api.get(made.headers["location"]).json() == thread
 
 
-def test_a_thread_needs_nothing_to_be_said_about_it(api):
+def test_create_thread_needs_no_fields(api):
     thread = api.get(f"{PREFIX}/threads/{begun(api)}").json()
     assert (thread["title"], thread["agent_id"], thread["message_count"]) == (
         "New conversation", "support", 0,
     )  # fmt: skip
 
 
-def test_a_message_is_answered_and_remembered(api):
+def test_message_is_answered_and_stored(api):
     id = begun(api, initial_message="Hi, I'm Alice")
     reply = api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "What's my name?"})
     assert reply.status_code == 200
@@ -87,14 +87,14 @@ def test_a_message_is_answered_and_remembered(api):
     assert said.headers["x-total-count"] == "4"
 
 
-def test_blocks_of_text_are_a_message_too(api):
+def test_message_can_be_text_blocks(api):
     id = begun(api)
     blocks = [{"type": "text", "text": "Hi, I'm "}, {"type": "text", "text": "Alice"}]
     assert api.post(f"{PREFIX}/threads/{id}/messages", json={"message": blocks}).status_code == 200
     assert api.get(f"{PREFIX}/threads/{id}").json()["message_count"] == 2
 
 
-def test_the_list_is_a_bare_array_and_its_pages_are_told_in_headers(api):
+def test_list_is_a_bare_array_with_page_headers(api):
     ids = [begun(api, title=f"t{number}", tags=["x"] if number % 2 else []) for number in range(5)]
     first = api.get(f"{PREFIX}/threads?limit=2&offset=0")
     assert [thread["id"] for thread in first.json()] == [ids[4], ids[3]]
@@ -113,7 +113,7 @@ def test_the_list_is_a_bare_array_and_its_pages_are_told_in_headers(api):
     assert "x-total-count" not in tagged.headers
 
 
-def test_every_cursor_goes_back_as_it_came(api, registry):
+def test_every_cursor_is_accepted_unchanged(api, registry):
     graph = plain_graph(registry.checkpointer)
     for number in range(3):
         graph.invoke(
@@ -143,7 +143,7 @@ def test_every_cursor_goes_back_as_it_came(api, registry):
     refused(both, 422, "InvalidValue", "cursor")
 
 
-def test_each_filter_of_the_library_narrows_the_list(api, registry):
+def test_each_list_filter_is_applied(api, registry):
     one = begun(api, agent_id="tutor", metadata={"plan": "gold"}, tags=["a", "b"])
     begun(api, agent_id="support")
     registry.update(one, pinned=True, archived=True)
@@ -161,14 +161,14 @@ def test_each_filter_of_the_library_narrows_the_list(api, registry):
         assert api.get(f"{PREFIX}/threads", params=asked).json() == [], asked
 
 
-def test_put_changes_what_is_given_and_leaves_the_rest(api):
+def test_update_changes_only_given_fields(api):
     id = begun(api, title="Lamps", tags=["a"], metadata={"x": 1, "y": 2})
     changed = api.put(f"{PREFIX}/threads/{id}", json={"title": "Chairs", "metadata": {"x": None}}).json()
     assert (changed["title"], changed["tags"], changed["metadata"]) == ("Chairs", ["a"], {"y": 2})
     assert api.put(f"{PREFIX}/threads/{id}", json={"title": None}).json()["title"] == "New conversation"
 
 
-def test_delete_puts_in_the_trash_and_permanently_erases(api, registry):
+def test_delete_trashes_or_deletes_permanently(api, registry):
     id = begun(api, initial_message="canary-word")
     assert api.delete(f"{PREFIX}/threads/{id}").status_code == 204
     assert api.get(f"{PREFIX}/threads").json() == []
@@ -180,7 +180,7 @@ def test_delete_puts_in_the_trash_and_permanently_erases(api, registry):
     assert registry.verify() == []
 
 
-def test_a_busy_thread_is_stopped_before_it_is_erased(registry):
+def test_permanent_delete_stops_the_active_run(registry):
     with client(registry, slow_agent(words=400)) as api:
         id = begun(api)
         run = api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "go"}, headers=LATER).json()
@@ -194,7 +194,7 @@ def test_a_busy_thread_is_stopped_before_it_is_erased(registry):
 # the ways to be answered
 
 
-def test_an_answer_can_be_streamed(api):
+def test_run_response_can_be_an_event_stream(api):
     id = begun(api)
     with api.stream(
         "POST", f"{PREFIX}/threads/{id}/messages", json={"message": "Hi, I'm Alice"}, headers=STREAMED
@@ -209,7 +209,7 @@ def test_an_answer_can_be_streamed(api):
     assert "error" not in {type for _, type, _ in told}
 
 
-def test_an_answer_can_be_fetched_later(registry):
+def test_prefer_header_gives_202_with_location(registry):
     gate = Gate()
     with client(registry, waiting_graph(gate)) as api:
         id = begun(api)
@@ -231,7 +231,7 @@ def test_an_answer_can_be_fetched_later(registry):
         assert len(api.get(f"{PREFIX}/threads/{id}/runs").json()) == 3
 
 
-def test_one_key_is_answered_once(api):
+def test_idempotency_key_creates_one_run(api):
     keyed = {"idempotency-key": "click-1"}
     made = [
         api.post(f"{PREFIX}/threads", json={"initial_message": "Hi, I'm Alice"}, headers=keyed) for _ in "ab"
@@ -250,7 +250,7 @@ def test_one_key_is_answered_once(api):
     refused(other, 422, "KeyReused", "Idempotency-Key")
 
 
-def test_a_key_that_began_a_thread_begins_no_other_and_none_that_is_gone(api, registry):
+def test_idempotency_key_of_a_thread_is_not_reused(api, registry):
     keyed = {"idempotency-key": "click"}
     made = api.post(f"{PREFIX}/threads", json={"title": "a"}, headers=keyed)
     here = made.headers["location"]
@@ -271,7 +271,7 @@ def test_a_key_that_began_a_thread_begins_no_other_and_none_that_is_gone(api, re
         ]
 
 
-def test_many_clients_with_one_key_get_one_answer(api):
+def test_concurrent_requests_with_one_idempotency_key_get_one_run(api):
     id = begun(api)
     found = []
 
@@ -288,7 +288,7 @@ def test_many_clients_with_one_key_get_one_answer(api):
     assert api.get(f"{PREFIX}/threads/{id}").json()["message_count"] == 2
 
 
-def test_an_agent_that_fails_says_so_and_can_be_asked_to_go_on(registry):
+def test_failed_run_gives_502_and_can_be_retried(registry):
     with client(registry, failing_once_graph([ValueError("no lamp here")], [])) as api:
         id = begun(api)
         failed = api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "go"})
@@ -299,7 +299,7 @@ def test_an_agent_that_fails_says_so_and_can_be_asked_to_go_on(registry):
         refused(api.post(f"{PREFIX}/threads/{id}/retry"), 409, "NothingToResume")
 
 
-def test_an_initial_message_that_fails_leaves_the_thread(registry):
+def test_failed_initial_message_leaves_the_thread(registry):
     with client(registry, failing_once_graph([ValueError("no")], [])) as api:
         made = api.post(f"{PREFIX}/threads", json={"initial_message": "go"})
         assert (made.status_code, made.json()["status"]) == (201, "error")
@@ -307,7 +307,7 @@ def test_an_initial_message_that_fails_leaves_the_thread(registry):
         assert (run["status"], run["error"]) == ("error", "ValueError: no")
 
 
-def test_a_question_is_told_and_answered_once(registry, tmp_path):
+def test_interrupt_is_returned_and_resumed_once(registry, tmp_path):
     with client(registry, approving_graph(tmp_path / "effects")) as api:
         id = begun(api)
         asked = api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "buy"}).json()
@@ -320,7 +320,7 @@ def test_a_question_is_told_and_answered_once(registry, tmp_path):
         assert (tmp_path / "effects").read_text() == "yes\n"
 
 
-def test_a_run_can_be_stopped_and_what_was_said_is_kept(registry):
+def test_stop_keeps_partial_output(registry):
     with client(registry, slow_agent(words=400)) as api:
         id = begun(api)
         assert api.post(f"{PREFIX}/threads/{id}/stop").json() == {"stopped": False}
@@ -387,7 +387,7 @@ def test_search_tags_bulk_unread_and_analytics(api):
     assert api.get(f"{PREFIX}/trash").json() == []
 
 
-def test_rules_are_kept_and_cleaned_up_by(api):
+def test_retention_rules_and_cleanup(api):
     rule = api.put(f"{PREFIX}/rules/old", json={"action": "archive", "inactive": 86_400}).json()
     assert (rule["name"], rule["inactive"]) == ("old", 86_400)
     assert api.get(f"{PREFIX}/rules").json() == [rule]
@@ -398,13 +398,13 @@ def test_rules_are_kept_and_cleaned_up_by(api):
     refused(api.delete(f"{PREFIX}/rules/old"), 404, "RuleNotFound")
 
 
-def test_who_answers_is_told_and_others_are_refused_by_name(api):
+def test_agents_are_listed_and_unknown_ones_refused(api):
     assert [each["id"] for each in api.get(f"{PREFIX}/agents").json()] == list(catalog.agent_ids())
     refused(api.post(f"{PREFIX}/threads", json={"agent_id": "nobody"}), 422, "AgentNotFound", "agent_id")
     assert api.get(f"{PREFIX}/threads").json() == []
 
 
-def test_threads_of_other_programs_are_there_whatever_their_ids(api, registry):
+def test_thread_ids_of_other_programs_work_in_paths(api, registry):
     graph = plain_graph(registry.checkpointer)
     for id in ("a/b", "a b", "ä?#%", "%2F"):
         graph.invoke({"messages": [("user", "hi")]}, {"configurable": {"thread_id": id}})
@@ -440,7 +440,7 @@ def test_threads_of_other_programs_are_there_whatever_their_ids(api, registry):
     ],
     ids=repr,
 )
-def test_a_field_that_cannot_be_is_named(api, path, body, field):
+def test_invalid_field_is_named(api, path, body, field):
     id = begun(api)
     where = f"{PREFIX}/threads" if path == "threads" else f"{PREFIX}/threads/{id}/{path}"
     answer = api.post(where, content=json.dumps(body), headers={"content-type": "application/json"})
@@ -449,7 +449,7 @@ def test_a_field_that_cannot_be_is_named(api, path, body, field):
     assert api.get(f"{PREFIX}/threads/{id}").json()["message_count"] == 0
 
 
-def test_parameters_that_are_not_known_are_not_ignored(api):
+def test_unknown_parameters_are_refused(api):
     for asked in ("threads?search=x", "threads?limit=0", "threads?limit=1001", "threads?since=yesterday"):
         assert api.get(f"{PREFIX}/{asked}").status_code == 422, asked
     refused(api.get(f"{PREFIX}/threads?cursor=nonsense"), 422, "InvalidCursor", "cursor")
@@ -478,14 +478,14 @@ def test_parameters_that_are_not_known_are_not_ignored(api):
     ],
     ids=repr,
 )
-def test_a_refusal_speaks_of_the_request_and_not_of_python(api, method, path, body, field):
+def test_validation_error_has_no_python_terms(api, method, path, body, field):
     answer = api.request(method, f"{PREFIX}/{path.replace('ID', begun(api))}", json=body)
     assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
     for word in ("datetime.", "dict", "None", "Runner", "timedelta", "str ", "Value error"):
         assert word not in answer.json()["error"]
 
 
-def test_what_is_not_there_has_one_body(api):
+def test_unknown_route_and_method_have_the_error_body(api):
     refused(api.get(f"{PREFIX}/threads/nothing"), 404, "ThreadNotFound")
     refused(api.get(f"{PREFIX}/nothing"), 404, "NotFound")
     refused(api.patch(f"{PREFIX}/threads"), 405, "MethodNotAllowed")
@@ -493,7 +493,7 @@ def test_what_is_not_there_has_one_body(api):
     assert broken.status_code == 422 and broken.json()["code"] == "InvalidValue"
 
 
-def test_an_unknown_id_hints_at_no_other(api):
+def test_not_found_suggests_no_other_id(api):
     id = begun(api)
     assert id not in api.get(f"{PREFIX}/threads/{id[:-1]}").text.replace(id[:-1], "", 1)
 
@@ -501,7 +501,7 @@ def test_an_unknown_id_hints_at_no_other(api):
 # the server
 
 
-def test_health_docs_and_openapi_need_nothing_from_elsewhere(api):
+def test_health_docs_and_openapi_load_nothing_external(api):
     assert api.get("/healthz").json() == {"status": "alive"}
     assert api.get("/readyz").json() == {"status": "ready"}
     docs = api.get("/docs")
@@ -515,10 +515,10 @@ def test_health_docs_and_openapi_need_nothing_from_elsewhere(api):
             assert path in docs.text
 
 
-def test_a_server_that_cannot_read_its_threads_is_alive_and_not_ready(api):
+def test_unreadable_database_is_alive_but_not_ready(api):
     closed = threads.open(":memory:")
     closed.close()
-    api.app.state.server.registry = closed
+    api.app.state.threads.registry = closed
     refused(api.get("/readyz"), 503, "DatabaseError")
     assert api.get("/healthz").status_code == 200
 
@@ -550,7 +550,7 @@ const base = process.argv[2];
 """
 
 
-def test_the_threading_documents_three_calls_run_from_node(tmp_path):
+def test_three_basic_calls_run_from_node(tmp_path):
     node = shutil.which("node")
     assert node, "node is needed: apt-get install nodejs"
     (tmp_path / "calls.js").write_text(NODE)

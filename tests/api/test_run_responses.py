@@ -1,4 +1,4 @@
-"""How the HTTP API answers what is said: what is refused before it begins, who answers, and what of an end is told."""
+"""Responses to requests that start a run: refusals, the agent that runs, streams, and shutdown."""
 
 import signal
 import threading
@@ -15,7 +15,7 @@ from serving import PREFIX, bearer, client, events, listening
 import threads
 from agent import build_agent
 from threads.api import Limits, create_app
-from threads.api.server import Serving
+from threads.api.server import UvicornServer
 from threads.chat_models.offline import OfflineChatModel
 
 STREAMED = {"accept": "text/event-stream"}
@@ -74,17 +74,17 @@ def sent(api, method, path, body):
         ("PUT", "rules/x", '{"action": "archive", "age": 1, "thread_id": "\\ud800"}', "thread_id"),
     ],
 )  # fmt: skip
-def test_what_is_no_text_and_no_json_is_refused_by_name_wherever_it_stands(api, method, path, body, field):
+def test_value_that_cannot_be_stored_is_refused_by_field(api, method, path, body, field):
     answer = sent(api, method, path.format(id=begun(api)), body)
     assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
 
 
-def test_a_field_whose_name_is_no_text_is_refused(api):
+def test_field_name_that_is_invalid_text_is_refused(api):
     answer = sent(api, "POST", "threads", '{"\\ud800": 1}')
     assert (answer.status_code, answer.json()["field"]) == (422, "body")
 
 
-def test_an_answer_that_cannot_be_stored_leaves_the_question_open(registry, tmp_path):
+def test_resume_value_that_cannot_be_stored_leaves_the_interrupt_pending(registry, tmp_path):
     with client(registry, approving_graph(tmp_path / "effects")) as api:
         id = begun(api)
         api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "buy"})
@@ -97,13 +97,13 @@ def test_an_answer_that_cannot_be_stored_leaves_the_question_open(registry, tmp_
 @pytest.mark.parametrize(
     "message", ["", "  ", [], [{"type": "text", "text": " "}], [{"type": "text", "text": ""}]]
 )
-def test_an_initial_message_that_is_refused_leaves_no_thread(api, registry, message):
+def test_refused_initial_message_creates_no_thread(api, registry, message):
     answer = api.post(f"{PREFIX}/threads", json={"initial_message": message})
     assert (answer.status_code, answer.json()["field"]) == (422, "initial_message")
     assert registry.list(trashed=None).total == 0
 
 
-def test_a_key_that_is_refused_leaves_no_thread(api, registry):
+def test_refused_idempotency_key_creates_no_thread(api, registry):
     for key in (b"", b"a\tb", b"\x85"):
         answer = api.post(
             f"{PREFIX}/threads", json={"initial_message": "x"}, headers={"idempotency-key": key}
@@ -112,7 +112,7 @@ def test_a_key_that_is_refused_leaves_no_thread(api, registry):
     assert registry.list(trashed=None).total == 0
 
 
-def test_who_has_too_many_streams_open_has_said_nothing(registry):
+def test_request_over_the_stream_limit_starts_no_run(registry):
     registry.users.add("alice")
     token = bearer(registry.users.new_token("alice"))
     id = registry.create(owner="alice").id
@@ -133,6 +133,21 @@ def test_who_has_too_many_streams_open_has_said_nothing(registry):
 
 
 @pytest.mark.parametrize(
+    ("prefer", "status"),
+    [
+        (["respond-async"], 202), (["handling=lenient", "Wait = 0"], 202), (["handling=lenient, respond-async"], 202),
+        (["wait=20", "respond-async"], 200), (["handling=lenient"], 200), (["respond-asynchronously"], 200),
+    ],
+)  # fmt: skip
+def test_prefer_header_may_have_several_lines(api, prefer, status):
+    answer = api.post(
+        f"{PREFIX}/threads/{begun(api)}/messages", json={"message": "hi"},
+        headers=[("prefer", each) for each in prefer],
+    )  # fmt: skip
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
     ("accept", "is_streamed"),
     [
         ("Text/Event-Stream", True), ("text/event-stream;q=0", False), ("application/json, */*", False),
@@ -140,7 +155,7 @@ def test_who_has_too_many_streams_open_has_said_nothing(registry):
         ("text/event-stream; charset=utf-8; q=0.0", False), ("x/text/event-stream", False),
     ],
 )  # fmt: skip
-def test_an_answer_is_streamed_to_who_asks_for_it(api, accept, is_streamed):
+def test_accept_header_selects_the_event_stream(api, accept, is_streamed):
     answer = api.post(
         f"{PREFIX}/threads/{begun(api)}/messages", json={"message": "hi"}, headers={"accept": accept}
     )
@@ -150,7 +165,7 @@ def test_an_answer_is_streamed_to_who_asks_for_it(api, accept, is_streamed):
 # who answers
 
 
-def test_a_thread_that_a_plain_invoke_made_is_answered_by_the_first_agent(registry):
+def test_default_agent_runs_in_a_thread_of_a_plain_invoke(registry):
     graph = build_agent(OfflineChatModel(), checkpointer=registry.checkpointer)
     with client(registry, {"one": graph, "two": graph}) as api:
         _check_first_agent(api, registry, graph)
@@ -173,7 +188,7 @@ def _check_first_agent(api, registry, graph):
         assert answer.json()["run"]["agent_id"] == "one"
 
 
-def test_a_question_of_a_plain_invoke_is_answered_to_the_first_agent(registry, tmp_path):
+def test_default_agent_resumes_an_interrupt_of_a_plain_invoke(registry, tmp_path):
     graph = approving_graph(tmp_path / "effects")
     with client(registry, {"buyer": graph, "other": plain_graph(None)}) as api:
         graph.copy(update={"checkpointer": registry.checkpointer}).invoke(said("buy"), config("t"))
@@ -181,7 +196,7 @@ def test_a_question_of_a_plain_invoke_is_answered_to_the_first_agent(registry, t
         assert (answer.status_code, answer.json()["reply"]) == (200, "you said yes")
 
 
-def test_a_question_that_was_answered_is_not_answered_differently(registry, tmp_path):
+def test_resumed_interrupt_refuses_another_value(registry, tmp_path):
     with client(registry, approving_graph(tmp_path / "effects")) as api:
         id = begun(api)
         api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "buy"})
@@ -197,7 +212,7 @@ def test_a_question_that_was_answered_is_not_answered_differently(registry, tmp_
 # how it ends
 
 
-def test_the_words_of_an_agents_error_are_for_admins(registry):
+def test_error_message_of_an_agent_is_visible_to_admins_only(registry):
     tokens = {}
     for name in ("alice", "root"):
         registry.users.add(name, admin=name == "root")
@@ -229,7 +244,7 @@ def ending(app, grace):
     """The application served until the event that it gives is set; gives the address, too."""
     config = uvicorn.Config(app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=grace)
     socket, started = config.bind_socket(), threading.Event()
-    server = Serving(config, app, started.set)
+    server = UvicornServer(config, app, started.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
     thread.start()
     assert started.wait(20)
@@ -239,7 +254,7 @@ def ending(app, grace):
 
 
 @pytest.mark.parametrize("headers", [{}, STREAMED])
-def test_who_waits_when_the_server_ends_is_told_where_to_look(registry, headers):
+def test_shutdown_answers_waiting_clients_with_the_location(registry, headers):
     gate = Gate()
     id = registry.create().id
     with threads.Runner(registry, waiting_graph(gate)) as runner:
@@ -253,12 +268,12 @@ def test_who_waits_when_the_server_ends_is_told_where_to_look(registry, headers)
     [run] = registry.runs(id)
     assert answer.headers["location"].endswith(run.id)
     if headers:
-        assert answer.text.endswith(": the run goes on without this stream; see Location\n\n")
+        assert answer.text.endswith(": the run continues without this stream; see Location\n\n")
     else:
         assert (answer.status_code, answer.json()["status"]) == (202, "running")
 
 
-def test_a_streamed_answer_that_is_under_way_when_the_server_ends_is_whole(registry):
+def test_shutdown_completes_an_active_event_stream(registry):
     id = registry.create().id
     with (
         threads.Runner(registry, slow_agent(words=20, delay=0.05)) as runner,
@@ -280,7 +295,7 @@ def test_a_streamed_answer_that_is_under_way_when_the_server_ends_is_whole(regis
     assert reply["text"].split()[-1] == "w19"
 
 
-def test_an_initial_message_that_outlasts_the_server_leaves_the_thread(registry):
+def test_shutdown_during_an_initial_message_leaves_the_thread(registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate)) as runner:
         with ending(create_app(registry, runner), grace=2) as (url, end), ThreadPoolExecutor() as pool:

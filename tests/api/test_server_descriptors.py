@@ -1,4 +1,4 @@
-"""A server whose file descriptors are used up: requests and runs wait, or are told to come again."""
+"""A server without free file descriptors: requests and runs wait, or get 503."""
 
 import os
 import resource
@@ -89,7 +89,7 @@ def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_pa
     assert (tmp_path / "serve.log").stat().st_size < 1_000_000
 
 
-def test_strangers_who_stay_connected_leave_room_for_others(tmp_path):
+def test_idle_unauthenticated_connections_leave_room_for_others(tmp_path):
     seen, done = Counter(), threading.Event()
     with served(tmp_path, descriptors=(64, 64)) as server:
         strangers: list[socket.socket] = []
@@ -118,9 +118,9 @@ def program(folder, text):
         from contextlib import contextmanager
         from graphs import plain_graph
         import threads
-        from threads.api.descriptors import open_early
+        from threads.api.descriptors import preload
 
-        open_early()
+        preload()
 
         @contextmanager
         def without():

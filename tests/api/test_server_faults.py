@@ -1,4 +1,4 @@
-"""A few faults thrown at a server under clients; `tests/benchmarks/server_faults.py` throws hundreds."""
+"""A server under a few injected faults; `tests/benchmarks/server_faults.py` injects hundreds."""
 
 import sys
 
@@ -18,7 +18,7 @@ def test_server_survives_faults_without_losing_an_acknowledged_message(tmp_path)
         if disk:
             faults.append(campaign.disk_full)
         campaign.run(faults)
-        numbers = campaign.judge()
+        numbers = campaign.verify()
     assert campaign.complaints == []
     assert numbers["answered"] > 20
     assert numbers.get("unfinished", 0) == 0

@@ -1,4 +1,4 @@
-"""What one client of the server can take up: bytes, time, connections; whoever it is."""
+"""Connection limits of the server: sizes, times and number of connections."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,11 @@ from running import until
 from serving import PREFIX, process
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from threads.api.connection_limits import ConnectionLimits, limits_for
 from threads.api.protocol import (
-    ConnectionLimits,
     LimitedProtocol,
     check_connections,
     limited_protocol,
-    limits_of,
 )
 
 QUICK = ConnectionLimits(
@@ -146,7 +145,7 @@ def flood(port, first, piece=b"a" * 1_000_000, times=150):
     ],
     ids=["value", "address", "name", "trailer", "chunk extension"],
 )
-def test_head_without_end_is_refused_and_takes_no_memory(server, first, expected):
+def test_endless_head_is_refused_without_using_memory(server, first, expected):
     before = memory(server)
     said = flood(server.port, first)
     assert memory(server) - before < 40
@@ -167,7 +166,7 @@ def test_more_than_256_header_lines_are_refused(server):
             assert status(heard(client)) == expected
 
 
-def test_chunked_body_without_end_is_refused_and_closed(server):
+def test_endless_chunked_body_is_refused_and_closed(server):
     before = memory(server)
     said = flood(
         server.port,
@@ -184,13 +183,13 @@ def test_chunked_body_without_end_is_refused_and_closed(server):
     assert memory(server) - before < 40
 
 
-def test_refusal_is_json_like_all_others(server):
+def test_protocol_error_has_the_error_body(server):
     with connected(server.port, b"what is this\r\n\r\n") as client:
         said = heard(client)
     assert json.loads(said.partition(b"\r\n\r\n")[2])["code"] == "BadRequest" and status(said) == 400
 
 
-def test_pipelined_requests_are_answered_in_order_but_not_any_number(server):
+def test_pipelined_requests_are_answered_in_order_up_to_a_limit(server):
     one, last = head("/healthz"), head("/healthz", "connection: close")
     with connected(server.port, one * 9 + last) as client:
         assert heard(client).count(b"HTTP/1.1 200") == 10
@@ -211,12 +210,12 @@ def test_pipelined_requests_are_answered_in_order_but_not_any_number(server):
     ],
     ids=["nothing", "head", "body", "chunks"],
 )
-def test_request_that_does_not_come_to_an_end_is_given_up(limited, pieces, expected):
+def test_incomplete_request_times_out(limited, pieces, expected):
     with connected(limited(QUICK), *pieces) as client:
         assert status(heard(client)) == expected
 
 
-def test_dripping_head_is_given_up_though_something_always_comes(limited):
+def test_head_that_drips_times_out(limited):
     with connected(limited(QUICK), b"GET / HTTP/1.1\r\n") as client:
         said = []
         reader = threading.Thread(target=lambda: said.append(heard(client)))
@@ -230,7 +229,7 @@ def test_dripping_head_is_given_up_though_something_always_comes(limited):
         assert status(said[0]) == 408
 
 
-def test_body_that_comes_slowly_but_steadily_is_read(limited):
+def test_slow_but_steady_body_is_read(limited):
     size = 300_000
     with connected(
         limited(QUICK), head("/", f"content-length: {size}", "connection: close", method="POST")
@@ -250,7 +249,7 @@ def test_idle_connection_is_closed_and_a_busy_one_is_not(limited):
     assert len(answer.content) > 8 * 65_536 and time.monotonic() - begun > 4 * QUICK.idle_seconds
 
 
-def test_client_that_reads_nothing_is_given_up(limited):
+def test_client_that_reads_nothing_is_disconnected(limited):
     port = limited(QUICK)
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -262,7 +261,7 @@ def test_client_that_reads_nothing_is_given_up(limited):
         assert len(heard(client)) < 4096 * 65_536
 
 
-def test_answer_before_the_end_of_a_body_leaves_the_connection_usable(server):
+def test_response_before_the_end_of_the_body_leaves_the_connection_usable(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.putrequest("POST", "/nothing/here")
     connection.putheader("content-length", "10")
@@ -304,7 +303,7 @@ def test_busy_connections_leave_room_for_health_checks_alone(limited):
     until(lambda: httpx.get(f"http://127.0.0.1:{port}/").status_code == 200)
 
 
-def test_connections_that_read_nothing_make_room_for_others(limited):
+def test_unread_connections_make_room_for_others(limited):
     port = limited(ConnectionLimits(connections=3, spare=2))
     unread = [connected(port, head("/much")) for _ in range(3)]
     for client in unread:
@@ -319,14 +318,14 @@ def test_connections_that_read_nothing_make_room_for_others(limited):
         client.close()
 
 
-def test_few_descriptors_allow_few_connections():
-    assert limits_of(None) == ConnectionLimits()
-    assert limits_of(1_000_000) == ConnectionLimits()
-    few = limits_of(64)
+def test_connection_limit_follows_the_descriptor_limit():
+    assert limits_for(None) == ConnectionLimits()
+    assert limits_for(1_000_000) == ConnectionLimits()
+    few = limits_for(64)
     assert few == replace(ConnectionLimits(), connections=21, spare=5)
 
 
-def test_limit_of_descriptors_is_raised_as_far_as_it_may(tmp_path):
+def test_descriptor_limit_is_raised_to_the_hard_limit(tmp_path):
     with process(tmp_path, descriptors=(128, 512)) as server:
         lines = Path(f"/proc/{server.pid}/limits").read_text().splitlines()
         [line] = [line for line in lines if line.startswith("Max open files")]

@@ -1,4 +1,4 @@
-"""The log of `threads serve`: few lines of each kind, and no one is held up by whoever reads it."""
+"""The log of `threads serve`: JSON lines, rate limits, and a reader that blocks no one."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import httpx
 import pytest
 from serving import PREFIX, process
 
-from threads.api.log import JsonLines, RateLimit
+from threads.api.log import JsonFormatter, LogRateLimit
 
 
 class Clock:
@@ -22,19 +22,19 @@ class Clock:
         return self.now
 
 
-def line(event="out of descriptors", level=logging.ERROR, name="threads.runs", **told):
+def line(event="out of descriptors", level=logging.ERROR, name="threads.runs", **fields):
     record = logging.LogRecord(name, level, __file__, 1, event, (), None)
-    record.told = told
+    record.fields = fields
     return record
 
 
 def written(record):
-    return json.loads(JsonLines().format(record))
+    return json.loads(JsonFormatter().format(record))
 
 
-def test_one_line_of_a_kind_a_second_and_the_next_tells_how_many_there_were():
+def test_log_rate_limit_passes_one_line_per_second_and_counts_the_rest():
     clock = Clock()
-    limit = RateLimit(clock=clock)
+    limit = LogRateLimit(clock=clock)
     assert [limit.filter(line()) for _ in range(5)] == [True, False, False, False, False]
     assert limit.filter(line("something else")) and limit.filter(line(level=logging.INFO))
     clock.now = 1.0
@@ -42,9 +42,9 @@ def test_one_line_of_a_kind_a_second_and_the_next_tells_how_many_there_were():
     assert limit.filter(record) and written(record)["suppressed"] == 4
 
 
-def test_number_of_suppressed_lines_is_told_though_no_other_follows():
+def test_log_reports_suppressed_lines_without_a_successor():
     clock = Clock()
-    limit = RateLimit(clock=clock)
+    limit = LogRateLimit(clock=clock)
     for number in range(5):
         limit.filter(line(number=number))
     assert limit.overdue() == []
@@ -55,19 +55,20 @@ def test_number_of_suppressed_lines_is_told_though_no_other_follows():
 
 
 @pytest.mark.parametrize(
-    ("is_known", "status", "count"), [(True, 200, 3), (True, 404, 3), (False, 401, 1), (False, 200, 1)]
+    ("is_authenticated", "status", "count"),
+    [(True, 200, 3), (True, 404, 3), (False, 401, 1), (False, 200, 1)],
 )
-def test_each_request_of_a_known_caller_has_its_line(is_known, status, count):
+def test_authenticated_requests_are_all_logged(is_authenticated, status, count):
     limit, records = (
-        RateLimit(clock=Clock()),
+        LogRateLimit(clock=Clock()),
         [line("request", logging.INFO, "threads.api", status=status) for _ in range(3)],
     )
     for record in records:
-        record.is_known = is_known
+        record.is_authenticated = is_authenticated
     assert sum(map(limit.filter, records)) == count
 
 
-def test_probes_without_a_token_fill_no_log(tmp_path):
+def test_health_checks_are_rate_limited_in_the_log(tmp_path):
     with process(tmp_path) as server, httpx.Client(base_url=server.url) as web:
         for _ in range(200):
             assert web.get("/healthz").status_code == 200
@@ -78,8 +79,8 @@ def test_probes_without_a_token_fill_no_log(tmp_path):
     assert routes.count("/healthz") < 100 and routes.count("/me") == 3
 
 
-def test_lines_of_asyncio_are_of_one_kind_whatever_they_show():
-    limit = RateLimit(clock=Clock())
+def test_asyncio_errors_are_rate_limited_together():
+    limit = LogRateLimit(clock=Clock())
     kept, loop = [], asyncio.new_event_loop()
     handler = logging.Handler()
     handler.emit = kept.append
@@ -100,15 +101,15 @@ def test_lines_of_asyncio_are_of_one_kind_whatever_they_show():
     assert len(kept) == 1 and written(kept[0])["error"] == "OSError"
 
 
-def test_reader_who_reads_nothing_holds_nobody_up(tmp_path):
+def test_unread_log_blocks_no_logger(tmp_path):
     program = """
         import logging, os, sys
         from threads.api.log import ServerLog
         log = ServerLog()
-        log.begin()
+        log.start()
         for number in range(20_000):
-            logging.getLogger("threads.api").info("line %s", number, extra={"told": {"status": number}})
-        print(log.end(), flush=True)
+            logging.getLogger("threads.api").info("line %s", number, extra={"fields": {"status": number}})
+        print(log.stop(), flush=True)
         os._exit(0)
     """
     reading, writing = os.pipe()

@@ -1,4 +1,4 @@
-"""The end of a server: within seconds, whatever an agent does, and nothing is lost."""
+"""Shutdown of the server: in bounded time whatever an agent does, without losing a run."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def asked(url, agent):
 
 
 @pytest.mark.parametrize("agent", ["blocked", "blocking", "deaf"])
-def test_server_ends_though_a_node_never_does_and_the_next_one_recovers_the_run(tmp_path, agent):
+def test_server_exits_with_a_blocked_node_and_the_next_one_recovers_the_run(tmp_path, agent):
     with served(tmp_path) as server:
         id, answer = asked(server.url, agent)
         server.send_signal(signal.SIGTERM)
@@ -63,7 +63,7 @@ def test_server_ends_though_a_node_never_does_and_the_next_one_recovers_the_run(
         assert [message.text for message in registry.messages(id)] == ["hi", "re: hi"]
 
 
-def test_first_interrupt_says_what_is_waited_for_and_the_answer_comes(tmp_path):
+def test_first_interrupt_logs_open_work_and_completes_it(tmp_path):
     with served(tmp_path) as server:
         _, answer = asked(server.url, "slow")
         server.send_signal(signal.SIGINT)
@@ -73,7 +73,7 @@ def test_first_interrupt_says_what_is_waited_for_and_the_answer_comes(tmp_path):
     assert answer.result(10).json()["reply"] == "at last"
 
 
-def test_second_interrupt_answers_all_that_wait_and_ends(tmp_path):
+def test_second_interrupt_answers_waiting_clients_and_exits(tmp_path):
     with served(tmp_path) as server, socket.create_connection(("127.0.0.1", int(server.url[-5:]))) as sending:
         _, answer = asked(server.url, "blocked")
         headers = "content-type: application/json\r\ncontent-length: 100"
@@ -90,7 +90,7 @@ def test_second_interrupt_answers_all_that_wait_and_ends(tmp_path):
     assert answer.result(10).status_code == 202 and "location" in answer.result().headers
 
 
-def test_reader_of_the_log_that_is_stuck_keeps_no_server_from_ending(tmp_path):
+def test_server_exits_though_its_log_is_not_read(tmp_path):
     words = (sys.executable, "-m", "threads", "serve", "--port", "0", "--agents", "served_agents:GRAPHS")
     server = subprocess.Popen(
         words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(SUPPORT)}, stdout=subprocess.PIPE,
@@ -108,7 +108,7 @@ def test_reader_of_the_log_that_is_stuck_keeps_no_server_from_ending(tmp_path):
         server.communicate()
 
 
-def test_open_stream_keeps_no_uvicorn_of_ones_own_from_ending(tmp_path):
+def test_embedded_uvicorn_exits_with_open_streams(tmp_path):
     program = """
 import sys, uvicorn, threads
 from served_agents import GRAPHS

@@ -1,4 +1,4 @@
-"""Who is let in, and for how long: sessions of browsers, the local user, pages of other sites."""
+"""Browser sessions, the local user, CORS, HEAD requests and the Allow header."""
 
 import threading
 from datetime import timedelta
@@ -38,16 +38,16 @@ def me(api, headers):
     return api.get(f"{PREFIX}/me", headers=headers).status_code
 
 
-def test_a_session_ends_with_the_token_that_it_was_begun_with(api, registry):
+def test_session_ends_with_its_token(api, registry):
     ended, kept = (registry.users.new_token("alice") for _ in "ab")
     of_ended, of_kept = session(api, ended), session(api, kept)
     assert (me(api, of_ended), me(api, of_kept)) == (200, 200)
     registry.users.revoke("alice", registry.users.who(ended)[1])
-    api.app.state.server.forget(of_ended["cookie"].partition("=")[2])
+    api.app.state.threads.authenticator.forget(of_ended["cookie"].partition("=")[2])
     assert (me(api, of_ended), me(api, of_kept)) == (401, 200)
 
 
-def test_a_session_begins_no_other_session(api, registry):
+def test_session_cannot_create_another_session(api, registry):
     kept = session(api, registry.users.new_token("alice"))
     for shown in (kept, bearer(kept["cookie"].partition("=")[2])):
         again = api.post(f"{PREFIX}/session", headers=shown)
@@ -55,24 +55,24 @@ def test_a_session_begins_no_other_session(api, registry):
         assert "set-cookie" not in again.headers
 
 
-def test_a_session_lives_no_longer_than_its_token_and_at_most_twelve_hours(api, registry):
+def test_session_lifetime_is_bounded_by_its_token_and_twelve_hours(api, registry):
     for lifetime, longest in ((timedelta(minutes=1), timedelta(minutes=1)), (None, timedelta(hours=12))):
         session(api, registry.users.new_token("alice", lifetime=lifetime))
         newest = max(registry.users.list()[0].tokens, key=lambda token: (token.created_at, token.kind))
         assert newest.expires_at - newest.created_at <= longest
 
 
-def test_a_token_has_so_many_sessions_and_one_more_ends_the_oldest(api, registry):
+def test_session_limit_of_a_token_ends_the_oldest(api, registry):
     token = registry.users.new_token("alice")
     first = session(api, token)
     others = [session(api, token) for _ in range(20)]
     kinds = [each.kind for each in registry.users.list()[0].tokens]
     assert (kinds.count("session"), kinds.count("token")) == (20, 1)
-    api.app.state.server.forget(first["cookie"].partition("=")[2])
+    api.app.state.threads.authenticator.forget(first["cookie"].partition("=")[2])
     assert (me(api, others[-1]), me(api, first)) == (200, 401)
 
 
-def test_the_local_users_stream_ends_once_there_are_users(tmp_path):
+def test_local_user_stream_is_closed_when_users_are_added(tmp_path):
     with (
         threads.open(tmp_path / "threads.db") as registry,
         process(tmp_path) as server,
@@ -87,14 +87,14 @@ def test_the_local_users_stream_ends_once_there_are_users(tmp_path):
 
 
 @pytest.mark.parametrize("origin", ["http://[::1", "http://", "//", "http://127.0.0.1:8000/x", "\x7f"])
-def test_an_origin_that_is_none_is_foreign(api, registry, origin):
+def test_invalid_origin_is_foreign(api, registry, origin):
     asked = {**bearer(registry.users.new_token("alice")), "origin": origin}
     answer = api.get(f"{PREFIX}/me", headers=asked)
     assert (answer.status_code, answer.json()["code"]) == (403, "ForeignOrigin")
     assert me(api, {**asked, "origin": HERE}) == 200
 
 
-def test_a_browser_gets_rid_of_its_cookie_even_if_that_is_dead(api, registry):
+def test_expired_session_cookie_can_be_deleted(api, registry):
     kept = session(api, registry.users.new_token("alice"))
     registry.users.revoke("alice")
     for shown in (kept, {"cookie": "threads_session=nonsense"}):
@@ -113,7 +113,7 @@ def test_a_browser_gets_rid_of_its_cookie_even_if_that_is_dead(api, registry):
         ({}, {"origin": HERE}, False),
     ],
 )  # fmt: skip
-def test_a_cookie_is_for_https_alone_where_browsers_come_by_https(registry, options, headers, is_secure):
+def test_session_cookie_is_secure_over_https(registry, options, headers, is_secure):
     token = bearer(registry.users.new_token("alice"))
     with client(registry, plain_graph(None), **options) as api:
         cookie = api.post(f"{PREFIX}/session", headers={**token, **headers}).headers["set-cookie"]
@@ -125,7 +125,7 @@ def test_a_cookie_is_for_https_alone_where_browsers_come_by_https(registry, opti
 APP = "https://app.example"
 
 
-def test_a_page_of_a_site_that_may_ask_is_let_in_by_its_browser(registry):
+def test_allowed_origin_gets_cors_headers(registry):
     token = bearer(registry.users.new_token("alice"))
     with client(registry, plain_graph(None), origins=["HTTPS://App.example:443"]) as api:
         wish = {
@@ -161,24 +161,24 @@ def test_a_page_of_a_site_that_may_ask_is_let_in_by_its_browser(registry):
 
 @pytest.mark.parametrize("origin", ["*", "app.example", "https://", "https://a/b", "https://a/", "file://a",
     "https://a:x", "http://[::1", "https://u@a", "https://a?b", ""])  # fmt: skip
-def test_an_origin_that_is_no_site_is_refused_at_the_start(tmp_path, origin):
+def test_create_app_refuses_an_invalid_origin(tmp_path, origin):
     asked = ["serve", "--port", "0", "--db", str(tmp_path / "t.db"), "--origin", origin]
     result = CliRunner().invoke(group, asked)
     assert result.exit_code == 2 and "origin: " in result.output, result.output
 
 
-def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):
+def test_port_in_use_is_reported(tmp_path):
     with process(tmp_path) as server:
         port = server.url.rpartition(":")[2]
         result = CliRunner().invoke(group, ["serve", "--port", port, "--db", str(tmp_path / "t.db")])
     assert result.exit_code == 1
-    assert f"cannot listen at port {port} of 127.0.0.1: " in result.output and "{" not in result.output
+    assert f"cannot listen on port {port} of 127.0.0.1: " in result.output and "{" not in result.output
 
 
 # how addresses can be asked
 
 
-def test_an_address_tells_all_that_can_be_done_there(api, registry):
+def test_allow_header_lists_all_methods(api, registry):
     token = bearer(registry.users.new_token("alice"))
     for path, methods in (
         ("/threads", "GET, HEAD, POST"), ("/threads/x", "DELETE, GET, HEAD, PUT"), ("/threads/x/fork", "POST"),
@@ -188,7 +188,7 @@ def test_an_address_tells_all_that_can_be_done_there(api, registry):
         assert (answer.status_code, answer.headers["allow"]) == (405, methods)
 
 
-def test_head_is_answered_where_get_is_but_on_streams(api, registry):
+def test_head_is_answered_as_get_except_on_streams(api, registry):
     token = bearer(registry.users.new_token("alice"))
     registry.create(owner="alice")
     for path in ("/healthz", "/openapi.json", f"{PREFIX}/threads", f"{PREFIX}/me"):
@@ -200,7 +200,7 @@ def test_head_is_answered_where_get_is_but_on_streams(api, registry):
     assert api.head(f"{PREFIX}/events", headers=token).status_code == 405
 
 
-def test_a_head_request_keeps_the_connection_good(tmp_path):
+def test_head_request_leaves_the_connection_usable(tmp_path):
     with process(tmp_path) as server, httpx.Client(base_url=server.url, timeout=20) as web:
         for _ in range(3):
             assert web.head("/healthz").status_code == 200

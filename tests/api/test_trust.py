@@ -1,4 +1,4 @@
-"""Who needs no token: requests of this machine, to a server that was started for it alone."""
+"""Local trust: which requests need no token, and what ends that."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ ME = f"GET {PREFIX}/me HTTP/1.1\nHost: 127.0.0.1:PORT\nConnection: close"
         ME.replace(PREFIX, f"http://127.0.0.1:PORT{PREFIX}"),
     ],
 )
-def test_a_request_of_this_machine_is_the_local_users(server, head):
+def test_request_from_this_machine_is_the_local_user(server, head):
     status, body = ask(server, head)
     assert (status, json.loads(body)) == (200, {"name": None, "is_admin": True})
 
@@ -95,7 +95,7 @@ def test_a_request_of_this_machine_is_the_local_users(server, head):
         (f"{ME}\nSec-Fetch-Site: none\nSec-Fetch-Site: same-site", "a page of another site"),
     ],
 )
-def test_a_request_with_a_sign_of_a_proxy_needs_a_token(server, head, reason):
+def test_request_with_signs_of_a_proxy_needs_a_token(server, head, reason):
     status, body = until(lambda: (answer := ask(server, head))[0] != 429 and answer)
     assert (status, json.loads(body)["code"]) == (401, "Unauthorized")
     assert reason in json.loads(body)["error"] and "threads users add" in json.loads(body)["error"]
@@ -112,7 +112,7 @@ def test_a_request_with_a_sign_of_a_proxy_needs_a_token(server, head, reason):
         f"GET {PREFIX}/me HTTP/1.0",
     ],
 )
-def test_a_request_for_another_host_or_for_two_is_refused(server, head):
+def test_foreign_host_or_two_host_headers_are_refused(server, head):
     status, body = ask(server, head)
     assert (status, json.loads(body)["code"], json.loads(body)["field"]) == (400, "UnknownHost", "Host")
 
@@ -120,14 +120,14 @@ def test_a_request_for_another_host_or_for_two_is_refused(server, head):
 @pytest.mark.parametrize(
     "target", ["http://evil.example", "http://127.0.0.1:1", "http://127.0.0.1", "ftp://x"]
 )
-def test_an_absolute_target_of_another_host_is_refused(server, target):
+def test_absolute_target_of_another_host_is_refused(server, target):
     for path in (f"{PREFIX}/me", "/healthz"):
         status, body = ask(server, f"GET {target}{path} HTTP/1.1\nHost: 127.0.0.1:PORT\nConnection: close")
         assert (status, json.loads(body)["code"]) == (400, "UnknownHost"), path
 
 
 @pytest.mark.parametrize("protocol", ["h11", "httptools"])
-def test_an_absolute_target_of_this_server_is_served_by_any_uvicorn(tmp_path, protocol):
+def test_absolute_target_of_this_server_is_served_by_any_uvicorn(tmp_path, protocol):
     with (
         threads.open(tmp_path / "t.db") as registry,
         threads.Runner(registry, plain_graph(None)) as runner,
@@ -144,7 +144,7 @@ def test_an_absolute_target_of_this_server_is_served_by_any_uvicorn(tmp_path, pr
     "host", ["", "\nHost: 192.0.2.1", "\nHost: 10.0.0.7:80", "\nHost: [2001:db8::1]:8000", "\nHost:"]
 )
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_health_checks_are_answered_by_address_and_without_host(server, path, host, version):
+def test_health_checks_accept_an_address_or_no_host(server, path, host, version):
     assert ask(server, f"GET {path} HTTP/{version}{host}\nConnection: close")[0] == 200
 
 
@@ -152,7 +152,7 @@ def test_health_checks_by_another_name_are_refused(server):
     assert ask(server, "GET /healthz HTTP/1.1\nHost: evil.example\nConnection: close")[0] == 400
 
 
-def test_http_1_0_without_a_token_gets_nothing_but_health(server, tmp_path):
+def test_http_1_0_without_a_token_reaches_health_checks_only(server, tmp_path):
     for path, status in (("/healthz", 200), ("/readyz", 200), ("/docs", 401), ("/openapi.json", 401)):
         assert ask(server, f"GET {path} HTTP/1.0\nHost: 127.0.0.1:PORT")[0] == status, path
     assert ask(server, "GET /docs HTTP/1.1\nHost: 127.0.0.1:PORT\nConnection: close")[0] == 200
@@ -163,7 +163,7 @@ def test_http_1_0_without_a_token_gets_nothing_but_health(server, tmp_path):
             assert ask(other.url, head)[0] == 200
 
 
-def test_a_page_of_another_site_is_refused_whoever_asks(tmp_path):
+def test_foreign_origin_is_refused_with_any_credentials(tmp_path):
     with threads.open(tmp_path / "t.db") as registry, client(registry, plain_graph(None)) as api:
         site = {"sec-fetch-site": "cross-site"}
         answer = api.get(f"{PREFIX}/me", headers=site)
@@ -174,7 +174,7 @@ def test_a_page_of_another_site_is_refused_whoever_asks(tmp_path):
         assert api.get(f"{PREFIX}/me", headers={**site, **token}).status_code == 403
 
 
-def test_a_page_of_a_site_that_may_ask_needs_a_token(tmp_path):
+def test_allowed_origin_needs_a_token(tmp_path):
     app = "https://app.example"
     with (
         threads.open(tmp_path / "t.db") as registry,
@@ -230,7 +230,7 @@ def test_options_for_others_end_local_trust(tmp_path, options):
 
 
 @pytest.mark.parametrize("options", [[], ["--name", "chat.example", "--https"]])
-def test_removing_the_last_user_gives_nobody_local_trust(tmp_path, options):
+def test_removing_the_last_user_does_not_restore_local_trust(tmp_path, options):
     token = users(tmp_path, "add", "alice")
     with process(tmp_path, *options) as server:
         hosts = [{}, {"host": "chat.example"}] if options else [{}]
@@ -242,7 +242,7 @@ def test_removing_the_last_user_gives_nobody_local_trust(tmp_path, options):
     assert "there are users" in log_of(tmp_path)[0]["event"]
 
 
-def test_a_server_that_gets_users_is_strict_for_good(tmp_path):
+def test_adding_users_ends_local_trust_until_restart(tmp_path):
     with process(tmp_path) as server:
         assert httpx.get(f"{server.url}{PREFIX}/me").status_code == 200
         users(tmp_path, "add", "alice")
@@ -251,7 +251,7 @@ def test_a_server_that_gets_users_is_strict_for_good(tmp_path):
         assert [line["local_user"] for line in log_of(tmp_path) if "local_user" in line] == [True, False]
 
 
-def test_the_first_log_line_says_what_is_trusted_and_what_cannot_be_told(tmp_path):
+def test_first_log_line_states_local_trust_and_its_limit(tmp_path):
     with process(tmp_path) as server:
         httpx.get(f"{server.url}/healthz")
     first, *rest = log_of(tmp_path)
@@ -267,12 +267,12 @@ def test_the_first_log_line_says_what_is_trusted_and_what_cannot_be_told(tmp_pat
         ({"hosts": ["0.0.0.0"]}, 401), ({"is_https": True}, 401), ({"require_login": True}, 401),
     ],
 )  # fmt: skip
-def test_create_app_is_strict_by_the_same_options(tmp_path, options, status):
+def test_create_app_options_end_local_trust(tmp_path, options, status):
     with threads.open(tmp_path / "t.db") as registry, client(registry, plain_graph(None), **options) as api:
         assert api.get(f"{PREFIX}/me").status_code == status
 
 
-def test_create_app_stays_strict_when_its_users_are_removed(tmp_path):
+def test_create_app_keeps_requiring_tokens_when_users_are_removed(tmp_path):
     with threads.open(tmp_path / "t.db") as registry, threads.Runner(registry, plain_graph(None)) as runner:
         registry.users.add("alice")
         app = create_app(registry, runner)
@@ -286,18 +286,18 @@ async def me(app, address):
         return (await web.get(f"{PREFIX}/me")).status_code
 
 
-def test_create_app_logs_what_it_trusts_with_the_first_request(tmp_path, caplog):
+def test_create_app_logs_local_trust_with_the_first_request(tmp_path, caplog):
     caplog.set_level("INFO", "threads")
     with threads.open(tmp_path / "t.db") as registry, threads.Runner(registry, plain_graph(None)) as runner:
         app = create_app(registry, runner)
         assert [asyncio.run(me(app, ("127.0.0.1", 1))) for _ in "ab"] == [200, 200]
-    assert [each.told["local_user"] for each in caplog.records if "local_user" in each.told] == [True]
+    assert [each.fields["local_user"] for each in caplog.records if "local_user" in each.fields] == [True]
 
 
 @pytest.mark.parametrize(
     "address", [None, ("", 0), ("10.0.0.7", 1), ("testclient", 1), ("::ffff:10.0.0.7", 1)]
 )
-def test_a_request_without_a_loopback_address_is_not_local(tmp_path, address):
+def test_request_without_a_loopback_address_is_not_local(tmp_path, address):
     with threads.open(tmp_path / "t.db") as registry, threads.Runner(registry, plain_graph(None)) as runner:
         app = create_app(registry, runner)
         assert asyncio.run(me(app, address)) == 401
@@ -313,7 +313,7 @@ def by_socket(path):
 
 
 @UNIX
-def test_a_unix_socket_is_its_owners_alone_and_trusted(tmp_path):
+def test_unix_socket_is_private_and_trusted(tmp_path):
     path = tmp_path / "chat.sock"
     before = os.umask(0)
     try:
@@ -331,7 +331,7 @@ def test_a_unix_socket_is_its_owners_alone_and_trusted(tmp_path):
 
 
 @UNIX
-def test_a_socket_left_by_a_killed_server_is_replaced_and_one_in_use_is_not(tmp_path):
+def test_stale_unix_socket_is_replaced_and_one_in_use_is_not(tmp_path):
     path = tmp_path / "chat.sock"
     with process(tmp_path, "--uds", str(path), port=None) as server:
         server.kill()
@@ -340,7 +340,7 @@ def test_a_socket_left_by_a_killed_server_is_replaced_and_one_in_use_is_not(tmp_
     with process(tmp_path, "--uds", str(path), port=None), by_socket(path) as web:
         asked = ["serve", "--uds", str(path), "--db", str(tmp_path / "other.db")]
         result = CliRunner().invoke(group, asked)
-        assert result.exit_code == 1 and f"another server listens at {path}" in result.output
+        assert result.exit_code == 1 and f"another server listens on {path}" in result.output
         assert web.get("/healthz").status_code == 200
 
 
@@ -349,26 +349,30 @@ def test_a_socket_left_by_a_killed_server_is_replaced_and_one_in_use_is_not(tmp_
     ("place", "message"),
     [
         ("a-file", "exists and is no socket"),
-        ("no/such/folder", "cannot listen at"),
-        ("x" * 200, "cannot listen at"),
+        ("no/such/folder", "cannot listen on"),
+        ("x" * 200, "cannot listen on"),
     ],
 )
-def test_a_path_where_no_socket_can_be_is_told_in_a_sentence(tmp_path, place, message):
+def test_invalid_unix_socket_path_is_reported(tmp_path, place, message):
     (tmp_path / "a-file").write_text("mine")
     asked = ["serve", "--uds", str(tmp_path / place), "--db", str(tmp_path / "t.db")]
     result = CliRunner().invoke(group, asked)
-    assert result.exit_code == 1 and message in result.output and "--uds names another path" in result.output
+    assert (
+        result.exit_code == 1
+        and message in result.output
+        and "choose another path with --uds" in result.output
+    )
     assert (tmp_path / "a-file").read_text() == "mine"
 
 
-def test_a_unix_socket_takes_the_place_of_host_and_port(tmp_path):
+def test_unix_socket_excludes_host_and_port(tmp_path):
     for option in (["--port", "8000"], ["--host", "127.0.0.1"]):
         result = CliRunner().invoke(group, ["serve", "--uds", str(tmp_path / "s"), *option])
         assert result.exit_code == 2 and "--uds takes the place of --host and --port" in result.output
 
 
 @UNIX
-def test_a_unix_socket_of_ones_own_uvicorn_is_not_trusted(tmp_path):
+def test_unix_socket_of_another_uvicorn_is_not_trusted(tmp_path):
     path = tmp_path / "own.sock"
     with (
         threads.open(tmp_path / "t.db") as registry,
@@ -390,7 +394,7 @@ app = create_app(registry, threads.Runner(registry, {"echo": plain_graph(None)})
 """
 
 
-def test_an_application_of_ones_own_says_in_its_log_what_is_trusted(tmp_path):
+def test_embedded_application_logs_local_trust(tmp_path):
     (tmp_path / "own.py").write_text(OWN_SERVER)
     path = os.pathsep.join([str(tmp_path), str(SUPPORT)])
     with socket.socket() as free:
@@ -407,7 +411,7 @@ def test_an_application_of_ones_own_says_in_its_log_what_is_trusted(tmp_path):
         server.wait(30)
 
 
-def test_the_help_of_serve_says_what_is_trusted():
+def test_help_of_serve_describes_local_trust():
     said = re.sub(r"\s+", " ", CliRunner().invoke(group, ["serve", "--help"]).output)
     assert "--require-login" in said and "--uds PATH" in said
     assert (

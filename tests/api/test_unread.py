@@ -1,4 +1,4 @@
-"""What is unread over HTTP: neither one's own messages nor the replies that one has been given."""
+"""Unread counts over HTTP: own messages and delivered replies are read."""
 
 import httpx
 import pytest
@@ -22,14 +22,14 @@ def registry(tmp_path):
 
 
 @pytest.fixture
-def house(registry, tmp_path):
-    """Alice's thread on a server, and what she and an admin do in it."""
+def conversation(registry, tmp_path):
+    """A thread of Alice on a server, and requests of Alice and an admin."""
     agents = {"echo": plain_graph(None), "asking": approving_graph(tmp_path / "effects")}
     with client(registry, agents) as api:
-        yield House(api, registry)
+        yield Conversation(api, registry)
 
 
-class House:
+class Conversation:
     def __init__(self, api, registry):
         self.api, self.registry = api, registry
         self.users = {name: bearer(registry.users.new_token(name)) for name in ("alice", "boss")}
@@ -55,43 +55,46 @@ class House:
         return answer.json()[self.thread]
 
 
-def test_a_reply_that_was_given_is_not_unread(house):
-    house.send("alice", "one")
-    assert house.unread("alice") == 0
-    assert house.unread("boss") == 2
-    assert list(events(iter(house.send("alice", "two", **STREAMED).text.splitlines())))[-1][1] == "finished"
-    assert house.unread("alice") == 0
-    house.ask("alice", "POST", "regenerate", {})
-    assert house.unread("alice") == 0
+def test_delivered_reply_is_read(conversation):
+    conversation.send("alice", "one")
+    assert conversation.unread("alice") == 0
+    assert conversation.unread("boss") == 2
+    assert (
+        list(events(iter(conversation.send("alice", "two", **STREAMED).text.splitlines())))[-1][1]
+        == "finished"
+    )
+    assert conversation.unread("alice") == 0
+    conversation.ask("alice", "POST", "regenerate", {})
+    assert conversation.unread("alice") == 0
 
 
-def test_what_somebody_else_said_since_is_unread(house):
-    house.send("alice", "one")
-    house.send("boss", "two")
-    assert (house.unread("boss"), house.unread("alice")) == (0, 1)
-    assert house.ask("alice", "PUT", "read", {}).json() == {"unread": 0}
+def test_later_messages_of_others_are_unread(conversation):
+    conversation.send("alice", "one")
+    conversation.send("boss", "two")
+    assert (conversation.unread("boss"), conversation.unread("alice")) == (0, 1)
+    assert conversation.ask("alice", "PUT", "read", {}).json() == {"unread": 0}
 
 
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=0"])
-def test_a_reply_that_was_not_waited_for_is_unread(house, prefer):
-    house.send("alice", "one")
-    assert house.send("alice", "two", prefer=prefer).status_code == 202
-    until(lambda: house.registry.runs(house.thread)[0].status == "success")
-    assert house.unread("alice") == 1
-    house.send("alice", "three")  # who is given the reply to a later message has read up to there
-    assert house.unread("alice") == 0
+def test_reply_behind_202_is_unread(conversation, prefer):
+    conversation.send("alice", "one")
+    assert conversation.send("alice", "two", prefer=prefer).status_code == 202
+    until(lambda: conversation.registry.runs(conversation.thread)[0].status == "success")
+    assert conversation.unread("alice") == 1
+    conversation.send("alice", "three")  # who is given the reply to a later message has read up to there
+    assert conversation.unread("alice") == 0
 
 
-def test_a_reply_that_is_given_later_by_its_key_is_not_unread(house):
+def test_reply_delivered_by_its_idempotency_key_is_read(conversation):
     key = {"idempotency-key": "once"}
-    house.send("alice", "one", **LATER, **key)
-    until(lambda: house.registry.runs(house.thread)[0].status == "success")
-    assert house.unread("alice") == 1
-    assert house.send("alice", "one", **key).json()["reply"] == "re: one"
-    assert house.unread("alice") == 0
+    conversation.send("alice", "one", **LATER, **key)
+    until(lambda: conversation.registry.runs(conversation.thread)[0].status == "success")
+    assert conversation.unread("alice") == 1
+    assert conversation.send("alice", "one", **key).json()["reply"] == "re: one"
+    assert conversation.unread("alice") == 0
 
 
-def test_only_what_the_own_run_brought_is_read_by_its_reply(registry):
+def test_reply_marks_only_messages_of_its_own_run_as_read(registry):
     gate = Gate()
 
     def node(state):
@@ -100,19 +103,21 @@ def test_only_what_the_own_run_brought_is_read_by_its_reply(registry):
         return echo(state)
 
     with client(registry, {"echo": compiled(Plain, node, None)}) as api:
-        house = House(api, registry)
-        house.send("alice", "slow", **LATER)
+        conversation = Conversation(api, registry)
+        conversation.send("alice", "slow", **LATER)
         assert gate.reached.wait(20)
-        run = registry.runs(house.thread)[0]
-        house.ask("boss", "POST", "messages", {"message": "behind", "multitask_strategy": "enqueue"}, **LATER)
+        run = registry.runs(conversation.thread)[0]
+        conversation.ask(
+            "boss", "POST", "messages", {"message": "behind", "multitask_strategy": "enqueue"}, **LATER
+        )
         gate.opened.set()
-        until(lambda: registry.runs(house.thread)[0].status == "success")
-        assert house.unread("alice") == 2
-        api.app.state.server.runner.run(run.id).mark_read("alice")
-        assert house.unread("alice") == 1
+        until(lambda: registry.runs(conversation.thread)[0].status == "success")
+        assert conversation.unread("alice") == 2
+        api.app.state.threads.runner.run(run.id).mark_read("alice")
+        assert conversation.unread("alice") == 1
 
 
-def test_without_users_the_local_user_is_meant(tmp_path):
+def test_unread_counts_for_the_local_user_without_users(tmp_path):
     with threads.open(tmp_path / "local.db") as registry, client(registry, plain_graph(None)) as api:
         id = api.post(f"{PREFIX}/threads", json={"initial_message": "one"}).json()["id"]
         assert api.get(f"{PREFIX}/unread", params={"id": id}).json() == {id: 1}  # only its thread was shown
@@ -122,7 +127,7 @@ def test_without_users_the_local_user_is_meant(tmp_path):
 
 
 @pytest.mark.parametrize("headers", [{}, STREAMED], ids=["json", "stream"])
-def test_a_reply_to_a_client_that_has_left_is_unread(tmp_path, headers):
+def test_reply_to_a_disconnected_client_is_unread(tmp_path, headers):
     gate = Gate()
 
     def node(state):
@@ -148,17 +153,17 @@ def test_a_reply_to_a_client_that_has_left_is_unread(tmp_path, headers):
         assert unread == {"a": 1}
 
 
-def test_a_question_that_was_given_is_not_unread(house):
-    house.registry.update(house.thread, agent_id="asking")
-    assert house.send("alice", "buy").json()["interrupts"]
-    assert house.unread("alice") == 0
-    house.ask("alice", "POST", "resume", {"value": "yes"})
-    assert house.unread("alice") == 0
+def test_delivered_interrupt_is_read(conversation):
+    conversation.registry.update(conversation.thread, agent_id="asking")
+    assert conversation.send("alice", "buy").json()["interrupts"]
+    assert conversation.unread("alice") == 0
+    conversation.ask("alice", "POST", "resume", {"value": "yes"})
+    assert conversation.unread("alice") == 0
 
 
-def test_the_unread_messages_of_another_user_are_not_counted(house, registry):
-    house.send("alice", "one")
+def test_unread_counts_no_thread_of_another_user(conversation, registry):
+    conversation.send("alice", "one")
     registry.users.add("bob")
     bob = bearer(registry.users.new_token("bob"))
-    answer = house.api.get(f"{PREFIX}/unread", params={"id": house.thread}, headers=bob)
+    answer = conversation.api.get(f"{PREFIX}/unread", params={"id": conversation.thread}, headers=bob)
     assert (answer.status_code, answer.json()) == (200, {})

@@ -32,8 +32,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, small_disk(Path(name) / "disk") as disk:
         begun = time.monotonic()
         campaign = Campaign(Path(name), asked.clients, seed=asked.seed, disk=disk, only=asked.only)
-        campaign.run(campaign.drawn(asked.faults), lambda line: print(line, flush=True))
-        numbers = campaign.judge()
+        campaign.run(campaign.draw(asked.faults), lambda line: print(line, flush=True))
+        numbers = campaign.verify()
         print("\n| fault | times | in service after, s: median | worst |\n|---|---:|---:|---:|")
         for kind, times in sorted(campaign.done.items()):
             took = sorted(campaign.recovery.get(kind, [float("nan")]))

@@ -1,4 +1,4 @@
-"""What the README says of HTTP: its examples run, its table is that of the live routes."""
+"""The HTTP section of the README: its examples run, and its table has the live routes."""
 
 import re
 import subprocess
@@ -8,22 +8,22 @@ from serving import PREFIX, client, process
 
 import threads
 from agent import build_agent
-from threads.api.app import described
+from threads.api.openapi import openapi_schema
 from threads.chat_models.offline import OfflineChatModel
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_each_route_is_in_the_table_and_no_other(tmp_path):
+def test_route_table_matches_the_routes(tmp_path):
     rows = README.split("| route | what it does |", 1)[1].split("\n\n", 1)[0]
     named = re.findall(r"^\| `([A-Z]+) (\S+)` \| ", rows, re.MULTILINE)
     with threads.open(":memory:") as registry, client(registry, build_agent(OfflineChatModel())) as api:
-        paths = described(api.app)["paths"]
+        paths = openapi_schema(api.app)["paths"]
     there = {(method.upper(), path.removeprefix(PREFIX)) for path, found in paths.items() for method in found}
     assert set(named) == there and len(named) == len(there)
 
 
-def test_the_curl_session_runs_as_it_stands(tmp_path):
+def test_curl_session_runs_unchanged(tmp_path):
     [block] = [
         each
         for each in re.findall(r"^```bash\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)

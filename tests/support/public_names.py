@@ -118,7 +118,7 @@ def http(path: Path) -> dict[str, Any]:
     import threads
     from agent import build_agent
     from threads.api import create_app
-    from threads.api.app import described as openapi
+    from threads.api.openapi import openapi_schema as openapi
 
     with threads.open(path / "names.db") as registry, threads.Runner(registry, build_agent()) as runner:
         found = openapi(create_app(registry, runner))

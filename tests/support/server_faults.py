@@ -1,10 +1,10 @@
-"""Faults thrown at a running server while clients talk to it, and what the clients must find afterwards.
+"""Fault injection: a server process, clients that send messages to it, and a check of what they find afterwards.
 
 Used by `tests/benchmarks/server_faults.py` (200 faults, 20 clients) and by `tests/api/test_server_faults.py` (a few).
 
-Every client sends numbered messages to its own thread. It sends a message again, under the same idempotency
-key, until the server has answered or has said that the run failed. At the end each message that was
-acknowledged must be in its thread once, with its answer, and `verify` must find nothing.
+Each client sends numbered messages to its own thread. It repeats a message with the same idempotency key until
+the server has answered or reported that the run failed. At the end each acknowledged message must be in its
+thread once, with its answer, and `verify` must find nothing.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ import httpx
 import threads
 
 ROOT = "/api/v1"
-IN_SERVICE = 10.0
+RECOVERY_TIMEOUT = 10.0
 """Seconds after the end of a fault in which the server must answer a new message."""
-GONE = 2.0
-"""Seconds in which the server notices that its file is gone; what it acknowledged then is counted apart."""
+LOSS_WINDOW = 2.0
+"""Seconds in which the server notices that its file is gone; messages acknowledged then are counted apart."""
 
 AGENTS = '''
 """An agent that echoes; some words make its node misbehave."""
@@ -52,7 +52,7 @@ HERE = Path(__file__).parent
 
 
 class Panic(BaseException):
-    """As a panic of a Rust extension is."""
+    """Like a panic of a Rust extension."""
 
 
 class State(TypedDict):
@@ -85,37 +85,37 @@ agents = {"echo": builder.compile()}
 
 
 @dataclass
-class Sent:
-    """What became of one message."""
+class SentMessage:
+    """One message and its outcome."""
 
     text: str
     key: str
     run_id: str | None = None
     status: int | None = None
-    """The status that settled it: 200 answered, 502 failed."""
+    """The final status code: 200 answered, 502 failed."""
     at: float = 0.0
-    """When the client had the answer."""
+    """When the client received the answer."""
 
 
-class Client(threading.Thread):
-    """Sends messages to its own thread until it is told to end."""
+class MessageClient(threading.Thread):
+    """Sends messages to its own thread until the campaign ends."""
 
     def __init__(self, campaign: Campaign, name: str) -> None:
         super().__init__(daemon=True, name=name)
         self.campaign = campaign
         self.thread_id = ""
-        self.sent: list[Sent] = []
+        self.sent: list[SentMessage] = []
         self.tries = 0
 
     def run(self) -> None:
         number = 0
         while not self.campaign.over.is_set():
             number += 1
-            self.send(Sent(f"{self.name} {number}", str(uuid.uuid4())))
+            self.send(SentMessage(f"{self.name} {number}", str(uuid.uuid4())))
             self.campaign.over.wait(random.uniform(0.05, 0.3))
 
-    def send(self, message: Sent) -> None:
-        """Send `message` until it is settled; the campaign's patience bounds it."""
+    def send(self, message: SentMessage) -> None:
+        """Send `message` until it has a final status, for at most the campaign's `patience`."""
         self.sent.append(message)
         deadline = time.monotonic() + self.campaign.patience
         while message.status is None and time.monotonic() < deadline:
@@ -125,7 +125,7 @@ class Client(threading.Thread):
             if message.status is None:
                 time.sleep(0.2)
 
-    def _try(self, message: Sent) -> None:
+    def _try(self, message: SentMessage) -> None:
         answer = httpx.post(
             f"{self.campaign.url}{ROOT}/threads/{self.thread_id}/messages", json={"message": message.text},
             headers={"idempotency-key": message.key}, timeout=15,
@@ -165,11 +165,11 @@ class Campaign:
         self.done: Counter[str] = Counter()
         self.recovery: dict[str, list[float]] = {}
         self.gone: list[tuple[float, float]] = []
-        """Times in which the file was not the server's, or had lost its log: from, to."""
+        """Intervals in which the file was moved, replaced, or without its log: from, to."""
         self.timeline: list[tuple[float, str]] = []
-        """When each fault began."""
+        """When each fault was injected."""
         (folder / "faulty_agents.py").write_text(AGENTS, encoding="utf-8")
-        self.clients = [Client(self, f"client-{number}") for number in range(clients)]
+        self.clients = [MessageClient(self, f"client-{number}") for number in range(clients)]
         self.port = 0
         self.server: Any = None
         self.log = (folder / "server.log").open("ab")
@@ -181,7 +181,7 @@ class Campaign:
     # the server
 
     def start(self) -> None:
-        """Start the server, at the same port each time."""
+        """Start the server, on the same port each time."""
         words = [sys.executable, "-m", "threads", "serve", "--db", str(self.path), "--port", str(self.port),
                  "--agents", "faulty_agents:agents"]  # fmt: skip
         kept = {name: value for name, value in os.environ.items() if not name.startswith("THREADS_")}
@@ -194,7 +194,7 @@ class Campaign:
         self.port = int(line.rsplit(":", 1)[1])
 
     def kill(self, sig: int = signal.SIGKILL, patience: float = 30.0) -> float:
-        """End the server by `sig`; returns the seconds it took."""
+        """End the server with a signal; return the seconds it took."""
         begun = time.monotonic()
         self.server.send_signal(sig)
         try:
@@ -206,7 +206,7 @@ class Campaign:
         self.server.stdout.close()
         return time.monotonic() - begun
 
-    def wait_until_ready(self, status: int = 200, seconds: float = IN_SERVICE) -> bool:
+    def wait_until_ready(self, status: int = 200, seconds: float = RECOVERY_TIMEOUT) -> bool:
         """Whether `/readyz` answers `status` within so many seconds."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -216,10 +216,10 @@ class Campaign:
             time.sleep(0.05)
         return False
 
-    def is_in_service(self) -> float | None:
-        """Seconds until a new message in a new thread was answered; None if it took over ten."""
+    def seconds_to_recover(self) -> float | None:
+        """Return the seconds until a new message in a new thread was answered; None after `RECOVERY_TIMEOUT`."""
         begun, probe = time.monotonic(), f"probe-{uuid.uuid4()}"
-        while (passed := time.monotonic() - begun) < IN_SERVICE:
+        while (passed := time.monotonic() - begun) < RECOVERY_TIMEOUT:
             with contextlib.suppress(httpx.HTTPError):
                 id = self.begin(probe, 5)
                 answer = httpx.post(
@@ -231,7 +231,7 @@ class Campaign:
         return None
 
     def begin(self, key: str, timeout: float = 30) -> str:
-        """The id of the thread that was begun under this idempotency key; empty if it cannot be now."""
+        """Return the id of the thread created with this idempotency key; empty if the server cannot now."""
         headers = {"idempotency-key": key}
         answer = httpx.post(f"{self.url}{ROOT}/threads", json={}, headers=headers, timeout=timeout)
         return answer.json()["id"] if answer.status_code == 201 else ""
@@ -256,7 +256,7 @@ class Campaign:
         self.server.send_signal(signal.SIGCONT)
 
     def locked(self) -> None:
-        """Another program holds the write lock."""
+        """Another process takes the write lock."""
         with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=30)) as other:
             other.execute("BEGIN IMMEDIATE")
             time.sleep(self.random.uniform(0.1, 3))
@@ -272,7 +272,7 @@ class Campaign:
         filler.unlink()
 
     def restarted_on_full_disk(self) -> None:
-        """The server is started while the disk is full: it may refuse to, but reading works later."""
+        """The server is restarted while the disk is full; commands can still read."""
         assert self.disk is not None
         self.kill(signal.SIGTERM)
         filler = self.disk / "filler"
@@ -308,23 +308,23 @@ class Campaign:
             self.complaints.append("not ready after the file was moved back")
 
     def removed(self) -> None:
-        """The file is deleted; what the server held is restored from the file it rescued."""
-        self._lose(lambda: self.path.unlink())
+        """The file is deleted, and restored from the copy that the server rescued."""
+        self._destroy_file(lambda: self.path.unlink())
 
     def replaced(self) -> None:
         """A backup is moved over the file."""
         copy = self.place / "backup.db"
         copy.unlink(missing_ok=True)
         if self._command("backup", str(copy)).returncode == 0:
-            self._lose(lambda: copy.replace(self.path))
+            self._destroy_file(lambda: copy.replace(self.path))
 
     def log_removed(self) -> None:
-        """The write-ahead log is deleted; the server stores what it held and begins a new one."""
+        """The write-ahead log is deleted; the server starts a new one."""
         self.path.with_name("chat.db-wal").unlink(missing_ok=True)
 
-    def _lose(self, harm: Callable[[], object]) -> None:
+    def _destroy_file(self, destroy: Callable[[], object]) -> None:
         begun, older = time.monotonic(), set(self._rescued())
-        harm()
+        destroy()
         if not self.wait_until_ready(503, 5):
             self.complaints.append("a file that was lost was not noticed")
         self.gone.append((begun, time.monotonic()))
@@ -345,7 +345,7 @@ class Campaign:
         self.start()
 
     def _rescued(self) -> list[Path]:
-        """Rescued files, the last one last: beside the file, or in the temporary folder if that disk is full."""
+        """Return rescued files, oldest first: beside the file, or in the temporary folder if that disk is full."""
         folders = {self.place, Path(tempfile.gettempdir())}
         found = [each for folder in folders for each in folder.glob("chat.db.rescued-*")]
         return sorted(
@@ -382,7 +382,7 @@ class Campaign:
             return None
 
     def node_blocks(self) -> None:
-        """A node blocks its thread; the server is told to end meanwhile, and the next one runs it again."""
+        """A node blocks while the server is stopped; the next one recovers the run."""
         (self.folder / "blocked").touch()
         (self.folder / "blocked-hard").touch()
         self._ask(f"block-{uuid.uuid4()}", "block", "respond-async")
@@ -419,8 +419,8 @@ class Campaign:
         out, error = process.communicate(timeout=120)
         return subprocess.CompletedProcess(words, process.returncode, out, error)
 
-    def kinds(self) -> list[Callable[[], None]]:
-        """The faults that can be thrown here."""
+    def all_faults(self) -> list[Callable[[], None]]:
+        """Return the faults that can be injected here."""
         found = [
             self.killed, self.stopped, self.interrupted, self.paused, self.locked, self.no_descriptors,
             self.moved_and_restored, self.removed, self.replaced, self.log_removed, self.node_panics,
@@ -430,19 +430,19 @@ class Campaign:
             found += [self.disk_full, self.restarted_on_full_disk]
         return [each for each in found if not self.only or each.__name__ in self.only]
 
-    def drawn(self, count: int) -> Iterator[Callable[[], None]]:
-        """So many faults: all kinds by turns, in a random order."""
+    def draw(self, count: int) -> Iterator[Callable[[], None]]:
+        """Yield so many faults: each kind in turn, in random order."""
         waiting: list[Callable[[], None]] = []
         for _ in range(count):
             if not waiting:
-                waiting = self.kinds()
+                waiting = self.all_faults()
                 self.random.shuffle(waiting)
             yield waiting.pop()
 
-    # the whole
+    # the campaign
 
     def run(self, faults: Iterable[Callable[[], None]], say: Callable[[str], None] = lambda _: None) -> None:
-        """Throw these faults one after the other, then end the clients and the server."""
+        """Inject these faults one after the other, then stop the clients and the server."""
         self.start()
         for client in self.clients:
             client.thread_id = self.begin(client.name)
@@ -453,9 +453,9 @@ class Campaign:
             self.timeline.append((time.monotonic(), name))
             fault()
             self.done[name] += 1
-            took = self.is_in_service()
+            took = self.seconds_to_recover()
             if took is None:
-                self.complaints.append(f"not in service {IN_SERVICE:.0f} s after {name}")
+                self.complaints.append(f"not in service {RECOVERY_TIMEOUT:.0f} s after {name}")
             else:
                 self.recovery.setdefault(name, []).append(took)
             say(f"{number} {name}: in service after {'more' if took is None else format(took, '.1f')} s")
@@ -467,15 +467,15 @@ class Campaign:
         self.log.close()
 
     def lost_at(self, at: float) -> bool:
-        """Whether an answer came while the file was lost and that was not noticed yet."""
-        return any(begun <= at <= min(end, begun + GONE + 1) for begun, end in self.gone)
+        """True if an answer came after the file was lost, before the server noticed."""
+        return any(begun <= at <= min(end, begun + LOSS_WINDOW + 1) for begun, end in self.gone)
 
-    def judge(self) -> dict[str, int]:
-        """Compare what the clients were told with what the file holds; complaints are added."""
+    def verify(self) -> dict[str, int]:
+        """Compare the responses with the file, add complaints, and return counts."""
         numbers: Counter[str] = Counter()
         with threads.open(self.path) as registry:
             for client in self.clients:
-                self._judge(registry, client, numbers)
+                self._verify_client(registry, client, numbers)
             for thread in registry.list(limit=1000):
                 for run in registry.runs(thread.id):
                     numbers["runs"] += 1
@@ -486,7 +486,7 @@ class Campaign:
                 self.complaints.append(f"verify: {list(found)[:5]}")
         return dict(numbers)
 
-    def _judge(self, registry: Any, client: Client, numbers: Counter[str]) -> None:
+    def _verify_client(self, registry: Any, client: MessageClient, numbers: Counter[str]) -> None:
         texts = [(message.role, message.text) for message in all_messages(registry, client.thread_id)]
         for message in client.sent:
             numbers["sent"] += 1
@@ -517,7 +517,7 @@ class Campaign:
 
 
 def all_messages(registry: Any, id: str) -> Iterator[Any]:
-    """All messages of a thread, the newest page first."""
+    """Yield all messages of a thread, newest page first."""
     before = None
     with contextlib.suppress(threads.ThreadNotFound):
         while page := registry.messages(id, limit=1000, before=before):
@@ -527,7 +527,7 @@ def all_messages(registry: Any, id: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def small_disk(folder: Path, megabytes: int = 1024) -> Iterator[Path | None]:
-    """A file system of that size, where this user may mount one; else None."""
+    """Mount a file system of that size on the folder; yields None where that is not allowed."""
     folder.mkdir(exist_ok=True)
     mount = shutil.which("mount")
     if mount is None or os.name != "posix":

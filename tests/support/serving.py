@@ -1,4 +1,4 @@
-"""The application and its server, for the tests."""
+"""Clients and servers of the HTTP API, for tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HERE = "http://127.0.0.1:8000"
 
 @contextmanager
 def client(registry: Any, agents: Any, *, limits: Limits | None = None, **options: Any) -> Iterator[Any]:
-    """A client of an application over this registry; `client.runner` is the runner behind it."""
+    """Yield a test client of an application over this registry; its `runner` is the one of the application."""
     with threads.Runner(registry, agents) as runner:
         app = create_app(
             registry, runner, limits=limits or Limits(heartbeat=0.2, stream_seconds=20), **options
@@ -41,7 +41,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[int | None, str, Any]]:
-    """The events of a stream: id, type, data."""
+    """Yield the events of a stream: id, type, data."""
     fields: dict[str, str] = {}
     for line in lines:
         if line.strip():
@@ -62,12 +62,12 @@ def process(
     descriptors: tuple[int, int] | None = None,
     **environment: str,
 ) -> Iterator[Any]:
-    """`threads serve` as a process; `.url` is where it is. `descriptors`: how many it may have, and may raise to."""
+    """Run `threads serve` as a process with attribute `url`. `descriptors`: its soft and hard limit."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THREADS_", "OPENAI_"))}
     at = () if port is None else ("--port", str(port))
     words = (sys.executable, "-m", "threads", "serve", *at, *words)
     environment = {**kept, "THREADS_MODEL": "offline", "THREADS_OFFLINE_DELAY": "0", **environment}
-    with (folder / "serve.log").open("a") as log:  # a pipe that nobody reads would hold up what it logs
+    with (folder / "serve.log").open("a") as log:  # a pipe that is not read would block the server
         server = subprocess.Popen(
             words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
             preexec_fn=descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, descriptors)),
@@ -86,14 +86,14 @@ def process(
 
 @contextmanager
 def listening(app: Any) -> Iterator[str]:
-    """The application behind a real socket; gives its address."""
+    """Serve the application on a TCP port; yields its URL."""
     with served_by(app) as url:
         yield url
 
 
 @contextmanager
 def served_by(app: Any, **options: Any) -> Iterator[str]:
-    """The application behind a uvicorn with these options; gives its address, or the path of its socket."""
+    """Serve the application with these options of uvicorn; yields its URL, or the path of its Unix socket."""
     config = uvicorn.Config(
         app, port=0, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1, **options
     )

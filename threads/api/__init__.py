@@ -1,8 +1,8 @@
-"""The HTTP API: the threading document's routes, live events, and doors that are locked.
+"""The HTTP API: routes under `/api/v1`, event streams, authentication and limits.
 
-`create_app` makes an ASGI application of a registry and a runner; `threads serve` runs it. FastAPI and
-uvicorn live in this room only. The registry is synchronous: its calls run in the thread pool, and what
-takes long (an answer, a stream of events) is awaited without holding a thread.
+`create_app` returns an ASGI application over a registry and a runner; `threads serve` runs it. FastAPI and
+uvicorn are imported in this package only. The registry is synchronous: its calls run in the thread pool, and
+what takes long (a run, a stream of events) is awaited without blocking a thread.
 """
 
 from threads.api.app import create_app

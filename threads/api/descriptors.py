@@ -1,4 +1,4 @@
-"""File descriptors: how many the server may have, and what has to be open before none is left."""
+"""File descriptors: raising their limit, and loading modules and files before none is left."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import threads
 from threads.db.queries import load_all
 
 PACKAGES = ("db", "store", "search", "checkpoint", "registry", "runs", "api")
-"""The packages of ours whose modules a server uses; some are imported when they are needed."""
-OTHERS = ("anyio._backends._asyncio", "difflib", "hashlib", "secrets")
-"""Modules of others that are imported when they are needed, besides those that a run needs."""
+"""Packages whose modules a server uses; some of them are imported lazily."""
+THIRD_PARTY = ("anyio._backends._asyncio", "difflib", "hashlib", "secrets")
+"""Modules that the standard library and anyio import lazily, besides those that a run imports."""
 OPEN_MAX = 10_240
-"""What macOS allows where it says that there is no limit."""
+"""The limit of macOS where it reports none."""
 
 
-def raise_limit() -> int | None:
-    """Raise the limit of this process to what it may have; the limit then, None where there is none."""
+def raise_descriptor_limit() -> int | None:
+    """Raise the soft limit of this process to the hard one; return the new limit, None for no limit."""
     try:
         import resource
     except ImportError:  # Windows
@@ -36,20 +36,20 @@ def raise_limit() -> int | None:
     return None if soft == resource.RLIM_INFINITY else soft
 
 
-def open_early() -> None:
-    """Import and read what would be opened later only, when too many files may be open for it."""
+def preload() -> None:
+    """Import modules and read files that would be opened lazily, when too many files may be open."""
     load_all()
     for package in PACKAGES:
         folder = importlib.import_module(f"{threads.__name__}.{package}").__path__
         for module in pkgutil.walk_packages(folder, f"{threads.__name__}.{package}."):
             importlib.import_module(module.name)
-    for name in OTHERS:
+    for name in THIRD_PARTY:
         importlib.import_module(name)
     _run_once()
 
 
 def _run_once() -> None:
-    """Let one message through a graph: LangGraph and LangChain import a part of themselves then."""
+    """Run one message through a graph, with which LangGraph and LangChain import their lazy parts."""
     builder = StateGraph(MessagesState)
     builder.add_node("model", lambda state: {"messages": [AIMessage("*hello*")]})
     builder.add_edge(START, "model")

@@ -1,4 +1,4 @@
-"""The server's log: lines of JSON on stderr, written by a thread of their own, few of each kind."""
+"""The server's log: JSON lines on stderr, rate-limited by kind, written by a thread of its own."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from typing import Any
 
-LINES_KEPT = 10_000
-"""Lines of the log that wait for a slow reader."""
-LAST_LINES = 0.5
-"""Seconds in which what waits is written at the end."""
-EACH_KIND = 1.0
-"""Seconds between two lines of a kind."""
+QUEUE_SIZE = 10_000
+"""Log records that wait for a slow reader; more are dropped."""
+FLUSH_TIMEOUT = 0.5
+"""Seconds to write the queued records when the server stops."""
+INTERVAL = 1.0
+"""Seconds between two lines of one kind."""
 LEVELS = {"threads": logging.INFO, "uvicorn": logging.WARNING, "asyncio": logging.WARNING}
-"""Whose lines are written, from which level on."""
+"""Loggers whose records are written, and from which level on."""
 
 
-class JsonLines(logging.Formatter):
-    """A log record as a line of JSON; of exceptions the class, never the words."""
+class JsonFormatter(logging.Formatter):
+    """Formats a record as a line of JSON; of an exception its class, never its message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        made = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told: dict[str, Any] = {"time": made, "level": record.levelname.lower(), "logger": record.name}
-        told["event"] = record.getMessage() if record.exc_info is None else "exception"
+        """Return the line."""
+        created = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {"time": created, "level": record.levelname.lower(), "logger": record.name}
+        line["event"] = record.getMessage() if record.exc_info is None else "exception"
         if record.exc_info and record.exc_info[0]:
-            told["error"] = record.exc_info[0].__name__
-        return json.dumps({**told, **getattr(record, "told", {})})
+            line["error"] = record.exc_info[0].__name__
+        return json.dumps({**line, **getattr(record, "fields", {})})
 
 
-class RateLimit(logging.Filter):
-    """Lets one line of a kind through in `seconds`; the next one says how many were suppressed."""
+class LogRateLimit(logging.Filter):
+    """Passes one record of a kind in `seconds`; the next one says how many were suppressed."""
 
-    def __init__(self, seconds: float = EACH_KIND, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float = INTERVAL, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._seconds = seconds
         self._clock = clock
@@ -48,8 +48,8 @@ class RateLimit(logging.Filter):
         self._suppressed: dict[Hashable, tuple[int, logging.LogRecord]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is written now."""
-        kind = kind_of(record)
+        """Return whether the record is written now."""
+        kind = record_kind(record)
         if kind is None:
             return True
         now = self._clock()
@@ -60,27 +60,27 @@ class RateLimit(logging.Filter):
                 return False
             self._last[kind] = now
             count, _ = self._suppressed.pop(kind, (0, record))
-        _tell(record, count)
+        _add_suppressed(record, count)
         return True
 
     def overdue(self) -> list[logging.LogRecord]:
-        """The last line of each kind of which some were suppressed and none came since."""
+        """Return the last record of each kind that was suppressed and had no successor in `seconds`."""
         now = self._clock()
         with self._lock:
             due = [kind for kind in self._suppressed if now - self._last[kind] >= self._seconds]
-            found = [self._suppressed.pop(kind) for kind in due]
+            pairs = [self._suppressed.pop(kind) for kind in due]
             self._last = {kind: at for kind, at in self._last.items() if now - at < self._seconds}
             self._last |= dict.fromkeys(due, now)
-        for count, record in found:
-            _tell(record, count - 1)
-        return [record for _, record in found]
+        for count, record in pairs:
+            _add_suppressed(record, count - 1)
+        return [record for _, record in pairs]
 
 
-class Waiting(logging.handlers.QueueHandler):
-    """Takes records without waiting for the reader of the log; drops those that are too many."""
+class DroppingQueueHandler(logging.handlers.QueueHandler):
+    """Queues records without blocking; drops them where the queue is full."""
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """As it is: made into text by the one that writes."""
+        """Return the record unchanged: the writer thread formats it."""
         return record
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -88,20 +88,20 @@ class Waiting(logging.handlers.QueueHandler):
 
 
 class ServerLog:
-    """The handlers of `threads serve`, from `begin` to `end`."""
+    """The log of `threads serve`, from `start` to `stop`."""
 
     def __init__(self) -> None:
         lines = logging.StreamHandler(sys.stderr)
-        lines.setFormatter(JsonLines())
-        self._records: queue.Queue[logging.LogRecord | None] = queue.Queue(LINES_KEPT)
-        self._limit = RateLimit()
-        self._handler = Waiting(self._records)
+        lines.setFormatter(JsonFormatter())
+        self._records: queue.Queue[logging.LogRecord | None] = queue.Queue(QUEUE_SIZE)
+        self._limit = LogRateLimit()
+        self._handler = DroppingQueueHandler(self._records)
         self._handler.addFilter(self._limit)
         self._lines = lines
         self._writer = threading.Thread(target=self._write, name="threads-log", daemon=True)
 
-    def begin(self) -> None:
-        """Take the lines of this server and of what it stands on; of others where no handler does."""
+    def start(self) -> None:
+        """Handle the records of `LEVELS`; those of other loggers where the root logger has no handler."""
         for name, level in LEVELS.items():
             logger = logging.getLogger(name)
             logger.handlers, logger.propagate = [self._handler], False
@@ -111,18 +111,18 @@ class ServerLog:
         self._writer.start()
 
     def tick(self) -> None:
-        """Write what was suppressed and had no successor; to be called about once a second."""
+        """Write suppressed records that had no successor. Call it about once a second."""
         for record in self._limit.overdue():
             self._handler.enqueue(record)
 
-    def end(self) -> bool:
-        """Write what waits and end the thread; False if it cannot end, because the log is not read."""
+    def stop(self) -> bool:
+        """Write the queued records and stop the thread; False if stderr is not read, so it cannot stop."""
         self.tick()
         try:
-            self._records.put(None, timeout=LAST_LINES)
+            self._records.put(None, timeout=FLUSH_TIMEOUT)
         except queue.Full:
             return False
-        self._writer.join(LAST_LINES)
+        self._writer.join(FLUSH_TIMEOUT)
         return not self._writer.is_alive()
 
     def _write(self) -> None:
@@ -130,15 +130,15 @@ class ServerLog:
             self._lines.handle(record)
 
 
-def kind_of(record: logging.LogRecord) -> Hashable | None:
-    """What lines are counted with this one; None for requests of known callers, which have a line each."""
-    told = getattr(record, "told", {})
-    if record.msg == "request" and getattr(record, "is_known", False):
+def record_kind(record: logging.LogRecord) -> Hashable | None:
+    """Return what a record is rate-limited with; None for authenticated requests, which have a line each."""
+    fields = getattr(record, "fields", {})
+    if record.msg == "request" and getattr(record, "is_authenticated", False):
         return None
-    error = record.exc_info[0] if record.exc_info else told.get("error") or told.get("code")
-    return record.name, record.levelno, str(record.msg).partition("\n")[0], error, told.get("status")
+    error = record.exc_info[0] if record.exc_info else fields.get("error") or fields.get("code")
+    return record.name, record.levelno, str(record.msg).partition("\n")[0], error, fields.get("status")
 
 
-def _tell(record: logging.LogRecord, suppressed: int) -> None:
-    if suppressed:
-        record.told = {**getattr(record, "told", {}), "suppressed": suppressed}
+def _add_suppressed(record: logging.LogRecord, count: int) -> None:
+    if count:
+        record.fields = {**getattr(record, "fields", {}), "suppressed": count}

@@ -1,4 +1,4 @@
-"""How much one caller may ask for: bytes, requests, streams."""
+"""Limits of one caller: body size, requests per second (token bucket), open streams."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-MOST_BUCKETS = 10_000
+MAX_BUCKETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a user may ask for; the local user is bound by `body` and `stream_seconds` alone."""
+    """Limits of a user; the local user is bound by `body` and `stream_seconds` alone."""
 
     body: int = 1_048_576
-    """Bytes of a request's body."""
+    """Bytes of a request body."""
     per_second: float = 50.0
-    """Requests in the long run."""
+    """Requests per second, on average."""
     burst: int = 200
     """Requests at once."""
     streams: int = 100
-    """Open streams of events."""
+    """Open event streams."""
     strangers_per_second: float = 10.0
-    """Requests of one address that show no token, or a wrong one."""
+    """Requests per second of one address without a token, or with an invalid one."""
     heartbeat: float = 15.0
-    """Seconds between two signs of life on a stream."""
+    """Seconds between two heartbeat comments on an idle stream."""
     stream_seconds: float | None = None
-    """After which a stream ends; the browser comes again by itself."""
+    """Seconds after which a stream is closed; browsers reconnect by themselves."""
 
 
-class Buckets:
-    """Counts requests: each caller has a bucket of tokens that fills steadily."""
+class RateLimiter:
+    """Token buckets: each key has one of `burst` tokens, refilled with `rate` tokens per second."""
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -38,22 +38,22 @@ class Buckets:
         self._clock = clock
         self._buckets: dict[Hashable, tuple[float, float]] = {}
 
-    def take(self, caller: Hashable) -> float:
-        """Let one request through: 0, or the seconds to wait until there is room for it."""
+    def take(self, key: Hashable) -> float:
+        """Take a token: return 0, or the seconds until there will be one."""
         now = self._clock()
-        left, since = self._buckets.get(caller, (self._burst, now))
-        left = min(self._burst, left + (now - since) * self._rate)
-        if left < 1:
-            self._buckets[caller] = (left, now)
-            return (1 - left) / self._rate
-        self._buckets[caller] = (left - 1, now)
-        if len(self._buckets) > MOST_BUCKETS:
-            self._forget_full(now)
+        tokens, since = self._buckets.get(key, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - since) * self._rate)
+        if tokens < 1:
+            self._buckets[key] = (tokens, now)
+            return (1 - tokens) / self._rate
+        self._buckets[key] = (tokens - 1, now)
+        if len(self._buckets) > MAX_BUCKETS:
+            self._drop_full(now)
         return 0.0
 
-    def _forget_full(self, now: float) -> None:
+    def _drop_full(self, now: float) -> None:
         self._buckets = {
-            caller: (left, since)
-            for caller, (left, since) in self._buckets.items()
-            if left + (now - since) * self._rate < self._burst
+            key: (tokens, since)
+            for key, (tokens, since) in self._buckets.items()
+            if tokens + (now - since) * self._rate < self._burst
         }

@@ -1,8 +1,8 @@
-"""Running the application: uvicorn, one process, and an end that loses nothing.
+"""The server process of `threads serve`: uvicorn, its socket and signals, and a graceful shutdown.
 
-On a signal no new requests are taken, those who only listen are sent away, and answers under way have
-some seconds to be finished. Who waits for a longer one is told where it will be found; its run is left to
-whoever opens the file next (`threads.api.shutdown` has the times).
+On a signal no new requests are accepted, event streams are closed, and requests under way have some seconds
+to be finished. A client that waits for a longer run gets the run's location; the run is left to the next
+process that opens the file (`threads.api.shutdown` has the times).
 """
 
 from __future__ import annotations
@@ -19,26 +19,25 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from threads.api.descriptors import open_early, raise_limit
-from threads.api.log import JsonLines, ServerLog
-from threads.api.protocol import check_connections, limited_protocol, limits_of
-from threads.api.shutdown import ANSWERS_WITHIN, LAST_WORDS, Deadline, end_now
-from threads.api.state import Server
+from threads.api.connection_limits import limits_for
+from threads.api.descriptors import preload, raise_descriptor_limit
+from threads.api.log import ServerLog
+from threads.api.protocol import check_connections, limited_protocol
+from threads.api.shutdown import NOTICE_TIMEOUT, REQUEST_TIMEOUT, Deadline, exit_now
+from threads.api.state import state_of
 from threads.api.unix_socket import UnixSocket
 
-__all__ = ["JsonLines", "Serving", "bound", "serve"]
-
 KEEP_ALIVE = 75
-WAITING_TO_CONNECT = 1_024
-"""Connections that the system keeps until they are accepted."""
-ACCEPTED_AT_ONCE = 64
-"""Connections that are accepted before those that are open are looked at; fewer where fewer may be open."""
+BACKLOG = 1_024
+"""Connections that the system queues until they are accepted."""
+ACCEPT_BATCH = 64
+"""Connections that asyncio accepts in a row; fewer where fewer may be open."""
 INTERRUPTED = 130
 """The exit code after a second Ctrl+C, as shells have it."""
 
 
-class Serving(uvicorn.Server):
-    """A server that sends its listeners away before it waits for the others."""
+class UvicornServer(uvicorn.Server):
+    """uvicorn that closes event streams before it waits for other requests, and limits connections."""
 
     def __init__(
         self,
@@ -50,29 +49,23 @@ class Serving(uvicorn.Server):
         log: ServerLog | None = None,
     ) -> None:
         super().__init__(config)
-        self._app = app
+        self._state = state_of(app)
         self._announce = announce
         self._deadline = deadline
         self._log = log
-        self.is_hurried = False
-        """Whether Ctrl+C was pressed again."""
-
-    @property
-    def _server(self) -> Server:
-        found = self._app.state.server
-        assert isinstance(found, Server)
-        return found
+        self.was_interrupted_twice = False
+        """True after a second Ctrl+C."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin, and say so once requests are taken."""
+        """Start, and announce the server once requests are accepted."""
         await super().startup(sockets)
         for each in sockets or ():
-            each.listen(WAITING_TO_CONNECT)  # asyncio takes one number for this and for `ACCEPTED_AT_ONCE`
+            each.listen(BACKLOG)  # asyncio takes one number for this and for `ACCEPT_BATCH`
         if self.started:
             self._announce()
 
     async def on_tick(self, counter: int) -> bool:
-        """What uvicorn does ten times a second, and what is ours to do once."""
+        """Check connections and log once a second; uvicorn calls this ten times a second."""
         if counter % 10 == 0:
             check_connections([each for each in self.server_state.connections if hasattr(each, "check")])
             if self._log is not None:
@@ -80,90 +73,91 @@ class Serving(uvicorn.Server):
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End soon; on a second Ctrl+C now. Not raised again: runs are handed over after this."""
+        """Shut down; on a second Ctrl+C at once. The signal is not raised again: runs must be handed over."""
         if self._deadline is not None:
-            self._deadline.begin()
-        self.is_hurried = self.is_hurried or (self.should_exit and sig == signal.SIGINT)
+            self._deadline.start()
+        self.was_interrupted_twice = self.was_interrupted_twice or (self.should_exit and sig == signal.SIGINT)
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End, in this order: listeners, answers under way, connections."""
-        self._server.streams.close(answers=False)
-        self._say_what_is_waited_for()
-        patience = (self.config.timeout_graceful_shutdown or 0) - LAST_WORDS
-        asyncio.get_running_loop().call_later(max(0, patience), self._server.call_last)
-        hurrying = asyncio.ensure_future(self._hurry())
+        """Close event streams, wait for requests under way, close connections."""
+        self._state.streams.close(run_responses=False)
+        self._log_open_work()
+        delay = (self.config.timeout_graceful_shutdown or 0) - NOTICE_TIMEOUT
+        asyncio.get_running_loop().call_later(max(0, delay), self._state.begin_shutdown)
+        watcher = asyncio.ensure_future(self._force_exit_on_second_interrupt())
         await super().shutdown(sockets)
-        hurrying.cancel()
+        watcher.cancel()
 
-    def _say_what_is_waited_for(self) -> None:
-        requests, runs = len(self.server_state.tasks), self._server.runner._under_way()
-        told = {"requests": requests, "runs": runs}
+    def _log_open_work(self) -> None:
+        requests, runs = len(self.server_state.tasks), self._state.runner._under_way()
+        fields = {"requests": requests, "runs": runs}
         event = "shutting down"
         if requests or runs:
             seconds = self.config.timeout_graceful_shutdown
             event += (
-                f": waiting up to {seconds:g} seconds for requests and runs; Ctrl+C again ends it at once"
+                f": waiting up to {seconds:g} seconds for requests and runs; press Ctrl+C again to stop now"
             )
-        logging.getLogger("threads.api").info(event, extra={"told": told})
+        logging.getLogger("threads.api").info(event, extra={"fields": fields})
 
-    async def _hurry(self) -> None:
-        """After a second Ctrl+C: answer the open requests with where to look, and wait no longer."""
-        while not self.is_hurried:  # noqa: ASYNC110  set by a signal handler, which may set nothing else
+    async def _force_exit_on_second_interrupt(self) -> None:
+        """After a second Ctrl+C answer the open requests with the run's location, and wait no longer."""
+        while not self.was_interrupted_twice:  # noqa: ASYNC110  a signal handler can set no asyncio.Event
             await asyncio.sleep(0.05)
-        self._server.call_last()
+        self._state.begin_shutdown()
         if self.server_state.tasks:
-            await asyncio.wait(self.server_state.tasks, timeout=LAST_WORDS)
-        self.force_exit = True  # the tasks that are left are cancelled, and the gate answers
+            await asyncio.wait(self.server_state.tasks, timeout=NOTICE_TIMEOUT)
+        self.force_exit = True  # the remaining tasks are cancelled, and ShutdownMiddleware answers
 
 
 def serve(
     app: FastAPI, *, host: str, port: int, announce: Callable[[str], None], uds: Path | None = None
 ) -> Callable[[], None]:
-    """Serve until a signal says to end; `announce(url)` is called once it can be reached.
+    """Serve until a signal arrives; `announce(url)` is called once requests are accepted.
 
-    `uds`: the path of a Unix socket to listen at instead of host and port. The runner is closed in the end.
-    Returns what has to be called when the registry is closed, too: it raises `SystemExit`, or ends the
-    process itself where something would keep it.
+    `uds`: the path of a Unix socket to listen on instead of host and port. Closes the runner at the end.
+    Returns a function to call once the registry is closed, too: it raises `SystemExit`, or ends the process
+    itself where a blocked thread would prevent that.
     """
-    limits = limits_of(raise_limit())
+    limits = limits_for(raise_descriptor_limit())
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=int(ANSWERS_WITHIN), timeout_keep_alive=KEEP_ALIVE, proxy_headers=False,
-        ws="none", http=limited_protocol(limits), backlog=min(ACCEPTED_AT_ONCE, limits.connections // 4),
+        timeout_graceful_shutdown=int(REQUEST_TIMEOUT), timeout_keep_alive=KEEP_ALIVE, proxy_headers=False,
+        ws="none", http=limited_protocol(limits), backlog=min(ACCEPT_BATCH, limits.connections // 4),
     )  # fmt: skip
     unix = None if uds is None else UnixSocket(uds)
-    listening = bound(config) if unix is None else unix.listening
-    open_early()
+    listener = bind_socket(config) if unix is None else unix.listener
+    preload()
     log = ServerLog()
-    log.begin()
-    app.state.server.trust.decide(socket=None if unix is None else unix.path)
+    log.start()
+    state = state_of(app)
+    state.trust.decide(socket=None if unix is None else unix.path)
     name = f"[{host}]" if ":" in host else host
-    url = f"http://{name}:{listening.getsockname()[1]}" if unix is None else f"unix:{unix.path}"
+    url = f"http://{name}:{listener.getsockname()[1]}" if unix is None else f"unix:{unix.path}"
     deadline = Deadline()
-    server = Serving(config, app, lambda: announce(url), deadline=deadline, log=log)
+    server = UvicornServer(config, app, lambda: announce(url), deadline=deadline, log=log)
     with _signals(server):
         try:
-            server.run(sockets=[listening])
+            server.run(sockets=[listener])
         finally:
             if unix is not None:
                 unix.remove()
-        deadline.begin()  # where it ended without a signal
-        app.state.server.runner._close(deadline.left(ANSWERS_WITHIN), lambda: server.is_hurried)
+        deadline.start()  # where it ended without a signal
+        state.runner._close(deadline.remaining(REQUEST_TIMEOUT), lambda: server.was_interrupted_twice)
 
-    def leave() -> None:
-        code = INTERRUPTED if server.is_hurried else 0
-        if not log.end():
-            end_now(code)
+    def exit_process() -> None:
+        code = INTERRUPTED if server.was_interrupted_twice else 0
+        if not log.stop():
+            exit_now(code)
         deadline.exit(code)
         raise SystemExit(code)
 
-    return leave
+    return exit_process
 
 
 @contextmanager
-def _signals(server: Serving) -> Iterator[None]:
-    """Signals reach `server` also when uvicorn has ended and the runs are closed."""
+def _signals(server: UvicornServer) -> Iterator[None]:
+    """Send signals to `server` also after uvicorn has ended, while runs are closed."""
     before = {each: signal.signal(each, server.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -172,19 +166,19 @@ def _signals(server: Serving) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def bound(config: uvicorn.Config) -> socket.socket:
-    """The socket to listen at, whose connections send what is written to them at once.
+def bind_socket(config: uvicorn.Config) -> socket.socket:
+    """Return a socket bound to host and port, with TCP_NODELAY for its connections; raises `OSError`.
 
-    By itself a socket that uvicorn bound keeps the body of each answer back until the client has
-    acknowledged the head, which clients do after 40 ms. `OSError` if it cannot be.
+    Without it, as uvicorn binds a socket, the body of each response waits until the client has acknowledged
+    the head, which clients do after 40 ms.
     """
-    listening = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((config.host, config.port))
+        listener.bind((config.host, config.port))
     except OSError as error:
-        listening.close()
-        why = f"cannot listen at port {config.port} of {config.host}: {error.strerror}"
-        raise OSError(f"{why}; --port names another") from error
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those that are accepted inherit it
-    return listening
+        listener.close()
+        why = f"cannot listen on port {config.port} of {config.host}: {error.strerror}"
+        raise OSError(f"{why}; choose another with --port") from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
+    return listener

@@ -1,12 +1,13 @@
-"""The end of the server's process: within `ENDS_WITHIN` seconds of a signal, whatever an agent does.
+"""The end of the server: what waits for runs is notified, and the process ends within `PROCESS_TIMEOUT`.
 
-Answers under way get most of the time. Then their runs are left to the next process, and the file is
-closed. A node that never returns keeps its thread, and Python waits for such threads when it ends: a
-thread of its own ends the process then, and where any other step hangs.
+Requests under way get most of the time. Then their runs are left to the next process, and the file is
+closed. A node that never returns blocks its thread, and Python joins such threads at exit: so a thread of
+the deadline ends the process, then and wherever another step hangs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import queue
@@ -16,40 +17,75 @@ import threading
 import time
 from contextlib import suppress
 
-ENDS_WITHIN = 10.0
+PROCESS_TIMEOUT = 10.0
 """Seconds from the signal to the end of the process."""
-ANSWERS_WITHIN = 7.0
-"""Seconds of them in which answers under way can be finished."""
-LAST_WORDS = 1.0
-"""Seconds of those in which who still waits is told where to look for the answer."""
-EXIT_WITHIN = 2.0
-"""Seconds that the interpreter has to end once all is closed."""
+REQUEST_TIMEOUT = 7.0
+"""Seconds of them in which requests under way can be finished."""
+NOTICE_TIMEOUT = 1.0
+"""Seconds of those in which clients that still wait are answered with where to find the result."""
+EXIT_TIMEOUT = 2.0
+"""Seconds that the interpreter has to exit once everything is closed."""
+
+
+class ShutdownNotice:
+    """An event that can be awaited in several event loops; `asyncio.Event` belongs to the first one."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def set(self) -> None:
+        """Wake all waiters, now and later."""
+        self._is_set = True
+        for waiter in list(self._waiters):
+            with suppress(RuntimeError):  # its loop is closed: nothing waits there
+                waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
+
+    def clear(self) -> None:
+        """Make later calls of `wait` wait again."""
+        self._is_set = False
+
+    async def wait(self) -> None:
+        """Return once it is set."""
+        if self._is_set:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class Deadline:
-    """Ends the process `ENDS_WITHIN` seconds after `begin`, unless it has ended by then."""
+    """Ends the process `PROCESS_TIMEOUT` seconds after `start`, unless it has ended by then."""
 
     def __init__(self) -> None:
-        self._begun_at: float | None = None
+        self._started_at: float | None = None
         self._code = 1
         self._is_closed = False
         self._signals: queue.SimpleQueue[float] = queue.SimpleQueue()  # the one that a signal handler may use
         threading.Thread(target=self._watch, name="threads-deadline", daemon=True).start()
 
-    def begin(self) -> None:
-        """The time runs from now; later calls change nothing. May be called by a signal handler."""
-        if self._begun_at is None:
-            self._begun_at = time.monotonic()
-            self._signals.put(self._begun_at + ENDS_WITHIN)
+    def start(self) -> None:
+        """Start the clock; later calls change nothing. May be called by a signal handler."""
+        if self._started_at is None:
+            self._started_at = time.monotonic()
+            self._signals.put(self._started_at + PROCESS_TIMEOUT)
 
-    def left(self, of: float = ENDS_WITHIN) -> float:
-        """Seconds that are left of the first `of` ones, none before it began."""
-        return 0.0 if self._begun_at is None else max(0.0, self._begun_at + of - time.monotonic())
+    def remaining(self, timeout: float) -> float:
+        """Return the seconds that are left of a timeout which began with `start`; 0 before `start`."""
+        return 0.0 if self._started_at is None else max(0.0, self._started_at + timeout - time.monotonic())
 
     def exit(self, code: int) -> None:
-        """All is closed: the process may end by itself, within `EXIT_WITHIN` seconds."""
+        """Everything is closed: let the process exit by itself, within `EXIT_TIMEOUT` seconds."""
         self._code, self._is_closed = code, True
-        self._signals.put(time.monotonic() + EXIT_WITHIN)
+        self._signals.put(time.monotonic() + EXIT_TIMEOUT)
 
     def _watch(self) -> None:
         until = self._signals.get()
@@ -57,22 +93,23 @@ class Deadline:
             with suppress(queue.Empty):
                 until = min(until, self._signals.get(timeout=seconds))
         if not self._is_closed:
-            logging.getLogger(__name__).error("the server did not end by itself, so it is ended now")
+            logging.getLogger(__name__).error("shutdown did not complete in time; ending the process")
             time.sleep(0.2)  # for the thread that writes the log
         os._exit(self._code)
 
 
-def uvicorn_is_ending() -> bool:
-    """Whether the uvicorn that has this process's signals was told to end: it waits for open streams then.
+def uvicorn_is_stopping() -> bool:
+    """True if the uvicorn that handles this process's signals is stopping: it waits for open streams then.
 
-    An application is not told before all its answers are finished; so the handler of the signal is asked.
+    uvicorn ends the lifespan only after all responses, too late to close streams; so this looks at the
+    signal handler.
     """
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return bool(getattr(server, "should_exit", False))
 
 
-def end_now(code: int) -> None:
-    """End the process without waiting for anything; what cannot be written by now is dropped."""
+def exit_now(code: int) -> None:
+    """End the process without waiting for anything; output that cannot be written by now is dropped."""
     with suppress(OSError, ValueError):
         sys.stdout.flush()
     os._exit(code)

@@ -1,9 +1,8 @@
-"""Server-sent events: what happens in threads, one stream for each who listens.
+"""Server-sent events: open streams and their access, and the response that sends a subscription's events.
 
-A stream holds no thread and nobody waits for it: it is fed from the registry's log, and a slow reader
-reads later what he missed. The server looks several times a second whether those who listen still may:
-it ends the streams of tokens that were revoked, of threads that changed hands, and of the local user once
-there are others.
+A stream blocks no thread: it is fed from the registry's event log, and a slow client reads later what it
+missed. Streams are closed when their token is revoked, when their thread changes its owner, and, if they are
+the local user's, when users are added.
 """
 
 from __future__ import annotations
@@ -12,211 +11,202 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
-from starlette.responses import Response
+from fastapi.sse import EventSourceResponse, format_sse_event
+from starlette.requests import ClientDisconnect
 
 from threads import Actor, Event, Registry
-from threads.api.disclosure import visible_data
-from threads.api.errors import Refused, shutting_down
+from threads.api.errors import ApiError, shutting_down_error
 from threads.api.rate_limit import Limits
-from threads.api.trust import Trust
+from threads.api.redaction import visible_event_data
+from threads.api.trust import LocalTrust
 from threads.serialization import to_jsonable
 
-RETRY = 1000
-"""Milliseconds after which a browser comes again."""
+RETRY_MILLISECONDS = 1000
+"""After which a browser reconnects."""
 
 
-class Seat:
-    """The place of somebody who listens."""
+class StreamSlot:
+    """One open stream: its actor, its thread (None: all), and the subscription that feeds it."""
 
-    def __init__(self, actor: Actor, token_id: str | None, thread_id: str | None, *, is_answer: bool) -> None:
+    def __init__(
+        self, actor: Actor, token_id: str | None, thread_id: str | None, *, is_run_response: bool
+    ) -> None:
         self.actor = actor
         self.token_id = token_id
         self.thread_id = thread_id
-        self.is_answer = is_answer
-        """Whether he waits for the answer to what he said."""
-        self.events: Any = None
-        self.is_ended = False
+        self.is_run_response = is_run_response
+        """True for the response to a request that started a run."""
+        self.subscription: Any = None
+        self.is_closed = False
 
-    def hear(self, events: Any) -> None:
-        """These are the events he listens to."""
-        self.events = events
-        if self.is_ended:
-            events.close()
+    def attach(self, subscription: Any) -> None:
+        """Set the subscription; it is closed with the slot."""
+        self.subscription = subscription
+        if self.is_closed:
+            subscription.close()
 
-    def end(self) -> None:
-        """Not a word more."""
-        self.is_ended = True
-        if self.events is not None:
-            self.events.close()
+    def close(self) -> None:
+        """Send no further event."""
+        self.is_closed = True
+        if self.subscription is not None:
+            self.subscription.close()
 
 
 class Streams:
-    """All open streams."""
+    """All open streams of the application."""
 
-    def __init__(self, registry: Registry, limits: Limits, trust: Trust) -> None:
+    def __init__(self, registry: Registry, limits: Limits, trust: LocalTrust) -> None:
         self._registry = registry
         self._trust = trust
         self._limits = limits
-        self._seats: set[Seat] = set()
+        self._slots: set[StreamSlot] = set()
         self._is_closed = False
 
     def __len__(self) -> int:
-        return len(self._seats)
+        return len(self._slots)
 
-    def seat(
-        self, actor: Actor, token_id: str | None, thread_id: str | None, *, is_answer: bool = False
-    ) -> Seat:
-        """A place; `Refused` if this caller has too many."""
-        wait = {"Retry-After": "1"}
+    def acquire(
+        self, actor: Actor, token_id: str | None, thread_id: str | None, *, is_run_response: bool = False
+    ) -> StreamSlot:
+        """Return a new slot; raises `ApiError` if the actor has too many, or the server shuts down."""
         if self._is_closed:
-            raise shutting_down()
-        mine = sum(1 for seat in list(self._seats) if seat.actor == actor) if actor.name is not None else 0
-        if mine >= self._limits.streams:
-            most = f"at most {self._limits.streams} streams may be open"
-            raise Refused(429, "TooManyStreams", most, headers=wait)
-        seat = Seat(actor, token_id, thread_id, is_answer=is_answer)
-        self._seats.add(seat)
-        return seat
+            raise shutting_down_error()
+        count = sum(1 for slot in list(self._slots) if slot.actor == actor) if actor.name is not None else 0
+        if count >= self._limits.streams:
+            message = f"at most {self._limits.streams} streams may be open"
+            raise ApiError(429, "TooManyStreams", message, headers={"Retry-After": "1"})
+        slot = StreamSlot(actor, token_id, thread_id, is_run_response=is_run_response)
+        self._slots.add(slot)
+        return slot
 
-    def leave(self, seat: Seat) -> None:
-        """He has gone."""
-        seat.end()
-        self._seats.discard(seat)
+    def release(self, slot: StreamSlot) -> None:
+        """Close a slot and forget it."""
+        slot.close()
+        self._slots.discard(slot)
 
-    def close(self, *, answers: bool) -> None:
-        """End them, with or without those that bring an answer, and open no more; from the event loop."""
+    def close(self, *, run_responses: bool) -> None:
+        """Close all streams, with or without run responses, and open no more. Call it in the event loop."""
         self._is_closed = True
-        for seat in list(self._seats):
-            if answers or not seat.is_answer:
-                seat.end()
+        for slot in list(self._slots):
+            if run_responses or not slot.is_run_response:
+                slot.close()
 
     def reopen(self) -> None:
-        """Take listeners again after `close`."""
+        """Open streams again after `close`."""
         self._is_closed = False
 
-    def end_all(self) -> None:
-        """End those that are open now."""
-        for seat in list(self._seats):
-            seat.end()
+    def close_open(self) -> None:
+        """Close the streams that are open now."""
+        for slot in list(self._slots):
+            slot.close()
 
-    def end_unwelcome(self) -> None:
-        """End the streams of those who may listen no more."""
-        seats = [seat for seat in list(self._seats) if not seat.is_ended]
-        for seat in self._unwelcome(seats) if seats else ():
-            seat.end()
+    def close_revoked(self) -> None:
+        """Close the streams whose actor may no longer read them."""
+        slots = [slot for slot in list(self._slots) if not slot.is_closed]
+        for slot in self._revoked(slots) if slots else ():
+            slot.close()
 
-    def _unwelcome(self, seats: list[Seat]) -> list[Seat]:
-        asking = [seat.token_id for seat in seats if seat.token_id]
-        good: set[str | None] = set(self._registry.users.still_good(asking))
+    def _revoked(self, slots: list[StreamSlot]) -> list[StreamSlot]:
+        token_ids = [slot.token_id for slot in slots if slot.token_id]
+        valid: set[str | None] = set(self._registry.users.still_good(token_ids))
         if self._trust.is_open:
-            good.add(None)  # the local user, as long as there are no others
-        asked: dict[Actor, list[str]] = {}
-        for seat in seats:
-            if seat.thread_id is not None and seat.token_id is not None:
-                asked.setdefault(seat.actor, []).append(seat.thread_id)
-        seen = {
-            (actor, id) for actor, ids in asked.items() for id in self._registry.admitted(actor, ids, "read")
+            valid.add(None)  # the local user
+        threads_of: dict[Actor, list[str]] = {}
+        for slot in slots:
+            if slot.thread_id is not None and slot.token_id is not None:
+                threads_of.setdefault(slot.actor, []).append(slot.thread_id)
+        readable = {
+            (actor, id)
+            for actor, ids in threads_of.items()
+            for id in self._registry.admitted(actor, ids, "read")
         }
         return [
-            seat
-            for seat in seats
-            if seat.token_id not in good
-            or (seat.token_id and seat.thread_id and (seat.actor, seat.thread_id) not in seen)
+            slot
+            for slot in slots
+            if slot.token_id not in valid
+            or (slot.token_id and slot.thread_id and (slot.actor, slot.thread_id) not in readable)
         ]
 
 
-class EventStream(Response):
-    """Sends events as they come, until they end, or the reader leaves or may listen no more."""
+class EventStreamResponse(EventSourceResponse):
+    """FastAPI's response for server-sent events, over a subscription.
 
-    media_type = "text/event-stream"
+    FastAPI's own streaming of a generator route has neither slots, which are closed while the client reads
+    and released when it leaves, nor a heartbeat interval of our choice, nor a last event.
+    """
 
     def __init__(
         self,
         streams: Streams,
-        seat: Seat,
+        slot: StreamSlot,
         limits: Limits,
         *,
-        wanted: Callable[[Event], bool] = lambda _: True,
+        include: Callable[[Event], bool] = lambda _: True,
         is_last: Callable[[Event], bool] = lambda _: False,
         before_last: Callable[[], Awaitable[None]] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})})
-        del self.headers["content-length"]
-        self._streams, self._seat, self._limits = streams, seat, limits
-        self._wanted, self._is_last, self._before_last = wanted, is_last, before_last
-        self._is_whole = False
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})}
+        super().__init__(self._chunks(), headers=headers)
+        self._streams, self._slot, self._limits = streams, slot, limits
+        self._include, self._is_last, self._before_last = include, is_last, before_last
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        pump = asyncio.ensure_future(self._pump(send))
-        gone = asyncio.ensure_future(_disconnected(receive))
         try:
-            await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+            with suppress(ClientDisconnect):
+                await super().__call__(scope, receive, send)
         finally:
-            self._streams.leave(self._seat)
-            gone.cancel()
-            if not pump.done():
-                pump.cancel()
-            await asyncio.gather(pump, gone, return_exceptions=True)
-        if not pump.cancelled():
-            pump.result()
+            self._streams.release(self._slot)
 
-    async def _pump(self, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send(_chunk(f"retry: {RETRY}\n\n".encode()))
-        async for words in self._words():
-            await send(_chunk(words))
-        if self._seat.is_answer and not self._is_whole:
-            await send(_chunk(b": the run goes on without this stream; see Location\n\n"))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        yield format_sse_event(retry=RETRY_MILLISECONDS)
+        is_complete = False
+        async for event in self._events():
+            if event is None:
+                yield format_sse_event(comment="still here")
+                continue
+            is_complete = self._is_last(event)
+            if is_complete and self._before_last is not None:
+                await self._before_last()
+            yield format_event(event, self._slot)
+            if is_complete:
+                return
+        if self._slot.is_run_response:
+            yield format_sse_event(comment="the run continues without this stream; see Location")
 
-    async def _words(self) -> AsyncIterator[bytes]:
+    async def _events(self) -> AsyncIterator[Event | None]:
+        """Yield events until the slot is closed or its time is over, and None after each idle interval."""
         seconds = self._limits.stream_seconds
         until = None if seconds is None else time.monotonic() + seconds
-        coming: asyncio.Future[Event] | None = None
+        pending: asyncio.Future[Event] | None = None
         try:
-            while not self._seat.is_ended and (until is None or time.monotonic() < until):
-                coming = coming or asyncio.ensure_future(self._seat.events.__anext__())
-                patience = self._limits.heartbeat
+            while not self._slot.is_closed and (until is None or time.monotonic() < until):
+                pending = pending or asyncio.ensure_future(self._slot.subscription.__anext__())
+                timeout = self._limits.heartbeat
                 if until is not None:
-                    patience = min(patience, max(0.0, until - time.monotonic()))
-                if not (await asyncio.wait({coming}, timeout=patience))[0]:
-                    yield b": still here\n\n"
+                    timeout = min(timeout, max(0.0, until - time.monotonic()))
+                if not (await asyncio.wait({pending}, timeout=timeout))[0]:
+                    yield None
                     continue
                 try:
-                    event = coming.result()
+                    event = pending.result()
                 except StopAsyncIteration:
                     return
-                coming = None
-                if self._wanted(event) and not self._seat.is_ended:
-                    is_last = self._is_last(event)
-                    if is_last and self._before_last is not None:
-                        await self._before_last()
-                    yield frame(event, self._seat)
-                    if is_last:
-                        self._is_whole = True
-                        return
+                pending = None
+                if self._include(event) and not self._slot.is_closed:
+                    yield event
         finally:
-            if coming is not None:
-                coming.cancel()
+            if pending is not None:
+                pending.cancel()
 
 
-def frame(event: Event, seat: Seat) -> bytes:
-    """An event on the wire. A gap has no id: who comes again still asks for what is missing."""
-    number = event.position if seat.thread_id is None else event.sequence
+def format_event(event: Event, slot: StreamSlot) -> bytes:
+    """Return an event on the wire. A gap has no id: a reconnecting client requests what is missing again."""
+    number = event.position if slot.thread_id is None else event.sequence
     form = to_jsonable(event)
-    form["data"] = visible_data(seat.actor, event.type, form["data"])
-    told = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
-    id = "" if event.type == "gap" else f"id: {number}\n"
-    return f"{id}event: {event.type}\ndata: {told}\n\n".encode()
-
-
-def _chunk(words: bytes) -> dict[str, Any]:
-    return {"type": "http.response.body", "body": words, "more_body": True}
-
-
-async def _disconnected(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    form["data"] = visible_event_data(slot.actor, event.type, form["data"])
+    data = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
+    return format_sse_event(data_str=data, event=event.type, id=None if event.type == "gap" else str(number))

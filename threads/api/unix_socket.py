@@ -1,4 +1,4 @@
-"""The Unix socket of `threads serve --uds`, which only its owner can connect to."""
+"""The Unix socket of `threads serve --uds`, to which only its owner can connect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class UnixSocket:
-    """A listening socket at a path, with mode 0600; `OSError` with a remedy if there can be none."""
+    """A listening socket at a path, with mode 0600; raises `OSError` with a remedy."""
 
     def __init__(self, path: Path) -> None:
         if not hasattr(socket, "AF_UNIX"):
@@ -18,21 +18,21 @@ class UnixSocket:
             )
         self.path = str(path.absolute())
         self._remove_stale()
-        self.listening = socket.socket(socket.AF_UNIX)
+        self.listener = socket.socket(socket.AF_UNIX)
         try:
-            self.listening.bind(self.path)
+            self.listener.bind(self.path)
             Path(self.path).chmod(0o600)  # before listen: until then no client can connect, whatever the mode
-            self.listening.listen()
+            self.listener.listen()
         except OSError as error:
-            self.listening.close()
+            self.listener.close()
             raise OSError(
-                f"cannot listen at {self.path}: {error.strerror or error}; --uds names another path"
+                f"cannot listen on {self.path}: {error.strerror or error}; choose another path with --uds"
             ) from error
         self._inode = Path(self.path).stat().st_ino
 
     def remove(self) -> None:
         """Close it and remove its path, unless another server has put its own there."""
-        self.listening.close()
+        self.listener.close()
         with suppress(OSError):
             if Path(self.path).stat().st_ino == self._inode:
                 Path(self.path).unlink()
@@ -44,7 +44,7 @@ class UnixSocket:
         except OSError:  # nothing there, or bind says why not
             return
         if not stat.S_ISSOCK(mode):
-            raise OSError(f"{self.path} exists and is no socket; --uds names another path")
+            raise OSError(f"{self.path} exists and is no socket; choose another path with --uds")
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(self.path)
@@ -52,5 +52,5 @@ class UnixSocket:
                 Path(self.path).unlink(missing_ok=True)
                 return
             except OSError as error:
-                raise OSError(f"cannot look at {self.path}: {error.strerror or error}") from error
-        raise OSError(f"another server listens at {self.path}; --uds names another path")
+                raise OSError(f"cannot connect to {self.path}: {error.strerror or error}") from error
+        raise OSError(f"another server listens on {self.path}; choose another path with --uds")

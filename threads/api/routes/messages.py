@@ -1,4 +1,4 @@
-"""What is said in a thread: sending, reading, editing, and letting an agent go on."""
+"""Messages, checkpoints and interrupts of a thread, and the requests that start a run."""
 
 from __future__ import annotations
 
@@ -8,92 +8,110 @@ from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
 from threads import Checkpoint, Interrupt, InvalidValue, Message, Runner
-from threads.api.dependencies import Calling, Key, Readable, Serving, in_path
-from threads.api.routes.run_responses import RUNNING, Running
-from threads.api.routes.threads import spoken
-from threads.api.schemas.queries import MessagesQuery
+from threads.api.dependencies import CallerDep, IdempotencyKey, ReadableThread, StateDep, decode_path
+from threads.api.routes.run_responses import RUN_RESPONSES, RunResponderDep
+from threads.api.schemas.query_params import MessagesParams
 from threads.api.schemas.requests import (
     EditRequest,
     ReadRequest,
     RegenerateRequest,
     ResumeRequest,
     SendMessageRequest,
+    runner_content,
 )
-from threads.api.schemas.responses import PAGED, THREAD, Unread, answer, cursor_of, page
+from threads.api.schemas.responses import (
+    PAGE_HEADERS,
+    THREAD_ERRORS,
+    Unread,
+    decode_cursor,
+    json_response,
+    page_response,
+)
 
 router = APIRouter(tags=["messages"])
 
 
 @router.get(
     "/threads/{thread_id}/messages", response_model=list[Message],
-    responses={**THREAD, 200: {"headers": PAGED}},
+    responses={**THREAD_ERRORS, 200: {"headers": PAGE_HEADERS}},
 )  # fmt: skip
-def list_messages(server: Serving, thread: Readable, query: Annotated[MessagesQuery, Query()]) -> Response:
-    """The messages as a person reads them, oldest first: the last `limit`, or the last ones before one."""
-    if query.before is not None and query.cursor is not None:
-        raise InvalidValue("cursor", "either `before` is taken or a cursor")
-    before = query.before if query.cursor is None else cursor_of(query.cursor)
-    found = server.registry.messages(thread, limit=query.limit, before=before, at=query.at)
-    return page(found)
+def list_messages(
+    state: StateDep, thread: ReadableThread, params: Annotated[MessagesParams, Query()]
+) -> Response:
+    """List messages, oldest first: the last `limit` ones, or the last ones before a message."""
+    if params.before is not None and params.cursor is not None:
+        raise InvalidValue("cursor", "give either `before` or `cursor`, not both")
+    before = params.before if params.cursor is None else decode_cursor(params.cursor)
+    page = state.registry.messages(thread, limit=params.limit, before=before, at=params.at)
+    return page_response(page)
 
 
-@router.post("/threads/{thread_id}/messages", responses=RUNNING)
-async def send_message(run: Running, body: SendMessageRequest, idempotency_key: Key = None) -> Response:
-    """Say something, and get the reply: at once, as a stream, or from where Location says."""
-    return await run.answered(
-        Runner.start, spoken(body.message), agent_id=body.agent_id,
+@router.post("/threads/{thread_id}/messages", responses=RUN_RESPONSES)
+async def send_message(
+    responder: RunResponderDep, body: SendMessageRequest, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Send a user message. The response is the reply, a stream of events, or 202 with a Location."""
+    return await responder.respond(
+        Runner.start, runner_content(body.message), agent_id=body.agent_id,
         key=idempotency_key, multitask_strategy=body.multitask_strategy,
     )  # fmt: skip
 
 
-@router.put("/threads/{thread_id}/messages/{message_id}", responses=RUNNING)
+@router.put("/threads/{thread_id}/messages/{message_id}", responses=RUN_RESPONSES)
 async def edit_message(
-    run: Running, message_id: Annotated[str, Path()], body: EditRequest, idempotency_key: Key = None
+    responder: RunResponderDep,
+    message_id: Annotated[str, Path()],
+    body: EditRequest,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Say a user message differently; what came after the old one stays reachable."""
-    return await run.answered(Runner.edit, in_path(message_id), spoken(body.message), key=idempotency_key)
+    """Replace a user message and run from there. What followed the old one stays as another branch."""
+    return await responder.respond(
+        Runner.edit, decode_path(message_id), runner_content(body.message), key=idempotency_key
+    )
 
 
-@router.post("/threads/{thread_id}/regenerate", responses=RUNNING)
+@router.post("/threads/{thread_id}/regenerate", responses=RUN_RESPONSES)
 async def regenerate(
-    run: Running,
+    responder: RunResponderDep,
     body: Annotated[RegenerateRequest, Body(default_factory=RegenerateRequest)],
-    idempotency_key: Key = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Answer anew what an assistant message answered; the old answer stays reachable."""
-    return await run.answered(Runner.regenerate, body.message_id, key=idempotency_key)
+    """Run again from before an assistant message. The old answer stays as another branch."""
+    return await responder.respond(Runner.regenerate, body.message_id, key=idempotency_key)
 
 
-@router.post("/threads/{thread_id}/resume", responses=RUNNING)
-async def resume(run: Running, body: ResumeRequest, idempotency_key: Key = None) -> Response:
-    """Answer the question that the thread waits with; it counts once."""
-    return await run.answered(Runner.resume, body.value, key=idempotency_key)
+@router.post("/threads/{thread_id}/resume", responses=RUN_RESPONSES)
+async def resume(
+    responder: RunResponderDep, body: ResumeRequest, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Resume the pending interrupt with a value. Only the first value counts."""
+    return await responder.respond(Runner.resume, body.value, key=idempotency_key)
 
 
-@router.post("/threads/{thread_id}/retry", responses=RUNNING)
-async def retry(run: Running) -> Response:
-    """Go on with the last run, which failed, where it broke."""
-    return await run.answered(Runner.retry)
+@router.post("/threads/{thread_id}/retry", responses=RUN_RESPONSES)
+async def retry(responder: RunResponderDep) -> Response:
+    """Continue the last run, which failed, from its last checkpoint."""
+    return await responder.respond(Runner.retry)
 
 
-@router.get("/threads/{thread_id}/interrupts", response_model=list[Interrupt], responses=THREAD)
-def list_interrupts(server: Serving, thread: Readable) -> Response:
-    """The questions that the thread waits with."""
-    return answer(server.registry.interrupts(thread))
+@router.get("/threads/{thread_id}/interrupts", response_model=list[Interrupt], responses=THREAD_ERRORS)
+def list_interrupts(state: StateDep, thread: ReadableThread) -> Response:
+    """List the pending interrupts."""
+    return json_response(state.registry.interrupts(thread))
 
 
-@router.get("/threads/{thread_id}/checkpoints", response_model=list[Checkpoint], responses=THREAD)
-def list_checkpoints(server: Serving, thread: Readable) -> Response:
-    """The thread's checkpoints, the last one first: places to fork from and to go back to."""
-    return page(server.registry.history(thread))
+@router.get("/threads/{thread_id}/checkpoints", response_model=list[Checkpoint], responses=THREAD_ERRORS)
+def list_checkpoints(state: StateDep, thread: ReadableThread) -> Response:
+    """List the thread's checkpoints, newest first. They can be forked from and rewound to."""
+    return page_response(state.registry.history(thread))
 
 
-@router.put("/threads/{thread_id}/read", response_model=Unread, responses=THREAD)
+@router.put("/threads/{thread_id}/read", response_model=Unread, responses=THREAD_ERRORS)
 def mark_read(
-    server: Serving,
-    caller: Calling,
-    thread: Readable,
+    state: StateDep,
+    caller: CallerDep,
+    thread: ReadableThread,
     body: Annotated[ReadRequest, Body(default_factory=ReadRequest)],
 ) -> Response:
-    """Note how far you have read; what is unread still."""
-    return answer({"unread": server.registry.mark_read(thread, caller.reader, upto=body.upto)})
+    """Mark messages as read; returns how many are still unread."""
+    return json_response({"unread": state.registry.mark_read(thread, caller.reader, upto=body.upto)})

@@ -1,1 +1,1 @@
-"""The JSON bodies of requests and responses."""
+"""Pydantic models of requests and responses."""

@@ -1,6 +1,6 @@
-"""What requests hold. Nothing else is taken: an unknown field or parameter is refused by name.
+"""Request bodies. Unknown fields are refused by name.
 
-None of it reaches a graph's `configurable`, its metadata, a role or an id: messages are built by the
+No field reaches a graph's `configurable`, its metadata, a role or an id: messages are built by the
 runner, threads get their ids and owners from the server.
 """
 
@@ -9,7 +9,13 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from threads.errors import InvalidValue
@@ -18,61 +24,66 @@ from threads.runs.runner import Strategy
 from threads.store.validation import checked_tags
 
 Metadata = dict[str, Any]
-DEEPEST = 100
-SOME_ID = "019c14e2-7d3a-7c11-9a5e-2f6b1c0d4e8f"
+MAX_DEPTH = 100
+EXAMPLE_ID = "019c14e2-7d3a-7c11-9a5e-2f6b1c0d4e8f"
 
 
-class Body(BaseModel):
-    """Base of all: strict about what is there."""
+class RequestModel(BaseModel):
+    """Base of all request models: refuses unknown fields and values that cannot be stored."""
 
     model_config = ConfigDict(extra="forbid")
 
     @field_validator("*", mode="before")
     @classmethod
     def _is_storable(cls, value: Any) -> Any:
-        if reason := flaw_of(value):
+        if reason := storage_problem(value):
             raise PydanticCustomError("flawed", "it {reason}", {"reason": reason})
         return value
 
 
-def flaw_of(value: Any) -> str | None:
-    """Why this JSON cannot be stored and told again as it is; None if it can."""
-    waiting = [(value, 0)]
-    while waiting:
-        each, depth = waiting.pop()
+def storage_problem(value: Any) -> str | None:
+    """Return why this JSON value cannot be stored and returned unchanged; None if it can."""
+    stack = [(value, 0)]
+    while stack:
+        each, depth = stack.pop()
         if isinstance(each, str) and not each.isascii() and any("\ud800" <= c <= "\udfff" for c in each):
-            return "holds half of a surrogate pair, which is no text"
+            return "holds half of a surrogate pair, which is not valid text"
         if isinstance(each, float) and not math.isfinite(each):
             return "holds a number that JSON does not know"
         if isinstance(each, int) and not -(2**63) <= each < 2**63:
             return "holds a number of more than 64 bits"
-        inside = [*each, *each.values()] if isinstance(each, dict) else each if isinstance(each, list) else ()
-        if inside and depth == DEEPEST:
-            return f"is nested more than {DEEPEST} deep"
-        waiting += [(part, depth + 1) for part in inside]
+        parts = [*each, *each.values()] if isinstance(each, dict) else each if isinstance(each, list) else ()
+        if parts and depth == MAX_DEPTH:
+            return f"is nested more than {MAX_DEPTH} deep"
+        stack += [(part, depth + 1) for part in parts]
     return None
 
 
-class TextBlock(Body):
-    """A piece of text in a message."""
+class TextBlock(RequestModel):
+    """A block of text in a message."""
 
     type: Literal["text"]
     text: str = Field(min_length=1)
 
 
-def _not_empty(said: str | list[TextBlock]) -> str | list[TextBlock]:
-    texts = [said] if isinstance(said, str) else [block.text for block in said]
+def _not_empty(content: str | list[TextBlock]) -> str | list[TextBlock]:
+    texts = [content] if isinstance(content, str) else [block.text for block in content]
     if not texts or not all(text.strip() for text in texts):
         raise PydanticCustomError("empty", "it is empty")
-    return said
+    return content
 
 
-Said = Annotated[
+MessageContent = Annotated[
     str | list[TextBlock], AfterValidator(_not_empty), Field(description="Text, or blocks of text.")
 ]
 
 
-def _tag(text: str) -> str:
+def runner_content(content: str | list[TextBlock]) -> str | list[dict[str, str]]:
+    """Return a message as the runner takes it: text, or blocks of text that are built here."""
+    return content if isinstance(content, str) else [{"type": "text", "text": each.text} for each in content]
+
+
+def _valid_tag(text: str) -> str:
     try:
         checked_tags([text])
     except InvalidValue as error:
@@ -80,11 +91,11 @@ def _tag(text: str) -> str:
     return text
 
 
-Tag = Annotated[str, AfterValidator(_tag)]
+TagName = Annotated[str, AfterValidator(_valid_tag)]
 
 
-class CreateThreadRequest(Body):
-    """A new thread; with an initial message it is answered at once."""
+class CreateThreadRequest(RequestModel):
+    """A new thread, with an initial message or none."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -99,22 +110,22 @@ class CreateThreadRequest(Body):
         },
     )
     agent_id: str | None = Field(
-        default=None, description="Who answers; the server's first agent if not said."
+        default=None, description="The agent that runs; by default the server's first one."
     )
-    title: str | None = Field(default=None, description="Set by hand; else the first message makes one.")
-    initial_message: Said | None = None
-    metadata: Metadata = Field(default_factory=dict, description="Facts of yours.")
+    title: str | None = Field(default=None, description="By default it is made from the first message.")
+    initial_message: MessageContent | None = None
+    metadata: Metadata = Field(default_factory=dict, description="Any JSON object.")
     tags: list[str] = Field(default_factory=list)
-    owner: str | None = Field(default=None, description="For admins; others own what they begin.")
+    owner: str | None = Field(default=None, description="For admins; other users own what they create.")
 
 
-class UpdateThreadRequest(Body):
-    """What is not given stays; metadata merges by key, and null removes one."""
+class UpdateThreadRequest(RequestModel):
+    """Fields to change; others stay. Metadata is merged by key; null removes a key."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"title": "Lamps", "tags": ["vip"], "pinned": True}]}
     )
-    title: str | None = Field(default=None, description="null brings the automatic title back.")
+    title: str | None = Field(default=None, description="null restores the automatic title.")
     metadata: Metadata = Field(default_factory=dict)
     tags: list[str] = Field(default_factory=list)
     pinned: bool = False
@@ -123,55 +134,55 @@ class UpdateThreadRequest(Body):
     owner: str | None = Field(default=None, description="For admins.")
 
 
-class SendMessageRequest(Body):
-    """Something that a user says."""
+class SendMessageRequest(RequestModel):
+    """A user message that starts a run."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"examples": [{"message": "What are the applications of machine learning?"}]},
     )
-    message: Said
-    agent_id: str | None = Field(default=None, description="Who answers, if not the thread's own agent.")
-    multitask_strategy: Strategy = Field(default="reject", description="If a run is under way already.")
+    message: MessageContent
+    agent_id: str | None = Field(
+        default=None, description="The agent that runs; by default the thread's own."
+    )
+    multitask_strategy: Strategy = Field(default="reject", description="What to do if another run is active.")
 
 
-class EditRequest(Body):
-    """A user message, said differently."""
+class EditRequest(RequestModel):
+    """The new text of a user message."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"message": "My lamp is broken, not my chair"}]}
     )
 
-    message: Said
+    message: MessageContent
 
 
-class RegenerateRequest(Body):
-    """Which answer to give anew."""
+class RegenerateRequest(RequestModel):
+    """The answer to regenerate."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": SOME_ID}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": EXAMPLE_ID}]})
 
-    message_id: str | None = Field(
-        default=None, description="An assistant message; the last one if not said."
-    )
+    message_id: str | None = Field(default=None, description="An assistant message; by default the last one.")
 
 
-class ResumeRequest(Body):
-    """The answer to the question that the thread waits with."""
+class ResumeRequest(RequestModel):
+    """The value that resumes the pending interrupt."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"value": True}]})
     value: Any = None
 
 
-class ForkRequest(Body):
-    """Where the new thread begins."""
+class ForkRequest(RequestModel):
+    """Where the new thread starts."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"at": SOME_ID}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"at": EXAMPLE_ID}]})
 
-    at: str | None = Field(default=None, description="A checkpoint or a message; the end if not said.")
+    at: str | None = Field(default=None, description="A checkpoint or a message; by default the end.")
 
 
-class RewindRequest(Body):
-    """Where to go back to."""
+class RewindRequest(RequestModel):
+    """The checkpoint or message to go back to."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"to": "1f0d2c7e-8a3b-6f10-8003-5b9c2e7d4a61"}]}
@@ -180,47 +191,47 @@ class RewindRequest(Body):
     to: str = Field(description="A checkpoint or a message.")
 
 
-class ReadRequest(Body):
-    """How far it was read."""
+class ReadRequest(RequestModel):
+    """The last message that was read."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"upto": SOME_ID}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"upto": EXAMPLE_ID}]})
 
-    upto: str | None = Field(default=None, description="A message; all if not said.")
+    upto: str | None = Field(default=None, description="A message; by default the last one.")
 
 
-class BulkRequest(Body):
-    """Many threads, changed together or not at all."""
+class BulkRequest(RequestModel):
+    """Changes of many threads in one transaction."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"ids": ["a", "b"], "archived": True}]}
     )
     ids: list[str] = Field(max_length=10_000)
-    tag: list[Tag] = Field(default_factory=list, description="Tags to add.")
-    untag: list[Tag] = Field(default_factory=list, description="Tags to remove.")
+    tag: list[TagName] = Field(default_factory=list, description="Tags to add.")
+    untag: list[TagName] = Field(default_factory=list, description="Tags to remove.")
     pinned: bool = False
     archived: bool = False
     trashed: bool = False
     metadata: Metadata = Field(default_factory=dict)
-    delete: bool = Field(default=False, description="Erase them for good.")
+    delete: bool = Field(default=False, description="Delete them permanently.")
 
 
-class TagRequest(Body):
-    """What a tag is called from now on."""
+class TagRequest(RequestModel):
+    """The new name of a tag."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "gold"}]})
 
-    name: Tag
+    name: TagName
 
 
-class RuleRequest(Body):
-    """Which threads a rule takes, and what it does with them; lengths of time in seconds."""
+class RuleRequest(RequestModel):
+    """The conditions and the action of a retention rule; durations in seconds."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"action": "archive", "inactive": 7_776_000}]}
     )
     action: Action
     thread_id: str | None = None
-    tag: Tag | None = None
+    tag: TagName | None = None
     agent_id: str | None = None
     owner: str | None = None
     abandoned: bool = False
@@ -229,8 +240,8 @@ class RuleRequest(Body):
     trashed: int | None = Field(default=None, ge=1, le=3_153_600_000)
 
 
-class CleanupRequest(Body):
-    """Whether rules act, or only tell."""
+class CleanupRequest(RequestModel):
+    """Whether the rules are applied or only reported."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"dry_run": True}]})
 

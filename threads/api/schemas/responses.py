@@ -1,4 +1,4 @@
-"""What answers hold, where the library has no class for it, and how errors are told in the OpenAPI."""
+"""Response bodies that the library has no class for, response helpers, errors in the OpenAPI schema."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from threads.api.errors import Problem
+from threads.api.errors import ErrorBody
 from threads.errors import InvalidCursor
 from threads.models import Action, EventType, Interrupt, Message, Page, RunInfo
 from threads.serialization import to_jsonable
 
-ROOT = "/api/v1"
+API_PREFIX = "/api/v1"
 
 
 class Reply(BaseModel):
-    """What became of a message, or of whatever else was asked of an agent."""
+    """The result of a run."""
 
     run: RunInfo
     reply: str | None = Field(description="The text of the last assistant message; null if there is none.")
-    messages: list[Message] = Field(description="All that the run stored, the user's message first.")
-    interrupts: list[Interrupt] = Field(description="The questions that the thread waits with now.")
+    messages: list[Message] = Field(description="The messages that the run stored, the user's first.")
+    interrupts: list[Interrupt] = Field(description="The pending interrupts of the thread.")
 
 
 class Found(BaseModel):
-    """Something that was found."""
+    """A search result."""
 
     thread: dict[str, Any]
-    message: dict[str, Any] | None = Field(description="null where the title was found.")
+    message: dict[str, Any] | None = Field(description="null for a match in the title.")
     snippet: str
-    matches: list[tuple[int, int]] = Field(description="Where in the snippet the finds stand.")
+    matches: list[tuple[int, int]] = Field(description="Start and end of each match in the snippet.")
 
 
 class Agent(BaseModel):
-    """Somebody who can answer."""
+    """An agent that can run."""
 
     id: str
     default: bool
 
 
 class Me(BaseModel):
-    """Who asks."""
+    """The caller."""
 
-    name: str | None = Field(description="null: the local user.")
+    name: str | None = Field(description="null for the local user.")
     is_admin: bool
 
 
 class RuleForm(BaseModel):
-    """A rule; lengths of time in seconds."""
+    """A retention rule; durations in seconds."""
 
     name: str
     action: Action
@@ -67,105 +67,106 @@ class RuleForm(BaseModel):
 
 
 class Stopped(BaseModel):
-    """Whether there was something to stop."""
+    """Whether a run was stopped."""
 
     stopped: bool
 
 
 class Unread(BaseModel):
-    """How many messages are unread."""
+    """The number of unread messages."""
 
     unread: int
 
 
 class Health(BaseModel):
-    """How the server is."""
+    """The health of the server."""
 
     status: str
 
 
-def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """`value` as it is sent."""
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return a JSON response with `value`."""
     return JSONResponse(to_jsonable(value), status, headers=None if headers is None else dict(headers))
 
 
-def page(items: Page[Any], *, count: bool = True, of: Any = None) -> JSONResponse:
-    """A page as a bare array; the rest of it in headers."""
+def page_response(items: Page[Any], *, count: bool = True, convert: Any = None) -> JSONResponse:
+    """Return a page as a bare array, with its total and the next cursor in headers."""
     headers = {"X-Total-Count": str(items.total)} if count else {}
     if items.next_cursor is not None:
         headers["X-Next-Cursor"] = urlsafe_b64encode(items.next_cursor.encode()).decode().rstrip("=")
-    return answer([of(item) for item in items] if of else items.items, headers=headers)
+    return json_response([convert(item) for item in items] if convert else items.items, headers=headers)
 
 
-def cursor_of(shown: str | None) -> str | None:
-    """What an `X-Next-Cursor` stands for; `InvalidCursor` if it is none."""
-    if shown is None:
+def decode_cursor(text: str | None) -> str | None:
+    """Return the library's cursor for an `X-Next-Cursor`; raises `InvalidCursor`."""
+    if text is None:
         return None
     try:
-        return b64decode(shown + "=" * (-len(shown) % 4), altchars=b"-_", validate=True).decode()
+        return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
-        raise InvalidCursor("it is none that X-Next-Cursor told") from None
+        raise InvalidCursor("it is no X-Next-Cursor") from None
 
 
-def nothing() -> Response:
-    """Done, and nothing to tell."""
+def no_content() -> Response:
+    """Return an empty response with status 204."""
     return Response(status_code=204)
 
 
-def location(*parts: str) -> dict[str, str]:
-    """Where something is."""
-    return {"Location": "/".join((ROOT, *(quote(part, safe="") for part in parts)))}
+def location_header(*parts: str) -> dict[str, str]:
+    """Return a Location header for the resource at this path."""
+    return {"Location": "/".join((API_PREFIX, *(quote(part, safe="") for part in parts)))}
 
 
-TOLD = {
-    400: "The request cannot be read, or names another host.",
-    401: "A token is needed.",
-    403: "Not allowed: for admins, or asked from another site.",
-    404: "There is no such thing, or it is not yours.",
-    409: "It does not fit what is going on: the thread is busy, or in the trash, or waits for nothing.",
+ERROR_DESCRIPTIONS = {
+    400: "The request cannot be parsed, or its Host is unknown.",
+    401: "A valid token is required.",
+    403: "Not allowed: for admins, or sent by a page of another site.",
+    404: "The resource does not exist, or you may not read it.",
+    409: "Conflict with the state of the thread: busy, in the trash, or no pending interrupt.",
     410: "The thread was deleted meanwhile.",
     413: "The body is too large.",
-    422: "A field cannot be what it is; `field` names it.",
-    429: "Too many requests, streams, or messages that wait in the thread.",
+    422: "A field is invalid; `field` names it.",
+    429: "Too many requests, open streams, or queued runs.",
     502: "The agent failed.",
-    503: "The database is busy, or the server shuts down.",
+    503: "The database is not available, or the server shuts down.",
     507: "The disk is full.",
 }
-PLAIN = (400, 401, 403, 413, 422, 429, 503, 507)
+COMMON_ERRORS = (400, 401, 403, 413, 422, 429, 503, 507)
 
 
-def told(*more: int, **good: Any) -> dict[int | str, dict[str, Any]]:
-    """The errors that a route may answer with."""
-    return {status: {"description": TOLD[status], "model": Problem} for status in sorted({*PLAIN, *more})}
+def error_responses(*more: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses for the errors of a route: those of all routes, and `more`."""
+    return {
+        status: {"description": ERROR_DESCRIPTIONS[status], "model": ErrorBody}
+        for status in sorted({*COMMON_ERRORS, *more})
+    }
 
 
-THREAD = told(404, 409, 410)
-"""Of routes about one thread."""
-RUN = told(404, 409, 410, 502)
-"""Of routes that let something through an agent."""
-SENT = {
+THREAD_ERRORS = error_responses(404, 409, 410)
+RUN_ERRORS = error_responses(404, 409, 410, 502)
+EVENT_SCHEMA = {
     "type": "object",
     "required": ["event", "data"],
     "properties": {
-        "id": {"type": "string", "description": "Where to go on after it; a gap has none."},
+        "id": {"type": "string", "description": "The `after` that continues behind it; a gap has none."},
         "event": {"type": "string", "enum": [*get_args(EventType)]},
         "data": {"type": "string", "contentMediaType": "application/json", "description": "An Event."},
     },
 }
-HEARD = {
+EVENT_EXAMPLE = {
     "thread_id": "0198c0de-0000-7000-8000-000000000001", "sequence": 3, "position": 41, "type": "token",
     "run_id": "0198c0de-0000-7000-8000-000000000002", "data": {"message_id": "lc_run--7", "text": "Hello"},
     "created_at": "2026-01-02T03:04:05.678Z",
 }  # fmt: skip
-STREAM = {
+EVENT_STREAM = {
     "text/event-stream": {
-        "schema": SENT, "example": {"id": "3", "event": "token", "data": json.dumps(HEARD)},
+        "schema": EVENT_SCHEMA, "example": {"id": "3", "event": "token", "data": json.dumps(EVENT_EXAMPLE)},
     }
 }  # fmt: skip
-PAGED = {
-    "X-Total-Count": {"description": "How many there are on all pages.", "schema": {"type": "integer"}},
+PAGE_HEADERS = {
+    "X-Total-Count": {"description": "The number of items on all pages.", "schema": {"type": "integer"}},
     "X-Next-Cursor": {
-        "description": "The cursor of the next page, if there is one.",
+        "description": "The cursor of the next page, if any.",
         "schema": {"type": "string"},
     },
 }

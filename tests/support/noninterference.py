@@ -1,7 +1,7 @@
-"""Two worlds that differ in what Alice has, and Bob, who does the same in both and compares the answers.
+"""Noninterference of users: Bob sends the same requests to two databases that differ only in what Alice has.
 
-What Bob may do comes from the OpenAPI and from the signatures of `Registry`. An answer is compared byte
-by byte once ids, times and sealed values stand for the order in which they first appeared.
+What Bob may send comes from the OpenAPI schema and from the signatures of `Registry`. Responses are compared byte
+by byte, after ids, times and sealed values were replaced by the order in which they first appeared.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from serving import PREFIX, bearer, client
 
 import threads
 from threads.api import Limits
-from threads.api.app import described
+from threads.api.openapi import openapi_schema
 from threads.serialization import to_jsonable
 
 WORDS = ("alpha", "alphabet", "bravo", "charlie", "x1", "東京", "größe")
-"""What Alice and Bob speak of."""
+"""Words in the messages of Alice and Bob."""
 SEARCHES = (
     *WORDS, "alp", "al", "a", "x", "lph", "rav", "harli", "京", "grosse", '"alpha bravo"', "alpha bravo",
     "alpha role:user", "bravo tag:vip", "charlie owner:alice", "charlie owner:bob", "role:assistant",
     "alpha is:pinned", "tag:vip", "lph x1", "rav 京", "nowhere", "", "??", "is:nothing", "after:30d",
 )  # fmt: skip
-SAID = (*WORDS, "alpha bravo", "bravo charlie alpha", "alphabet x1 東京", "ask alpha", "fail bravo", " ")
+MESSAGES = (*WORDS, "alpha bravo", "bravo charlie alpha", "alphabet x1 東京", "ask alpha", "fail bravo", " ")
 TAGS = ("vip", "red", "alices")
-MANY = Limits(per_second=1e9, burst=10**9, streams=1000, stream_seconds=10, heartbeat=60)
+UNLIMITED = Limits(per_second=1e9, burst=10**9, streams=1000, stream_seconds=10, heartbeat=60)
 CROWD = 450
-"""Messages of Alice's that have a word: more than a search ranks."""
+"""Messages of Alice with each word: more than a search ranks."""
 
 
-def talker() -> Any:
-    """Repeats what it is told; some words make it ask, or fail."""
+def reply_graph() -> Any:
+    """Return a graph that repeats the message; "ask" makes it interrupt, "fail" raises."""
 
     def node(state: Any) -> Any:
         text = state["messages"][-1].text
@@ -57,21 +57,21 @@ def talker() -> Any:
     return compiled(Plain, node, None)
 
 
-# the two worlds
+# the two databases
 
 
 @dataclass
-class Files:
-    """The files of the two worlds, and what Bob needs to come in and may have guessed."""
+class DatabasePair:
+    """Two databases, one without and one with Alice's data, Bob's token, and ids that Bob may guess."""
 
     bare: Path
     crowded: Path
     token: str
     guessed: dict[str, list[str]]
-    """Ids of Alice's, by what they are of."""
+    """Ids of Alice's data by kind."""
 
     @classmethod
-    def made(cls, folder: Path) -> Files:
+    def create(cls, folder: Path) -> DatabasePair:
         bare, crowded = folder / "bare.db", folder / "crowded.db"
         with threads.open(bare) as registry:
             tokens = {}
@@ -81,19 +81,19 @@ class Files:
             registry.create(id="bobs", owner="bob", title="bob", tags=["vip"])
             for number in range(5):
                 registry.update("bobs", title=f"what bob said {number}")
-            speak(registry, "bobs", [" ".join(WORDS)] * 398)
+            add_messages(registry, "bobs", [" ".join(WORDS)] * 398)
             registry.search("alpha", patience=None)
         shutil.copy(bare, crowded)
-        return cls(bare, crowded, tokens["bob"], crowd(crowded, tokens["alice"]))
+        return cls(bare, crowded, tokens["bob"], populate(crowded, tokens["alice"]))
 
 
-def speak(registry: threads.Registry, id: str, texts: list[str]) -> None:
+def add_messages(registry: threads.Registry, id: str, texts: list[str]) -> None:
     messages = {"messages": [("user", text) for text in texts]}
     plain_graph(registry.checkpointer).update_state(config(id), messages, as_node="model")
 
 
-def crowd(path: Path, token: str) -> dict[str, list[str]]:
-    """Fill the file with what Alice has: of everything, and as it is left by any program."""
+def populate(path: Path, token: str) -> dict[str, list[str]]:
+    """Fill the file with Alice's data of every kind, written by our programs and by others."""
     guessed: dict[str, list[str]] = {
         "thread": ["alice-1", "ownerless"],
         "message": [],
@@ -106,15 +106,15 @@ def crowd(path: Path, token: str) -> dict[str, list[str]]:
                 id=f"alice-{number}", owner="alice", title=f"alpha {number}", tags=["vip", "alices"]
             )
         for number, word in enumerate(WORDS):
-            speak(registry, f"alice-{number}", [f"{word} {n}" for n in range(CROWD)])
+            add_messages(registry, f"alice-{number}", [f"{word} {n}" for n in range(CROWD)])
         registry.create(id="ownerless", title="bravo of nobody", tags=["red"])
-        speak(registry, "ownerless", ["alpha bravo"] * 20)
+        add_messages(registry, "ownerless", ["alpha bravo"] * 20)
         registry.bulk(["alice-10", "alice-11"], archived=True, metadata={"plan": "gold"})
         registry.trash("alice-12")
         registry.bulk(["alice-13"], pinned=True, tag=["red"])
-        with client(registry, talker(), limits=MANY) as api:
+        with client(registry, reply_graph(), limits=UNLIMITED) as api:
             api.headers.update(bearer(token))
-            for number, text in enumerate(SAID[:-1]):
+            for number, text in enumerate(MESSAGES[:-1]):
                 thread = api.post(
                     f"{PREFIX}/threads",
                     json={"initial_message": text},
@@ -129,11 +129,11 @@ def crowd(path: Path, token: str) -> dict[str, list[str]]:
         for number in range(10):
             registry.update("alice-0", title=f"alpha again {number}")
         registry.search("alpha", patience=None)
-        registry._database.write(_trim)
+        registry._database.write(_delete_old_events)
         guessed["checkpoint"] = [registry.history("alice-0")[0].id]
         guessed["event"] = [str(event.position) for event in registry.events(owner="alice", follow=False)][:5]
     saver = stock_saver(path)
-    for number in range(30):  # what no index knows of yet
+    for number in range(30):  # not yet indexed
         plain_graph(saver).invoke(
             {"messages": [("user", f"alpha {n}") for n in range(3)]}, config(f"alice-{number}")
         )
@@ -145,19 +145,19 @@ def crowd(path: Path, token: str) -> dict[str, list[str]]:
         registry.get("last")
         registry.search("alpha", owner="alice", patience=None)
     saver = stock_saver(path)
-    saver.delete_thread("last")  # its rows stay until somebody settles the index
+    saver.delete_thread("last")  # its index rows stay until the next search
     for number in range(30):
         plain_graph(saver).invoke({"messages": [("user", "alpha again")]}, config(f"alice-{number}"))
     saver.conn.close()
     return guessed
 
 
-def _trim(connection: Any) -> None:
-    """The oldest events of a thread that has had too many are dropped."""
+def _delete_old_events(connection: Any) -> None:
+    """Delete the oldest events of a thread, as trimming does."""
     connection.execute("DELETE FROM threads_event WHERE thread_id = 'alice-0' AND sequence < 5")
 
 
-# what stands for what
+# normalization
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"
 LATENCY = r'"latency": ?[\d.e-]+'
@@ -166,8 +166,8 @@ CHANGING = re.compile(f"({TIME}|{LATENCY})|({NAMES})")
 
 
 @dataclass
-class Seen:
-    """What has appeared in a world, in order, by what it is of."""
+class SeenValues:
+    """Values that appeared in the responses of one database, in order, by kind."""
 
     tokens: dict[str, str] = field(default_factory=dict)
     pools: dict[str, list[str]] = field(default_factory=dict)
@@ -175,19 +175,19 @@ class Seen:
     def token(self, value: str) -> str:
         return self.tokens.setdefault(value, f"<{len(self.tokens)}, {len(value)} characters>")
 
-    def normal(self, text: str) -> str:
+    def normalize(self, text: str) -> str:
         return CHANGING.sub(lambda found: "<time>" if found[1] else self.token(found[2]), text)
 
-    def note(self, kind: str, value: Any) -> None:
+    def add(self, kind: str, value: Any) -> None:
         pool = self.pools.setdefault(kind, [])
         if value is not None and str(value) not in pool:
             pool.append(str(value))
 
-    def harvest(self, form: Any) -> None:
-        """Note the ids of what Bob is shown."""
+    def collect_ids(self, form: Any) -> None:
+        """Collect the ids in a response."""
         if isinstance(form, list):
             for each in form:
-                self.harvest(each)
+                self.collect_ids(each)
         elif isinstance(form, dict):
             for mark, kind in (
                 ("message_count", "thread"),
@@ -196,44 +196,44 @@ class Seen:
                 ("step", "checkpoint"),
             ):
                 if mark in form and "id" in form:
-                    self.note(kind, form["id"])
+                    self.add(kind, form["id"])
             if "sequence" in form and form.get("position"):
-                self.note("event", form["position"])
+                self.add("event", form["position"])
             for each in form.values():
-                self.harvest(each)
+                self.collect_ids(each)
 
-    def value(self, asked: Any) -> Any:
-        """What Bob asks for in this world."""
+    def resolve(self, asked: Any) -> Any:
+        """Replace each `Ref` by its value in this database."""
         if isinstance(asked, Ref):
             pool = self.pools.get(asked.kind)
             return pool[-1 - asked.number % len(pool)] if pool else f"no {asked.kind}"
         if isinstance(asked, list):
-            return [self.value(each) for each in asked]
+            return [self.resolve(each) for each in asked]
         if isinstance(asked, Mapping):
-            return {name: self.value(each) for name, each in asked.items()}
+            return {name: self.resolve(each) for name, each in asked.items()}
         return asked
 
 
 @dataclass(frozen=True)
 class Ref:
-    """One of the things of a kind that appeared, counted from the last one."""
+    """The n-th last value of a kind that appeared."""
 
     kind: str
     number: int
 
 
-class World:
-    """One of the worlds, as Bob sees it."""
+class DatabaseView:
+    """One database as Bob sees it."""
 
-    def __init__(self, name: str, path: Path, files: Files) -> None:
+    def __init__(self, name: str, path: Path, databases: DatabasePair) -> None:
         self.name = name
-        self.seen = Seen()
+        self.seen = SeenValues()
         for kind in ("thread", "message", "run", "checkpoint"):
-            self.seen.note(kind, "bobs")
+            self.seen.add(kind, "bobs")
         self.path = path
-        self.files = files
+        self.databases = databases
         self.opaque: set[str] = set()
-        """Cursors and positions of events that were shown."""
+        """Cursors that appeared in responses."""
         self.last: Any = None
 
 
@@ -248,9 +248,9 @@ def ids(kind: str, guessed: list[str] | tuple[str, ...] = ()) -> st.SearchStrate
     return st.one_of(own, own, own, st.sampled_from(["nothing", *guessed]))
 
 
-def asked_of(files: Files) -> dict[str, st.SearchStrategy[Any]]:
-    """What Bob may give for each parameter and field, by its name, or by where it stands as well."""
-    guessed = files.guessed
+def parameter_values(databases: DatabasePair) -> dict[str, st.SearchStrategy[Any]]:
+    """Return a strategy for each parameter and field, by its name or by its place and name."""
+    guessed = databases.guessed
     names = {
         kind: ids(kind, guessed.get(kind, ())) for kind in ("thread", "message", "run", "checkpoint", "event")
     }
@@ -269,7 +269,7 @@ def asked_of(files: Files) -> dict[str, st.SearchStrategy[Any]]:
         "since": st.sampled_from(MOMENTS), "until": st.sampled_from(MOMENTS), "limit": st.integers(1, 30), "offset": st.integers(0, 5),
         "count": flag, "sort_by": st.sampled_from(["updated_at", "created_at", "title", "message_count", "thread_id"]),
         "sort_order": st.sampled_from(["asc", "desc"]), "text": st.sampled_from(SEARCHES), "title": st.sampled_from([None, "a title of alpha", "bravo"]),
-        "initial_message": st.sampled_from(SAID), "message": st.sampled_from(SAID), "value": st.sampled_from(["yes", "fail", {"a": 1}]),
+        "initial_message": st.sampled_from(MESSAGES), "message": st.sampled_from(MESSAGES), "value": st.sampled_from(["yes", "fail", {"a": 1}]),
         "Idempotency-Key": st.sampled_from(["k1", "k2"]), "prefer": st.sampled_from(["wait=20", "respond-async"]),
         "accept": st.sampled_from(["text/event-stream", "application/json"]),
         "multitask_strategy": st.sampled_from(["reject", "enqueue", "interrupt", "rollback"]), "permanent": flag, "after": after,
@@ -281,7 +281,7 @@ def asked_of(files: Files) -> dict[str, st.SearchStrategy[Any]]:
 
 @dataclass(frozen=True)
 class Request:
-    """A request of Bob's."""
+    """One HTTP request of Bob."""
 
     operation: str
     method: str
@@ -292,15 +292,15 @@ class Request:
     body: Mapping[str, Any] | None
 
 
-NEEDED = {"follow", "text", "by"}
-"""Parameters that are always given."""
+ALWAYS_GIVEN = {"follow", "text", "by"}
+"""Parameters that every request sets."""
 
 
 def requests(
-    openapi: dict[str, Any], files: Files, *, only: tuple[str, ...] = ()
+    openapi: dict[str, Any], databases: DatabasePair, *, only: tuple[str, ...] = ()
 ) -> st.SearchStrategy[Request]:
-    """All that can be asked for; fails where it is not said what Bob may give."""
-    values = asked_of(files)
+    """Return a strategy for requests to all operations; fails for a parameter without values."""
+    values = parameter_values(databases)
     return st.one_of(
         _requests(openapi, values, path, method, operation)
         for path, operations in openapi["paths"].items()
@@ -318,9 +318,11 @@ def _requests(
         given = {}
         for each in fields:
             known = [key for key in (f"{name} {each}", f"{where} {each}", each) if key in values]
-            assert known, f"say in tests/support/worlds.py what Bob may give for {each!r} of {name}"
+            assert known, (
+                f"add values for {each!r} of {name} to parameter_values in tests/support/noninterference.py"
+            )
             given[each] = values[known[0]]
-        needed = {each for each, is_needed in fields.items() if is_needed or each in NEEDED}
+        needed = {each for each, is_needed in fields.items() if is_needed or each in ALWAYS_GIVEN}
         return st.fixed_dictionaries(
             {each: given[each] for each in given if each in needed},
             optional={each: given[each] for each in given if each not in needed},
@@ -329,7 +331,7 @@ def _requests(
     parameters = operation.get("parameters", [])
     if (
         "text/event-stream" in str(operation["responses"]) and method != "get"
-    ):  # asked for by a header of HTTP
+    ):  # selected by the Accept header
         parameters = [*parameters, {"in": "header", "name": "accept"}]
     where = {
         place: {p["name"]: p.get("required", False) for p in parameters if p["in"] == place}
@@ -348,55 +350,55 @@ def _requests(
 
 @dataclass(frozen=True)
 class NextPage:
-    """The last page that was asked for, gone on with."""
+    """A request for the page after the last one."""
 
 
-class WebWorld(World):
-    """A world behind its application."""
+class HttpView(DatabaseView):
+    """A database seen over HTTP."""
 
-    def __init__(self, name: str, path: Path, files: Files, api: Any) -> None:
-        super().__init__(name, path, files)
+    def __init__(self, name: str, path: Path, databases: DatabasePair, api: Any) -> None:
+        super().__init__(name, path, databases)
         self.api = api
 
-    def do(self, step: Request | NextPage) -> tuple[Any, ...]:
-        """What comes of a step, without what may be otherwise."""
+    def perform(self, step: Request | NextPage) -> tuple[Any, ...]:
+        """Send the request of a step; return its normalized response."""
         if isinstance(step, NextPage):
             if self.last is None:
                 return ("no page to go on with",)
             asked, cursor = self.last
-            return self._ask({**asked, "params": {**asked["params"], "cursor": cursor}})
-        parts = {each: quote(str(self.seen.value(value)), safe="") for each, value in step.parts.items()}
+            return self._send({**asked, "params": {**asked["params"], "cursor": cursor}})
+        parts = {each: quote(str(self.seen.resolve(value)), safe="") for each, value in step.parts.items()}
         asked = {
-            "method": step.method, "url": step.path.format(**parts), "params": self.seen.value(step.query),
-            "headers": {each: str(self.seen.value(value)) for each, value in step.headers.items()},
+            "method": step.method, "url": step.path.format(**parts), "params": self.seen.resolve(step.query),
+            "headers": {each: str(self.seen.resolve(value)) for each, value in step.headers.items()},
         }  # fmt: skip
         if step.body is not None:
-            asked["json"] = self.seen.value(step.body)
-        return self._ask(asked)
+            asked["json"] = self.seen.resolve(step.body)
+        return self._send(asked)
 
-    def _ask(self, asked: dict[str, Any]) -> tuple[Any, ...]:
+    def _send(self, asked: dict[str, Any]) -> tuple[Any, ...]:
         answer = self.api.request(**asked)
         if asked["headers"].get("prefer") == "respond-async":
-            return self._begun(answer)
+            return self._started(answer)
         shown = []
         for header, value in sorted(answer.headers.items()):
             if header in ("x-next-cursor",):
                 self.last = (asked, value)
                 self.opaque.add(value)
-                self.seen.note("cursor", value)
+                self.seen.add("cursor", value)
                 value = self.seen.token(value)
             if header not in ("x-request-id", "content-length", "date"):
-                shown.append((header, self.seen.normal(value)))
+                shown.append((header, self.seen.normalize(value)))
         if answer.headers["content-type"].startswith("text/event-stream") if answer.content else False:
             for line in answer.text.splitlines():
                 if line.startswith("data: "):
-                    self.seen.harvest(json.loads(line[6:]))
+                    self.seen.collect_ids(json.loads(line[6:]))
         elif answer.content:
-            self.seen.harvest(answer.json())
-        return (answer.status_code, *shown, self.seen.normal(answer.text))
+            self.seen.collect_ids(answer.json())
+        return (answer.status_code, *shown, self.seen.normalize(answer.text))
 
-    def _begun(self, answer: Any) -> tuple[Any, ...]:
-        """Of a run that is on its way nothing is compared that hurries."""
+    def _started(self, answer: Any) -> tuple[Any, ...]:
+        """Return what a 202 response has that does not depend on the speed of the run."""
         until(
             lambda: (
                 not self.api.get(f"{PREFIX}/threads?status=busy&archived=any&trashed=any&count=false").json()
@@ -404,7 +406,7 @@ class WebWorld(World):
         )
         return (
             answer.status_code,
-            sorted(answer.headers) if answer.status_code < 300 else self.seen.normal(answer.text),
+            sorted(answer.headers) if answer.status_code < 300 else self.seen.normalize(answer.text),
         )
 
 
@@ -412,42 +414,47 @@ Leak = Callable[[Any], Any]
 
 
 @contextmanager
-def web_worlds(files: Files, leak: Leak = lambda registry: registry) -> Iterator[tuple[WebWorld, WebWorld]]:
-    """Both worlds as they are at first; `leak` may put something between the registry and the application."""
+def http_views(
+    databases: DatabasePair, leak: Leak = lambda registry: registry
+) -> Iterator[tuple[HttpView, HttpView]]:
+    """Yield HTTP views of fresh copies of both databases; `leak` may wrap the registry."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        _web(files.bare, Path(folder), files, leak) as bare,
-        _web(files.crowded, Path(folder), files, leak) as crowded,
+        _web(databases.bare, Path(folder), databases, leak) as bare,
+        _web(databases.crowded, Path(folder), databases, leak) as crowded,
     ):
         yield bare, crowded
 
 
 @contextmanager
-def _web(file: Path, folder: Path, files: Files, leak: Leak) -> Iterator[WebWorld]:
+def _web(file: Path, folder: Path, databases: DatabasePair, leak: Leak) -> Iterator[HttpView]:
     path = Path(shutil.copy(file, folder / file.name))
-    with threads.open(path) as registry, client(leak(registry), {"agent": talker()}, limits=MANY) as api:
-        api.headers.update(bearer(files.token))
-        yield WebWorld(file.stem, path, files, api)
+    with (
+        threads.open(path) as registry,
+        client(leak(registry), {"agent": reply_graph()}, limits=UNLIMITED) as api,
+    ):
+        api.headers.update(bearer(databases.token))
+        yield HttpView(file.stem, path, databases, api)
 
 
 # Bob in Python
 
 BOB = threads.Actor("bob")
 SETTERS = {"set_rule", "begin_once"}
-"""Methods of the registry that store an owner, for admins and for the application."""
+"""Methods of the registry that store an owner; they are for admins and for the application."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A method of the registry, as a program calls it for Bob."""
+    """One call of a registry method that a program makes for Bob."""
 
     operation: str
     given: Mapping[str, Any]
 
 
-def _calls(files: Files) -> dict[str, dict[str, st.SearchStrategy[Any]]]:
-    """What Bob's program may do, and what it gives."""
-    thread, message = ids("thread", files.guessed["thread"]), ids("message")
+def _calls(databases: DatabasePair) -> dict[str, dict[str, st.SearchStrategy[Any]]]:
+    """Return a strategy for the arguments of each method."""
+    thread, message = ids("thread", databases.guessed["thread"]), ids("message")
     tags, patience = st.lists(st.sampled_from(TAGS), max_size=2), st.sampled_from([0, None])
     page = {"limit": st.integers(1, 30), "offset": st.integers(0, 5)}
     sight = {
@@ -460,7 +467,7 @@ def _calls(files: Files) -> dict[str, dict[str, st.SearchStrategy[Any]]]:
         "list": {**page, **sight, "sort_by": st.sampled_from(["updated_at", "title", "message_count"])},
         "tags": sight,
         "stats": {"by": st.sampled_from(["day", "agent", "owner", "tag", None]), "patience": patience},
-        "events": {"after": st.one_of(st.just(0), NUMBERS, ids("event", files.guessed["event"]))},
+        "events": {"after": st.one_of(st.just(0), NUMBERS, ids("event", databases.guessed["event"]))},
         "runs": {"id": thread},
         "messages": {"id": thread},
         "history": {"id": thread},
@@ -475,7 +482,7 @@ def _calls(files: Files) -> dict[str, dict[str, st.SearchStrategy[Any]]]:
         "restore": {"id": thread},
         "delete": {"id": thread},
         "fork": {"id": thread},
-        "speak": {"id": thread, "text": st.sampled_from(SAID)},
+        "speak": {"id": thread, "text": st.sampled_from(MESSAGES)},
         "next page": {},
     }  # fmt: skip
 
@@ -485,9 +492,9 @@ CALLS = ("search", "list", "tags", "stats", "events", "runs", "messages", "histo
 SCOPED = ("search", "list", "tags", "stats", "events")
 
 
-def calls(files: Files, *, only: tuple[str, ...] = CALLS) -> st.SearchStrategy[Call]:
-    """All that Bob's program may do."""
-    found = _calls(files)
+def calls(databases: DatabasePair, *, only: tuple[str, ...] = CALLS) -> st.SearchStrategy[Call]:
+    """Return a strategy for calls of these methods."""
+    found = _calls(databases)
     assert tuple(found) == CALLS
     return st.one_of(_call(name, given) for name, given in found.items() if name in only)
 
@@ -502,23 +509,23 @@ def _call(name: str, given: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrat
     return st.builds(Call, st.just(name), st.fixed_dictionaries(needed, optional=optional))
 
 
-class PythonWorld(World):
-    """A world behind its registry; what is said in it another program stores, so that it is stale."""
+class PythonView(DatabaseView):
+    """A database seen through `Registry`. Messages are stored by another program, so projections are stale."""
 
-    def __init__(self, name: str, path: Path, files: Files, registry: Any) -> None:
-        super().__init__(name, path, files)
+    def __init__(self, name: str, path: Path, databases: DatabasePair, registry: Any) -> None:
+        super().__init__(name, path, databases)
         self.registry = registry
 
-    def do(self, call: Call) -> tuple[Any, ...]:
-        """What comes of a call, without what may be otherwise."""
-        given = dict(self.seen.value(call.given))
+    def perform(self, call: Call) -> tuple[Any, ...]:
+        """Perform the call; return its normalized result or error."""
+        given = dict(self.seen.resolve(call.given))
         try:
             form = self._form(self._called(call.operation, given))
         except threads.ThreadsError as error:
-            return type(error).__name__, self.seen.normal(str(error))
+            return type(error).__name__, self.seen.normalize(str(error))
         self.registry._database.settle()
-        self.seen.harvest(form)
-        return (self.seen.normal(json.dumps(form, ensure_ascii=False)),)
+        self.seen.collect_ids(form)
+        return (self.seen.normalize(json.dumps(form, ensure_ascii=False)),)
 
     def _called(self, name: str, given: dict[str, Any]) -> Any:
         registry = self.registry
@@ -569,24 +576,24 @@ class PythonWorld(World):
 
 
 @contextmanager
-def python_worlds(
-    files: Files, leak: Leak = lambda registry: registry
-) -> Iterator[tuple[PythonWorld, PythonWorld]]:
-    """Both worlds as they are at first."""
+def python_views(
+    databases: DatabasePair, leak: Leak = lambda registry: registry
+) -> Iterator[tuple[PythonView, PythonView]]:
+    """Yield registry views of fresh copies of both databases."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        worlds = []
-        for file in (files.bare, files.crowded):
+        views = []
+        for file in (databases.bare, databases.crowded):
             path = Path(shutil.copy(file, Path(folder) / file.name))
             registry = stack.enter_context(threads.open(path))
-            worlds.append(PythonWorld(file.stem, path, files, leak(registry)))
-        yield worlds[0], worlds[1]
+            views.append(PythonView(file.stem, path, databases, leak(registry)))
+        yield views[0], views[1]
 
 
-def same(worlds: tuple[Any, Any], steps: list[Any]) -> list[str]:
-    """Bob does these steps in both worlds; the names of the operations. Raises where he could tell them apart."""
+def assert_same(views: tuple[Any, Any], steps: list[Any]) -> list[str]:
+    """Perform the steps on both databases; return the operations. Raises AssertionError where results differ."""
     done = []
     for step in steps:
-        bare, crowded = (world.do(step) for world in worlds)
+        bare, crowded = (view.perform(step) for view in views)
         assert bare == crowded, f"{step}\n{bare}\n{crowded}"
         done.append(getattr(step, "operation", "next page"))
     return done
@@ -594,4 +601,4 @@ def same(worlds: tuple[Any, Any], steps: list[Any]) -> list[str]:
 
 def openapi() -> dict[str, Any]:
     with threads.open(":memory:") as registry, client(registry, plain_graph(None)) as api:
-        return described(api.app)
+        return openapi_schema(api.app)
