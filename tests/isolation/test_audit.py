@@ -11,6 +11,7 @@ from typing import Annotated, TypedDict
 import pytest
 from faults import LONG
 from graphs import Trimmed, asking_graph, compiled, counter_graph, echo, failing_graph, plain_graph
+from isolation_gallery.fake_model import compile_graph, last_text
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint
@@ -21,7 +22,6 @@ import threads
 from threads.isolation import audit
 from threads.isolation.attacks import ATTACKS, Size
 from threads.isolation.canaries import Words, found_in, found_in_bytes
-from threads.isolation.gallery.parrot import graph, last
 from threads.isolation.scenario import SPEAKING, Step
 from threads.isolation.shrink import smallest
 
@@ -52,7 +52,7 @@ def test_build_agent_leaks_nothing_under_any_attack_and_needs_no_key_for_it(monk
 
 def test_a_compiled_graph_is_audited_on_a_copy_and_stays_as_it_is():
     saver, store = InMemorySaver(), InMemoryStore()
-    made = graph(echo, saver, store=store)
+    made = compile_graph(echo, saver, store=store)
     assert audit(made, attacks=QUICK).clean
     assert made.checkpointer is saver
     assert made.store is store
@@ -61,17 +61,17 @@ def test_a_compiled_graph_is_audited_on_a_copy_and_stays_as_it_is():
 
 def test_a_store_that_a_compiled_graph_brings_is_watched_and_not_filled():
     def remember(state, *, store):
-        store.put(("all",), state["messages"][-1].id, {"text": last(state)})
+        store.put(("all",), state["messages"][-1].id, {"text": last_text(state)})
         return {"messages": [AIMessage(" ".join(each.value["text"] for each in store.search(("all",))))]}
 
     own = InMemoryStore()
-    report = audit(graph(remember, InMemorySaver(), store=own), attacks=QUICK)
+    report = audit(compile_graph(remember, InMemorySaver(), store=own), attacks=QUICK)
     assert [finding.mistake for finding in report.findings] == ["shared-store"]
     assert own.list_namespaces() == []
 
 
 def test_a_graph_without_a_checkpointer_is_tried_with_one_and_this_is_said():
-    report = audit(graph(echo), attacks=QUICK)
+    report = audit(compile_graph(echo), attacks=QUICK)
     assert report.clean
     assert "without a checkpointer" in " ".join(report.notes)
 
@@ -97,7 +97,7 @@ def functional(text: str) -> str:
         plain_graph,
         asking_graph,
         lambda checkpointer: compiled(Trimmed, lambda state: {"messages": [AIMessage("ok")]}, checkpointer),
-        lambda checkpointer: compiled(Moody, lambda state: {"mood": Mood(last(state))}, checkpointer),
+        lambda checkpointer: compiled(Moody, lambda state: {"mood": Mood(last_text(state))}, checkpointer),
         lambda checkpointer: functional.copy(update={"checkpointer": checkpointer}),
     ],
     ids=["messages", "asks a person", "own reducer", "own types", "functional"],
@@ -204,7 +204,7 @@ def test_the_same_seed_says_the_same_words():
 
 
 def test_a_leak_is_told_with_the_same_words_each_time_whatever_else_is_tried():
-    spec = "threads.isolation.gallery.leaking:closure_memory"
+    spec = "isolation_gallery.leaks:closure_memory"
     alone = audit(spec, seed=3, attacks=["taking turns"], users=2).findings[0].replay
     [among_others] = audit(spec, seed=3, attacks=["asyncio", "taking turns"], users=2).findings
     assert among_others.replay == alone
@@ -212,7 +212,7 @@ def test_a_leak_is_told_with_the_same_words_each_time_whatever_else_is_tried():
 
 
 def test_a_report_tells_who_leaked_to_whom_where_and_how_to_mend_it():
-    report = audit("threads.isolation.gallery.leaking:constant_thread_id", seed=8, attacks=["taking turns"])
+    report = audit("isolation_gallery.leaks:constant_thread_id", seed=8, attacks=["taking turns"])
     text = str(report)
     for part in ("constant-thread-id", "'alice-", "-> 'bob-", "replies", "remedy:", "the fewest steps"):
         assert part in text
@@ -246,7 +246,7 @@ def test_nothing_stays_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     audit(plain_graph, attacks=QUICK)
     audit(
-        "threads.isolation.gallery.leaking:module_level_list",
+        "isolation_gallery.leaks:module_level_list",
         attacks=["taking turns", "kills"],
         users=2,
         turns=8,

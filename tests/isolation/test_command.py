@@ -1,20 +1,23 @@
 """`threads audit` and the demonstration: what they print, and how they end."""
 
 import json
+import os
+import re
 import runpy
+import shlex
 import signal
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
-from locations import ROOT
+from locations import EXERCISES, ROOT
 
 from threads.cli.group import threads as group
 from threads.isolation.attacks import ATTACKS
 
-LEAKING = "threads.isolation.gallery.leaking:constant_thread_id"
-INNOCENT = "threads.isolation.gallery.innocent:plain_messages"
+LEAKING = "isolation_gallery.leaks:constant_thread_id"
+INNOCENT = "isolation_gallery.no_leak:plain_messages"
 QUICK = ("--attack", "taking turns", "--seed", "1")
 
 BROKEN = {
@@ -23,7 +26,7 @@ BROKEN = {
     "leaves": "raise SystemExit(5)\n",
     "builds": """
 import sys
-from threads.isolation.gallery.parrot import graph
+from isolation_gallery.fake_model import compile_graph
 def needs_more(model, checkpointer=None): ...
 def leaves(checkpointer=None): sys.exit("no key")
 async def later(checkpointer=None): ...
@@ -54,7 +57,7 @@ def test_a_leak_ends_with_1_and_tells_mistake_remedy_and_steps():
 
 
 def test_an_agent_that_forgets_ends_with_1():
-    text = call("threads.isolation.gallery.forgetful:saver_per_call", *QUICK, code=1).stdout
+    text = call("isolation_gallery.no_memory:saver_per_call", *QUICK, code=1).stdout
     assert "saver-per-call: it does not remember" in text
 
 
@@ -120,6 +123,17 @@ def test_an_interrupted_audit_does_not_end_as_one_that_found_a_leak(tmp_path):
     assert "Traceback" not in told
 
 
+def test_readme_audits_the_gallery_from_a_clone():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [line] = re.findall(r"`cd exercises && threads (audit isolation_gallery[^`]*)`", readme)
+    done = subprocess.run(
+        [sys.executable, "-m", "threads", *shlex.split(line), "--attack", "equal messages"],
+        cwd=EXERCISES, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "llm-cache: " in done.stdout
+
+
 def test_the_attacks_are_listed():
     lines = call("--list", code=0).stdout.splitlines()
     assert [line.split("\t") for line in lines] == [[attack.name, attack.what] for attack in ATTACKS]
@@ -152,13 +166,14 @@ def test_on_a_terminal_it_is_a_table(capsys, monkeypatch):
 
 def test_an_agent_in_the_folder_is_found_and_stays_alone_in_it(tmp_path):
     (tmp_path / "my_app.py").write_text(
-        "from threads.isolation.gallery.parrot import answer, graph\n"
+        "from isolation_gallery.fake_model import answer, compile_graph\n"
         "print('hello from my app')\n"
-        "def build(checkpointer=None):\n    return graph(answer, checkpointer)\n"
+        "def build(checkpointer=None):\n    return compile_graph(answer, checkpointer)\n"
     )
     done = subprocess.run(
         [sys.executable, "-B", "-W", "error", "-m", "threads", "audit", "my_app:build", "--attack", "processes"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(EXERCISES)},
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "24 turns" in done.stdout
@@ -166,8 +181,8 @@ def test_an_agent_in_the_folder_is_found_and_stays_alone_in_it(tmp_path):
 
 
 def test_the_demonstration_shows_a_leak_and_what_holds(capsys):
-    demonstration = runpy.run_path(str(ROOT / "exercises" / "isolation_demo.py"))
-    assert set(demonstration["NAIVE"]) == {attack.name for attack in ATTACKS}
+    demonstration = runpy.run_path(str(EXERCISES / "isolation_demo.py"))
+    assert set(demonstration["LEAKING_AGENTS"]) == {attack.name for attack in ATTACKS}
     assert demonstration["main"](["asyncio"]) == 0
     shown = capsys.readouterr().out
     assert "[LEAK] global_current_thread: turns at once are mixed up" in shown

@@ -1,12 +1,13 @@
 """The pytest plugin: one line in a suite gives tests of its own agent."""
 
+import os
 import subprocess
 import sys
 import tomllib
 
 import pytest
 from faults import LONG
-from locations import ROOT
+from locations import EXERCISES, ROOT
 
 from threads.isolation.attacks import ATTACKS
 
@@ -15,25 +16,25 @@ pytest_plugins = ["pytester"]
 PLUGIN = "threads.isolation.plugin"
 LINE = "def test_isolation(threads_isolation): threads_isolation({target}, users=2, turns=8)\n"
 AGENT = """
-from threads.isolation.gallery.parrot import Chat, Parrot, answer, graph, last
+from isolation_gallery.fake_model import FakeModel, answer, compile_graph, last_text
 from langchain_core.messages import HumanMessage
-HEARD = []
+HISTORY = []
 def leaking(checkpointer=None):
     def remember(state):
-        HEARD.append(last(state))
-        return {"messages": [Parrot().invoke([HumanMessage("\\n".join(HEARD))])]}
-    return graph(remember, checkpointer)
+        HISTORY.append(last_text(state))
+        return {"messages": [FakeModel().invoke([HumanMessage("\\n".join(HISTORY))])]}
+    return compile_graph(remember, checkpointer)
 def forgetting(checkpointer=None):
-    return graph(answer)
+    return compile_graph(answer)
 def right(checkpointer=None):
-    return graph(answer, checkpointer)
+    return compile_graph(answer, checkpointer)
 """
 
 
 @pytest.fixture
 def run(pytester, monkeypatch):
     """Runs suites of one line each, called by their names, in a process of their own."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(EXERCISES)]))
 
     def suites(*options, **targets):
         lines = {f"test_{name}": LINE.format(target=target) for name, target in targets.items()}
@@ -75,7 +76,7 @@ def test_a_leak_forgetting_and_what_cannot_be_tried_are_told_apart(run):
     for (suite, name), outcome in outcomes.items():
         assert f"test_{suite}.py::test_isolation[{name}] {outcome}" in text
     assert "module-memory: the agent keeps words in its module" in text
-    assert "kept in: my_app.HEARD" in text
+    assert "kept in: my_app.HISTORY" in text
     assert "an application keeps its own memory" in text
     assert "Traceback" not in text
     assert "audit(target" not in text
