@@ -12,7 +12,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 
-from threads.isolation.canaries import found_in
+from threads.isolation.canaries import find_canaries
 
 
 class ChatState(TypedDict):
@@ -35,7 +35,7 @@ class FakeModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        code_words = ", ".join(found_in("\n".join(str(message.text) for message in messages)))
+        code_words = ", ".join(find_canaries("\n".join(str(message.text) for message in messages)))
         reply = f"I know: {code_words}." if code_words else "I know nothing."
         return ChatResult(generations=[ChatGeneration(message=AIMessage(reply))])
 

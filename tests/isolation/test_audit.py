@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, TypedDict
 
 import pytest
@@ -21,9 +22,10 @@ from langgraph.store.memory import InMemoryStore
 import threads
 from threads.isolation import audit
 from threads.isolation.attacks import ATTACKS, Size
-from threads.isolation.canaries import Words, found_in, found_in_bytes
-from threads.isolation.scenario import SPEAKING, Step
-from threads.isolation.shrink import smallest
+from threads.isolation.canaries import CanaryWords, find_canaries, find_canaries_in_bytes
+from threads.isolation.probes import event_texts
+from threads.isolation.scenario import TURN_VERBS, Step
+from threads.isolation.shrink import minimize_steps
 
 QUICK = ("taking turns", "asyncio")
 IN_THE_PROCESS = [attack.name for attack in ATTACKS if not attack.is_slow]
@@ -265,13 +267,27 @@ def test_the_first_page_of_the_audit_loads_no_langgraph():
 
 
 def test_a_word_is_found_in_any_case_and_in_blobs_and_no_word_is_drawn_twice():
-    words = Words(1)
+    words = CanaryWords(1)
     drawn = [words.draw() for _ in range(2000)]
     assert len(set(drawn)) == 2000
     word = drawn[0]
-    assert set(found_in(f"so it is {word.upper()}, or{word}s")) == {word}
-    assert set(found_in_bytes(b"\x00\xff" + word.encode() + b"\x93")) == {word}
-    assert found_in("Zuquff, azuqu and zucchini") == {}
+    assert set(find_canaries(f"so it is {word.upper()}, or{word}s")) == {word}
+    assert set(find_canaries_in_bytes(b"\x00\xff" + word.encode() + b"\x93")) == {word}
+    assert find_canaries("Zuquff, azuqu and zucchini") == {}
+
+
+def test_a_word_split_between_two_token_events_is_found():
+    word = CanaryWords(1).draw()
+    tokens = [(f"It is {word[:5]}", "m1"), ("Hello", "m2"), (f"{word[5:]}.", "m1")]
+    now = datetime.now(UTC)
+    events = [
+        threads.Event("t", number, number, "token", "run", {"message_id": message_id, "text": text}, now)
+        for number, (text, message_id) in enumerate(tokens, 1)
+    ]
+    texts = list(event_texts(events))
+    assert all(find_canaries(text) == {} for text in texts[:-2])
+    assert find_canaries(texts[-2]) == {word: f"It is {word}."}
+    assert texts[-1] == "Hello"
 
 
 def test_the_fewest_steps_are_those_that_are_needed():
@@ -282,9 +298,9 @@ def test_the_fewest_steps_are_those_that_are_needed():
         asked.append(steps)
         return needed <= set(steps)
 
-    assert smallest(range(50), shows, lambda: True) == (3, 17, 40)
+    assert minimize_steps(range(50), shows, lambda: True) == (3, 17, 40)
     assert len(asked) < 150
-    assert smallest(range(50), shows, lambda: False) == tuple(range(50))
+    assert minimize_steps(range(50), shows, lambda: False) == tuple(range(50))
 
 
 def test_fewest_steps_keep_showing_it_whatever_is_needed():
@@ -293,7 +309,7 @@ def test_fewest_steps_keep_showing_it_whatever_is_needed():
         total = chance.randrange(1, 30)
         needed = set(chance.sample(range(total), chance.randrange(1, total + 1)))
         assert (
-            set(smallest(range(total), lambda steps, needed=needed: needed <= set(steps), lambda: True))
+            set(minimize_steps(range(total), lambda steps, needed=needed: needed <= set(steps), lambda: True))
             == needed
         )
 
@@ -301,7 +317,7 @@ def test_fewest_steps_keep_showing_it_whatever_is_needed():
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_every_attack_makes_a_script_of_any_size(attack):
     for size in (Size(2, 2, 2), Size(4, 24, 2), Size(30, 300, 4)):
-        script = attack.script(size)
-        assert {step.who for step in script.steps} <= set(range(len(script.users)))
-        assert sum(step.verb in SPEAKING for step in script.steps) >= size.turns
-        assert all(isinstance(step, Step) for batch in script.batches() for step in batch)
+        scenario = attack.make_scenario(size)
+        assert {step.speaker for step in scenario.steps} <= set(range(len(scenario.users)))
+        assert sum(step.verb in TURN_VERBS for step in scenario.steps) >= size.turns
+        assert all(isinstance(step, Step) for batch in scenario.batches() for step in batch)

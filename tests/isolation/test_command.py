@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -112,6 +113,8 @@ def test_an_interrupted_audit_does_not_end_as_one_that_found_a_leak(tmp_path):
     audit = subprocess.Popen(
         [sys.executable, "-m", "threads", "audit", "talks:chat", *QUICK, "--turns", "1000000"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # a shell may start this test with SIGINT ignored, which a child would inherit
+        preexec_fn=None if sys.platform == "win32" else partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     with audit:
         while "it answers" not in audit.stderr.readline():

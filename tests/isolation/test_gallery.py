@@ -67,7 +67,7 @@ def test_each_leak_is_found_named_for_what_it_is_and_shown_by_few_steps(agent, t
     assert found.keys() <= {agent.alternative}
     assert finding.owner != finding.reader
     assert finding.surfaces[agent.surface] > 0
-    assert finding.remedy == mistakes.mistake(agent.mistake).remedy
+    assert finding.remedy == mistakes.get_mistake(agent.mistake).remedy
     if agent.name in PLACES:
         assert finding.place == PLACES[agent.name]
     if agent.mistake != "current-thread" and agent.name not in NOT_BESIDE:

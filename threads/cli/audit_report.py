@@ -10,7 +10,7 @@ from rich.text import Text
 
 from threads.cli.sanitize import block, encodable, field
 from threads.isolation import Report
-from threads.isolation.report import told
+from threads.isolation.report import format_finding
 
 COLOURS = {"clean": "green", "leaks": "red", "forgets": "yellow"}
 
@@ -31,7 +31,7 @@ def draw(report: Report) -> None:
     console.print(table)
     for finding in report.findings:
         console.print()
-        first, *rest = told(finding)
+        first, *rest = format_finding(finding)
         console.print(_text(first, "bold red"))
         for each_line in rest:
             console.print(_text(each_line))
