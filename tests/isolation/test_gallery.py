@@ -1,4 +1,4 @@
-"""The audit of the audit: every agent of the gallery that leaks is caught for its mistake, no other is accused."""
+"""The gallery: each leaking agent is reported with its mistake, no other agent is reported."""
 
 import pytest
 from faults import LONG
@@ -8,18 +8,18 @@ from replaying import shows_it
 from threads.isolation import audit, mistakes
 from threads.isolation.attacks import ATTACKS
 
-ALL_BUT_PROCESSES = [attack.name for attack in ATTACKS if not attack.is_slow]
-OF_STATE = [name for name in ALL_BUT_PROCESSES if name not in ("near ids", "OS threads", "restarts")]
-"""Those that can make an agent suspect which keeps nothing beside its state."""
-KEEPERS = (
+IN_PROCESS_ATTACKS = [attack.name for attack in ATTACKS if not attack.is_slow]
+STATE_ATTACKS = [name for name in IN_PROCESS_ATTACKS if name not in ("near ids", "OS threads", "restarts")]
+"""Attacks that could wrongly report an agent that keeps data in its state alone."""
+AGENTS_WITH_OWN_DATA = (
     "store by user",
     "application with ids of its own",
     "cache keyed by thread",
     "keyed by its context",
 )
-NOT_BESIDE = ("after a failure", "after a delete", "draft in pieces")
-"""Whose fewest steps are more than a few, or do not fit in a program."""
-ENOUGH = {
+WITHOUT_SHORT_PROGRAM = ("after a failure", "after a delete", "draft in pieces")
+"""Leaking agents whose fewest steps are many, or cannot be repeated by a program."""
+ATTACK_BY_AGENT = {
     "id from first name": "near ids",
     "global current thread": "asyncio",
     "progress of all threads": "runs",
@@ -28,8 +28,8 @@ ENOUGH = {
     "after a delete": "deletes and reused ids",
     "id cut short": "near ids",
 }
-"""The attack that a leak needs, where `taking turns` does not show it; all attacks are tried in a long test."""
-PLACES = {
+"""The attack that a leak needs if `taking turns` does not show it. A long test runs all attacks."""
+PLACE_BY_AGENT = {
     "module level list": "isolation_gallery.leaks.HISTORY",
     "closure memory": "history in closure_memory.<locals>.remember",
     "tool with shared state": "notebook in tool_with_shared_state.<locals>.note",
@@ -41,17 +41,17 @@ PLACES = {
     "after a delete": "isolation_gallery.hidden_leaks.MESSAGES_BY_THREAD",
     "returns an object": "isolation_gallery.hidden_leaks.MESSAGES",
 }
-"""Where they keep what they should not."""
+"""Where the audit must find the words in the program."""
 
 
 def by_name(agents):
     return pytest.mark.parametrize("agent", agents, ids=lambda agent: agent.name)
 
 
-def tried(agent):
-    """A short audit; in a long test the whole quick one, as a person runs it."""
+def audit_briefly(agent):
+    """Run one attack, or in a long test the whole quick audit."""
     if not LONG:
-        attack = ENOUGH.get(agent.name, "taking turns")
+        attack = ATTACK_BY_AGENT.get(agent.name, "taking turns")
         return audit(agent.spec, attacks=[attack], users=3, turns=12, seed=5)
     report = audit(agent.spec, seed=5)
     print(f"{agent.name}: {report.seconds} s")  # pytest -rP shows it
@@ -59,8 +59,8 @@ def tried(agent):
 
 
 @by_name(LEAKING_AGENTS)
-def test_each_leak_is_found_named_for_what_it_is_and_shown_by_few_steps(agent, tmp_path):
-    report = tried(agent)
+def test_each_leak_is_found_with_its_mistake_and_few_steps(agent, tmp_path):
+    report = audit_briefly(agent)
     assert (report.verdict, report.clean) == ("leaks", False)
     found = {finding.mistake: finding for finding in report.findings}
     finding = found.pop(agent.mistake)
@@ -68,14 +68,14 @@ def test_each_leak_is_found_named_for_what_it_is_and_shown_by_few_steps(agent, t
     assert finding.owner != finding.reader
     assert finding.surfaces[agent.surface] > 0
     assert finding.remedy == mistakes.get_mistake(agent.mistake).remedy
-    if agent.name in PLACES:
-        assert finding.place == PLACES[agent.name]
-    if agent.mistake != "current-thread" and agent.name not in NOT_BESIDE:
+    if agent.name in PLACE_BY_AGENT:
+        assert finding.place == PLACE_BY_AGENT[agent.name]
+    if agent.mistake != "current-thread" and agent.name not in WITHOUT_SHORT_PROGRAM:
         assert len(finding.replay.steps) <= 6, finding.replay.steps
         assert shows_it(finding.replay.code, tmp_path)
 
 
-def test_what_only_runs_tell_is_seen_through_runs_alone():
+def test_leak_in_events_is_found_by_the_runs_attack_alone():
     agent = next(each for each in LEAKING_AGENTS if each.name == "progress of all threads")
     assert audit(agent.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5).clean
     [finding] = audit(agent.spec, attacks=["runs"], users=2, turns=8, seed=5).findings
@@ -83,7 +83,7 @@ def test_what_only_runs_tell_is_seen_through_runs_alone():
 
 
 @by_name(AGENTS_WITHOUT_MEMORY)
-def test_who_keeps_nothing_is_told_so_and_not_called_a_leak(agent):
+def test_agent_without_memory_gets_verdict_forgets(agent):
     report = audit(agent.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5)
     assert (report.verdict, report.clean, report.leaked) == ("forgets", False, 0)
     assert [finding.mistake for finding in report.findings] == [agent.mistake]
@@ -91,15 +91,15 @@ def test_who_keeps_nothing_is_told_so_and_not_called_a_leak(agent):
 
 
 @by_name(AGENTS_WITHOUT_LEAK)
-def test_nobody_is_accused_who_keeps_users_apart(agent):
-    attacks = ALL_BUT_PROCESSES if LONG or agent.name in KEEPERS else OF_STATE
+def test_agent_without_leak_is_clean(agent):
+    attacks = IN_PROCESS_ATTACKS if LONG or agent.name in AGENTS_WITH_OWN_DATA else STATE_ATTACKS
     report = audit(agent.spec, attacks=attacks, users=2, turns=24 if LONG else 6, seed=5)
     assert (report.verdict, report.findings) == ("clean", ())
     assert report.turns > 20
     assert report.leaked == 0
 
 
-def test_turns_that_the_agent_fails_are_counted_and_no_reason_to_accuse_it():
+def test_failed_turns_are_counted_and_are_no_leak():
     report = audit("isolation_gallery.no_leak:sometimes_fails", attacks=["taking turns"], seed=1)
     [tried] = report.tried
     assert 0 < tried.failed < tried.turns
@@ -107,7 +107,7 @@ def test_turns_that_the_agent_fails_are_counted_and_no_reason_to_accuse_it():
 
 
 @pytest.mark.parametrize("attack", ["processes", "kills"])
-def test_processes_that_share_a_file_are_caught(attack, tmp_path, monkeypatch):
+def test_leak_by_a_shared_file_is_found_between_processes(attack, tmp_path, monkeypatch):
     (tmp_path / "filed.py").write_text(
         "from pathlib import Path\n"
         "from isolation_gallery.fake_model import FakeModel, compile_graph, last_text\n"
