@@ -55,7 +55,7 @@ def _users(number: int) -> tuple[ScenarioUser, ...]:
     return tuple(ScenarioUser(f"{name}-{{word}}") for name in names)
 
 
-def _rounds(users: int, turns: int, verbs: tuple[Verb, ...] = ("tell", "ask")) -> Iterator[Step]:
+def _rounds(users: int, turns: int, verbs: tuple[Verb, ...] = (Verb.TELL, Verb.ASK)) -> Iterator[Step]:
     """Yield steps round by round: all users take the same step. Each round is a batch."""
     for number in count():
         for speaker in range(users):
@@ -64,7 +64,9 @@ def _rounds(users: int, turns: int, verbs: tuple[Verb, ...] = ("tell", "ask")) -
             yield Step(verbs[number % len(verbs)], speaker, batch=number)
 
 
-def _in_rounds(size: Size, mode: Mode = "in turn", verbs: tuple[Verb, ...] = ("tell", "ask")) -> Scenario:
+def _in_rounds(
+    size: Size, mode: Mode = Mode.IN_TURN, verbs: tuple[Verb, ...] = (Verb.TELL, Verb.ASK)
+) -> Scenario:
     turns = max(size.turns, 2 * size.users)
     return Scenario(_users(size.users), tuple(_rounds(size.users, turns, verbs)), mode, size.processes)
 
@@ -74,7 +76,7 @@ def _taking_turns(size: Size) -> Scenario:
 
 
 def _equal_messages(size: Size) -> Scenario:
-    return _in_rounds(size, verbs=("greet", "tell", "ask", "greet"))
+    return _in_rounds(size, verbs=(Verb.GREET, Verb.TELL, Verb.ASK, Verb.GREET))
 
 
 def _similar_ids(size: Size) -> Scenario:
@@ -88,9 +90,10 @@ def _concurrent(mode: Mode) -> Callable[[Size], Scenario]:
 
 def _failed_turns(size: Size) -> Scenario:
     """Each failing turn fails at another point: before or after a node, before or after the model."""
-    scenario, point = _in_rounds(size, verbs=("tell", "fail", "ask")), count()
+    scenario, point = _in_rounds(size, verbs=(Verb.TELL, Verb.FAIL, Verb.ASK)), count()
     steps = (
-        replace(step, failure_point=next(point)) if step.verb == "fail" else step for step in scenario.steps
+        replace(step, failure_point=next(point)) if step.verb == Verb.FAIL else step
+        for step in scenario.steps
     )
     return scenario.with_steps(tuple(steps))
 
@@ -98,7 +101,7 @@ def _failed_turns(size: Size) -> Scenario:
 def _restarts(size: Size) -> Scenario:
     rounds = list(_in_rounds(size).steps)
     half = len(rounds) // 2
-    return Scenario(_users(size.users), (*rounds[:half], Step("restart", 0, batch=-1), *rounds[half:]))
+    return Scenario(_users(size.users), (*rounds[:half], Step(Verb.RESTART, 0, batch=-1), *rounds[half:]))
 
 
 def _deletes(size: Size) -> Scenario:
@@ -108,8 +111,8 @@ def _deletes(size: Size) -> Scenario:
     steps = list(_rounds(size.users, max(2 * size.users, size.turns - 4 * len(heirs))))
     for number, heir in enumerate(heirs, len(users)):
         assert heir.thread_of is not None
-        steps += [Step("delete", heir.thread_of), Step("ask", number), Step("tell", number)]
-        steps += [Step("ask", (heir.thread_of + 1) % len(users)), Step("ask", number)]
+        steps += [Step(Verb.DELETE, heir.thread_of), Step(Verb.ASK, number), Step(Verb.TELL, number)]
+        steps += [Step(Verb.ASK, (heir.thread_of + 1) % len(users)), Step(Verb.ASK, number)]
     return Scenario((*users, *heirs), tuple(steps))
 
 
@@ -119,8 +122,8 @@ def _forks(size: Size) -> Scenario:
     steps = list(_rounds(size.users, max(2 * size.users, size.turns - 4 * size.users)))
     for speaker in range(size.users):
         fork = size.users + speaker
-        steps += [Step("fork", fork, source=speaker), Step("tell", speaker), Step("tell", fork)]
-        steps += [Step("ask", fork), Step("ask", speaker)]
+        steps += [Step(Verb.FORK, fork, source=speaker), Step(Verb.TELL, speaker), Step(Verb.TELL, fork)]
+        steps += [Step(Verb.ASK, fork), Step(Verb.ASK, speaker)]
     return Scenario((*users, *(ScenarioUser(f"{user.name}-fork") for user in users)), tuple(steps))
 
 
@@ -129,14 +132,22 @@ def _kills(size: Size) -> Scenario:
     users = max(size.users, size.processes)
     steps = list(_rounds(users, max(size.turns, 4 * users)))
     before_kill = 2 * users
-    steps[before_kill:before_kill] = [Step("kill", process) for process in range(size.processes)]
-    return Scenario(_users(users), tuple(steps), "processes", size.processes)
+    steps[before_kill:before_kill] = [Step(Verb.KILL, process) for process in range(size.processes)]
+    return Scenario(_users(users), tuple(steps), Mode.PROCESSES, size.processes)
 
 
 def _runs(size: Size) -> Scenario:
     """Each thread gets two messages at once and a run of each kind; then one is forked and one deleted."""
     rounds: tuple[tuple[Verb, ...], ...]
-    rounds = (("tell", "ask"), ("again",), ("fail",), ("retry",), ("edit",), ("stop",), ("ask",))
+    rounds = (
+        (Verb.TELL, Verb.ASK),
+        (Verb.RESEND,),
+        (Verb.FAIL,),
+        (Verb.RETRY,),
+        (Verb.EDIT,),
+        (Verb.STOP,),
+        (Verb.ASK,),
+    )
     users, speakers = _users(size.users), range(size.users)
     repetitions = range(-(-size.turns // (size.users * sum(map(len, rounds)))))
     fork, heir = size.users, size.users + 1
@@ -145,19 +156,23 @@ def _runs(size: Size) -> Scenario:
         for _ in repetitions
         for verbs in rounds
     ]
-    batches += [[Step("fork", fork)], [Step("tell", 0), Step("tell", fork)], [Step("ask", fork)]]
-    batches += [[Step("delete", 1)], [Step("greet", heir)], [Step("tell", heir), Step("ask", heir)]]
+    batches += [[Step(Verb.FORK, fork)], [Step(Verb.TELL, 0), Step(Verb.TELL, fork)], [Step(Verb.ASK, fork)]]
+    batches += [
+        [Step(Verb.DELETE, 1)],
+        [Step(Verb.GREET, heir)],
+        [Step(Verb.TELL, heir), Step(Verb.ASK, heir)],
+    ]
     steps = tuple(replace(step, batch=number) for number, batch in enumerate(batches) for step in batch)
     new = (ScenarioUser(f"{users[0].name}-fork"), ScenarioUser("heir-{word}", thread_of=1))
-    return Scenario((*users, *new), steps, "OS threads", runners=RUNNERS)
+    return Scenario((*users, *new), steps, Mode.OS_THREADS, runners=RUNNERS)
 
 
 ATTACKS = (
     Attack("taking turns", "users speak in turn, each tells a word and asks for it", _taking_turns),
     Attack("equal messages", "users send the very same messages", _equal_messages),
     Attack("near ids", "ids that look alike: case, blanks, accents, None, 1 and 01", _similar_ids),
-    Attack("asyncio", "users speak at once, as tasks of one event loop", _concurrent("asyncio")),
-    Attack("OS threads", "users speak at once, each in an OS thread", _concurrent("OS threads")),
+    Attack("asyncio", "users speak at once, as tasks of one event loop", _concurrent(Mode.ASYNCIO)),
+    Attack("OS threads", "users speak at once, each in an OS thread", _concurrent(Mode.OS_THREADS)),
     Attack("failed turns", "turns fail half way, and users go on", _failed_turns),
     Attack("restarts", "the agent is built again on the same database", _restarts, only_graphs=True),
     Attack(
@@ -173,7 +188,7 @@ ATTACKS = (
         _runs,
         only_graphs=True,
     ),
-    Attack("processes", "processes serve users at once", _concurrent("processes"), is_slow=True),
+    Attack("processes", "processes serve users at once", _concurrent(Mode.PROCESSES), is_slow=True),
     Attack("kills", "processes are killed half way through a turn", _kills, is_slow=True),
 )
 """In the order in which they are tried."""

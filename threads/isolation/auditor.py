@@ -20,7 +20,7 @@ from threads.isolation.memory_check import MEMORY_STEPS, MemoryCheck, check_memo
 from threads.isolation.multiprocess import WorkerFailed, play_in_processes
 from threads.isolation.probes import PROBES, TURN_SURFACES
 from threads.isolation.report import Report, Tried, Verdict
-from threads.isolation.scenario import Scenario, ScenarioUser
+from threads.isolation.scenario import Mode, Scenario, ScenarioUser, Verb
 from threads.isolation.simulation import AuditSetup, Simulation, open_simulation, play
 from threads.isolation.targets import format_error, resolve_target
 from threads.runs.event_loop import LoopThread
@@ -209,7 +209,7 @@ class Auditor:
                 findings.add_leak(attack, simulation, foreign)
                 # the answer is known: less time for the other attacks is enough
                 self._seconds_left = min(self._seconds_left, self._options.seconds / 2)
-            failed = [turn for step, turn in simulation.turns if turn.error and step.verb != "fail"]
+            failed = [turn for step, turn in simulation.turns if turn.error and step.verb != Verb.FAIL]
             if 2 * len(failed) > len(simulation.turns):
                 first = format_error(failed[0].error)
                 self._notes.append(f"{attack.name}: most turns failed, the first: {first}")
@@ -226,7 +226,7 @@ class Auditor:
 
     def _play(self, simulation: Simulation) -> str | None:
         """Play the scenario; return the last line of a worker that ended early."""
-        if simulation.scenario.mode != "processes":
+        if simulation.scenario.mode != Mode.PROCESSES:
             play(simulation)
             return None
         try:

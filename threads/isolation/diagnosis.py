@@ -27,7 +27,7 @@ from threads.isolation.canaries import find_canaries
 from threads.isolation.driver import REPLY
 from threads.isolation.object_graph import find_reference
 from threads.isolation.observations import Observation
-from threads.isolation.scenario import Scenario, Step
+from threads.isolation.scenario import Scenario, Step, Verb
 from threads.isolation.simulation import Simulation
 
 MISSING_IDS = ("None", "null", "", "undefined")
@@ -175,7 +175,7 @@ def _is_cached(case: LeakCase) -> bool:
 
 def _with_unique_message(step: Step) -> Step:
     """Return the step with a message that no other participant sends."""
-    return replace(step, verb="tell") if step.verb in ("ask", "greet") else step
+    return replace(step, verb=Verb.TELL) if step.verb in (Verb.ASK, Verb.GREET) else step
 
 
 def _model_was_called(case: LeakCase) -> bool:

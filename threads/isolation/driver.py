@@ -75,7 +75,7 @@ class AgentDriver:
     """Whether everything that an application returned was a `str`, or awaited to one."""
 
     def drive(
-        self, participant: Participant, text: str, verb: Verb = "tell", failure_point: int = 0
+        self, participant: Participant, text: str, verb: Verb = Verb.TELL, failure_point: int = 0
     ) -> TurnResult:
         """Run one turn. An exception of the agent is part of the result, not raised."""
         handler = self._new_handler(participant, verb, failure_point)
@@ -85,7 +85,7 @@ class AgentDriver:
             return self._failed(participant, text, handler, error)
         return self._answered(participant, text, handler, output)
 
-    async def drive_async(self, participant: Participant, text: str, verb: Verb = "tell") -> TurnResult:
+    async def drive_async(self, participant: Participant, text: str, verb: Verb = Verb.TELL) -> TurnResult:
         """Run one turn in the running event loop; what blocks runs in a thread."""
         handler = self._new_handler(participant, verb)
         try:
@@ -96,7 +96,7 @@ class AgentDriver:
 
     def fault_injection(self, participant: Participant, verb: Verb) -> Callable[[], None] | None:
         """Return what to call while a turn of this verb is running."""
-        return raise_injected_failure if verb == "fail" else None
+        return raise_injected_failure if verb == Verb.FAIL else None
 
     def call_agent(
         self, participant: Participant, text: str, verb: Verb, handler: AuditCallbackHandler

@@ -15,7 +15,7 @@ from threads.isolation.mistakes import get_mistake
 from threads.isolation.observations import Observation
 from threads.isolation.report import Finding
 from threads.isolation.reproducer import make_replay
-from threads.isolation.scenario import Scenario, ScenarioUser, Step
+from threads.isolation.scenario import Mode, Scenario, ScenarioUser, Step
 from threads.isolation.shrink import minimize_steps
 from threads.isolation.simulation import AuditSetup, Simulation, open_simulation, play
 
@@ -65,10 +65,10 @@ class FindingCollector:
         completed = full.scenario.with_steps(tuple(step for step, _ in full.completed))
         case = LeakCase(full, full, _most_convincing(foreign), False, self._leaks_again)
         code, place = diagnose(case)
-        if code not in self._by_code and full.scenario.mode != "in turn":
+        if code not in self._by_code and full.scenario.mode != Mode.IN_TURN:
             case = replace(case, needs_concurrency=not self._leaks_again(completed.sequential()))
             code, place = diagnose(case)
-        if code in self._by_code or (case.needs_concurrency and full.scenario.mode == "processes"):
+        if code in self._by_code or (case.needs_concurrency and full.scenario.mode == Mode.PROCESSES):
             self._add(code, place, attack, case, foreign)
             return
         fewest = self._minimize(completed if case.needs_concurrency else completed.sequential())

@@ -18,10 +18,10 @@ from threads.isolation.diagnosis import live_instances
 from threads.isolation.driver import REPLY, TurnResult
 from threads.isolation.object_graph import find_reference
 from threads.isolation.observations import Observations
-from threads.isolation.scenario import Step
+from threads.isolation.scenario import Step, Verb
 from threads.isolation.simulation import Simulation
 
-MEMORY_STEPS = (Step("tell", 0), Step("ask", 0))
+MEMORY_STEPS = (Step(Verb.TELL, 0), Step(Verb.ASK, 0))
 
 
 @dataclass(frozen=True)

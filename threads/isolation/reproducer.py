@@ -10,18 +10,18 @@ from threads.isolation.canaries import find_canaries
 from threads.isolation.driver import EVENTS, REPLY, RETURNED, Participant, TurnResult
 from threads.isolation.observations import Observation
 from threads.isolation.report import Replay
-from threads.isolation.scenario import Step
+from threads.isolation.scenario import Mode, Step, Verb
 from threads.isolation.simulation import Simulation
 from threads.isolation.target_io import run_arguments
 
 STATE = "state"
 SAYS = "says {0!r}"
 VERB_TEXTS = {
-    "fail": f"{SAYS} (the turn fails)",
-    "stop": f"{SAYS} (and stops the run)",
-    "edit": "changes the last message to {0!r}",
-    "retry": "lets the run that failed go on",
-    "again": "sends the last message again, with the same key",
+    Verb.FAIL: f"{SAYS} (the turn fails)",
+    Verb.STOP: f"{SAYS} (and stops the run)",
+    Verb.EDIT: "changes the last message to {0!r}",
+    Verb.RETRY: "lets the run that failed go on",
+    Verb.RESEND: "sends the last message again, with the same key",
 }
 """Turns that a program of a few lines cannot repeat, and how they are described."""
 FACTORY_ARGUMENTS = {"checkpointer": "registry.checkpointer", "store": "store"}
@@ -47,12 +47,12 @@ def _describe_step(simulation: Simulation, step: Step, turn: TurnResult | None) 
     if turn is None:
         source = repr(simulation.participants[step.source].user)
         return {
-            "delete": f"the thread of {user} is deleted",
-            "fork": f"the thread of {source} is forked to {user}",
-            "kill": f"the process that serves {user} is killed",
+            Verb.DELETE: f"the thread of {user} is deleted",
+            Verb.FORK: f"the thread of {source} is forked to {user}",
+            Verb.KILL: f"the process that serves {user} is killed",
         }.get(step.verb, "the agent is built again")
     mode = simulation.scenario.mode
-    concurrently = "" if mode == "in turn" else f" (at once with others: {mode})"
+    concurrently = "" if mode == Mode.IN_TURN else f" (at once with others: {mode})"
     return f"{user} {VERB_TEXTS.get(step.verb, SAYS).format(turn.text)}{concurrently}"
 
 
@@ -74,7 +74,7 @@ class _Program:
     def lines(self, command: str) -> Iterator[str]:
         """Yield the lines, or only the command if the steps need more than a few lines."""
         completed = self.simulation.completed
-        is_sequential = self.simulation.scenario.mode == "in turn"
+        is_sequential = self.simulation.scenario.mode == Mode.IN_TURN
         yield f"# {command}"
         is_repeatable = is_sequential and not any(step.verb in VERB_TEXTS for step, _ in completed)
         if self.simulation.setup.target.spec is None or not is_repeatable:
@@ -143,9 +143,9 @@ class _Program:
             yield from ("try:", f"    reply = {call}", "except Exception as error:", "    reply = error")
         elif turn is not None:
             yield f"reply = {self._call(participant, turn.text)}"
-        elif step.verb == "delete":
+        elif step.verb == Verb.DELETE:
             yield f"registry.checkpointer.delete_thread({participant.thread_id!r})"
-        elif step.verb == "fork":
+        elif step.verb == Verb.FORK:
             source = participants[step.source]
             yield f"registry.fork({source.thread_id!r}, new_id={participant.thread_id!r})"
         else:

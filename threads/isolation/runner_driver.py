@@ -39,7 +39,7 @@ class RunnerDriver(AgentDriver):
         self._keys = itertools.count()
 
     def fault_injection(self, participant: Participant, verb: Verb) -> Callable[[], None] | None:
-        if verb == "stop":
+        if verb == Verb.STOP:
             return lambda: self._stop(participant)
         return super().fault_injection(participant, verb)
 
@@ -55,11 +55,11 @@ class RunnerDriver(AgentDriver):
     def _start_run(self, participant: Participant, text: str, verb: Verb) -> Run:
         thread_id = participant.thread_id
         runner = self._last_runner[thread_id] = next(self._next_runners[thread_id])
-        if verb == "retry":
+        if verb == Verb.RETRY:
             return runner.retry(thread_id)
-        if verb == "again" and thread_id in self._last_message:
+        if verb == Verb.RESEND and thread_id in self._last_message:
             return self._send(runner, participant, *self._last_message[thread_id])
-        if verb == "edit" and (message_id := _find_last_user_message(runner.registry, thread_id)):
+        if verb == Verb.EDIT and (message_id := _find_last_user_message(runner.registry, thread_id)):
             return runner.edit(thread_id, message_id, text)
         key = str(next(self._keys))
         self._last_message[thread_id] = text, key

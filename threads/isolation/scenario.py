@@ -9,13 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import groupby
-from typing import Literal
 
-Mode = Literal["in turn", "asyncio", "OS threads", "processes"]
-Verb = Literal[
-    "tell", "ask", "greet", "fail", "edit", "stop", "retry", "again", "delete", "fork", "restart", "kill"
-]  # fmt: skip
+
+class Mode(StrEnum):
+    """How the steps of a batch are taken."""
+
+    IN_TURN = "in turn"
+    ASYNCIO = "asyncio"
+    OS_THREADS = "OS threads"
+    PROCESSES = "processes"
+
+
+class Verb(StrEnum):
+    """What a step does: a turn of the agent, or an operation on the thread, the agent or its process."""
+
+    TELL = "tell"
+    ASK = "ask"
+    GREET = "greet"
+    FAIL = "fail"
+    EDIT = "edit"
+    STOP = "stop"
+    RETRY = "retry"
+    RESEND = "again"
+    DELETE = "delete"
+    FORK = "fork"
+    RESTART = "restart"
+    KILL = "kill"
 
 
 COMMON_PHRASE = "code word"
@@ -44,11 +65,11 @@ class Step:
     verb: Verb
     speaker: int
     batch: int = 0
-    """Adjacent steps of the same batch are taken concurrently, unless the mode is "in turn"."""
+    """Adjacent steps of the same batch are taken concurrently, unless the mode is `IN_TURN`."""
     source: int = 0
-    """For `fork`: the index of the participant whose thread is forked."""
+    """For `FORK`: the index of the participant whose thread is forked."""
     failure_point: int = 0
-    """For `fail`: the point at which the turn fails, counted as in `AuditCallbackHandler.failure_points`."""
+    """For `FAIL`: the point at which the turn fails, counted as in `AuditCallbackHandler.failure_points`."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +90,18 @@ class Scenario:
     """Steps to play. `mode` decides how the steps of a batch are taken.
 
     With `runners` the turns go through so many instances of `threads.Runner`, which alone support the verbs
-    `edit`, `stop`, `retry` and `again`. With 0 the agent is called directly.
+    `EDIT`, `STOP`, `RETRY` and `RESEND`. With 0 the agent is called directly.
     """
 
     users: tuple[ScenarioUser, ...]
     steps: tuple[Step, ...]
-    mode: Mode = "in turn"
+    mode: Mode = Mode.IN_TURN
     processes: int = 2
     runners: int = 0
 
     def batches(self) -> Iterator[tuple[Step, ...]]:
         """Yield the steps in order, concurrent ones together."""
-        if self.mode == "in turn":
+        if self.mode == Mode.IN_TURN:
             yield from ((step,) for step in self.steps)
             return
         for _, steps in groupby(self.steps, key=lambda step: step.batch):
@@ -92,10 +113,10 @@ class Scenario:
 
     def sequential(self) -> Scenario:
         """Return the scenario in one process, one step after the other."""
-        return replace(self, mode="in turn", steps=tuple(s for s in self.steps if s.verb != "kill"))
+        return replace(self, mode=Mode.IN_TURN, steps=tuple(s for s in self.steps if s.verb != Verb.KILL))
 
 
-VERBS_WITH_WORD: frozenset[Verb] = frozenset({"tell", "fail", "edit", "stop"})
+VERBS_WITH_WORD: frozenset[Verb] = frozenset({Verb.TELL, Verb.FAIL, Verb.EDIT, Verb.STOP})
 """Turns whose message contains a new canary word."""
-TURN_VERBS: frozenset[Verb] = VERBS_WITH_WORD | {"ask", "greet", "retry", "again"}
+TURN_VERBS: frozenset[Verb] = VERBS_WITH_WORD | {Verb.ASK, Verb.GREET, Verb.RETRY, Verb.RESEND}
 """Steps that are turns of the agent."""

@@ -28,8 +28,10 @@ from threads.isolation.runner_driver import open_driver
 from threads.isolation.scenario import (
     TURN_VERBS,
     VERBS_WITH_WORD,
+    Mode,
     Scenario,
     Step,
+    Verb,
     greeting_text,
     question_text,
     statement_text,
@@ -95,9 +97,9 @@ class Simulation:
             word = self.setup.words.draw()
             self._allow(step.speaker, word)
             return statement_text(word)
-        if step.verb == "ask":
+        if step.verb == Verb.ASK:
             return question_text(self.nonce)
-        return greeting_text(self.nonce) if step.verb == "greet" else ""
+        return greeting_text(self.nonce) if step.verb == Verb.GREET else ""
 
     def perform(self, step: Step) -> None:
         """Take one step."""
@@ -105,12 +107,12 @@ class Simulation:
         if step.verb in TURN_VERBS:
             failure_point = step.failure_point % self.setup.failure_points
             turn = self.driver.drive(participant, self.make_message(step), step.verb, failure_point)
-        elif step.verb == "delete":
+        elif step.verb == Verb.DELETE:
             self.registry.checkpointer.delete_thread(participant.thread_id)
             self._words_by_thread.pop(participant.thread_id, None)
-        elif step.verb == "fork" and not self._fork(step):
+        elif step.verb == Verb.FORK and not self._fork(step):
             return  # the source has no messages: it cannot be forked
-        elif step.verb == "restart":
+        elif step.verb == Verb.RESTART:
             self.driver.graph = self.setup.target.graph(self.registry.checkpointer, self.store)
         self.completed.append((step, turn))
 
@@ -190,7 +192,7 @@ def _make_participants(setup: AuditSetup, scenario: Scenario, nonce: str) -> tup
 def _perform_batch(simulation: Simulation, batch: tuple[Step, ...]) -> None:
     """Take the steps of a batch concurrently; those that are no turns follow the turns."""
     turn_steps = [step for step in batch if step.verb in TURN_VERBS]
-    if len(turn_steps) < 2 or simulation.scenario.mode == "in turn":
+    if len(turn_steps) < 2 or simulation.scenario.mode == Mode.IN_TURN:
         for step in batch:
             simulation.perform(step)
         return
@@ -206,7 +208,7 @@ def _drive_concurrently(simulation: Simulation, steps: list[Step]) -> list[TurnR
     texts = [simulation.make_message(step) for step in steps]
     participants = [simulation.participants[step.speaker] for step in steps]
     verbs = [step.verb for step in steps]
-    if simulation.scenario.mode != "asyncio":
+    if simulation.scenario.mode != Mode.ASYNCIO:
         with ThreadPoolExecutor(len(steps)) as pool:
             return list(pool.map(driver.drive, participants, texts, verbs))
 

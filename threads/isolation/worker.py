@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import threads
 from threads.isolation.driver import AgentDriver, Participant, TurnResult
 from threads.isolation.observations import Observations
+from threads.isolation.scenario import Verb
 from threads.isolation.targets import load_target
 from threads.runs.event_loop import LoopThread
 
@@ -27,7 +28,7 @@ def run_tasks(job: dict[str, Any], out: TextIO) -> None:
         for task in job["tasks"]:
             driver.observations = Observations()
             participant = Participant(task["speaker"], task["user"], task["thread_id"])
-            turn = driver.drive(participant, task["text"], task["verb"])
+            turn = driver.drive(participant, task["text"], Verb(task["verb"]))
             print(json.dumps(_result(turn, driver.observations)), file=out, flush=True)
 
 
