@@ -1,18 +1,18 @@
-"""LangGraph agents with a memory of their threads: `build_agent` and `load_model`.
+"""LangGraph agents with memory per thread: `build_agent` and `load_model`.
 
-Importing the package does no work: LangGraph, which takes seconds, is loaded by the first use of a name.
+Importing the package does no work: LangGraph, which takes seconds, is imported at the first use of a name.
 `__init__.pyi` says the same to type checkers.
 """
 
 import importlib
 from typing import Any
 
-__all__ = ["build_agent", "load_model"]
+__all__ = ["ModelUnavailable", "build_agent", "load_model"]
 
-_HOMES = {"build_agent": "agent.graph", "load_model": "agent.models"}
+_MODULES = {"build_agent": "agent.graph", "load_model": "agent.models", "ModelUnavailable": "agent.models"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

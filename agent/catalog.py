@@ -1,22 +1,21 @@
-"""The agents by id: a table to read, and functions that build from it.
+"""The agents by id: a table, and functions that build from it.
 
-Reading the table costs nothing: LangGraph, the models and the tools are imported when an agent is built,
-so that listing agents stays instant. That is also why `build` promises an `AgentGraph` in words only: to name
-the type here would be to import it.
+LangGraph, the models and the tools are imported when an agent is built, so that importing this module and
+reading the table stay instant. That is also why `build` names the type `AgentGraph` in its docstring only.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 DEFAULT_AGENT = "support"
-"""The agent that answers when none is named."""
+"""The agent to use where none is named."""
 
 
 @dataclass(frozen=True)
 class AgentCard:
-    """What is known about an agent before it is built."""
+    """The data that an agent is built from."""
 
     id: str
     title: str
@@ -27,7 +26,7 @@ class AgentCard:
 
 
 class UnknownAgent(LookupError):
-    """There is no agent with this id; the message names those there are."""
+    """There is no agent with this id. `known` are the ids that there are."""
 
     def __init__(self, agent_id: str, known: tuple[str, ...]) -> None:
         super().__init__(f"There is no agent {agent_id!r}. Known agents: {', '.join(known)}.")
@@ -35,28 +34,29 @@ class UnknownAgent(LookupError):
         self.known = known
 
 
+_SUPPORT = AgentCard(
+    id="support",
+    title="Customer support",
+    description="Looks up orders and subscriptions and remembers what the customer said.",
+    system_prompt=(
+        "You are a customer support agent. Be brief and friendly. Use only what is said in this "
+        "conversation and what your tools return; say so when you do not know."
+    ),
+    tools=("look_up_order", "look_up_subscription", "list_plans", "refund_policy"),
+)
+
 AGENTS: Mapping[str, AgentCard] = MappingProxyType(
     {
         card.id: card
         for card in (
-            AgentCard(
-                id="support",
-                title="Customer support",
-                description="Looks up orders and subscriptions and remembers what the customer said.",
-                system_prompt=(
-                    "You are a customer support agent. Be brief and friendly. Use only what is said in this "
-                    "conversation and what your tools return; say so when you do not know."
-                ),
-                tools=("look_up_order", "look_up_subscription", "list_plans", "refund_policy"),
-            ),
+            _SUPPORT,
             AgentCard(
                 id="tutor",
                 title="LangGraph tutor",
                 description="Explains the words of LangGraph and does sums.",
                 system_prompt=(
                     "You are a tutor for people learning LangGraph. Explain in plain words, one thing "
-                    "at a time; "
-                    "say so when you do not know."
+                    "at a time; say so when you do not know."
                 ),
                 tools=("explain_term", "calculate"),
             ),
@@ -66,25 +66,29 @@ AGENTS: Mapping[str, AgentCard] = MappingProxyType(
                 description="Just talks; has no tools.",
                 system_prompt="You are a helpful assistant. Use only what is said in this conversation.",
             ),
+            replace(_SUPPORT, id="my-agent", title="Customer support, by the id of the HTTP examples"),
         )
     }
 )
 
 
 def agent_ids() -> tuple[str, ...]:
-    """The ids of all agents, the default first."""
+    """Return the ids of all agents, the default first."""
     return tuple(AGENTS)
 
 
 def card(agent_id: str) -> AgentCard:
-    """What is known about an agent; raises `UnknownAgent`."""
+    """Return the card of an agent. Raises `UnknownAgent`."""
     if agent_id not in AGENTS:
         raise UnknownAgent(agent_id, agent_ids())
     return AGENTS[agent_id]
 
 
 def build(agent_id: str, *, model: Any = None, checkpointer: Any = None, store: Any = None) -> Any:
-    """The agent with this id as an `AgentGraph`; arguments as for `build_agent`; raises `UnknownAgent`."""
+    """Build the agent with this id, an `AgentGraph`. The arguments are those of `build_agent`.
+
+    Raises `UnknownAgent`.
+    """
     chosen = card(agent_id)
     from agent import tools
     from agent.graph import build_agent
@@ -100,5 +104,5 @@ def build(agent_id: str, *, model: Any = None, checkpointer: Any = None, store: 
 
 
 def build_all(*, model: Any = None, checkpointer: Any = None, store: Any = None) -> dict[str, Any]:
-    """Every agent by its id, sharing a model and a checkpointer."""
+    """Build every agent, with a shared model and checkpointer, and return them by id."""
     return {each: build(each, model=model, checkpointer=checkpointer, store=store) for each in agent_ids()}

@@ -1,6 +1,6 @@
-"""The tools of the bundled agents: small, offline, and the same for everybody.
+"""The tools of the bundled agents: small, offline, and the same for every user.
 
-A tool does not know who is asking, so nothing personal can be in its data: an order number leads to what
+A tool does not know the user, so nothing personal can be in its data: an order number leads to what
 was ordered and where it is, never to a name or an address. All data is constant; a tool that kept something
 between calls would be a second, hidden memory shared by every thread. An unknown number is answered
 in words, not with an exception, for the model to pass on.
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from langchain_core.tools import tool
 
-from agent.offline.tools import NotASum, value_of_sum
+from threads.chat_models.arithmetic import NotASum, value_of_sum
 
 ORDERS: Mapping[str, str] = MappingProxyType(
     {

@@ -106,7 +106,7 @@ class ThreadStoreContract:
         for ask in (store.get, store.trash, store.restore, store.delete, store.update):
             with pytest.raises(ThreadNotFound) as caught:
                 ask("alice_sesion")
-            assert caught.value.near == ("alice_session",)
+            assert caught.value.suggestions == ("alice_session",)
 
     def test_what_is_not_given_to_update_stays(self, store: ThreadStore) -> None:
         made = store.create(title="Lamp", owner="alice", tags=["a"], metadata={"k": 1})

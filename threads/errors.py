@@ -1,7 +1,6 @@
-"""What can go wrong, one class per fact; each names what was wrong and what to do.
+"""Exceptions of this package, one class per fact.
 
-Raised below, worded once here, and translated in one table per door: the command line's exit code,
-the API's HTTP status. Each error carries its data as attributes.
+The command line and the HTTP API each translate them in one table: to an exit code, to a status.
 """
 
 from __future__ import annotations
@@ -11,17 +10,29 @@ from typing import Self
 
 
 def short(value: object) -> str:
-    """A value as a message shows it."""
+    """Return the `repr` of a value for a message, cut to 300 characters."""
     shown = repr(value)
     return shown if len(shown) <= 300 else shown[:297] + "..."
 
 
 class ThreadsError(Exception):
-    """Base of every error of this package."""
+    """Base of every error of this package. `str(error)` is the summary and, where there is one, the hint."""
+
+    summary: str = ""
+    """The fact."""
+    hint: str = ""
+    """The remedy, in terms of the Python API; empty where there is none."""
+
+    def __init__(self, summary: str = "", hint: str = "") -> None:
+        self.summary, self.hint = summary, hint
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        return f"{self.summary}; {self.hint}" if self.hint else self.summary
 
 
 class UsageError(ThreadsError, ValueError):
-    """Something that was handed in cannot be used as it is."""
+    """An argument cannot be used as it is."""
 
 
 class InvalidThreadId(UsageError):
@@ -33,29 +44,29 @@ class InvalidThreadId(UsageError):
 
 
 class InvalidValue(UsageError):
-    """A field was given a value it cannot hold."""
+    """A field got a value that it cannot have."""
 
     def __init__(self, field: str, reason: str, hint: str = "") -> None:
-        """`hint`: what to hand in instead, in Python's words."""
+        """`hint`: what to pass instead, in terms of the Python API."""
         self.field, self.reason = field, reason
-        super().__init__(f"{field}: {reason}{hint and '; '}{hint}")
+        super().__init__(f"{field}: {reason}", hint)
 
 
 class InvalidCursor(UsageError):
     """A page cursor is damaged, or belongs to a list with another order."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"cursor: {reason}; start again without a cursor")
+        super().__init__(f"cursor: {reason}", "start again without a cursor")
 
 
 class ThreadNotFound(ThreadsError, LookupError):
-    """There is no thread with this id."""
+    """There is no thread with this id. `suggestions` are ids of similar spelling that the caller may see."""
 
-    def __init__(self, thread_id: str, near: Sequence[str] = ()) -> None:
+    def __init__(self, thread_id: str, suggestions: Sequence[str] = ()) -> None:
         self.thread_id = thread_id
-        self.near = tuple(near)
-        hint = f"; did you mean {' or '.join(map(repr, self.near))}?" if self.near else ""
-        super().__init__(f"there is no thread {short(thread_id)}{hint}")
+        self.suggestions = tuple(suggestions)
+        hint = f"did you mean {' or '.join(map(repr, self.suggestions))}?" if self.suggestions else ""
+        super().__init__(f"there is no thread {short(thread_id)}", hint)
 
 
 class CheckpointNotFound(ThreadsError, LookupError):
@@ -63,78 +74,83 @@ class CheckpointNotFound(ThreadsError, LookupError):
 
     def __init__(self, thread_id: str, checkpoint_id: str | None) -> None:
         self.thread_id, self.checkpoint_id = thread_id, checkpoint_id
-        what = f"no checkpoint {checkpoint_id!r}" if checkpoint_id else "nothing stored yet"
-        super().__init__(f"thread {thread_id!r} has {what}; registry.history(id) lists what it has")
+        what = f"no checkpoint {checkpoint_id!r}" if checkpoint_id else "no checkpoints yet"
+        super().__init__(f"thread {thread_id!r} has {what}", "registry.history(id) lists its checkpoints")
 
 
 class ThreadExists(ThreadsError):
-    """A thread with this id is there already."""
-
-    def __init__(self, thread_id: str) -> None:
-        self.thread_id = thread_id
-        super().__init__(f"thread {thread_id!r} exists already; take another id, or delete that thread first")
-
-
-class ThreadTrashed(ThreadsError):
-    """The thread is in the trash: neither read nor written until it is restored."""
-
-    def __init__(self, thread_id: str) -> None:
-        self.thread_id = thread_id
-        super().__init__(f"thread {thread_id!r} is in the trash; registry.restore(id) brings it back")
-
-
-class ThreadMoved(ThreadsError):
-    """Another turn was stored since this one began; this one is refused, so that neither is lost."""
+    """There is a thread with this id already."""
 
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
         super().__init__(
-            f"thread {thread_id!r} went on while this turn was under way: another turn was stored in it, so "
-            "this one is refused; read the thread and send again what is missing (a run that was cancelled "
-            "may go on for a moment, and so may one whose stream was left half way: close the stream first)"
+            f"thread {thread_id!r} exists already", "take another id, or delete that thread first"
+        )
+
+
+class ThreadTrashed(ThreadsError):
+    """The thread is in the trash: it cannot be read or written until it is restored."""
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(f"thread {thread_id!r} is in the trash", "registry.restore(id) brings it back")
+
+
+class ThreadMoved(ThreadsError):
+    """Another turn was stored since this one started; this one is rejected, so that neither is lost."""
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        super().__init__(
+            f"thread {thread_id!r} changed during this turn: another turn was stored in it, so this one is "
+            "rejected",
+            "read the thread and send again what is missing (a run that was cancelled, or whose stream was "
+            "left half way, may continue for a moment: close the stream first)",
         )
 
 
 class ThreadDeleted(ThreadsError):
-    """The thread was deleted while this run was going on; what the run still wanted to store is refused."""
+    """The thread was deleted during this run; what the run has not stored yet is rejected."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the thread was deleted while this run was going on, so the run cannot store anything more; "
-            "a new run under the same id begins a new thread"
+            "the thread was deleted during this run, so the run cannot store anything more",
+            "a new run with the same id starts a new thread",
         )
 
 
 class ThreadBusy(ThreadsError):
-    """A run is under way in this thread; what was asked would get between its words."""
+    """Another run is active in this thread."""
 
     def __init__(self, thread_id: str, run_id: str | None = None) -> None:
         self.thread_id, self.run_id = thread_id, run_id
         super().__init__(
-            f"a run is under way in thread {thread_id!r}: wait for its end, stop it with runner.stop(id), or "
-            'start with multitask_strategy="enqueue", "interrupt" or "rollback"'
+            f"another run is active in thread {thread_id!r}",
+            'wait for it, stop it with runner.stop(id), or pass multitask_strategy="enqueue", "interrupt" or '
+            '"rollback"',
         )
 
 
 class QueueFull(ThreadsError):
-    """As many runs wait for this thread as may; nothing was stored."""
+    """The queue of this thread is full; nothing was stored."""
 
     def __init__(self, thread_id: str, limit: int) -> None:
         self.thread_id, self.limit = thread_id, limit
         super().__init__(
-            f"{limit} runs wait in thread {thread_id!r} already; try again when one has ended, stop some, or "
-            "allow more with Runner(max_waiting=...)"
+            f"{limit} runs are already queued in thread {thread_id!r}",
+            "try again when one has ended, stop some, or allow more with Runner(max_waiting=...)",
         )
 
 
 class LeaseLost(ThreadsError):
-    """This run held its thread too long without a sign of life; another may have it now."""
+    """The run's lease expired; another runner may have acquired it."""
 
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
         super().__init__(
-            f"the run in thread {thread_id!r} lost its lease (its process was held up, or the run was taken "
-            "over), so it cannot store anything more; what became of it: registry.runs(id)"
+            f"the run in thread {thread_id!r} lost its lease (its process was suspended, or another runner "
+            "recovered the run), so it cannot store anything more",
+            "registry.runs(id) lists how the run ended",
         )
 
 
@@ -143,11 +159,11 @@ class RunNotFound(ThreadsError, LookupError):
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
-        super().__init__(f"there is no run {short(run_id)}; registry.runs(id) lists a thread's runs")
+        super().__init__(f"there is no run {short(run_id)}", "registry.runs(id) lists a thread's runs")
 
 
 class RunFailed(ThreadsError):
-    """The run ended with an error; the thread stays usable, and runner.retry(id) goes on where it broke."""
+    """The run ended with an error. The thread stays usable; runner.retry(id) continues the run."""
 
     def __init__(
         self,
@@ -158,73 +174,77 @@ class RunFailed(ThreadsError):
         error_type: str | None = None,
         error_message: str | None = None,
     ) -> None:
-        """`error_type`, `error_message`: of the exception that ended it, as far as they are known."""
+        """`error_type`, `error_message`: of the exception that ended it; None where unknown."""
         self.thread_id, self.run_id, self.reason = thread_id, run_id, reason
         self.error_type, self.error_message = error_type, error_message
         super().__init__(f"run {run_id} in thread {thread_id!r} failed: {reason}")
 
 
 class KeyReused(UsageError):
-    """An idempotency key stands for one request; another request needs a key of its own."""
+    """An idempotency key was used for another request. Each request needs a key of its own."""
 
-    key: str | None
-
-    def __init__(self, thread_id: str, key: str) -> None:
+    def __init__(self, thread_id: str, key: str | None, *, summary: str = "", hint: str = "") -> None:
+        """`summary`, `hint`: of a subclass, in place of this class's own."""
         self.thread_id, self.key = thread_id, key
-        super().__init__(f"key {short(key)} was used in thread {thread_id!r} for another request")
+        own = f"key {short(key)} was used in thread {thread_id!r} for another request"
+        super().__init__(summary or own, hint)
 
 
 class AlreadyAnswered(KeyReused):
-    """The question was answered in another way, and that answer was taken; no key was given for it.
+    """The interrupt was resumed with another answer already; no key was given for this one.
 
-    An answer can be replaced as long as its run failed in the node that asked.
+    An answer can be replaced only while its run has failed in the node that raised the interrupt.
     """
 
     def __init__(self, thread_id: str, run_id: str | None = None, status: str | None = None) -> None:
-        """`run_id`, `status`: of the run that took the answer, as far as they are known."""
-        self.thread_id, self.run_id, self.status, self.key = thread_id, run_id, status, None
-        ThreadsError.__init__(
-            self, f"the question of thread {thread_id!r} was answered already, in another way; {self.hint}"
-        )
+        """`run_id`, `status`: of the run that took the answer; None where unknown."""
+        self.run_id, self.status = run_id, status
+        if self.is_under_way:
+            hint = "wait for its run, or stop that with runner.stop(id)"
+        else:
+            retry = "runner.retry(id) continues with that answer, " if status == "error" else ""
+            hint = (
+                f"{retry}runner.regenerate(id) answers the last message again, which raises the interrupt "
+                "again, runner.start(id, message) sends a new message"
+            )
+        summary = f"the interrupt of thread {thread_id!r} was answered already, with another answer"
+        super().__init__(thread_id, None, summary=summary, hint=hint)
 
     @property
     def is_under_way(self) -> bool:
         """Whether the run that took the answer has not ended."""
         return self.status in ("pending", "running")
 
-    @property
-    def hint(self) -> str:
-        """What can be done, in Python's words."""
-        if self.is_under_way:
-            return "wait for its run, or stop that with runner.stop(id)"
-        goes_on = "runner.retry(id) goes on with that answer, " if self.status == "error" else ""
-        return (
-            f"{goes_on}runner.regenerate(id) answers the last message anew and asks again, "
-            "runner.start(id, message) says something new"
-        )
-
 
 class NothingToResume(ThreadsError):
-    """The thread waits for nothing."""
+    """The thread has no pending interrupt and no failed run that could be continued."""
 
     def __init__(self, thread_id: str, why: str) -> None:
         self.thread_id = thread_id
         super().__init__(f"thread {thread_id!r}: {why}")
 
 
+CATALOG_AGENTS = frozenset({"support", "tutor", "assistant", "my-agent"})
+"""The ids in `agent.catalog` of this project's repository, which is not part of an installed package."""
+
+
+def catalog_hint(agent_id: str | None) -> str:
+    """Return how to load an agent of this project's repository, nothing for other agents."""
+    return f"load {agent_id!r} with --agents agent.catalog:build_all" if agent_id in CATALOG_AGENTS else ""
+
+
 class AgentNotFound(UsageError, LookupError):
-    """No agent of this name was handed to the Runner."""
+    """The Runner has no agent with this id. `known` are the ids that it has."""
 
     def __init__(self, agent_id: str | None, known: Sequence[str]) -> None:
         self.agent_id, self.known = agent_id, tuple(known)
-        what = "it is not said which agent answers" if agent_id is None else f"there is no agent {agent_id!r}"
-        super().__init__(
-            f"{what}; agent_id can be {', '.join(map(repr, self.known)) or 'none: there are none'}"
-        )
+        what = "agent_id is required" if agent_id is None else f"there is no agent {agent_id!r}"
+        options = f"agent_id can be {', '.join(map(repr, self.known)) or 'none: there are no agents'}"
+        super().__init__(what, "; ".join(filter(None, (catalog_hint(agent_id), options))))
 
 
 class MessageNotFound(ThreadsError, LookupError):
-    """The thread has no such message, or its history no longer tells where it came from."""
+    """The thread has no such message, or the checkpoint that added it was deleted."""
 
     def __init__(self, thread_id: str, message_id: str, why: str = "") -> None:
         self.thread_id, self.message_id = thread_id, message_id
@@ -232,13 +252,13 @@ class MessageNotFound(ThreadsError, LookupError):
 
 
 class MessagesUnknown(ThreadsError):
-    """The thread's state is kept in a way that does not tell its messages."""
+    """The thread's messages cannot be decoded from its checkpoints."""
 
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
         super().__init__(
-            f"the messages of thread {thread_id!r} cannot be told: its graph folds them with its own "
-            "reducer; name it when opening the file: threads.open(..., reducer=...)"
+            f"the messages of thread {thread_id!r} cannot be decoded: its graph has a reducer of its own",
+            "pass it when opening the file: threads.open(..., reducer=...)",
         )
 
 
@@ -247,16 +267,12 @@ class StateUnreadable(ThreadsError):
 
     thread_id: str | None = None
 
-    @property
-    def fact(self) -> str:
-        """What is so, without the remedy, which is in Python's words."""
-        return str(self).partition("; ")[0]
-
-    def found_in(self, thread_id: str) -> Self:
-        """The same error, which names the thread as well."""
+    def with_thread(self, thread_id: str) -> Self:
+        """Add the thread to the error, unless it has one, and return the error."""
         if self.thread_id is None:
             self.thread_id = thread_id
-            self.args = (f"thread {thread_id!r}: {self}",)
+            self.summary = f"thread {thread_id!r}: {self.summary}"
+            self.args = (str(self),)
         return self
 
 
@@ -266,37 +282,41 @@ class StateDamaged(StateUnreadable):
     def __init__(self, why: str) -> None:
         self.why = why
         super().__init__(
-            f"a stored value is damaged, or another program's ({why}); go back to an earlier checkpoint with "
-            "registry.rewind or registry.fork, take the thread from a backup, or delete it"
+            f"a stored value is damaged, or was written by another program ({why})",
+            "go back to an earlier checkpoint with registry.rewind or registry.fork, restore the thread from "
+            "a backup, or delete it",
         )
 
 
 class TypeNotAllowed(StateUnreadable):
-    """A stored value has a type that was not named at open(types=...)."""
+    """A stored value has a type that was not passed to open(types=...). `blocked` are such types."""
 
-    def __init__(self, blocked: Sequence[str]) -> None:
+    def __init__(self, blocked: Sequence[str], *, summary: str = "", hint: str = "") -> None:
+        """`summary`, `hint`: of a subclass, in place of this class's own."""
         self.blocked = tuple(blocked)
         names = ", ".join(name.rpartition(".")[2] for name in self.blocked)
         super().__init__(
-            f"the stored state holds {', '.join(self.blocked)}, which is not on the allow-list; if you trust "
-            f"the file, name the type when opening it: threads.open(..., types=[{names}])"
+            summary or f"the stored state holds {', '.join(self.blocked)}, which is not on the allow-list",
+            hint
+            or f"if you trust the file, name the type when opening it: threads.open(..., types=[{names}])",
         )
 
 
 class KindNotAllowed(TypeNotAllowed):
-    """A stored value is of a kind that is never read, for reading it could run code."""
+    """A stored value is of a kind that is never read, because reading it could run code."""
 
     def __init__(self, why: str) -> None:
-        self.blocked = ()
-        ThreadsError.__init__(
-            self,
-            f"the stored state holds a value of a kind that is never read, for that could run code ({why}); "
-            "store it again with the program that wrote it, or drop its checkpoints with delete_for_runs",
+        super().__init__(
+            (),
+            summary="the stored state holds a value of a kind that is never read, because reading it could "
+            f"run code ({why})",
+            hint="store it again with the program that wrote it, or delete its checkpoints with "
+            "delete_for_runs",
         )
 
 
 class DatabaseError(ThreadsError):
-    """The database cannot do what was asked; nothing was changed."""
+    """The database cannot do this; nothing was changed."""
 
 
 class NotADatabase(DatabaseError):
@@ -309,30 +329,31 @@ class NewerDatabase(DatabaseError):
     def __init__(self, where: str, found: int, known: int) -> None:
         self.found, self.known = found, known
         super().__init__(
-            f"{where} has format {found}, this version of langgraph-threads knows up to {known}; "
-            "update with: pip install -U langgraph-threads"
+            f"{where} has format {found}, this version of langgraph-threads knows up to {known}",
+            "update with: pip install -U langgraph-threads",
         )
 
 
 class ForeignDatabase(DatabaseError):
-    """The file has tables of LangGraph's or our names that are somebody else's, or far too old."""
+    """A table or index with a name of LangGraph's or ours was made by another program or an old version."""
 
     def __init__(self, where: str, kind: str, name: str) -> None:
         self.name = name
         super().__init__(
-            f"{where} has a {kind} called {name} that is not LangGraph's of today nor ours; "
-            "keep the threads in a file of their own"
+            f"{where} has a {kind} called {name} that neither a supported LangGraph nor langgraph-threads "
+            "made",
+            "store the threads in a file of their own",
         )
 
 
 class RegistryDetached(DatabaseError):
-    """The registry was taken out of the file (`threads detach`) while it was open here."""
+    """The registry was removed from the file (`threads detach`) while it was open here."""
 
     def __init__(self, where: str) -> None:
         self.where = where
         super().__init__(
-            f"the registry was taken out of {where} while it was open here, so nothing was stored; open the "
-            "file again (start a server again): that makes a new registry of its checkpoints"
+            f"the registry was removed from {where} while it was open here, so nothing was stored",
+            "open the file again (restart a server): that builds a new registry from its checkpoints",
         )
 
 
@@ -341,23 +362,18 @@ class DatabaseNotFound(DatabaseError, FileNotFoundError):
 
 
 class ReadOnly(DatabaseError):
-    """The database was opened for reading, or its file cannot be written."""
-
-    @property
-    def fact(self) -> str:
-        """What is so, without the remedy, which is in Python's words."""
-        return str(self).rpartition("; ")[0]
+    """The database was opened read-only, or its file cannot be written."""
 
 
 class DatabaseFull(DatabaseError):
-    """The disk is full; what was being stored was rolled back as a whole."""
+    """The disk is full; the transaction was rolled back."""
 
 
 class DatabaseGone(DatabaseError):
     """The database's file was removed, moved or replaced while it was open; nothing is read or written."""
 
     def __init__(self, where: str, what: str, remedy: str) -> None:
-        super().__init__(f"{where} {what}; {remedy}")
+        super().__init__(f"{where} {what}", remedy)
 
 
 class DatabaseBusy(DatabaseError):

@@ -1,12 +1,12 @@
-"""How threads, messages and pages look in a notebook: tables and chat bubbles.
+"""HTML and Markdown for threads, messages and pages in a notebook: tables and chat bubbles.
 
-One bundle holds the same thing as text, HTML and Markdown, and the frontend takes the richest it
-knows. Everything in it was typed by strangers: in HTML each text is escaped, in Markdown each character
-that could mean something is written as its number, and control characters, which a terminal would obey,
-become a replacement sign. The HTML has no scripts, no links and nothing to load. It names no text colour
-and tints by transparency, so it is legible on light and dark pages; without its styles it still reads.
+One bundle holds the same thing as text, HTML and Markdown; the frontend takes the richest format it
+supports. All texts are untrusted: in HTML each is escaped, in Markdown each character with a meaning is
+written as its number, and control characters, which a terminal would obey, become a replacement sign.
+The HTML has no scripts, no links and nothing to load. It names no text colour and tints by transparency,
+so it is legible on light and dark pages, and still readable without its styles.
 
-`models` imports this module, so an item is known here by its class's name and its fields.
+`threads.models.display` imports this module when a notebook first displays a model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from datetime import datetime
 from html import escape
 from typing import Any, NamedTuple
 
-LONGEST = 10_000
+from threads.models.display import register_renderer
+from threads.models.search import Hit
+from threads.models.threads import Checkpoint, Message, Thread
+
+MAX_TEXT = 10_000
 """Characters of one text that are shown; the rest is counted."""
 
 _GREY, _BLUE = "rgba(128,128,128,.16)", "rgba(56,139,253,.22)"
@@ -39,15 +43,17 @@ _ASIDE = "align-self:flex-start;border:1px dashed rgba(128,128,128,.5);opacity:.
 
 
 class Cell(NamedTuple):
-    """A text in a table, and how it stands out: by a tag of `_STYLES`, or not at all."""
+    """One cell of a table."""
 
     text: str
     tag: str = ""
+    """The HTML tag around the text, one of `_STYLES`; empty for none."""
     marks: tuple[str, ...] = ()
+    """Labels after the text, such as `pinned`."""
 
 
 class Bubble(NamedTuple):
-    """What one message shows."""
+    """One message of a chat."""
 
     role: str
     label: str
@@ -55,12 +61,12 @@ class Bubble(NamedTuple):
     calls: tuple[str, ...]
 
 
-def bundle(items: Sequence[Any], text: str, *, more: bool = False) -> dict[str, str]:
-    """The MIME bundle of `items`; `text` is what stands in a plain terminal. `more`: others follow."""
-    kind = type(items[0]).__name__ if items else ""
-    if not items:
+def bundle(items: Sequence[Any], text: str, more: bool = False) -> dict[str, str]:
+    """Return the MIME bundle of `items`; `text` is the plain one. `more`: others follow on the next page."""
+    kind = type(items[0]) if items else None
+    if kind is None:
         html, markdown = _note("Nothing here."), "*Nothing here.*"
-    elif kind == "Message":
+    elif kind is Message:
         html, markdown = _chat([_bubble(item) for item in items])
         if more:
             older = "There are older messages: ask for them with before=page.next_cursor."
@@ -74,19 +80,22 @@ def bundle(items: Sequence[Any], text: str, *, more: bool = False) -> dict[str, 
     return {"text/plain": text, "text/html": html, "text/markdown": markdown}
 
 
-# what is shown of each kind
+register_renderer(bundle)
 
 
-def _thread_row(thread: Any) -> list[Cell]:
+# contents, by class
+
+
+def _thread_row(thread: Thread) -> list[Cell]:
     marks = [
         mark
-        for mark, there in (
+        for mark, is_set in (
             ("pinned", thread.pinned),
             ("archived", thread.archived),
             ("in the trash", thread.trashed_at is not None),
             (thread.status, thread.status != "idle"),
         )
-        if there
+        if is_set
     ]
     return [
         Cell(thread.title, "strong", tuple(marks)),
@@ -98,7 +107,7 @@ def _thread_row(thread: Any) -> list[Cell]:
     ]
 
 
-def _checkpoint_row(checkpoint: Any) -> list[Cell]:
+def _checkpoint_row(checkpoint: Checkpoint) -> list[Cell]:
     return [
         Cell("" if checkpoint.step is None else str(checkpoint.step)),
         Cell(checkpoint.source or ""),
@@ -107,7 +116,7 @@ def _checkpoint_row(checkpoint: Any) -> list[Cell]:
     ]
 
 
-def _hit_row(hit: Any) -> list[Cell]:
+def _hit_row(hit: Hit) -> list[Cell]:
     return [
         Cell(hit.thread.title, "strong"),
         Cell(hit.thread.id, "code"),
@@ -127,17 +136,15 @@ def _any_row(item: Any) -> list[Cell]:
     return [Cell(str(getattr(item, each.name))) for each in fields(item)]
 
 
-_TABLES: dict[str, tuple[tuple[str, ...], Callable[[Any], list[Cell]]]] = {
-    "Thread": (("title", "thread", "messages", "last activity (UTC)", "preview", "tags"), _thread_row),
-    "Hit": (("title", "thread", "said by", "when (UTC)", "found"), _hit_row),
-    "Checkpoint": (("step", "made by", "when (UTC)", "checkpoint"), _checkpoint_row),
+_TABLES: dict[type, tuple[tuple[str, ...], Callable[[Any], list[Cell]]]] = {
+    Thread: (("title", "thread", "messages", "last activity (UTC)", "preview", "tags"), _thread_row),
+    Hit: (("title", "thread", "said by", "when (UTC)", "found"), _hit_row),
+    Checkpoint: (("step", "made by", "when (UTC)", "checkpoint"), _checkpoint_row),
 }
 
 
-def _bubble(message: Any) -> Bubble:
-    others = [
-        f"[{block.get('type')}]" for block in message.content if block.get("type") not in _SHOWN_OTHERWISE
-    ]
+def _bubble(message: Message) -> Bubble:
+    others = [f"[{block.get('type')}]" for block in message.content if block.get("type") not in _OWN_DISPLAY]
     calls = [
         f"{call.name}({', '.join(f'{key}={value!r}' for key, value in call.args.items())})"
         for call in message.tool_calls
@@ -146,14 +153,15 @@ def _bubble(message: Any) -> Bubble:
     return Bubble(message.role, label, "\n".join(filter(None, (message.text, *others))), tuple(calls))
 
 
-_SHOWN_OTHERWISE = ("text", "tool_call", "reasoning")
+_OWN_DISPLAY = ("text", "tool_call", "reasoning")
+"""Types of content blocks that are shown in another place, or not at all."""
 
 
 def _time(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
-# how it is written
+# HTML and Markdown
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> tuple[str, str]:
@@ -196,21 +204,21 @@ def _html_bubble(bubble: Bubble) -> str:
 
 def _markdown_bubble(bubble: Bubble) -> str:
     texts = [*bubble.text.splitlines(), *(f"calls {call}" for call in bubble.calls)]
-    said = "".join(f"\n> {_plain(line)}  " for text in texts for line in _shown(text).splitlines())
-    return f"**{_in_one_line(bubble.label)}**\n{said}"
+    quoted = "".join(f"\n> {_plain(line)}  " for text in texts for line in _printable(text).splitlines())
+    return f"**{_in_one_line(bubble.label)}**\n{quoted}"
 
 
 def _note(text: str) -> str:
     return f'<div style="{_SMALL}">{_escaped(text)}</div>'
 
 
-# what strangers typed
+# untrusted text
 
 
-def _shown(text: str) -> str:
-    """At most `LONGEST` characters, none of which a terminal obeys or no file can hold."""
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]}… and {len(text) - LONGEST} characters more"
+def _printable(text: str) -> str:
+    """Cut a text to `MAX_TEXT` characters and replace those that a terminal obeys or no file can hold."""
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}… and {len(text) - MAX_TEXT} characters more"
     return re.sub(_UNPRINTABLE, "\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
@@ -218,11 +226,11 @@ _UNPRINTABLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"  # compiled when fir
 
 
 def _escaped(text: str) -> str:
-    return escape(_shown(text)).replace("\n", "<br>")
+    return escape(_printable(text)).replace("\n", "<br>")
 
 
 def _plain(line: str) -> str:
-    """One line of Markdown that means nothing but its words."""
+    """Escape one line, so that Markdown finds no markup in it."""
     return re.sub(_MARKUP, lambda found: f"&#{ord(found[0])};", line, flags=re.VERBOSE)
 
 
@@ -234,4 +242,4 @@ _MARKUP = r"""
 
 
 def _in_one_line(text: str) -> str:
-    return _plain(" ".join(_shown(text).split()))
+    return _plain(" ".join(_printable(text).split()))

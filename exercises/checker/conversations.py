@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.models import load_model
-from agent.offline import OfflineChatModel
 from checker.agents import ForgettingAgent, RecordingAgent, make_broken_agent, stored_texts
 from checker.findings import CheckFailed
 from checker.learner import Learner, name_of
 from checker.wrong_word_model import COMMON_WORDS, words
+from threads.chat_models.offline import OfflineChatModel
 
 OF_ONESELF = re.compile(r"\b(i|me|my|mine|we|us|our)\b")
 

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
 
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 WRONG = "Mallory"
 COMMON_WORDS = frozenset(

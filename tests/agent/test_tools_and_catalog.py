@@ -10,7 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent import catalog, tools
 from agent.catalog import UnknownAgent, agent_ids, build, build_all
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 ALL_TOOLS = [
     tools.look_up_order,
@@ -66,7 +66,7 @@ def test_every_tool_says_what_it_is_for() -> None:
 
 def test_every_agent_builds_and_answers_under_its_own_name() -> None:
     graphs = build_all(model=MODEL)
-    assert tuple(graphs) == agent_ids() == ("support", "tutor", "assistant")
+    assert tuple(graphs) == agent_ids() == ("support", "tutor", "assistant", "my-agent")
     for agent_id, graph in graphs.items():
         assert graph.name == agent_id
         assert (
@@ -76,7 +76,9 @@ def test_every_agent_builds_and_answers_under_its_own_name() -> None:
 
 
 def test_an_unknown_agent_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(UnknownAgent, match=r"no agent 'nobody'\. Known agents: support, tutor, assistant"):
+    with pytest.raises(
+        UnknownAgent, match=r"no agent 'nobody'\. Known agents: support, tutor, assistant, my-agent"
+    ):
         build("nobody")
     assert issubclass(UnknownAgent, LookupError)
 
@@ -125,6 +127,7 @@ def test_reading_the_catalog_imports_no_framework() -> None:
         ("tutor", ["I don't understand threads"], "A thread is one conversation"),
         ("tutor", ["(2 + 3) * 4"], "(2 + 3) * 4 = 20"),
         ("assistant", ["Where is my order 1001?"], "I don't know"),
+        ("my-agent", ["Where is my order 1001?"], "Order 1001 has been shipped"),
     ],
 )
 def test_an_agent_uses_its_tools(agent_id: str, turns: list[str], answer: str) -> None:

@@ -18,10 +18,10 @@ from serving import HERE, PREFIX, bearer, client, events, process
 
 import threads
 from agent import build_agent
-from agent.offline import OfflineChatModel
 from threads.api import Limits
 from threads.api.app import described
 from threads.api.server import JsonLines, bound
+from threads.chat_models.offline import OfflineChatModel
 
 REQUESTS = int(os.environ.get("THREADS_TEST_REQUESTS", "300"))
 CANARY = "canary-of-alice-7f3a"

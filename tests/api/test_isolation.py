@@ -7,8 +7,8 @@ from serving import PREFIX, bearer, listening
 
 import threads
 from agent import build_agent
-from agent.offline import OfflineChatModel
 from threads.api import Limits, create_app
+from threads.chat_models.offline import OfflineChatModel
 from threads.isolation import audit
 
 SEEN = (

@@ -14,9 +14,9 @@ from serving import PREFIX, bearer, client, events, listening
 
 import threads
 from agent import build_agent
-from agent.offline import OfflineChatModel
 from threads.api import Limits, create_app
 from threads.api.server import Serving
+from threads.chat_models.offline import OfflineChatModel
 
 STREAMED = {"accept": "text/event-stream"}
 SECRET = "sk-123-of-the-server"

@@ -10,9 +10,9 @@ from serving import client, listening
 
 import threads
 from agent import build_agent
-from agent.offline import OfflineChatModel
 from threads.api import Limits, create_app
 from threads.api.app import described
+from threads.chat_models.offline import OfflineChatModel
 
 EXAMPLES = os.environ.get("THREADS_TEST_EXAMPLES", "2")
 PHASES = "examples,fuzzing,stateful" + (",coverage" if "THREADS_TEST_EXAMPLES" in os.environ else "")

@@ -25,7 +25,7 @@ from running import Talking
 
 import threads
 from agent import build_agent
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 TURNS = 5
 """Turns a thread."""

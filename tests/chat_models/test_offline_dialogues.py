@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 MODEL = OfflineChatModel()
 

@@ -21,7 +21,7 @@ from langchain_core.tools import tool
 from langchain_tests.unit_tests import ChatModelUnitTests
 from pydantic import BaseModel
 
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 MODEL = OfflineChatModel()
 INTRODUCED: list[BaseMessage] = [HumanMessage("Hi, I'm Alice."), AIMessage("Hello Alice!")]

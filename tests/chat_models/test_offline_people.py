@@ -3,7 +3,7 @@
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 MODEL = OfflineChatModel()
 PEOPLE = {

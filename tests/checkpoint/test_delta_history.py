@@ -17,9 +17,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Overwrite
 
 import threads
-from agent.state import merge_messages
 from threads.checkpoint.fast_copy import frozen, weight
 from threads.checkpoint.lru_cache import Kept
+from threads.graphs import merge_messages
 
 FREQUENCY = 6
 """Even, so that a snapshot is taken after a node, of what that left; during a node it is a race, as with any saver."""

@@ -36,7 +36,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.channels.delta import DeltaChannel
 
 import threads
-from agent.state import merge_messages
+from threads.graphs import merge_messages
 
 STRIDE = 1 if LONG else 3
 """At every which statement of a turn it is killed; at each in the long version."""

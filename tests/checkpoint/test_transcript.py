@@ -12,13 +12,14 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langchain_core.tools import tool
+from langgraph.channels.delta import DeltaChannel
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command, Overwrite
 
 import threads
 from agent import build_agent
-from agent.state import MessageRefused, merge_messages
-from threads.checkpoint.reducer import Undecodable, fold
+from threads.checkpoint.reducer import replay
+from threads.graphs import MessageRefused, merge_messages
 
 IDS = st.sampled_from([None, "a", "b", "c", "d"])
 MESSAGES = st.one_of(
@@ -27,24 +28,27 @@ MESSAGES = st.one_of(
     st.sampled_from(["a", "b", REMOVE_ALL_MESSAGES]).map(lambda id: RemoveMessage(id=id)),
     st.sampled_from(["said plainly", ["user", "in a pair"]]),
 )
-UPDATES = st.lists(st.lists(MESSAGES, max_size=4), max_size=6)
+UPDATES = st.lists(MESSAGES, max_size=4)
+
+
+OVERWRITES = st.lists(MESSAGES.filter(lambda m: not isinstance(m, RemoveMessage)), max_size=3).flatmap(
+    lambda value: st.sampled_from(
+        [Overwrite(value), {"__overwrite__": value}, {"type": "__overwrite__", "value": value}]
+    )
+)
 
 
 @settings(max_examples=500)
-@given(UPDATES)
-def test_the_reader_folds_as_the_agents_reducer_does(updates):
+@given(st.lists(UPDATES | OVERWRITES, max_size=6))
+def test_the_reader_replays_writes_as_a_delta_channel_does(updates):
+    channel = DeltaChannel(merge_messages, list).from_checkpoint(None)
     try:
-        expected = merge_messages([], updates)
+        channel.replay_writes([("task", "messages", update) for update in updates])
     except MessageRefused:
-        with pytest.raises(Undecodable):
-            fold([], updates)
+        with pytest.raises(MessageRefused):
+            replay(merge_messages, [], updates)
         return
-    try:
-        found = fold([], updates)
-    except Undecodable as error:
-        assert "two messages with one id" in str(error)  # unknown, not wrong
-        return
-    assert [(m.id, m.type, m.content) for m in found] == [(m.id, m.type, m.content) for m in expected]
+    assert replay(merge_messages, [], updates) == channel.value
 
 
 @pytest.fixture(params=["plain", "ours"])

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from running import Gate, waiting_graph
 
 import threads
-from threads.cli.bulk import change_all
+from threads.cli.bulk import change_threads
 from threads.cli.group import threads as group
 
 
@@ -72,6 +72,6 @@ def test_a_thread_that_is_erased_meanwhile_is_named(registry, capsys):
     found = [registry.get("free"), registry.get("busy")]
     registry.delete("busy")
     with click.Context(group), pytest.raises(click.exceptions.Exit) as ended:
-        change_all(registry, found, "trashed", False, trashed=True)
+        change_threads(registry, found, "trashed", False, trashed=True)
     assert ended.value.exit_code == 1
     assert capsys.readouterr() == ("free\n", "there is no thread 'busy' any more\n")

@@ -19,6 +19,7 @@ from agent import load_model
 from threads.cli.group import COMMANDS
 from threads.cli.group import threads as group
 
+CATALOG = ("--agents", "agent.catalog:build_all")
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -453,7 +454,7 @@ def test_send_answers_in_the_thread_and_remembers():
 
 
 def test_send_as_json_tells_thread_reply_and_message():
-    said = told("send", "--new", "Where is order 1001?", "--agent", "support")
+    said = told("send", "--new", "Where is order 1001?", *CATALOG, "--agent", "support")
     assert set(said) == {"thread_id", "reply", "message", "interrupts"}
     assert "ParcelFox" in said["reply"] and said["message"]["role"] == "assistant"
     assert said["thread_id"] == rows()[0][0]
@@ -474,14 +475,14 @@ def test_an_empty_message_is_a_usage_error_and_makes_no_file(here, text):
 
 def test_the_threads_own_agent_answers_unless_another_is_named():
     thread_id = new("--agent", "tutor")
-    assert "snapshot" in out("send", thread_id, "What is a checkpoint?")
+    assert "snapshot" in out("send", thread_id, "What is a checkpoint?", *CATALOG)
     assert told("show", thread_id)["thread"]["agent_id"] == "tutor"
-    assert "ParcelFox" in out("send", thread_id, "Where is order 1001?", "--agent", "support")
+    assert "ParcelFox" in out("send", thread_id, "Where is order 1001?", *CATALOG, "--agent", "support")
 
 
 def test_an_unknown_agent_is_a_usage_error_that_names_the_known_ones(here):
     result = call("send", "--new", "hi", "--agent", "nobody", code=2)
-    assert "support, tutor, assistant" in result.stderr
+    assert "assistant, my-agent" in result.stderr
     assert rows() == []
 
 
@@ -490,6 +491,26 @@ def test_a_thread_of_an_agent_that_is_not_here_is_not_answered_by_another():
     told_what_to_do = call("send", "a", "hi", code=1).stderr
     assert "'billing'" in told_what_to_do and "--agents MODULE:NAME" in told_what_to_do
     assert told("show", "a")["messages"] == []
+
+
+@pytest.mark.parametrize("words", [["send", "a", "hi"], ["send", "a", "hi", "--agents", "mine:many"]])
+def test_a_thread_of_an_agent_of_the_repository_names_the_option_that_loads_it(mine, words):
+    new("--id", "a", "--agent", "support")
+    refused = process(*words)
+    assert refused.returncode == 1
+    assert "load 'support' with --agents agent.catalog:build_all" in refused.stderr
+    assert told("show", "a")["messages"] == []
+
+
+def test_without_agents_the_built_in_assistant_answers_under_both_ids():
+    assert [row.split("\t") for row in out("agents").splitlines()] == [
+        ["assistant", "0", "default"],
+        ["my-agent", "0"],
+    ]
+    for agent_id in ("assistant", "my-agent"):
+        said = told("send", "--new", "Hi, I'm Alice", "--agent", agent_id)
+        assert said["reply"].startswith("Hello Alice!")
+        assert told("show", said["thread_id"])["thread"]["agent_id"] == agent_id
 
 
 def test_a_conversation_of_an_unknown_graph_is_not_continued_by_guess(here):
@@ -506,7 +527,7 @@ def test_a_model_that_cannot_be_had_is_one_sentence_and_leaves_no_thread(monkeyp
     monkeypatch.setenv("THREADS_MODEL", "nonsense")
     result = call("send", "--new", "hi", code=1)
     assert result.stderr.splitlines()[-1].startswith(
-        "Error: agent 'support' cannot be built: ModelUnavailable: "
+        "Error: agent 'assistant' cannot be built: ModelUnavailable: "
     )
     assert "Traceback" not in result.stderr
     assert rows() == []
@@ -514,6 +535,14 @@ def test_a_model_that_cannot_be_had_is_one_sentence_and_leaves_no_thread(monkeyp
 
 # agents of one's own
 
+PACE = """
+from langchain_core.language_models import FakeListChatModel
+from agent import build_agent
+from threads.chat_models import load_model
+delay = load_model("offline").delay
+def build():
+    return build_agent(FakeListChatModel(responses=[f"{delay} {load_model('offline').delay}"]), name="pace")
+"""
 AGENTS = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -615,13 +644,24 @@ def test_chat_goes_on_in_a_thread_and_new_begins_another():
     assert told("show", "-")["messages"][0]["text"] == "/slash"
 
 
-def test_chat_streams_the_offline_model_at_reading_pace(monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "variable", "is_slow"),
+    [("chat", "", True), ("chat", "0", False), ("send --new hello", "", False)],
+)
+def test_chat_streams_the_offline_model_at_reading_pace(here, command, variable, is_slow):
+    (here / "pace.py").write_text(PACE)
+    done = process(
+        *command.split(), "--agents", "pace:build", input="Hi, I'm Alice.\n", THREADS_OFFLINE_DELAY=variable
+    )
+    assert done.returncode == 0, done.stderr
+    at_import, at_call = map(float, done.stdout.split())
+    assert (at_import > 0, at_call > 0) == (is_slow, is_slow)
+
+
+def test_chat_leaves_the_environment_as_it_is(monkeypatch):
     monkeypatch.setenv("THREADS_OFFLINE_DELAY", "")
     assert "Hello Alice!" in out("chat", input="Hi, I'm Alice.\n")
-    assert load_model("offline").delay > 0
-    monkeypatch.setenv("THREADS_OFFLINE_DELAY", "0")
-    out("chat", input="Hi, I'm Alice.\n")
-    assert load_model("offline").delay == 0
+    assert (os.environ["THREADS_OFFLINE_DELAY"], load_model("offline").delay) == ("", 0)
 
 
 def test_leaving_a_chat_without_a_word_leaves_no_thread():
@@ -639,7 +679,7 @@ def test_a_script_notices_what_goes_wrong_in_a_chat():
 
 
 def test_show_tells_the_facts_and_then_the_messages():
-    out("send", "--new", "Where is order 1001?", "--agent", "support")
+    out("send", "--new", "Where is order 1001?", *CATALOG, "--agent", "support")
     facts, messages = out("show", "-").split("\n\n")
     assert "title\tWhere is order 1001?" in facts.splitlines()
     assert [line.split("\t")[1] for line in messages.splitlines()] == [

@@ -14,7 +14,7 @@ from graphs import config, plain_graph, said, spoilt, stock_saver
 from locations import SUPPORT
 
 import threads
-from threads.cli.context import undisturbed
+from threads.cli.context import retry_if_written
 from threads.cli.group import threads as group
 
 TURNS = 60
@@ -309,10 +309,10 @@ def test_a_copy_that_somebody_wrote_into_is_begun_again_and_a_lock_is_not_waited
             raise outcome
         return outcome
 
-    assert undisturbed(read) == "whole"
+    assert retry_if_written(read) == "whole"
     locked = threads.DatabaseBusy("locked by others")
     locked.__cause__ = sqlite3.OperationalError("database is locked")
     outcomes[:] = [locked, "never read"]
     with pytest.raises(threads.DatabaseBusy, match="locked"):
-        undisturbed(read)
+        retry_if_written(read)
     assert outcomes == ["never read"]

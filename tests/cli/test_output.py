@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 import threads
 from threads.cli import sanitize
-from threads.cli.errors import TABLE, Fault, fault_of
+from threads.cli.errors import TABLE, CliError, cli_error_of
 from threads.cli.group import threads as group
-from threads.cli.progress import Bar
+from threads.cli.progress import ProgressBar
 from threads.errors import ThreadsError
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 NASTY = "\x1b]0;owned\x07\x1b[2J[red]bold[/red] :smile: \r\x9b31m\u202egnp.exe\u2066\u2028\ttab\nline ☕ é"
 ACTS = {"Cc", "Zl", "Zp", "Cs"}
@@ -141,20 +141,20 @@ def test_errors_do_not_pass_on_what_others_wrote(nasty):
 
 @given(st.text(st.characters()))
 def test_no_text_at_all_acts_once_it_is_cleaned(anything):
-    assert harmless(sanitize.field(anything), "")
-    assert harmless(sanitize.block(anything), "\n\t")
+    assert harmless(sanitize.escape_line(anything), "")
+    assert harmless(sanitize.escape_block(anything), "\n\t")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_cleaned_json_says_the_same(anything):
     for ascii_only in (True, False):
-        made = sanitize.json_escaped(json.dumps(anything, ensure_ascii=ascii_only))
+        made = sanitize.escape_json(json.dumps(anything, ensure_ascii=ascii_only))
         assert harmless(made, "") and json.loads(made) == anything
 
 
 @pytest.mark.parametrize("words", ["Zoë ☕ 你好", "שלום", "مرحبا", "👩‍👩‍👧", "नमस्ते"])
 def test_words_of_any_language_are_left_as_they_are(words):
-    assert sanitize.field(words) == sanitize.block(words) == words
+    assert sanitize.escape_line(words) == sanitize.escape_block(words) == words
 
 
 @given(
@@ -181,12 +181,12 @@ NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
     ],
 )
 def test_how_long_ago_is_said_as_people_say_it(before, words):
-    assert sanitize.ago(NOW - before, NOW) == words
+    assert sanitize.format_age(NOW - before, NOW) == words
 
 
 def test_long_ago_is_a_date_and_an_unknown_time_a_question_mark():
-    assert sanitize.ago(datetime(2025, 1, 31, 12, tzinfo=UTC), NOW) == "2025-01-31"
-    assert (sanitize.ago(None, NOW), sanitize.instant(None)) == ("?", "")
+    assert sanitize.format_age(datetime(2025, 1, 31, 12, tzinfo=UTC), NOW) == "2025-01-31"
+    assert (sanitize.format_age(None, NOW), sanitize.format_time(None)) == ("?", "")
 
 
 @pytest.mark.parametrize(
@@ -206,11 +206,13 @@ def test_long_ago_is_a_date_and_an_unknown_time_a_question_mark():
     ],
 )
 def test_a_size_is_said_as_people_say_it(count, words):
-    assert sanitize.size(count) == words
+    assert sanitize.format_size(count) == words
 
 
 def test_json_holds_whatever_a_message_can_hold():
-    made = json_form({"a": (1, None, float("nan")), 2: datetime(2026, 1, 1, tzinfo=UTC), "c": {3}, "d": b"x"})
+    made = to_jsonable(
+        {"a": (1, None, float("nan")), 2: datetime(2026, 1, 1, tzinfo=UTC), "c": {3}, "d": b"x"}
+    )
     assert made == {"a": [1, None, "nan"], "2": "2026-01-01T00:00:00.000Z", "c": [3], "d": "b'x'"}
 
 
@@ -233,8 +235,8 @@ def test_every_error_of_ours_has_an_exit_code(kind):
     error = kind.__new__(kind)
     for name in ("thread_id", "run_id", "field", "reason", "blocked", "limit"):
         setattr(error, name, "x")
-    fault = fault_of(error)
-    assert isinstance(fault, Fault) and fault.exit_code == wanted
+    fault = cli_error_of(error)
+    assert isinstance(fault, CliError) and fault.exit_code == wanted
 
 
 def test_no_row_of_the_table_hides_one_below_it():
@@ -248,7 +250,7 @@ IN_PYTHON = re.compile(r"\w=|\w\(|\bNone\b|\bTrue\b|(registry|runner|threads)\.[
 @pytest.mark.parametrize(
     "error",
     [
-        threads.ReadOnly("a; b.db cannot be written; read_only=True opens it to look only"),
+        threads.ReadOnly("a; b.db cannot be written", "read_only=True opens it to look only"),
         threads.ThreadBusy("a", "r"),
         threads.LeaseLost("a"),
         threads.RunNotFound("r"),
@@ -262,7 +264,7 @@ IN_PYTHON = re.compile(r"\w=|\w\(|\bNone\b|\bTrue\b|(registry|runner|threads)\.[
 )
 def test_an_error_is_told_without_words_of_python(error):
     assert IN_PYTHON.search(str(error))
-    assert not IN_PYTHON.search(fault_of(error).format_message())
+    assert not IN_PYTHON.search(cli_error_of(error).format_message())
 
 
 def test_what_is_empty_is_told_with_the_remedy_of_the_command_line(tmp_path, monkeypatch):
@@ -280,7 +282,7 @@ def test_what_is_empty_is_told_with_the_remedy_of_the_command_line(tmp_path, mon
 
 
 def test_a_bug_of_ours_is_not_dressed_up_as_a_mistake_of_the_users():
-    assert fault_of(ZeroDivisionError()) is None
+    assert cli_error_of(ZeroDivisionError()) is None
 
 
 # the progress bar
@@ -311,7 +313,7 @@ class Screen:
 )
 def test_a_bar_is_drawn_on_a_terminal_for_what_takes_longer_than_a_second(terminal, seconds, drawn):
     screen, clock = Screen(terminal), iter([0.0, *[seconds] * 20])
-    with Bar(screen, now=lambda: next(clock)) as bar:
+    with ProgressBar(screen, now=lambda: next(clock)) as bar:
         bar("reading messages", 10, 100)
         bar("reading messages", 50, 100)
     assert ("reading messages" in screen.written) is drawn
@@ -333,22 +335,22 @@ class Watched(Screen):
 
 def test_what_cannot_tell_how_far_it_is_is_named_where_it_takes_long_and_taken_away():
     screen = Watched("giving the room back")
-    with Bar(screen, patience=0).waiting("giving the room back"):
+    with ProgressBar(screen, delay=0).waiting("giving the room back"):
         assert screen.seen.wait(30)
     assert screen.written.endswith("\x1b[2K")  # the line is cleared
 
 
-@pytest.mark.parametrize(("terminal", "patience"), [(True, 3600), (False, 0)])
-def test_it_is_not_named_where_it_is_quick_or_nobody_looks(terminal, patience):
+@pytest.mark.parametrize(("terminal", "delay"), [(True, 3600), (False, 0)])
+def test_it_is_not_named_where_it_is_quick_or_nobody_looks(terminal, delay):
     screen = Screen(terminal)
-    with Bar(screen, patience=patience).waiting("giving the room back"):
+    with ProgressBar(screen, delay=delay).waiting("giving the room back"):
         pass
     assert screen.written == ""
 
 
 def test_after_a_bar_is_full_the_next_work_has_its_own_second():
     screen, moments = Screen(True), iter([0.0, 2.0, 2.0, 2.5])
-    bar = Bar(screen, now=lambda: next(moments))
+    bar = ProgressBar(screen, now=lambda: next(moments))
     bar("first", 1, 2)
     bar("first", 2, 2)
     written = screen.written

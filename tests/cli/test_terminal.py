@@ -186,7 +186,17 @@ def test_rm_asks_and_takes_no_for_an_answer(registry):
 
 
 def test_send_streams_the_answer_and_names_the_tools_it_calls(here):
-    shown = plain(on_screen("send", "--new", "Where is order 1001?", "--agent", "support"))
+    shown = plain(
+        on_screen(
+            "send",
+            "--new",
+            "Where is order 1001?",
+            "--agents",
+            "agent.catalog:build_all",
+            "--agent",
+            "support",
+        )
+    )
     assert "calls look_up_order\r\n" in shown and "ParcelFox" in shown
 
 

@@ -157,14 +157,14 @@ def test_stats_and_agents_are_told():
     call('send --new "Where is order 1001?"')
     [[day, begun, messages, *_]] = rows("stats")
     assert (len(day), begun, messages) == (10, "1", "2")
-    assert [row[:3] for row in rows("stats --by agent")] == [["support", "1", "2"]]
+    assert [row[:3] for row in rows("stats --by agent")] == [["assistant", "1", "2"]]
     assert rows("stats --by all --since 2099-01-01") == []
-    assert ["support", "1", "default"] in rows("agents")
+    assert ["assistant", "1", "default"] in rows("agents")
     assert {each["id"] for each in told("agents")["agents"]} == {row[0] for row in rows("agents")}
 
 
 def test_agents_are_listed_without_a_file_and_none_is_made(here):
-    assert ["support", "0", "default"] in rows("agents")
+    assert ["assistant", "0", "default"] in rows("agents")
     assert list(here.iterdir()) == []
 
 

@@ -8,8 +8,8 @@ from serving import PREFIX, client, process
 
 import threads
 from agent import build_agent
-from agent.offline import OfflineChatModel
 from threads.api.app import described
+from threads.chat_models.offline import OfflineChatModel
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

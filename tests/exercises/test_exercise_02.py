@@ -215,7 +215,7 @@ def test_a_model_that_cannot_be_had_is_one_sentence(folder: Path, monkeypatch: p
     monkeypatch.setenv("THREADS_MODEL", "nobody")
     done = run_here(folder / SOLUTION)
     assert done.code == 1
-    assert "No model is called 'nobody'" in done.said
+    assert "There is no model 'nobody'" in done.said
 
 
 def test_pytest_runs_the_functions_named_test_and_says_what_is_not_solved(folder: Path) -> None:

@@ -11,7 +11,7 @@ from exercise_pack import EXERCISES, FOLDER, NAMES, expected_output, half_solved
 from langchain_core.messages import AIMessage
 from openai_server import Body, Text, serve
 
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 
 @pytest.fixture
@@ -200,5 +200,5 @@ def test_without_a_model_nothing_is_judged(tmp_path: Path) -> None:
     check = [EXERCISES / "check.py", "--file", program("02", "solution")]
     done = run(*check, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"), THREADS_MODEL="nobody")
     assert done.returncode == 2
-    assert "No model is called 'nobody'" in done.stderr
+    assert "There is no model 'nobody'" in done.stderr
     assert done.stdout == ""

@@ -144,16 +144,16 @@ def test_list_option_prints_attacks():
     assert [line.split("\t") for line in lines] == [[attack.name, attack.what] for attack in ATTACKS]
 
 
-def test_default_target_is_the_support_agent():
-    assert run_audit(*QUICK, exit_code=0).stdout.startswith("agent.catalog:build_all[support]: 24 turns")
+def test_default_target_is_the_built_in_assistant():
+    assert run_audit(*QUICK, exit_code=0).stdout.startswith("threads.assistant:build: 24 turns")
 
 
 def test_terminal_report_is_a_table(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    from threads.cli.audit_report import draw
+    from threads.cli.audit_report import draw_report
     from threads.isolation import audit
 
-    draw(audit(LEAKING_AGENT, attacks=["taking turns", "forks"], users=2, turns=8, seed=1))
+    draw_report(audit(LEAKING_AGENT, attacks=["taking turns", "forks"], users=2, turns=8, seed=1))
     text = capsys.readouterr().out
     assert text.splitlines()[0].split() == [
         "attack",

@@ -1,4 +1,4 @@
-"""What a notebook shows of threads, messages and pages: neat, and safe whatever strangers typed."""
+"""How a notebook displays threads, messages and pages: readable, and safe with untrusted text."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from threads.models import Checkpoint, Message, Page, Thread, ToolCall
-from threads.notebook import LONGEST, bundle
+from threads.notebook import MAX_TEXT, bundle
 
 NOON = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
 HOSTILE = [
@@ -84,7 +84,7 @@ def message(text: str, role: Any = "user", **changes: Any) -> Message:
 
 
 def everything(text: str) -> list[Any]:
-    """One of each kind, with `text` wherever a stranger may have put it."""
+    """One of each kind, with `text` in each field that holds untrusted text."""
     call = ToolCall(id=text, name=text, args={text: text})
     return [
         thread(text),
@@ -153,25 +153,25 @@ def test_any_punctuation_stays_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE[:4])
-def test_html_shows_the_words_as_they_were_typed(text: str) -> None:
+def test_html_shows_a_text_unchanged(text: str) -> None:
     assert text in Reader(html_of(message(text))).text
 
 
 @pytest.mark.parametrize(
     "text", ["a | b", "*bold*", "<b>", "\\|", "alice_session", "__init__", "1. one", "- x"]
 )
-def test_markdown_shows_the_words_as_they_were_typed(text: str) -> None:
+def test_markdown_shows_a_text_unchanged(text: str) -> None:
     words = "".join(token.content for token in _tokens(markdown_of(message(text))) if token.type == "text")
     assert text in words
 
 
-def test_a_row_of_markdown_is_one_line_with_six_cells() -> None:
+def test_markdown_table_row_is_one_line_with_six_cells() -> None:
     lines = markdown_of(thread("a | b\nc")).splitlines()
     assert len(lines) == 3
     assert {line.count("|") for line in lines} == {7}
 
 
-def test_a_page_of_threads_is_a_table() -> None:
+def test_page_of_threads_is_a_table() -> None:
     page = Page((thread("alice", title="Hi, I'm Alice", tags=("vip",), pinned=True), thread("bob")))
     read = Reader(html_of(page))
     assert read.tags.count("tr") == 3
@@ -184,16 +184,16 @@ def test_a_page_of_threads_is_a_table() -> None:
     ("changes", "mark"),
     [({"archived": True}, "archived"), ({"trashed_at": NOON}, "in the trash"), ({"status": "busy"}, "busy")],
 )
-def test_a_thread_out_of_the_ordinary_is_marked(changes: dict[str, Any], mark: str) -> None:
+def test_thread_shows_its_status_archive_and_trash_marks(changes: dict[str, Any], mark: str) -> None:
     assert mark in Reader(html_of(thread(**changes))).text
     assert mark not in Reader(html_of(thread())).text
 
 
-def test_an_unknown_count_is_not_shown_as_a_number() -> None:
+def test_unknown_message_count_is_not_shown_as_a_number() -> None:
     assert "unknown" in Reader(html_of(thread(message_count=None, updated_at=None))).text
 
 
-def test_the_user_speaks_from_the_right_and_the_assistant_from_the_left() -> None:
+def test_user_messages_are_aligned_right_and_assistant_messages_left() -> None:
     html = html_of(Page((message("Hi"), message("Hello", "assistant"))))
     user, assistant = html.index("flex-end"), html.index("flex-start")
     assert user < html.index("Hi") < assistant < html.index("Hello")
@@ -205,49 +205,49 @@ def test_tool_calls_are_shown_with_their_arguments() -> None:
     assert "look_up(order='A-1')" in markdown_of(calling)
 
 
-def test_what_is_not_text_is_named() -> None:
+def test_content_block_without_text_is_named_by_its_type() -> None:
     blocks = ({"type": "text", "text": "see"}, {"type": "image", "url": "http://example.com/x.png"})
     html = html_of(message("see", content=blocks))
     assert "[image]" in html
     assert "example.com" not in html
 
 
-def test_a_page_says_when_there_is_more() -> None:
+def test_page_with_a_next_cursor_says_how_to_get_the_rest() -> None:
     for items, word in (((thread(),), "cursor="), ((message("Hi"),), "before=")):
         for shown in (html_of, markdown_of):
             assert word in shown(Page(items, "next"))
             assert word not in shown(Page(items))
 
 
-def test_an_empty_page_says_so() -> None:
+def test_empty_page_says_so() -> None:
     assert "Nothing here." in html_of(Page(()))
     assert "Nothing here." in markdown_of(Page(()))
 
 
-def test_a_plain_terminal_gets_the_repr() -> None:
+def test_plain_text_is_the_repr() -> None:
     page = Page((thread(),))
     assert page._repr_mimebundle_()["text/plain"] == repr(page)
     assert repr(page).startswith("Page([Thread(id='alice'")
 
 
-def test_a_very_long_text_is_cut_and_the_rest_counted() -> None:
-    html = html_of(message("x" * (LONGEST + 5)))
+def test_long_text_is_cut_and_the_rest_counted() -> None:
+    html = html_of(message("x" * (MAX_TEXT + 5)))
     assert "… and 5 characters more" in html
-    assert len(html) < LONGEST + 2_000
+    assert len(html) < MAX_TEXT + 2_000
 
 
-def test_ids_that_differ_by_a_blank_look_different() -> None:
+def test_ids_that_differ_by_a_space_look_different() -> None:
     assert html_of(thread("a")) != html_of(thread("a "))
     assert "white-space:pre-wrap" in html_of(thread("a "))
 
 
-def test_nothing_names_a_colour_that_only_one_background_suits() -> None:
+def test_html_names_no_text_colour() -> None:
     html = "".join(map(html_of, everything("x")))
     assert "color:#" not in html
     assert {part.split(";")[0].split('"')[0] for part in html.split(";color:")[1:]} == {"inherit"}
 
 
-def test_items_of_other_kinds_are_shown_by_their_fields() -> None:
+def test_items_of_other_classes_are_shown_by_their_fields() -> None:
     @dataclass
     class Found:
         thread_id: str
@@ -260,7 +260,22 @@ def test_items_of_other_kinds_are_shown_by_their_fields() -> None:
     assert "&lt;odd&gt;" in bundle(["<odd>"], "text")["text/html"]
 
 
-def test_importing_it_loads_neither_ipython_nor_langchain() -> None:
+def test_import_loads_neither_ipython_nor_langchain() -> None:
     script = "import sys, threads.notebook; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"IPython", "langchain_core", "langgraph"} & set(done.stdout.split())
+
+
+def test_models_do_not_load_the_renderer_until_one_is_displayed() -> None:
+    script = (
+        "import sys, threads; from threads.models import Tag; tag = Tag('vip', 1);"
+        "assert 'threads.notebook' not in sys.modules;"
+        "print('vip' in tag._repr_mimebundle_()['text/html'], 'threads.notebook' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
+
+
+def test_class_of_an_item_decides_its_display_not_the_name_of_the_class() -> None:
+    other = dataclass(type("Message", (), {"__annotations__": {"subject": str}}))("<b>")
+    assert "subject" in bundle([other], "text")["text/html"]

@@ -53,7 +53,7 @@ ERRORS = {
     "plain": (RuntimeError(SECRET), "RuntimeError"),
     "with a colon first": (ValueError(f"{SECRET}: is the password"), "ValueError"),
     "of several lines": (ValueError(f"one\n{SECRET}\nthree"), "ValueError"),
-    "a thread that is another's": (ThreadNotFound("a", near=[f"{SECRET}-private"]), "ThreadNotFound"),
+    "a thread that is another's": (ThreadNotFound("a", suggestions=[f"{SECRET}-private"]), "ThreadNotFound"),
     "a path": (InvalidValue("file", f"/srv/{SECRET} is no file"), "InvalidValue"),
     "a full disk": (DatabaseFull(f"/srv/{SECRET}.db: the disk is full"), "DatabaseFull"),
     "a deleted thread": (ThreadDeleted(), "ThreadDeleted"),
@@ -116,7 +116,7 @@ def test_users_see_the_type_of_an_agents_error_and_admins_its_message(registry, 
 
 
 def test_an_error_has_its_parts_in_python_now_and_after_a_restart(tmp_path):
-    secret = ThreadNotFound("a", near=["bob"])
+    secret = ThreadNotFound("a", suggestions=["bob"])
     with threads.open(tmp_path / "t.db") as registry, threads.Runner(registry, raising(secret)) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
         with pytest.raises(RunFailed) as failed:
@@ -394,7 +394,7 @@ def test_a_waiting_run_whose_agent_is_gone_fails_with_the_agents_that_are_there(
 def test_a_title_that_cannot_be_made_is_no_failure_of_the_thread(registry):
     class Broken:
         async def ainvoke(self, *_):
-            raise ThreadNotFound("a", near=[SECRET])
+            raise ThreadNotFound("a", suggestions=[SECRET])
 
     with threads.Runner(registry, plain_graph(None), title_model=Broken()) as runner:
         runner.start("a", "Hi", if_not_exists="create").result(20)

@@ -17,7 +17,7 @@ from running import Talking, approving_graph, calls, slow_agent, told, until
 import threads
 from agent import build_agent, catalog
 from threads.models import Message
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 FIELDS = set(Message.__dataclass_fields__)
 
@@ -39,7 +39,7 @@ def told_messages(registry, id):
 
 
 def stored_messages(registry, id):
-    return [json_form(message) for message in registry.messages(id)]
+    return [to_jsonable(message) for message in registry.messages(id)]
 
 
 def parallel_tools():

@@ -21,8 +21,10 @@ STORED = Path(__file__).with_name("public_names.json")
 MODULES = {
     "threads": None,
     "threads.api": None,
+    "threads.chat_models": None,
     "threads.contract": None,
     "threads.errors": None,
+    "threads.graphs": None,
     "threads.isolation": None,
     "threads.runs": ["tool_key"],
     "agent": None,

@@ -19,7 +19,7 @@ from langgraph.types import interrupt
 
 import threads
 from agent import build_agent
-from agent.offline import OfflineChatModel
+from threads.chat_models.offline import OfflineChatModel
 
 
 def texts(registry: threads.Registry, id: str) -> list[str]:

@@ -27,7 +27,7 @@ from serving import PREFIX, bearer, client
 import threads
 from threads.api import Limits
 from threads.api.app import described
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 WORDS = ("alpha", "alphabet", "bravo", "charlie", "x1", "東京", "größe")
 """What Alice and Bob speak of."""
@@ -563,9 +563,9 @@ class PythonWorld(World):
 
     def _form(self, found: Any) -> Any:
         if not isinstance(found, threads.Page):
-            return json_form(found)
+            return to_jsonable(found)
         cursor = found.next_cursor and self.seen.token(found.next_cursor)
-        return [json_form(found.items), cursor, found.total, getattr(found, "unindexed", None)]
+        return [to_jsonable(found.items), cursor, found.total, getattr(found, "unindexed", None)]
 
 
 @contextmanager

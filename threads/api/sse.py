@@ -21,7 +21,7 @@ from threads.api.disclosure import visible_data
 from threads.api.errors import Refused, shutting_down
 from threads.api.rate_limit import Limits
 from threads.api.trust import Trust
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 RETRY = 1000
 """Milliseconds after which a browser comes again."""
@@ -206,7 +206,7 @@ class EventStream(Response):
 def frame(event: Event, seat: Seat) -> bytes:
     """An event on the wire. A gap has no id: who comes again still asks for what is missing."""
     number = event.position if seat.thread_id is None else event.sequence
-    form = json_form(event)
+    form = to_jsonable(event)
     form["data"] = visible_data(seat.actor, event.type, form["data"])
     told = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
     id = "" if event.type == "gap" else f"id: {number}\n"

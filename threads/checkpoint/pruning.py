@@ -63,7 +63,7 @@ def prune_thread(
         at = {"thread_id": thread_id, "checkpoint_ns": namespace}
         newest = ids_of(connection, "newest", {**at, "n": keep})
         if not isinstance(namespace, str) or not newest:
-            raise StateDamaged("a namespace of its checkpoints is no text").found_in(thread_id)
+            raise StateDamaged("a namespace of its checkpoints is no text").with_thread(thread_id)
         if not namespace:
             roots = set(newest)
         elif is_spent(connection, {**at, "checkpoint_id": newest[0]}, roots):
@@ -184,5 +184,5 @@ def ids_of(connection: sqlite3.Connection, name: str, asked: dict[str, Any]) -> 
     """The checkpoint ids that a statement gives; `StateDamaged` where one is no text."""
     ids = [row[0] for row in connection.execute(statements("pruning")[name], asked)]
     if not all(isinstance(id, str) for id in ids):
-        raise StateDamaged("a checkpoint has an id that is no text").found_in(asked["thread_id"])
+        raise StateDamaged("a checkpoint has an id that is no text").with_thread(asked["thread_id"])
     return ids

@@ -1,30 +1,17 @@
-"""What a thread's messages are after a series of updates, told from the stored updates alone.
-
-The meaning is that of LangGraph's `add_messages`, which our agents' `DeltaChannel` has too: replace
-by id, remove, remove all. It stands here a second time because a reader of the file must know
-neither `langgraph.graph` (seconds to import) nor the agent; a test holds the two together.
-"""
+"""What a thread's messages are after a series of updates, from the stored updates alone."""
 
 from __future__ import annotations
 
-import itertools
-import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID, uuid5
 
-from langchain_core.messages import (
-    BaseMessage,
-    BaseMessageChunk,
-    RemoveMessage,
-    convert_to_messages,
-    message_chunk_to_message,
-)
+from langchain_core.messages import BaseMessage
 
-REMOVE_ALL = "__remove_all__"
-NAMESPACE = UUID("6f1d3c4e-2b0a-5e57-9d0b-7a54c1a0d3e8")
-"""Of the ids that messages without one get; the agent's reducer has the same."""
+from threads.message_reducer import read_update
+
+Reducer = Callable[[list[Any], list[Any]], list[Any]]
+"""A `DeltaChannel`'s reducer: the value so far and the writes, oldest first."""
 
 
 class Undecodable(Exception):
@@ -45,54 +32,25 @@ def must_be_raised(error: BaseException) -> bool:
     return isinstance(error, MemoryError)
 
 
-def fold(seed: list[BaseMessage], updates: Iterable[Any]) -> list[BaseMessage]:
-    """The messages after `updates` to `seed`, oldest first; raises `Undecodable`."""
-    said: dict[str, BaseMessage] = {}
-    _start(said, seed)
-    for update in updates:
-        overwritten, value = overwrite(update)
-        messages = coerced(value)
-        cut = max((i for i, m in enumerate(messages) if m.id == REMOVE_ALL), default=None)
-        if overwritten or cut is not None:
-            _start(said, messages if cut is None else messages[cut + 1 :])
-        else:
-            _add(said, messages)
-    return list(said.values())
+def replay(reducer: Reducer, seed: Any, writes: Sequence[Any]) -> Any:
+    """The value of a delta channel: `seed` and then `writes`, oldest first; an `Overwrite` begins anew.
 
-
-def _start(said: dict[str, BaseMessage], messages: list[BaseMessage]) -> None:
-    said.clear()
-    _add(said, messages)
-    if len(said) < len(messages):
-        raise Undecodable("two messages with one id")
-
-
-def _add(said: dict[str, BaseMessage], messages: list[BaseMessage]) -> None:
-    removed: dict[str, None] = {}
-    for message in messages:
-        if isinstance(message, RemoveMessage):
-            if message.id not in said:
-                raise Undecodable(f"a message {message.id!r} that is not there was removed")
-            removed[message.id] = None
-            continue
-        if message.id is None:
-            message = message.model_copy(update={"id": made_id(message, said)})
-        said[message.id or ""] = message
-        removed.pop(message.id or "", None)
-    for id in removed:
-        del said[id]
+    As LangGraph's `DeltaChannel.replay_writes`.
+    """
+    at = next((at for at in reversed(range(len(writes))) if overwrite(writes[at])[0]), None)
+    if at is not None:
+        seed, writes = overwrite(writes[at])[1], writes[at + 1 :]
+    return reducer(list(seed), list(writes)) if writes else seed
 
 
 def coerced(value: Any) -> list[BaseMessage]:
     """The messages in a stored value: one, or a list of them, in any of LangChain's forms."""
-    items = value if isinstance(value, list) else [value]
     try:
-        messages = convert_to_messages(items)
+        return read_update([value] if isinstance(value, tuple) else value)
     except Exception as error:  # what LangChain makes of something else is not said anywhere
         if must_be_raised(error):
             raise
         raise Undecodable(str(error) or type(error).__name__) from error
-    return [message_chunk_to_message(m) if isinstance(m, BaseMessageChunk) else m for m in messages]
 
 
 def overwrite(value: Any) -> tuple[bool, Any]:
@@ -106,13 +64,3 @@ def overwrite(value: Any) -> tuple[bool, Any]:
         if value.get("type") == "__overwrite__" and "value" in value:
             return True, value["value"] or []
     return False, value
-
-
-def made_id(message: BaseMessage, said: dict[str, BaseMessage]) -> str:
-    """An id for a message without one, from its place and content: the same at every reading."""
-    content = json.dumps(message.content, default=str)
-    for attempt in itertools.count():
-        id = str(uuid5(NAMESPACE, f"{len(said)}:{attempt}:{message.type}:{content}"))
-        if id not in said:
-            break
-    return id

@@ -98,10 +98,10 @@ def naming(thread_id: str) -> Iterator[None]:
     try:
         yield
     except StateUnreadable as error:
-        raise error.found_in(thread_id) from error.__cause__
+        raise error.with_thread(thread_id) from error.__cause__
     except (ThreadsError, sqlite3.Error):
         raise
     except Exception as error:  # what another program stored shows only where something is done with it
         if must_be_raised(error):
             raise
-        raise StateDamaged(str(error) or type(error).__name__).found_in(thread_id) from error
+        raise StateDamaged(str(error) or type(error).__name__).with_thread(thread_id) from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
@@ -31,15 +31,13 @@ from threads.checkpoint.checkpoint_rows import (
 )
 from threads.checkpoint.message_channel import coerced_list, elsewhere, unwrapped
 from threads.checkpoint.message_mapping import CHANNEL, shown, words
-from threads.checkpoint.reducer import Undecodable, coerced, fold, must_be_raised
+from threads.checkpoint.reducer import Reducer, Undecodable, coerced, must_be_raised, replay
 from threads.checkpoint.timestamps import Origin, said_at
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import MessagesUnknown, StateDamaged
+from threads.message_reducer import merge_messages
 from threads.models import Interrupt, Message
 from threads.search.index import Said
-
-Reducer = Callable[[list[Any], list[Any]], list[Any]]
-"""A `DeltaChannel`'s reducer: the value so far and the writes, oldest first."""
 
 SAYS_ADD_MESSAGES = ("messages_reducer", "add_messages")
 """The checkpoint metadata by which an agent says how its delta writes fold."""
@@ -77,7 +75,7 @@ class Transcripts(StoredReader):
         try:
             self._shown(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id})
         except Unreadable as error:
-            return StateDamaged(str(error)).found_in(thread_id)
+            return StateDamaged(str(error)).with_thread(thread_id)
         except Undecodable:
             pass
         return MessagesUnknown(thread_id)
@@ -223,8 +221,8 @@ class Transcripts(StoredReader):
         self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
     ) -> list[BaseMessage]:
         key, value = SAYS_ADD_MESSAGES
-        known = metadata.get(key) == value
-        if not known and self._reducer is None:
+        reducer = merge_messages if metadata.get(key) == value else self._reducer
+        if reducer is None:
             raise Undecodable("a delta channel with a reducer of its own")
         seed: list[Any] = []
         updates: list[list[Any]] = []
@@ -237,10 +235,10 @@ class Transcripts(StoredReader):
                 seed = unwrapped(stored)
                 break
         writes = [write for step in reversed(updates) for write in step]
-        if known or self._reducer is None:
-            return fold(coerced_list(seed), writes)
         try:
-            return coerced_list(self._reducer(list(seed), writes) if writes else seed)
+            return coerced_list(replay(reducer, seed, writes))
+        except Undecodable:
+            raise
         except Exception as error:  # whatever a function of somebody's own may raise
             if must_be_raised(error):
                 raise

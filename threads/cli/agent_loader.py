@@ -1,4 +1,4 @@
-"""The agents that answer: the ones that come along, or the user's own by `--agents module:name`.
+"""The agents that answer: the built-in assistant, or the user's own by `--agents module:name`.
 
 A thread is answered by the agent it was begun with. Another one has to be named, because two graphs
 need not understand each other's state.
@@ -6,59 +6,68 @@ need not understand each other's state.
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from threads import Registry, Thread
-from threads.cli.errors import AgentFailed, Fault
-from threads.cli.sanitize import field
+from threads.cli.errors import AgentCliError, CliError
+from threads.cli.sanitize import escape_line
+from threads.errors import catalog_hint
+from threads.module_loader import ModuleBroken, ObjectNotFound, load_object
 
-UNNAMED = "LangGraph"
-"""What LangGraph calls a graph without a name."""
+BUILT_IN = ("assistant", "my-agent")
+"""The ids of `threads.assistant`, the default first; `my-agent` is the id in the HTTP examples."""
 
-OFFLINE_DELAY = "0.0125"
+OFFLINE_DELAY = 0.0125
 """Seconds between streamed words of the offline model in `chat` and `serve`: about 80 words a second."""
 
 
 class Agents:
-    """Agents by id; a graph is built when it is asked for, with the registry's checkpointer."""
+    """Agents by id. A graph is built on demand, with the registry's checkpointer.
 
-    def __init__(self, ids: Iterable[str], default: str | None, build: Callable[[str], Any]) -> None:
+    `offline_delay`: seconds between streamed words of an offline model that is loaded for it.
+    """
+
+    def __init__(
+        self, ids: Iterable[str], default: str | None, build: Callable[[str], Any], offline_delay: float
+    ) -> None:
         self.ids = tuple(ids)
         self.default = default
         self._build = build
+        self._offline_delay = offline_delay
 
     def graph(self, agent_id: str) -> Any:
-        """The graph to speak with."""
+        """Build the graph of an agent. Raises `AgentFailed`."""
+        from threads.chat_models.loader import offline_delay
+
         try:
-            return self._build(agent_id)
+            with offline_delay(self._offline_delay):
+                return self._build(agent_id)
         except Exception as error:
-            raise AgentFailed(error, f"agent {agent_id!r} cannot be built") from error
+            raise AgentCliError(error, f"agent {agent_id!r} cannot be built") from error
 
     def chosen(self, said: str | None, thread: Thread | None) -> str:
         """Who answers: who was said, else the thread's own agent, else in a new thread the default."""
         known = ", ".join(self.ids)
         if said is not None:
             if said not in self.ids:
-                raise click.UsageError(field(f"there is no agent {said!r}; there are: {known}"))
+                raise click.UsageError(escape_line(f"there is no agent {said!r}; there are: {known}"))
             return said
         if thread is None or (thread.agent_id is None and thread.message_count == 0) or self._only(thread):
             if self.default is None:
-                raise click.UsageError(field(f"which agent? say --agent with one of: {known}"))
+                raise click.UsageError(escape_line(f"which agent? say --agent with one of: {known}"))
             return self.default
         if thread.agent_id is None:
             raise click.UsageError(
-                field(f"which agent speaks in thread {thread.id!r}? say --agent with one of: {known}")
+                escape_line(f"which agent speaks in thread {thread.id!r}? say --agent with one of: {known}")
             )
         if thread.agent_id not in self.ids:
-            raise Fault(
-                f"thread {thread.id!r} belongs to agent {thread.agent_id!r}, which is not here; bring it "
-                f"along with --agents MODULE:NAME, or say who else answers by --agent (there are: {known})"
+            hint = catalog_hint(thread.agent_id) or "load it with --agents MODULE:NAME"
+            raise CliError(
+                f"thread {thread.id!r} belongs to agent {thread.agent_id!r}, which is not loaded; {hint}, or "
+                f"name another agent with --agent (there are: {known})"
             )
         return thread.agent_id
 
@@ -67,28 +76,29 @@ class Agents:
         return thread.agent_id is None and len(self.ids) == 1
 
 
-def load(spec: str | None, registry: Registry) -> Agents:
-    """The agents named by `--agents`, or those that come along."""
-    return _bundled(registry) if spec is None else _own(spec, registry)
+def load(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) -> Agents:
+    """Load the agents that `--agents` names, without it the built-in assistant.
+
+    `offline_delay`: seconds between streamed words of the offline model, where the environment names none.
+    """
+    if spec is not None:
+        from threads.chat_models import loader
+
+        with loader.offline_delay(offline_delay):
+            return _own(spec, registry, offline_delay)
+
+    def build(agent_id: str) -> Any:
+        from threads import assistant
+
+        return assistant.build(agent_id, checkpointer=registry.checkpointer)
+
+    return Agents(BUILT_IN, BUILT_IN[0], build, offline_delay)
 
 
-def _bundled(registry: Registry) -> Agents:
-    try:
-        from agent import catalog
-    except ImportError as error:
-        raise click.UsageError(
-            "the package `agent` found here is not the one that comes with langgraph-threads; "
-            "name your graphs with --agents MODULE:NAME"
-        ) from error
-    return Agents(
-        catalog.agent_ids(),
-        catalog.DEFAULT_AGENT,
-        lambda agent_id: catalog.build(agent_id, checkpointer=registry.checkpointer),
-    )
-
-
-def _own(spec: str, registry: Registry) -> Agents:
+def _own(spec: str, registry: Registry, offline_delay: float) -> Agents:
     from langgraph.pregel import Pregel
+
+    from threads.runs.agents import UNNAMED
 
     module, colon, name = spec.partition(":")
     if not (module and colon and name):
@@ -110,29 +120,20 @@ def _own(spec: str, registry: Registry) -> Agents:
         return graph.copy(update={"checkpointer": registry.checkpointer})
 
     ids = tuple(map(str, found))
-    return Agents(ids, ids[0] if len(ids) == 1 else None, build)
+    return Agents(ids, ids[0] if len(ids) == 1 else None, build, offline_delay)
 
 
 def _imported(module: str, name: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
-            raise click.UsageError(f"--agents: there is no module {module!r} here") from error
-        raise AgentFailed(error, f"{module} cannot be imported") from error
-    except AttributeError as error:
-        if getattr(error, "obj", None) is not sys.modules.get(module):
-            raise AgentFailed(error, f"{module} cannot be imported") from error
-        raise click.UsageError(f"--agents: module {module!r} has no {name!r}") from error
-    except Exception as error:
-        raise AgentFailed(error, f"{module} cannot be imported") from error
+        return load_object(module, name)
+    except ObjectNotFound as error:
+        raise click.UsageError(f"--agents: {error}") from error
+    except ModuleBroken as error:
+        raise AgentCliError(error.error, str(error)) from error.error
 
 
 def _called(make: Callable[[], Any], spec: str) -> Any:
     try:
         return make()
     except Exception as error:
-        raise AgentFailed(error, f"{spec} failed") from error
+        raise AgentCliError(error, f"{spec} failed") from error

@@ -11,17 +11,17 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from threads import Event, Run, RunFailed
-from threads.cli.errors import AgentFailed
+from threads.cli.errors import AgentCliError
 
-LONGEST_STOP = 10.0
+STOP_TIMEOUT = 10.0
 """Seconds that a stopped run may take to store what it had said."""
 
 
-LOOK = 0.1
+POLL_INTERVAL = 0.1
 """Seconds between two looks whether Ctrl+C was pressed."""
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """A piece of an answer."""
 
     text: str
@@ -31,20 +31,20 @@ class Piece(NamedTuple):
     """Whether it is the first of its message."""
 
 
-def answer(run: Run) -> Iterator[Piece]:
+def stream_answer(run: Run) -> Iterator[Chunk]:
     """The run's answer as it comes; at Ctrl+C it is stopped, what it said is kept: `KeyboardInterrupt`.
 
     Raises `AgentFailed` for whatever goes wrong inside the agent.
     """
     try:
-        with _noticing() as interrupted:
-            yield from _pieces(_events(run, interrupted))
-            run.result(LONGEST_STOP if interrupted.is_set() else None)
+        with _deferred_interrupt() as interrupted:
+            yield from _chunks(_events(run, interrupted))
+            run.result(STOP_TIMEOUT if interrupted.is_set() else None)
             if interrupted.is_set():
                 raise KeyboardInterrupt
     except RunFailed as error:
         cause = error.__cause__
-        raise (AgentFailed(cause) if isinstance(cause, Exception) else error) from error
+        raise (AgentCliError(cause) if isinstance(cause, Exception) else error) from error
 
 
 def _events(run: Run, interrupted: threading.Event) -> Iterator[Event]:
@@ -52,7 +52,7 @@ def _events(run: Run, interrupted: threading.Event) -> Iterator[Event]:
     is_stopped = False
     with run.events() as happening:
         while True:
-            event = happening.wait(LOOK)
+            event = happening.wait(POLL_INTERVAL)
             if event is None and happening.is_over:
                 return
             if interrupted.is_set() and not is_stopped:
@@ -66,7 +66,7 @@ def _events(run: Run, interrupted: threading.Event) -> Iterator[Event]:
 
 
 @contextmanager
-def _noticing() -> Iterator[threading.Event]:
+def _deferred_interrupt() -> Iterator[threading.Event]:
     """Ctrl+C inside the block is noticed, not raised: it would come in the middle of anything, a lock held.
 
     Pressed a second time it is raised all the same.
@@ -86,14 +86,14 @@ def _noticing() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _pieces(events: Iterator[Event]) -> Iterator[Piece]:
+def _chunks(events: Iterator[Event]) -> Iterator[Chunk]:
     last: Any = None
     heard: defaultdict[Any, str] = defaultdict(str)
     for event in events:
         if event.type == "token":
             id, text = event.data["message_id"], event.data["text"]
         elif event.type == "tool_started":
-            yield Piece(event.data["name"], is_call=True)
+            yield Chunk(event.data["name"], is_call=True)
             continue
         elif event.type == "message" and event.data["message"]["role"] == "assistant":
             message = event.data["message"]
@@ -103,6 +103,6 @@ def _pieces(events: Iterator[Event]) -> Iterator[Piece]:
         else:
             continue
         if text:
-            yield Piece(text, begins=id != last)
+            yield Chunk(text, begins=id != last)
             heard[id] += text
             last = id

@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from threads.cli.context import Session, common
-from threads.cli.errors import Misused
-from threads.cli.output import as_json, line, note, on_terminal, say
-from threads.cli.sanitize import block
+from threads.cli.context import CliContext, common_options
+from threads.cli.errors import UsageCliError
+from threads.cli.output import on_terminal, print_json, print_note, print_record, print_text
+from threads.cli.sanitize import escape_block
 
-BUNDLED = "agent.catalog:build_all[support]"
-"""Who is audited if nobody is named."""
+BUILT_IN = "threads.assistant:build"
+"""The agent that is audited if none is named."""
 
 
 @click.command(epilog="Example: threads audit my_app:build --attack asyncio --attack forks")
-@click.argument("target", metavar="[MODULE:NAME]", default=BUNDLED)
+@click.argument("target", metavar="[MODULE:NAME]", default=BUILT_IN)
 @click.option("--thorough", is_flag=True, help="More users, turns and processes; takes minutes.")
 @click.option("--attack", "attacks", metavar="NAME", multiple=True, help="Only this attack, or these.")
 @click.option("--list", "show", is_flag=True, help="Only say which attacks there are.")
@@ -28,7 +28,7 @@ BUNDLED = "agent.catalog:build_all[support]"
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Say the words of an earlier audit again.")
 @click.option("--input", "key", metavar="KEY", help="The state's key for what a user says.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--traceback")
+@common_options("--traceback")
 @click.pass_context
 def audit(
     context: click.Context,
@@ -43,34 +43,35 @@ def audit(
     """Try to make an agent leak words from one conversation into another.
 
     MODULE:NAME is a function that takes checkpointer=, a compiled graph, or a whole application
-    chat(user, text); MODULE:NAME[KEY] one of several graphs. Without it, the support agent that comes
-    along. Exits with 0 if nothing leaks, 1 if something does or is not remembered, 2 if it cannot be tried.
+    chat(user, text); MODULE:NAME[KEY] one of several graphs. Without it, the built-in
+    assistant. Exits with 0 if nothing leaks, 1 if something does or is not remembered, 2 if it cannot
+    be tried.
     """
     if show:
         _list_attacks()
         return
-    report = _audited(context.ensure_object(Session), target, attacks or None, key, asked)
+    report = _audited(context.ensure_object(CliContext), target, attacks or None, key, asked)
     if json:
-        as_json(report.as_dict())
+        print_json(report.as_dict())
     elif on_terminal():
-        from threads.cli.audit_report import draw
+        from threads.cli.audit_report import draw_report
 
-        draw(report)
+        draw_report(report)
     else:
-        say(block(str(report)))
+        print_text(escape_block(str(report)))
     context.exit(0 if report.clean else 1)
 
 
 def _audited(
-    session: Session, target: str, attacks: tuple[str, ...] | None, key: str | None, asked: dict[str, Any]
+    cli: CliContext, target: str, attacks: tuple[str, ...] | None, key: str | None, asked: dict[str, Any]
 ) -> Any:
     """The report; what the agent prints meanwhile goes to stderr, so that stdout holds the report alone."""
     import threads.isolation as isolation
 
-    with session.bar, redirect_stdout(sys.stderr):
-        report = isolation.audit(target, attacks=attacks, input=key, progress=session.bar, **asked)
+    with cli.progress, redirect_stdout(sys.stderr):
+        report = isolation.audit(target, attacks=attacks, input=key, progress=cli.progress, **asked)
     if not any(each.is_tried for each in report.tried):
-        raise Misused(f"nothing could be tried: {report.tried[0].skipped}")
+        raise UsageCliError(f"nothing could be tried: {report.tried[0].skipped}")
     return report
 
 
@@ -78,6 +79,6 @@ def _list_attacks() -> None:
     from threads.isolation.attacks import ATTACKS
 
     for attack in ATTACKS:
-        line(attack.name, attack.what)
+        print_record(attack.name, attack.what)
     if sys.stdout.isatty():
-        note("threads audit MODULE:NAME --attack NAME tries one of them")
+        print_note("threads audit MODULE:NAME --attack NAME tries one of them")

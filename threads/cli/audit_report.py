@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from threads.cli.sanitize import block, encodable, field
+from threads.cli.sanitize import encodable, escape_block, escape_line
 from threads.isolation import Report
 from threads.isolation.report import format_finding
 
 COLOURS = {"clean": "green", "leaks": "red", "forgets": "yellow"}
 
 
-def draw(report: Report) -> None:
+def draw_report(report: Report) -> None:
     """The report on stdout."""
     console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -43,4 +43,4 @@ def draw(report: Report) -> None:
 
 def _text(text: str, style: str = "") -> Text:
     encoding = sys.stdout.encoding or "utf-8"
-    return Text(encodable(block(field(text)), encoding), style=style)
+    return Text(encodable(escape_block(escape_line(text)), encoding), style=style)

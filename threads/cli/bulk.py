@@ -12,11 +12,13 @@ from typing import Any
 import click
 
 from threads import Registry, Report, Thread
-from threads.cli.output import as_json, line, note, on_terminal, say
-from threads.cli.sanitize import field
+from threads.cli.output import on_terminal, print_json, print_note, print_record, print_text
+from threads.cli.sanitize import escape_line
 
 
-def change_all(registry: Registry, found: Sequence[Thread], word: str, json: bool, **changes: Any) -> None:
+def change_threads(
+    registry: Registry, found: Sequence[Thread], word: str, json: bool, **changes: Any
+) -> None:
     """Change these threads as `registry.bulk` does, and tell; `word` says what became of them."""
     report = registry.bulk([thread.id for thread in found], **changes)
     left = {*report.missing, *report.busy}
@@ -27,25 +29,25 @@ def change_all(registry: Registry, found: Sequence[Thread], word: str, json: boo
         done = [registry.get(thread.id) for thread in done]
         told = {"threads": done}
     if json:
-        as_json(told | {"missing": report.missing, "busy": report.busy})
+        print_json(told | {"missing": report.missing, "busy": report.busy})
     else:
-        tell(word, done)
-    _tell_left(report)
+        print_changed(word, done)
+    _print_skipped(report)
     if left:
         click.get_current_context().exit(1)
 
 
-def tell(word: str, found: Sequence[Thread]) -> None:
+def print_changed(word: str, found: Sequence[Thread]) -> None:
     """What became of threads, for people or for programs."""
     for thread in found:
         if on_terminal():
-            say(f"{word}: {field(thread.title)} {click.style(field(thread.id), dim=True)}")
+            print_text(f"{word}: {escape_line(thread.title)} {click.style(escape_line(thread.id), dim=True)}")
         else:
-            line(thread.id)
+            print_record(thread.id)
 
 
-def _tell_left(report: Report) -> None:
+def _print_skipped(report: Report) -> None:
     for id in report.missing:
-        note(f"there is no thread {id!r} any more")
+        print_note(f"there is no thread {id!r} any more")
     for id in report.busy:
-        note(f"thread {id!r} was left as it is: a run is under way in it; wait for its end")
+        print_note(f"thread {id!r} was left as it is: a run is under way in it; wait for its end")

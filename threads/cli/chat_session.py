@@ -25,18 +25,20 @@ from threads import (
     ThreadTrashed,
 )
 from threads.cli.agent_loader import Agents, load
-from threads.cli.answer_stream import Piece, answer
-from threads.cli.interrupts import how_to_answer, last_run, open_questions, show_questions
-from threads.cli.output import as_json, on_terminal, say
-from threads.cli.sanitize import block, field
+from threads.cli.answer_stream import Chunk, stream_answer
+from threads.cli.interrupts import last_run, pending_interrupts, print_interrupts, resume_command
+from threads.cli.output import on_terminal, print_json, print_text
+from threads.cli.sanitize import escape_block, escape_line
 
 
-class Talk:
+class ChatSession:
     """Threads of one registry and the agents that answer in them; close it by `with`."""
 
-    def __init__(self, registry: Registry, spec: str | None, said: str | None) -> None:
+    def __init__(
+        self, registry: Registry, spec: str | None, said: str | None, *, offline_delay: float = 0.0
+    ) -> None:
         self._registry = registry
-        self._agents: Agents = load(spec, registry)
+        self._agents: Agents = load(spec, registry, offline_delay=offline_delay)
         self._said = said
         self._runners: dict[str, Runner] = {}
 
@@ -49,7 +51,7 @@ class Talk:
         for runner in self._runners.values():
             runner.close()
 
-    def begin(self, thread: Thread | None, *, title: str | None = None) -> Thread:
+    def prepare(self, thread: Thread | None, *, title: str | None = None) -> Thread:
         """The thread ready to be spoken in, made if it is None: somebody is there who answers."""
         if thread is not None and thread.trashed_at is not None:
             raise ThreadTrashed(thread.id)
@@ -61,7 +63,7 @@ class Talk:
             return self._registry.update(thread.id, agent_id=agent_id)
         return thread
 
-    def say(self, thread: Thread, text: str) -> Run:
+    def send(self, thread: Thread, text: str) -> Run:
         """A run that answers the message `text`, which drops a question that is open."""
         agent_id = self._agents.chosen(self._said, thread)
         runner = self._runner(agent_id)
@@ -70,14 +72,14 @@ class Talk:
     def resume(self, thread: Thread, value: Any = None) -> Run:
         """A run of the agent that asked, which continues with this answer; at a breakpoint there is none."""
         if thread.agent_id is None:
-            thread = self.begin(thread)
+            thread = self.prepare(thread)
         last = last_run(self._registry, thread.id)
         asked_by = None if last is None or self._said is not None else last.agent_id
         known = asked_by is not None and asked_by in self._agents.ids
         agent_id = str(asked_by) if known else self._agents.chosen(self._said, thread)
         return self._runner(agent_id).resume(thread.id, value)
 
-    def again(self, thread: Thread) -> Run:
+    def regenerate_or_retry(self, thread: Thread) -> Run:
         """A run that answers the last message anew; one that failed goes on where it broke."""
         runner = self._runner(self._agents.chosen(self._said, thread))
         last = last_run(self._registry, thread.id)
@@ -89,25 +91,25 @@ class Talk:
         """The last run, which failed, going on where it broke; `NothingToResume` if it did not fail."""
         return self._runner(self._agents.chosen(self._said, thread)).retry(thread.id)
 
-    def hear(self, run: Run, *, json: bool = False, how: str | None = None) -> None:
+    def print_answer(self, run: Run, *, json: bool = False, how: str | None = None) -> None:
         """Show the answer, to a person while it comes, to a program whole, and then what the agent asks.
 
         `how`: how to answer that, if not by a command.
         """
         if on_terminal() and not json:
-            _show(answer(run))
-            self._ask(run.thread_id, how)
+            _print_chunks(stream_answer(run))
+            self._print_interrupts(run.thread_id, how)
         else:
-            reply, message = self._whole(run)
-            questions = self._ask(run.thread_id, how)
+            reply, message = self._complete_answer(run)
+            questions = self._print_interrupts(run.thread_id, how)
             told = {"thread_id": run.thread_id, "reply": reply, "message": message, "interrupts": questions}
-            as_json(told) if json else say(block(reply))
+            print_json(told) if json else print_text(escape_block(reply))
         with suppress(ThreadsError):  # the answer is shown: what cannot be noted now is unread, no more
             run.mark_read(LOCAL.reader)
 
-    def _whole(self, run: Run) -> tuple[str, Message | None]:
+    def _complete_answer(self, run: Run) -> tuple[str, Message | None]:
         """The answer once it is complete, and the last message that it consists of."""
-        heard = "".join(piece.text for piece in answer(run) if not piece.is_call)
+        heard = "".join(piece.text for piece in stream_answer(run) if not piece.is_call)
         try:
             messages = self._registry.messages(run.thread_id).items
         except MessagesUnknown:
@@ -122,26 +124,26 @@ class Talk:
             self._runners[agent_id] = Runner(self._registry, {agent_id: self._agents.graph(agent_id)})
         return self._runners[agent_id]
 
-    def _ask(self, thread_id: str, how: str | None) -> tuple[Interrupt, ...]:
+    def _print_interrupts(self, thread_id: str, how: str | None) -> tuple[Interrupt, ...]:
         """Show the questions that the agent asks, if it does."""
-        questions = open_questions(self._registry, thread_id)
-        show_questions(questions, how or how_to_answer(thread_id, questions))
+        questions = pending_interrupts(self._registry, thread_id)
+        print_interrupts(questions, how or resume_command(thread_id, questions))
         return questions
 
 
-def _show(pieces: Iterable[Piece]) -> None:
+def _print_chunks(pieces: Iterable[Chunk]) -> None:
     """Every piece at once when it comes; whatever happens, the line is ended."""
     inside = False
     try:
         for piece in pieces:
             if inside and (piece.is_call or piece.begins):
-                say()
+                print_text()
                 inside = False
             if piece.is_call:
-                say(f"calls {field(piece.text)}", dim=True)
+                print_text(f"calls {escape_line(piece.text)}", dim=True)
             else:
-                say(block(piece.text), end=False)
+                print_text(escape_block(piece.text), end=False)
                 inside = not piece.text.endswith("\n")
     finally:
         if inside:
-            say()
+            print_text()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from threads.cli.context import common
-from threads.cli.output import say
+from threads.cli.context import common_options
+from threads.cli.output import print_text
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_THREADS_COMPLETE"
@@ -14,7 +14,7 @@ VARIABLE = "_THREADS_COMPLETE"
 
 @click.command(epilog='Example: eval "$(threads completion bash)"')
 @click.argument("shell", type=click.Choice(SHELLS))
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print what makes a shell complete commands, options, ids, tags and rules.
@@ -24,4 +24,4 @@ def completion(context: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None
-    say(kind(context.find_root().command, {}, "threads", VARIABLE).source())
+    print_text(kind(context.find_root().command, {}, "threads", VARIABLE).source())

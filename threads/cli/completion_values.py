@@ -8,28 +8,28 @@ import click
 from click.shell_completion import CompletionItem
 
 from threads import Registry, ThreadsError
-from threads.cli.context import Session
-from threads.cli.interrupts import in_one_line
-from threads.cli.sanitize import field
-from threads.cli.thread_ref import find
+from threads.cli.context import CliContext
+from threads.cli.interrupts import format_inline
+from threads.cli.sanitize import escape_line
+from threads.cli.thread_ref import resolve_thread
 
-OFFERED = 20
+MAX_COMPLETIONS = 20
 """Ids that a shell offers at once."""
 
 
-def ids_beginning(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_thread_ids(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids of threads, with their titles."""
 
     def ids(registry: Registry) -> Iterable[CompletionItem]:
-        for id in registry.ids_with_prefix(incomplete, limit=OFFERED):
-            yield CompletionItem(id, help=field(registry.get(id).title))
+        for id in registry.ids_with_prefix(incomplete, limit=MAX_COMPLETIONS):
+            yield CompletionItem(id, help=escape_line(registry.get(id).title))
 
-    return _offered(context, ids)
+    return _completions(context, ids)
 
 
-def tags_beginning(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_tags(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Tags, with the number of threads that have each."""
-    return _offered(
+    return _completions(
         context,
         lambda registry: (
             CompletionItem(tag.name, help=f"{tag.threads} thread{'' if tag.threads == 1 else 's'}")
@@ -39,9 +39,9 @@ def tags_beginning(context: click.Context, _: click.Parameter, incomplete: str) 
     )
 
 
-def rules_beginning(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_rules(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Rules for old threads, with what they do."""
-    return _offered(
+    return _completions(
         context,
         lambda registry: (
             CompletionItem(rule.name, help=rule.action)
@@ -51,38 +51,44 @@ def rules_beginning(context: click.Context, _: click.Parameter, incomplete: str)
     )
 
 
-def tag_and_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_tag_then_ids(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """A tag first, then ids."""
-    offer = ids_beginning if context.params.get("words") else tags_beginning
+    offer = complete_thread_ids if context.params.get("words") else complete_tags
     return offer(context, parameter, incomplete)
 
 
-def id_and_text(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_id_then_text(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """An id first, unless a new thread is meant; what is said after it is for nobody to guess."""
     said = context.params.get("words") or context.params.get("is_new")
-    return [] if said else ids_beginning(context, parameter, incomplete)
+    return [] if said else complete_thread_ids(context, parameter, incomplete)
 
 
-def questions_beginning(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_interrupt_ids(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Ids of the open questions of the thread that is named, with the questions."""
     named = context.args[:1]  # not a parameter yet: Click stops at the option that has no value
 
     def ids(registry: Registry) -> Iterable[CompletionItem]:
-        for question in registry.interrupts(find(registry, named[0]).id):
+        for question in registry.interrupts(resolve_thread(registry, named[0]).id):
             if question.id.startswith(incomplete):
-                yield CompletionItem(question.id, help=in_one_line(question.value))
+                yield CompletionItem(question.id, help=format_inline(question.value))
 
-    return _offered(context, ids) if named else []
+    return _completions(context, ids) if named else []
 
 
-def _offered(
+def _completions(
     context: click.Context, look: Callable[[Registry], Iterable[CompletionItem]]
 ) -> list[CompletionItem]:
-    session = context.find_object(Session)
-    if session is None or not session.exists():
+    cli = context.find_object(CliContext)
+    if cli is None or not cli.exists():
         return []
     try:
-        with session.look(read_only=True) as registry:
+        with cli.open_for_reading(read_only=True) as registry:
             return list(look(registry))
     except (ThreadsError, click.ClickException):
         return []

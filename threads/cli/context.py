@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import click
 
 import threads
-from threads.cli.errors import Fault
-from threads.cli.progress import Bar
+from threads.cli.errors import CliError
+from threads.cli.progress import ProgressBar
 from threads.db.backups import OURS
 from threads.db.database import connect
 from threads.db.open import BUSY_TIMEOUT, located, reachable
@@ -30,26 +30,26 @@ ATTEMPTS = 5
 """How often reading begins again where somebody writes."""
 
 
-class Session:
+class CliContext:
     """The options that all commands share, and the registry they open."""
 
     def __init__(self) -> None:
         self.db: str | None = None
         self.agents: str | None = None
         self.traceback = False
-        self.bar = Bar()
-        self.had_log = False
+        self.progress = ProgressBar()
+        self.had_wal = False
         """Whether a write-ahead log lay beside the file before it was opened."""
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """The database, as it was named."""
         return self.db or DATABASE
 
     @property
     def path(self) -> Path | None:
         """Its file; None for `:memory:`."""
-        path = located(self.where)
+        path = located(self.location)
         return None if path is None else path.expanduser()
 
     def exists(self) -> bool:
@@ -60,18 +60,18 @@ class Session:
     def open(self, *, create: bool = False) -> Iterator[threads.Registry]:
         """The registry, for changing something; only with `create` a file is made if there is none."""
         self._check(create)
-        with self.bar, threads.open(self.where, progress=self.bar) as registry:
+        with self.progress, threads.open(self.location, progress=self.progress) as registry:
             yield registry
 
     @contextmanager
-    def look(self, *, read_only: bool = False) -> Iterator[threads.Registry]:
+    def open_for_reading(self, *, read_only: bool = False) -> Iterator[threads.Registry]:
         """The registry, for looking; that takes neither a file that can be written nor room on its disk."""
         self._check(False)
-        with self.bar:
+        with self.progress:
             try:
-                registry = threads.open(self.where, read_only=read_only, progress=self.bar)
+                registry = threads.open(self.location, read_only=read_only, progress=self.progress)
             except (threads.ReadOnly, threads.DatabaseFull):
-                registry = threads.open(self.where, read_only=True, progress=self.bar)
+                registry = threads.open(self.location, read_only=True, progress=self.progress)
             with registry:
                 yield registry
 
@@ -80,15 +80,15 @@ class Session:
             return
         path = reachable(self.path, must_exist=not create)
         log = Path(f"{path}-wal")
-        self.had_log = log.exists() and log.stat().st_size > 0
+        self.had_wal = log.exists() and log.stat().st_size > 0
         if not create and _is_another_programs(path):
-            raise Fault(
+            raise CliError(
                 f"{path} is the database of another program and has no threads in it; nothing was changed "
                 "(--db FILE names another)"
             )
 
 
-def undisturbed(work: Callable[[], T]) -> T:
+def retry_if_written(work: Callable[[], T]) -> T:
     """The result of `work`, which reads a file that nobody writes; begun again if somebody did after all.
 
     The file is known to be in use then, and is read as such.
@@ -117,7 +117,7 @@ def _tables(path: Path) -> set[str]:
             return {row[0] for row in connection.execute(TABLES)}
 
     try:
-        return undisturbed(seen)
+        return retry_if_written(seen)
     except threads.ReadOnly:
         with closing(connect(path, timeout=BUSY_TIMEOUT)) as connection:
             return {row[0] for row in connection.execute(TABLES)}
@@ -133,19 +133,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--traceback": {"is_flag": True, "default": None, "help": "Show where in the code an error came up."},
 }
-VARIABLES = {"--db": "THREADS_DB", "--traceback": "THREADS_DEBUG"}
+ENVIRONMENT_VARIABLES = {"--db": "THREADS_DB", "--traceback": "THREADS_DEBUG"}
 
 
-def common(*names: str, environment: bool = False) -> Callable[[F], F]:
+def common_options(*names: str, environment: bool = False) -> Callable[[F], F]:
     """The shared options of these names for a command; on the group they read the environment too."""
 
     def add(command: F) -> F:
         for name in reversed(names):
-            variable = VARIABLES.get(name) if environment else None
+            variable = ENVIRONMENT_VARIABLES.get(name) if environment else None
             option = click.option(
                 name,
                 expose_value=False,
-                callback=_keep,
+                callback=_store_option,
                 envvar=variable,
                 show_envvar=environment,
                 **OPTIONS[name],
@@ -156,8 +156,8 @@ def common(*names: str, environment: bool = False) -> Callable[[F], F]:
     return add
 
 
-def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    session = context.ensure_object(Session)
+def _store_option(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    cli = context.ensure_object(CliContext)
     if value is not None and parameter.name is not None:
-        setattr(session, parameter.name, value)
+        setattr(cli, parameter.name, value)
     return value

@@ -16,10 +16,10 @@ from typing import Any
 
 import click
 
-from threads.cli.context import Session, common
-from threads.cli.errors import fault_of
-from threads.cli.output import note, say
-from threads.cli.sanitize import block
+from threads.cli.context import CliContext, common_options
+from threads.cli.errors import cli_error_of
+from threads.cli.output import print_note, print_text
+from threads.cli.sanitize import escape_block
 
 COMMANDS = {
     "ls": "list_show",
@@ -62,13 +62,13 @@ COMMANDS = {
     "serve": "serve",
 }
 """The commands and the modules they stand in, in the order of the help."""
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 """The exit code after Ctrl+C, as shells have it: 1 would say that an audit found a leak."""
-REPLACED = "backslashreplace"
+REPLACEMENT = "backslashreplace"
 """What becomes of characters that a stream's encoding does not have."""
 
 
-class Threads(click.Group):
+class LazyGroup(click.Group):
     """Commands by name, each loaded when it is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -91,43 +91,47 @@ class Threads(click.Group):
         return result
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
-        _unable_to_fail()
-        session = Session()
-        options |= {"obj": session, "standalone_mode": False, "windows_expand_args": False}
+        _make_streams_lenient()
+        cli = CliContext()
+        options |= {"obj": cli, "standalone_mode": False, "windows_expand_args": False}
         try:
             code = super().main(args, *rest, **options)
         except click.Abort as aborted:
-            say("Aborted!", to=sys.stderr)
-            code = INTERRUPTED if isinstance(aborted.__cause__, KeyboardInterrupt) else 1
+            print_text("Aborted!", to=sys.stderr)
+            code = EXIT_INTERRUPTED if isinstance(aborted.__cause__, KeyboardInterrupt) else 1
         except Exception as error:
-            fault = fault_of(error)
+            fault = cli_error_of(error)
             if fault is None:
                 raise
-            if session.traceback:
+            if cli.traceback:
                 import traceback
 
-                say(block("".join(traceback.format_exception(error))), end=False, to=sys.stderr)
+                print_text(escape_block("".join(traceback.format_exception(error))), end=False, to=sys.stderr)
             told = io.StringIO()
             fault.show(told)
-            say(block(told.getvalue()), end=False, to=sys.stderr)
+            print_text(escape_block(told.getvalue()), end=False, to=sys.stderr)
             code = fault.exit_code
         sys.exit(code)
 
 
-def _unable_to_fail() -> None:
-    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, REPLACED), (sys.stderr, REPLACED)):
+def _make_streams_lenient() -> None:
+    for stream, errors in (
+        (sys.stdin, "surrogateescape"),
+        (sys.stdout, REPLACEMENT),
+        (sys.stderr, REPLACEMENT),
+    ):
         if hasattr(stream, "reconfigure"):  # not so where someone captures us in a stream of their own
             stream.reconfigure(errors=errors)
 
 
 @click.group(
-    cls=Threads,
+    cls=LazyGroup,
     invoke_without_command=True,
     epilog="An ID may be cut short as long as it is unique; - is the thread last spoken in.",
 )
 @click.version_option(package_name="langgraph-threads")
 @click.option("--json", "json", is_flag=True, help="The list as JSON, as `threads ls --json`.")
-@common("--db", "--agents", "--traceback", environment=True)
+@common_options("--db", "--agents", "--traceback", environment=True)
 @click.pass_context
 def threads(context: click.Context, json: bool) -> None:
     """Chat threads of LangGraph agents, in one SQLite file."""
@@ -137,14 +141,14 @@ def threads(context: click.Context, json: bool) -> None:
                 f"say --json after the command: threads {context.invoked_subcommand} --json"
             )
         return
-    if not json and not context.ensure_object(Session).exists():
-        say(context.get_help())
+    if not json and not context.ensure_object(CliContext).exists():
+        print_text(context.get_help())
         return
     command = context.command
-    assert isinstance(command, Threads)
+    assert isinstance(command, LazyGroup)
     listing = command.get_command(context, "ls")
     assert listing is not None
     with listing.make_context("ls", ["--json"] if json else [], parent=context) as inner:
         listing.invoke(inner)
     if not json:
-        note("threads chat - goes on with the latest; threads --help shows what else there is")
+        print_note("threads chat - goes on with the latest; threads --help shows what else there is")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 import threads
-from threads.cli.context import Session, common
-from threads.cli.output import as_json, line, note
+from threads.cli.context import CliContext, common_options
+from threads.cli.output import print_json, print_note, print_record
 from threads.cli.threads import confirm
 
 
 @click.command(epilog="Example: threads verify --json")
 @click.option("--repair", is_flag=True, help="Mend what is found, as `threads repair` does.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_context
 def verify(context: click.Context, repair: bool, json: bool) -> None:
     """Check that registry and memory agree; exits with 1 if they do not.
@@ -25,7 +25,7 @@ def verify(context: click.Context, repair: bool, json: bool) -> None:
 
 @click.command(epilog="Example: threads repair --db support.db")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_context
 def repair(context: click.Context, json: bool) -> None:
     """Make registry and memory agree; exits with 1 if something could not be mended."""
@@ -33,22 +33,22 @@ def repair(context: click.Context, json: bool) -> None:
 
 
 def _verify(context: click.Context, repair: bool, json: bool) -> None:
-    session = context.ensure_object(Session)
-    with session.open() if repair else session.look(read_only=True) as registry:
-        mended = registry.repair(progress=session.bar) if repair else []
-        problems = registry.verify(progress=session.bar)
+    cli = context.ensure_object(CliContext)
+    with cli.open() if repair else cli.open_for_reading(read_only=True) as registry:
+        mended = registry.repair(progress=cli.progress) if repair else []
+        problems = registry.verify(progress=cli.progress)
         count = registry.list(limit=1, archived=None, trashed=None).total
     if json:
-        as_json({"problems": problems, "mended": mended, "threads": count})
+        print_json({"problems": problems, "mended": mended, "threads": count})
     else:
         for problem in mended:
-            line("mended", problem.kind, problem.thread_id or "", problem.detail)
+            print_record("mended", problem.kind, problem.thread_id or "", problem.detail)
         for problem in problems:
-            line(problem.kind, problem.thread_id or "", problem.detail)
+            print_record(problem.kind, problem.thread_id or "", problem.detail)
         if not problems:
-            line(f"registry and memory agree ({count} thread{'' if count == 1 else 's'})")
+            print_record(f"registry and memory agree ({count} thread{'' if count == 1 else 's'})")
         elif not repair:
-            note("threads repair mends what can be mended")
+            print_note("threads repair mends what can be mended")
     context.exit(1 if problems else 0)
 
 
@@ -56,13 +56,13 @@ def _verify(context: click.Context, repair: bool, json: bool) -> None:
 @click.argument("file")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--traceback")
+@common_options("--traceback")
 @click.pass_obj
-def detach(session: Session, file: str, yes: bool, json: bool) -> None:
+def detach(cli: CliContext, file: str, yes: bool, json: bool) -> None:
     """Take the registry out of a database; its checkpoints stay, for any LangGraph program.
 
     Titles, tags, owners, pins and all else that the messages do not say is lost with it.
     """
     confirm(f"forget all titles, tags and owners in {file}?", yes)
     threads.detach(file)
-    as_json({"detached": file}) if json else line(f"{file} holds checkpoints only now")
+    print_json({"detached": file}) if json else print_record(f"{file} holds checkpoints only now")

@@ -16,16 +16,16 @@ from typing import Any, NoReturn
 import click
 
 from threads import Interrupt, Registry, RunInfo
-from threads.cli.errors import Fault
-from threads.cli.output import say
-from threads.cli.sanitize import block, decoded, field
-from threads.serialization import json_form
+from threads.cli.errors import CliError
+from threads.cli.output import print_text
+from threads.cli.sanitize import checked_text, escape_block, escape_line
+from threads.serialization import to_jsonable
 
-FORMS = "--yes | --no | --text TEXT | --json VALUE"
+ANSWER_OPTIONS = "--yes | --no | --text TEXT | --json VALUE"
 """The forms of an answer."""
 NEGATIVE = {"no", "n", "nope", "false", "off", "none", "null", "0"}
 """Texts that mean no, and count as true."""
-LOOKED_AT = 5
+RECENT_RUNS = 5
 """Runs among which the last one of the conversation is: those that make titles stand beside it."""
 
 Answer = Mapping[str, Any]
@@ -34,34 +34,36 @@ Answer = Mapping[str, Any]
 
 def last_run(registry: Registry, thread_id: str) -> RunInfo | None:
     """The thread's last run, other than those that make titles."""
-    runs = registry.runs(thread_id, limit=LOOKED_AT)
+    runs = registry.runs(thread_id, limit=RECENT_RUNS)
     return next((run for run in runs if run.kind != "title"), None)
 
 
-def open_questions(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
+def pending_interrupts(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
     """The questions that wait for an answer; none while a run is under way. Raises `ThreadTrashed`."""
     questions = registry.interrupts(thread_id)
     last = last_run(registry, thread_id) if questions else None
     return () if last is not None and last.status in ("pending", "running") else questions
 
 
-def rendered(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A question as a person reads it: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(json_form(value), ensure_ascii=False, indent=2)
+    return value if isinstance(value, str) else json.dumps(to_jsonable(value), ensure_ascii=False, indent=2)
 
 
-def in_one_line(value: Any) -> str:
+def format_inline(value: Any) -> str:
     """The same in one line."""
-    return field(value if isinstance(value, str) else json.dumps(json_form(value), ensure_ascii=False))
+    return escape_line(
+        value if isinstance(value, str) else json.dumps(to_jsonable(value), ensure_ascii=False)
+    )
 
 
-def how_to_answer(thread_id: str, questions: Sequence[Interrupt]) -> str:
+def resume_command(thread_id: str, questions: Sequence[Interrupt]) -> str:
     """The command that answers."""
     which = " --question ID" if len(questions) > 1 else ""
-    return f"threads resume {shlex.quote(thread_id)}{which} ({FORMS})"
+    return f"threads resume {shlex.quote(thread_id)}{which} ({ANSWER_OPTIONS})"
 
 
-def expected(question: Interrupt) -> str | None:
+def expected_answer(question: Interrupt) -> str | None:
     """The answer that LangChain's `HumanInTheLoopMiddleware` expects; None for other questions."""
     value = question.value
     actions = value.get("action_requests") if isinstance(value, Mapping) else None
@@ -75,32 +77,32 @@ def expected(question: Interrupt) -> str | None:
     return f"--json {shlex.quote(form)}; a type is one of: {', '.join(kinds)}"
 
 
-def show_questions(questions: Sequence[Interrupt], how: str | None = None) -> None:
+def print_interrupts(questions: Sequence[Interrupt], how: str | None = None) -> None:
     """Show the questions on stderr, and how to answer."""
     for question in questions:
         which = f" (question {question.id})" if len(questions) > 1 else ""
-        text = f"the agent waits for an answer to{which}: {rendered(question.value)}"
-        say(block(text), to=sys.stderr)
-        if form := expected(question):
-            say(block(f"expected: {form}"), to=sys.stderr)
+        text = f"the agent waits for an answer to{which}: {format_value(question.value)}"
+        print_text(escape_block(text), to=sys.stderr)
+        if form := expected_answer(question):
+            print_text(escape_block(f"expected: {form}"), to=sys.stderr)
     if questions and how is not None:
-        say(block(f"answer: {how}"), to=sys.stderr)
+        print_text(escape_block(f"answer: {how}"), to=sys.stderr)
 
 
-def given_values(json: str | None, text: str | None, yes: bool, no: bool) -> list[Any]:
+def answer_values(json: str | None, text: str | None, yes: bool, no: bool) -> list[Any]:
     """The answer that these options give, as a list of none or one; `UsageError` if they give several."""
-    values: list[Any] = [decoded("--text", text)] if text is not None else []
+    values: list[Any] = [checked_text("--text", text)] if text is not None else []
     values += [True] * yes + [False] * no
-    values += [parsed(json)] if json is not None else []
+    values += [parse_json(json)] if json is not None else []
     if len(values) > 1:
-        raise click.UsageError(f"give one answer only: {FORMS}")
+        raise click.UsageError(f"give one answer only: {ANSWER_OPTIONS}")
     return values
 
 
-def parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """The value of `--json`; `UsageError` that says what is wrong and where."""
     try:
-        return json.loads(decoded("--json", text), parse_constant=_refused)
+        return json.loads(checked_text("--json", text), parse_constant=_reject_constant)
     except RecursionError:
         raise click.UsageError("--json: the value is nested too deeply") from None
     except ValueError as error:
@@ -108,7 +110,7 @@ def parsed(text: str) -> Any:
         raise click.UsageError(f"--json: {text!r} is not JSON: {error}{hint}") from None
 
 
-def by_question(thread_id: str, questions: Sequence[Interrupt], value: Any, id: str | None = None) -> Answer:
+def answer_for(thread_id: str, questions: Sequence[Interrupt], value: Any, id: str | None = None) -> Answer:
     """The answer by the id of its question; `UsageError` where it does not show which of several it means."""
     ids = [question.id for question in questions]
     if id is not None:
@@ -119,7 +121,7 @@ def by_question(thread_id: str, questions: Sequence[Interrupt], value: Any, id: 
     if isinstance(value, Mapping) and value and value.keys() <= set(ids):
         return value
     if len(questions) > 1:
-        show_questions(questions)
+        print_interrupts(questions)
         raise click.UsageError(
             f"Thread {thread_id!r} has {len(questions)} pending interrupts. "
             "Name one by --question, or map their ids to answers by --json."
@@ -127,7 +129,7 @@ def by_question(thread_id: str, questions: Sequence[Interrupt], value: Any, id: 
     return {ids[0]: value}
 
 
-def no_question(registry: Registry, thread_id: str) -> NoReturn:
+def raise_no_interrupt(registry: Registry, thread_id: str) -> NoReturn:
     """Raise that there is nothing to answer, and what can be done instead."""
     last, id = last_run(registry, thread_id), shlex.quote(thread_id)
     remedy = f"`threads send {id} TEXT` sends a message."
@@ -137,7 +139,7 @@ def no_question(registry: Registry, thread_id: str) -> NoReturn:
         remedy = "A run is under way; wait for its end."
     elif is_paused(last):
         remedy = f"It is paused at a breakpoint; `threads resume {id}` without an answer continues it."
-    raise Fault(f"Thread {thread_id!r} has no pending interrupt. {remedy}")
+    raise CliError(f"Thread {thread_id!r} has no pending interrupt. {remedy}")
 
 
 def is_paused(last: RunInfo | None) -> bool:
@@ -145,7 +147,7 @@ def is_paused(last: RunInfo | None) -> bool:
     return last is not None and last.status == "interrupted"
 
 
-def meaning(
+def resolve_text(
     thread_id: str, text: str, questions: Sequence[Interrupt], ways: str, is_answer: bool | None = None
 ) -> Answer | None:
     """What `text` is in a thread with these open questions: the answer, or None for a new message.
@@ -157,14 +159,14 @@ def meaning(
     if not questions or is_answer is False:
         return None
     if is_answer:
-        return by_question(thread_id, questions, _checked_text(thread_id, text))
+        return answer_for(thread_id, questions, _checked_text(thread_id, text))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        shown = "; ".join(in_one_line(question.value) for question in questions)
+        shown = "; ".join(format_inline(question.value) for question in questions)
         raise click.UsageError(
             f"Thread {thread_id!r} waits for an answer to: {shown}\nNothing was sent. {ways}"
         )
-    show_questions(questions)
-    return _chosen(text, questions)
+    print_interrupts(questions)
+    return _choose_meaning(text, questions)
 
 
 def _checked_text(thread_id: str, text: str) -> str:
@@ -181,12 +183,12 @@ def _checked_text(thread_id: str, text: str) -> str:
     )
 
 
-def _chosen(text: str, questions: Sequence[Interrupt]) -> Answer | None:
+def _choose_meaning(text: str, questions: Sequence[Interrupt]) -> Answer | None:
     question = questions[0]
     if len(questions) > 1:
         numbers = {str(number): each for number, each in enumerate(questions, start=1)}
         offers = {number: f"answers question {each.id}" for number, each in numbers.items()}
-        choice = _choice(text, {**offers, "m": "is a new message"})
+        choice = _ask_choice(text, {**offers, "m": "is a new message"})
         if choice == "m":
             return None
         question = numbers[choice]
@@ -202,37 +204,37 @@ def _chosen(text: str, questions: Sequence[Interrupt]) -> Answer | None:
     values: dict[str, Callable[[], Any]] = {
         "t": lambda: text, "j": lambda: value, "y": lambda: True, "n": lambda: False,
     }  # fmt: skip
-    choice = _choice(text, offers)
+    choice = _ask_choice(text, offers)
     return None if choice == "m" else {question.id: values[choice]()}
 
 
-def _choice(text: str, offers: Mapping[str, str]) -> str:
+def _ask_choice(text: str, offers: Mapping[str, str]) -> str:
     """The letter that the person chooses. What was typed before they could see the choice is dropped."""
-    say(block(f"Your text {_shortened(text)!r}"), to=sys.stderr)
+    print_text(escape_block(f"Your text {_shorten(text)!r}"), to=sys.stderr)
     for letter, what in offers.items():
-        say(f"  {letter}  {what}", to=sys.stderr)
+        print_text(f"  {letter}  {what}", to=sys.stderr)
     while True:
         _drop_typed_ahead()
         prompt = f"Choose {', '.join(offers)} (Ctrl+C: nothing is sent): "
         if not sys.stdout.isatty():  # there `input` would write the prompt into the output
-            say(prompt, end=False, to=sys.stderr)
+            print_text(prompt, end=False, to=sys.stderr)
             prompt = ""
         if (choice := input(prompt).strip().lower()) in offers:
             return choice
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _json_or_none(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refused)
+        return json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         return None
 
 
-def _refused(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON value")
 
 

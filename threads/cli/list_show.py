@@ -10,121 +10,138 @@ from typing import Any, get_args
 import click
 
 from threads import Interrupt, Message, Page, Registry, RunInfo, Thread
-from threads.cli.completion_values import ids_beginning
-from threads.cli.context import Session, common
-from threads.cli.interrupts import expected, how_to_answer, in_one_line, last_run, open_questions, rendered
-from threads.cli.options import filtered, filters, paged
-from threads.cli.output import as_json, count_of, flags_of, line, note, on_terminal, say
-from threads.cli.sanitize import block, field, instant
-from threads.cli.thread_ref import find
+from threads.cli.completion_values import complete_thread_ids
+from threads.cli.context import CliContext, common_options
+from threads.cli.interrupts import (
+    expected_answer,
+    format_inline,
+    format_value,
+    last_run,
+    pending_interrupts,
+    resume_command,
+)
+from threads.cli.options import filter_options, list_filters, page_options
+from threads.cli.output import (
+    on_terminal,
+    print_json,
+    print_note,
+    print_record,
+    print_text,
+    shown_count,
+    shown_flags,
+)
+from threads.cli.sanitize import escape_block, escape_line, format_time
+from threads.cli.thread_ref import resolve_thread
 from threads.db.errors import stray_log
 from threads.models import SortBy
 
-ASCENDING = ("title", "thread_id")
+ASCENDING_KEYS = ("title", "thread_id")
 """Orders that people read from A to Z."""
 
 
 @click.command(epilog="Example: threads ls --tag vip --since 7d --sort title")
-@filtered
+@filter_options
 @click.option(
     "--sort", "sort_by", type=click.Choice(get_args(SortBy)), default="updated_at", show_default=True
 )
 @click.option(
     "--asc/--desc", "ascending", default=None, help="The direction; names go from A to Z otherwise."
 )
-@paged
+@page_options
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_obj
-def ls(session: Session, /, json: bool, ascending: bool | None, count: bool, **asked: Any) -> None:
+def ls(cli: CliContext, /, json: bool, ascending: bool | None, count: bool, **asked: Any) -> None:
     """List the threads, newest activity first.
 
     On a terminal a table; otherwise a line each, with tabs between id, title, messages, last
     activity, agent and preview.
     """
     if ascending is None:
-        ascending = asked["sort_by"] in ASCENDING
-    with session.look() as registry:
-        page = registry.list(**filters(asked), sort_order="asc" if ascending else "desc")
+        ascending = asked["sort_by"] in ASCENDING_KEYS
+    with cli.open_for_reading() as registry:
+        page = registry.list(**list_filters(asked), sort_order="asc" if ascending else "desc")
         if json:
-            as_json({"threads": page.items, "next_cursor": page.next_cursor} | counted(page, count))
+            print_json({"threads": page.items, "next_cursor": page.next_cursor} | total_of(page, count))
         else:
             show_list(registry, page)
-            tell_count(page, count)
-    if session.had_log and session.path is not None and not page:
-        note(stray_log(str(session.path)))
+            print_total(page, count)
+    if cli.had_wal and cli.path is not None and not page:
+        print_note(stray_log(str(cli.path)))
 
 
 def show_list(registry: Registry, page: Page[Thread]) -> None:
     """A page of threads, for people or for programs; what goes on after it is said on stderr."""
     if on_terminal() and page:
-        from threads.cli.tables import draw
+        from threads.cli.tables import draw_threads
 
-        draw(registry, page)
+        draw_threads(registry, page)
     elif page:
         for thread in page:
-            when, agent = instant(thread.updated_at), thread.agent_id or ""
-            line(thread.id, thread.title, count_of(thread), when, agent, thread.last_message or "")
+            when, agent = format_time(thread.updated_at), thread.agent_id or ""
+            print_record(thread.id, thread.title, shown_count(thread), when, agent, thread.last_message or "")
     else:
-        note("no threads here")
+        print_note("no threads here")
     if page.next_cursor:
-        note(f"there are more: add --cursor {page.next_cursor}")
+        print_note(f"there are more: add --cursor {page.next_cursor}")
 
 
-def counted(page: Page[Any], asked: bool) -> dict[str, int]:
+def total_of(page: Page[Any], asked: bool) -> dict[str, int]:
     """How many there are on all pages, where it was asked for, as it stands in JSON."""
     return {"total": page.total} if asked else {}
 
 
-def tell_count(page: Page[Any], asked: bool) -> None:
+def print_total(page: Page[Any], asked: bool) -> None:
     """The same for people, on stderr."""
-    for count in counted(page, asked).values():
-        note(f"{count} in all")
+    for count in total_of(page, asked).values():
+        print_note(f"{count} in all")
 
 
 @click.command(epilog="Example: threads show - -n 10")
-@click.argument("id", shell_complete=ids_beginning)
+@click.argument("id", shell_complete=complete_thread_ids)
 @click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only the last N messages.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_obj
-def show(session: Session, id: str, last: int | None, json: bool) -> None:
+def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
     """Show a thread: what is known about it, its messages, an open question, and why its last run failed."""
-    with session.look() as registry:
-        thread = find(registry, id)
+    with cli.open_for_reading() as registry:
+        thread = resolve_thread(registry, id)
         messages = registry.messages(thread.id, limit=last or None).items
-        questions, run = open_questions(registry, thread.id), last_run(registry, thread.id)
+        questions, run = pending_interrupts(registry, thread.id), last_run(registry, thread.id)
     messages = () if last == 0 else messages
     if json:
-        as_json({"thread": thread, "messages": messages, "interrupts": questions, "last_run": run})
+        print_json({"thread": thread, "messages": messages, "interrupts": questions, "last_run": run})
     elif on_terminal():
         _show_to_person(thread, messages)
-        for name, value in open_matters(thread, questions, run):
-            say("\n" + click.style(name, fg="yellow", bold=True) + "\n" + block(value))
+        for name, value in actions_of(thread, questions, run):
+            print_text("\n" + click.style(name, fg="yellow", bold=True) + "\n" + escape_block(value))
     else:
         for name, value in facts_of(thread).items():
-            line(name, value)
-        for name, value in open_matters(thread, questions, run, shown=in_one_line):
-            line(name, value)
-        say()
+            print_record(name, value)
+        for name, value in actions_of(thread, questions, run, shown=format_inline):
+            print_record(name, value)
+        print_text()
         for message in messages:
-            line(instant(message.created_at), message.role, message.text, *_calls_of(message))
+            print_record(format_time(message.created_at), message.role, message.text, *_calls_of(message))
 
 
 @click.command(epilog="Example: threads history - --json")
-@click.argument("id", shell_complete=ids_beginning)
+@click.argument("id", shell_complete=complete_thread_ids)
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_obj
-def history(session: Session, id: str, json: bool) -> None:
+def history(cli: CliContext, id: str, json: bool) -> None:
     """List a thread's checkpoints, the last first: places to fork from."""
-    with session.look() as registry:
-        found = registry.history(find(registry, id).id)
+    with cli.open_for_reading() as registry:
+        found = registry.history(resolve_thread(registry, id).id)
     if json:
-        as_json({"checkpoints": found.items})
+        print_json({"checkpoints": found.items})
         return
     for each in found:
-        line(each.id, instant(each.created_at), each.source or "", "" if each.step is None else each.step)
+        print_record(
+            each.id, format_time(each.created_at), each.source or "", "" if each.step is None else each.step
+        )
 
 
 def facts_of(thread: Thread) -> dict[str, str]:
@@ -135,28 +152,28 @@ def facts_of(thread: Thread) -> dict[str, str]:
         "agent": thread.agent_id or "",
         "owner": thread.owner or "",
         "tags": ", ".join(thread.tags),
-        "marks": ", ".join(flags_of(thread)),
-        "messages": count_of(thread),
-        "created": instant(thread.created_at),
-        "updated": instant(thread.updated_at),
+        "marks": ", ".join(shown_flags(thread)),
+        "messages": shown_count(thread),
+        "created": format_time(thread.created_at),
+        "updated": format_time(thread.updated_at),
         "metadata": ", ".join(f"{key}={value}" for key, value in thread.metadata.items()),
     }
     return {name: value for name, value in facts.items() if value}
 
 
-def open_matters(
+def actions_of(
     thread: Thread,
     questions: Sequence[Interrupt],
     run: RunInfo | None,
-    shown: Callable[[Any], str] = rendered,
+    shown: Callable[[Any], str] = format_value,
 ) -> list[tuple[str, str]]:
     """What a person has to act on, by name: open questions, a last run that failed, and the commands."""
     found = [("question", shown(each.value)) for each in questions]
     if len(questions) > 1:
         found = [("question", f"{each.id}  {shown(each.value)}") for each in questions]
-    found += [("expected", form) for each in questions if (form := expected(each))]
+    found += [("expected", form) for each in questions if (form := expected_answer(each))]
     if questions:
-        found.append(("answer", how_to_answer(thread.id, questions)))
+        found.append(("answer", resume_command(thread.id, questions)))
     if run is not None and run.status == "error":
         found.append(("failed", run.error or "the reason is not known"))
         found.append(("run", run.id))
@@ -166,16 +183,16 @@ def open_matters(
 
 def _show_to_person(thread: Thread, messages: tuple[Message, ...]) -> None:
     for name, value in facts_of(thread).items():
-        say(click.style(f"{name:>9}  ", dim=True) + field(value))
+        print_text(click.style(f"{name:>9}  ", dim=True) + escape_line(value))
     for message in messages:
         said_at = message.created_at or datetime.now(UTC)
         when = f"  {said_at.astimezone():%Y-%m-%d %H:%M}" if message.created_at else ""
         colour = "cyan" if message.role == "user" else "green" if message.role == "assistant" else None
-        say("\n" + click.style(message.role, fg=colour, bold=True) + click.style(when, dim=True))
+        print_text("\n" + click.style(message.role, fg=colour, bold=True) + click.style(when, dim=True))
         for call in _calls_of(message):
-            say(field(call), dim=True)
+            print_text(escape_line(call), dim=True)
         if message.text:
-            say(block(message.text))
+            print_text(escape_block(message.text))
 
 
 def _calls_of(message: Message) -> list[str]:

@@ -13,15 +13,15 @@ import click
 
 import threads
 from threads import DatabaseNotFound, Pruned, Thread, ThreadTrashed
-from threads.cli.completion_values import ids_beginning
-from threads.cli.context import Session, common, undisturbed
-from threads.cli.output import as_json, line, note, on_terminal, weight
-from threads.cli.thread_ref import find_all
+from threads.cli.completion_values import complete_thread_ids
+from threads.cli.context import CliContext, common_options, retry_if_written
+from threads.cli.output import on_terminal, print_json, print_note, print_record, shown_size
+from threads.cli.thread_ref import resolve_threads
 from threads.cli.threads import confirm
 from threads.db.open import located, reachable
 
 
-def letting_go(command: Callable[..., None]) -> Callable[..., None]:
+def prune_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a command that lets old checkpoints go."""
     keep = click.option(
         "--keep",
@@ -33,35 +33,35 @@ def letting_go(command: Callable[..., None]) -> Callable[..., None]:
     )
     dry_run = click.option("--dry-run", is_flag=True, help="Only say what would go.")
     json = click.option("--json", "json", is_flag=True, help="As JSON.")
-    return keep(dry_run(json(common("--db", "--traceback")(command))))
+    return keep(dry_run(json(common_options("--db", "--traceback")(command))))
 
 
 @click.command(epilog="Example: threads prune - --keep 10 --dry-run")
-@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=ids_beginning)
-@letting_go
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=complete_thread_ids)
+@prune_options
 @click.pass_obj
-def prune(session: Session, ids: tuple[str, ...], keep: int, dry_run: bool, json: bool) -> None:
+def prune(cli: CliContext, ids: tuple[str, ...], keep: int, dry_run: bool, json: bool) -> None:
     """Let old checkpoints go, of all threads or of those by ID.
 
     What is remembered stays as it is; only going back to older states is over, and when a message was
     said is forgotten where they alone told it. Threads in the trash are left alone. The file itself
     shrinks by `threads compact`.
     """
-    with session.look() if dry_run else session.open() as registry:
-        chosen = [_visible(thread) for thread in find_all(registry, ids)] or None
-        pruned = registry.prune(chosen, keep=keep, dry_run=dry_run, progress=session.bar)
+    with cli.open_for_reading() if dry_run else cli.open() as registry:
+        chosen = [_untrashed_id(thread) for thread in resolve_threads(registry, ids)] or None
+        pruned = registry.prune(chosen, keep=keep, dry_run=dry_run, progress=cli.progress)
     if json:
-        as_json(pruned)
+        print_json(pruned)
         return
-    _tell(pruned, dry_run)
+    _print_pruned(pruned, dry_run)
     if pruned.checkpoints and not dry_run and on_terminal():
-        note("threads compact gives the room back to the file system")
+        print_note("threads compact gives the room back to the file system")
 
 
 @click.command(epilog="Example: threads compact --db support.db --dry-run")
-@letting_go
+@prune_options
 @click.pass_obj
-def compact(session: Session, keep: int, dry_run: bool, json: bool) -> None:
+def compact(cli: CliContext, keep: int, dry_run: bool, json: bool) -> None:
     """Make the file as small as it can be: prune all threads and give the room back.
 
     Asks nothing, for no message is lost: what is remembered stays as it is; only going back to older
@@ -69,27 +69,29 @@ def compact(session: Session, keep: int, dry_run: bool, json: bool) -> None:
     trash are not pruned. Others who use the file wait meanwhile, and for a moment as much room again
     is needed beside it.
     """
-    path = session.path
+    path = cli.path
     if path is None:
         raise click.UsageError("there is no file to make smaller: name one with --db FILE")
     before = _size(path) if path.exists() else 0
-    with session.look() if dry_run else session.open() as registry:
-        pruned = registry.prune(keep=keep, dry_run=dry_run, progress=session.bar)
+    with cli.open_for_reading() if dry_run else cli.open() as registry:
+        pruned = registry.prune(keep=keep, dry_run=dry_run, progress=cli.progress)
         if not dry_run:
-            with session.bar.waiting("giving the room back"):
+            with cli.progress.waiting("giving the room back"):
                 registry.compact()
     after = None if dry_run else _size(path)
     if json:
-        as_json({"pruned": pruned, "before": before, "after": after})
+        print_json({"pruned": pruned, "before": before, "after": after})
     else:
-        _tell(pruned, dry_run)
+        _print_pruned(pruned, dry_run)
         if after is None:
-            line(f"{path} takes {weight(before)} now")
+            print_record(f"{path} takes {shown_size(before)} now")
         else:
             won = max(0, before - after)
-            line(f"{path} took {weight(before)} and takes {weight(after)} now: {weight(won)} won")
-    if after is not None and _log(path):
-        note("somebody is reading the file; it shrinks once they are done and it is opened again")
+            print_record(
+                f"{path} took {shown_size(before)} and takes {shown_size(after)} now: {shown_size(won)} won"
+            )
+    if after is not None and _wal_size(path):
+        print_note("somebody is reading the file; it shrinks once they are done and it is opened again")
 
 
 def _new_file(_: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -105,71 +107,71 @@ def _new_file(_: click.Context, parameter: click.Parameter, value: str) -> str:
 @click.command(epilog="Example: threads backup copy.db --db support.db")
 @click.argument("file", callback=_new_file)
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_obj
-def backup(session: Session, file: str, json: bool) -> None:
+def backup(cli: CliContext, file: str, json: bool) -> None:
     """Copy the database to a new FILE, whole, also while others speak in it.
 
     The database is only read. A FILE that is there already is not written over.
     """
 
     def copied() -> Path:
-        with session.look(read_only=True) as registry:
-            return registry.backup(file, progress=session.bar)
+        with cli.open_for_reading(read_only=True) as registry:
+            return registry.backup(file, progress=cli.progress)
 
-    path = undisturbed(copied)
+    path = retry_if_written(copied)
     if json:
-        as_json({"file": path, "bytes": _size(path)})
+        print_json({"file": path, "bytes": _size(path)})
     else:
-        line(f"{path} holds {weight(_size(path))}" if on_terminal() else path)
+        print_record(f"{path} holds {shown_size(_size(path))}" if on_terminal() else path)
 
 
 @click.command(epilog="Example: threads restore-backup copy.db --db support.db")
 @click.argument("file")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_obj
-def restore_backup(session: Session, file: str, yes: bool, json: bool) -> None:
+def restore_backup(cli: CliContext, file: str, yes: bool, json: bool) -> None:
     """Put the backup FILE in the place of the database.
 
     FILE is checked first and stays as it is. The old database is kept beside the new one, as
     DATABASE.before-restore-TIME. Whatever uses the database has to be stopped before.
     """
-    path = session.path
+    path = cli.path
     if path is None:
         raise click.UsageError("there is no file to restore: name one with --db FILE")
     if path.exists():
         confirm(f"replace {path} by {file}? the old file is kept beside it", yes)
-    with session.bar:
-        kept = threads.restore_backup(path, file, progress=session.bar)
+    with cli.progress:
+        kept = threads.restore_backup(path, file, progress=cli.progress)
     if json:
-        as_json({"file": path, "kept": kept})
+        print_json({"file": path, "kept": kept})
         return
-    line(f"{path} holds {weight(_size(path))}" if on_terminal() else path)
+    print_record(f"{path} holds {shown_size(_size(path))}" if on_terminal() else path)
     if kept is not None:
-        note(f"the old file is {kept}")
+        print_note(f"the old file is {kept}")
 
 
-def _visible(thread: Thread) -> str:
+def _untrashed_id(thread: Thread) -> str:
     """The thread's id, or `ThreadTrashed`: before anything is done, not half way."""
     if thread.trashed_at is not None:
         raise ThreadTrashed(thread.id)
     return thread.id
 
 
-def _tell(pruned: Pruned, dry_run: bool) -> None:
+def _print_pruned(pruned: Pruned, dry_run: bool) -> None:
     count = f"{pruned.checkpoints} checkpoint{'' if pruned.checkpoints == 1 else 's'}"
-    line(f"{count} ({weight(pruned.bytes)}) {'would go' if dry_run else 'went'}")
+    print_record(f"{count} ({shown_size(pruned.bytes)}) {'would go' if dry_run else 'went'}")
     if pruned.skipped:
-        note(f"left as they are, for what they hold cannot be read: {', '.join(pruned.skipped)}")
+        print_note(f"left as they are, for what they hold cannot be read: {', '.join(pruned.skipped)}")
 
 
 def _size(path: Path) -> int:
     """Bytes of a database, with those that wait beside it to be brought in."""
-    return path.stat().st_size + _log(path)
+    return path.stat().st_size + _wal_size(path)
 
 
-def _log(path: Path) -> int:
+def _wal_size(path: Path) -> int:
     log = Path(f"{path}-wal")
     return log.stat().st_size if log.exists() else 0

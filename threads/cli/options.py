@@ -7,14 +7,14 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from threads.cli.completion_values import tags_beginning
-from threads.cli.time_option import Moment
+from threads.cli.completion_values import complete_tags
+from threads.cli.time_option import TimeType
 from threads.models import Status
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+def parse_pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
     """Facts as `key=value`."""
     for value in values:
         if not value.partition("=")[1] or value.startswith("="):
@@ -22,40 +22,42 @@ def pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -
     return dict(value.split("=", 1) for value in values)
 
 
-OPTIONS = (
+FILTERS = (
     click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent."),
     click.option("--owner", metavar="NAME", help="Only threads of this owner."),
     click.option(
         "--tag",
         metavar="TAG",
         multiple=True,
-        shell_complete=tags_beginning,
+        shell_complete=complete_tags,
         help="Only threads with this tag; with all of several.",
     ),
     click.option(
         "--metadata",
         metavar="KEY=VALUE",
         multiple=True,
-        callback=pairs,
+        callback=parse_pairs,
         help="Only threads with this fact, kept as text; with all of several.",
     ),
     click.option("--status", type=click.Choice(get_args(Status)), help="Only threads in this status."),
     click.option("--pinned/--no-pinned", default=None, help="Only pinned threads, or only the others."),
     click.option("--archived", is_flag=True, help="The archived threads instead."),
     click.option("--trashed", is_flag=True, help="The threads in the trash instead."),
-    click.option("--since", type=Moment(), help="Active since then: 7d, 2026-01-31 (local), 2026-01-31T12Z."),
-    click.option("--until", type=Moment(), help="Last active before then."),
+    click.option(
+        "--since", type=TimeType(), help="Active since then: 7d, 2026-01-31 (local), 2026-01-31T12Z."
+    ),
+    click.option("--until", type=TimeType(), help="Last active before then."),
 )
 
 
-def filtered(command: F) -> F:
+def filter_options(command: F) -> F:
     """The options for a command; `filters` makes them what `list` and `search` take."""
-    for option in reversed(OPTIONS):
+    for option in reversed(FILTERS):
         command = option(command)
     return command
 
 
-def filters(asked: dict[str, Any]) -> dict[str, Any]:
+def list_filters(asked: dict[str, Any]) -> dict[str, Any]:
     """The filters that these options mean: a thread in the trash may be archived as well."""
     if asked["cursor"] is not None and asked["offset"]:
         raise click.UsageError("--cursor goes on where the list before ended: leave --offset out")
@@ -64,7 +66,7 @@ def filters(asked: dict[str, Any]) -> dict[str, Any]:
     return {**asked, **given, "archived": None if trashed and not archived else archived}
 
 
-def paged(command: F) -> F:
+def page_options(command: F) -> F:
     """How many, where to go on, and whether all are counted: that takes time of its own."""
     options = (
         click.option(

@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-PATIENCE = 1.0
+DELAY = 1.0
 """Seconds after which a person wonders what is going on."""
 
 
-class Bar:
+class ProgressBar:
     """Hand it in as `progress`: it draws nothing where the work is quick, or stderr is no terminal."""
 
     def __init__(
         self,
         stream: TextIO | None = None,
         now: Callable[[], float] = time.monotonic,
-        patience: float = PATIENCE,
+        delay: float = DELAY,
     ) -> None:
-        self._patience = patience
+        self._delay = delay
         self._stream = sys.stderr if stream is None else stream
         self._now = now
         self._since = now()
@@ -31,7 +31,7 @@ class Bar:
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        if self._bar is None and (self._now() - self._since < self._patience or not self._stream.isatty()):
+        if self._bar is None and (self._now() - self._since < self._delay or not self._stream.isatty()):
             return
         if self._bar is None:
             self._start()
@@ -52,7 +52,7 @@ class Bar:
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
         """Show that `what` goes on, which cannot tell how far it is."""
-        timer = threading.Timer(self._patience, self._wait, [what])
+        timer = threading.Timer(self._delay, self._wait, [what])
         timer.daemon = True
         if self._stream.isatty():
             timer.start()

@@ -12,41 +12,41 @@ from datetime import UTC, datetime
 
 from threads.errors import InvalidValue
 
-HARMFUL = r"\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff"
+UNSAFE = r"\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff"
 """Delete and C1 controls, separators, embeddings, overrides and isolates, annotations, half characters."""
-IN_A_FIELD = rf"[\x00-\x1f{HARMFUL}]"
-IN_A_BLOCK = rf"[\x00-\x08\x0b-\x1f{HARMFUL}]"
+UNSAFE_IN_LINE = rf"[\x00-\x1f{UNSAFE}]"
+UNSAFE_IN_BLOCK = rf"[\x00-\x08\x0b-\x1f{UNSAFE}]"
 """The same without tab and line feed."""
-IN_JSON = rf"[{HARMFUL}]"
+UNSAFE_IN_JSON = rf"[{UNSAFE}]"
 """What JSON leaves as it is."""
-SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
-def field(text: str) -> str:
+def escape_line(text: str) -> str:
     """`text` in one line without anything that acts, for a table's cell or one of several fields."""
     if text.isprintable():  # most are, and the pattern need not be compiled for them
         return text
-    return re.sub(IN_A_FIELD, _escaped, text)
+    return re.sub(UNSAFE_IN_LINE, _escaped, text)
 
 
-def block(text: str) -> str:
+def escape_block(text: str) -> str:
     """`text` without anything that acts, its lines kept; carriage returns are left out."""
-    return re.sub(IN_A_BLOCK, _escaped, text.replace("\r", ""))
+    return re.sub(UNSAFE_IN_BLOCK, _escaped, text.replace("\r", ""))
 
 
-def json_escaped(text: str) -> str:
+def escape_json(text: str) -> str:
     """JSON without anything that acts; it says the same as before."""
-    return re.sub(IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(UNSAFE_IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def spoken(text: str) -> str:
+def checked_message(text: str) -> str:
     """A message as it was typed or piped; `InvalidValue` where it is empty or not text."""
     if not text.strip():
         raise InvalidValue("message", "it is empty")
-    return decoded("message", text)
+    return checked_text("message", text)
 
 
-def decoded(what: str, text: str) -> str:
+def checked_text(what: str, text: str) -> str:
     """`text` as it came in; `InvalidValue` where it could not be read in this terminal's encoding."""
     try:
         text.encode()
@@ -61,12 +61,12 @@ def encodable(text: str, encoding: str | None) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def instant(moment: datetime | None) -> str:
+def format_time(moment: datetime | None) -> str:
     """A time as ISO 8601 in UTC, to the second; empty where it is not known."""
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def ago(moment: datetime | None, now: datetime) -> str:
+def format_age(moment: datetime | None, now: datetime) -> str:
     """How long ago a time was, as people say it."""
     if moment is None:
         return "?"
@@ -80,7 +80,7 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d}"
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """A number of bytes as people say it; 1 kB is 1000 bytes."""
     if count < 1000:
         return f"{count} byte{'' if count == 1 else 's'}"
@@ -94,4 +94,4 @@ def size(count: int) -> str:
 def _escaped(found: re.Match[str]) -> str:
     character = found[0]
     code = ord(character)
-    return SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+    return SHORT_ESCAPES.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")

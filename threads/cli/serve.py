@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -14,11 +13,8 @@ from click.core import ParameterSource
 
 import threads
 from threads.cli.agent_loader import OFFLINE_DELAY, load
-from threads.cli.context import Session, common
-from threads.cli.output import note, say
-
-EXAMPLE = "my-agent"
-"""The agent that the threading document's examples ask for."""
+from threads.cli.context import CliContext, common_options
+from threads.cli.output import print_note, print_text
 
 
 @click.command(epilog="Example: threads serve --db support.db --port 8000")
@@ -36,7 +32,7 @@ EXAMPLE = "my-agent"
     "--uds", type=click.Path(path_type=Path), metavar="PATH",
     help="Listen at a Unix socket that only you can open, not at a port.",
 )  # fmt: skip
-@common("--db", "--agents", "--traceback")
+@common_options("--db", "--agents", "--traceback")
 @click.pass_context
 def serve(
     context: click.Context, host: str, port: int, names: tuple[str, ...], origins: tuple[str, ...],
@@ -51,7 +47,7 @@ def serve(
     that adds no forwarding header cannot be told from it: behind one, use --require-login. --name and --https
     imply it, and so do users, until the server ends.
     """
-    session: Session = context.obj
+    cli: CliContext = context.obj
     if uds is not None and any(_is_given(context, name) for name in ("host", "port")):
         raise click.UsageError("--uds takes the place of --host and --port; leave those out")
     try:
@@ -61,13 +57,12 @@ def serve(
         raise click.UsageError(
             f"{error.name} is missing; install with: pip install 'langgraph-threads[server]'"
         ) from error
-    os.environ["THREADS_OFFLINE_DELAY"] = os.environ.get("THREADS_OFFLINE_DELAY") or OFFLINE_DELAY
-    with session.open(create=True) as registry:
+    with cli.open(create=True) as registry:
         if not _is_loopback(host) and not registry.users:
             raise click.UsageError(
                 f"{host} can be reached by others, and there are no users: threads users add NAME"
             )
-        graphs, default = _agents(session, registry)
+        graphs, default = _agents(cli, registry)
         with threads.Runner(registry, graphs) as runner:
             app = create_app(
                 registry, runner, default_agent=default, hosts=(host, *names), origins=origins,
@@ -77,21 +72,18 @@ def serve(
     leave()
 
 
-def _agents(session: Session, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:
+def _agents(cli: CliContext, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:
     """The graphs that answer, and which of them does where none is named."""
-    agents = load(session.agents, registry)
-    graphs = {id: agents.graph(id) for id in agents.ids}
-    if session.agents is None and agents.default is not None:
-        graphs[EXAMPLE] = graphs[agents.default]
-    return graphs, agents.default
+    agents = load(cli.agents, registry, offline_delay=OFFLINE_DELAY)
+    return {id: agents.graph(id) for id in agents.ids}, agents.default
 
 
 def _announce(url: str) -> None:
-    say(url)
+    print_text(url)
     sys.stdout.flush()
     path = url.removeprefix("unix:")
     page = f"{url}/docs" if path == url else f"curl --unix-socket {shlex.quote(path)} http://localhost/docs"
-    note(f"what it can do: {page}; Ctrl+C ends it")
+    print_note(f"what it can do: {page}; Ctrl+C ends it")
 
 
 def _is_given(context: click.Context, name: str) -> bool:

@@ -9,31 +9,31 @@ import click
 
 import threads
 from threads import Stat
-from threads.cli.completion_values import tags_beginning
-from threads.cli.context import Session, common
-from threads.cli.output import as_json, line, note, on_terminal
-from threads.cli.time_option import Moment
+from threads.cli.completion_values import complete_tags
+from threads.cli.context import CliContext, common_options
+from threads.cli.output import on_terminal, print_json, print_note, print_record
+from threads.cli.time_option import TimeType
 from threads.models import Measured
 
-TOGETHER = "all"
+ALL = "all"
 HEAD = ("threads", "messages", "input tokens", "output tokens", "runs", "failures", "seconds per run")
 
 
 @click.command(epilog="Example: threads stats --by agent --since 30d")
 @click.option(
-    "--by", type=click.Choice([*get_args(Measured), TOGETHER]), default="day", show_default=True,
+    "--by", type=click.Choice([*get_args(Measured), ALL]), default="day", show_default=True,
     help="What is added up.",
 )  # fmt: skip
 @click.option("--agent", "agent_id", metavar="ID", help="Only threads of this agent.")
 @click.option("--owner", metavar="NAME", help="Only threads of this owner.")
-@click.option("--tag", metavar="TAG", shell_complete=tags_beginning, help="Only threads with this tag.")
-@click.option("--since", type=Moment(UTC), help="From that UTC day on: 30d, 2026-01-31.")
-@click.option("--until", type=Moment(UTC), help="Before that UTC day.")
+@click.option("--tag", metavar="TAG", shell_complete=complete_tags, help="Only threads with this tag.")
+@click.option("--since", type=TimeType(UTC), help="From that UTC day on: 30d, 2026-01-31.")
+@click.option("--until", type=TimeType(UTC), help="Before that UTC day.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_obj
 def stats(
-    session: Session,
+    cli: CliContext,
     /,
     by: Any,
     json: bool,
@@ -46,45 +46,43 @@ def stats(
     Days are UTC, as they are stored: a date means that UTC day, a time the UTC day it is in. On a
     terminal a table; otherwise a line each, with tabs between.
     """
-    with session.look() as registry:
-        found = registry.stats(
-            by=None if by == TOGETHER else by, since=since, until=until, patience=None, **said
-        )
+    with cli.open_for_reading() as registry:
+        found = registry.stats(by=None if by == ALL else by, since=since, until=until, patience=None, **said)
     if json:
-        as_json({"stats": found.items, "time_zone": "UTC"})
+        print_json({"stats": found.items, "time_zone": "UTC"})
     elif on_terminal() and found:
         from threads.cli.tables import draw_rows
 
         draw_rows(("day (UTC)" if by == "day" else by, *HEAD), [_cells(stat) for stat in found])
     else:
         for stat in found:
-            line(*_cells(stat))
+            print_record(*_cells(stat))
     if not found and not json:
-        note("nothing went on")
+        print_note("nothing went on")
 
 
 @click.command(epilog="Example: threads agents --agents mine:graphs")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--agents", "--traceback")
+@common_options("--db", "--agents", "--traceback")
 @click.pass_obj
-def agents(session: Session, json: bool) -> None:
+def agents(cli: CliContext, json: bool) -> None:
     """List the agents that can answer, and in how many threads each does."""
     from threads.cli.agent_loader import load
 
-    if session.exists():
-        with session.look() as registry:
-            known = load(session.agents, registry)
+    if cli.exists():
+        with cli.open_for_reading() as registry:
+            known = load(cli.agents, registry)
             counts = {id: registry.list(agent_id=id, archived=None, limit=1).total for id in known.ids}
     else:
         with threads.open(":memory:") as registry:
-            known = load(session.agents, registry)
+            known = load(cli.agents, registry)
             counts = dict.fromkeys(known.ids, 0)
     if json:
         rows = [{"id": id, "default": id == known.default, "threads": counts[id]} for id in known.ids]
-        as_json({"agents": rows})
+        print_json({"agents": rows})
         return
     for id in known.ids:
-        line(id, counts[id], *(["default"] if id == known.default else []))
+        print_record(id, counts[id], *(["default"] if id == known.default else []))
 
 
 def _cells(stat: Stat) -> tuple[str, ...]:

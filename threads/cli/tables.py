@@ -14,12 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from threads import Page, Registry, Thread
-from threads.cli.output import count_of, flags_of
-from threads.cli.sanitize import ago, encodable, field
+from threads.cli.output import shown_count, shown_flags
+from threads.cli.sanitize import encodable, escape_line, format_age
 from threads.cli.thread_ref import short_id
 
 
-def draw(registry: Registry, page: Page[Thread]) -> None:
+def draw_threads(registry: Registry, page: Page[Thread]) -> None:
     """The page on stdout."""
     console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -34,8 +34,8 @@ def draw(registry: Registry, page: Page[Thread]) -> None:
         table.add_row(
             _cell(short_id(registry, thread.id), "cyan"),
             _title(thread),
-            _cell(count_of(thread)),
-            _cell(ago(thread.updated_at, now)),
+            _cell(shown_count(thread)),
+            _cell(format_age(thread.updated_at, now)),
             _cell(thread.agent_id or "", "dim"),
             _cell(thread.last_message or "", "dim"),
         )
@@ -53,7 +53,7 @@ def draw_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def _title(thread: Thread) -> Text:
-    marks = flags_of(thread)
+    marks = shown_flags(thread)
     before = f"{', '.join(marks)}: " if marks else ""
     title = _cell(before + thread.title)
     title.stylize("yellow", 0, len(before))
@@ -66,7 +66,7 @@ def _cell(text: str, style: str = "") -> Text:
     encoding = sys.stdout.encoding or "utf-8"
     has_ellipsis = encoding.lower().startswith("utf")
     return Text(
-        encodable(field(text), encoding),
+        encodable(escape_line(text), encoding),
         style=style,
         no_wrap=True,
         overflow="ellipsis" if has_ellipsis else "crop",

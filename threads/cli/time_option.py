@@ -10,7 +10,7 @@ import click
 from threads.durations import moment_of
 
 
-class Moment(click.ParamType[datetime]):
+class TimeType(click.ParamType[datetime]):
     """A time: so long ago, or a date or time in ISO 8601; without a zone it is in `zone`, or local (None)."""
 
     name = "when"

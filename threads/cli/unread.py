@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import click
 
 from threads import LOCAL, Registry, Thread
-from threads.cli.completion_values import ids_beginning
-from threads.cli.context import Session, common
-from threads.cli.output import as_json, line, note, on_terminal
-from threads.cli.thread_ref import find, find_all
+from threads.cli.completion_values import complete_thread_ids
+from threads.cli.context import CliContext, common_options
+from threads.cli.output import on_terminal, print_json, print_note, print_record
+from threads.cli.thread_ref import resolve_thread, resolve_threads
 
 AT_ONCE = 1000
 """Threads that are asked about at once where none are named."""
@@ -22,20 +22,20 @@ reader = click.option(
 
 
 @click.command(epilog="Example: threads unread --user alice")
-@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=ids_beginning)
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=complete_thread_ids)
 @reader
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_obj
-def unread(session: Session, ids: tuple[str, ...], user: str, json: bool) -> None:
+def unread(cli: CliContext, ids: tuple[str, ...], user: str, json: bool) -> None:
     """Tell how many messages of threads a user has not read.
 
     Of the threads by ID, or of all in which there are any. A line each, with tabs between id, number
     and title. The user's own messages are not counted: those of a thread's owner, or of the local user where
     there is no owner. Neither are answers that send, resume, retry or chat showed to the local user.
     """
-    with session.look() as registry:
-        batches = [find_all(registry, ids)] if ids else _all(registry)
+    with cli.open_for_reading() as registry:
+        batches = [resolve_threads(registry, ids)] if ids else _all(registry)
         found = [
             (thread, count)
             for batch in batches
@@ -43,33 +43,33 @@ def unread(session: Session, ids: tuple[str, ...], user: str, json: bool) -> Non
             if ids or count
         ]
     if json:
-        as_json({"unread": {thread.id: count for thread, count in found}})
+        print_json({"unread": {thread.id: count for thread, count in found}})
         return
     for thread, count in found:
-        line(thread.id, count, thread.title)
+        print_record(thread.id, count, thread.title)
     if not found:
-        note("nothing is unread")
+        print_note("nothing is unread")
 
 
 @click.command("mark-read", epilog="Example: threads mark-read - --user alice")
-@click.argument("id", shell_complete=ids_beginning)
+@click.argument("id", shell_complete=complete_thread_ids)
 @reader
 @click.option("--upto", metavar="MESSAGE", help="Up to the message with this id; otherwise all of it.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common("--db", "--traceback")
+@common_options("--db", "--traceback")
 @click.pass_obj
-def mark_read(session: Session, id: str, user: str, upto: str | None, json: bool) -> None:
+def mark_read(cli: CliContext, id: str, user: str, upto: str | None, json: bool) -> None:
     """Note that a user has read a thread, all of it or up to a message; it never goes back.
 
     Prints how many messages are unread still.
     """
-    with session.open() as registry:
-        thread = find(registry, id)
+    with cli.open() as registry:
+        thread = resolve_thread(registry, id)
         left = registry.mark_read(thread.id, user, upto=upto)
     if json:
-        as_json({"thread_id": thread.id, "unread": left})
+        print_json({"thread_id": thread.id, "unread": left})
     else:
-        line(f"{left} message{'' if left == 1 else 's'} unread" if on_terminal() else left)
+        print_record(f"{left} message{'' if left == 1 else 's'} unread" if on_terminal() else left)
 
 
 def _all(registry: Registry) -> Iterator[list[Thread]]:

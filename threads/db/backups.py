@@ -42,7 +42,7 @@ def restore_backup(
     path = reachable(target, must_exist=False).resolve()
     source = reachable(source, must_exist=True)
     if path.exists() and path.samefile(source):
-        raise UsageError(f"{source} is the database itself; name the backup")
+        raise UsageError(f"{source} is the database itself", "name the backup")
     try:
         with part_beside(path) as part:
             _copy_checked(source, part, progress)
@@ -60,14 +60,16 @@ def _copy_checked(source: Path, part: Path, progress: Progress | None) -> None:
             migrations.check_version(connection, str(source))
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
             if not tables & OURS:
-                raise NotADatabase(f"{source} has no threads in it; nothing was changed, name another backup")
+                raise NotADatabase(
+                    f"{source} has no threads in it, so nothing was changed", "name another backup"
+                )
             copy_into(connection, part, progress)
     finally:
         file.close()
     with closing(connect(f"{part.as_uri()}?immutable=1", uri=True)) as copy:
         found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise NotADatabase(f"{source} is damaged ({found}); nothing was changed, name another backup")
+        raise NotADatabase(f"{source} is damaged ({found}), so nothing was changed", "name another backup")
 
 
 def _keep_mode(path: Path, part: Path) -> None:
@@ -113,7 +115,7 @@ def _store_log(connection: sqlite3.Connection, path: Path) -> None:
         code = error.sqlite_errorcode & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise DatabaseBusy(
-                f"{path} is in use; stop all that use it (such as threads serve), and restore again"
+                f"{path} is in use", "stop all that use it (such as threads serve), and restore again"
             ) from error
         if code not in DAMAGE:
             raise

@@ -109,7 +109,9 @@ class Database(ABC):
     def check_process(self) -> None:
         """Raise `DatabaseError` in a process that was forked from the one that opened it."""
         if self.is_foreign():
-            raise DatabaseError(f"{self.where} was opened before this process was forked; open it again here")
+            raise DatabaseError(
+                f"{self.where} was opened before this process was forked", "open it again here"
+            )
 
 
 def connect(target: str | Path, *, uri: bool = False, timeout: float = 10.0) -> sqlite3.Connection:
@@ -328,7 +330,7 @@ class FileDatabase(Database):
     def check_open(self) -> None:
         self.check_process()
         if self._closed:
-            raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+            raise DatabaseError(f"{self.where} was closed", "open it again with threads.open")
         self._guard.check()
 
 

@@ -24,17 +24,17 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 DELETED = "threads: deleted"
 """What the trigger raises when a checkpoint's parent went with its thread."""
 
-REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
-    sqlite3.SQLITE_NOTADB: (NotADatabase, "{where} is not an SQLite database"),
-    sqlite3.SQLITE_CORRUPT: (NotADatabase, "{where} is damaged ({why}); restore it: {restore}"),
-    sqlite3.SQLITE_CANTOPEN: (DatabaseNotFound, "{where} cannot be opened ({why}); check its permissions"),
-    sqlite3.SQLITE_READONLY: (ReadOnly, "{where} cannot be written; read_only=True opens it to look only"),
-    sqlite3.SQLITE_PERM: (ReadOnly, "{where} cannot be written; read_only=True opens it to look only"),
-    sqlite3.SQLITE_FULL: (DatabaseFull, "the disk of {where} is full; nothing was stored, make room"),
-    sqlite3.SQLITE_BUSY: (DatabaseBusy, "{where} is locked by others; nothing was stored, try again"),
-    sqlite3.SQLITE_LOCKED: (DatabaseBusy, "{where} is locked; nothing was stored, try again"),
+REMEDIES: dict[int, tuple[type[DatabaseError], str, str]] = {
+    sqlite3.SQLITE_NOTADB: (NotADatabase, "{where} is not an SQLite database", ""),
+    sqlite3.SQLITE_CORRUPT: (NotADatabase, "{where} is damaged ({why})", "restore it: {restore}"),
+    sqlite3.SQLITE_CANTOPEN: (DatabaseNotFound, "{where} cannot be opened ({why})", "check its permissions"),
+    sqlite3.SQLITE_READONLY: (ReadOnly, "{where} cannot be written", "read_only=True opens it to look only"),
+    sqlite3.SQLITE_PERM: (ReadOnly, "{where} cannot be written", "read_only=True opens it to look only"),
+    sqlite3.SQLITE_FULL: (DatabaseFull, "the disk of {where} is full, so nothing was stored", "make room"),
+    sqlite3.SQLITE_BUSY: (DatabaseBusy, "{where} is locked by others, so nothing was stored", "try again"),
+    sqlite3.SQLITE_LOCKED: (DatabaseBusy, "{where} is locked, so nothing was stored", "try again"),
 }
-
+"""By error code: our class, the fact and the remedy."""
 
 PERHAPS_FULL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 """What SQLite says as well where there is no room for the files beside the database."""
@@ -54,10 +54,10 @@ def translated(error: BaseException, where: str) -> BaseException:
     code &= 0xFF
     if code in PERHAPS_FULL and where != ":memory:" and is_full(where):
         code = sqlite3.SQLITE_FULL
-    kind, words = REMEDIES.get(code, (DatabaseError, "{where}: {why}"))
+    kind, fact, remedy = REMEDIES.get(code, (DatabaseError, "{where}: {why}", ""))
     if code == sqlite3.SQLITE_CANTOPEN and has_no_descriptors():
-        kind, words = DatabaseBusy, "{where} cannot be opened: too many files are open; try again"
-    return kind(words.format(where=where, why=error, restore=restoring(where)))
+        kind, fact, remedy = DatabaseBusy, "{where} cannot be opened: too many files are open", "try again"
+    return kind(fact.format(where=where, why=error), remedy.format(restore=restoring(where)))
 
 
 def has_no_descriptors() -> bool:

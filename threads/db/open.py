@@ -63,7 +63,8 @@ def check_search(
     if "fts5" not in modules or version < TRIGRAMS_SINCE:
         raise DatabaseError(
             f"this Python has SQLite {'.'.join(map(str, version))}, which cannot search texts: that takes "
-            "FTS5 and SQLite 3.34 or newer; use a Python that has them, such as that of python.org or conda"
+            "FTS5 and SQLite 3.34 or newer",
+            "use a Python that has them, such as that of python.org or conda",
         )
 
 
@@ -95,7 +96,7 @@ def back_up(database: Database, target: str | os.PathLike[str], progress: Progre
         raise UsageError("a backup needs a file to go to")
     path = reachable(path, must_exist=False)
     if path.exists():
-        raise UsageError(f"{path} is there already; name a new file for the backup")
+        raise UsageError(f"{path} is there already", "name a new file for the backup")
     try:
         with part_beside(path) as part:
             with database.read() as connection:
@@ -105,7 +106,7 @@ def back_up(database: Database, target: str | os.PathLike[str], progress: Progre
                 copy_into(connection, part, progress)  # no writer makes it begin again
             appear(part, path)
     except FileExistsError as error:
-        raise UsageError(f"{path} is there already; name a new file for the backup") from error
+        raise UsageError(f"{path} is there already", "name a new file for the backup") from error
     except sqlite3.Error as error:
         raise translated(error, str(path)) from error
     return path
@@ -119,14 +120,14 @@ def located(where: str | os.PathLike[str]) -> Path | None:
     if not isinstance(text, str):
         raise UsageError("where: the path must be str, not bytes")
     if not text:
-        raise UsageError('where: it is empty; name a file such as "threads.db", or ":memory:"')
+        raise UsageError("where: it is empty", 'name a file such as "threads.db", or ":memory:"')
     if text == ":memory:":
         return None
     if "://" in text:
         url = urlsplit(text)
         if url.scheme != "sqlite":
             raise UsageError(
-                f"where: there is no {url.scheme}:// database here; use a path or sqlite:///file.db"
+                f"where: there is no {url.scheme}:// database here", "use a path or sqlite:///file.db"
             )
         text = unquote(url.path)[1:]  # sqlite:///relative.db, sqlite:////absolute.db
         if text in ("", ":memory:"):
@@ -138,7 +139,7 @@ def reachable(path: Path, *, must_exist: bool) -> Path:
     """`path` with `~` expanded, if a database is or can be there; else `DatabaseNotFound`."""
     path = path.expanduser()
     if path.is_dir():
-        raise DatabaseNotFound(f"{path} is a folder; name a file in it, such as {path / 'threads.db'}")
+        raise DatabaseNotFound(f"{path} is a folder", f"name a file in it, such as {path / 'threads.db'}")
     if not path.exists() and must_exist:
         raise DatabaseNotFound(f"there is no file {path}")
     if not path.parent.is_dir():
@@ -168,7 +169,7 @@ def _writable(path: Path, progress: Progress | None) -> Database:
         if fault is error:
             raise
         if isinstance(fault, DatabaseNotFound) and not created:  # no room beside it for a write-ahead log
-            fault = ReadOnly(f"{path} cannot be written; read_only=True opens it to look only")
+            fault = ReadOnly(f"{path} cannot be written", "read_only=True opens it to look only")
         raise fault from error
     return FileDatabase(guard, real, connection, timeout=BUSY_TIMEOUT)
 

@@ -73,12 +73,12 @@ class ReadOnlyFile(Database):
                 if self._is_alone:  # others wait for its end
                     self._disconnect()
             if self._seen is not None and not self._seen.live and self._look() != self._seen:
-                raise DatabaseBusy(f"{self.where} was written while it was read; read again")
+                raise DatabaseBusy(f"{self.where} was written while it was read", "read again")
 
     def check_open(self) -> None:
         self.check_process()
         if self._closed:
-            raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
+            raise DatabaseError(f"{self.where} was closed", "open it again with threads.open")
 
     def hurry(self) -> None:
         pass  # nothing is submitted
@@ -87,19 +87,19 @@ class ReadOnlyFile(Database):
         pass  # nothing is submitted
 
     def check_writable(self) -> None:
-        raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
+        raise ReadOnly(f"{self.where} was opened with read_only=True", "open it without to change something")
 
     def write(self, work: Work[T]) -> T:
-        raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
+        raise ReadOnly(f"{self.where} was opened with read_only=True", "open it without to change something")
 
     def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
-        raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
+        raise ReadOnly(f"{self.where} was opened with read_only=True", "open it without to change something")
 
     def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         return True  # nothing was deleted
 
     def compact(self) -> None:
-        raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to compact it")
+        raise ReadOnly(f"{self.where} was opened with read_only=True", "open it without to compact it")
 
     def close(self) -> None:
         with self._lock:

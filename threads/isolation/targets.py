@@ -7,7 +7,6 @@ with its own memory.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import os
 import re
@@ -23,6 +22,7 @@ from langgraph.store.memory import InMemoryStore
 import threads
 from threads.errors import InvalidValue
 from threads.isolation.target_io import Input
+from threads.module_loader import ModuleBroken, ObjectNotFound, load_object
 
 Kind = Literal["factory", "graph", "chat"]
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -96,25 +96,13 @@ def load_target(spec: str) -> Target:
     found = SPEC.fullmatch(spec)
     if found is None:
         raise InvalidValue("target", f"{spec!r} is not of the form module:name")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    value = _import_module(found["module"])
-    for name in found["name"].split("."):
-        if not hasattr(value, name):
-            raise InvalidValue("target", f"module {found['module']!r} has no {found['name']!r}")
-        value = getattr(value, name)
-    return _make_target(value, spec, spec, found["key"])
-
-
-def _import_module(name: str) -> Any:
     try:
-        return importlib.import_module(name)
-    except (Exception, SystemExit) as error:
-        missing = error.name if isinstance(error, ModuleNotFoundError) else None
-        if missing is not None and f"{name}.".startswith(f"{missing}."):
-            raise InvalidValue("target", f"there is no module {name!r} here") from error
-        raise InvalidValue("target", f"{name} cannot be imported: {format_error(error)}") from error
+        value = load_object(found["module"], found["name"])
+    except ObjectNotFound as error:
+        raise InvalidValue("target", str(error)) from error
+    except ModuleBroken as error:
+        raise InvalidValue("target", f"{error}: {format_error(error.error)}") from error.error
+    return _make_target(value, spec, spec, found["key"])
 
 
 def format_error(error: BaseException | None) -> str:

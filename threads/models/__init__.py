@@ -1,12 +1,12 @@
-"""What crosses the walls: threads, messages, pages. Frozen, and free of any row or connection."""
+"""The frozen dataclasses that the public API returns: threads, messages, runs, pages and more."""
 
 from threads.models.admin import Cleaned, Problem, Pruned, Report, Rule, Token, User
-from threads.models.pagination import Page, Shown
+from threads.models.pagination import Page
 from threads.models.runs import Event, Interrupt, RunInfo
 from threads.models.search import Hit, Hits, Stat, Stats
 from threads.models.threads import Checkpoint, Diff, Message, Tag, Thread, ToolCall, Usage
 from threads.models.types import (
-    ENDS,
+    END_EVENTS,
     Action,
     EventType,
     Measured,
@@ -21,7 +21,7 @@ from threads.models.types import (
 )
 
 __all__ = [
-    "ENDS",
+    "END_EVENTS",
     "Action",
     "Checkpoint",
     "Cleaned",
@@ -42,7 +42,6 @@ __all__ = [
     "RunInfo",
     "RunKind",
     "RunStatus",
-    "Shown",
     "SortBy",
     "SortOrder",
     "Stat",

@@ -1,4 +1,4 @@
-"""What was kept, let go, changed or found wrong; and who may look."""
+"""Maintenance, bulk changes, retention and users: the results of administration."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from threads.models.types import Action
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was let go."""
+    """What `Registry.prune` deleted."""
 
     checkpoints: int = 0
     bytes: int = 0
-    """Of stored values; the file itself shrinks when it is compacted."""
+    """Size of the deleted values; the file itself shrinks by `Registry.compact`."""
     skipped: tuple[str, ...] = ()
-    """Ids of threads that were left as they are, for a stored type in there is not allowed."""
+    """Ids of threads that were not pruned, because a stored type of theirs is not allowed."""
 
     def __add__(self, other: Pruned) -> Pruned:
         return Pruned(
@@ -29,7 +29,7 @@ class Pruned:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A place where registry and memory disagree."""
+    """An inconsistency between the registry and the checkpoints."""
 
     kind: str
     thread_id: str | None
@@ -38,41 +38,41 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of the threads that were to be changed, by id."""
+    """The result of a bulk change, as ids of threads."""
 
     changed: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
-    """They were so already."""
+    """They had the requested values already."""
     missing: tuple[str, ...] = ()
-    """There is no such thread."""
+    """No thread has these ids."""
     busy: tuple[str, ...] = ()
-    """A run is going on in them, so they were not put away or erased."""
+    """A run is active in them, so they were not archived, trashed or deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is to be done with threads as they grow old: with those that fit all that is said."""
+    """A retention rule: an action on the threads that meet all its conditions."""
 
     name: str
     action: Action
     thread_id: str | None = None
-    """Of this thread alone."""
+    """Only this thread."""
     tag: str | None = None
     agent_id: str | None = None
     owner: str | None = None
     abandoned: bool = False
     """Only threads in which no agent has ever answered."""
     inactive: timedelta | None = None
-    """So long after the last activity."""
+    """Time since the last activity."""
     age: timedelta | None = None
-    """So long after the thread was begun."""
+    """Time since the thread was created."""
     trashed: timedelta | None = None
-    """So long after it was put in the trash."""
+    """Time since the thread was trashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Something that lets a user in; what it says is known to him alone."""
+    """A user's token or session, without its secret."""
 
     id: str
     kind: Literal["token", "session"]
@@ -82,19 +82,19 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may come in by the network."""
+    """A user of the HTTP API."""
 
     name: str
-    """The owner of the threads he begins."""
+    """Also the owner of the threads that they create."""
     is_admin: bool
-    """Whether he may see all threads."""
+    """Whether they may read and change all threads."""
     created_at: datetime | None
     tokens: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What a rule did, or would do."""
+    """What a retention rule did, or would do in a dry run."""
 
     rule: str
     action: Action

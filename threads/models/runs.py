@@ -1,4 +1,4 @@
-"""Runs, what happens in them, and what they ask."""
+"""Runs, their events and their interrupts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from threads.models.types import ENDS, EventType, RunKind, RunStatus
+from threads.models.types import END_EVENTS, EventType, RunKind, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """One run: what was let through an agent in a thread, and how far it came."""
+    """One execution of an agent in a thread, and its state."""
 
     id: str
     thread_id: str
@@ -22,7 +22,7 @@ class RunInfo:
     key: str | None
     """The caller's idempotency key."""
     error: str | None
-    """Why it failed, in a sentence: type and message of the error."""
+    """Why it failed: type and message of the error."""
     created_at: datetime | None
     started_at: datetime | None
     first_token_at: datetime | None
@@ -30,39 +30,39 @@ class RunInfo:
     input_tokens: int = 0
     output_tokens: int = 0
     attempts: int = 0
-    """How often it was begun: more than once after a crash or a retry, or where a stop had to leave a node
-    behind that would not end."""
+    """How often it was started: more than once after a crash or a retry, or after a stop that a node did not
+    obey."""
     head_id: str | None = None
     """The thread's checkpoint when the run ended."""
     error_type: str | None = None
-    """The class of the exception that it failed with; None also where an older version stored the run."""
+    """The class of the exception that it failed with; None also in runs of an older version."""
     error_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened in a thread; stored, so that everybody reads the same story."""
+    """An entry of a thread's event log, the same for all subscribers."""
 
     thread_id: str
     sequence: int
-    """Order in the thread, from 1. Numbers of dropped tokens are missing."""
+    """Order in the thread, from 1, with gaps where tokens were dropped."""
     position: int
-    """Order over all threads; in the events of an owner a number that only tells where to go on."""
+    """Order over all threads; in an owner's events an opaque number to continue from."""
     type: EventType
     run_id: str | None
     data: Mapping[str, Any]
-    """What belongs to the type; the README has the table."""
+    """Its keys depend on the type; the README has a table."""
     created_at: datetime | None
 
     @property
     def is_end(self) -> bool:
-        """Whether the run it belongs to ends with it."""
-        return self.type in ENDS
+        """Whether it is the last event of its run."""
+        return self.type in END_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """A question of an agent to a person; `Runner.resume` answers it."""
+    """A pending interrupt: a paused graph's question, answered by `Runner.resume`."""
 
     id: str
     value: Any

@@ -1,4 +1,4 @@
-"""Threads, what is said in them, and the states they went through."""
+"""Threads, their messages, checkpoints and tags."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from threads.models.pagination import Shown
+from threads.models.display import NotebookDisplay
 from threads.models.types import Role, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Thread(Shown):
-    """A conversation, as a list shows it."""
+class Thread(NotebookDisplay):
+    """A conversation, as it is listed."""
 
     id: str
     title: str
     """Set by hand, else taken from the first user message."""
     agent_id: str | None
-    """The agent that answers here, where it was said or the agent's checkpoints say it."""
+    """The agent that answers here, as far as the caller or the checkpoints name it."""
     owner: str | None
-    """Whose it is; None: the local user's and the admins'."""
+    """The user that it belongs to; None: the local user's and the admins'."""
     status: Status
     created_at: datetime | None
-    """UTC; None where an adopted checkpoint does not tell."""
+    """UTC; None where it is unknown, as in an adopted file."""
     updated_at: datetime | None
     """When a checkpoint was last stored, UTC."""
     message_count: int | None
@@ -39,13 +39,13 @@ class Thread(Shown):
 
     @property
     def config(self) -> dict[str, dict[str, str]]:
-        """What LangGraph wants as `config` to speak in this thread."""
+        """The LangGraph `config` that selects this thread."""
         return {"configurable": {"thread_id": self.id}}
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What an assistant message asks a tool to do."""
+    """A tool call of an assistant message."""
 
     id: str | None
     name: str
@@ -54,7 +54,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens a model reported for one message."""
+    """Tokens that the model reported for one message."""
 
     input_tokens: int
     output_tokens: int
@@ -62,59 +62,59 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Message(Shown):
-    """One message of a thread, as a person would read it."""
+class Message(NotebookDisplay):
+    """One message of a thread."""
 
     id: str | None
     role: Role
     text: str
-    """What is visible: the text parts, joined."""
+    """The visible text: the text blocks, joined."""
     content: tuple[Mapping[str, Any], ...] = ()
     """LangChain's standard content blocks: text, images, tool calls, reasoning, ..."""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
-    """In a tool's message: the call it answers."""
+    """In a tool message: the call that it answers."""
     name: str | None = None
     created_at: datetime | None = None
-    """When the step that wrote it was stored, UTC; None where the history no longer tells."""
+    """When the step that wrote it was stored, UTC; None where its checkpoint was deleted."""
     run_id: str | None = None
     usage: Usage | None = None
     version: int = 1
     """Which of its `versions` it is, from 1."""
     versions: tuple[str, ...] = ()
-    """Where it was said differently, or answered anew: the last checkpoints of those branches and of its
-    own, in the order in which they were said. `Registry.rewind(to=...)` brings one into view."""
+    """The heads of the branches where it was edited or regenerated, and of its own, in the order in which
+    they were written. `Registry.rewind(to=...)` makes one of them the thread's head."""
     stopped: bool = False
-    """Whether it was cut off: somebody stopped the run that was saying it."""
+    """Whether it is incomplete because its run was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint(Shown):
-    """A state of a thread that can be read, forked or gone back to."""
+class Checkpoint(NotebookDisplay):
+    """A stored state of a thread, to read, to fork or to rewind to."""
 
     id: str
     parent_id: str | None
     created_at: datetime | None
     source: str | None
-    """What made it: `input`, `loop`, `update` or `fork`."""
+    """What created it: `input`, `loop`, `update` or `fork`."""
     step: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What one conversation has and another has not."""
+    """The difference between the messages of two threads, or of two states of one."""
 
     common: int
-    """Messages that both begin with."""
+    """Number of messages at the start that both have."""
     removed: tuple[Message, ...]
-    """After them, in the first only."""
+    """The first one's messages after them."""
     added: tuple[Message, ...]
-    """After them, in the second only."""
+    """The second one's messages after them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tag(Shown):
-    """A tag, and how many threads in sight have it."""
+class Tag(NotebookDisplay):
+    """A tag, and the number of visible threads that have it."""
 
     name: str
     threads: int

@@ -1,4 +1,4 @@
-"""What the fields of models can hold, and how times are stored."""
+"""Closed sets of values, as the public API types them, and the conversion of stored times."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ EventType = Literal[
     "started", "token", "message", "tool_started", "tool_finished", "state", "custom", "title", "interrupted",
     "finished", "failed", "stopped", "gap",
 ]  # fmt: skip
-ENDS = frozenset(("interrupted", "finished", "failed", "stopped"))
-"""The events that a run ends with."""
+END_EVENTS = frozenset(("interrupted", "finished", "failed", "stopped"))
+"""Types of the events that end a run."""
 Action = Literal["keep", "prune", "archive", "trash", "delete"]
 Measured = Literal["day", "agent", "owner", "tag"]
 
 
 def moment(milliseconds: int | None) -> datetime | None:
-    """A stored time as a `datetime` in UTC."""
+    """Return a stored time, in milliseconds since 1970, as a `datetime` in UTC."""
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def milliseconds(moment: datetime | None) -> int | None:
-    """A `datetime` as it is stored."""
+    """Return a `datetime` as it is stored: in milliseconds since 1970."""
     return None if moment is None else round(moment.timestamp() * 1000)

@@ -126,7 +126,9 @@ class Opened(Closing):
 
     def _adopted(self, connection: Any) -> None:
         if self._database.read_only and not version(connection):
-            raise ReadOnly(f"{self._database.where} has no registry yet; open it once without read_only=True")
+            raise ReadOnly(
+                f"{self._database.where} has no registry yet", "open it once without read_only=True"
+            )
 
     def _visible(self, row: Any) -> Any:
         if row["trashed_at"] is not None:

@@ -19,11 +19,11 @@ from langgraph.types import Interrupt
 from threads.checkpoint.conflicts import TURN
 from threads.errors import LeaseLost
 from threads.runs.cancellable_task import Told
-from threads.runs.event_payloads import plain
 from threads.runs.event_writer import Recorder, storing
 from threads.runs.lease_context import ActiveTurn
 from threads.runs.request import Request
 from threads.runs.tool_events import ToolWatch
+from threads.serialization import to_jsonable
 from threads.store import runs
 
 KEEP, ROLLBACK = "keep", "rollback"
@@ -190,7 +190,7 @@ class Attempt:
         if mode == "messages":
             self._token(namespace, *chunk)
         elif mode == "custom":
-            self._recorder.add(self.turn.event("custom", {"value": plain(chunk)}))
+            self._recorder.add(self.turn.event("custom", {"value": to_jsonable(chunk)}))
         elif namespace:
             pass  # the state of a subgraph is its own
         elif mode == "updates":

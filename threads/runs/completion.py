@@ -11,10 +11,10 @@ from threads.db.errors import is_temporary
 from threads.errors import LeaseLost, ThreadsError
 from threads.runs.attempt import HAND_OVER, Outcome
 from threads.runs.cancellable_task import is_cancelled
-from threads.runs.event_payloads import plain
 from threads.runs.event_writer import Recorder, storing
 from threads.runs.failures import failure_of
 from threads.runs.lease_context import ActiveTurn
+from threads.serialization import to_jsonable
 from threads.store import event_log, runs
 
 TOLD = {"success": "finished", "error": "failed", "interrupted": "interrupted", "stopped": "stopped"}
@@ -42,7 +42,9 @@ class End:
         if failure is not None:
             data.update(failure.told())
         if outcome.interrupts:
-            data["interrupts"] = [{"id": each.id, "value": plain(each.value)} for each in outcome.interrupts]
+            data["interrupts"] = [
+                {"id": each.id, "value": to_jsonable(each.value)} for each in outcome.interrupts
+            ]
         if outcome.taken_back:
             data["taken_back"] = True
         event_log.record(connection, [turn.event(TOLD[outcome.status], data)])
@@ -97,5 +99,5 @@ def ending(turn: ActiveTurn, outcome: Outcome) -> Callable[[sqlite3.Connection, 
     """The work that stores this outcome, at a moment."""
     asked = outcome.interrupts[0] if outcome.interrupts else None
     ours = asked is not None and isinstance(asked.value, dict) and asked.value.get("asked_by") == "recovery"
-    question = {"id": asked.id, "value": plain(asked.value)} if asked is not None and ours else None
+    question = {"id": asked.id, "value": to_jsonable(asked.value)} if asked is not None and ours else None
     return End(turn, outcome, question)

@@ -22,9 +22,8 @@ from threads.checkpoint.timestamps import Origin
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
 from threads.models import moment
-from threads.runs.event_payloads import plain
 from threads.runs.event_writer import Recorder, storing
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 from threads.store.event_log import Happened
 
 Known = Callable[[], set[str | None]]
@@ -76,7 +75,7 @@ class ActiveTurn:
             if channel == CHANNEL:
                 self._wrote_messages(at, value)
             elif not channel.startswith(("__", "branch:")):
-                values[channel] = plain(value)
+                values[channel] = to_jsonable(value)
         if values:
             self._written[at].append(self.event("state", {"values": values}))
 
@@ -147,14 +146,14 @@ class ActiveTurn:
                 self.tokens[1] + read.usage.output_tokens,
             )
         self._called.update((call.id, (at, Future())) for call in read.tool_calls if call.id)
-        self._written[at].append(self.event("message", {"message": json_form(read)}, message.id))
+        self._written[at].append(self.event("message", {"message": to_jsonable(read)}, message.id))
 
 
 def _dated(happened: Happened, checkpoint_id: str) -> Happened:
     """A message's event with the time of the checkpoint that stores the message; any other as it is."""
     if happened.type != "message":
         return happened
-    created_at = json_form(moment(uuid_milliseconds(checkpoint_id)))
+    created_at = to_jsonable(moment(uuid_milliseconds(checkpoint_id)))
     return happened._replace(data={"message": {**happened.data["message"], "created_at": created_at}})
 
 

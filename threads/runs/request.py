@@ -11,16 +11,16 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, RemoveMessage, convert_to_messages
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
-from pydantic import BaseModel
 
 from threads.errors import InvalidValue, StateDamaged, TypeNotAllowed
+from threads.serialization import to_canonical
 from threads.store.validation import checked_name
 
 NAMESPACE = uuid.UUID("0d9c2a55-5c6e-5d7a-9d5e-6c1f1a7f2b11")
@@ -70,7 +70,7 @@ class Request:
         """The same for the same request; `InvalidValue` where it cannot be told."""
         said = self.told if self.told is not None else {"input": self.input, "context": self.context}
         whose = {"kind": "resume" if self.kind in ANSWERS else self.kind, "agent": agent_id}
-        kind, blob = _dumped(serde, "input", lambda: _in_order({**whose, **said}))
+        kind, blob = _dumped(serde, "input", lambda: to_canonical({**whose, **said}))
         return hashlib.sha256(kind.encode() + blob).hexdigest()
 
     def dumped(self, serde: SerializerProtocol) -> tuple[str, bytes]:
@@ -191,19 +191,3 @@ def _dumped(serde: SerializerProtocol, field: str, value: Callable[[], Any]) -> 
         return serde.dumps_typed(value())
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidValue(field, f"it cannot be stored: {error}") from error
-
-
-def _in_order(value: Any) -> Any:
-    """The value with what has no order put in one, for comparing."""
-    if isinstance(value, Mapping):
-        return {key: _in_order(value[key]) for key in sorted(value, key=repr)}
-    if isinstance(value, (list, tuple)):
-        return [_in_order(each) for each in value]
-    if isinstance(value, (set, frozenset)):
-        return {"set of": [_in_order(each) for each in sorted(value, key=repr)]}
-    if isinstance(value, BaseModel):
-        return {"a": type(value).__qualname__, "with": _in_order(dict(value))}
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {each.name: getattr(value, each.name) for each in fields(value)}
-        return {"a": type(value).__qualname__, "with": _in_order(parts)}
-    return value

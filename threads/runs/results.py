@@ -87,7 +87,7 @@ class Promises:
         """Nobody here will know."""
         for run_id in self.waiting():
             if future := self._take(run_id):
-                future.set_exception(UsageError(f"the runner was closed before run {run_id} ended; {LEFT}"))
+                future.set_exception(UsageError(f"the runner was closed before run {run_id} ended", LEFT))
 
     def _take(self, run_id: str) -> Future[Any] | None:
         with self._lock:

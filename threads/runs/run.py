@@ -55,7 +55,7 @@ class Run:
         goes on with it.
         """
         if self._engine.thread.is_here():
-            raise UsageError("an async node must not wait for another run like this; use `await run`")
+            raise UsageError("an async node must not wait for another run like this", "use `await run`")
         return self._future.result(timeout)
 
     def __await__(self) -> Generator[Any, None, Any]:

@@ -15,10 +15,10 @@ from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 
 from threads.checkpoint.conflicts import TURN
-from threads.runs.event_payloads import plain
 from threads.runs.event_writer import Recorder
 from threads.runs.failures import message_of, type_of
 from threads.runs.lease_context import ActiveTurn
+from threads.serialization import to_jsonable
 from threads.store.event_log import Happened
 
 NAMESPACE = "langgraph_checkpoint_ns"
@@ -71,7 +71,7 @@ class ToolWatch(AsyncCallbackHandler):
         inputs = told.get("inputs")
         data = {
             **call,
-            "args": plain(inputs if inputs is not None else input_str),
+            "args": to_jsonable(inputs if inputs is not None else input_str),
             "idempotent": any(metadata.get(word) is True for word in SAFE),
         }
         await self._turn.called(call["tool_call_id"])

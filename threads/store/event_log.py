@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from threads.db.queries import statements
 from threads.models import Event, EventType, Message, moment
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 from threads.store.mapping import json_of
 
 KEPT = 2000
@@ -158,7 +158,7 @@ def _complete(type: EventType, data: dict[str, Any]) -> dict[str, Any]:
 
 def _defaults() -> dict[str, Any]:
     """The JSON form of an empty message; new at each call, for its lists are handed to readers."""
-    form: dict[str, Any] = json_form(Message(None, "assistant", ""))
+    form: dict[str, Any] = to_jsonable(Message(None, "assistant", ""))
     return form
 
 

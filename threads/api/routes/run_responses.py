@@ -23,7 +23,7 @@ from threads.api.schemas.responses import RUN, STREAM, Reply, answer, location
 from threads.api.sse import EventStream
 from threads.api.state import Server
 from threads.models import RunInfo
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 from threads.store.runs import run_failed
 
 WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b", re.IGNORECASE)
@@ -169,4 +169,4 @@ def reply_of(server: Server, run: Run) -> dict[str, Any]:
     texts = [message.text for message in said if message.role == "assistant" and message.text]
     asked = server.registry.interrupts(run.thread_id) if info.status == "interrupted" else ()
     reply = {"run": info, "reply": texts[-1] if texts else None, "messages": said, "interrupts": asked}
-    return {name: json_form(value) for name, value in reply.items()}
+    return {name: to_jsonable(value) for name, value in reply.items()}

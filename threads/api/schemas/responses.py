@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from threads.api.errors import Problem
 from threads.errors import InvalidCursor
 from threads.models import Action, EventType, Interrupt, Message, Page, RunInfo
-from threads.serialization import json_form
+from threads.serialization import to_jsonable
 
 ROOT = "/api/v1"
 
@@ -86,7 +86,7 @@ class Health(BaseModel):
 
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """`value` as it is sent."""
-    return JSONResponse(json_form(value), status, headers=None if headers is None else dict(headers))
+    return JSONResponse(to_jsonable(value), status, headers=None if headers is None else dict(headers))
 
 
 def page(items: Page[Any], *, count: bool = True, of: Any = None) -> JSONResponse:

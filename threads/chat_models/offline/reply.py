@@ -13,12 +13,23 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 
-from agent.offline.conversation import Conversation, is_human, last_answer, read_conversation, text_of
-from agent.offline.recall import recall, split_question, trimmed_question
-from agent.offline.replies import acknowledge, answer_about_talk, answer_question, with_greeting
-from agent.offline.statements import ABILITIES, bare_clause, small_talk
-from agent.offline.text import Clause, clauses, pattern, sentence, topics
-from agent.offline.tools import (
+from threads.chat_models.offline.dialogue import (
+    Dialogue,
+    is_human,
+    last_answer,
+    read_dialogue,
+    text_of,
+)
+from threads.chat_models.offline.recall import recall, split_question, trimmed_question
+from threads.chat_models.offline.statements import ABILITIES, bare_clause, small_talk
+from threads.chat_models.offline.text import Clause, clauses, pattern, sentence, topics
+from threads.chat_models.offline.text_answers import (
+    acknowledge,
+    answer_about_dialogue,
+    answer_question,
+    with_greeting,
+)
+from threads.chat_models.offline.tool_selection import (
     ToolSpec,
     empty_value,
     fill_arguments,
@@ -50,113 +61,113 @@ def reply_to(
     """The reply to a conversation; `tool_choice` is None, "none", "any" or a tool's name."""
     if results := _pending_results(messages):
         return OfflineReply(_results_in_words(results))
-    talk = read_conversation(messages)
+    dialogue = read_dialogue(messages)
     known = [] if tool_choice == "none" else tool_specs(tools)
     if known and tool_choice not in {None, "none", "auto"}:
-        return _forced_call(talk, known, tool_choice)
-    if not talk.said:
+        return _forced_call(dialogue, known, tool_choice)
+    if not dialogue.user_texts:
         return OfflineReply("Hello! How can I help?")
-    return _continued_call(talk, known) or _call_for(talk, known) or _reply_in_words(talk, known)
+    return _continued_call(dialogue, known) or _call_for(dialogue, known) or _reply_in_words(dialogue, known)
 
 
-def _reply_in_words(talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply:
+def _reply_in_words(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply:
     abilities = ABILITIES
     if tools:
         names = ", ".join(tool.name.replace("_", " ") for tool in tools)
         abilities = f"I can chat, remember what you tell me in this conversation, and use my tools: {names}."
-    parts = clauses(talk.last)
+    parts = clauses(dialogue.last_text)
     questions = [each for clause in parts if clause.asks for each in split_question(clause.text)]
-    answers = [answer_question(question, talk, abilities) for question in questions]
-    states_more = any(fact.kind != "note" for fact in talk.new_facts)
+    answers = [answer_question(question, dialogue, abilities) for question in questions]
+    states_more = any(fact.kind != "note" for fact in dialogue.newest_facts)
     if not answers or (states_more and all(is_small_talk for _, is_small_talk in answers)):
-        return OfflineReply(acknowledge(talk, [clause.text for clause in parts], abilities))
-    return OfflineReply(with_greeting(talk, " ".join(dict.fromkeys(text for text, _ in answers))))
+        return OfflineReply(acknowledge(dialogue, [clause.text for clause in parts], abilities))
+    return OfflineReply(with_greeting(dialogue, " ".join(dict.fromkeys(text for text, _ in answers))))
 
 
 # Tool calls
 
 
-def _forced_call(talk: Conversation, tools: Sequence[ToolSpec], choice: str | None) -> OfflineReply:
+def _forced_call(dialogue: Dialogue, tools: Sequence[ToolSpec], choice: str | None) -> OfflineReply:
     named = [tool for tool in tools if tool.name == choice] or tools
-    tool = suitable_tool(talk.last, named, talk) or named[0]
-    args, missing = fill_arguments(tool, talk.last, talk)
+    tool = suitable_tool(dialogue.last_text, named, dialogue) or named[0]
+    args, missing = fill_arguments(tool, dialogue.last_text, dialogue)
     args |= {name: empty_value(tool.properties.get(name, {})) for name in missing}
-    return OfflineReply(calls=(tool_call(tool, args, talk),))
+    return OfflineReply(calls=(tool_call(tool, args, dialogue),))
 
 
-def _continued_call(talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+def _continued_call(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply | None:
     """The call for the earlier request, with the detail just given, when the model had asked for it."""
-    if not last_answer(talk.messages).startswith(_ASK_ARGUMENT) or len(talk.said) < 2:
+    if not last_answer(dialogue.messages).startswith(_ASK_ARGUMENT) or len(dialogue.user_texts) < 2:
         return None
-    request = f"{talk.said[-2]} {talk.last}"
-    tool = suitable_tool(request, tools, talk)
-    return _use(tool, request, talk) if tool and not fill_arguments(tool, request, talk)[1] else None
+    request = f"{dialogue.user_texts[-2]} {dialogue.last_text}"
+    tool = suitable_tool(request, tools, dialogue)
+    return _use(tool, request, dialogue) if tool and not fill_arguments(tool, request, dialogue)[1] else None
 
 
-def _call_for(talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+def _call_for(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply | None:
     """The call that answers a question or request; None where the conversation itself answers it."""
-    for clause in clauses(talk.last) if tools else ():
+    for clause in clauses(dialogue.last_text) if tools else ():
         if not (clause.asks or _REQUEST.match(bare_clause(clause.text))):
             continue
-        if clause.asks and _needs_no_tool(clause.text, talk):
+        if clause.asks and _needs_no_tool(clause.text, dialogue):
             continue
-        if tool := suitable_tool(clause.text, tools, talk):
-            return _use(tool, clause.text, talk)
-        if clause.asks and _FOLLOW_UP.match(clause.text) and (reply := _call_again(clause, talk, tools)):
+        if tool := suitable_tool(clause.text, tools, dialogue):
+            return _use(tool, clause.text, dialogue)
+        if clause.asks and _FOLLOW_UP.match(clause.text) and (reply := _call_again(clause, dialogue, tools)):
             return reply
-        if clause.asks and _POINTER.search(clause.text) and (reply := _call_for_it(clause, talk, tools)):
+        if clause.asks and _POINTER.search(clause.text) and (reply := _call_for_it(clause, dialogue, tools)):
             return reply
         is_about_world = clause.asks and topics(clause.text) and not _ABOUT_US.search(clause.text)
         if is_about_world and (tool := search_tool(tools)):
-            return _use(tool, clause.text, talk)
+            return _use(tool, clause.text, dialogue)
     return None
 
 
-def _needs_no_tool(question: str, talk: Conversation) -> bool:
-    answer = recall(question, talk)
+def _needs_no_tool(question: str, dialogue: Dialogue) -> bool:
+    answer = recall(question, dialogue)
     bare = trimmed_question(bare_clause(question))
-    return bool((answer and answer.known) or answer_about_talk(bare, talk) or small_talk(bare))
+    return bool((answer and answer.known) or answer_about_dialogue(bare, dialogue) or small_talk(bare))
 
 
-def _call_again(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+def _call_again(clause: Clause, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply | None:
     """The call just made with another argument: "And in Rome?"."""
-    recent = [call for m in talk.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
+    recent = [call for m in dialogue.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
     tool = next((tool for tool in tools if recent and tool.name == recent[-1]["name"]), None)
     if tool is None or not tool.required or len(clause.text.split()) > 5:
         return None
-    args, missing = fill_arguments(tool, clause.text, talk)
-    return None if missing or args == recent[-1]["args"] else _use(tool, clause.text, talk)
+    args, missing = fill_arguments(tool, clause.text, dialogue)
+    return None if missing or args == recent[-1]["args"] else _use(tool, clause.text, dialogue)
 
 
-def _call_for_it(clause: Clause, talk: Conversation, tools: Sequence[ToolSpec]) -> OfflineReply | None:
+def _call_for_it(clause: Clause, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply | None:
     """A call for "Where is it?": the one just made again, or one for what was just mentioned."""
-    asked = topics(clause.text)
-    recent = [call for m in talk.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
+    wanted = topics(clause.text)
+    recent = [call for m in dialogue.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
     for tool in tools:
-        if recent and tool.name == recent[-1]["name"] and tool.required and asked <= tool.topics:
-            return OfflineReply(calls=(tool_call(tool, recent[-1]["args"], talk),))
-    for fact in talk.notebook.newest_first():
-        if fact.turn < len(talk.said) - 2 or fact.denied:
+        if recent and tool.name == recent[-1]["name"] and tool.required and wanted <= tool.topics:
+            return OfflineReply(calls=(tool_call(tool, recent[-1]["args"], dialogue),))
+    for fact in dialogue.facts.newest_first():
+        if fact.turn < len(dialogue.user_texts) - 2 or fact.denied:
             break
         for tool in tools:
-            suits = tool.name_stems & fact.topics and asked <= tool.topics and tool.required
+            suits = tool.name_stems & fact.topics and wanted <= tool.topics and tool.required
             if (
                 suits
                 and tool.argument_stems & set(fact.key)
-                and not fill_arguments(tool, clause.text, talk)[1]
+                and not fill_arguments(tool, clause.text, dialogue)[1]
             ):
-                return _use(tool, clause.text, talk)
+                return _use(tool, clause.text, dialogue)
     return None
 
 
-def _use(tool: ToolSpec, request: str, talk: Conversation) -> OfflineReply:
-    args, missing = fill_arguments(tool, request, talk)
+def _use(tool: ToolSpec, request: str, dialogue: Dialogue) -> OfflineReply:
+    args, missing = fill_arguments(tool, request, dialogue)
     if missing:
         names = " and the ".join(name.replace("_", " ") for name in missing)
         return OfflineReply(f"{_ASK_ARGUMENT}{names}, please?")
     named = identifiers_for(tool, request)
     all_args = [{**args, tool.required[0]: each} for each in named] if len(named) > 1 else [args]
-    return OfflineReply(calls=tuple(tool_call(tool, each, talk, n) for n, each in enumerate(all_args)))
+    return OfflineReply(calls=tuple(tool_call(tool, each, dialogue, n) for n, each in enumerate(all_args)))
 
 
 # Results

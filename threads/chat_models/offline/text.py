@@ -128,20 +128,22 @@ def _spelled(word: str) -> str:
 
 def _clauses_of(sentence: str) -> Iterator[Clause]:
     sentence = _CHECK.sub("", sentence)
-    asks_at_end = sentence.rstrip(" \"')").endswith("?")
+    ends_as_question = sentence.rstrip(" \"')").endswith("?")
     parts = [part for part in _with_subjects(_CLAUSE_BREAK.split(sentence)) if not _EMPTY.fullmatch(part)]
     if not parts and re.search(r"\w", sentence):
         parts = [sentence]
-    asked = False
+    is_question = False
     for position, part in enumerate(parts):
         text = _replace_all(_CONTRACTIONS, _stripped(part.strip()))
         last = position == len(parts) - 1
-        text = next((asked for abroad, asked in _NAME_QUESTIONS_ABROAD if abroad.fullmatch(text)), text)
-        continued = position > 0 and not (asks_at_end and last) and _RELATIVE.match(text)
-        asked = (bool(_ASKS.match(without_opener(text))) and not continued) or (
-            asks_at_end and (last or asked)
+        text = next(
+            (is_question for abroad, is_question in _NAME_QUESTIONS_ABROAD if abroad.fullmatch(text)), text
         )
-        yield Clause(text, asked)
+        continued = position > 0 and not (ends_as_question and last) and _RELATIVE.match(text)
+        is_question = (bool(_ASKS.match(without_opener(text))) and not continued) or (
+            ends_as_question and (last or is_question)
+        )
+        yield Clause(text, is_question)
 
 
 def without_opener(text: str) -> str:
@@ -220,8 +222,8 @@ def broader_topics(text: str) -> frozenset[str]:
 
 def to_second_person(text: str) -> str:
     """The clause as the listener repeats it: "I live with my dog" gives "you live with your dog"."""
-    said = _replace_all(_SHORT_FORMS, _PERSON.sub(_flip_person, text))
-    return _LOWER_START.sub(lambda match: match[0].lower(), said)
+    repeated = _replace_all(_SHORT_FORMS, _PERSON.sub(_flip_person, text))
+    return _LOWER_START.sub(lambda match: match[0].lower(), repeated)
 
 
 def _flip_person(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""The conversation as the model sees it: the messages, read once into a notebook of facts.
+"""The conversation as the model sees it: the messages, read once into a table of facts.
 
 Only what the *user* said becomes a fact, plus what a system prompt states about "the user" or "the customer"
 (a summary of earlier messages, say). The assistant's own words are never evidence.
@@ -17,9 +17,9 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from agent.offline.facts import Fact, Notebook, changed_favourite, corrected_fact, make_fact
-from agent.offline.statements import bare_clause, bare_name, rule_table, small_talk, stated_fact
-from agent.offline.text import (
+from threads.chat_models.offline.facts import Fact, FactTable, changed_favourite, corrected_fact, make_fact
+from threads.chat_models.offline.statements import bare_clause, bare_name, rule_table, small_talk, stated_fact
+from threads.chat_models.offline.text import (
     Clause,
     clauses,
     pattern,
@@ -36,32 +36,32 @@ _UNKNOWN = re.compile(r"I don't know (.+)\. You haven't told me yet\.")
 
 
 @dataclass(frozen=True)
-class Conversation:
-    """Everything a reply may be made from."""
+class Dialogue:
+    """The conversation so far: everything a reply may be made from."""
 
     messages: Sequence[BaseMessage]
-    said: list[str] = field(default_factory=list)
+    user_texts: list[str] = field(default_factory=list)
     """The user's texts, oldest first, the one to answer last."""
-    notebook: Notebook = field(default_factory=Notebook)
-    before: Notebook = field(default_factory=Notebook)
-    """The notebook as it was before the last message."""
+    facts: FactTable = field(default_factory=FactTable)
+    facts_before: FactTable = field(default_factory=FactTable)
+    """The facts as they were before the last message."""
     has_pictures: bool = False
     """Whether the last message holds something that is not text."""
 
     @property
     def name(self) -> str | None:
         """The user's name, when given."""
-        return self.notebook.find_value("name")
+        return self.facts.find_value("name")
 
     @property
-    def last(self) -> str:
+    def last_text(self) -> str:
         """The text to answer."""
-        return self.said[-1] if self.said else ""
+        return self.user_texts[-1] if self.user_texts else ""
 
     @property
-    def new_facts(self) -> list[Fact]:
+    def newest_facts(self) -> list[Fact]:
         """The facts stated by the last message."""
-        return [fact for fact in self.notebook.facts if fact.turn == len(self.said) - 1]
+        return [fact for fact in self.facts.all() if fact.turn == len(self.user_texts) - 1]
 
 
 def is_human(message: BaseMessage) -> bool:
@@ -77,29 +77,29 @@ def text_of(message: BaseMessage) -> str:
 
 
 def last_answer(messages: Sequence[BaseMessage]) -> str:
-    """What the assistant said last in words, or an empty text."""
+    """The assistant's last answer in words, or an empty text."""
     return next((text_of(m) for m in reversed(messages) if isinstance(m, AIMessage) and text_of(m)), "")
 
 
-def read_conversation(messages: Sequence[BaseMessage]) -> Conversation:
+def read_dialogue(messages: Sequence[BaseMessage]) -> Dialogue:
     """Read the messages, oldest first."""
-    notebook, before, said, has_pictures = Notebook(), Notebook(), list[str](), False
+    facts, facts_before, user_texts, has_pictures = FactTable(), FactTable(), list[str](), False
     answered = ""
     newest = next((message for message in reversed(messages) if is_human(message)), None)
     for message in messages:
         if isinstance(message, SystemMessage):
-            _read_system_prompt(text_of(message), notebook)
+            _read_system_prompt(text_of(message), facts)
         elif is_human(message):
-            before = Notebook(notebook.facts) if message is newest else before
-            said.append(text_of(message))
+            facts_before = FactTable(facts.all()) if message is newest else facts_before
+            user_texts.append(text_of(message))
             has_pictures = isinstance(message.content, list) and any(
                 isinstance(block, dict) and block.get("type") not in {"text", None}
                 for block in message.content
             )
-            _read_text(said[-1], notebook, len(said) - 1, answered)
+            _read_text(user_texts[-1], facts, len(user_texts) - 1, answered)
         elif not isinstance(message, ToolMessage):
             answered = text_of(message)
-    return Conversation(messages, said, notebook, before, has_pictures)
+    return Dialogue(messages, user_texts, facts, facts_before, has_pictures)
 
 
 # What the user says
@@ -116,38 +116,38 @@ _NAME_DENIED = pattern(r"(?:I am|my name is|do not call me|don't call me|not) (?
 _APPOSITION = pattern("{APPOSITION}")
 
 
-def _read_text(text: str, notebook: Notebook, turn: int, answered: str) -> None:
+def _read_text(text: str, facts: FactTable, turn: int, answered: str) -> None:
     parts = _as_answer(list(clauses(text)), answered)
-    previous = next((fact for fact in notebook.newest_first() if fact.turn >= turn - 1), None)
+    previous = next((fact for fact in facts.newest_first() if fact.turn >= turn - 1), None)
     for clause in parts:
         if clause.asks and not is_disguised_statement(clause.text):
             if not _YES_NO.match(clause.text):
                 for fact in _incidental_facts(clause.text):
-                    if "number" in fact.key and notebook.find(fact.key) is None:
-                        notebook.add(replace(fact, turn=turn))
+                    if "number" in fact.key and facts.find(fact.key) is None:
+                        facts.add(replace(fact, turn=turn))
         elif small_talk(bare_clause(clause.text)):
             continue
         elif match := FORGET.fullmatch(clause.text):
-            notebook.forget(_facts_to_forget(match[1], notebook, turn))
+            facts.forget(_facts_to_forget(match[1], facts, turn))
         else:
-            for fact in _facts_of(clause.text, notebook, previous):
-                known = notebook.find(("name",))
+            for fact in _facts_of(clause.text, facts, previous):
+                known = facts.find(("name",))
                 if fact.kind == "name" and known and " " in known.value and _NICKNAME.search(clause.text):
-                    # "Call me Lex" gives a nickname: the full name told before still holds as such
-                    notebook.add(replace(known, kind="full name", key=("full name",), topics=frozenset()))
+                    # "Call me Lex" gives a nickname: the earlier full name stays valid as such
+                    facts.add(replace(known, kind="full name", key=("full name",), topics=frozenset()))
                 previous = replace(fact, turn=turn)
-                notebook.add(previous)
+                facts.add(previous)
 
 
-def _facts_to_forget(what: str, notebook: Notebook, turn: int) -> list[Fact]:
+def _facts_to_forget(what: str, facts: FactTable, turn: int) -> list[Fact]:
     if _EVERYTHING.fullmatch(what):
-        return notebook.facts
+        return facts.all()
     if _THAT.fullmatch(what):
-        return [fact for fact in notebook.facts if fact.turn == turn - 1]
+        return [fact for fact in facts.all() if fact.turn == turn - 1]
     if re.fullmatch(r"(?i)(?:my |own |full )*name", what):
-        return [fact for fact in notebook.facts if fact.kind in {"name", "full name"}]
+        return [fact for fact in facts.all() if fact.kind in {"name", "full name"}]
     wanted = topics(what)
-    return [fact for fact in notebook.facts if wanted and wanted <= fact.topics]
+    return [fact for fact in facts.all() if wanted and wanted <= fact.topics]
 
 
 def _as_answer(parts: list[Clause], answered: str) -> list[Clause]:
@@ -184,16 +184,16 @@ def is_disguised_statement(question: str) -> bool:
     )
 
 
-def _facts_of(text: str, notebook: Notebook, previous: Fact | None) -> list[Fact]:
-    name = notebook.find(("name",))
+def _facts_of(text: str, facts: FactTable, previous: Fact | None) -> list[Fact]:
+    name = facts.find(("name",))
     denied = _NAME_DENIED.fullmatch(bare_clause(text)) if name and "not" in text else None
     if name and denied and re.sub(r"^not\s+", "", denied[1]).casefold() == name.value.casefold():
         return [replace(name, denied=True, sentence=f"your name is not {name.value}")]
-    found = _read_clause(text, notebook, previous)
+    found = _read_clause(text, facts, previous)
     if found and found[0].kind == "name":
         for part in text.split(", ")[1:]:
             if _APPOSITION.fullmatch(part):
-                found += _read_clause(f"I am {part}", notebook, found[0])
+                found += _read_clause(f"I am {part}", facts, found[0])
     return found
 
 
@@ -204,7 +204,7 @@ _RELATIVE = pattern(r"(?:[\w-]+ )?{RELATION}")
 _IT = pattern(r"(?:it|he|she|they|his|her|its|their|that|this|one)\b")
 
 
-def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list[Fact]:
+def _read_clause(clause: str, facts: FactTable, previous: Fact | None) -> list[Fact]:
     """The facts a clause states; `previous` is what "it" and "his" may point to."""
     text = bare_clause(clause)
     if previous and previous.about and _PRONOUN.match(text):
@@ -214,18 +214,18 @@ def _read_clause(clause: str, notebook: Notebook, previous: Fact | None) -> list
     denied = _NOT_IT.fullmatch(text)
     if denied and previous and denied[1].casefold() == previous.value.casefold():
         return [replace(previous, denied=True, sentence=previous.sentence.replace(" is ", " is not ", 1))]
-    said = stated_fact(text, clause)
+    user_texts = stated_fact(text, clause)
     meant = corrected_fact(text, clause, previous)
     if fact := stated_fact(meant) if isinstance(meant, str) else meant:
         return [fact]
-    if said and said.kind == "like" and (better := changed_favourite(said, clause, notebook)):
+    if user_texts and user_texts.kind == "like" and (better := changed_favourite(user_texts, clause, facts)):
         return [better]
-    facts = [fact for fact in (said, *_incidental_facts(text)) if fact]
-    if said is None and len(text.split()) >= 3 and topics(text) and not re.match(r"(?i)you\b", text):
-        facts.insert(0, make_fact("note", text, text))
+    stated = [fact for fact in (user_texts, *_incidental_facts(text)) if fact]
+    if user_texts is None and len(text.split()) >= 3 and topics(text) and not re.match(r"(?i)you\b", text):
+        stated.insert(0, make_fact("note", text, text))
     if previous and _IT.match(text):
-        return [replace(fact, topics=fact.topics | previous.topics, about=previous.about) for fact in facts]
-    return facts
+        return [replace(fact, topics=fact.topics | previous.topics, about=previous.about) for fact in stated]
+    return stated
 
 
 _INCIDENTAL = rule_table("INCIDENTAL")
@@ -254,16 +254,16 @@ _USERS_NAME = pattern("{USERS_NAME}")
 _VERBS = {"is": "am", "has": "have", "was": "was", "does": "do"}
 
 
-def _read_system_prompt(prompt: str, notebook: Notebook) -> None:
+def _read_system_prompt(prompt: str, facts: FactTable) -> None:
     is_about_user = False
     for sentence in re.split(r"(?<=[.!?])\s+|\n+", prompt):
         if match := _USERS_NAME.search(sentence):
-            _read_text(f"My name is {match[1] or match[2]}", notebook, -1, "")
+            _read_text(f"My name is {match[1] or match[2]}", facts, -1, "")
         if re.search(rf"(?i){_THE_USER}", sentence):
             is_about_user = True
         elif not (is_about_user and re.match(r"(?:She|He|They|Her|His|Their)\b", sentence)):
             continue
-        _read_text(_in_first_person(sentence), notebook, -1, "")
+        _read_text(_in_first_person(sentence), facts, -1, "")
 
 
 def _in_first_person(sentence: str) -> str:

@@ -1,6 +1,6 @@
-"""Facts the user stated, their corrections, and the notebook of one conversation: the later fact wins.
+"""Facts the user stated, their corrections, and the table of facts of one conversation: the later fact wins.
 
-A notebook is built from the messages for every single reply and thrown away; nothing outlives the call.
+The table is built from the messages for every single reply and thrown away; nothing outlives the call.
 """
 
 import re
@@ -8,7 +8,15 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from agent.offline.text import broader_topics, pattern, stem, to_second_person, topics, word_map, words
+from threads.chat_models.offline.text import (
+    broader_topics,
+    pattern,
+    stem,
+    to_second_person,
+    topics,
+    word_map,
+    words,
+)
 
 SINGLE_KINDS = frozenset(
     [
@@ -62,25 +70,31 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Answer:
+class RecallAnswer:
     """An answer in words, and whether the conversation really held it."""
 
     text: str
     known: bool
 
 
-def make_fact(kind: str, said: str, value: str, what: str = "") -> Fact:
+def make_fact(kind: str, statement: str, value: str, what: str = "") -> Fact:
     """The fact that `what` is `value`, stated as `said`."""
     key: tuple[str, ...] = (kind,)
     if kind in {"named", "attribute", "age of"}:
         key = (kind, *sorted(topics(what)))
     elif kind not in SINGLE_KINDS:
         key = (kind, *(stem(word) for word in words(value) if word not in {"a", "an", "the", "my", "any"}))
-    about = topics(said) | broader_topics(said) | {stem(alias) for alias in _ALIASES.get(kind, "").split()}
-    if _RELATIVES & about and _CAPITAL.search(said):
+    about = (
+        topics(statement)
+        | broader_topics(statement)
+        | {stem(alias) for alias in _ALIASES.get(kind, "").split()}
+    )
+    if _RELATIVES & about and _CAPITAL.search(statement):
         about |= {stem("name")}
     head = _HEAD_END.split(value)[0].split() if kind in {"have", "order", "want"} else []
-    return Fact(kind, key, value, to_second_person(said), about, about=what or (head[-1] if head else ""))
+    return Fact(
+        kind, key, value, to_second_person(statement), about, about=what or (head[-1] if head else "")
+    )
 
 
 def is_same_value(one: str, other: str) -> bool:
@@ -103,14 +117,13 @@ def distinct(facts: Iterable[Fact]) -> list[Fact]:
     return chosen
 
 
-class Notebook:
+class FactTable:
     """The facts of one conversation in the order they were stated."""
 
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
         self._by_key = {fact.key: fact for fact in facts}
 
-    @property
-    def facts(self) -> list[Fact]:
+    def all(self) -> list[Fact]:
         """All facts, denied ones too, oldest first."""
         return list(self._by_key.values())
 
@@ -120,7 +133,7 @@ class Notebook:
 
     def valid(self) -> list[Fact]:
         """Every fact that was not denied, oldest first."""
-        return [fact for fact in self.facts if not fact.denied]
+        return [fact for fact in self.all() if not fact.denied]
 
     def add(self, fact: Fact) -> None:
         """Add a fact: it replaces what was said before about the same thing, or takes it back."""
@@ -185,7 +198,7 @@ def _with_value(fact: Fact, value: str) -> Fact:
     return replace(fact, value=value, sentence=fact.sentence.replace(fact.value, value))
 
 
-def changed_favourite(liked: Fact, clause: str, notebook: Notebook) -> Fact | None:
+def changed_favourite(liked: Fact, clause: str, facts: FactTable) -> Fact | None:
     """The favourite that a preference changes: after a favourite colour, "I prefer orange now".
 
     A thing of unknown kind changes nothing for certain, so both are kept.
@@ -194,7 +207,7 @@ def changed_favourite(liked: Fact, clause: str, notebook: Notebook) -> Fact | No
     if liked.denied or not (is_change or _PREFERENCE.match(liked.sentence)):
         return None
     kinds = broader_topics(liked.value)
-    for fact in notebook.newest_first():
+    for fact in facts.newest_first():
         if fact.key[:1] != ("attribute",) or stem("favourite") not in fact.key:
             continue
         if kinds & set(fact.key):

@@ -22,7 +22,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 
-from agent.state import MessageRefused, merge_messages
+from threads.graphs import MessageRefused, merge_messages
 
 IDS = ["a", "b", "c", "d"]
 texts = st.sampled_from(["", "hi", "Grüße 👋", "line\nline"])

@@ -14,8 +14,8 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from openai_server import Cut, OpenAIServer, Refusal, Reply, Text, ToolCall, serve
 
 from agent import build_agent, load_model
-from agent.chat_openai import AnswerBrokeOff
 from agent.models import ModelUnavailable
+from threads.chat_models.chat_openai import AnswerIncomplete
 
 ALICE: Any = {"configurable": {"thread_id": "alice"}}
 SOON = {"retry-after-ms": "1"}
@@ -145,7 +145,7 @@ def test_a_line_cut_in_mid_answer_is_an_error_and_stores_no_half(speaks, saver, 
             async for chunk, _ in own.astream(said("Hi"), ALICE, stream_mode="messages"):
                 heard.append(chunk.text)
 
-    with pytest.raises((openai.APIConnectionError, AnswerBrokeOff)):
+    with pytest.raises((openai.APIConnectionError, AnswerIncomplete)):
         if way == "stream":
             for chunk, _ in agent.stream(said("Hi"), ALICE, stream_mode="messages"):
                 heard.append(chunk.text)

@@ -9,8 +9,8 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from agent.offline.facts import Fact, make_fact, without_tail
-from agent.offline.text import (
+from threads.chat_models.offline.facts import Fact, make_fact, without_tail
+from threads.chat_models.offline.text import (
     CACHE_SIZE,
     pattern,
     pattern_table,

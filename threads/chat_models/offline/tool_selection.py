@@ -4,10 +4,8 @@ Nothing here knows any particular tool. A tool suits when the request shares a t
 (generic verbs like "get" do not count) or when its description covers every topic of the request.
 """
 
-import ast
 import hashlib
 import json
-import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +13,9 @@ from typing import Any
 
 from langchain_core.messages import ToolCall
 
-from agent.offline.conversation import Conversation
-from agent.offline.text import pattern, pattern_table, stem, topics, word_set, words
+from threads.chat_models.arithmetic import NotASum, value_of_sum
+from threads.chat_models.offline.dialogue import Dialogue
+from threads.chat_models.offline.text import pattern, pattern_table, stem, topics, word_set, words
 
 _GENERIC = frozenset(map(stem, word_set("GENERIC_IN_TOOL_NAMES")))
 _SEARCHES = frozenset(map(stem, word_set("SEARCH_TOOLS")))
@@ -67,7 +66,7 @@ def tool_specs(tools: Sequence[Mapping[str, Any]]) -> list[ToolSpec]:
     return found
 
 
-def suitable_tool(request: str, tools: Sequence[ToolSpec], talk: Conversation) -> ToolSpec | None:
+def suitable_tool(request: str, tools: Sequence[ToolSpec], dialogue: Dialogue) -> ToolSpec | None:
     """The tool that answers a request best, or None.
 
     Of two alike it is the one mentioned first, then the one mentioned by its own words and not by a synonym,
@@ -75,16 +74,16 @@ def suitable_tool(request: str, tools: Sequence[ToolSpec], talk: Conversation) -
     """
     signs = {"+": "add", "-": "subtract", "*": "multiply", "×": "multiply", "/": "divide", "^": "power"}
     found = re.findall(r"\d\s*([-+*/×^])\s*\(?-?\d", request)
-    asked = topics(request) | {stem(word) for sign in found for word in (signs[sign], "calculate")}
+    wanted = topics(request) | {stem(word) for sign in found for word in (signs[sign], "calculate")}
     stems = [stem(word) for word in words(request)]
 
     def score(tool: ToolSpec) -> int:
-        by_name, by_text = asked & tool.name_stems, asked & tool.topics
-        suits = by_name or (by_text and asked - _GENERIC <= tool.topics)
+        by_name, by_text = wanted & tool.name_stems, wanted & tool.topics
+        suits = by_name or (by_text and wanted - _GENERIC <= tool.topics)
         return 3 * len(by_name) + len(by_text - by_name) if suits else 0
 
     def rank(tool: ToolSpec) -> tuple[int, int, int, int]:
-        args, missing = fill_arguments(tool, request, talk)
+        args, missing = fill_arguments(tool, request, dialogue)
         first = next((place for place, each in enumerate(stems) if each in tool.name_stems), 1_000)
         literal = set(words(request)) & set(words(_spaced(tool.name))) - word_set("GENERIC_IN_TOOL_NAMES")
         return score(tool), -first, len(literal), -1 if missing else len(args)
@@ -93,8 +92,8 @@ def suitable_tool(request: str, tools: Sequence[ToolSpec], talk: Conversation) -
     if best is None or not score(best):
         return None
     # "what's my order number?" asks for the very thing the tool needs, and is left to recall
-    asks_for_argument = re.search(r"(?i)\b(?:my|mine)\b", request) and len(asked) > 1
-    return None if asks_for_argument and asked <= best.argument_stems else best
+    asks_for_argument = re.search(r"(?i)\b(?:my|mine)\b", request) and len(wanted) > 1
+    return None if asks_for_argument and wanted <= best.argument_stems else best
 
 
 def search_tool(tools: Sequence[ToolSpec]) -> ToolSpec | None:
@@ -106,10 +105,12 @@ def search_tool(tools: Sequence[ToolSpec]) -> ToolSpec | None:
     return None
 
 
-def tool_call(tool: ToolSpec, args: Mapping[str, Any], talk: Conversation, number: int = 0) -> ToolCall:
+def tool_call(tool: ToolSpec, args: Mapping[str, Any], dialogue: Dialogue, number: int = 0) -> ToolCall:
     """A call whose id comes from its place in the conversation: the same each time, another next turn."""
-    last = talk.messages[-1] if talk.messages else None
-    place = f"{len(talk.messages)}|{len(talk.said)}|{last.id if last else ''}|{talk.last}"
+    last = dialogue.messages[-1] if dialogue.messages else None
+    place = (
+        f"{len(dialogue.messages)}|{len(dialogue.user_texts)}|{last.id if last else ''}|{dialogue.last_text}"
+    )
     seed = json.dumps([place, tool.name, args, number], sort_keys=True, default=str)
     id = f"call_{hashlib.sha256(seed.encode()).hexdigest()[:24]}"
     return ToolCall(name=tool.name, args=dict(args), id=id, type="tool_call")
@@ -130,7 +131,7 @@ _OBJECT = pattern("{OBJECT}")
 _SIGNS = pattern_table("SIGNS")
 
 
-def fill_arguments(tool: ToolSpec, request: str, talk: Conversation) -> tuple[dict[str, Any], list[str]]:
+def fill_arguments(tool: ToolSpec, request: str, dialogue: Dialogue) -> tuple[dict[str, Any], list[str]]:
     """The arguments that are known, and the names of required ones that are not.
 
     Name, type and choices of an argument say what to look for in the request. What it does not hold is taken
@@ -146,7 +147,7 @@ def fill_arguments(tool: ToolSpec, request: str, talk: Conversation) -> tuple[di
             wanted = re.findall(r"(?i)\b(?:to|into) (\w+)", request)
             value = max(named, key=lambda choice: (choice in wanted, len(str(choice))), default=None)
         elif kind in {"integer", "number"}:
-            value = _number(name, kind, request, talk, numbers, required)
+            value = _number(name, kind, request, dialogue, numbers, required)
         elif kind == "boolean" and required:
             value = bool(topics(name.replace("_", " ")) & topics(request))
         elif kind == "array" and required:
@@ -154,7 +155,7 @@ def fill_arguments(tool: ToolSpec, request: str, talk: Conversation) -> tuple[di
             items = [item for part in re.split(r",|\band\b", listed) if (item := part.strip(" ?."))]
             value = [int(item) if item.isdigit() else item for item in items] or None
         elif kind == "string":
-            value = _text(name, request, talk, required)
+            value = _text(name, request, dialogue, required)
         if value is not None:
             args[name] = value
     return args, [name for name in tool.required if name not in args]
@@ -179,7 +180,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _number(
-    name: str, kind: str, request: str, talk: Conversation, numbers: list[str], required: bool
+    name: str, kind: str, request: str, dialogue: Dialogue, numbers: list[str], required: bool
 ) -> int | float | None:
     spelled = name.replace("_", r"[ _]")
     near = re.search(rf"\b{spelled}\b\D{{0,12}}(-?\d+(?:\.\d+)?)", request, re.IGNORECASE)
@@ -187,16 +188,16 @@ def _number(
     if found is None and required:
         if numbers:
             found = numbers.pop(0)
-        elif known := re.search(r"-?\d+(?:\.\d+)?", _known_value(name, talk) or ""):
+        elif known := re.search(r"-?\d+(?:\.\d+)?", _known_value(name, dialogue) or ""):
             found = known[0]
     if found is None:
         return None
     return float(found) if kind == "number" and "." in found else int(float(found))
 
 
-def _text(name: str, request: str, talk: Conversation, required: bool) -> str | None:
+def _text(name: str, request: str, dialogue: Dialogue, required: bool) -> str | None:
     if _IDENTIFIER_NAME.search(name):
-        return _first(_IDENTIFIER, request) or _known_value(name, talk)
+        return _first(_IDENTIFIER, request) or _known_value(name, dialogue)
     finders: tuple[tuple[str, Callable[[], str | None]], ...] = (
         (r"mail", lambda: _first(_EMAIL, request)),
         (r"date|day$|when", lambda: _first(_DATE, request)),
@@ -214,7 +215,7 @@ def _text(name: str, request: str, talk: Conversation, required: bool) -> str | 
     else:
         shapes = (_QUOTED, _PROPER, _IDENTIFIER) if required else ()
         found = next((first for shape in shapes if (first := _first(shape, request))), None)
-    return found or (_known_value(name, talk) if required else None)
+    return found or (_known_value(name, dialogue) if required else None)
 
 
 def _first(shape: re.Pattern[str], text: str) -> str | None:
@@ -228,34 +229,20 @@ def _place(request: str) -> str | None:
     return found[-1].strip() if found else _first(_PROPER, request)
 
 
-def _known_value(name: str, talk: Conversation) -> str | None:
+def _known_value(name: str, dialogue: Dialogue) -> str | None:
     """What the conversation holds under an argument's name."""
     wanted = topics(_spaced(name)) or frozenset({stem(name)})
     if wanted & {"city", "town", "location", "country"}:
-        return talk.notebook.find_value("home")
+        return dialogue.facts.find_value("home")
     if wanted == {"name"}:
-        return talk.name
-    known = [fact for fact in talk.notebook.valid() if wanted <= (frozenset(fact.key[1:]) or fact.topics)]
+        return dialogue.name
+    known = [fact for fact in dialogue.facts.valid() if wanted <= (frozenset(fact.key[1:]) or fact.topics)]
     return known[-1].value if known else None
 
 
 # Sums
 
-_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
-_MAX_CHARS, _MAX_NUMBER, _MAX_POWER = 200, 1e15, 64
 _SUM_QUESTION = pattern(r"(?:what|how much|calculate|compute|can you|could you|tell|\W*\d|do you)")
-
-
-class NotASum(ValueError):
-    """This is not a sum of numbers with + - * / // % ** and brackets, or it is too large."""
 
 
 def find_sum(text: str) -> str | None:
@@ -278,33 +265,3 @@ def sum_in_words(question: str) -> str | None:
         return None
     except ZeroDivisionError:
         return "That would divide by zero."
-
-
-def value_of_sum(expression: str) -> str:
-    """The value of a sum as text, without `eval`; raises `NotASum`, ZeroDivisionError."""
-    if len(expression) > _MAX_CHARS:
-        raise NotASum(expression)
-    try:
-        tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise NotASum(expression) from error
-    value = _value_of(tree.body)
-    return str(int(value)) if value == int(value) else f"{value:.10g}"
-
-
-def _value_of(node: ast.expr) -> float:
-    match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            pass
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
-            value = -_value_of(operand) if isinstance(sign, ast.USub) else _value_of(operand)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            base, by = _value_of(left), _value_of(right)
-            if isinstance(op, ast.Pow) and (abs(by) > _MAX_POWER or (base < 0 and by != int(by))):
-                raise NotASum
-            value = _OPERATORS[type(op)](base, by)
-        case _:
-            raise NotASum
-    if not abs(value) <= _MAX_NUMBER:
-        raise NotASum
-    return value

@@ -10,10 +10,10 @@ known; there is no guess.
 import re
 from collections.abc import Iterator
 
-from agent.offline.conversation import ASK_NAME, SPELLED_OUT, UNKNOWN_THING, Conversation
-from agent.offline.facts import SINGLE_KINDS, Answer, Fact, is_same_value
-from agent.offline.statements import bare_clause, stated_fact
-from agent.offline.text import (
+from threads.chat_models.offline.dialogue import ASK_NAME, SPELLED_OUT, UNKNOWN_THING, Dialogue
+from threads.chat_models.offline.facts import SINGLE_KINDS, Fact, RecallAnswer, is_same_value
+from threads.chat_models.offline.statements import bare_clause, stated_fact
+from threads.chat_models.offline.text import (
     broader_topics,
     pattern,
     pattern_table,
@@ -28,8 +28,8 @@ from agent.offline.text import (
 
 _PARTICLES = word_set("PARTICLES")
 ONLY_THIS = "I only know what you have told me in this conversation."
-_NO_NAME = Answer(f"I don't know your name yet. {ASK_NAME}", False)
-_UNKNOWN = Answer(f"I don't know that; you haven't told me yet. {ONLY_THIS}", False)
+_NO_NAME = RecallAnswer(f"I don't know your name yet. {ASK_NAME}", False)
+_UNKNOWN = RecallAnswer(f"I don't know that; you haven't told me yet. {ONLY_THIS}", False)
 _NOT_EXACTLY = "You haven't told me exactly that, but you did say that {}."
 
 # The question
@@ -76,9 +76,11 @@ def _unwrapped(question: str) -> tuple[str, bool]:
     return inner, bool(wrapper and wrapper["yes"])
 
 
-def _paraphrased(asked: str) -> str:
+def _paraphrased(question: str) -> str:
     """The one form in which this model asks what may be asked in many."""
-    return next((m.expand(form) for shape, form in _PARAPHRASES if (m := shape.fullmatch(asked))), asked)
+    return next(
+        (m.expand(form) for shape, form in _PARAPHRASES if (m := shape.fullmatch(question))), question
+    )
 
 
 # The answer
@@ -90,44 +92,44 @@ _RELATED_KINDS = word_map("related_kinds")
 _TOO_COMMON = frozenset(map(stem, word_set("TOO_COMMON")))
 
 
-def recall(question: str, talk: Conversation) -> Answer | None:
+def recall(question: str, dialogue: Dialogue) -> RecallAnswer | None:
     """The answer to a question about the user or what they said; None when it asks about neither."""
-    asked, wants_yes = _unwrapped(question)
+    question, wants_yes = _unwrapped(question)
     yes = "Yes, " if wants_yes else ""
-    if person := next((fact.about for fact in talk.notebook.newest_first() if fact.kind == "named"), None):
-        asked = re.sub(r"(?i)\b(?:his|her)(?= \w)", f"my {person}'s", asked)
-    if answer := _name_answer(asked, talk, yes) or _yes_or_no(asked, talk, wants_yes):
+    if person := next((fact.about for fact in dialogue.facts.newest_first() if fact.kind == "named"), None):
+        question = re.sub(r"(?i)\b(?:his|her)(?= \w)", f"my {person}'s", question)
+    if answer := _name_answer(question, dialogue, yes) or _yes_or_no(question, dialogue, wants_yes):
         return answer
-    asked = _paraphrased(asked)
-    if facts := _covering_facts(asked, talk):
-        said = sentence(". ".join(sentence(fact.sentence, "") for fact in facts))
-        return Answer(yes + said[:1].lower() + said[1:] if yes else said, True)
-    if not _ABOUT_ME.search(asked):
+    question = _paraphrased(question)
+    if facts := _covering_facts(question, dialogue):
+        statement = sentence(". ".join(sentence(fact.sentence, "") for fact in facts))
+        return RecallAnswer(yes + statement[:1].lower() + statement[1:] if yes else statement, True)
+    if not _ABOUT_ME.search(question):
         return None
-    if near := _nearest_fact(asked, talk):
-        return Answer(_NOT_EXACTLY.format(near.sentence), False)
-    if match := _MY_THING.match(asked):
+    if near := _nearest_fact(question, dialogue):
+        return RecallAnswer(_NOT_EXACTLY.format(near.sentence), False)
+    if match := _MY_THING.match(question):
         thing = SPELLED_OUT.get(match[3].lower()) or re.sub(r"(?i)^my ", "your ", match[3])
-        if thing.startswith("your ") and re.match(r"(?i)when|where", asked):
+        if thing.startswith("your ") and re.match(r"(?i)when|where", question):
             if _UNFINISHED.search(thing):
                 return _UNKNOWN
             thing = f"{match[1].lower()} {thing} {match[2]}"
-        return Answer(UNKNOWN_THING.format(thing), False)
+        return RecallAnswer(UNKNOWN_THING.format(thing), False)
     return _UNKNOWN
 
 
-def _nearest_fact(asked: str, talk: Conversation) -> Fact | None:
+def _nearest_fact(question: str, dialogue: Dialogue) -> Fact | None:
     """What was said about the same thing, when it does not quite answer the question."""
-    wanted = _wanted_topics(asked) - _TOO_COMMON
-    valid = talk.notebook.valid()
-    related = _RELATED_KINDS.get(asked, "").split()
+    wanted = _wanted_topics(question) - _TOO_COMMON
+    valid = dialogue.facts.valid()
+    related = _RELATED_KINDS.get(question, "").split()
     near = [fact for fact in valid if fact.kind in related] or [
-        fact for fact in valid if fact.turn < len(talk.said) - 1 and wanted & topics(fact.sentence)
+        fact for fact in valid if fact.turn < len(dialogue.user_texts) - 1 and wanted & topics(fact.sentence)
     ]
     near = [
         fact
         for fact in near
-        if not _is_of_another(fact) and not (fact.kind == "note" and asked in _RELATED_KINDS)
+        if not _is_of_another(fact) and not (fact.kind == "note" and question in _RELATED_KINDS)
     ]
     return max(near, key=lambda fact: (len(wanted & fact.topics), fact.turn), default=None)
 
@@ -148,27 +150,27 @@ _OWNS = pattern(r" (?:has|have|had|owns?|got|wants?|needs?|bought) ")
 _I_SUBJECT = pattern(r"(?:and )?I\b|.*\b(?:do|did|am|was|have|had|can|could|will|would|should|must) I\b")
 
 
-def _covering_facts(asked: str, talk: Conversation) -> list[Fact]:
+def _covering_facts(question: str, dialogue: Dialogue) -> list[Fact]:
     """The facts that cover every topic of a question, at most four."""
-    wanted = _wanted_topics(asked)
+    wanted = _wanted_topics(question)
     if not wanted:
         return []
-    is_mine = re.search(r"(?i)\b(?:I|me|my|mine)\b", asked)
-    is_i = _I_SUBJECT.match(asked)
-    is_denied = re.search(r"(?i)\bnot\b|n't\b", asked)
+    is_mine = re.search(r"(?i)\b(?:I|me|my|mine)\b", question)
+    is_i = _I_SUBJECT.match(question)
+    is_denied = re.search(r"(?i)\bnot\b|n't\b", question)
     found = [
         fact
-        for fact in talk.notebook.facts
+        for fact in dialogue.facts.all()
         if wanted <= fact.topics
-        and not (fact.kind == "note" and asked in _RELATED_KINDS)
+        and not (fact.kind == "note" and question in _RELATED_KINDS)
         and (fact.is_negative if is_denied else not fact.denied)
-        and _has_evidence(fact, asked)
+        and _has_evidence(fact, question)
         and not (is_mine and _is_of_another(fact))
         and not (is_i and _is_of_relative(fact, wanted))
         and _has_right_owner(fact, wanted)
         and ("favourit" not in fact.key or "favourit" in wanted)
     ]
-    if asked.lower().startswith("how many"):
+    if question.lower().startswith("how many"):
         found = [fact for fact in found if fact.kind != "named"] or found
     if not found:
         return []
@@ -176,10 +178,10 @@ def _covering_facts(asked: str, talk: Conversation) -> list[Fact]:
     return [best] if best.kind in SINGLE_KINDS else [fact for fact in found if fact.kind == best.kind][-4:]
 
 
-def _wanted_topics(asked: str) -> frozenset[str]:
+def _wanted_topics(question: str) -> frozenset[str]:
     """The topics a fact must cover to answer a question."""
-    wanted = topics(re.sub(r"(?i)^how (?:many|much|often|long)\b|\bhave got\b", "", asked))
-    if not wanted and re.search(r"(?i)\bI (?:have|own|got)\b", asked):
+    wanted = topics(re.sub(r"(?i)^how (?:many|much|often|long)\b|\bhave got\b", "", question))
+    if not wanted and re.search(r"(?i)\bI (?:have|own|got)\b", question):
         return frozenset({stem("have")})
     return wanted - {stem("have")} or wanted
 
@@ -189,8 +191,8 @@ def _closeness(fact: Fact, wanted: frozenset[str]) -> tuple[bool, int]:
     return wanted <= keyed or (fact.kind in SINGLE_KINDS and not keyed), -len(keyed - wanted) if keyed else 0
 
 
-def _has_evidence(fact: Fact, asked: str) -> bool:
-    match = _QUESTION_WORD.match(asked)
+def _has_evidence(fact: Fact, question: str) -> bool:
+    match = _QUESTION_WORD.match(question)
     if not match:
         return True
     word = match[1].lower()
@@ -235,65 +237,69 @@ _DIET = pattern(r"\b(?:vegan|vegetarian|veggie|pescatarian|halal|kosher)\b")
 _LOST = pattern("{LOST}")
 
 
-def _yes_or_no(asked: str, talk: Conversation, needs_yes: bool) -> Answer | None:
+def _yes_or_no(question: str, dialogue: Dialogue, needs_yes: bool) -> RecallAnswer | None:
     """Answer a yes/no question by reading it back as a statement; `needs_yes` if only a yes is an answer."""
-    asked = asked.removeprefix("is it ")
-    if asked.lower().startswith(("what", "who", "where", "which", "how", "why")):
+    question = question.removeprefix("is it ")
+    if question.lower().startswith(("what", "who", "where", "which", "how", "why")):
         return None
-    said = next((m.expand(form) for shape, form in _CLAIMS if (m := shape.fullmatch(asked))), None)
-    if said is None:
+    statement = next((m.expand(form) for shape, form in _CLAIMS if (m := shape.fullmatch(question))), None)
+    if statement is None:
         return None
-    claim = stated_fact(bare_clause(said))
-    if claim is None and _IS_MY.fullmatch(asked):
-        claim = stated_fact(_SUBJECT_AND_VALUE.sub(lambda m: f"{m[1]} is {m[2] or ''}{m[3]}", said))
-    thing = _newest_covering(topics(claim.value), talk) if claim and claim.kind == "have" else None
+    claim = stated_fact(bare_clause(statement))
+    if claim is None and _IS_MY.fullmatch(question):
+        claim = stated_fact(_SUBJECT_AND_VALUE.sub(lambda m: f"{m[1]} is {m[2] or ''}{m[3]}", statement))
+    thing = _newest_covering(topics(claim.value), dialogue) if claim and claim.kind == "have" else None
     if thing and _LOST.search(thing.sentence):
-        return Answer(sentence(f"you told me that {thing.sentence}"), True)
+        return RecallAnswer(sentence(f"you told me that {thing.sentence}"), True)
     if claim and not _ANY_PET_OR_CHILD.fullmatch(claim.value):
-        return _compared(claim, talk)
-    if claim is None and said == asked:
+        return _compared(claim, dialogue)
+    if claim is None and statement == question:
         return None
-    facts = _covering_facts(re.sub(r"(?i)^I am ", "I ", said), talk)
+    facts = _covering_facts(re.sub(r"(?i)^I am ", "I ", statement), dialogue)
     if not facts and claim and claim.kind == "have":
-        facts = _covering_facts(f"{said} not", talk)
-    if facts and (needs_yes or " any" in said or said.lower().startswith(("i ", "my "))):
-        agrees = all(fact.is_negative for fact in facts) == bool(re.search(r"(?i)\bnot\b|n't\b", asked))
+        facts = _covering_facts(f"{statement} not", dialogue)
+    if facts and (needs_yes or " any" in statement or statement.lower().startswith(("i ", "my "))):
+        agrees = all(fact.is_negative for fact in facts) == bool(re.search(r"(?i)\bnot\b|n't\b", question))
         because = " and ".join(fact.sentence for fact in facts)
-        return Answer(sentence(f"{'yes' if agrees else 'no'}, {because}"), True)
-    if _FOOD.search(asked):  # a diet bears on a question about eating meat without answering it
-        for fact in talk.notebook.newest_first():
+        return RecallAnswer(sentence(f"{'yes' if agrees else 'no'}, {because}"), True)
+    if _FOOD.search(question):  # a diet bears on a question about eating meat without answering it
+        for fact in dialogue.facts.newest_first():
             if _DIET.search(fact.sentence):
-                return Answer(_NOT_EXACTLY.format(fact.sentence), False)
-    return None if needs_yes else Answer(f"I don't know; you haven't told me. {ONLY_THIS}", False)
+                return RecallAnswer(_NOT_EXACTLY.format(fact.sentence), False)
+    return None if needs_yes else RecallAnswer(f"I don't know; you haven't told me. {ONLY_THIS}", False)
 
 
-def _compared(claim: Fact, talk: Conversation) -> Answer:
-    known = talk.notebook.find(claim.key)
+def _compared(claim: Fact, dialogue: Dialogue) -> RecallAnswer:
+    known = dialogue.facts.find(claim.key)
     named = frozenset(map(stem, words(claim.value))) & topics(claim.value)
     if known is None and claim.kind not in SINGLE_KINDS:
-        known = _newest_covering(named | ({stem(claim.kind)} - {stem("have"), "am"}), talk)
+        known = _newest_covering(named | ({stem(claim.kind)} - {stem("have"), "am"}), dialogue)
     is_taste = known is None and claim.kind in {"like", "dislike"}
-    liked = _newest_covering(named, talk) if is_taste else None
+    liked = _newest_covering(named, dialogue) if is_taste else None
     if liked and (liked.kind in {"like", "dislike"} or stem("favourite") in liked.key):
         # a favourite is liked, what is hated is not: "do I like pizza?" after "pizza is my favourite food"
         agrees = (liked.kind == "dislike") == (claim.kind == "dislike") and not liked.denied
-        return Answer(sentence(f"{'yes' if agrees else 'no'}, {liked.sentence}"), True)
+        return RecallAnswer(sentence(f"{'yes' if agrees else 'no'}, {liked.sentence}"), True)
     if known is None:
-        known = _newest_covering(topics(claim.sentence), talk)
+        known = _newest_covering(topics(claim.sentence), dialogue)
     if known is None:
-        return _NO_NAME if claim.kind == "name" else Answer(f"You haven't told me that. {ONLY_THIS}", False)
+        return (
+            _NO_NAME
+            if claim.kind == "name"
+            else RecallAnswer(f"You haven't told me that. {ONLY_THIS}", False)
+        )
     agrees = (
         known.kind not in SINGLE_KINDS
         or known.kind != claim.kind
         or is_same_value(claim.value, known.value)
         or set(words(claim.value)) <= set(words(known.value))
     ) and known.denied == claim.denied
-    return Answer(sentence(f"{'yes' if agrees else 'no'}, {known.sentence}"), True)
+    return RecallAnswer(sentence(f"{'yes' if agrees else 'no'}, {known.sentence}"), True)
 
 
-def _newest_covering(wanted: frozenset[str], talk: Conversation) -> Fact | None:
+def _newest_covering(wanted: frozenset[str], dialogue: Dialogue) -> Fact | None:
     """The latest fact about all that is wanted, of the right person."""
-    for fact in talk.notebook.newest_first():
+    for fact in dialogue.facts.newest_first():
         is_right = _has_right_owner(fact, wanted) and not _is_of_relative(fact, wanted)
         if wanted and wanted <= fact.topics and is_right:
             return fact
@@ -309,42 +315,46 @@ _NAME_PART = pattern(r"\b(?:first|last|family|middle|full|whole|sur)-? ?name\b")
 _SPELL = pattern("{SPELL}")
 
 
-def _name_answer(asked: str, talk: Conversation, yes: str) -> Answer | None:
+def _name_answer(question: str, dialogue: Dialogue, yes: str) -> RecallAnswer | None:
     """The answer to a question about the user's name, or None; `yes` goes in front."""
-    name = talk.name
-    if _SPELL.fullmatch(asked):
-        return Answer(f"You spell it {'-'.join(name.replace(' ', '').upper())}.", True) if name else _NO_NAME
-    if part := _NAME_PART.search(asked):
-        if re.search(r"(?i)'s|\bof my\b", asked) or not re.search(r"(?i)\bmy\b", asked):
+    name = dialogue.name
+    if _SPELL.fullmatch(question):
+        return (
+            RecallAnswer(f"You spell it {'-'.join(name.replace(' ', '').upper())}.", True)
+            if name
+            else _NO_NAME
+        )
+    if part := _NAME_PART.search(question):
+        if re.search(r"(?i)'s|\bof my\b", question) or not re.search(r"(?i)\bmy\b", question):
             return None
-        return _name_part(part[0].lower(), talk)
-    is_mine = bool(_MY_NAME.search(asked))
-    if is_mine and _NAME_CLAIM.match(asked):
+        return _name_part(part[0].lower(), dialogue)
+    is_mine = bool(_MY_NAME.search(question))
+    if is_mine and _NAME_CLAIM.match(question):
         return None
-    if not is_mine and not _WHO_AM_I.fullmatch(asked):
+    if not is_mine and not _WHO_AM_I.fullmatch(question):
         return None
-    if "username" in asked.lower() and talk.notebook.find(("attribute", *topics("username"))):
+    if "username" in question.lower() and dialogue.facts.find(("attribute", *topics("username"))):
         return None
     if not name:
         return _NO_NAME
     subject = "your name is" if is_mine else "you're"
-    return Answer(sentence(f"{yes}{subject} {name}", "!"), True)
+    return RecallAnswer(sentence(f"{yes}{subject} {name}", "!"), True)
 
 
 _LAST_NAMES = ("last name", "family name", "surname")
 
 
-def _name_part(part: str, talk: Conversation) -> Answer | None:
-    full = talk.notebook.find_value("full name") or talk.name or ""
+def _name_part(part: str, dialogue: Dialogue) -> RecallAnswer | None:
+    full = dialogue.facts.find_value("full name") or dialogue.name or ""
     parts = [each for each in full.split() if not re.fullmatch(r"(?i)(?:dr|mrs?|ms|prof)\.?", each)]
     if part.startswith(("full", "whole")):
-        return Answer(f"Your {part} is {full}!", True) if " " in full else None
+        return RecallAnswer(f"Your {part} is {full}!", True) if " " in full else None
     if part.startswith("first") and parts:
-        return Answer(f"Your first name is {parts[0]}!", True)
+        return RecallAnswer(f"Your first name is {parts[0]}!", True)
     for alias in _LAST_NAMES if part in _LAST_NAMES else (part,):
-        if known := talk.notebook.find(("attribute", *sorted(topics(alias)))):
-            return Answer(sentence(known.sentence), True)
+        if known := dialogue.facts.find(("attribute", *sorted(topics(alias)))):
+            return RecallAnswer(sentence(known.sentence), True)
     if len(parts) > 1 and not part.startswith(("first", "middle")):
         particle = next((place for place, each in enumerate(parts) if place and each in _PARTICLES), -1)
-        return Answer(f"Your {part} is {' '.join(parts[particle:])}!", True)
+        return RecallAnswer(f"Your {part} is {' '.join(parts[particle:])}!", True)
     return None
