@@ -178,7 +178,7 @@ class Auditor:
             return check_memory(simulation)
 
     def _note_missing_checkpointer(self) -> None:
-        if not getattr(self._setup.target.made, "checkpointer", True) and not self._notes:
+        if not getattr(self._setup.target.value, "checkpointer", True) and not self._notes:
             self._notes.append("the graph was compiled without a checkpointer: by itself it remembers "
                                "nothing; it was tried with the audit's own")  # fmt: skip
 

@@ -57,7 +57,7 @@ class LeakCase:
     @property
     def agent(self) -> Any:
         """The graph, or the application."""
-        return self.minimal.driver.graph or self.minimal.setup.target.made
+        return self.minimal.driver.graph or self.minimal.setup.target.value
 
 
 def diagnose(case: LeakCase) -> tuple[str, str | None]:

@@ -132,13 +132,13 @@ class AgentDriver:
             return await self.graph.ainvoke(self.graph_input(text), config, **context)
         with callback_context(handler):
             if self.target.is_async:
-                output = await collect_async_output(self.target.made(participant.user, text))
+                output = await collect_async_output(self.target.value(participant.user, text))
                 self.returns_plain_text = self.returns_plain_text and isinstance(output, str)
                 return output
             return await asyncio.to_thread(self._call_application, participant, text)
 
     def _call_application(self, participant: Participant, text: str) -> Any:
-        output = self.target.made(participant.user, text)
+        output = self.target.value(participant.user, text)
         self.returns_plain_text = self.returns_plain_text and isinstance(output, str)
         if needs_event_loop(output):
             return self.loop.submit(collect_async_output(output)).result()

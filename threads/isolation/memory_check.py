@@ -81,6 +81,6 @@ def _find_application_mistake(simulation: Simulation) -> str:
     simulation.perform(MEMORY_STEPS[1])
     if any(saver not in before for savers in during for saver in savers):
         return "saver-per-call"
-    made = simulation.setup.target.made
+    made = simulation.setup.target.value
     has_saver = find_reference(made, lambda value: isinstance(value, BaseCheckpointSaver))
     return "forgets" if has_saver else "no-checkpointer"

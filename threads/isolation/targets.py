@@ -35,7 +35,7 @@ class Target:
 
     label: str
     kind: Kind
-    made: Any
+    value: Any
     """The factory, the graph or the function."""
     spec: str | None
     """`module:name`, by which other processes import it; None if they cannot."""
@@ -49,7 +49,7 @@ class Target:
         """Return the graph with this checkpointer, or None for an application. Raises `InvalidValue`."""
         if self.kind == "chat":
             return None
-        made = self.made if self.kind == "graph" else self._call(checkpointer, store)
+        made = self.value if self.kind == "graph" else self._call(checkpointer, store)
         if isinstance(made, Mapping):
             made = _select_graph(made, self.key, self.label)
         if not isinstance(made, Pregel):
@@ -64,15 +64,15 @@ class Target:
 
     def takes(self, name: str) -> bool:
         """Return whether the factory has this parameter."""
-        return self.kind == "factory" and _takes(self.made, name)
+        return self.kind == "factory" and _takes(self.value, name)
 
     def _call(self, checkpointer: Any, store: Any) -> Any:
         arguments: dict[str, Any] = {"checkpointer": checkpointer, "store": store}
-        arguments = {name: value for name, value in arguments.items() if _takes(self.made, name)}
-        if _is_ours(self.made) and _takes(self.made, "model") and not os.environ.get("THREADS_MODEL"):
+        arguments = {name: value for name, value in arguments.items() if _takes(self.value, name)}
+        if _is_bundled(self.value) and _takes(self.value, "model") and not os.environ.get("THREADS_MODEL"):
             arguments["model"] = "offline"
         try:
-            made = self.made(**arguments)
+            made = self.value(**arguments)
         except (Exception, SystemExit) as error:
             raise InvalidValue("target", f"{self.label} makes no agent: {format_error(error)}") from error
         if inspect.iscoroutine(made):
@@ -166,8 +166,8 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
     return any(each.name == name or each.kind is each.VAR_KEYWORD for each in _parameters(function))
 
 
-def _is_ours(factory: Callable[..., Any]) -> bool:
-    """Whether it is of the package `agent` that comes along, which can do without a model's key."""
+def _is_bundled(factory: Callable[..., Any]) -> bool:
+    """Return whether a factory is of the package `agent` beside this one, whose model can be offline."""
     code = getattr(inspect.unwrap(factory), "__code__", None)
     home = Path(threads.__file__).parent.parent / "agent"
     return code is not None and Path(code.co_filename).is_relative_to(home)
