@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from checker import report, session
-from checker.findings import Finding, finding
-from checker.judging import Verdict, as_finding, judge
+from checker.findings import Finding, make_finding
+from checker.judge import Verdict, as_finding, judge
 from checker.learner import Learner
 from checker.tasks import EXERCISES
 
@@ -58,7 +58,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def judge_in_a_process(exercise: str, file: Path, task: int | None, timeout: float) -> Verdict:
-    """The verdict of a process that can be ended if the learner's program does not end."""
+    """Return the verdict of a process that is killed if the learner's program does not end."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         written = Path(folder) / "verdict.json"
         command = [
@@ -74,68 +74,68 @@ def judge_in_a_process(exercise: str, file: Path, task: int | None, timeout: flo
         more = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
         work = Path(folder) / "work"
         work.mkdir()
-        said, ended = "", True
+        output, ended = "", True
         try:
             done = subprocess.run(
                 command, cwd=work, env=os.environ | more | {"PYTHONIOENCODING": "utf-8"}, timeout=timeout,
                 stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace",
             )  # fmt: skip
-            said, ended = done.stderr, done.returncode == 0
+            output, ended = done.stderr, done.returncode == 0
         except subprocess.TimeoutExpired:
             ended = False
-            said = f"it was still running after {timeout:g} seconds"
+            output = f"it was still running after {timeout:g} seconds"
         if not written.exists():
-            raise NothingJudged(said.strip() or "the judge said nothing")
+            raise NothingJudged(output.strip() or "the judge said nothing")
         data = json.loads(written.read_text(encoding="utf-8"))
     verdict = Verdict(**{**data, "finding": as_finding(data["finding"])})
     if not ended and verdict.finding is None:
         names = ", ".join(EXERCISES[exercise][verdict.at - 1].functions)
-        id = "still-running" if said.startswith("it was still") else "crashed"
-        verdict.finding = finding(
-            exercise, verdict.at, id, said.strip().splitlines()[-1] if said else "", names
+        id = "still-running" if output.startswith("it was still") else "crashed"
+        verdict.finding = make_finding(
+            exercise, verdict.at, id, output.strip().splitlines()[-1] if output else "", names
         )
     return verdict
 
 
-def run(asked: argparse.Namespace, now: datetime) -> tuple[str, int]:
-    """The report and the exit code."""
+def run(options: argparse.Namespace, now: datetime) -> tuple[str, int]:
+    """Return the report and the exit code."""
     if not (find_spec("langgraph") and find_spec("threads") and find_spec("agent")):
         raise NothingJudged(NOT_INSTALLED)
-    file = (asked.file or starter_of(asked.exercise)).resolve()
+    file = (options.file or starter_of(options.exercise)).resolve()
     if not file.is_file():
         raise NothingJudged(f"There is no file {file}.")
-    tasks = EXERCISES[asked.exercise]
-    if asked.task is not None and not 1 <= asked.task <= len(tasks):
-        raise NothingJudged(f"Exercise {asked.exercise} has the tasks 1 to {len(tasks)}.")
+    tasks = EXERCISES[options.exercise]
+    if options.task is not None and not 1 <= options.task <= len(tasks):
+        raise NothingJudged(f"Exercise {options.exercise} has the tasks 1 to {len(tasks)}.")
 
-    kept = session.file_of(asked.exercise, file)
-    going_on = session.load(kept, now)
-    if asked.started:
+    session_file = session.file_of(options.exercise, file)
+    current = session.load(session_file, now)
+    if options.started:
         try:
-            going_on.started = session.begun_at(asked.started, now)
+            current.started = session.begun_at(options.started, now)
         except ValueError as error:
             raise NothingJudged(str(error)) from error
-    verdict = judge_in_a_process(asked.exercise, file, asked.task, asked.timeout)
+    verdict = judge_in_a_process(options.exercise, file, options.task, options.timeout)
     if verdict.model_failed:
         raise NothingJudged(f"No model answered, so nothing was judged. {verdict.model_failed}")
-    shown = going_on.failed(*ladder_of(verdict.finding)) if verdict.finding else 0
-    shown = min(3, shown) if asked.hint is None else asked.hint
+    shown = current.failed(*ladder_of(verdict.finding)) if verdict.finding else 0
+    shown = min(3, shown) if options.hint is None else options.hint
     is_done = len(verdict.passed) == len(tasks)
-    clock = session.clock_lines(going_on, [task.minutes for task in tasks], now, is_done=is_done)
-    session.save(kept, going_on)
-    parts: tuple[Any, ...] = (asked.exercise, tasks, verdict, clock, shown, asked.task)
-    text = json.dumps(report.as_data(*parts), indent=2) if asked.json else report.text(*parts)
+    clock = session.clock_lines(current, [task.minutes for task in tasks], now, is_done=is_done)
+    session.save(session_file, current)
+    parts: tuple[Any, ...] = (options.exercise, tasks, verdict, clock, shown, options.task)
+    text = json.dumps(report.as_data(*parts), indent=2) if options.json else report.text(*parts)
     return text, 1 if verdict.finding else 0
 
 
 def ladder_of(finding: Finding) -> tuple[int, str, str]:
-    """What counts as stuck at the same place: of an error that nobody foresaw, only the same one."""
+    """Return what counts as the same place: for an unexpected error, the same error."""
     foreseen = finding.id not in ("crashed", "wrong-kind", "syntax")
     return finding.task, finding.id, "" if foreseen else finding.got
 
 
 def check_names(names: dict[str, Any], exercise: str = "02", task: int | None = None, hints: int = 1) -> None:
-    """For notebooks: judge what the cells have defined, `check_names(globals(), task=1)`."""
+    """Judge the names that notebook cells defined: `check_names(globals(), task=1)`."""
     tasks = EXERCISES[exercise]
     verdict = judge(exercise, Learner(names, None), task)
     if verdict.model_failed:

@@ -4,8 +4,8 @@
     python exercises/isolation_demo.py --pause    # waits for Enter before each, to talk about it
     python exercises/isolation_demo.py asyncio forks
 
-The leaking ones are in `threads/isolation/gallery/leaking.py`, each with one mistake that people make; let
-the audience look at one and guess before the attack is run. Needs no key, and leaves nothing on the disk.
+The leaking ones are in `exercises/isolation_gallery/leaks.py`, each with one common mistake; let the audience
+read one and guess before the attack is run. Needs no API key, and deletes its files at the end.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ except ImportError as missing:
         "in the root folder of its repository, run: python -m pip install -e ."
     )
 
-GALLERY = "threads.isolation.gallery.leaking"
-OURS = "agent.catalog:build_all[support]"
-NAIVE = {
+GALLERY = "isolation_gallery.leaks"
+SUPPORT_AGENT = "agent.catalog:build_all[support]"
+LEAKING_AGENTS = {
     "taking turns": "constant_thread_id",
     "equal messages": "model_cached_by_its_prompt",
     "near ids": "id_from_first_name",
@@ -34,27 +34,27 @@ NAIVE = {
     "restarts": "module_level_list",
     "deletes and reused ids": "shared_store_namespace",
     "forks": "node_cached_by_its_input",
-    "runs": "progress_of_everybody",
+    "runs": "progress_of_all_threads",
     "processes": "none_id",
     "kills": "swapped_ids",
 }
-"""For each attack an agent that does not withstand it."""
+"""For each attack the name of an agent that leaks under it."""
 
 
 def show(attack: Attack) -> bool:
-    """Run one attack on both, and say how it went; whether it went as it should."""
+    """Run one attack on both agents and print the results; return whether only the first one leaks."""
     print(f"\n=== {attack.name}: {attack.what} ===")
-    naive = audit(f"{GALLERY}:{NAIVE[attack.name]}", attacks=[attack.name], seed=1)
-    ours = audit(OURS, attacks=[attack.name], seed=1)
-    tell_naive(naive)
-    mark = "[OK]" if ours.clean else "[FAIL]"
-    looked = sum(tried.looked for tried in ours.tried)
-    print(f"  {mark} here: {ours.turns} turns, {looked} places looked at, {ours.leaked} foreign words")
-    return ours.clean and naive.verdict == "leaks"
+    leaking = audit(f"{GALLERY}:{LEAKING_AGENTS[attack.name]}", attacks=[attack.name], seed=1)
+    support = audit(SUPPORT_AGENT, attacks=[attack.name], seed=1)
+    print_findings(leaking)
+    mark = "[OK]" if support.clean else "[FAIL]"
+    looked = sum(tried.looked for tried in support.tried)
+    print(f"  {mark} here: {support.turns} turns, {looked} places looked at, {support.leaked} foreign words")
+    return support.clean and leaking.verdict == "leaks"
 
 
-def tell_naive(report: Report) -> None:
-    """What leaked, from whom to whom, the fewest steps to see it, and the remedy."""
+def print_findings(report: Report) -> None:
+    """Print the mistakes, the fewest steps that show each, and the remedies."""
     for finding in report.findings:
         print(f"  [LEAK] {report.target.partition(':')[2]}: {finding.what}")
         for step in finding.replay.steps:
@@ -67,18 +67,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The isolation audit, shown to an audience.")
     parser.add_argument("attacks", nargs="*", metavar="ATTACK", help=f"one of: {', '.join(names)}")
     parser.add_argument("--pause", action="store_true", help="wait for Enter before each attack")
-    asked = parser.parse_args(arguments)
-    if unknown := set(asked.attacks) - set(names):
+    options = parser.parse_args(arguments)
+    if unknown := set(options.attacks) - set(names):
         parser.error(f"there is no attack {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
-    went_well = []
+    passed = []
     for attack in ATTACKS:
-        if asked.attacks and attack.name not in asked.attacks:
+        if options.attacks and attack.name not in options.attacks:
             continue
-        if asked.pause:
+        if options.pause:
             input(f"\nNext: {attack.name}. Enter goes on. ")
-        went_well.append(show(attack))
-    print(f"\n{sum(went_well)} of {len(went_well)} attacks: the naive agent leaks, ours does not.")
-    return 0 if all(went_well) else 1
+        passed.append(show(attack))
+    print(f"\n{sum(passed)} of {len(passed)} attacks: the naive agent leaks, ours does not.")
+    return 0 if all(passed) else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What `check.py` stands on: the judge of each exercise, its hints, the session's clock, the report.
+"""The checker behind `check.py`: the checks of each exercise, hints, the session's clock, the report.
 
-The judge looks at the state an agent keeps, never at what a program prints. Nothing here holds a solution.
+The checks read the state that an agent stores, never the output of a program. No solution is in this
+package.
 """

@@ -1,7 +1,7 @@
-"""The judge as a process: see `checker.judging`."""
+"""Runs the judge as a process; see `checker.judge`."""
 
 import sys
 
-from checker.judging import main
+from checker.judge import main
 
 main(sys.argv[1:])

@@ -1,10 +1,10 @@
-"""Agents to try a learner's functions with: one that is overheard, and others that are broken on purpose.
+"""Agents for trials of a learner's functions: one records its calls, the others are broken on purpose.
 
-A function that proves isolation has to fail when there is none. So it is run again with an agent that
-forgets, with one that has a single memory for all, with some that remember and do not answer, or answer
-wrongly, and with one that answers rightly and leaks all the same: both ways, and one way only, for a proof
-may look at one side; beside the thread's own messages, and inside of them, for a proof may only count.
-They never ask the model that `THREADS_MODEL` names: it is known what they say.
+A function that proves isolation must fail when there is none. So it is run again with an agent that
+forgets, one with a single thread for all, some that remember and do not answer or answer wrongly, and one
+that answers correctly and leaks: in both directions and in one, because a proof may read one thread only;
+as messages of their own and inside of others, because a proof may only count. They never use the model of
+`THREADS_MODEL`, so their answers are known.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, conver
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent import build_agent
-from checker.misquoting import MisquotingModel, TerseModel
+from checker.wrong_word_model import TerseModel, WrongWordModel
 
 
 def config(thread_id: object) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread_id}}
 
 
-def said(text: str) -> dict[str, Any]:
+def user_input(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}]}
 
 
-def thread_of(given: Any) -> Any:
-    """The thread id in a config; None if there is none. LangGraph takes it without `configurable`, too."""
+def thread_id_of(given: Any) -> Any:
+    """Return the thread id in a config, or None. LangGraph accepts it outside of `configurable`, too."""
     given = given or {}
     return (given.get("configurable") or {}).get("thread_id", given.get("thread_id"))
 
 
 def user_texts(given: Any) -> list[str]:
-    """What the user says in an input for a graph."""
+    """Return the texts of the user messages in the input of a graph."""
     messages = given.get("messages", []) if isinstance(given, dict) else []
     messages = messages if isinstance(messages, list) else [messages]
     return [each.text for each in convert_to_messages(messages) if isinstance(each, HumanMessage)]
 
 
-def remembered(agent: Any, thread_id: object) -> list[str]:
-    """The texts of all messages the agent holds for this thread."""
+def stored_texts(agent: Any, thread_id: object) -> list[str]:
+    """Return the texts of all messages in the state of this thread."""
     return [message.text for message in agent.get_state(config(thread_id)).values.get("messages", [])]
 
 
 @dataclass(frozen=True)
-class Said:
-    """One call of the agent: in which thread, what the user said, and who called."""
+class AgentCall:
+    """One call of an agent: the thread, the user messages and the stack of the caller."""
 
     thread_id: Any
     texts: tuple[str, ...]
@@ -63,21 +63,21 @@ class Said:
         return " ".join(self.texts)
 
 
-class Wrapped:
-    """An agent that notes what is said to it and passes it on; the other agents change what is passed on."""
+class RecordingAgent:
+    """An agent that records its calls and passes them on. The other agents change what is passed on."""
 
     def __init__(self, agent: Any) -> None:
         self.agent = agent
-        self.said: list[Said] = []
+        self.calls: list[AgentCall] = []
         self.replies: list[str] = []
-        self.looks = 0
-        """How often somebody looked into the memory."""
+        self.state_reads = 0
+        """The number of calls of `get_state`."""
 
     def invoke(self, given: Any, config: Any = None, **more: Any) -> Any:
         self.note(given, config)
-        result = self.agent.invoke(self.heard(given), self.routed(config), **more)
+        result = self.agent.invoke(self.transform_input(given), self.route(config), **more)
         self.replies.append(result["messages"][-1].text)
-        self.after(given, config)
+        self.on_answer(given, config)
         return result
 
     async def ainvoke(self, given: Any, config: Any = None, **more: Any) -> Any:
@@ -85,105 +85,106 @@ class Wrapped:
 
     def stream(self, given: Any, config: Any = None, **more: Any) -> Any:
         self.note(given, config)
-        yield from self.agent.stream(self.heard(given), self.routed(config), **more)
-        self.after(given, config)
+        yield from self.agent.stream(self.transform_input(given), self.route(config), **more)
+        self.on_answer(given, config)
 
     def get_state(self, config: Any, **more: Any) -> Any:
-        self.looks += 1
-        return self.agent.get_state(self.routed(config), **more)
+        self.state_reads += 1
+        return self.agent.get_state(self.route(config), **more)
 
     def note(self, given: Any, config: Any) -> None:
         call = StackSummary.extract(walk_stack(None), lookup_lines=False)
-        self.said.append(Said(thread_of(config), tuple(user_texts(given)), call))
+        self.calls.append(AgentCall(thread_id_of(config), tuple(user_texts(given)), call))
 
-    def routed(self, config: Any) -> Any:
+    def route(self, config: Any) -> Any:
         return config
 
-    def heard(self, given: Any) -> Any:
+    def transform_input(self, given: Any) -> Any:
         return given
 
-    def after(self, given: Any, config: Any) -> None:
-        """Called when the agent has answered."""
+    def on_answer(self, given: Any, config: Any) -> None:
+        """Called after each answer."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.agent, name)
 
 
-class Forgetful(Wrapped):
-    """Each call begins anew, as without a checkpointer; in the threads that it `reaches`."""
+class ForgettingAgent(RecordingAgent):
+    """Uses a new thread for each call, as without a checkpointer, in the threads that it `reaches`."""
 
     def __init__(self, agent: Any, reaches: Callable[[Any], bool] = lambda thread_id: True) -> None:
         super().__init__(agent)
         self.reaches = reaches
 
-    def routed(self, config: Any) -> Any:
-        if not self.reaches(thread_of(config)):
+    def route(self, config: Any) -> Any:
+        if not self.reaches(thread_id_of(config)):
             return config
         return {"configurable": {"thread_id": f"forgotten-{uuid.uuid4()}"}}
 
 
-class OneForAll(Wrapped):
-    """One memory, whoever speaks."""
+class SharedThreadAgent(RecordingAgent):
+    """Uses one thread for all calls."""
 
-    def routed(self, config: Any) -> Any:
+    def route(self, config: Any) -> Any:
         return {"configurable": {"thread_id": "everybody"}}
 
 
-class Silent(Wrapped):
-    """Remembers every word and answers with none of them."""
+class SilentAgent(RecordingAgent):
+    """Stores all messages and never answers with their words."""
 
     def __init__(self, agent: Any) -> None:
         model = FakeListChatModel(responses=["I cannot say."])
         super().__init__(build_agent(model, checkpointer=agent.checkpointer))
 
 
-class SilentTo(Wrapped):
-    """Silent in the threads that it `reaches`, and right in the others."""
+class PartlySilentAgent(RecordingAgent):
+    """Is silent in the threads that it `reaches`, and correct in the others."""
 
     def __init__(self, agent: Any, reaches: Callable[[Any], bool]) -> None:
         super().__init__(agent)
-        self.reaches, self.silent = reaches, Silent(agent)
+        self.reaches, self.silent = reaches, SilentAgent(agent)
 
     def invoke(self, given: Any, config: Any = None, **more: Any) -> Any:
-        if not self.reaches(thread_of(config)):
+        if not self.reaches(thread_id_of(config)):
             return super().invoke(given, config, **more)
         self.note(given, config)
         return self.silent.invoke(given, config, **more)
 
     def stream(self, given: Any, config: Any = None, **more: Any) -> Any:
-        if not self.reaches(thread_of(config)):
+        if not self.reaches(thread_id_of(config)):
             return super().stream(given, config, **more)
         self.note(given, config)
         return self.silent.stream(given, config, **more)
 
 
-class Deaf(Silent):
-    """Remembers that something was said, not what; and answers nothing."""
+class DeafAgent(SilentAgent):
+    """Stores that there was a message without its text, and is silent."""
 
-    def heard(self, given: Any) -> Any:
-        return said("(something was said)")
+    def transform_input(self, given: Any) -> Any:
+        return user_input("(something was said)")
 
 
-class Misquoting(Wrapped):
-    """Remembers, and names something else when it is asked."""
+class WrongWordAgent(RecordingAgent):
+    """Stores all messages, and answers questions with a wrong word."""
 
     def __init__(self, agent: Any, *, from_the_start: bool = False) -> None:
-        self.model = MisquotingModel(from_the_start=from_the_start)
+        self.model = WrongWordModel(from_the_start=from_the_start)
         super().__init__(build_agent(self.model, checkpointer=agent.checkpointer))
 
 
-class Terse(Wrapped):
-    """Not broken: it answers rightly, and ends its replies without punctuation."""
+class TerseAgent(RecordingAgent):
+    """Answers correctly, without punctuation at the end. It is not broken."""
 
     def __init__(self, agent: Any) -> None:
         super().__init__(build_agent(TerseModel(), checkpointer=agent.checkpointer))
 
 
-class Leaking(Wrapped):
-    """Answers rightly; but the threads it `reaches` also get to hold what is said in the others.
+class LeakingAgent(RecordingAgent):
+    """Answers correctly, and stores messages of other threads in the threads that it `reaches`.
 
-    As messages of their own; or inside of the thread's `latest` answer, so that their number stays the same;
-    or inside of its `first` message, when a question has been answered in it, so that the answer is right.
+    They are messages of their own, or inside of the `latest` answer, so that the number of messages stays
+    the same, or inside of the `first` message, once a question was answered, so that the answer is
+    correct.
     """
 
     def __init__(
@@ -192,44 +193,44 @@ class Leaking(Wrapped):
         super().__init__(agent)
         self.reaches = reaches
         self.inside = inside
-        self.leaked: set[tuple[Any, Said]] = set()
-        self.is_looked_at = False
-        """Whether somebody looked into a thread after something had leaked into it."""
+        self.leaked: set[tuple[Any, AgentCall]] = set()
+        self.was_read_after_leak = False
+        """Whether the state of a thread was read after something leaked into it."""
 
     def get_state(self, config: Any, **more: Any) -> Any:
-        self.is_looked_at |= thread_of(config) in {thread_id for thread_id, _ in self.leaked}
+        self.was_read_after_leak |= thread_id_of(config) in {thread_id for thread_id, _ in self.leaked}
         return super().get_state(config, **more)
 
-    def after(self, given: Any, config: Any) -> None:
-        spoken = [each.thread_id for each in self.said]
-        for thread_id in filter(self.reaches, set(spoken)):
-            if self.inside == "first" and spoken.count(thread_id) < 2:
+    def on_answer(self, given: Any, config: Any) -> None:
+        used = [each.thread_id for each in self.calls]
+        for thread_id in filter(self.reaches, set(used)):
+            if self.inside == "first" and used.count(thread_id) < 2:
                 continue
-            for each in dict.fromkeys(self.said):
+            for each in dict.fromkeys(self.calls):
                 if each.thread_id != thread_id and (thread_id, each) not in self.leaked:
                     self.leaked.add((thread_id, each))
                     self.leak(thread_id, f"(overheard) {each.text}")
 
     def leak(self, thread_id: Any, text: str) -> None:
         target = {"configurable": {"thread_id": thread_id}}
-        overheard: BaseMessage = AIMessage(text)
+        recorder: BaseMessage = AIMessage(text)
         if self.inside:
-            held = self.agent.get_state(target).values["messages"]
-            message = held[0 if self.inside == "first" else -1]
-            overheard = message.model_copy(update={"content": f"{message.text} {text}"})
-        self.agent.update_state(target, {"messages": [overheard]})
+            messages = self.agent.get_state(target).values["messages"]
+            message = messages[0 if self.inside == "first" else -1]
+            recorder = message.model_copy(update={"content": f"{message.text} {text}"})
+        self.agent.update_state(target, {"messages": [recorder]})
 
 
-def broken(kind: Callable[[Any], Wrapped], agent: Any) -> Wrapped:
-    """A broken agent with the memory of `agent`, so that a registry on it sees what happens."""
-    memory = getattr(agent, "checkpointer", None) or InMemorySaver()
-    return kind(build_agent("offline", checkpointer=memory))
+def make_broken_agent(kind: Callable[[Any], RecordingAgent], agent: Any) -> RecordingAgent:
+    """Return an agent of this kind with the checkpointer of `agent`, so its registry sees the threads."""
+    checkpointer = getattr(agent, "checkpointer", None) or InMemorySaver()
+    return kind(build_agent("offline", checkpointer=checkpointer))
 
 
-def noticed(work: Callable[[], Any]) -> tuple[bool, Any]:
-    """Whether `work` raised something, as a test has to when it fails; and what it returned otherwise."""
+def run_and_catch(function: Callable[[], Any]) -> tuple[bool, Any]:
+    """Call a function; return whether it raised, as a failing test does, and its exception or result."""
     try:
-        return False, work()
+        return False, function()
     except KeyboardInterrupt:
         raise
     except BaseException as error:

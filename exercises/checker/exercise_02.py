@@ -1,4 +1,4 @@
-"""Exercise 02, many threads: what must be true of the conversations, the test and the demonstration."""
+"""Exercise 02, many threads: checks of the conversations, the test and the demonstration."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from checker.agents import Forgetful, Leaking, OneForAll, SilentTo, Wrapped, remembered
-from checker.desks import WatchedManager, desk
-from checker.findings import Wrong
+from checker.agents import (
+    ForgettingAgent,
+    LeakingAgent,
+    PartlySilentAgent,
+    RecordingAgent,
+    SharedThreadAgent,
+    stored_texts,
+)
+from checker.findings import CheckFailed
 from checker.learner import Learner, name_of
 from checker.managers import check_manager
-from checker.trying import Attempt, attempt, check_reply_is_read, must_fail
+from checker.trials import Trial, check_reply_is_used, must_fail, run_trial
+from checker.watched_manager import WatchedManager, open_manager
 
-Diagnosis = Callable[[Callable[..., Any], Wrapped, WatchedManager], None]
+Diagnosis = Callable[[Callable[..., Any], RecordingAgent, WatchedManager], None]
 
 
 def _watch(
@@ -24,215 +31,250 @@ def _watch(
     others: Iterable[Diagnosis],
     of_failure: Iterable[Diagnosis] = (),
 ) -> Any:
-    """Run the learner's function at a desk of its own, diagnose what was said there; what it returned.
+    """Run the learner's function with a new manager, diagnose its calls, and return its result.
 
-    If the function's own check fails, `reasons` go first: then the check is only a symptom; and then those
-    `of_failure`, which mean nothing as long as it holds. The `others` can be told only of a conversation that
-    came to its end.
+    If the function's own check fails, `reasons` are tried first, because then that failure is only a
+    symptom, and then `of_failure`, which mean nothing without a failure. The `others` need a conversation
+    that was completed.
     """
-    with desk(learner) as (manager, agent):
-        overheard, watched = Wrapped(agent), WatchedManager(manager)
+    with open_manager(learner) as (manager, agent):
+        recorder, watched = RecordingAgent(agent), WatchedManager(manager)
         returned, failed = None, None
         try:
-            returned = function(overheard, watched)
+            returned = function(recorder, watched)
         except AssertionError as error:
             failed = error
-        if not overheard.said:
-            raise Wrong("nobody-spoke", "the agent that was handed in was not asked anything", function)
-        for each in overheard.said:
+        if not recorder.calls:
+            raise CheckFailed("nobody-spoke", "the agent that was handed in was not asked anything", function)
+        for each in recorder.calls:
             if each.thread_id not in watched.customers:
                 got = f"somebody spoke in {each.thread_id!r}, which the manager did not open"
-                raise Wrong("not-opened", got, function, each.call)
-        for each in overheard.said:
-            if missing := set(each.texts) - set(remembered(agent, each.thread_id)):
+                raise CheckFailed("not-opened", got, function, each.call)
+        for each in recorder.calls:
+            if missing := set(each.texts) - set(stored_texts(agent, each.thread_id)):
                 got = f"{min(missing)!r} is not in {each.thread_id!r}"
-                raise Wrong("not-remembered", got, function, each.call)
+                raise CheckFailed("not-remembered", got, function, each.call)
         for diagnose in reasons:
-            diagnose(function, overheard, watched)
+            diagnose(function, recorder, watched)
         if failed:
             for diagnose in of_failure:
-                diagnose(function, overheard, watched)
+                diagnose(function, recorder, watched)
             raise failed
         for diagnose in others:
-            diagnose(function, overheard, watched)
+            diagnose(function, recorder, watched)
     return returned
 
 
-def _once(learner: Learner, function: Callable[..., Any], kind: Callable[[Any], Wrapped]) -> Attempt:
-    """One call with a broken agent, at a desk of its own."""
-    with desk(learner) as (manager, agent):
-        return attempt(function, kind, agent, manager)
+def _once(learner: Learner, function: Callable[..., Any], kind: Callable[[Any], RecordingAgent]) -> Trial:
+    """Run one trial with a broken agent and a new manager."""
+    with open_manager(learner) as (manager, agent):
+        return run_trial(function, kind, agent, manager)
 
 
 def _once_for(
-    learner: Learner, function: Callable[..., Any], kind: Callable[..., Wrapped], customer: str
-) -> Attempt:
-    """One call with an agent that is broken in the threads of this customer only."""
-    with desk(learner) as (manager, agent):
+    learner: Learner, function: Callable[..., Any], kind: Callable[..., RecordingAgent], customer: str
+) -> Trial:
+    """Run one trial with an agent that is broken in the threads of this customer only."""
+    with open_manager(learner) as (manager, agent):
         watched = WatchedManager(manager)
-        broken = partial(kind, reaches=lambda thread_id: watched.customers.get(thread_id) == customer)
-        return attempt(function, broken, agent, watched)
+        partly_broken = partial(kind, reaches=lambda thread_id: watched.customers.get(thread_id) == customer)
+        return run_trial(function, partly_broken, agent, watched)
 
 
 def _must_check_each(
-    learner: Learner, function: Callable[..., Any], kind: Callable[..., Wrapped], customers: Iterable[str]
+    learner: Learner,
+    function: Callable[..., Any],
+    kind: Callable[..., RecordingAgent],
+    customers: Iterable[str],
 ) -> None:
-    """The agent is wrong with one customer at a time, and right with all others."""
+    """Require a failure for an agent that is wrong with one customer, for each customer in turn."""
     for customer in customers:
-        what = "forgotten" if kind is Forgetful else 'told "I cannot say."'
+        what = "forgotten" if kind is ForgettingAgent else 'told "I cannot say."'
         got = f"it was content although {customer} was {what}"
         must_fail(learner, function, _once_for(learner, function, kind, customer), "one-unchecked", got)
 
 
-class _CameBack:
-    """A diagnosis that finds nothing: it notes who spoke in a thread again after another customer."""
+class _ReturningCustomers:
+    """A diagnosis that finds nothing and records which customers used a thread again after another one."""
 
     def __init__(self) -> None:
         self.customers: dict[str, None] = {}
 
-    def __call__(self, function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
-        order = [each.thread_id for each in overheard.said]
+    def __call__(
+        self, function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager
+    ) -> None:
+        order = [each.thread_id for each in recorder.calls]
         for at, (before, here) in enumerate(pairwise(order)):
             if here != before and here in order[:at]:
                 self.customers[watched.customers[here]] = None
 
 
-def _spoken(overheard: Wrapped) -> dict[Any, list[str]]:
-    """What was said in each thread."""
-    spoken: dict[Any, list[str]] = {each.thread_id: [] for each in overheard.said}
-    for each in overheard.said:
-        spoken[each.thread_id].append(each.text.casefold())
-    return spoken
+def _texts_by_thread(recorder: RecordingAgent) -> dict[Any, list[str]]:
+    """Return the user messages of each thread in lower case."""
+    texts: dict[Any, list[str]] = {each.thread_id: [] for each in recorder.calls}
+    for each in recorder.calls:
+        texts[each.thread_id].append(each.text.casefold())
+    return texts
 
 
-def _mixture(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
-    """Nobody speaks in a thread that was opened for another."""
-    for thread_id, texts in _spoken(overheard).items():
+def _check_own_threads(
+    function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager
+) -> None:
+    """Require that each customer uses their own thread."""
+    for thread_id, texts in _texts_by_thread(recorder).items():
         own = watched.customers[thread_id]
         is_there = any(own.casefold() in text for text in texts)
         for other in set(watched.customers.values()) - {own}:
             calls = [
                 each.call
-                for each in overheard.said
+                for each in recorder.calls
                 if each.thread_id == thread_id and other.casefold() in each.text.casefold()
             ]
             if calls:
                 got = f"{own} and {other} both spoke in {thread_id!r}"
                 if not is_there:
                     got = f"{other} spoke in {thread_id!r}, which was opened for {own}"
-                raise Wrong("two-in-one" if is_there else "swapped-ids", got, function, calls[0])
+                raise CheckFailed("two-in-one" if is_there else "swapped-ids", got, function, calls[0])
 
 
-def _introduced(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
-    """Each says who they are, in the own thread."""
-    for thread_id, texts in _spoken(overheard).items():
+def _check_introductions(
+    function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager
+) -> None:
+    """Require that each customer says their name in their own thread."""
+    for thread_id, texts in _texts_by_thread(recorder).items():
         own = watched.customers[thread_id]
         if not any(own.casefold() in text for text in texts):
-            raise Wrong("no-introduction", f"in {thread_id!r}, {own} never said who they are", function)
-    _several(function, overheard, watched)
+            raise CheckFailed("no-introduction", f"in {thread_id!r}, {own} never said who they are", function)
+    _check_several_threads(function, recorder, watched)
 
 
-def _several(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
-    """There is more than one thread, once there was time for a second one."""
-    used = _spoken(overheard)
-    if len(used) < 2 and len(overheard.said) > 2:
-        raise Wrong("one-thread-for-all", f"everything was said in {next(iter(used))!r}", function)
+def _check_several_threads(
+    function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager
+) -> None:
+    """Require a second thread once there are more than two messages."""
+    used = _texts_by_thread(recorder)
+    if len(used) < 2 and len(recorder.calls) > 2:
+        raise CheckFailed("one-thread-for-all", f"everything was said in {next(iter(used))!r}", function)
 
 
-def _asked(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
-    """Each speaks again."""
-    for thread_id, texts in _spoken(overheard).items():
+def _check_questions(function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager) -> None:
+    """Require a second message in each thread."""
+    for thread_id, texts in _texts_by_thread(recorder).items():
         if len(texts) < 2:
             got = f"{watched.customers[thread_id]} spoke once in {thread_id!r}, and that was all"
-            raise Wrong("never-asked", got, function)
+            raise CheckFailed("never-asked", got, function)
 
 
-def _turns(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
-    """They speak in turns."""
-    order = [each.thread_id for each in overheard.said]
+def _check_alternation(
+    function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager
+) -> None:
+    """Require at least three changes of the speaker."""
+    order = [each.thread_id for each in recorder.calls]
     if sum(here != before for before, here in pairwise(order)) < 3:
         shown = ", ".join(watched.customers[each] for each in order)
-        raise Wrong("not-in-turns", f"they spoke in this order: {shown}", function)
+        raise CheckFailed("not-in-turns", f"they spoke in this order: {shown}", function)
 
 
-def _returns(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
-    """Somebody comes back after another one has spoken, and a wrong id is tried."""
-    order = [each.thread_id for each in overheard.said]
+def _check_returns(function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager) -> None:
+    """Require that a customer returns after another one, and that an unknown id is tried."""
+    order = [each.thread_id for each in recorder.calls]
     came_back = any(
         here != before and here in order[:at] for at, (before, here) in enumerate(pairwise(order))
     )
     if not came_back and all(watched.opened.count(each) > 1 for each in watched.opened):
         got = f"{len(order)} messages in {len(set(order))} threads: each visit opened a new one"
-        raise Wrong("new-thread-each-visit", got, function)
+        raise CheckFailed("new-thread-each-visit", got, function)
     if not came_back:
-        raise Wrong("never-returns", "nobody came back after another customer had spoken", function)
+        raise CheckFailed("never-returns", "nobody came back after another customer had spoken", function)
     if not watched.refused:
-        raise Wrong("no-invalid-id", "the manager was not asked for any id it does not know", function)
+        raise CheckFailed("no-invalid-id", "the manager was not asked for any id it does not know", function)
 
 
-def _new_again(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
-    """Whoever came back last was heard in another thread before."""
-    last = overheard.said[-1].thread_id
+def _check_same_thread(
+    function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager
+) -> None:
+    """Find a returning customer who was given a new thread."""
+    last = recorder.calls[-1].thread_id
     customer = watched.customers[last]
-    before = {each.thread_id for each in overheard.said if watched.customers[each.thread_id] == customer}
-    if len(before) > 1 and [each.thread_id for each in overheard.said].count(last) == 1:
+    before = {each.thread_id for each in recorder.calls if watched.customers[each.thread_id] == customer}
+    if len(before) > 1 and [each.thread_id for each in recorder.calls].count(last) == 1:
         got = f"{customer} spoke in {len(before)} threads, the last time in a new one"
-        raise Wrong("new-thread-each-visit", got, function)
+        raise CheckFailed("new-thread-each-visit", got, function)
 
 
 def check_conversations(learner: Learner) -> None:
     function = learner.run_parallel_conversations
-    _watch(learner, function, (_mixture, _introduced), (_asked, _turns, came_back := _CameBack()))
+    _watch(
+        learner,
+        function,
+        (_check_own_threads, _check_introductions),
+        (_check_questions, _check_alternation, came_back := _ReturningCustomers()),
+    )
     once = partial(_once, learner, function)
     got = "it was content with an agent that forgets everything at once"
-    must_fail(learner, function, once(Forgetful), "blind", got)
-    must_fail(learner, function, once(OneForAll), "blind", "it was content with one memory for all")
-    check_reply_is_read(learner, function, once)
-    _must_check_each(learner, function, SilentTo, came_back.customers)
+    must_fail(learner, function, once(ForgettingAgent), "blind", got)
+    must_fail(learner, function, once(SharedThreadAgent), "blind", "it was content with one memory for all")
+    check_reply_is_used(learner, function, once)
+    _must_check_each(learner, function, PartlySilentAgent, came_back.customers)
 
 
 def check_isolation_test(learner: Learner) -> None:
     function = learner.test_thread_isolation
-    returned = _watch(learner, function, (_mixture, _introduced), (_asked, _alice_and_bob))
+    returned = _watch(
+        learner,
+        function,
+        (_check_own_threads, _check_introductions),
+        (_check_questions, _check_alice_and_bob),
+    )
     if returned is not None:
-        raise Wrong("returns-verdict", f"with a good agent it returned {name_of(returned)}", function)
+        raise CheckFailed("returns-verdict", f"with a good agent it returned {name_of(returned)}", function)
     once = partial(_once, learner, function)
     got = "it passed with an agent that forgets everything at once"
-    must_fail(learner, function, once(Forgetful), "always-passes", got)
-    must_fail(learner, function, once(OneForAll), "always-passes", "it passed with one memory for all")
-    check_reply_is_read(learner, function, once)
-    _must_check_each(learner, function, SilentTo, ("Alice", "Bob"))
-    leaking = once(Leaking)
+    must_fail(learner, function, once(ForgettingAgent), "always-passes", got)
+    must_fail(
+        learner, function, once(SharedThreadAgent), "always-passes", "it passed with one memory for all"
+    )
+    check_reply_is_used(learner, function, once)
+    _must_check_each(learner, function, PartlySilentAgent, ("Alice", "Bob"))
+    leaking = once(LeakingAgent)
     got = "it passed although the words of each were in the memory of the other's thread"
-    must_fail(learner, function, leaking, "looks-past" if leaking.agent.looks else "answers-only", got)
+    must_fail(learner, function, leaking, "looks-past" if leaking.agent.state_reads else "answers-only", got)
     for reached, other in (("Alice", "Bob"), ("Bob", "Alice")):
         _try_leak_into(learner, function, reached, other)
     got = "it passed although the other's words stood inside of a message of each thread"
-    must_fail(learner, function, once(partial(Leaking, inside="latest")), "counts-only", got)
-    tried = once(partial(Leaking, inside="first"))
-    if tried.agent.is_looked_at:
+    must_fail(learner, function, once(partial(LeakingAgent, inside="latest")), "counts-only", got)
+    tried = once(partial(LeakingAgent, inside="first"))
+    if tried.agent.was_read_after_leak:
         got = "it passed although the other's words stood inside of the first message of each thread"
         must_fail(learner, function, tried, "counts-only", got)
 
 
 def _try_leak_into(learner: Learner, function: Callable[..., Any], reached: str, other: str) -> None:
-    """A proof that looks into one thread only does not see what has leaked into the other."""
-    tried = _once_for(learner, function, Leaking, reached)
+    """Require a failure for a leak into one thread: a proof may read the other thread only."""
+    tried = _once_for(learner, function, LeakingAgent, reached)
     got = f"it passed although {other}'s words were in the memory of {reached}'s thread"
     must_fail(learner, function, tried, "one-sided", got)
 
 
-def _alice_and_bob(function: Callable[..., Any], overheard: Wrapped, watched: WatchedManager) -> None:
+def _check_alice_and_bob(
+    function: Callable[..., Any], recorder: RecordingAgent, watched: WatchedManager
+) -> None:
     if missing := {"Alice", "Bob"} - set(watched.customers.values()):
-        raise Wrong("not-alice-and-bob", f"no thread was opened for {min(missing)}", function)
+        raise CheckFailed("not-alice-and-bob", f"no thread was opened for {min(missing)}", function)
 
 
 def check_switching(learner: Learner) -> None:
     function = learner.demonstrate_thread_switching
-    _watch(learner, function, (_several,), (_returns, came_back := _CameBack()), of_failure=(_new_again,))
+    _watch(
+        learner,
+        function,
+        (_check_several_threads,),
+        (_check_returns, came_back := _ReturningCustomers()),
+        of_failure=(_check_same_thread,),
+    )
     got = "it was content although nobody who came back was remembered"
-    must_fail(learner, function, _once(learner, function, Forgetful), "blind-switching", got)
-    _must_check_each(learner, function, Forgetful, came_back.customers)
+    must_fail(learner, function, _once(learner, function, ForgettingAgent), "blind-switching", got)
+    _must_check_each(learner, function, ForgettingAgent, came_back.customers)
 
 
 CHECKS = (check_manager, check_conversations, check_isolation_test, check_switching)

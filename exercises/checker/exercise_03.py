@@ -11,10 +11,10 @@ from typing import Any
 
 import threads
 from agent import build_agent
-from checker.agents import config, noticed, said
-from checker.findings import Wrong
+from checker.agents import config, run_and_catch, user_input
+from checker.findings import CheckFailed
 from checker.learner import Learner, name_of
-from checker.trying import Attempt, must_fail
+from checker.trials import Trial, must_fail
 
 MANY = 120
 """More than one page, and more than a page that somebody made a little longer."""
@@ -47,7 +47,7 @@ def ids_in(path: Path) -> list[str]:
 
 
 def speak(registry: threads.Registry, thread_id: str, text: str) -> None:
-    build_agent("offline", checkpointer=registry.checkpointer).invoke(said(text), config(thread_id))
+    build_agent("offline", checkpointer=registry.checkpointer).invoke(user_input(text), config(thread_id))
 
 
 def check_registry(learner: Learner) -> None:
@@ -56,16 +56,18 @@ def check_registry(learner: Learner) -> None:
         path = place / "shop.db"
         registry = learner.made(function(path), function)
         if not isinstance(registry, threads.Registry):
-            raise Wrong("no-registry", name_of(registry), function)
+            raise CheckFailed("no-registry", name_of(registry), function)
         speak(registry, "probe", "My code word is kingfisher.")
         registry.close()
         if not words_in(path, "probe"):
             there = sorted(each.name for each in place.iterdir())
-            raise Wrong("not-in-the-file", f"shop.db was asked for; there is {there or 'no file'}", function)
+            raise CheckFailed(
+                "not-in-the-file", f"shop.db was asked for; there is {there or 'no file'}", function
+            )
         again = learner.made(function(path), function)
         again.close()
         if not words_in(path, "probe"):
-            raise Wrong("file-emptied", "opened again, the file holds nothing of before", function)
+            raise CheckFailed("file-emptied", "opened again, the file holds nothing of before", function)
 
 
 def check_visit(learner: Learner) -> None:
@@ -74,23 +76,29 @@ def check_visit(learner: Learner) -> None:
         path = place / "shop.db"
         reply = learner.made(function(path, "first", "My code word is kingfisher."), function)
         if (place / "shop.db-wal").exists():
-            raise Wrong("left-open", "the file was still open when visit had returned", function)
+            raise CheckFailed("left-open", "the file was still open when visit had returned", function)
         held = words_in(path, "first")
         if not held and (elsewhere := ids_in(path)):
-            raise Wrong("visits-mixed", f"it went to the thread {elsewhere[0]!r}, not to 'first'", function)
+            raise CheckFailed(
+                "visits-mixed", f"it went to the thread {elsewhere[0]!r}, not to 'first'", function
+            )
         if not held or "kingfisher" not in held[0]:
-            raise Wrong("not-in-the-file", f"in the thread that was spoken in: {held or 'nothing'}", function)
+            raise CheckFailed(
+                "not-in-the-file", f"in the thread that was spoken in: {held or 'nothing'}", function
+            )
         if reply != held[-1]:
-            raise Wrong("wrong-reply", f"{name_of(reply)}, and the agent said {name_of(held[-1])}", function)
+            raise CheckFailed(
+                "wrong-reply", f"{name_of(reply)}, and the agent said {name_of(held[-1])}", function
+            )
         reply = _visit_again(learner, path)
         if reply != (last := words_in(path, "first")[-1]):
             got = f"at the second visit {name_of(reply)}, and the agent said {name_of(last)}"
-            raise Wrong("wrong-reply", got, function)
+            raise CheckFailed("wrong-reply", got, function)
         function(path, "second", "What is my code word?")
         counts = [len(words_in(path, thread_id)) for thread_id in ("first", "second")]
         if counts != [4, 2]:
             got = f"after two visits in one thread and one in another they hold {counts} messages"
-            raise Wrong("visits-mixed", got, function)
+            raise CheckFailed("visits-mixed", got, function)
 
 
 def _visit_again(learner: Learner, path: Path) -> Any:
@@ -98,11 +106,11 @@ def _visit_again(learner: Learner, path: Path) -> Any:
     try:
         return learner.visit_in_new_process(path, "first", "What is my code word?")
     except AssertionError as error:
-        raise Wrong("second-visit-fails", str(error), learner.visit) from error
+        raise CheckFailed("second-visit-fails", str(error), learner.visit) from error
 
 
 @contextmanager
-def instead(learner: Learner, name: str, function: Callable[..., Any]) -> Iterator[None]:
+def replaced_function(learner: Learner, name: str, function: Callable[..., Any]) -> Iterator[None]:
     """The learner's program with another function under this name."""
     names: Any = learner.names
     before = names[name]
@@ -132,39 +140,39 @@ def check_restart_test(learner: Learner) -> None:
         mixed.append(learner.visit(path, "everybody", text))
         return f"{mixed[-1]} ({len(mixed)})"
 
-    with folder() as place, instead(learner, "visit_in_new_process", visit):
+    with folder() as place, replaced_function(learner, "visit_in_new_process", visit):
         failed, returned = None, None
         try:
             returned = function(place)
         except AssertionError as error:
             failed = error
     if len(noted) < 2:
-        raise Wrong("no-restart", f"visits by visit_in_new_process: {len(noted)}", function)
+        raise CheckFailed("no-restart", f"visits by visit_in_new_process: {len(noted)}", function)
     if len(set(noted)) == len(noted):
         _check_one_file(noted, function)
-        raise Wrong("never-returns", "no thread was visited twice", function)
+        raise CheckFailed("never-returns", "no thread was visited twice", function)
     if failed:
         raise failed
     if len({thread_id for _, thread_id in noted}) < 2:
-        raise Wrong("one-thread-only", f"all visits were in {noted[0][1]!r}", function)
+        raise CheckFailed("one-thread-only", f"all visits were in {noted[0][1]!r}", function)
     if returned is not None:
-        raise Wrong("returns-verdict", f"it returned {name_of(returned)}", function)
-    for broken, got in (
+        raise CheckFailed("returns-verdict", f"it returned {name_of(returned)}", function)
+    for replacement, got in (
         (forget, "it passed although the file was new at each visit"),
         (mix, "it passed although all visits went to one thread"),
     ):
-        with folder() as place, instead(learner, "visit_in_new_process", broken):
-            tried = Attempt(*noticed(lambda place=place: function(place)), None)  # type: ignore[misc]
+        with folder() as place, replaced_function(learner, "visit_in_new_process", replacement):
+            tried = Trial(*run_and_catch(lambda place=place: function(place)), None)  # type: ignore[misc]
         if not tried.raised:
             _check_one_file(noted, function)
-        id = "always-passes" if broken is forget else "others-unasked"
+        id = "always-passes" if replacement is forget else "others-unasked"
         must_fail(learner, function, tried, id, got)
 
 
 def _check_one_file(noted: list[tuple[Path, str]], function: Callable[..., Any]) -> None:
     """Two files share no thread, whatever the agent does."""
     if len(files := {path.name for path, _ in noted}) > 1:
-        raise Wrong("two-files", f"the visits were made to {' and '.join(sorted(files))}", function)
+        raise CheckFailed("two-files", f"the visits were made to {' and '.join(sorted(files))}", function)
 
 
 def check_list(learner: Learner) -> None:
@@ -181,15 +189,15 @@ def check_list(learner: Learner) -> None:
         expected += [(each.id, each.title, 0) for each in reversed(silent)]
         listed = [tuple(each) for each in learner.made(function(path), function)]
         if not listed:
-            raise Wrong(
+            raise CheckFailed(
                 "list-empty", f"an empty list, and there are {len(expected)} threads in the file", function
             )
         if listed == expected[: len(listed)] != expected:
             got = f"{len(listed)} threads, and there are {len(expected)} in the file"
-            raise Wrong("list-short", got, function)
+            raise CheckFailed("list-short", got, function)
         for here, there in zip_longest(listed, expected):
             if here != there:
-                raise Wrong("list-wrong", f"{name_of(here)} where {name_of(there)} belongs", function)
+                raise CheckFailed("list-wrong", f"{name_of(here)} where {name_of(there)} belongs", function)
 
 
 CHECKS = (check_registry, check_visit, check_restart_test, check_list)

@@ -1,7 +1,8 @@
-"""What the judge can find, and the words for it.
+"""Findings of the checks, and their texts.
 
-A check raises `Wrong` with the id of a finding. Its sentence, what was expected and the ladder of three hints
-stand in `hints/EXERCISE.toml`, so that a teacher can reword or translate them without touching a check.
+A check raises `CheckFailed` with the id of a finding. Its sentence, what was expected and the ladder of
+three hints stand in `hints/EXERCISE.toml`, so that a teacher can reword or translate them without
+touching a check.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from traceback import StackSummary
 from typing import Any
 
 
-class Wrong(Exception):
-    """A check that did not hold: the finding's id, what was there instead, and where to look.
+class CheckFailed(Exception):
+    """A failed check: the id of the finding, what was found instead, and where to look.
 
     `where` is a function of the learner's, or its name; `call` the stack of the very call in it, if known.
     """
@@ -36,7 +37,7 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """Why a task is not passed yet."""
+    """Why a task is not passed."""
 
     id: str
     task: int
@@ -47,8 +48,8 @@ class Finding:
     hints: tuple[str, ...]
 
 
-def words_of(exercise: str) -> dict[str, dict[str, Any]]:
-    """The words of every finding of an exercise; those all exercises share are in `any.toml`."""
+def load_texts(exercise: str) -> dict[str, dict[str, Any]]:
+    """Return the texts of every finding of an exercise, with those of `any.toml` for all exercises."""
     words: dict[str, dict[str, Any]] = {}
     for name in ("any", exercise):
         path = Path(__file__).with_name("hints") / f"{name}.toml"
@@ -56,8 +57,8 @@ def words_of(exercise: str) -> dict[str, dict[str, Any]]:
     return words
 
 
-def finding(exercise: str, task: int, id: str, got: str, where: str) -> Finding:
-    """A `Finding` with its words."""
-    known = words_of(exercise)
+def make_finding(exercise: str, task: int, id: str, got: str, where: str) -> Finding:
+    """Return a `Finding` with its texts."""
+    known = load_texts(exercise)
     words = known.get(id) or known["unsolved" if id.startswith("unsolved-") else "crashed"]
     return Finding(id, task, words["says"], words["expected"], got, where, tuple(words["hints"]))

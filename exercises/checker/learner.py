@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from checker.findings import Wrong
+from checker.findings import CheckFailed
 
 
 class Learner:
@@ -35,13 +35,13 @@ class Learner:
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.names:
-            raise Wrong("missing-name", f"there is no {name} any more", name)
+            raise CheckFailed("missing-name", f"there is no {name} any more", name)
         return self.names[name]
 
     def made(self, value: Any, where: Callable[..., Any]) -> Any:
         """`value`, which must not be None: most often a forgotten `return`."""
         if value is None:
-            raise Wrong("returns-nothing", f"{where.__name__} returned None", where)
+            raise CheckFailed("returns-nothing", f"{where.__name__} returned None", where)
         return value
 
     def where(

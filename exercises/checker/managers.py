@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import threads
-from checker.agents import config, noticed, said
-from checker.desks import desk, place_of
-from checker.findings import Wrong
+from checker.agent_check import check_agent
+from checker.agents import config, run_and_catch, user_input
+from checker.findings import CheckFailed
 from checker.learner import Learner, name_of
-from checker.probing import check_agent
+from checker.watched_manager import find_registry_path, open_manager
 
 MANY = 120
 """More than one page, and more than a page that somebody made a little longer."""
@@ -18,21 +18,24 @@ MANY = 120
 
 def check_manager(learner: Learner) -> None:
     before = set(Path().iterdir())
-    with desk(learner) as (manager, agent):
+    with open_manager(learner) as (manager, agent):
         if left := sorted(set(Path().iterdir()) - before):
-            raise Wrong("leaves-file", f"the file {left[0]} was made", learner.create_thread_manager)
+            raise CheckFailed("leaves-file", f"the file {left[0]} was made", learner.create_thread_manager)
         first = _new(learner, manager, "Ann")
         _check_ids(learner, manager, first)
         _check_lookup(learner, manager, first)
-        with desk(learner) as (other, probed):  # of its own: no manager need list threads it never opened
+        with open_manager(learner) as (
+            other,
+            probed,
+        ):  # of its own: no manager need list threads it never opened
             _check_apart(learner, manager, other)
             check_agent(probed, learner.create_multi_thread_agent)
         _check_activity(learner, manager, agent)
         _check_all_listed(learner, manager, first)
         _check_second_manager(learner, first)
-        place = place_of(manager)
+        place = find_registry_path(manager)
     if place and place.exists():
-        raise Wrong("leaves-file", f"the file {place} is left behind", learner.create_thread_manager)
+        raise CheckFailed("leaves-file", f"the file {place} is left behind", learner.create_thread_manager)
 
 
 def _new(
@@ -44,17 +47,17 @@ def _new(
     thread = learner.made(manager.create_thread(*arguments), method)
     found = _id_of(thread, method)
     if not isinstance(found, str) or not found or found == "None":
-        raise Wrong("no-id", f"create_thread({customer!r}) gave {name_of(thread)}", method)
+        raise CheckFailed("no-id", f"create_thread({customer!r}) gave {name_of(thread)}", method)
     if strangers is not None and found == strangers.thread_id:
-        raise Wrong("constant-id", f"{strangers.customer} and {customer} both got {found!r}", method)
+        raise CheckFailed("constant-id", f"{strangers.customer} and {customer} both got {found!r}", method)
     if getattr(thread, "customer", None) != customer:
-        raise Wrong("wrong-customer", f"create_thread({customer!r}) gave {name_of(thread)}", method)
+        raise CheckFailed("wrong-customer", f"create_thread({customer!r}) gave {name_of(thread)}", method)
     return thread
 
 
 def _id_of(thread: Any, method: Any) -> Any:
     if not hasattr(thread, "thread_id"):
-        raise Wrong("no-thread-info", f"{method.__name__} gave {name_of(thread)}", method)
+        raise CheckFailed("no-thread-info", f"{method.__name__} gave {name_of(thread)}", method)
     return thread.thread_id
 
 
@@ -62,37 +65,39 @@ def _check_ids(learner: Learner, manager: Any, first: Any) -> None:
     method = learner.ThreadManager.create_thread
     try:
         _new(learner, manager, "Ben", strangers=first)
-    except Wrong:
+    except CheckFailed:
         raise
     except Exception as error:  # the first customer's id, refused to the second
-        raise Wrong("constant-id", f"after one for Ann, one for Ben: {error}", method) from error
+        raise CheckFailed("constant-id", f"after one for Ann, one for Ben: {error}", method) from error
     try:
         again = _new(learner, manager, "Ann")
     except threads.ThreadExists as error:
         got = f"a second conversation of Ann is refused: there is a thread {error.thread_id!r}"
-        raise Wrong("id-from-name", got, method) from error
+        raise CheckFailed("id-from-name", got, method) from error
     if again.thread_id == first.thread_id:
-        raise Wrong("id-from-name", f"two conversations of Ann both got {first.thread_id!r}", method)
+        raise CheckFailed("id-from-name", f"two conversations of Ann both got {first.thread_id!r}", method)
     named = _new(learner, manager, "Ann", "ann_session")
     if named.thread_id != "ann_session":
-        raise Wrong("id-ignored", f"asked for 'ann_session', got {named.thread_id!r}", method)
+        raise CheckFailed("id-ignored", f"asked for 'ann_session', got {named.thread_id!r}", method)
     try:
         _new(learner, manager, "Ann", "ann_session")
     except Exception as error:
-        raise Wrong("same-id-refused", f"asked again for 'ann_session': {error}", method) from error
-    taken, returned = noticed(lambda: manager.create_thread("Ben", "ann_session"))
+        raise CheckFailed("same-id-refused", f"asked again for 'ann_session': {error}", method) from error
+    taken, returned = run_and_catch(lambda: manager.create_thread("Ben", "ann_session"))
     if not taken:
-        raise Wrong("taken-id", f"Ben asked for Ann's 'ann_session' and got {name_of(returned)}", method)
+        raise CheckFailed(
+            "taken-id", f"Ben asked for Ann's 'ann_session' and got {name_of(returned)}", method
+        )
 
 
 def _check_lookup(learner: Learner, manager: Any, first: Any) -> None:
     method = learner.ThreadManager.get_thread_info
     info = learner.made(manager.get_thread_info(first.thread_id), method)
     if (getattr(info, "thread_id", None), getattr(info, "customer", None)) != (first.thread_id, "Ann"):
-        raise Wrong("wrong-info", f"asked for {first.thread_id!r} of Ann, got {name_of(info)}", method)
-    refused, returned = noticed(lambda: manager.get_thread_info("nobody_opened_this"))
+        raise CheckFailed("wrong-info", f"asked for {first.thread_id!r} of Ann, got {name_of(info)}", method)
+    refused, returned = run_and_catch(lambda: manager.get_thread_info("nobody_opened_this"))
     if not refused:
-        raise Wrong(
+        raise CheckFailed(
             "unknown-id-accepted", f"get_thread_info('nobody_opened_this') gave {name_of(returned)}", method
         )
 
@@ -100,20 +105,24 @@ def _check_lookup(learner: Learner, manager: Any, first: Any) -> None:
 def _check_activity(learner: Learner, manager: Any, agent: Any) -> None:
     opened = [_new(learner, manager, name).thread_id for name in ("Cleo", "Dan", "Eve")]
     before = manager.get_thread_info(opened[0])
-    agent.invoke(said("Good morning"), config(opened[0]))
+    agent.invoke(user_input("Good morning"), config(opened[0]))
     method = learner.ThreadManager.update_thread_activity
     info = learner.made(manager.update_thread_activity(opened[0]), method)
     _check_times(before, info, manager.get_thread_info(opened[0]), method)
     if getattr(info, "message_count", None) not in (2, None):
-        raise Wrong(
+        raise CheckFailed(
             "stale-count", f"one question, one answer, and message_count is {info.message_count}", method
         )
     method = learner.ThreadManager.list_active_threads
     listed = [_id_of(each, method) for each in learner.made(manager.list_active_threads(), method)]
     if missing := [each for each in opened if each not in listed]:
-        raise Wrong("list-misses", f"{len(missing)} of 3 threads just opened are not in the list", method)
+        raise CheckFailed(
+            "list-misses", f"{len(missing)} of 3 threads just opened are not in the list", method
+        )
     if listed[0] != opened[0]:
-        raise Wrong("list-order", f"spoken in last: {opened[0]!r}; first in the list: {listed[0]!r}", method)
+        raise CheckFailed(
+            "list-order", f"spoken in last: {opened[0]!r}; first in the list: {listed[0]!r}", method
+        )
 
 
 def _check_times(before: Any, info: Any, again: Any, method: Any) -> None:
@@ -123,16 +132,16 @@ def _check_times(before: Any, info: Any, again: Any, method: Any) -> None:
     """
     created, active = (getattr(info, name, None) for name in ("created_at", "last_active"))
     if active is None:
-        raise Wrong("no-activity", "somebody spoke, and then last_active is None", method)
+        raise CheckFailed("no-activity", "somebody spoke, and then last_active is None", method)
     if active != again.last_active:
         got = f"nobody spoke in between: {method.__name__} says {active}, get_thread_info {again.last_active}"
-        raise Wrong("activity-invented", got, method)
+        raise CheckFailed("activity-invented", got, method)
     if created is None or created != before.created_at:
         got = f"created_at was {before.created_at} before somebody spoke, and {created} afterwards"
-        raise Wrong("times-mixed", got, method)
+        raise CheckFailed("times-mixed", got, method)
     if active == before.last_active:
         got = f"last_active was {active} before somebody spoke, and is the same afterwards"
-        raise Wrong("no-activity", got, method)
+        raise CheckFailed("no-activity", got, method)
 
 
 def _check_all_listed(learner: Learner, manager: Any, first: Any) -> None:
@@ -143,7 +152,7 @@ def _check_all_listed(learner: Learner, manager: Any, first: Any) -> None:
     listed = [_id_of(each, method) for each in manager.list_active_threads()]
     if missing := opened.difference(listed):
         got = f"{len(listed)} threads, and {len(missing)} of those that were opened are not among them"
-        raise Wrong("list-short", got, method)
+        raise CheckFailed("list-short", got, method)
 
 
 def _check_apart(learner: Learner, manager: Any, other: Any) -> None:
@@ -152,12 +161,12 @@ def _check_apart(learner: Learner, manager: Any, other: Any) -> None:
     if other is manager or (here is not None and here is there):
         shared = "manager" if other is manager else "registry"
         got = f"called twice, create_thread_manager gave the same {shared} twice"
-        raise Wrong("shared-between-managers", got, learner.create_thread_manager)
+        raise CheckFailed("shared-between-managers", got, learner.create_thread_manager)
 
 
 def _check_second_manager(learner: Learner, first: Any) -> None:
-    with desk(learner) as (manager, _):
+    with open_manager(learner) as (manager, _):
         listed = [each.thread_id for each in manager.list_active_threads()]
     if first.thread_id in listed:
         got = f"a manager made a moment ago lists {len(listed)} threads of another one"
-        raise Wrong("shared-between-managers", got, learner.ThreadManager)
+        raise CheckFailed("shared-between-managers", got, learner.ThreadManager)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from checker.findings import Finding
-from checker.judging import Verdict
+from checker.judge import Verdict
 from checker.tasks import Task
 
 WIDTH = 100

@@ -32,7 +32,7 @@ def report(check: Any, minute: int, *arguments: str | Path, judged: Any = None) 
 @pytest.fixture
 def quick(check: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """`check` with a judge in this process: the clock and the hints are what is looked at."""
-    from checker.judging import judge_file
+    from checker.judge import judge_file
 
     monkeypatch.setattr(
         check, "judge_in_a_process", lambda exercise, file, task, timeout: judge_file(exercise, file, task)
@@ -225,7 +225,7 @@ def test_wrong_usage_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...],
 def test_the_line_to_look_at_is_named(
     check: Any, tmp_path: Path, exercise: str, changes: tuple[str, str], where: str, got: str
 ) -> None:
-    from checker.judging import judge_file
+    from checker.judge import judge_file
 
     learner = tmp_path / "mine.py"
     source = program(exercise, "solution").read_text("utf-8")

@@ -18,7 +18,7 @@ def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("THREADS_MODEL", "offline")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.chdir(tmp_path)
-    from checker.judging import judge_file
+    from checker.judge import judge_file
 
     return judge_file
 
@@ -37,7 +37,7 @@ def changed(exercise: str, changes: tuple[tuple[str, str], ...], folder: Path) -
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_wrong_solution_is_told_by_its_mistake(judge: Any, tmp_path: Path, name: str) -> None:
-    from checker.findings import words_of
+    from checker.findings import load_texts
 
     mistake = MISTAKES[name]
     program = changed(mistake.exercise, mistake.changes, tmp_path)
@@ -46,7 +46,7 @@ def test_a_wrong_solution_is_told_by_its_mistake(judge: Any, tmp_path: Path, nam
     verdict = judge(mistake.exercise, program, only)
     assert verdict.finding, "it passed"
     assert (verdict.finding.task, verdict.finding.id) == (mistake.task, mistake.finding), verdict.finding
-    assert mistake.finding in words_of(mistake.exercise)
+    assert mistake.finding in load_texts(mistake.exercise)
     assert verdict.passed == ([] if only else list(range(1, mistake.task)))
 
 

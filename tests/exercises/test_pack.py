@@ -20,7 +20,7 @@ def checker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("THREADS_MODEL", "offline")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.chdir(tmp_path)
-    import checker.judging
+    import checker.judge
     import checker.tasks
 
     return checker
@@ -49,7 +49,7 @@ def test_an_example_prints_what_the_answers_say(tmp_path: Path, example: str) ->
 
 @pytest.mark.parametrize("exercise", NAMES)
 def test_a_solution_passes(checker: Any, exercise: str) -> None:
-    verdict = checker.judging.judge_file(exercise, program(exercise, "solution"))
+    verdict = checker.judge.judge_file(exercise, program(exercise, "solution"))
     assert verdict.finding is None
     assert verdict.passed == [1, 2, 3, 4]
 
@@ -68,7 +68,7 @@ def test_a_starter_fails_at_the_first_task_that_is_not_solved(
 ) -> None:
     learner = tmp_path / "half.py"
     learner.write_text(half_solved(exercise, functions_of(checker, exercise, solved)), "utf-8")
-    verdict = checker.judging.judge_file(exercise, learner)
+    verdict = checker.judge.judge_file(exercise, learner)
     assert verdict.passed == list(range(1, solved + 1))
     assert verdict.finding.task == solved + 1
     name = verdict.finding.id.removeprefix("unsolved-")
@@ -77,7 +77,7 @@ def test_a_starter_fails_at_the_first_task_that_is_not_solved(
 
 
 def test_a_task_that_stands_on_one_that_is_not_solved_points_there(checker: Any) -> None:
-    verdict = checker.judging.judge_file("01", program("01", "starter"), task=2)
+    verdict = checker.judge.judge_file("01", program("01", "starter"), task=2)
     assert (verdict.finding.task, verdict.finding.id) == (1, "unsolved-create_memory_agent")
 
 
@@ -95,9 +95,9 @@ def test_a_starter_gives_no_answer_away(exercise: str) -> None:
 
 @pytest.mark.parametrize("exercise", NAMES)
 def test_everything_that_can_be_found_has_a_sentence_and_three_hints(checker: Any, exercise: str) -> None:
-    from checker.findings import words_of
+    from checker.findings import load_texts
 
-    words = words_of(exercise)
+    words = load_texts(exercise)
     for id, each in words.items():
         assert set(each) == {"says", "expected", "hints"}, id
         assert len(each["hints"]) == 3, id
@@ -111,12 +111,14 @@ def test_everything_that_can_be_found_has_a_sentence_and_three_hints(checker: An
             assert f"unsolved-{node.name}" in words
     checks = EXERCISES / "checker"
     parts = {
-        "01": ("conversations", "inspection", "probing", "trying"),
-        "02": ("desks", "managers", "probing", "trying"),
-        "03": ("trying",),
+        "01": ("conversations", "inspection", "agent_check", "trials"),
+        "02": ("watched_manager", "managers", "agent_check", "trials"),
+        "03": ("trials",),
     }
-    sources = [checks / f"{name}.py" for name in (checker.judging.CHECKS[exercise], *parts.get(exercise, ()))]
-    raised = {id for path in sources for id in re.findall(r'Wrong\(\s*"([\w-]+)"', path.read_text("utf-8"))}
+    sources = [checks / f"{name}.py" for name in (checker.judge.CHECKS[exercise], *parts.get(exercise, ()))]
+    raised = {
+        id for path in sources for id in re.findall(r'CheckFailed\(\s*"([\w-]+)"', path.read_text("utf-8"))
+    }
     assert raised
     assert raised <= set(words)
 
@@ -135,13 +137,13 @@ def test_pytest_runs_what_is_named_test(tmp_path: Path) -> None:
 
 
 def test_what_the_facilitators_page_says_of_the_checker_is_what_it_says(checker: Any) -> None:
-    from checker.findings import words_of
+    from checker.findings import load_texts
 
     page = (FOLDER.parent / "facilitator.md").read_text("utf-8")
     table = page.partition("| the checker says |")[2].partition("\n\n")[0]
     sentences = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()[2:]]
     assert len(sentences) > 15
-    said = [each["says"] for each in words_of("02").values()]
+    said = [each["says"] for each in load_texts("02").values()]
     for sentence in sentences:
         beginning = sentence.removesuffix(" ...")
         assert sentence in said or any(each.startswith(beginning) for each in said if beginning != sentence)

@@ -1,124 +1,124 @@
-"""The audit of the audit: every agent of the gallery that leaks is caught for its mistake, no other is accused."""
+"""The gallery: each leaking agent is reported with its mistake, no other agent is reported."""
 
 import pytest
 from faults import LONG
+from isolation_gallery import AGENTS_WITHOUT_LEAK, AGENTS_WITHOUT_MEMORY, LEAKING_AGENTS
 from replaying import shows_it
 
 from threads.isolation import audit, mistakes
 from threads.isolation.attacks import ATTACKS
-from threads.isolation.gallery import FORGETFULS, INNOCENTS, LEAKERS
 
-ALL_BUT_PROCESSES = [attack.name for attack in ATTACKS if not attack.is_slow]
-OF_STATE = [name for name in ALL_BUT_PROCESSES if name not in ("near ids", "OS threads", "restarts")]
-"""Those that can make an agent suspect which keeps nothing beside its state."""
-KEEPERS = (
+IN_PROCESS_ATTACKS = [attack.name for attack in ATTACKS if not attack.is_slow]
+STATE_ATTACKS = [name for name in IN_PROCESS_ATTACKS if name not in ("near ids", "OS threads", "restarts")]
+"""Attacks that could wrongly report an agent that keeps data in its state alone."""
+AGENTS_WITH_OWN_DATA = (
     "store by user",
     "application with ids of its own",
     "cache keyed by thread",
     "keyed by its context",
 )
-NOT_BESIDE = ("after a failure", "after a delete", "draft in pieces")
-"""Whose fewest steps are more than a few, or do not fit in a program."""
-ENOUGH = {
+WITHOUT_SHORT_PROGRAM = ("after a failure", "after a delete", "draft in pieces")
+"""Leaking agents whose fewest steps are many, or cannot be repeated by a program."""
+ATTACK_BY_AGENT = {
     "id from first name": "near ids",
     "global current thread": "asyncio",
-    "progress of everybody": "runs",
+    "progress of all threads": "runs",
     "draft in pieces": "runs",
     "after a failure": "failed turns",
     "after a delete": "deletes and reused ids",
     "id cut short": "near ids",
 }
-"""The attack that a leak needs, where `taking turns` does not show it; all attacks are tried in a long test."""
-PLACES = {
-    "module level list": "threads.isolation.gallery.leaking.HEARD",
-    "closure memory": "heard in closure_memory.<locals>.remember",
+"""The attack that a leak needs if `taking turns` does not show it. A long test runs all attacks."""
+PLACE_BY_AGENT = {
+    "module level list": "isolation_gallery.leaks.HISTORY",
+    "closure memory": "history in closure_memory.<locals>.remember",
     "tool with shared state": "notebook in tool_with_shared_state.<locals>.note",
-    "progress of everybody": "threads.isolation.gallery.leaking.DOING",
+    "progress of all threads": "isolation_gallery.leaks.PROGRESS",
     "default argument": "default_argument.<locals>.remember",
-    "class attribute": "threads.isolation.gallery.hidden.Notebook.notes",
-    "context variable": "threads.isolation.gallery.hidden.HEARD",
-    "private attribute": "Diary.__pydantic_private__",
-    "after a delete": "threads.isolation.gallery.hidden.OF_THREADS",
-    "returns an object": "threads.isolation.gallery.hidden.SAID",
+    "class attribute": "isolation_gallery.hidden_leaks.Notebook.notes",
+    "context variable": "isolation_gallery.hidden_leaks.HISTORY",
+    "private attribute": "RecordingModel.__pydantic_private__",
+    "after a delete": "isolation_gallery.hidden_leaks.MESSAGES_BY_THREAD",
+    "returns an object": "isolation_gallery.hidden_leaks.MESSAGES",
 }
-"""Where they keep what they should not."""
+"""Where the audit must find the words in the program."""
 
 
-def by_name(exhibits):
-    return pytest.mark.parametrize("exhibit", exhibits, ids=lambda exhibit: exhibit.name)
+def by_name(agents):
+    return pytest.mark.parametrize("agent", agents, ids=lambda agent: agent.name)
 
 
-def tried(exhibit):
-    """A short audit; in a long test the whole quick one, as a person runs it."""
+def audit_briefly(agent):
+    """Run one attack, or in a long test the whole quick audit."""
     if not LONG:
-        attack = ENOUGH.get(exhibit.name, "taking turns")
-        return audit(exhibit.spec, attacks=[attack], users=3, turns=12, seed=5)
-    report = audit(exhibit.spec, seed=5)
-    print(f"{exhibit.name}: {report.seconds} s")  # pytest -rP shows it
+        attack = ATTACK_BY_AGENT.get(agent.name, "taking turns")
+        return audit(agent.spec, attacks=[attack], users=3, turns=12, seed=5)
+    report = audit(agent.spec, seed=5)
+    print(f"{agent.name}: {report.seconds} s")  # pytest -rP shows it
     return report
 
 
-@by_name(LEAKERS)
-def test_each_leak_is_found_named_for_what_it_is_and_shown_by_few_steps(exhibit, tmp_path):
-    report = tried(exhibit)
+@by_name(LEAKING_AGENTS)
+def test_each_leak_is_found_with_its_mistake_and_few_steps(agent, tmp_path):
+    report = audit_briefly(agent)
     assert (report.verdict, report.clean) == ("leaks", False)
     found = {finding.mistake: finding for finding in report.findings}
-    finding = found.pop(exhibit.mistake)
-    assert found.keys() <= {exhibit.also}
+    finding = found.pop(agent.mistake)
+    assert found.keys() <= {agent.alternative}
     assert finding.owner != finding.reader
-    assert finding.surfaces[exhibit.surface] > 0
-    assert finding.remedy == mistakes.mistake(exhibit.mistake).remedy
-    if exhibit.name in PLACES:
-        assert finding.place == PLACES[exhibit.name]
-    if exhibit.mistake != "current-thread" and exhibit.name not in NOT_BESIDE:
+    assert finding.surfaces[agent.surface] > 0
+    assert finding.remedy == mistakes.get_mistake(agent.mistake).remedy
+    if agent.name in PLACE_BY_AGENT:
+        assert finding.place == PLACE_BY_AGENT[agent.name]
+    if agent.mistake != "current-thread" and agent.name not in WITHOUT_SHORT_PROGRAM:
         assert len(finding.replay.steps) <= 6, finding.replay.steps
         assert shows_it(finding.replay.code, tmp_path)
 
 
-def test_what_only_runs_tell_is_seen_through_runs_alone():
-    exhibit = next(each for each in LEAKERS if each.name == "progress of everybody")
-    assert audit(exhibit.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5).clean
-    [finding] = audit(exhibit.spec, attacks=["runs"], users=2, turns=8, seed=5).findings
+def test_leak_in_events_is_found_by_the_runs_attack_alone():
+    agent = next(each for each in LEAKING_AGENTS if each.name == "progress of all threads")
+    assert audit(agent.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5).clean
+    [finding] = audit(agent.spec, attacks=["runs"], users=2, turns=8, seed=5).findings
     assert set(finding.surfaces) == {"events", "rows of the database"}
 
 
-@by_name(FORGETFULS)
-def test_who_keeps_nothing_is_told_so_and_not_called_a_leak(exhibit):
-    report = audit(exhibit.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5)
+@by_name(AGENTS_WITHOUT_MEMORY)
+def test_agent_without_memory_gets_verdict_forgets(agent):
+    report = audit(agent.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5)
     assert (report.verdict, report.clean, report.leaked) == ("forgets", False, 0)
-    assert [finding.mistake for finding in report.findings] == [exhibit.mistake]
+    assert [finding.mistake for finding in report.findings] == [agent.mistake]
     assert "does not remember" in str(report)
 
 
-@by_name(INNOCENTS)
-def test_nobody_is_accused_who_keeps_users_apart(exhibit):
-    attacks = ALL_BUT_PROCESSES if LONG or exhibit.name in KEEPERS else OF_STATE
-    report = audit(exhibit.spec, attacks=attacks, users=2, turns=24 if LONG else 6, seed=5)
+@by_name(AGENTS_WITHOUT_LEAK)
+def test_agent_without_leak_is_clean(agent):
+    attacks = IN_PROCESS_ATTACKS if LONG or agent.name in AGENTS_WITH_OWN_DATA else STATE_ATTACKS
+    report = audit(agent.spec, attacks=attacks, users=2, turns=24 if LONG else 6, seed=5)
     assert (report.verdict, report.findings) == ("clean", ())
     assert report.turns > 20
     assert report.leaked == 0
 
 
-def test_turns_that_the_agent_fails_are_counted_and_no_reason_to_accuse_it():
-    report = audit("threads.isolation.gallery.innocent:sometimes_fails", attacks=["taking turns"], seed=1)
+def test_failed_turns_are_counted_and_are_no_leak():
+    report = audit("isolation_gallery.no_leak:sometimes_fails", attacks=["taking turns"], seed=1)
     [tried] = report.tried
     assert 0 < tried.failed < tried.turns
     assert report.clean
 
 
 @pytest.mark.parametrize("attack", ["processes", "kills"])
-def test_processes_that_share_a_file_are_caught(attack, tmp_path, monkeypatch):
+def test_leak_by_a_shared_file_is_found_between_processes(attack, tmp_path, monkeypatch):
     (tmp_path / "filed.py").write_text(
         "from pathlib import Path\n"
-        "from threads.isolation.gallery.parrot import Chat, Parrot, graph, last\n"
+        "from isolation_gallery.fake_model import FakeModel, compile_graph, last_text\n"
         "from langchain_core.messages import HumanMessage\n"
         f"FILE = Path({str(tmp_path / 'heard.txt')!r})\n"
         "def build(checkpointer=None):\n"
         "    def remember(state):\n"
         "        with FILE.open('a') as file:\n"
-        "            file.write(last(state) + '\\n')\n"
-        "        return {'messages': [Parrot().invoke([HumanMessage(FILE.read_text())])]}\n"
-        "    return graph(remember, checkpointer)\n"
+        "            file.write(last_text(state) + '\\n')\n"
+        "        return {'messages': [FakeModel().invoke([HumanMessage(FILE.read_text())])]}\n"
+        "    return compile_graph(remember, checkpointer)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     processes = 2 if attack == "processes" else 1

@@ -40,7 +40,7 @@ os.environ["{DEPTH_NAME}"] = str(depth)
 """
 """Run by each Python program that a mutant begins, as `sitecustomize`."""
 NO_REPORT: dict[str, Any] = {"finding": None, "at": 1}
-PRELOADED = ("judging", "exercise_01", "exercise_02", "exercise_03", "stretch")
+PRELOADED = ("judge", "exercise_01", "exercise_02", "exercise_03", "stretch")
 
 
 class Verdict(NamedTuple):
@@ -112,7 +112,7 @@ def _judge(mutant: Mutant, place: Path, cpu_seconds: int) -> None:
     os.chdir(place / "work")
     with Path(os.devnull).open("w") as quiet:
         sys.stderr = quiet
-        judging: Any = importlib.import_module("checker.judging")
+        judging: Any = importlib.import_module("checker.judge")
         arguments = mutant.exercise, place / "mine.py"
         verdict = judging.judge_file(*arguments, mutant.task, place / "verdict.json")
         if mutant.task is not None and verdict.finding is None:

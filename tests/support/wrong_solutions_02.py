@@ -163,6 +163,7 @@ MISTAKES: dict[str, Mistake] = {
     "one call in the wrong thread": Mistake(2, "two-in-one", (('talk(agent, bob, "Hey, I\'m Bob.")', 'talk(agent, alice, "Hey, I\'m Bob.")'),)),
     "all in Alice's thread": Mistake(2, "one-thread-for-all", (('bob = thread_manager.create_thread("Bob", "bob_session")\n    talk', "bob = alice\n    talk"),)),
     "one after the other": Mistake(2, "not-in-turns", (('    talk(agent, bob, "Hey, I\'m Bob.")\n    ' + ALICE_ASKS, "    " + ALICE_ASKS + '\n    talk(agent, bob, "Hey, I\'m Bob.")'),)),
+    "two changes of speaker": Mistake(2, "not-in-turns", ((f"    {ALICE_ASKS}\n    {BOB_ASKS}", f"    {BOB_ASKS}\n    {ALICE_ASKS}"),)),
     "nobody asks": Mistake(2, "never-asked", ((ALICE_ASKS, "pass"), (BOB_ASKS, "pass"))),
     "nobody is introduced": Mistake(2, "no-introduction", (('"Hi, I\'m Alice."', '"Hi."'),)),
     "replies that nobody reads": Mistake(2, "blind", (("    if name not in reply or never in reply:\n        raise AssertionError", "    if False:\n        raise AssertionError"),)),

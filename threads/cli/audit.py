@@ -57,7 +57,7 @@ def audit(
     if json:
         print_json(report.as_dict())
     elif on_terminal():
-        _draw_report(report)
+        draw_report(report)
     else:
         print_text(escape_block(str(report)))
     context.exit(0 if report.clean else 1)
@@ -85,12 +85,12 @@ def _list_attacks() -> None:
         print_note("threads audit MODULE:NAME --attack NAME tries one of them")
 
 
-def _draw_report(report: Any) -> None:
+def draw_report(report: Any) -> None:
     """Print the report on a terminal: a table of the attacks, and the findings."""
     from rich.text import Text
 
     from threads.cli.tables import new_console, new_table
-    from threads.isolation.report import told
+    from threads.isolation.report import format_finding
 
     def text(value: str, style: str = "") -> Text:
         return Text(encodable(escape_block(escape_line(value)), sys.stdout.encoding), style=style)
@@ -108,7 +108,7 @@ def _draw_report(report: Any) -> None:
     console.print(table)
     for finding in report.findings:
         console.print()
-        first, *rest = told(finding)
+        first, *rest = format_finding(finding)
         console.print(text(first, "bold red"))
         for each_line in rest:
             console.print(text(each_line))

@@ -1,15 +1,16 @@
-"""The audit: does an agent keep the words of one conversation out of every other?
+"""The isolation audit: does an agent leak words of one conversation into another?
 
     from threads.isolation import audit
 
     report = audit("my_app:build")     # or the factory, a compiled graph, or chat(user, text) -> reply
     print(report)
 
-Many users, each with canary words, speak with the agent in turn, at once, in several processes; turns
-fail, threads are deleted and forked, processes are killed. Then every place that belongs to a conversation
-is searched for words that belong to another. What leaks is told with the fewest steps that show it.
+Many users, each with canary words, send messages to the agent in turn, concurrently, and in several
+processes; turns fail, threads are deleted and forked, processes are killed. Then everything stored or
+returned for a conversation is searched for words of others. Each leak is reported with the fewest steps
+that show it.
 
-This page loads without LangGraph, so that the pytest plugin costs nothing in suites that do not use it.
+This module loads without LangGraph, so that the pytest plugin costs nothing in suites that do not use it.
 """
 
 from __future__ import annotations
@@ -37,21 +38,21 @@ def audit(
     input: str | Callable[[str], Any] | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """What came of trying to make `target` leak.
+    """Try to make `target` leak, and return a report.
 
-    `target` is `"module:name"`, a factory that takes `checkpointer=`, a compiled graph (which is copied,
-    and stays as it is), or an application `chat(user, text) -> reply`, sync or async. A quick audit ends
-    within half a minute; `thorough`, or saying how many `turns` an attack has, takes the time it needs.
-    `attacks` are names from `threads audit --list`. `input` is the state's key for what a user says, or a
-    function that makes the input; it is guessed. `types` are your own classes in the state, where
-    they are not found by themselves. `progress(what, done, total)` is told how far it is.
+    `target` is `"module:name"`, a factory that takes `checkpointer=`, a compiled graph (which is copied and
+    not changed), or an application `chat(user, text) -> reply`, sync or async. A quick audit ends within
+    half a minute; `thorough`, or a number of `turns` for each attack, removes the limit. `attacks` are
+    names from `threads audit --list`. `input` is the state key for a user's message, or a function that
+    makes the input from a text; by default it is guessed. `types` are classes of the state that are not
+    found automatically. `progress(what, done, total)` is called before each attack.
 
-    Nothing stays on the disk. Raises `InvalidValue` for what cannot be audited; what the agent itself
-    raises is counted, not raised.
+    All files are deleted at the end. Raises `InvalidValue` for a target that cannot be audited. Exceptions
+    of the agent are counted, not raised.
     """
-    from threads.isolation.auditor import Asked, Lab
+    from threads.isolation.auditor import AuditOptions, Auditor
 
-    asked = Asked(
+    options = AuditOptions(
         thorough,
         None if attacks is None else tuple(attacks),
         users,
@@ -61,9 +62,9 @@ def audit(
         tuple(types),
         input,
     )
-    with Lab(target, asked, progress or _silent) as lab:
-        return lab.report()
+    with Auditor(target, options, progress or _ignore_progress) as auditor:
+        return auditor.run()
 
 
-def _silent(what: str, done: int, total: int) -> None:
-    """Nobody wants to know."""
+def _ignore_progress(what: str, done: int, total: int) -> None:
+    """Accept the calls of a progress callback that was not given."""

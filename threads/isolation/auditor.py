@@ -1,9 +1,10 @@
-"""An audit from beginning to end: try the agent, play the attacks, find out about what leaked."""
+"""An audit from start to end: get to know the agent, play the attacks, collect findings."""
 
 from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -11,32 +12,34 @@ from typing import Any, Self
 from threads import TypeNotAllowed
 from threads.errors import InvalidValue
 from threads.isolation.attacks import ATTACKS, Attack, Size
-from threads.isolation.canaries import Words
-from threads.isolation.driver import RETURNED, Loop
-from threads.isolation.findings import SECONDS as SECONDS_FOR_ONE
-from threads.isolation.findings import Findings
-from threads.isolation.log_filter import quiet
-from threads.isolation.memory_check import STEPS, Remembering, remembering
+from threads.isolation.callbacks import suppress_injected_failure_logs
+from threads.isolation.canaries import CanaryWords
+from threads.isolation.driver import RETURNED
+from threads.isolation.findings import FindingCollector
+from threads.isolation.memory_check import MEMORY_STEPS, MemoryCheck, check_memory
 from threads.isolation.multiprocess import WorkerFailed, play_in_processes
-from threads.isolation.probes import IN_TURNS, SURFACES
-from threads.isolation.report import Report, Tried
-from threads.isolation.scenario import Script, User
-from threads.isolation.simulation import Stage, World, opened, played
-from threads.isolation.targets import Target, error_told, target_of
+from threads.isolation.probes import PROBES, TURN_SURFACES
+from threads.isolation.report import Report, Tried, Verdict
+from threads.isolation.scenario import Mode, Scenario, ScenarioUser, Verb
+from threads.isolation.simulation import AuditSetup, Simulation, open_simulation, play
+from threads.isolation.targets import format_error, resolve_target
+from threads.runs.event_loop import LoopThread
 
 QUICK, THOROUGH = Size(4, 24, 2), Size(8, 160, 4)
-SECONDS = 14.0
-"""What a quick audit has for its attacks; finding out about what leaked comes to it."""
-TOO_LATE = "the quick audit's time was over"
-ATTENTION = 4.0
-"""Seconds that an attack has at the least: with a slow agent rather few attacks than none worth its name."""
-TRIES = 4
-"""How often an agent may fail before it is taken for one that does not work."""
+QUICK_SECONDS = 14.0
+"""The time for all attacks of a quick audit; minimizing and diagnosing leaks comes on top."""
+MIN_ATTACK_SECONDS = 4.0
+"""The least time for one attack: with a slow agent a few useful attacks are better than many cut short."""
+SHRINK_SECONDS, LONG_SHRINK_SECONDS = 5.0, 30.0
+"""The time for minimizing the steps of one leak, in a quick audit and in others."""
+MAX_FAILED_TRIES = 4
+"""How many times the first turns may fail before the agent is refused."""
+OUT_OF_TIME = "the quick audit's time was over"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the caller said; None where it was not said."""
+class AuditOptions:
+    """The options of `threads.isolation.audit`; None for the default."""
 
     thorough: bool
     attacks: tuple[str, ...] | None
@@ -55,16 +58,16 @@ class Asked:
 
     @property
     def seconds(self) -> float:
-        """How long the attacks may go on."""
-        return float("inf") if self.thorough or self.turns else SECONDS
+        """The time for all attacks; infinite unless the audit is quick."""
+        return float("inf") if self.thorough or self.turns else QUICK_SECONDS
 
     @property
-    def patience(self) -> float:
-        """How long making the steps of a leak fewer may take."""
-        return 30.0 if self.seconds > SECONDS else SECONDS_FOR_ONE
+    def shrink_seconds(self) -> float:
+        """The time for minimizing the steps of one leak."""
+        return LONG_SHRINK_SECONDS if self.seconds > QUICK_SECONDS else SHRINK_SECONDS
 
-    def chosen(self) -> list[Attack]:
-        """The attacks to try; `InvalidValue` for a name that is none."""
+    def selected_attacks(self) -> list[Attack]:
+        """Return the attacks to run; `InvalidValue` for an unknown name."""
         known = {attack.name: attack for attack in ATTACKS}
         if self.attacks is None:
             return list(ATTACKS)
@@ -74,20 +77,19 @@ class Asked:
         return [attack for attack in ATTACKS if attack.name in self.attacks]
 
 
-class Lab:
-    """One audit of one target."""
+class Auditor:
+    """Runs one audit of one target."""
 
-    def __init__(self, target: Any, asked: Asked, progress: Any) -> None:
-        self._asked, self._progress = asked, progress
-        self._began = time.monotonic()
-        self._seed = random.SystemRandom().randrange(10**6) if asked.seed is None else asked.seed
-        self._attacks = asked.chosen()
-        self._left = asked.seconds
-        found: Target = target_of(target)
-        self._loop = Loop()
-        self._stage = Stage(
-            replace(found, input=asked.input), self._loop, Words(self._seed), asked.types, time.monotonic
-        )
+    def __init__(self, target: Any, options: AuditOptions, progress: Callable[[str, int, int], None]) -> None:
+        self._options, self._progress = options, progress
+        self._started_at = time.monotonic()
+        self._seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
+        self._attacks = options.selected_attacks()
+        self._attacks_left = len(self._attacks)
+        self._seconds_left = options.seconds
+        resolved = replace(resolve_target(target), input=options.input)
+        self._loop = LoopThread("audit-loop")
+        self._setup = AuditSetup(resolved, self._loop, CanaryWords(self._seed), options.types, time.monotonic)
         self._notes: list[str] = []
 
     def __enter__(self) -> Self:
@@ -96,140 +98,149 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.__exit__(kind, error, trace)
+        self._loop.close()
 
-    def report(self) -> Report:
-        """Do it all."""
-        with quiet():
-            return self._report()
+    def run(self) -> Report:
+        """Run the audit and return its report."""
+        with suppress_injected_failure_logs():
+            return self._run()
 
-    def _report(self) -> Report:
+    def _run(self) -> Report:
         total = len(self._attacks) + 1
         self._progress("getting to know the agent", 0, total)
-        mistake = self._get_to_know()
-        findings = Findings(
-            self._stage, self._seed, SECONDS_FOR_ONE if self._asked.seconds == SECONDS else 30.0
-        )
-        if mistake is not None:
-            findings.forgets(mistake)
+        memory_mistake = self._check_memory()
+        findings = FindingCollector(self._setup, self._seed, self._options.shrink_seconds)
+        if memory_mistake is not None:
+            findings.add_memory_failure(memory_mistake)
         tried: list[Tried] = []
         for number, attack in enumerate(self._attacks, 1):
             self._progress(attack.name, number, total)
             self._attacks_left = total - number
             tried.append(self._try(attack, findings))
         self._progress("done", total, total)
-        if any(each.skipped == TOO_LATE for each in tried):
+        if any(each.skipped == OUT_OF_TIME for each in tried):
             self._notes.append(
                 "not everything was tried in the time of a quick audit: --thorough takes its time"
             )
+        verdict: Verdict = "forgets" if memory_mistake else "clean"
         return Report(
-            target=self._stage.target.label,
-            verdict="leaks" if any(each.leaked for each in tried) else "forgets" if mistake else "clean",
-            findings=findings.all(),
+            target=self._setup.target.label,
+            verdict="leaks" if any(each.leaked for each in tried) else verdict,
+            findings=findings.findings(),
             tried=tuple(tried),
             notes=tuple(self._notes),
             seed=self._seed,
-            seconds=round(time.monotonic() - self._began, 1),
-            surfaces=IN_TURNS if self._is_application else (*IN_TURNS, RETURNED, *(s.name for s in SURFACES)),
+            seconds=round(time.monotonic() - self._started_at, 1),
+            surfaces=self._surfaces(),
         )
+
+    def _surfaces(self) -> tuple[str, ...]:
+        stored = (RETURNED, *(probe.surface for probe in PROBES))
+        return TURN_SURFACES if self._is_application else (*TURN_SURFACES, *stored)
 
     @property
     def _is_application(self) -> bool:
-        return self._stage.target.kind == "chat"
+        return self._setup.target.kind == "chat"
 
-    def _get_to_know(self) -> str | None:
-        """How to speak with the agent, and whether it remembers; `InvalidValue` if it never answers."""
+    def _check_memory(self) -> str | None:
+        """Find out how to call the agent, and return the mistake if it does not remember.
+
+        Raises `InvalidValue` if it never answers.
+        """
         errors: list[BaseException] = []
-        answered = False
-        while len(errors) < TRIES:
-            seen = self._first_turns()
-            points = max(1, *(turn.points for turn in seen.turns))
-            self._stage = replace(self._stage, points=points)
-            answered = answered or any(turn.error is None for turn in seen.turns)
-            error = next((turn.error for turn in seen.turns if turn.error), None)
+        has_answered = False
+        while len(errors) < MAX_FAILED_TRIES:
+            check = self._run_first_turns()
+            points = max(1, *(turn.failure_points for turn in check.turns))
+            self._setup = replace(self._setup, failure_points=points)
+            has_answered = has_answered or any(turn.error is None for turn in check.turns)
+            error = next((turn.error for turn in check.turns if turn.error), None)
             if error is None:
-                if not seen.is_seen:
+                if not check.is_conclusive:
                     self._notes.append("whether it remembers could not be seen: neither its replies tell "
                                        "what it was told, nor was a graph or model seen at work")  # fmt: skip
-                return seen.mistake
+                return check.mistake
             errors.append(error)
             self._adapt(error)
-        if answered:
+        if has_answered:
             self._notes.append(f"whether it remembers could not be seen: turns failed, the last: "
-                               f"{error_told(errors[-1])}")  # fmt: skip
+                               f"{format_error(errors[-1])}")  # fmt: skip
             return None
         raise InvalidValue(
-            "target", f"{self._stage.target.label} answers nothing: {error_told(errors[-1])}"
+            "target", f"{self._setup.target.label} answers nothing: {format_error(errors[-1])}"
         ) from errors[-1]
 
-    def _first_turns(self) -> Remembering:
-        with opened(self._stage, Script((User("visitor-{word}"),), STEPS)) as world:
-            if world.voice.graph is not None and self._stage.target.kind == "graph":
-                self._tell_of_checkpointer()
-            return remembering(world)
+    def _run_first_turns(self) -> MemoryCheck:
+        scenario = Scenario((ScenarioUser("visitor-{word}"),), MEMORY_STEPS)
+        with open_simulation(self._setup, scenario) as simulation:
+            if simulation.driver.graph is not None and self._setup.target.kind == "graph":
+                self._note_missing_checkpointer()
+            return check_memory(simulation)
 
-    def _tell_of_checkpointer(self) -> None:
-        if not getattr(self._stage.target.made, "checkpointer", True) and not self._notes:
+    def _note_missing_checkpointer(self) -> None:
+        if not getattr(self._setup.target.value, "checkpointer", True) and not self._notes:
             self._notes.append("the graph was compiled without a checkpointer: by itself it remembers "
                                "nothing; it was tried with the audit's own")  # fmt: skip
 
     def _adapt(self, error: BaseException) -> None:
+        """Change the setup where an error says how the agent must be called."""
         if isinstance(error, TypeNotAllowed):  # the user runs this code: its types may be read here
             blocked = (name.rpartition(".")[::2] for name in error.blocked)
-            self._stage = replace(self._stage, types=(*self._stage.types, *blocked))
+            self._setup = replace(self._setup, types=(*self._setup.types, *blocked))
         elif isinstance(error, TypeError) and "synchronous" in str(error):
-            self._stage = replace(self._stage, target=replace(self._stage.target, is_async=True))
+            self._setup = replace(self._setup, target=replace(self._setup.target, is_async=True))
 
-    def _try(self, attack: Attack, findings: Findings) -> Tried:
-        reason = self._cannot(attack) if self._left > 0 else TOO_LATE
-        if attack.is_slow and findings.any_leak and not self._asked.thorough and not self._asked.attacks:
-            reason = "it leaks without that already"
+    def _try(self, attack: Attack, findings: FindingCollector) -> Tried:
+        """Run one attack unless there is a reason to skip it."""
+        reason = self._reason_to_skip(attack, findings)
         if reason is not None:
             return Tried(attack.name, attack.what, skipped=reason)
-        script = attack.script(self._asked.size)
-        began = time.monotonic()
-        stage = replace(
-            self._stage,
-            words=Words(self._seed, attack.name),
-            stop_at=began + max(self._left / self._attacks_left, ATTENTION),
+        started_at = time.monotonic()
+        setup = replace(
+            self._setup,
+            words=CanaryWords(self._seed, attack.name),
+            stop_at=started_at + max(self._seconds_left / self._attacks_left, MIN_ATTACK_SECONDS),
         )
-        with opened(stage, script) as world:
-            ended = self._play(world)
-            self._left -= time.monotonic() - began
-            foreign = world.foreign()
+        with open_simulation(setup, attack.make_scenario(self._options.size)) as simulation:
+            worker_error = self._play(simulation)
+            self._seconds_left -= time.monotonic() - started_at
+            foreign = simulation.find_foreign_words()
             if foreign:
-                findings.leaks(attack, world, foreign)
-                self._left = min(self._left, self._asked.seconds / 2)  # the rest is quickly seen
-            failed = [turn for step, turn in world.turns if turn.error and step.verb != "fail"]
-            if 2 * len(failed) > len(world.turns):
-                self._notes.append(
-                    f"{attack.name}: most turns failed, the first: {error_told(failed[0].error)}"
-                )
-            cut = f"cut short: {TOO_LATE}" if world.cut_short else None
-            cut = f"a process ended by itself: {ended}" if ended else cut
+                findings.add_leak(attack, simulation, foreign)
+                # the answer is known: less time for the other attacks is enough
+                self._seconds_left = min(self._seconds_left, self._options.seconds / 2)
+            failed = [turn for step, turn in simulation.turns if turn.error and step.verb != Verb.FAIL]
+            if 2 * len(failed) > len(simulation.turns):
+                first = format_error(failed[0].error)
+                self._notes.append(f"{attack.name}: most turns failed, the first: {first}")
+            cut = f"cut short: {OUT_OF_TIME}" if simulation.cut_short else None
             return Tried(
                 attack.name,
                 attack.what,
-                turns=len(world.turns),
+                turns=len(simulation.turns),
                 failed=len(failed),
-                looked=world.sightings.looked,
-                leaked=len({(each.word, each.who) for each in foreign}),
-                skipped=cut,
+                looked=simulation.observations.texts_searched,
+                leaked=len({(each.word, each.speaker) for each in foreign}),
+                skipped=f"a process ended by itself: {worker_error}" if worker_error else cut,
             )
 
-    def _play(self, world: World) -> str | None:
-        """Play the world's script; the last that a process said which ended by itself."""
-        if world.script.mode != "processes":
-            played(world)
+    def _play(self, simulation: Simulation) -> str | None:
+        """Play the scenario; return the last line of a worker that ended early."""
+        if simulation.scenario.mode != Mode.PROCESSES:
+            play(simulation)
             return None
         try:
-            play_in_processes(world)
+            play_in_processes(simulation)
         except WorkerFailed as error:
             return str(error) or "it said nothing"
         return None
 
-    def _cannot(self, attack: Attack) -> str | None:
-        target = self._stage.target
+    def _reason_to_skip(self, attack: Attack, findings: FindingCollector) -> str | None:
+        target, options = self._setup.target, self._options
+        if attack.is_slow and findings.has_leak and not options.thorough and not options.attacks:
+            return "it leaks without that already"
+        if self._seconds_left <= 0:
+            return OUT_OF_TIME
         if attack.only_graphs and self._is_application:
             return "an application keeps its own memory"
         if attack.is_slow and (target.spec is None or callable(target.input)):

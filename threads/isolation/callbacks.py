@@ -1,13 +1,14 @@
-"""What goes on inside a turn: what the model, the nodes and the tools are handed, and what tools answer.
+"""What happens inside a turn: the inputs of model, nodes and tools, and the results of tools.
 
-A LangChain callback handler sees all of it without touching the agent. A graph gets it in its config; an
-application that takes only user and text gets it by a context variable, which LangChain looks at. The
-same handler lets a turn fail, the way a model that raises does.
+A LangChain callback handler sees all of it without a change of the agent. A graph gets the handler in its
+config; an application, which takes only user and text, gets it by a context variable that LangChain reads.
+The same handler injects failures: a callback that raises ends the turn like a model that raises.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,40 +19,45 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.context import register_configure_hook
 
-from threads.isolation.observations import Sightings
+from threads.isolation.observations import Observations
 
-MODEL, NODE, TOOL_CALL, TOOL_RESULT = (
+MODEL_INPUT, NODE_INPUT, TOOL_ARGUMENTS, TOOL_RESULT = (
     "what the model was handed",
     "what a node was handed",
     "tool arguments",
     "tool results",
 )
-DEPTH = 3
-"""How far objects in objects are looked into, of which `repr` tells nothing."""
-HANDED = (MODEL, NODE, TOOL_CALL, TOOL_RESULT)
+INPUT_SURFACES = (MODEL_INPUT, NODE_INPUT, TOOL_ARGUMENTS, TOOL_RESULT)
+MAX_OBJECT_DEPTH = 3
+"""Levels of nested objects whose attributes are read because their `repr` shows nothing."""
+CALLBACK_LOGGER = "langchain_core.callbacks.manager"
 
 
-class FailedOnPurpose(Exception):
-    """The audit let this turn fail."""
+class InjectedFailure(Exception):
+    """Raised to make a turn fail on purpose."""
 
 
-class Watcher(BaseCallbackHandler):
-    """Watches one turn of conversation `who`; `meddle` is called once, after so many points of it."""
+class AuditCallbackHandler(BaseCallbackHandler):
+    """Observes one turn of `speaker`, and calls `inject_fault` once after `fault_after` failure points."""
 
     raise_error = True
     run_inline = True
 
     def __init__(
-        self, who: int, sightings: Sightings, meddle: Callable[[], None] | None = None, after: int = 0
+        self,
+        speaker: int,
+        observations: Observations,
+        inject_fault: Callable[[], None] | None = None,
+        fault_after: int = 0,
     ) -> None:
-        self.who = who
-        self.began: list[str] = []
-        """What was seen to begin in this turn: `model` and the nodes."""
-        self.points = 0
-        """How often a node or the model began or ended; any of these is a point to fail at."""
-        self._sightings = sightings
-        self._meddle, self._after = meddle, after
-        self._nodes: set[UUID] = set()
+        self.speaker = speaker
+        self.started: list[str] = []
+        """What started in this turn: `model` and the names of nodes."""
+        self.failure_points = 0
+        """How many times a node or the model started or ended; a turn can fail at each of these points."""
+        self._observations = observations
+        self._inject_fault, self._fault_after = inject_fault, fault_after
+        self._node_runs: set[UUID] = set()
 
     def on_chain_start(
         self,
@@ -62,56 +68,71 @@ class Watcher(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **rest: Any,
     ) -> None:
-        told = metadata or {}
-        if "thread_id" in told:
-            self._sightings.ran_with(self.who, str(told["thread_id"]))
-        node = told.get("langgraph_node")
+        metadata = metadata or {}
+        if "thread_id" in metadata:
+            self._observations.record_thread_id(self.speaker, str(metadata["thread_id"]))
+        node = metadata.get("langgraph_node")
         if node is not None and node == rest.get("name") and not node.startswith("__"):
-            self._nodes.add(run_id)
-            self._begin(str(node), NODE, inputs)
+            self._node_runs.add(run_id)
+            self._on_start(str(node), NODE_INPUT, inputs)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **rest: Any) -> None:
-        if run_id in self._nodes:
-            self._point()
+        if run_id in self._node_runs:
+            self._reach_failure_point()
 
     def on_llm_end(self, response: Any, *, run_id: UUID, **rest: Any) -> None:
-        self._point()
+        self._reach_failure_point()
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **rest: Any
     ) -> None:
-        self._begin("model", MODEL, messages)
+        self._on_start("model", MODEL_INPUT, messages)
 
     def on_llm_start(
         self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **rest: Any
     ) -> None:
-        self._begin("model", MODEL, prompts)
+        self._on_start("model", MODEL_INPUT, prompts)
 
     def on_tool_start(self, serialized: dict[str, Any], input_str: str, *, run_id: UUID, **rest: Any) -> None:
-        self._sightings.look(self.who, TOOL_CALL, input_str)
+        self._observations.search_text(self.speaker, TOOL_ARGUMENTS, input_str)
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **rest: Any) -> None:
-        self._sightings.look(self.who, TOOL_RESULT, text_of(output))
+        self._observations.search_text(self.speaker, TOOL_RESULT, extract_text(output))
 
-    def _begin(self, what: str, surface: str, handed: Any) -> None:
-        self.began.append(what)
-        self._sightings.look(self.who, surface, text_of(handed))
-        self._point()
+    def _on_start(self, name: str, surface: str, inputs: Any) -> None:
+        self.started.append(name)
+        self._observations.search_text(self.speaker, surface, extract_text(inputs))
+        self._reach_failure_point()
 
-    def _point(self) -> None:
-        self.points += 1
-        if self._meddle is not None and self.points > self._after:
-            meddle, self._meddle = self._meddle, None
-            meddle()
-
-
-def fail() -> None:
-    """What lets a turn fail."""
-    raise FailedOnPurpose("this turn was to fail")
+    def _reach_failure_point(self) -> None:
+        self.failure_points += 1
+        if self._inject_fault is not None and self.failure_points > self._fault_after:
+            inject_fault, self._inject_fault = self._inject_fault, None
+            inject_fault()
 
 
-def text_of(value: Any) -> str:
-    """All the text in a value: messages, mappings, lists, objects by their parts, others by `repr`."""
+def raise_injected_failure() -> None:
+    """Make the current turn fail."""
+    raise InjectedFailure("this turn was to fail")
+
+
+@contextmanager
+def suppress_injected_failure_logs() -> Iterator[None]:
+    """Drop the warning that LangChain logs for each injected failure. Other records are logged as usual."""
+    logger = logging.getLogger(CALLBACK_LOGGER)
+    logger.addFilter(_is_no_injected_failure)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_injected_failure)
+
+
+def _is_no_injected_failure(record: logging.LogRecord) -> bool:
+    return InjectedFailure.__name__ not in record.getMessage()
+
+
+def extract_text(value: Any) -> str:
+    """Return all text in a value: messages, mappings, lists, attributes, or the `repr` of other objects."""
     return "\n".join(_texts(value))
 
 
@@ -129,21 +150,21 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
         for each in value:
             yield from _texts(each, depth)
-    elif depth < DEPTH and _says_nothing(value):
+    elif depth < MAX_OBJECT_DEPTH and _has_default_repr(value):
         yield from _texts(getattr(value, "__dict__", {}), depth + 1)
     elif value is not None and not isinstance(value, bool | int | float):
         yield repr(value)
 
 
-def _says_nothing(value: object) -> bool:
+def _has_default_repr(value: object) -> bool:
     return type(value).__repr__ is object.__repr__
 
 
 @contextmanager
-def watching(watcher: Watcher) -> Iterator[None]:
-    """Let every LangChain run in this context be watched, whoever begins it."""
-    variable = _hook()
-    token = variable.set(watcher)
+def callback_context(handler: AuditCallbackHandler) -> Iterator[None]:
+    """Attach the handler to every LangChain run that is started in this context."""
+    variable = _handler_variable()
+    token = variable.set(handler)
     try:
         yield
     finally:
@@ -151,8 +172,8 @@ def watching(watcher: Watcher) -> Iterator[None]:
 
 
 @functools.cache
-def _hook() -> ContextVar[Watcher | None]:
-    """Registered once, and only when an application is audited: LangChain looks at it in every run."""
-    variable: ContextVar[Watcher | None] = ContextVar("threads_isolation_watcher", default=None)
+def _handler_variable() -> ContextVar[AuditCallbackHandler | None]:
+    """Register the variable on first use, not at import: LangChain reads it in every run from then on."""
+    variable: ContextVar[AuditCallbackHandler | None] = ContextVar("threads_isolation_handler", default=None)
     register_configure_hook(variable, inheritable=True)
     return variable

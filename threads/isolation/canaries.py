@@ -1,7 +1,7 @@
-"""Canary words: told by one user, looked for everywhere else.
+"""Canary words: sent by one user, searched for in the data of all others.
 
-A word has a shape that no language has by chance and that a model repeats as it is, so one pattern finds
-all of them in any text, blob or row; whose it is, a table says. Drawn from a seed, never twice.
+A canary word has a shape that no language contains by chance and that a model repeats unchanged, so one
+pattern finds all of them in any text, blob or row. A table says which participant owns a word.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ import random
 import re
 
 SYLLABLES = tuple(consonant + vowel for consonant in "bdfgklmnprtv" for vowel in "aeiou")
-SHAPE = re.compile(rf"zuq(?:{'|'.join(SYLLABLES)}){{4}}", re.IGNORECASE)
-SHAPE_IN_BYTES = re.compile(SHAPE.pattern.encode(), re.IGNORECASE)
+PATTERN = re.compile(rf"zuq(?:{'|'.join(SYLLABLES)}){{4}}", re.IGNORECASE)
+BYTES_PATTERN = re.compile(PATTERN.pattern.encode(), re.IGNORECASE)
+EXCERPT_MARGIN = 40
+"""Characters of an excerpt before and after a canary word."""
 
 
-class Words:
-    """A source of words for `purpose`; the same seed gives the same ones, however much is tried beside it."""
+class CanaryWords:
+    """A generator of canary words for `purpose`. A seed gives the same words whatever other purposes draw."""
 
     def __init__(self, seed: int, purpose: str = "") -> None:
         self._random = random.Random(f"{seed} {purpose}")
         self._drawn: set[str] = set()
 
     def draw(self) -> str:
-        """A word that was not drawn before, written like a name."""
+        """Return a new word, capitalized."""
         while True:
             word = "Zuq" + "".join(self._random.choices(SYLLABLES, k=4))
             if word not in self._drawn:
@@ -30,18 +32,19 @@ class Words:
                 return word
 
 
-def found_in(text: str) -> dict[str, str]:
-    """The words in `text`, as they were drawn, each with the text around its first place."""
+def find_canaries(text: str) -> dict[str, str]:
+    """Return the canary words in `text`, capitalized, each with an excerpt around its first occurrence."""
     found: dict[str, str] = {}
-    for match in SHAPE.finditer(text):
-        found.setdefault(match[0].capitalize(), text[max(0, match.start() - 40) : match.end() + 40])
+    for match in PATTERN.finditer(text):
+        excerpt = text[max(0, match.start() - EXCERPT_MARGIN) : match.end() + EXCERPT_MARGIN]
+        found.setdefault(match[0].capitalize(), excerpt)
     return found
 
 
-def found_in_bytes(blob: bytes) -> dict[str, str]:
-    """The same for a stored blob, whatever it holds besides."""
+def find_canaries_in_bytes(blob: bytes) -> dict[str, str]:
+    """Return the canary words in a stored blob of any format, like `find_canaries`."""
     found: dict[str, str] = {}
-    for match in SHAPE_IN_BYTES.finditer(blob):
-        around = blob[max(0, match.start() - 40) : match.end() + 40]
-        found.setdefault(match[0].decode().capitalize(), around.decode("utf-8", "replace"))
+    for match in BYTES_PATTERN.finditer(blob):
+        excerpt = blob[max(0, match.start() - EXCERPT_MARGIN) : match.end() + EXCERPT_MARGIN]
+        found.setdefault(match[0].decode().capitalize(), excerpt.decode("utf-8", "replace"))
     return found

@@ -1,8 +1,8 @@
-"""Which mistake a leak looks like, from what was seen in the fewest steps that show it.
+"""Diagnosis of a leak: which mistake explains the observations of the fewest steps that leak.
 
-First the ids that the graphs were really run with: where two users share one, that is the leak. Then the
-way of the word: by the store, by a tool, by a cached answer, or by memory beside the state; for the last
-two the steps are played once more with other words, and the program is asked where it keeps the word.
+First come the thread ids that graphs were run with: if two users share one, that is the mistake. Otherwise
+the path of the word decides: a store, a tool, a cache, or state outside of the graph's. For caches the
+steps are played again with other messages; for state the objects of the program are searched for the word.
 """
 
 from __future__ import annotations
@@ -15,124 +15,140 @@ from typing import Any
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import BaseStore
 
-from threads.isolation.callbacks import HANDED, MODEL, NODE, TOOL_CALL, TOOL_RESULT, text_of
-from threads.isolation.canaries import found_in
+from threads.isolation.callbacks import (
+    INPUT_SURFACES,
+    MODEL_INPUT,
+    NODE_INPUT,
+    TOOL_ARGUMENTS,
+    TOOL_RESULT,
+    extract_text,
+)
+from threads.isolation.canaries import find_canaries
 from threads.isolation.driver import REPLY
-from threads.isolation.object_graph import held
-from threads.isolation.observations import Sighting
-from threads.isolation.scenario import Script, Step
-from threads.isolation.simulation import World
+from threads.isolation.object_graph import find_reference
+from threads.isolation.observations import Observation
+from threads.isolation.scenario import Scenario, Step, Verb
+from threads.isolation.simulation import Simulation
 
-NOBODY = ("None", "null", "", "undefined")
+MISSING_IDS = ("None", "null", "", "undefined")
+STORE_LIMIT = 1000
+"""Namespaces, and items of each, that are read from a store."""
 
 
 @dataclass(frozen=True)
-class Case:
+class LeakCase:
     """A leak, with what is needed to find its cause."""
 
-    whole: World
-    """The play of the attack in which it was seen."""
-    small: World
-    """The play of the fewest steps."""
-    leak: Sighting
-    only_at_once: bool
-    """Whether it is gone where the same steps are taken in turn."""
-    leaks: Callable[[Script], bool]
-    """Plays a script once more."""
+    full: Simulation
+    """The simulation of the attack in which the leak was observed."""
+    minimal: Simulation
+    """The simulation of the fewest steps that leak."""
+    leak: Observation
+    needs_concurrency: bool
+    """Whether the same steps taken in turn do not leak."""
+    leaks_again: Callable[[Scenario], bool]
+    """Plays a scenario and returns whether it leaks."""
 
     @property
     def owner(self) -> int:
-        """Whose word it is."""
-        return self.small.owners[self.leak.word]
+        """The index of the participant whose word leaked."""
+        return self.minimal.word_owners[self.leak.word]
+
+    @property
+    def agent(self) -> Any:
+        """The graph, or the application."""
+        return self.minimal.driver.graph or self.minimal.setup.target.value
 
 
-def diagnose(case: Case) -> tuple[str, str | None]:
-    """The code of the mistake, and where the program keeps the word if that is the point."""
-    by_id = _by_ids(case)
+def diagnose(case: LeakCase) -> tuple[str, str | None]:
+    """Return the code of the mistake, and the place in the program that keeps the word if one was found."""
+    by_id = _diagnose_thread_ids(case)
     if by_id is not None:
         return by_id, None
-    if case.only_at_once:
+    if case.needs_concurrency:
         return "current-thread", None
-    by_inner_id = _by_inner_ids(case)
+    by_inner_id = _diagnose_inner_ids(case)
     if by_inner_id is not None:
         return by_inner_id, None
     if _is_cached(case):
-        return "llm-cache" if _model_was_asked(case) else "input-cache", None
-    place = held(_agent(case), _holds(case.leak.word))
-    if place is None and _in_store(case):
+        return "llm-cache" if _model_was_called(case) else "input-cache", None
+    place = find_reference(case.agent, _contains(case.leak.word))
+    if place is None and _is_in_store(case):
         return "shared-store", None
-    if _first_surface(case) in (TOOL_RESULT, TOOL_CALL):
+    if _first_surface(case) in (TOOL_RESULT, TOOL_ARGUMENTS):
         return "tool-state", place.label if place else None
     if place is not None:
         return f"{place.kind}-memory", place.label
     return ("none-thread-id" if _ran_without_id(case) else "shared-memory"), None
 
 
-def _by_ids(case: Case) -> str | None:
-    """What the thread ids alone tell."""
-    ids = case.small.sightings.thread_ids
-    shared = set(ids.get(case.owner, ())) & set(ids.get(case.leak.who, ()))
-    if not shared or _is_heir(case):
+def _diagnose_thread_ids(case: LeakCase) -> str | None:
+    """Return the mistake that the thread ids alone show, if any."""
+    ids = case.minimal.observations.thread_ids
+    shared = set(ids.get(case.owner, ())) & set(ids.get(case.leak.speaker, ()))
+    if not shared or _reuses_deleted_id(case):
         return None
-    if case.only_at_once:
+    if case.needs_concurrency:
         return "current-thread"
-    everybody = case.whole.sightings.thread_ids.values()
-    if all(len(found) == 1 for found in everybody) and len(set().union(*everybody)) == 1:
-        return "none-thread-id" if shared & {*NOBODY} else "constant-thread-id"
-    has_moved = any(len(found) > 1 for found in (*everybody, *ids.values()))
-    return "swapped-ids" if has_moved else "id-from-name"
+    all_ids = case.full.observations.thread_ids.values()
+    if all(len(each) == 1 for each in all_ids) and len(set().union(*all_ids)) == 1:
+        return "none-thread-id" if shared & {*MISSING_IDS} else "constant-thread-id"
+    has_changed = any(len(each) > 1 for each in (*all_ids, *ids.values()))
+    return "swapped-ids" if has_changed else "id-from-name"
 
 
-def _is_heir(case: Case) -> bool:
-    """Whether the audit itself gave one's id to the other, once the thread was deleted."""
-    talks = case.small.talks
-    return talks[case.owner].thread == talks[case.leak.who].thread
+def _reuses_deleted_id(case: LeakCase) -> bool:
+    """Return whether the attack itself gave both participants the same id, one after a deletion."""
+    participants = case.minimal.participants
+    return participants[case.owner].thread_id == participants[case.leak.speaker].thread_id
 
 
-def _by_inner_ids(case: Case) -> str | None:
-    """What the ids tell in a checkpointer of the agent's own, that of a graph which it calls itself.
+def _diagnose_inner_ids(case: LeakCase) -> str | None:
+    """Return the mistake shown by the ids in the checkpointer of a graph that the agent calls itself.
 
-    A run within a run is reported with the id of the outer one, so only what is stored tells its own.
+    Callbacks report a nested run with the id of the outer one, so only the stored checkpoints have the
+    inner id.
     """
-    found = held(_agent(case), lambda value: isinstance(value, InMemorySaver))
+    found = find_reference(case.agent, lambda value: isinstance(value, InMemorySaver))
     if found is None:
         return None
-    saver, told = found.value, dict[str, set[str]]()
-    for thread in tuple(saver.storage):
-        head = saver.get_tuple({"configurable": {"thread_id": thread}})  # a history may be long
+    saver, words_by_thread = found.value, dict[str, set[str]]()
+    for thread_id in tuple(saver.storage):
+        head = saver.get_tuple({"configurable": {"thread_id": thread_id}})  # a history may be long
         if head is not None:
-            told[str(thread)] = set(found_in(text_of(head.checkpoint["channel_values"])))
-    used = [words for words in told.values() if words & set(case.small.owners)]
-    if len(used) != 1 or all(len(_speakers(world, used[0])) < 2 for world in (case.small, case.whole)):
+            text = extract_text(head.checkpoint["channel_values"])
+            words_by_thread[str(thread_id)] = set(find_canaries(text))
+    used = [words for words in words_by_thread.values() if words & set(case.minimal.word_owners)]
+    if len(used) != 1 or all(len(_owners(each, used[0])) < 2 for each in (case.minimal, case.full)):
         return None
-    if any(words is used[0] for thread, words in told.items() if thread in NOBODY):
+    if any(words is used[0] for thread_id, words in words_by_thread.items() if thread_id in MISSING_IDS):
         return "none-thread-id"
-    return "constant-thread-id" if len([words for words in told.values() if words]) == 1 else "id-from-name"
+    return (
+        "constant-thread-id"
+        if len([each for each in words_by_thread.values() if each]) == 1
+        else "id-from-name"
+    )
 
 
-def _speakers(world: World, words: set[str]) -> set[int]:
-    return {world.owners[word] for word in words if word in world.owners}
+def _owners(simulation: Simulation, words: set[str]) -> set[int]:
+    return {simulation.word_owners[word] for word in words if word in simulation.word_owners}
 
 
-def _agent(case: Case) -> Any:
-    return case.small.voice.graph or case.small.stage.target.made
+def _ran_without_id(case: LeakCase) -> bool:
+    return not case.minimal.observations.thread_ids and any(turn.started for _, turn in case.minimal.turns)
 
 
-def _ran_without_id(case: Case) -> bool:
-    return not case.small.sightings.thread_ids and any(turn.began for _, turn in case.small.turns)
-
-
-def _in_store(case: Case) -> bool:
-    """Whether a store has the word, by which it came to another: its namespace or a search is too wide."""
+def _is_in_store(case: LeakCase) -> bool:
+    """Return whether a store contains the word: then its namespace or a search is too wide."""
     return any(case.leak.word in text for store in _stores(case) for text in _items(store))
 
 
-def _stores(case: Case) -> Iterator[BaseStore]:
-    graph = case.small.voice.graph
+def _stores(case: LeakCase) -> Iterator[BaseStore]:
+    graph = case.minimal.driver.graph
     if graph is not None and graph.store is not None:
         yield graph.store
-    found = held(
-        _agent(case),
+    found = find_reference(
+        case.agent,
         lambda value: isinstance(value, BaseStore) and value is not getattr(graph, "store", None),
     )
     if found is not None:
@@ -140,42 +156,46 @@ def _stores(case: Case) -> Iterator[BaseStore]:
 
 
 def _items(store: BaseStore) -> Iterator[str]:
-    for space in store.list_namespaces(limit=1000):
-        for item in store.search(space, limit=1000):
+    for namespace in store.list_namespaces(limit=STORE_LIMIT):
+        for item in store.search(namespace, limit=STORE_LIMIT):
             yield repr([item.key, item.value])
 
 
-def _is_cached(case: Case) -> bool:
-    """Whether the word came out of nothing, and nothing comes so if no two messages are the same."""
-    reader = case.leak.who
-    if case.small.sightings.has(reader, case.leak.word, HANDED) and _first_surface(case) in HANDED:
+def _is_cached(case: LeakCase) -> bool:
+    """Return whether the word is in no input of the reader, and leaks only where messages are equal."""
+    reader, first = case.leak.speaker, _first_surface(case)
+    if case.minimal.observations.contains(reader, case.leak.word, INPUT_SURFACES) and first in INPUT_SURFACES:
         return False
-    script = case.small.script.only(tuple(step for step, _ in case.small.done))
-    steps = tuple(map(_other, script.steps))
-    return steps != script.steps and not case.leaks(script.only(steps)) and case.leaks(script)
+    scenario = case.minimal.scenario.with_steps(tuple(step for step, _ in case.minimal.completed))
+    steps = tuple(map(_with_unique_message, scenario.steps))
+    if steps == scenario.steps:
+        return False
+    return not case.leaks_again(scenario.with_steps(steps)) and case.leaks_again(scenario)
 
 
-def _other(step: Step) -> Step:
-    """The same turn with a message that nobody else sends."""
-    return replace(step, verb="tell") if step.verb in ("ask", "greet") else step
+def _with_unique_message(step: Step) -> Step:
+    """Return the step with a message that no other participant sends."""
+    return replace(step, verb=Verb.TELL) if step.verb in (Verb.ASK, Verb.GREET) else step
 
 
-def _model_was_asked(case: Case) -> bool:
-    [*_, last] = [turn for step, turn in case.small.turns if step.who == case.leak.who]
-    return "model" in last.began
+def _model_was_called(case: LeakCase) -> bool:
+    [*_, last] = [turn for step, turn in case.minimal.turns if step.speaker == case.leak.speaker]
+    return "model" in last.started
 
 
-def _first_surface(case: Case) -> str:
-    """Where the word was first seen in the reader's conversation."""
-    order = (TOOL_RESULT, TOOL_CALL, MODEL, NODE, REPLY)
-    mine = [each for each in case.small.sightings.seen.values() if each.who == case.leak.who]
-    return next((each.surface for each in mine if each.word == case.leak.word and each.surface in order), "")
+def _first_surface(case: LeakCase) -> str:
+    """Return the surface of a turn on which the reader's conversation first shows the word, or ''."""
+    surfaces = (TOOL_RESULT, TOOL_ARGUMENTS, MODEL_INPUT, NODE_INPUT, REPLY)
+    for each in case.minimal.observations.first_seen.values():
+        if (each.speaker, each.word) == (case.leak.speaker, case.leak.word) and each.surface in surfaces:
+            return each.surface
+    return ""
 
 
-def _holds(word: str) -> Callable[[Any], bool]:
+def _contains(word: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and word in value
 
 
-def savers_alive(kind: type) -> list[Any]:
-    """The objects of a kind that the process holds at this moment."""
+def live_instances(kind: type) -> list[Any]:
+    """Return the instances of a class that exist in this process now."""
     return [each for each in gc.get_objects() if issubclass(type(each), kind)]

@@ -1,167 +1,165 @@
-"""Speaking with a target: one turn of one conversation, watched, from any thread or event loop.
+"""Driving a target: one observed turn of one participant, from any thread or event loop.
 
-What is made for one event loop works in that one only, so coroutines all run in a loop of the audit's own.
+Objects made for one event loop work in that loop only, so all coroutines run in one loop of the audit's own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
-from threads.isolation.callbacks import FailedOnPurpose, Watcher, fail, text_of, watching
-from threads.isolation.observations import Sightings
+from threads.isolation.callbacks import (
+    AuditCallbackHandler,
+    InjectedFailure,
+    callback_context,
+    extract_text,
+    raise_injected_failure,
+)
+from threads.isolation.observations import Observations
 from threads.isolation.scenario import Verb
-from threads.isolation.target_io import awaited, comes_later, context_of, gathered, input_of, reply_of
+from threads.isolation.target_io import (
+    collect_async_output,
+    collect_output,
+    extract_reply,
+    make_context,
+    make_input,
+    needs_event_loop,
+)
 from threads.isolation.targets import Target
+from threads.runs.event_loop import LoopThread
 
-T = TypeVar("T")
 REPLY = "replies"
 RETURNED = "what a run returned"
 EVENTS = "events"
 
 
 @dataclass(frozen=True)
-class Conversation:
-    """Who speaks in which thread."""
+class Participant:
+    """A user and the thread they speak in; `index` is the position in the simulation."""
 
-    who: int
+    index: int
     user: str
-    thread: str
+    thread_id: str
 
     @property
     def config(self) -> dict[str, Any]:
-        """What LangGraph wants; an agent that keeps something by user finds the user there."""
-        return {"configurable": {"thread_id": self.thread, "user_id": self.user}}
+        """The LangGraph config, with `user_id` for agents that store data by user."""
+        return {"configurable": {"thread_id": self.thread_id, "user_id": self.user}}
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What came of one turn."""
+class TurnResult:
+    """The message and the reply or error of one turn."""
 
-    who: int
+    speaker: int
     text: str
     reply: str | None
     error: BaseException | None = None
-    began: tuple[str, ...] = ()
-    """The nodes, and `model`, that were seen to work in it."""
-    points: int = 0
-    """How many points there were to fail at."""
-
-
-class Loop:
-    """An event loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, name="audit-loop", daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            with suppress(SystemExit):  # an agent's: the loop hands it to its turn, and stops
-                self._loop.run_forever()
-                return
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`; called from any other thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        self._loop.close()
+    started: tuple[str, ...] = ()
+    """The nodes, and `model`, that were seen to start."""
+    failure_points: int = 0
 
 
 @dataclass
-class Voice:
-    """Speaks with a target; `graph` is None where it is an application."""
+class AgentDriver:
+    """Sends messages to a target and observes its turns. `graph` is None if the target is an application."""
 
     target: Target
     graph: Any
-    loop: Loop
-    sightings: Sightings = field(default_factory=Sightings)
-    watch: Callable[..., Watcher] = Watcher
-    speaks_plainly: bool = True
-    """Whether all that an application returned is text, or a coroutine of it where it says so."""
+    loop: LoopThread
+    observations: Observations = field(default_factory=Observations)
+    handler_factory: Callable[..., AuditCallbackHandler] = AuditCallbackHandler
+    returns_plain_text: bool = True
+    """Whether everything that an application returned was a `str`, or awaited to one."""
 
-    def say(self, talk: Conversation, text: str, verb: Verb = "tell", point: int = 0) -> Turn:
-        """One turn; what the agent raises is in it. One that is to fail does so after so many points."""
-        watcher = self.watch(talk.who, self.sightings, self.meddling(talk, verb), point)
+    def drive(
+        self, participant: Participant, text: str, verb: Verb = Verb.TELL, failure_point: int = 0
+    ) -> TurnResult:
+        """Run one turn. An exception of the agent is part of the result, not raised."""
+        handler = self._new_handler(participant, verb, failure_point)
         try:
-            output = self.answer(talk, text, verb, watcher)
+            output = self.call_agent(participant, text, verb, handler)
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the agent raises is a result here
-            return self._failed(talk, text, watcher, error)
-        return self._answered(talk, text, watcher, output)
+            return self._failed(participant, text, handler, error)
+        return self._answered(participant, text, handler, output)
 
-    def meddling(self, talk: Conversation, verb: Verb) -> Callable[[], None] | None:
-        """What is done to a turn while it is under way."""
-        return fail if verb == "fail" else None
-
-    def answer(self, talk: Conversation, text: str, verb: Verb, watcher: Watcher) -> Any:
-        """What the target returns, or raises."""
-        if self.target.is_async:
-            return self.loop.run(self._asked(talk, text, watcher))
-        if self.graph is None:
-            with watching(watcher):
-                return self._spoken(talk, text)
-        return self.graph.invoke(self.input(text), self._config(talk, watcher), **self.context(talk))
-
-    async def asay(self, talk: Conversation, text: str, verb: Verb = "tell") -> Turn:
-        """The same in the running loop; what can only block goes to a thread."""
-        watcher = self.watch(talk.who, self.sightings, self.meddling(talk, verb))
+    async def drive_async(self, participant: Participant, text: str, verb: Verb = Verb.TELL) -> TurnResult:
+        """Run one turn in the running event loop; what blocks runs in a thread."""
+        handler = self._new_handler(participant, verb)
         try:
-            output = await self._asked(talk, text, watcher)
+            output = await self._call_agent_async(participant, text, handler)
         except (Exception, SystemExit) as error:  # noqa: BLE001
-            return self._failed(talk, text, watcher, error)
-        return self._answered(talk, text, watcher, output)
+            return self._failed(participant, text, handler, error)
+        return self._answered(participant, text, handler, output)
 
-    async def _asked(self, talk: Conversation, text: str, watcher: Watcher) -> Any:
+    def fault_injection(self, participant: Participant, verb: Verb) -> Callable[[], None] | None:
+        """Return what to call while a turn of this verb is running."""
+        return raise_injected_failure if verb == Verb.FAIL else None
+
+    def call_agent(
+        self, participant: Participant, text: str, verb: Verb, handler: AuditCallbackHandler
+    ) -> Any:
+        """Return what the target returns, or raise what it raises."""
+        if self.target.is_async:
+            return self.loop.submit(self._call_agent_async(participant, text, handler)).result()
+        if self.graph is None:
+            with callback_context(handler):
+                return self._call_application(participant, text)
+        config = self._config(participant, handler)
+        return self.graph.invoke(self.graph_input(text), config, **self.context_arguments(participant))
+
+    def context_arguments(self, participant: Participant) -> dict[str, Any]:
+        """Return the keyword argument `context` if the graph has a context schema."""
+        return make_context(self.graph, participant.user, participant.thread_id)
+
+    def graph_input(self, text: str) -> Any:
+        """Return the input of the graph for a text."""
+        return make_input(self.graph, text, self.target.input)
+
+    def _new_handler(
+        self, participant: Participant, verb: Verb, failure_point: int = 0
+    ) -> AuditCallbackHandler:
+        inject_fault = self.fault_injection(participant, verb)
+        return self.handler_factory(participant.index, self.observations, inject_fault, failure_point)
+
+    async def _call_agent_async(
+        self, participant: Participant, text: str, handler: AuditCallbackHandler
+    ) -> Any:
         if self.graph is not None:
-            config = self._config(talk, watcher)
-            return await self.graph.ainvoke(self.input(text), config, **self.context(talk))
-        with watching(watcher):
+            config, context = self._config(participant, handler), self.context_arguments(participant)
+            return await self.graph.ainvoke(self.graph_input(text), config, **context)
+        with callback_context(handler):
             if self.target.is_async:
-                output = await awaited(self.target.made(talk.user, text))
-                self.speaks_plainly = self.speaks_plainly and isinstance(output, str)
+                output = await collect_async_output(self.target.value(participant.user, text))
+                self.returns_plain_text = self.returns_plain_text and isinstance(output, str)
                 return output
-            return await asyncio.to_thread(self._spoken, talk, text)
+            return await asyncio.to_thread(self._call_application, participant, text)
 
-    def _spoken(self, talk: Conversation, text: str) -> Any:
-        output = self.target.made(talk.user, text)
-        self.speaks_plainly = self.speaks_plainly and isinstance(output, str)
-        return self.loop.run(awaited(output)) if comes_later(output) else gathered(output)
+    def _call_application(self, participant: Participant, text: str) -> Any:
+        output = self.target.value(participant.user, text)
+        self.returns_plain_text = self.returns_plain_text and isinstance(output, str)
+        if needs_event_loop(output):
+            return self.loop.submit(collect_async_output(output)).result()
+        return collect_output(output)
 
-    def context(self, talk: Conversation) -> dict[str, Any]:
-        """The keyword `context`, where the graph wants one."""
-        return context_of(self.graph, talk.user, talk.thread)
+    def _config(self, participant: Participant, handler: AuditCallbackHandler) -> dict[str, Any]:
+        return {**participant.config, "callbacks": [handler]}
 
-    def input(self, text: str) -> Any:
-        """What the graph is given for a text."""
-        return input_of(self.graph, text, self.target.input)
+    def _failed(
+        self, participant: Participant, text: str, handler: AuditCallbackHandler, error: BaseException
+    ) -> TurnResult:
+        if not isinstance(error, InjectedFailure):
+            self.observations.search_text(participant.index, REPLY, str(error))
+        return TurnResult(participant.index, text, None, error, tuple(handler.started))
 
-    def _config(self, talk: Conversation, watcher: Watcher) -> dict[str, Any]:
-        return {**talk.config, "callbacks": [watcher]}
-
-    def _failed(self, talk: Conversation, text: str, watcher: Watcher, error: BaseException) -> Turn:
-        if not isinstance(error, FailedOnPurpose):
-            self.sightings.look(talk.who, REPLY, str(error))
-        return Turn(talk.who, text, None, error, tuple(watcher.began))
-
-    def _answered(self, talk: Conversation, text: str, watcher: Watcher, output: Any) -> Turn:
-        reply = text_of(output) if self.graph is None else reply_of(output)
-        self.sightings.look(talk.who, REPLY, reply)
+    def _answered(
+        self, participant: Participant, text: str, handler: AuditCallbackHandler, output: Any
+    ) -> TurnResult:
+        reply = extract_text(output) if self.graph is None else extract_reply(output)
+        self.observations.search_text(participant.index, REPLY, reply)
         if self.graph is not None:
-            self.sightings.look(talk.who, RETURNED, text_of(output))
-        return Turn(talk.who, text, reply, None, tuple(watcher.began), watcher.points)
+            self.observations.search_text(participant.index, RETURNED, extract_text(output))
+        started = tuple(handler.started)
+        return TurnResult(participant.index, text, reply, None, started, handler.failure_points)

@@ -1,4 +1,4 @@
-"""From words in the wrong place to mistakes: shrink, diagnose, and tell each mistake once."""
+"""From foreign words to findings: minimize the steps, diagnose the mistake, report each mistake once."""
 
 from __future__ import annotations
 
@@ -7,125 +7,126 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from threads.isolation.attacks import Attack
-from threads.isolation.canaries import Words
-from threads.isolation.diagnosis import Case, diagnose
+from threads.isolation.canaries import CanaryWords
+from threads.isolation.diagnosis import LeakCase, diagnose
 from threads.isolation.driver import REPLY
-from threads.isolation.memory_check import STEPS
-from threads.isolation.mistakes import mistake
-from threads.isolation.observations import Sighting
+from threads.isolation.memory_check import MEMORY_STEPS
+from threads.isolation.mistakes import get_mistake
+from threads.isolation.observations import Observation
 from threads.isolation.report import Finding
-from threads.isolation.reproducer import replay_of
-from threads.isolation.scenario import Script, Step, User
-from threads.isolation.shrink import smallest
-from threads.isolation.simulation import Stage, World, opened, played
-
-SECONDS = 5.0
-"""What making the steps of one leak fewer may take."""
+from threads.isolation.reproducer import make_replay
+from threads.isolation.scenario import Mode, Scenario, ScenarioUser, Step
+from threads.isolation.shrink import minimize_steps
+from threads.isolation.simulation import AuditSetup, Simulation, open_simulation, play
 
 
 @dataclass
-class Findings:
-    """The mistakes that were found so far."""
+class FindingCollector:
+    """The findings of an audit so far. Minimizing the steps of one leak takes at most `shrink_seconds`."""
 
-    stage: Stage
+    setup: AuditSetup
     seed: int
-    patience: float = SECONDS
+    shrink_seconds: float
 
     def __post_init__(self) -> None:
-        self._found: dict[str, Finding] = {}
-        self._again = self.stage
+        self._by_code: dict[str, Finding] = {}
+        self._replay_setup = self.setup
 
-    def all(self) -> tuple[Finding, ...]:
-        """One for each mistake, those that leak first."""
-        return tuple(sorted(self._found.values(), key=lambda finding: not finding.surfaces))
+    def findings(self) -> tuple[Finding, ...]:
+        """Return one finding for each mistake, leaks first."""
+        return tuple(sorted(self._by_code.values(), key=lambda finding: not finding.surfaces))
 
     @property
-    def any_leak(self) -> bool:
-        """Whether anything leaked so far."""
-        return any(finding.surfaces for finding in self._found.values())
+    def has_leak(self) -> bool:
+        """Whether a leak was found so far."""
+        return any(finding.surfaces for finding in self._by_code.values())
 
-    def forgets(self, code: str) -> None:
-        """The agent does not remember: shown by one user alone."""
-        with opened(self.stage, Script((User("alice-{word}"),), STEPS)) as world:
-            played(world)
-            user = world.talks[0].user
-            known = mistake(code)
-            self._found[code] = Finding(
-                code, known.what, known.remedy, user, user, "memory", "", {}, (), None,
-                replay_of(world, None, self._command(None)),
+    def add_memory_failure(self, code: str) -> None:
+        """Add that the agent does not remember, with the steps of one user that show it."""
+        scenario = Scenario((ScenarioUser("alice-{word}"),), MEMORY_STEPS)
+        with open_simulation(self.setup, scenario) as simulation:
+            play(simulation)
+            user = simulation.participants[0].user
+            mistake = get_mistake(code)
+            self._by_code[code] = Finding(
+                code, mistake.what, mistake.remedy, user, user, "memory", "", {}, (), None,
+                make_replay(simulation, None, self._command(None)),
             )  # fmt: skip
 
-    def leaks(self, attack: Attack, whole: World, foreign: list[Sighting]) -> None:
-        """Words leaked in a play of this attack.
+    def add_leak(self, attack: Attack, full: Simulation, foreign: list[Observation]) -> None:
+        """Add the leak that a simulation of this attack showed.
 
-        A mistake that is known already is only counted: making its steps fewer would take seconds. A play
-        that was cut short tells too little to know a second one by.
+        A known mistake is only counted, because minimizing its steps would take seconds. A simulation that
+        was cut short is not enough to tell a second mistake from the first.
         """
-        if whole.cut_short and self.any_leak:
+        if full.cut_short and self.has_leak:
             return
-        self._again = replace(self.stage, words=Words(self.seed, f"{attack.name}, again"))
-        done = whole.script.only(tuple(step for step, _ in whole.done))
-        case = Case(whole, whole, _clearest(foreign), False, self._leaks_again)
+        self._replay_setup = replace(self.setup, words=CanaryWords(self.seed, f"{attack.name}, again"))
+        completed = full.scenario.with_steps(tuple(step for step, _ in full.completed))
+        case = LeakCase(full, full, _most_convincing(foreign), False, self._leaks_again)
         code, place = diagnose(case)
-        if code not in self._found and whole.script.mode != "in turn":
-            case = replace(case, only_at_once=not self._leaks_again(done.in_turn()))
+        if code not in self._by_code and full.scenario.mode != Mode.IN_TURN:
+            case = replace(case, needs_concurrency=not self._leaks_again(completed.sequential()))
             code, place = diagnose(case)
-        if code in self._found or (case.only_at_once and whole.script.mode == "processes"):
+        if code in self._by_code or (case.needs_concurrency and full.scenario.mode == Mode.PROCESSES):
             self._add(code, place, attack, case, foreign)
             return
-        fewest = self._fewest(done if case.only_at_once else done.in_turn())
-        last = replace(self.stage, words=Words(self.seed, f"{attack.name}, fewest"))
-        with opened(last, fewest) as small:
-            if seen := played(small).foreign():
-                case = replace(case, small=small, leak=_clearest(seen))
+        fewest = self._minimize(completed if case.needs_concurrency else completed.sequential())
+        last = replace(self.setup, words=CanaryWords(self.seed, f"{attack.name}, fewest"))
+        with open_simulation(last, fewest) as minimal:
+            if still_foreign := play(minimal).find_foreign_words():
+                case = replace(case, minimal=minimal, leak=_most_convincing(still_foreign))
                 code, place = diagnose(case)
             self._add(code, place, attack, case, foreign)
 
-    def _fewest(self, script: Script) -> Script:
-        stop_at = time.monotonic() + self.patience
+    def _minimize(self, scenario: Scenario) -> Scenario:
+        stop_at = time.monotonic() + self.shrink_seconds
 
         def still_leaks(steps: tuple[Step, ...]) -> bool:
-            return self._leaks_again(script.only(steps), stop_at)
+            return self._leaks_again(scenario.with_steps(steps), stop_at)
 
-        return script.only(smallest(script.steps, still_leaks, lambda: time.monotonic() < stop_at))
+        steps = minimize_steps(scenario.steps, still_leaks, lambda: time.monotonic() < stop_at)
+        return scenario.with_steps(steps)
 
-    def _leaks_again(self, script: Script, stop_at: float = float("inf")) -> bool:
-        """Whether it leaks; a play that is stopped before it does counts as one that does not.
+    def _leaks_again(self, scenario: Scenario, stop_at: float = float("inf")) -> bool:
+        """Return whether a scenario leaks, or False if it does not before `stop_at`.
 
-        That is right for shrinking alone, so plays that a mistake is known by are never stopped.
+        Only minimizing sets `stop_at`: a diagnosis must not depend on an incomplete simulation.
         """
-        with opened(replace(self._again, stop_at=stop_at), script) as world:
-            return bool(played(world).foreign())
+        with open_simulation(replace(self._replay_setup, stop_at=stop_at), scenario) as simulation:
+            return bool(play(simulation).find_foreign_words())
 
-    def _add(self, code: str, place: str | None, attack: Attack, case: Case, foreign: list[Sighting]) -> None:
+    def _add(
+        self, code: str, place: str | None, attack: Attack, case: LeakCase, foreign: list[Observation]
+    ) -> None:
         surfaces = Counter(each.surface for each in foreign)
-        known = mistake(code)
+        mistake = get_mistake(code)
         new = Finding(
             code,
-            known.what,
-            known.remedy,
-            owner=case.small.talks[case.owner].user,
-            reader=case.small.talks[case.leak.who].user,
+            mistake.what,
+            mistake.remedy,
+            owner=case.minimal.participants[case.owner].user,
+            reader=case.minimal.participants[case.leak.speaker].user,
             surface=case.leak.surface,
             excerpt=case.leak.excerpt,
             surfaces=dict(surfaces),
             attacks=(attack.name,),
             place=place,
-            replay=replay_of(case.small, case.leak, self._command(attack)),
+            replay=make_replay(case.minimal, case.leak, self._command(attack)),
         )
-        old = self._found.get(code)
+        old = self._by_code.get(code)
         if old is not None:
-            fewer = min(old, new, key=lambda finding: len(finding.replay.steps))
-            both = Counter(old.surfaces) + surfaces
-            new = replace(fewer, surfaces=dict(both), attacks=(*old.attacks, attack.name))
-        self._found[code] = new
+            shorter = min(old, new, key=lambda finding: len(finding.replay.steps))
+            total = Counter(old.surfaces) + surfaces
+            new = replace(shorter, surfaces=dict(total), attacks=(*old.attacks, attack.name))
+        self._by_code[code] = new
 
     def _command(self, attack: Attack | None) -> str:
-        target = self.stage.target
-        chosen = f" --attack {attack.name!r}" if attack else ""
-        return f"threads audit {target.spec or target.label}{chosen} --seed {self.seed}"
+        target = self.setup.target
+        option = f" --attack {attack.name!r}" if attack else ""
+        return f"threads audit {target.spec or target.label}{option} --seed {self.seed}"
 
 
-def _clearest(foreign: list[Sighting]) -> Sighting:
-    """A reply convinces everybody; the first of any other kind will do."""
+def _most_convincing(foreign: list[Observation]) -> Observation:
+    """Return the first observation in a reply, or the first of any kind."""
     return next((each for each in foreign if each.surface == REPLY), foreign[0])

@@ -1,8 +1,8 @@
-"""Whether an agent remembers at all: one that keeps nothing leaks nothing, and is of no use.
+"""Whether an agent remembers at all: one that does not remember cannot leak, and is of no use.
 
-A graph forgets if nothing of its turns is stored. An application forgets if in the second turn neither
-its model and nodes nor its reply have what was said in the first; where nothing of that can be seen, it is
-not accused.
+A graph does not remember if nothing of its turns is stored. An application does not remember if in the
+second turn neither its model, its nodes nor its reply contain the word of the first. If none of that can be
+observed, the check is not conclusive.
 """
 
 from __future__ import annotations
@@ -13,74 +13,74 @@ from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from threads.isolation.callbacks import HANDED, Watcher
-from threads.isolation.diagnosis import savers_alive
-from threads.isolation.driver import REPLY, Turn
-from threads.isolation.object_graph import held
-from threads.isolation.observations import Sightings
-from threads.isolation.scenario import Step
-from threads.isolation.simulation import World
+from threads.isolation.callbacks import INPUT_SURFACES, AuditCallbackHandler
+from threads.isolation.diagnosis import live_instances
+from threads.isolation.driver import REPLY, TurnResult
+from threads.isolation.object_graph import find_reference
+from threads.isolation.observations import Observations
+from threads.isolation.scenario import Step, Verb
+from threads.isolation.simulation import Simulation
 
-STEPS = (Step("tell", 0), Step("ask", 0))
+MEMORY_STEPS = (Step(Verb.TELL, 0), Step(Verb.ASK, 0))
 
 
 @dataclass(frozen=True)
-class Remembering:
-    """What two turns of one user showed; `mistake` is a code, or None where nothing is wrong."""
+class MemoryCheck:
+    """The result of two turns of one user; `mistake` is a code, or None if the agent remembers."""
 
-    turns: tuple[Turn, ...]
+    turns: tuple[TurnResult, ...]
     mistake: str | None = None
-    is_seen: bool = True
-    """Whether it could be told at all."""
+    is_conclusive: bool = True
+    """Whether anything was observed that shows whether the agent remembers."""
 
 
-class _SaverWatcher(Watcher):
-    """Notes the checkpointers that are there while a turn is under way."""
+class _SaverRecorder(AuditCallbackHandler):
+    """Records the checkpointers that exist while a turn is running."""
 
-    def __init__(self, found: list[list[Any]], *given: Any, **rest: Any) -> None:
-        super().__init__(*given, **rest)
-        self._found = found
+    def __init__(self, recorded: list[list[Any]], *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._recorded = recorded
 
-    def _begin(self, what: str, surface: str, handed: Any) -> None:
-        self._found.append(savers_alive(BaseCheckpointSaver))
-        super()._begin(what, surface, handed)
+    def _on_start(self, name: str, surface: str, inputs: Any) -> None:
+        self._recorded.append(live_instances(BaseCheckpointSaver))
+        super()._on_start(name, surface, inputs)
 
 
-def remembering(world: World) -> Remembering:
-    """What came of telling a word and asking for it, in a world in which nobody has spoken yet."""
-    world.do(STEPS[0])
-    first = world.turns[-1][1]
-    world.voice.sightings = Sightings()
-    world.do(STEPS[1])
-    second = world.turns[-1][1]
+def check_memory(simulation: Simulation) -> MemoryCheck:
+    """Send a word and ask for it, in a simulation without steps, and return what that shows."""
+    simulation.perform(MEMORY_STEPS[0])
+    first = simulation.turns[-1][1]
+    simulation.driver.observations = Observations()
+    simulation.perform(MEMORY_STEPS[1])
+    second = simulation.turns[-1][1]
     turns = (first, second)
     if first.error or second.error:
-        return Remembering(turns)
-    if world.voice.graph is not None:
-        return Remembering(turns, _forgotten_by_graph(world))
-    [word] = [each for each in world.allowed[0] if each in first.text]
-    if world.sightings.has(0, word, (REPLY, *HANDED)):
-        return Remembering(turns)
-    if not second.began:
-        return Remembering(turns, is_seen=False)
-    return Remembering(turns, _forgotten_by_application(world))
+        return MemoryCheck(turns)
+    if simulation.driver.graph is not None:
+        return MemoryCheck(turns, _find_graph_mistake(simulation))
+    [word] = [each for each in simulation.allowed_words[0] if each in first.text]
+    if simulation.observations.contains(0, word, (REPLY, *INPUT_SURFACES)):
+        return MemoryCheck(turns)
+    if not second.started:
+        return MemoryCheck(turns, is_conclusive=False)
+    return MemoryCheck(turns, _find_application_mistake(simulation))
 
 
-def _forgotten_by_graph(world: World) -> str | None:
-    graph = world.voice.graph
+def _find_graph_mistake(simulation: Simulation) -> str | None:
+    graph = simulation.driver.graph
     if not graph.checkpointer:
         return "no-checkpointer"
-    return None if graph.get_state(world.talks[0].config).values else "forgets"
+    return None if graph.get_state(simulation.participants[0].config).values else "forgets"
 
 
-def _forgotten_by_application(world: World) -> str:
-    """Asks once more, and looks at the checkpointers that come and go."""
-    found: list[list[Any]] = []
-    before = savers_alive(BaseCheckpointSaver)
-    world.voice.watch = partial(_SaverWatcher, found)
-    world.do(STEPS[1])
-    if any(saver not in before for savers in found for saver in savers):
+def _find_application_mistake(simulation: Simulation) -> str:
+    """Run another turn and look for checkpointers that exist only during it."""
+    during: list[list[Any]] = []
+    before = live_instances(BaseCheckpointSaver)
+    simulation.driver.handler_factory = partial(_SaverRecorder, during)
+    simulation.perform(MEMORY_STEPS[1])
+    if any(saver not in before for savers in during for saver in savers):
         return "saver-per-call"
-    made = world.stage.target.made
-    has_one = held(made, lambda value: isinstance(value, BaseCheckpointSaver))
-    return "forgets" if has_one else "no-checkpointer"
+    made = simulation.setup.target.value
+    has_saver = find_reference(made, lambda value: isinstance(value, BaseCheckpointSaver))
+    return "forgets" if has_saver else "no-checkpointer"

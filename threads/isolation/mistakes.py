@@ -1,4 +1,4 @@
-"""The mistakes that agents make, each with the words to recognise it by and the remedy."""
+"""The mistakes that the audit can tell apart, each with a description and a remedy."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mistake:
-    """`code` is for programs and tests; `what` and `remedy` are for people."""
+    """`code` identifies the mistake in reports; `what` and `remedy` are for people."""
 
     code: str
     what: str
     remedy: str
 
 
-ALL = (
+MISTAKES = (
     Mistake(
         "constant-thread-id",
         "every user speaks in the same thread: its thread_id is constant",
@@ -91,10 +91,9 @@ ALL = (
         "hand the same checkpointer and the same thread_id to every turn of a conversation",
     ),
 )
-"""All that the audit can tell apart."""
-FORGETTING = frozenset({"saver-per-call", "no-checkpointer", "forgets"})
+"""Every mistake a finding can name."""
 
 
-def mistake(code: str) -> Mistake:
-    """The mistake with this code."""
-    return next(each for each in ALL if each.code == code)
+def get_mistake(code: str) -> Mistake:
+    """Return the mistake with this code; StopIteration if there is none."""
+    return next(each for each in MISTAKES if each.code == code)

@@ -1,7 +1,7 @@
-"""Where a program keeps something: a walk through closures, globals and objects, from an agent's functions.
+"""Searching the closures, globals and attributes that an agent can reach for a value.
 
-Only what the agent itself can reach is looked at; what belongs to libraries, to a checkpointer or a store is
-left out, since that is where words may be.
+Only what the agent can reach is searched. Globals of libraries, checkpointers and stores are skipped: a
+checkpointer and a store are where words belong.
 """
 
 from __future__ import annotations
@@ -18,43 +18,43 @@ from typing import Any, Literal
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.store.base import BaseStore
 
-VISITS = 100_000
+MAX_VISITS = 100_000
 LIBRARIES = frozenset({"langgraph", "langchain_core", "langchain", "builtins", "asyncio", "concurrent"})
-"""Whose classes and globals are no place of the agent's own; their instances are walked through."""
+"""Packages whose classes and globals are not the agent's own; their instances are searched."""
 LEAVES = (int, float, complex, bool, bytes, bytearray, type(None), types.ModuleType)
 
 
 @dataclass(frozen=True)
-class Found:
-    """`kind` tells whose it is: a module's, or a closure's or object's."""
+class Reference:
+    """A place in the program that refers to `value`: in a module, or in a closure or object."""
 
     kind: Literal["module", "closure"]
     label: str
     value: Any
 
 
-def held(root: Any, wanted: Callable[[Any], bool], *, into_savers: bool = False) -> Found | None:
-    """The nearest place that `root` can reach and that holds what is wanted."""
-    queue: deque[tuple[Any, Found]] = deque([(root, Found("closure", _name(root), root))])
+def find_reference(root: Any, matches: Callable[[Any], bool]) -> Reference | None:
+    """Return the nearest reference, reachable from `root`, to a value that matches; None if there is none."""
+    queue: deque[tuple[Any, Reference]] = deque([(root, Reference("closure", _name(root), root))])
     seen: set[int] = set()
-    while queue and len(seen) < VISITS:
+    while queue and len(seen) < MAX_VISITS:
         value, place = queue.popleft()
-        if wanted(value):
-            return Found(place.kind, place.label, value)
+        if matches(value):
+            return Reference(place.kind, place.label, value)
         if id(value) in seen or isinstance(value, (*LEAVES, str)):
             continue
         seen.add(id(value))
-        if into_savers or not isinstance(value, BaseCheckpointSaver | BaseStore):
-            queue.extend(_next(value, place))
+        if not isinstance(value, BaseCheckpointSaver | BaseStore):
+            queue.extend(_references(value, place))
     return None
 
 
-def _next(value: Any, place: Found) -> Iterator[tuple[Any, Found]]:
+def _references(value: Any, place: Reference) -> Iterator[tuple[Any, Reference]]:
     if isinstance(value, Mapping):
-        yield from ((each, place) for each in _parts(value.items()))
+        yield from ((each, place) for each in _copy(value.items()))
         return
     if isinstance(value, list | tuple | set | frozenset | deque):
-        yield from ((each, place) for each in _parts(value))
+        yield from ((each, place) for each in _copy(value))
         return
     if isinstance(value, types.MethodType):
         yield from ((each, place) for each in (value.__func__, value.__self__))
@@ -64,68 +64,73 @@ def _next(value: Any, place: Found) -> Iterator[tuple[Any, Found]]:
         with suppress(LookupError):  # neither a value nor a default
             yield value.get(), place
     elif isinstance(value, types.FunctionType):
-        yield from _function(value)
+        yield from _function_references(value)
     elif isinstance(value, type):
-        yield from _class(value)
+        yield from _class_references(value)
     else:
         kind = type(value)
-        yield from ((each, _at(place, f"{kind.__name__}.{name}", kind)) for name, each in _attributes(value))
-        yield from _class(kind)
+        yield from (
+            (each, _attribute_place(place, f"{kind.__name__}.{name}", kind))
+            for name, each in _attributes(value)
+        )
+        yield from _class_references(kind)
 
 
-def _class(kind: type) -> Iterator[tuple[Any, Found]]:
-    """What an application's own class keeps for all of its objects."""
-    if _root(kind) in LIBRARIES:
+def _class_references(kind: type) -> Iterator[tuple[Any, Reference]]:
+    """Yield the attributes that a class of the application shares between its instances."""
+    if _package(kind) in LIBRARIES:
         return
     label = f"{kind.__module__}.{kind.__qualname__}"
-    for name, each in _parts(vars(kind).items()):
-        held_in_class = each.__func__ if isinstance(each, staticmethod | classmethod) else each
-        yield held_in_class, Found("module", f"{label}.{name}", each)
+    for name, each in _copy(vars(kind).items()):
+        content = each.__func__ if isinstance(each, staticmethod | classmethod) else each
+        yield content, Reference("module", f"{label}.{name}", each)
 
 
-def _function(function: types.FunctionType) -> Iterator[tuple[Any, Found]]:
+def _function_references(function: types.FunctionType) -> Iterator[tuple[Any, Reference]]:
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    yield from ((each, Found("closure", _name(function), each)) for each in defaults)
-    for name, each in _parts(vars(function).items()):
-        yield each, Found("module", f"{function.__module__}.{_name(function)}.{name}", each)
+    yield from ((each, Reference("closure", _name(function), each)) for each in defaults)
+    for name, each in _copy(vars(function).items()):
+        yield each, Reference("module", f"{function.__module__}.{_name(function)}.{name}", each)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             content = cell.cell_contents
         except ValueError:  # a name that is not bound yet
             continue
-        yield content, Found("closure", f"{name} in {_name(function)}", content)
-    if _root(function) in LIBRARIES:
+        yield content, Reference("closure", f"{name} in {_name(function)}", content)
+    if _package(function) in LIBRARIES:
         return
-    for code in _codes(function.__code__):
+    for code in _nested_codes(function.__code__):
         for name in code.co_names:
             if name in function.__globals__:
-                yield from _global(name, function, code)
+                yield from _global_references(name, function, code)
 
 
-def _global(name: str, function: types.FunctionType, code: types.CodeType) -> Iterator[tuple[Any, Found]]:
-    """A name of the module; of another module that is named, what is used of it."""
+def _global_references(
+    name: str, function: types.FunctionType, code: types.CodeType
+) -> Iterator[tuple[Any, Reference]]:
+    """Yield a global of the module; for an imported module, the attributes of it that the code uses."""
     content = function.__globals__[name]
     if not isinstance(content, types.ModuleType):
-        yield content, Found("module", f"{function.__module__}.{name}", content)
+        yield content, Reference("module", f"{function.__module__}.{name}", content)
     elif content.__name__.partition(".")[0] not in LIBRARIES:
         for used in code.co_names:
             if used in vars(content):
                 each = vars(content)[used]
-                yield each, Found("module", f"{content.__name__}.{used}", each)
+                yield each, Reference("module", f"{content.__name__}.{used}", each)
 
 
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    """A function's code, and that of the functions in it."""
+def _nested_codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Yield the code of a function and of the functions defined in it."""
     yield code
     for each in code.co_consts:
         if isinstance(each, types.CodeType):
-            yield from _codes(each)
+            yield from _nested_codes(each)
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:
     slots = [name for kind in type(value).__mro__ for name in _slots(kind) if name != "__dict__"]
     found = [(name, getattr(value, name, None)) for name in slots]
-    return found + _parts(getattr(value, "__dict__", {}).items())
+    return found + _copy(getattr(value, "__dict__", {}).items())
 
 
 def _slots(kind: type) -> tuple[str, ...]:
@@ -133,20 +138,20 @@ def _slots(kind: type) -> tuple[str, ...]:
     return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
-def _parts(values: Iterable[Any]) -> list[Any]:
-    """A copy; nothing of what another thread is changing meanwhile."""
+def _copy(values: Iterable[Any]) -> list[Any]:
+    """Return a copy, or [] if another thread changes the container meanwhile."""
     try:
         return list(values)
     except RuntimeError:
         return []
 
 
-def _at(place: Found, label: str, kind: type) -> Found:
-    own = _root(kind) not in LIBRARIES and place.kind == "closure"
-    return Found(place.kind, label if own else place.label, None)
+def _attribute_place(place: Reference, label: str, kind: type) -> Reference:
+    own = _package(kind) not in LIBRARIES and place.kind == "closure"
+    return Reference(place.kind, label if own else place.label, None)
 
 
-def _root(value: Any) -> str:
+def _package(value: Any) -> str:
     return str(getattr(value, "__module__", "") or "").partition(".")[0]
 
 

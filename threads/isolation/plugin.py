@@ -1,10 +1,10 @@
-"""The pytest plugin: one line gives a suite a test of its agent for each attack.
+"""The pytest plugin: the fixture `threads_isolation` gives a suite one test of its agent for each attack.
 
     def test_isolation(threads_isolation): threads_isolation("my_app:build")
 
-pytest loads this file in every suite, so it imports pytest alone. The names of the attacks come with the
-first test that asks for the fixture; the audit and LangGraph when that test runs. A fixture rather than a
-function to import: an agent that needs fixtures of its own is built from them in the same test.
+pytest loads this module in every suite, so it imports pytest alone. The attacks are imported for the first
+test that uses the fixture, the audit and LangGraph when that test runs. It is a fixture, not a function to
+import, because then an agent that needs fixtures is built from them in the same test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 
 FIXTURE = "threads_isolation"
 REMEMBERS = "remembers"
-"""The test that what is said in one turn is known in the next."""
+"""The id of the test that the agent remembers its last turn."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,10 +37,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def threads_isolation(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Call it with your agent: the test fails where the agent leaks under this test's attack.
+    """Return a function that audits an agent and fails the test if it leaks under this test's attack.
 
-    The agent and the options are those of `threads.isolation.audit`, whose `Report` is returned. Of an
-    attack that cannot be tried, such as processes that cannot import the agent, the test is skipped.
+    It takes the arguments of `threads.isolation.audit` and returns its `Report`. The test is skipped if the
+    attack cannot be tried, for example because other processes cannot import the agent.
     """
     name = request.param
 

@@ -1,149 +1,145 @@
-"""Where foreign words are looked for once the turns are over. A new surface is one line in `SURFACES`.
+"""Where foreign words are searched for after the turns. A new surface is one line in `PROBES`.
 
-What goes on during a turn (replies, prompts, tools) is seen by `threads.isolation.callbacks`. Here is what
-stays: every row with a `thread_id` in any table of the database is searched as raw bytes, so that a table
-that comes later is covered from its first day.
+What happens during a turn (replies, prompts, tools) is observed by `threads.isolation.callbacks`. The
+probes read what is stored: every row with a `thread_id` in any table is searched as raw bytes, so a new
+table is covered at once.
 """
 
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from threads import Event, MessagesUnknown, Registry, ThreadNotFound
-from threads.isolation.callbacks import HANDED, text_of
-from threads.isolation.driver import EVENTS, REPLY, Conversation
-from threads.isolation.scenario import COMMON
+from threads.db.raw_values import thread_values
+from threads.isolation.callbacks import INPUT_SURFACES, extract_text
+from threads.isolation.driver import EVENTS, REPLY, Participant
+from threads.isolation.scenario import COMMON_PHRASE
 
-STATES = 40
-"""How many states of a thread's history are decoded; the rows behind all of them are searched raw."""
-HITS = 1000
+MAX_STATES = 40
+"""States of a thread's history that are decoded; the rows of all states are searched raw."""
+MAX_HITS = 1000
 
 
 @dataclass(frozen=True)
-class Place:
-    """One conversation, after its turns, with all that gives access to it."""
+class ProbeContext:
+    """One conversation after its turns, with everything needed to read it."""
 
-    talk: Conversation
+    participant: Participant
     registry: Registry
     graph: Any
     path: Path
     hits: Mapping[str, Sequence[str]]
-    """What a search for the words that all users say finds, by thread."""
+    """The search hits for the phrase that all participants send, by thread id."""
+
+    @property
+    def thread_id(self) -> str:
+        return self.participant.thread_id
 
 
 @dataclass(frozen=True)
-class Surface:
-    """`look` yields the texts and blobs that belong to the conversation, and should hold its words alone."""
+class Probe:
+    """`read` yields the texts and blobs of a conversation on `surface`, which may contain its words alone."""
 
-    name: str
-    look: Callable[[Place], Iterator[str | bytes]]
-
-
-def _state(place: Place) -> Iterator[str]:
-    if place.graph.checkpointer:
-        state = place.graph.get_state(place.talk.config)
-        yield text_of([state.values, [repr(task) for task in state.tasks]])
+    surface: str
+    read: Callable[[ProbeContext], Iterator[str | bytes]]
 
 
-def _history(place: Place) -> Iterator[str]:
-    if place.graph.checkpointer:
-        for state in itertools.islice(place.graph.get_state_history(place.talk.config), STATES):
-            yield text_of(state.values)
+def _state(context: ProbeContext) -> Iterator[str]:
+    if context.graph.checkpointer:
+        state = context.graph.get_state(context.participant.config)
+        yield extract_text([state.values, [repr(task) for task in state.tasks]])
 
 
-def _rows(place: Place) -> Iterator[str | bytes]:
-    with closing(sqlite3.connect(f"{place.path.as_uri()}?mode=ro", uri=True)) as connection:
-        connection.text_factory = bytes
-        tables = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
-        for (table,) in connection.execute(tables).fetchall():
-            quoted = '"' + table.decode().replace('"', '""') + '"'
-            columns = {column[1] for column in connection.execute(f"PRAGMA table_info({quoted})")}
-            if b"thread_id" in columns:
-                rows = connection.execute(f"SELECT * FROM {quoted} WHERE thread_id = ?", (place.talk.thread,))
-                yield from (value for row in rows for value in row if isinstance(value, bytes))
+def _history(context: ProbeContext) -> Iterator[str]:
+    if context.graph.checkpointer:
+        states = context.graph.get_state_history(context.participant.config)
+        for state in itertools.islice(states, MAX_STATES):
+            yield extract_text(state.values)
 
 
-def _titles(place: Place) -> Iterator[str]:
+def _rows(context: ProbeContext) -> Iterator[bytes]:
+    yield from thread_values(context.path, context.thread_id)
+
+
+def _thread_row(context: ProbeContext) -> Iterator[str]:
     try:
-        row = place.registry.get(place.talk.thread)
+        thread = context.registry.get(context.thread_id)
     except ThreadNotFound:
         return
-    yield text_of([row.title, row.last_message, dict(row.metadata), row.tags])
+    yield extract_text([thread.title, thread.last_message, dict(thread.metadata), thread.tags])
 
 
-def _messages(place: Place) -> Iterator[str]:
+def _messages(context: ProbeContext) -> Iterator[str]:
     try:
-        for message in place.registry.messages(place.talk.thread):
-            yield text_of([message.text, message.content, [call.args for call in message.tool_calls]])
+        for message in context.registry.messages(context.thread_id):
+            yield extract_text([message.text, message.content, [call.args for call in message.tool_calls]])
     except (ThreadNotFound, MessagesUnknown):
         return
 
 
-def _events(place: Place) -> Iterator[str]:
+def _events(context: ProbeContext) -> Iterator[str]:
     try:
-        with place.registry.events(place.talk.thread, follow=False) as events:
-            yield from texts_of(events)
+        with context.registry.events(context.thread_id, follow=False) as events:
+            yield from event_texts(events)
     except ThreadNotFound:
         return
 
 
-def texts_of(events: Iterable[Event]) -> Iterator[str]:
-    """The text of each event, and of each message that came in pieces: a word may be cut in two."""
-    pieces: defaultdict[str, str] = defaultdict(str)
+def event_texts(events: Iterable[Event]) -> Iterator[str]:
+    """Yield the text of each event, then each message joined from its tokens: they may split a word."""
+    streamed: defaultdict[str, str] = defaultdict(str)
     for event in events:
-        yield text_of([event.thread_id, event.type, event.data])
+        yield extract_text([event.thread_id, event.type, event.data])
         if event.type == "token":
-            pieces[event.data["message_id"]] += event.data["text"]
-    yield from pieces.values()
+            streamed[event.data["message_id"]] += event.data["text"]
+    yield from streamed.values()
 
 
-def _runs(place: Place) -> Iterator[str]:
+def _runs(context: ProbeContext) -> Iterator[str]:
     try:
-        for run in place.registry.runs(place.talk.thread):
-            yield text_of([run.thread_id, run.key, run.error])
+        for run in context.registry.runs(context.thread_id):
+            yield extract_text([run.thread_id, run.key, run.error])
     except ThreadNotFound:
         return
 
 
-def _questions(place: Place) -> Iterator[str]:
+def _interrupts(context: ProbeContext) -> Iterator[str]:
     try:
-        for question in place.registry.interrupts(place.talk.thread):
-            yield text_of(question.value)
+        for interrupt in context.registry.interrupts(context.thread_id):
+            yield extract_text(interrupt.value)
     except ThreadNotFound:
         return
 
 
-def _found(place: Place) -> Iterator[str]:
-    yield from place.hits.get(place.talk.thread, ())
+def _search(context: ProbeContext) -> Iterator[str]:
+    yield from context.hits.get(context.thread_id, ())
 
 
-def hits_of(registry: Registry) -> dict[str, list[str]]:
-    """Messages and titles that are found by what every user says, by the thread they are found in."""
-    found: dict[str, list[str]] = {}
-    for hit in registry.search(f'"{COMMON}"', limit=HITS, patience=None):
-        said = hit.message.text if hit.message is not None else hit.thread.title
-        found.setdefault(hit.thread.id, []).append(f"{said}\n{hit.snippet}")
-    return found
+def search_hits(registry: Registry) -> dict[str, list[str]]:
+    """Return the text and snippet of each hit for the phrase that all participants send, by thread id."""
+    hits: dict[str, list[str]] = {}
+    for hit in registry.search(f'"{COMMON_PHRASE}"', limit=MAX_HITS, patience=None):
+        text = hit.message.text if hit.message is not None else hit.thread.title
+        hits.setdefault(hit.thread.id, []).append(f"{text}\n{hit.snippet}")
+    return hits
 
 
-SURFACES = (
-    Surface("state", _state),
-    Surface("history", _history),
-    Surface("rows of the database", _rows),
-    Surface("titles and previews", _titles),
-    Surface("messages", _messages),
-    Surface("search", _found),
-    Surface(EVENTS, _events),
-    Surface("runs", _runs),
-    Surface("questions", _questions),
+PROBES = (
+    Probe("state", _state),
+    Probe("history", _history),
+    Probe("rows of the database", _rows),
+    Probe("titles and previews", _thread_row),
+    Probe("messages", _messages),
+    Probe("search", _search),
+    Probe(EVENTS, _events),
+    Probe("runs", _runs),
+    Probe("questions", _interrupts),
 )
-"""In the order of looking."""
-IN_TURNS = (REPLY, *HANDED)
-"""The surfaces of a turn; an application has these alone, a graph also has what a run returns."""
+"""In the order in which they run."""
+TURN_SURFACES = (REPLY, *INPUT_SURFACES)
+"""The surfaces of a turn. An application has these alone; a graph also has what a run returns."""

@@ -1,4 +1,4 @@
-"""What an audit found out, as data and as text."""
+"""The report of an audit, as data and as text."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ Verdict = Literal["clean", "leaks", "forgets"]
 
 @dataclass(frozen=True)
 class Tried:
-    """One attack, with what it did and how often."""
+    """The result of one attack."""
 
     attack: str
     what: str
     turns: int = 0
     failed: int = 0
-    """Turns that raised, not counting those that were made to fail."""
+    """Turns that raised, without injected failures."""
     looked: int = 0
-    """Texts, rows and prompts in which foreign words were looked for."""
+    """Texts, rows and prompts that were searched for foreign words."""
     leaked: int = 0
     """Foreign words found."""
     skipped: str | None = None
-    """Why it was not tried, or not to its end."""
+    """Why it was skipped or cut short."""
 
     @property
     def is_tried(self) -> bool:
-        """Whether it tells anything: a turn was answered."""
+        """Whether at least one turn was answered, so that the result means something."""
         return self.turns > self.failed
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The fewest steps that still show it."""
+    """The fewest steps that show a mistake."""
 
     steps: tuple[str, ...]
-    """In words, one a step."""
+    """One sentence for each step."""
     code: str
-    """The same as a Python program that ends with an AssertionError where the mistake is still there."""
+    """A Python program that raises AssertionError while the mistake is there."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake, with what it did."""
+    """One mistake and its effects."""
 
     mistake: str
     """A code of `threads.isolation.mistakes`."""
     what: str
     remedy: str
     owner: str
-    """Whose words they are."""
+    """The user whose words leaked."""
     reader: str
-    """Where they do not belong and were found."""
+    """The user in whose conversation the words were found."""
     surface: str
     excerpt: str
     surfaces: Mapping[str, int]
-    """All surfaces on which it shows, with the number of words found there."""
+    """The number of foreign words found on each surface."""
     attacks: tuple[str, ...]
     place: str | None
-    """Where the agent's program keeps the word, such as `my_app.HISTORY`, if that was found."""
+    """Where the program keeps the word, such as `my_app.HISTORY`, if that was found."""
     replay: Replay
 
 
 @dataclass(frozen=True)
 class Report:
-    """The result of `threads.isolation.audit`; `print` shows it."""
+    """The result of `threads.isolation.audit`; print it to read it."""
 
     target: str
     verdict: Verdict
@@ -75,36 +75,36 @@ class Report:
     seed: int
     seconds: float
     surfaces: tuple[str, ...] = field(default=())
-    """Where foreign words were looked for."""
+    """The surfaces that were searched for foreign words."""
 
     @property
     def clean(self) -> bool:
-        """Whether nothing leaked, and nothing that was said was forgotten."""
+        """Whether nothing leaked and the agent remembers."""
         return self.verdict == "clean"
 
     @property
     def turns(self) -> int:
-        """Turns that were tried, in all attacks."""
+        """The number of turns in all attacks."""
         return sum(each.turns for each in self.tried)
 
     @property
     def leaked(self) -> int:
-        """Foreign words that were found, in all attacks."""
+        """The number of foreign words found in all attacks."""
         return sum(each.leaked for each in self.tried)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, as JSON knows it."""
+        """Return the report as a dict for JSON."""
         return asdict(self) | {"clean": self.clean, "turns": self.turns, "leaked": self.leaked}
 
     def __str__(self) -> str:
         lines = [self.headline()]
-        lines += [f"  {each.attack}: {outcome(each)}" for each in self.tried]
+        lines += [f"  {each.attack}: {format_result(each)}" for each in self.tried]
         for finding in self.findings:
-            lines += ["", *told(finding)]
+            lines += ["", *format_finding(finding)]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def headline(self) -> str:
-        """The result in one sentence."""
+        """Return the result in one sentence."""
         looked = sum(each.looked for each in self.tried)
         found = {
             "clean": "no word was found where it does not belong",
@@ -114,8 +114,8 @@ class Report:
         return f"{self.target}: {self.turns} turns, {looked} places looked at, {found}"
 
 
-def outcome(tried: Tried) -> str:
-    """What came of one attack, in a few words."""
+def format_result(tried: Tried) -> str:
+    """Return the result of one attack in a few words."""
     if tried.skipped and not tried.turns:
         return f"not tried: {tried.skipped}"
     failed = f", {tried.failed} failed" if tried.failed else ""
@@ -124,19 +124,19 @@ def outcome(tried: Tried) -> str:
     return f"{tried.turns} turns{failed}, {tried.looked} places, {result}{cut}"
 
 
-def told(finding: Finding) -> list[str]:
-    """A finding as lines for people."""
-    kept = [f"  kept in: {finding.place}"] if finding.place else []
+def format_finding(finding: Finding) -> list[str]:
+    """Return the lines of a finding for people."""
+    lines = [f"  kept in: {finding.place}"] if finding.place else []
     if finding.surfaces:
         where = ", ".join(f"{name} ({count})" for name, count in finding.surfaces.items())
-        kept = [
+        lines = [
             f"  {finding.owner!r} -> {finding.reader!r}, {finding.surface}: {finding.excerpt!r}",
             f"  seen in: {where}",
-            *kept,
+            *lines,
         ]
     return [
         f"{finding.mistake}: {finding.what}",
-        *kept,
+        *lines,
         f"  remedy: {finding.remedy}",
         "  the fewest steps that show it:",
         *(f"    {number}. {step}" for number, step in enumerate(finding.replay.steps, 1)),

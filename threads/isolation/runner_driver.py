@@ -1,7 +1,8 @@
-"""Speaking through `threads.Runner`: turns as runs, failing, going on, stopped, edited, asked twice.
+"""Driving a graph through `threads.Runner`: runs that fail, are retried, stopped, edited or sent twice.
 
-Each runner has the file open by a registry of its own, as another process would, and a conversation goes
-to one after the other. Events are looked at as they come, too: tokens are gone when their message is stored.
+Each runner opens the file with its own registry, as another process would, and a participant's runs
+alternate between the runners. Events are searched while they arrive, because token events are deleted when
+their message is stored.
 """
 
 from __future__ import annotations
@@ -15,76 +16,87 @@ from pathlib import Path
 from typing import Any
 
 import threads
-from threads.isolation.callbacks import Watcher, watching
-from threads.isolation.driver import EVENTS, Conversation, Voice
-from threads.isolation.probes import texts_of
+from threads.isolation.callbacks import AuditCallbackHandler, callback_context
+from threads.isolation.driver import EVENTS, AgentDriver, Participant
+from threads.isolation.probes import event_texts
 from threads.isolation.scenario import Verb
-from threads.isolation.target_io import asked_for
+from threads.isolation.target_io import run_arguments
 from threads.runs import Run, Runner
 
 
-class RunningVoice(Voice):
-    """Speaks with a graph through several runners."""
+class RunnerDriver(AgentDriver):
+    """Drives a graph through several runners."""
 
-    def __init__(self, plain: Voice, runners: Sequence[Runner]) -> None:
-        super().__init__(plain.target, plain.graph, plain.loop, plain.sightings)
-        self._turns: defaultdict[str, Iterator[Runner]] = defaultdict(partial(itertools.cycle, runners))
-        self._serving: dict[str, Runner] = {}
-        """The runner that each thread went to last."""
-        self._said: dict[str, tuple[str, str]] = {}
-        """The last message of each thread, and its key."""
-        self._number = itertools.count()
+    def __init__(self, driver: AgentDriver, runners: Sequence[Runner]) -> None:
+        super().__init__(driver.target, driver.graph, driver.loop, driver.observations)
+        self._next_runners: defaultdict[str, Iterator[Runner]] = defaultdict(
+            partial(itertools.cycle, runners)
+        )
+        self._last_runner: dict[str, Runner] = {}
+        """The runner of the last run of each thread."""
+        self._last_message: dict[str, tuple[str, str]] = {}
+        """The last message of each thread and its idempotency key."""
+        self._keys = itertools.count()
 
-    def meddling(self, talk: Conversation, verb: Verb) -> Callable[[], None] | None:
-        if verb == "stop":
-            return lambda: self._stop(talk)
-        return super().meddling(talk, verb)
+    def fault_injection(self, participant: Participant, verb: Verb) -> Callable[[], None] | None:
+        if verb == Verb.STOP:
+            return lambda: self._stop(participant)
+        return super().fault_injection(participant, verb)
 
-    def answer(self, talk: Conversation, text: str, verb: Verb, watcher: Watcher) -> Any:
-        with watching(watcher):
-            run = self._begun(talk, text, verb)
-        for told in texts_of(run):
-            self.sightings.look(talk.who, EVENTS, told)
+    def call_agent(
+        self, participant: Participant, text: str, verb: Verb, handler: AuditCallbackHandler
+    ) -> Any:
+        with callback_context(handler):
+            run = self._start_run(participant, text, verb)
+        for event_text in event_texts(run):
+            self.observations.search_text(participant.index, EVENTS, event_text)
         return run.result()
 
-    def _begun(self, talk: Conversation, text: str, verb: Verb) -> Run:
-        runner = self._serving[talk.thread] = next(self._turns[talk.thread])
-        if verb == "retry":
-            return runner.retry(talk.thread)
-        if verb == "again" and talk.thread in self._said:
-            return self._start(runner, talk, *self._said[talk.thread])
-        if verb == "edit" and (said := _last_said(runner.registry, talk.thread)):
-            return runner.edit(talk.thread, said, text)
-        key = str(next(self._number))
-        self._said[talk.thread] = text, key
-        return self._start(runner, talk, text, key)
+    def _start_run(self, participant: Participant, text: str, verb: Verb) -> Run:
+        thread_id = participant.thread_id
+        runner = self._last_runner[thread_id] = next(self._next_runners[thread_id])
+        if verb == Verb.RETRY:
+            return runner.retry(thread_id)
+        if verb == Verb.RESEND and thread_id in self._last_message:
+            return self._send(runner, participant, *self._last_message[thread_id])
+        if verb == Verb.EDIT and (message_id := _find_last_user_message(runner.registry, thread_id)):
+            return runner.edit(thread_id, message_id, text)
+        key = str(next(self._keys))
+        self._last_message[thread_id] = text, key
+        return self._send(runner, participant, text, key)
 
-    def _start(self, runner: Runner, talk: Conversation, text: str, key: str) -> Run:
-        asked = asked_for(self.input(text), text) | self.context(talk)
+    def _send(self, runner: Runner, participant: Participant, text: str, key: str) -> Run:
+        arguments = run_arguments(self.graph_input(text), text) | self.context_arguments(participant)
         return runner.start(
-            talk.thread, **asked, key=key, multitask_strategy="enqueue", if_not_exists="create"
+            participant.thread_id,
+            **arguments,
+            key=key,
+            multitask_strategy="enqueue",
+            if_not_exists="create",
         )
 
-    def _stop(self, talk: Conversation) -> None:
-        self._serving[talk.thread].stop(talk.thread)
+    def _stop(self, participant: Participant) -> None:
+        self._last_runner[participant.thread_id].stop(participant.thread_id)
 
 
 @contextmanager
-def running(voice: Voice, registry: threads.Registry, path: Path, types: Any, number: int) -> Iterator[Voice]:
-    """A voice that speaks through so many runners on the file; with none, the voice itself."""
-    if not number:
-        yield voice
+def open_driver(
+    driver: AgentDriver, registry: threads.Registry, path: Path, types: Any, runners: int
+) -> Iterator[AgentDriver]:
+    """Yield a driver that uses so many runners on the file, or `driver` itself with 0."""
+    if not runners:
+        yield driver
         return
     with ExitStack() as stack:
-        others = [stack.enter_context(threads.open(path, types=types)) for _ in range(number - 1)]
-        runners = [stack.enter_context(Runner(each, voice.graph)) for each in (registry, *others)]
-        yield RunningVoice(voice, runners)
+        others = [stack.enter_context(threads.open(path, types=types)) for _ in range(runners - 1)]
+        opened = [stack.enter_context(Runner(each, driver.graph)) for each in (registry, *others)]
+        yield RunnerDriver(driver, opened)
 
 
-def _last_said(registry: threads.Registry, thread_id: str) -> str | None:
-    """The id of what the user said last, where the graph has messages."""
+def _find_last_user_message(registry: threads.Registry, thread_id: str) -> str | None:
+    """Return the id of the last user message, or None if the graph has no messages."""
     try:
-        said = registry.messages(thread_id)
+        messages = registry.messages(thread_id)
     except (threads.ThreadNotFound, threads.MessagesUnknown):
         return None
-    return next((each.id for each in reversed(said.items) if each.role == "user"), None)
+    return next((each.id for each in reversed(messages.items) if each.role == "user"), None)

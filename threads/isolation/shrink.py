@@ -1,4 +1,4 @@
-"""The fewest steps that still leak: delta debugging (Zeller and Hildebrandt's ddmin) for a limited time."""
+"""Reducing steps to the fewest that still leak: delta debugging (ddmin by Zeller and Hildebrandt)."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def smallest(
-    steps: Sequence[T], still_shows: Callable[[tuple[T, ...]], bool], in_time: Callable[[], bool]
+def minimize_steps(
+    steps: Sequence[T], still_leaks: Callable[[tuple[T, ...]], bool], has_time: Callable[[], bool]
 ) -> tuple[T, ...]:
-    """Steps of which none can be left out, or those that were left when the time was over.
+    """Return steps of which none can be left out, or the fewest found before the time was over.
 
-    `still_shows` is only asked about fewer steps than `steps`, which are known to show it.
+    `still_leaks` is called with proper subsets of `steps` only, which are known to leak.
     """
-    kept, parts = tuple(steps), 2
-    while len(kept) >= 2 and in_time():
-        size = -(-len(kept) // parts)
-        chunks = [(start, min(start + size, len(kept))) for start in range(0, len(kept), size)]
-        alone = [kept[start:end] for start, end in chunks] if parts == 2 else []
-        without = [kept[:start] + kept[end:] for start, end in reversed(chunks)]
-        smaller = next((each for each in alone + without if in_time() and still_shows(each)), None)
+    current, granularity = tuple(steps), 2
+    while len(current) >= 2 and has_time():
+        size = -(-len(current) // granularity)
+        chunks = [(start, min(start + size, len(current))) for start in range(0, len(current), size)]
+        single_chunks = [current[start:end] for start, end in chunks] if granularity == 2 else []
+        complements = [current[:start] + current[end:] for start, end in reversed(chunks)]
+        smaller = next(
+            (each for each in single_chunks + complements if has_time() and still_leaks(each)), None
+        )
         if smaller is not None:
-            parts = 2 if smaller in alone else max(parts - 1, 2)
-            kept = smaller
+            granularity = 2 if smaller in single_chunks else max(granularity - 1, 2)
+            current = smaller
         elif size == 1:
             break
         else:
-            parts = min(2 * parts, len(kept))
-    return kept
+            granularity = min(2 * granularity, len(current))
+    return current

@@ -1,14 +1,15 @@
-"""Playing a script: a database of its own, fresh names and words, and all that was seen.
+"""Playing a scenario: its own database, fresh names and canary words, and everything that was observed.
 
-Whose words may be where is decided here. A word may be where it was told, and in a fork that was made
-later. A thread that was deleted holds nothing; who speaks in it next begins anew.
+This module decides which words may appear where. A word may appear in the thread it was sent to, and in a
+fork made later. A deleted thread contains nothing; its id starts with no words when another participant
+uses it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,181 +20,199 @@ from typing import Any
 from langgraph.store.memory import InMemoryStore
 
 import threads
-from threads.isolation.canaries import Words, found_in
-from threads.isolation.driver import Conversation, Loop, Turn, Voice
-from threads.isolation.observations import Sighting, Sightings
-from threads.isolation.probes import SURFACES, Place, hits_of
-from threads.isolation.runner_driver import running
-from threads.isolation.scenario import SPEAKING, TELLING, Script, Step, Verb, ask, greet, tell
+from threads.isolation.canaries import CanaryWords, find_canaries
+from threads.isolation.driver import AgentDriver, Participant, TurnResult
+from threads.isolation.observations import Observation, Observations
+from threads.isolation.probes import PROBES, ProbeContext, search_hits
+from threads.isolation.runner_driver import open_driver
+from threads.isolation.scenario import (
+    TURN_VERBS,
+    VERBS_WITH_WORD,
+    Mode,
+    Scenario,
+    Step,
+    Verb,
+    greeting_text,
+    question_text,
+    statement_text,
+)
 from threads.isolation.targets import Target
+from threads.runs.event_loop import LoopThread
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What all plays of an audit share."""
+class AuditSetup:
+    """What all simulations of an audit share."""
 
     target: Target
-    loop: Loop
-    words: Words
+    loop: LoopThread
+    words: CanaryWords
     types: tuple[Any, ...] = ()
-    """Types of the target's states, for the strict allow-list."""
+    """Types of the target's state, for the strict allow-list."""
     now: Callable[[], float] = time.monotonic
-    points: int = 1
-    """How many points a turn of the target has to fail at."""
+    failure_points: int = 1
+    """The number of points at which a turn of the target can fail."""
     stop_at: float = float("inf")
-    """When no further step is begun."""
+    """The time, by `now`, after which no further step is started."""
 
 
 @dataclass
-class World:
-    """One play of a script."""
+class Simulation:
+    """One play of a scenario."""
 
-    stage: Stage
-    script: Script
+    setup: AuditSetup
+    scenario: Scenario
     registry: threads.Registry
     path: Path
-    voice: Voice
-    run: str
-    """Letters that no other play has."""
-    talks: tuple[Conversation, ...]
+    driver: AgentDriver
+    nonce: str
+    """Letters that no other simulation has."""
+    participants: tuple[Participant, ...]
     store: Any
-    done: list[tuple[Step, Turn | None]] = field(default_factory=list)
-    """The steps that were taken, with what came of those that are turns."""
-    allowed: dict[int, set[str]] = field(default_factory=dict)
-    owners: dict[str, int] = field(default_factory=dict)
+    completed: list[tuple[Step, TurnResult | None]] = field(default_factory=list)
+    """The steps that were taken, with the results of those that are turns."""
+    allowed_words: dict[int, set[str]] = field(default_factory=dict)
+    """The words that may appear in a conversation, by the index of its participant."""
+    word_owners: dict[str, int] = field(default_factory=dict)
+    """The index of the participant who sent a word first."""
     cut_short: bool = False
-    _threads: dict[str, set[str]] = field(default_factory=dict)
+    _words_by_thread: dict[str, set[str]] = field(default_factory=dict)
 
     @property
-    def turns(self) -> list[tuple[Step, Turn]]:
-        """The turns that were taken."""
-        return [(step, turn) for step, turn in self.done if turn is not None]
+    def turns(self) -> list[tuple[Step, TurnResult]]:
+        """The completed steps that are turns."""
+        return [(step, turn) for step, turn in self.completed if turn is not None]
 
     @property
-    def sightings(self) -> Sightings:
-        return self.voice.sightings
+    def observations(self) -> Observations:
+        return self.driver.observations
 
-    def text_for(self, step: Step) -> str:
-        """What is said in a step; a word that is told in it is noted as belonging there."""
-        talk = self.talks[step.who]
-        self.allowed[step.who] = self._threads.setdefault(talk.thread, set())
-        for word in found_in(f"{talk.user} {talk.thread}"):
-            self._own(step.who, word)
-        if step.verb not in TELLING:
-            return {"ask": ask, "greet": greet}[step.verb](self.run) if step.verb in ("ask", "greet") else ""
-        word = self.stage.words.draw()
-        self._own(step.who, word)
-        return tell(word)
+    def make_message(self, step: Step) -> str:
+        """Return the message of a step, and register its canary word as allowed in this thread."""
+        participant = self.participants[step.speaker]
+        self.allowed_words[step.speaker] = self._words_by_thread.setdefault(participant.thread_id, set())
+        for word in find_canaries(f"{participant.user} {participant.thread_id}"):
+            self._allow(step.speaker, word)
+        if step.verb in VERBS_WITH_WORD:
+            word = self.setup.words.draw()
+            self._allow(step.speaker, word)
+            return statement_text(word)
+        if step.verb == Verb.ASK:
+            return question_text(self.nonce)
+        return greeting_text(self.nonce) if step.verb == Verb.GREET else ""
 
-    def do(self, step: Step) -> None:
-        """One step by itself."""
-        turn = None
-        if step.verb in SPEAKING:
-            point = step.point % self.stage.points
-            turn = self.voice.say(self.talks[step.who], self.text_for(step), step.verb, point)
-        elif step.verb == "delete":
-            self.registry.checkpointer.delete_thread(self.talks[step.who].thread)
-            self._threads.pop(self.talks[step.who].thread, None)
-        elif step.verb == "fork" and not self._fork(step):
-            return  # nothing was said in the source: nothing to fork
-        elif step.verb == "restart":
-            self.voice.graph = self.stage.target.graph(self.registry.checkpointer, self.store)
-        self.done.append((step, turn))
+    def perform(self, step: Step) -> None:
+        """Take one step."""
+        turn, participant = None, self.participants[step.speaker]
+        if step.verb in TURN_VERBS:
+            failure_point = step.failure_point % self.setup.failure_points
+            turn = self.driver.drive(participant, self.make_message(step), step.verb, failure_point)
+        elif step.verb == Verb.DELETE:
+            self.registry.checkpointer.delete_thread(participant.thread_id)
+            self._words_by_thread.pop(participant.thread_id, None)
+        elif step.verb == Verb.FORK and not self._fork(step):
+            return  # the source has no messages: it cannot be forked
+        elif step.verb == Verb.RESTART:
+            self.driver.graph = self.setup.target.graph(self.registry.checkpointer, self.store)
+        self.completed.append((step, turn))
 
-    def foreign(self) -> list[Sighting]:
-        """Words where they do not belong, in the order in which they were seen."""
+    def find_foreign_words(self) -> list[Observation]:
+        """Return the observations of words where they are not allowed, oldest first."""
         return [
             each
-            for each in self.sightings.seen.values()
-            if each.word in self.owners and each.word not in self.allowed.get(each.who, ())
+            for each in self.observations.first_seen.values()
+            if each.word in self.word_owners and each.word not in self.allowed_words.get(each.speaker, ())
         ]
 
-    def look_around(self) -> None:
-        """Look at all that stays of each conversation."""
-        if self.voice.graph is None:
+    def run_probes(self) -> None:
+        """Search everything that is stored of each conversation."""
+        if self.driver.graph is None:
             return
         self.registry.checkpointer.flush()
-        hits = hits_of(self.registry)
-        for who in sorted(self.allowed):
-            if self._threads.get(self.talks[who].thread) is not self.allowed[who]:
-                continue  # deleted; who speaks in the thread now is looked at instead
-            place = Place(self.talks[who], self.registry, self.voice.graph, self.path, hits)
-            for surface in SURFACES:
-                for text in surface.look(place):
-                    self.sightings.look(who, surface.name, text)
+        hits = search_hits(self.registry)
+        for speaker in sorted(self.allowed_words):
+            participant = self.participants[speaker]
+            if self._words_by_thread.get(participant.thread_id) is not self.allowed_words[speaker]:
+                continue  # the thread was deleted; the participant who uses its id now is probed instead
+            context = ProbeContext(participant, self.registry, self.driver.graph, self.path, hits)
+            for probe in PROBES:
+                for text in probe.read(context):
+                    self.observations.search_text(speaker, probe.surface, text)
 
-    def _own(self, who: int, word: str) -> None:
-        self.owners.setdefault(word, who)
-        self.allowed[who].add(word)
+    def _allow(self, speaker: int, word: str) -> None:
+        self.word_owners.setdefault(word, speaker)
+        self.allowed_words[speaker].add(word)
 
     def _fork(self, step: Step) -> bool:
-        source, talk = self.talks[step.source], self.talks[step.who]
+        source, participant = self.participants[step.source], self.participants[step.speaker]
         try:
-            self.registry.fork(source.thread, new_id=talk.thread)
+            self.registry.fork(source.thread_id, new_id=participant.thread_id)
         except threads.ThreadsError:
             return False
-        known = set(self._threads.get(source.thread, ()))
-        self._threads[talk.thread] = self.allowed[step.who] = known
+        words = set(self._words_by_thread.get(source.thread_id, ()))
+        self._words_by_thread[participant.thread_id] = self.allowed_words[step.speaker] = words
         return True
 
 
 @contextmanager
-def opened(stage: Stage, script: Script) -> Iterator[World]:
-    """A world for the script, with nothing said yet; gone at the end, from the disk too."""
+def open_simulation(setup: AuditSetup, scenario: Scenario) -> Iterator[Simulation]:
+    """Yield a simulation before its first step. Its files are deleted at the end."""
     with TemporaryDirectory(prefix="threads-audit-", ignore_cleanup_errors=True) as folder:
         path = Path(folder).resolve() / "audit.db"
-        with threads.open(path, types=stage.types) as registry:
+        with threads.open(path, types=setup.types) as registry:
             store = InMemoryStore()
-            graph = stage.target.graph(registry.checkpointer, store)
-            voice = Voice(stage.target, graph, stage.loop)
-            with running(voice, registry, path, stage.types, script.runners) as speaking:
-                run = stage.words.draw()[3:].lower()
-                yield World(stage, script, registry, path, speaking, run, _cast(stage, script, run), store)
+            graph = setup.target.graph(registry.checkpointer, store)
+            plain_driver = AgentDriver(setup.target, graph, setup.loop)
+            with open_driver(plain_driver, registry, path, setup.types, scenario.runners) as driver:
+                nonce = setup.words.draw()[3:].lower()
+                participants = _make_participants(setup, scenario, nonce)
+                yield Simulation(setup, scenario, registry, path, driver, nonce, participants, store)
 
 
-def played(world: World) -> World:
-    """The world after its script was played and all was looked at."""
-    for batch in world.script.batches():
-        if world.stage.now() >= world.stage.stop_at:
-            world.cut_short = True
+def play(simulation: Simulation) -> Simulation:
+    """Take all steps of the scenario, run the probes, and return the simulation."""
+    for batch in simulation.scenario.batches():
+        if simulation.setup.now() >= simulation.setup.stop_at:
+            simulation.cut_short = True
             break
-        _together(world, batch)
-    world.look_around()
-    return world
+        _perform_batch(simulation, batch)
+    simulation.run_probes()
+    return simulation
 
 
-def _cast(stage: Stage, script: Script, run: str) -> tuple[Conversation, ...]:
-    """The conversations of a play."""
-    cast: list[Conversation] = []
-    for who, user in enumerate(script.users):
-        word = stage.words.draw().lower()
-        name = user.name.format(word=word, run=run)
-        cast.append(Conversation(who, name, name if user.thread_of is None else cast[user.thread_of].thread))
-    return tuple(cast)
+def _make_participants(setup: AuditSetup, scenario: Scenario, nonce: str) -> tuple[Participant, ...]:
+    participants: list[Participant] = []
+    for index, user in enumerate(scenario.users):
+        name = user.name.format(word=setup.words.draw().lower(), nonce=nonce)
+        thread_id = name if user.thread_of is None else participants[user.thread_of].thread_id
+        participants.append(Participant(index, name, thread_id))
+    return tuple(participants)
 
 
-def _together(world: World, batch: tuple[Step, ...]) -> None:
-    """The steps of one batch at once; those that are no turns wait for the others."""
-    spoken = [step for step in batch if step.verb in SPEAKING]
-    if len(spoken) < 2 or world.script.mode == "in turn":
+def _perform_batch(simulation: Simulation, batch: tuple[Step, ...]) -> None:
+    """Take the steps of a batch concurrently; those that are no turns follow the turns."""
+    turn_steps = [step for step in batch if step.verb in TURN_VERBS]
+    if len(turn_steps) < 2 or simulation.scenario.mode == Mode.IN_TURN:
         for step in batch:
-            world.do(step)
+            simulation.perform(step)
         return
-    texts = [world.text_for(step) for step in spoken]
-    talks = [world.talks[step.who] for step in spoken]
-    verbs = [step.verb for step in spoken]
-    if world.script.mode == "asyncio":
-        turns: Iterable[Turn] = world.stage.loop.run(_gathered(world.voice, talks, texts, verbs))
-    else:
-        with ThreadPoolExecutor(len(spoken)) as pool:
-            turns = list(pool.map(world.voice.say, talks, texts, verbs))
-    world.done += zip(spoken, turns, strict=True)
+    turns = _drive_concurrently(simulation, turn_steps)
+    simulation.completed += zip(turn_steps, turns, strict=True)
     for step in batch:
-        if step.verb not in SPEAKING:
-            world.do(step)
+        if step.verb not in TURN_VERBS:
+            simulation.perform(step)
 
 
-async def _gathered(
-    voice: Voice, talks: list[Conversation], texts: list[str], verbs: list[Verb]
-) -> list[Turn]:
-    return await asyncio.gather(*map(voice.asay, talks, texts, verbs))
+def _drive_concurrently(simulation: Simulation, steps: list[Step]) -> list[TurnResult]:
+    driver = simulation.driver
+    texts = [simulation.make_message(step) for step in steps]
+    participants = [simulation.participants[step.speaker] for step in steps]
+    verbs = [step.verb for step in steps]
+    if simulation.scenario.mode != Mode.ASYNCIO:
+        with ThreadPoolExecutor(len(steps)) as pool:
+            return list(pool.map(driver.drive, participants, texts, verbs))
+
+    async def drive_all() -> list[TurnResult]:
+        return await asyncio.gather(*map(driver.drive_async, participants, texts, verbs))
+
+    return simulation.setup.loop.submit(drive_all()).result()

@@ -1,4 +1,4 @@
-"""How text goes into a graph and comes out again, for graphs with messages and for others."""
+"""Converts text to the input of a target, and its output to text, for graphs with messages and others."""
 
 from __future__ import annotations
 
@@ -11,48 +11,50 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from threads.isolation.callbacks import text_of
+from threads.isolation.callbacks import extract_text
 
 Input = str | Callable[[str], Any] | None
-"""The key of the state that takes what a user says, or a function that makes the whole input; or a guess."""
-USERS = ("user", "user_id", "user_name", "username")
-THREADS = ("thread", "thread_id", "session", "session_id", "conversation_id")
-"""How fields of a context are called that say who speaks, and where."""
-ZEROS: dict[Any, Any] = {int: 0, float: 0.0, bool: False, list: [], dict: {}}
+"""The state key of a user's message, or a function that makes the whole input; None: it is guessed."""
+USER_FIELDS = ("user", "user_id", "user_name", "username")
+THREAD_FIELDS = ("thread", "thread_id", "session", "session_id", "conversation_id")
+"""Names of context fields that take the user and the thread id."""
+EMPTY_VALUES: dict[Any, Any] = {int: 0, float: 0.0, bool: False, list: [], dict: {}}
 
 
-def input_of(graph: Any, text: str, form: Input = None) -> Any:
-    """A graph's input for a text."""
-    if callable(form):
-        return form(text)
+def make_input(graph: Any, text: str, input_format: Input = None) -> Any:
+    """Return the input of the graph for a text."""
+    if callable(input_format):
+        return input_format(text)
     fields = _fields(graph)
-    if form is None and not fields:
+    if input_format is None and not fields:
         return text
-    key = form or _spoken_key(fields)
+    key = input_format or _guess_message_key(fields)
     if key is None:
-        return {name: text if kind is str else ZEROS.get(_plain(kind)) for name, kind in fields.items()}
+        return {
+            name: text if kind is str else EMPTY_VALUES.get(_origin(kind)) for name, kind in fields.items()
+        }
     if fields.get(key, list) is str:
         return {key: text}
     return {key: [{"role": "user", "content": text}]}
 
 
-def context_of(graph: Any, user: str, thread: str) -> dict[str, Any]:
-    """The keyword `context` for a graph that has a schema of it, by the names of its fields; else nothing."""
+def make_context(graph: Any, user: str, thread_id: str) -> dict[str, Any]:
+    """Return the argument `context`, filled by the names of the schema's fields; {} without a schema."""
     schema = getattr(graph, "context_schema", None)
     if not isinstance(schema, type):
         return {}
-    known = dict.fromkeys(USERS, user) | dict.fromkeys(THREADS, thread)
-    given: dict[str, Any] = {}
+    known = dict.fromkeys(USER_FIELDS, user) | dict.fromkeys(THREAD_FIELDS, thread_id)
+    values: dict[str, Any] = {}
     for name, kind in typing.get_type_hints(schema).items():
         if kind is str and name in known:
-            given[name] = known[name]
-        elif _is_needed(schema, name):
-            given[name] = name if kind is str else ZEROS.get(_plain(kind))
-    return {"context": given}
+            values[name] = known[name]
+        elif _is_required(schema, name):
+            values[name] = name if kind is str else EMPTY_VALUES.get(_origin(kind))
+    return {"context": values}
 
 
-def _is_needed(schema: Any, name: str) -> bool:
-    """Whether a field of a dataclass, a Pydantic model or a `TypedDict` has no default."""
+def _is_required(schema: Any, name: str) -> bool:
+    """Return whether a field of a dataclass, a Pydantic model or a `TypedDict` has no default."""
     if name in getattr(schema, "model_fields", ()):
         return bool(schema.model_fields[name].is_required())
     if dataclasses.is_dataclass(schema):
@@ -62,46 +64,52 @@ def _is_needed(schema: Any, name: str) -> bool:
     return name in getattr(schema, "__required_keys__", ())
 
 
-def asked_for(given: Any, text: str) -> dict[str, Any]:
-    """What a runner is given for that input: the message, or the input where the graph takes another."""
-    is_message = given == {"messages": [{"role": "user", "content": text}]}
-    return {"message": text} if is_message else {"input": given}
+def run_arguments(graph_input: Any, text: str) -> dict[str, Any]:
+    """Return the arguments of `Runner.start`: `message` if the input is one user message, else `input`."""
+    is_message = graph_input == {"messages": [{"role": "user", "content": text}]}
+    return {"message": text} if is_message else {"input": graph_input}
 
 
-def reply_of(output: Any) -> str:
-    """What a graph answered: its last message, or all it returned."""
+def extract_reply(output: Any) -> str:
+    """Return the text of the last message of a graph's output, or all of its text."""
     for value in output.values() if isinstance(output, dict) else ():
         if isinstance(value, list) and value and isinstance(value[-1], BaseMessage):
             return str(value[-1].text)
-    return text_of(output)
+    return extract_text(output)
 
 
-def spoken(application: Callable[[str, str], Any], user: str, text: str) -> str:
-    """What an application replies, as text, whatever it returns."""
+def call_application(application: Callable[[str, str], Any], user: str, text: str) -> str:
+    """Call an application and return all text of its output, of whatever type."""
     output = application(user, text)
-    return text_of(asyncio.run(awaited(output)) if comes_later(output) else gathered(output))
+    return extract_text(
+        asyncio.run(collect_async_output(output)) if needs_event_loop(output) else collect_output(output)
+    )
 
 
-def comes_later(output: Any) -> bool:
-    """Whether it takes an event loop to get what an application returned."""
+def needs_event_loop(output: Any) -> bool:
+    """Return whether the output of an application must be awaited or iterated asynchronously."""
     return inspect.isawaitable(output) or hasattr(output, "__aiter__")
 
 
-async def awaited(output: Any) -> Any:
-    """What an application returned, once it is there: awaited, or gathered from what it yields."""
+async def collect_async_output(output: Any) -> Any:
+    """Return the output of an application, awaited, or joined from what it yields."""
     if inspect.isawaitable(output):
         output = await output
-    return joined([each async for each in output]) if hasattr(output, "__aiter__") else gathered(output)
+    return (
+        join_parts([each async for each in output])
+        if hasattr(output, "__aiter__")
+        else collect_output(output)
+    )
 
 
-def gathered(output: Any) -> Any:
-    """The same for one that is no coroutine."""
-    return joined(list(output)) if isinstance(output, Iterator) else output
+def collect_output(output: Any) -> Any:
+    """Return the output of a sync application, joined if it yields parts."""
+    return join_parts(list(output)) if isinstance(output, Iterator) else output
 
 
-def joined(parts: Iterable[Any]) -> str:
-    """One text of the parts of a reply, as a listener puts them together."""
-    return "".join(text_of(part) for part in parts)
+def join_parts(parts: Iterable[Any]) -> str:
+    """Return the text of the parts of a streamed reply."""
+    return "".join(extract_text(part) for part in parts)
 
 
 def _fields(graph: Any) -> dict[str, Any]:
@@ -109,13 +117,13 @@ def _fields(graph: Any) -> dict[str, Any]:
     return typing.get_type_hints(schema) if isinstance(schema, type) else {}
 
 
-def _spoken_key(fields: dict[str, Any]) -> str | None:
+def _guess_message_key(fields: dict[str, Any]) -> str | None:
     if "messages" in fields:
         return "messages"
-    lists = [name for name, kind in fields.items() if _plain(kind) is list]
+    lists = [name for name, kind in fields.items() if _origin(kind) is list]
     texts = [name for name, kind in fields.items() if kind is str]
     return lists[0] if len(lists) == 1 and not texts else None
 
 
-def _plain(kind: Any) -> Any:
+def _origin(kind: Any) -> Any:
     return typing.get_origin(kind) or kind

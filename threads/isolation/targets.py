@@ -1,8 +1,8 @@
-"""What is audited: a factory, a compiled graph, or a whole application.
+"""Loading what is audited: a factory, a compiled graph, or a whole application.
 
-A factory is called with `checkpointer=`, and with `store=` if it takes one. A compiled graph is copied
-with the audit's own checkpointer and store; the user's stays as it is. An application is a function of
-user and text, and keeps its memory itself.
+A factory is called with `checkpointer=`, and with `store=` if it takes one. A compiled graph is copied with
+the audit's own checkpointer and store, and is not changed. An application is a function of user and text
+with its own memory.
 """
 
 from __future__ import annotations
@@ -31,50 +31,50 @@ SPEC = re.compile(r"(?P<module>[\w.]+):(?P<name>[\w.]+)(?:\[(?P<key>[^\]]+)\])?"
 
 @dataclass(frozen=True)
 class Target:
-    """Something to audit; `load` and `target_of` make one."""
+    """An agent to audit; made by `load_target` and `resolve_target`."""
 
     label: str
     kind: Kind
-    made: Any
+    value: Any
     """The factory, the graph or the function."""
     spec: str | None
-    """`module:name`, by which other processes find it; None where they cannot."""
+    """`module:name`, by which other processes import it; None if they cannot."""
     key: str | None = None
-    """Which graph, where a factory makes several."""
+    """The key of the graph if a factory makes several."""
     input: Input = None
     is_async: bool = False
-    """Whether an application is a coroutine function."""
+    """Whether the target must run in an event loop."""
 
     def graph(self, checkpointer: Any, store: Any = None) -> Any:
-        """The graph, with this checkpointer; None for an application."""
+        """Return the graph with this checkpointer, or None for an application. Raises `InvalidValue`."""
         if self.kind == "chat":
             return None
-        made = self.made if self.kind == "graph" else self._call(checkpointer, store)
+        made = self.value if self.kind == "graph" else self._call(checkpointer, store)
         if isinstance(made, Mapping):
-            made = _chosen(made, self.key, self.label)
+            made = _select_graph(made, self.key, self.label)
         if not isinstance(made, Pregel):
             hint = "; an application is named by its function or object itself" if callable(made) else ""
             raise InvalidValue(
                 "target", f"{self.label} makes a {type(made).__name__}, not a compiled graph{hint}"
             )
-        forgets = self.takes("checkpointer") and made.checkpointer in (None, False)
-        if forgets or (made.checkpointer is checkpointer and made.store in (None, store)):
+        lacks_checkpointer = self.takes("checkpointer") and made.checkpointer in (None, False)
+        if lacks_checkpointer or (made.checkpointer is checkpointer and made.store in (None, store)):
             return made
-        return bound(made, checkpointer, store)
+        return bind_graph(made, checkpointer, store)
 
     def takes(self, name: str) -> bool:
-        """Whether the factory has this parameter."""
-        return self.kind == "factory" and _takes(self.made, name)
+        """Return whether the factory has this parameter."""
+        return self.kind == "factory" and _takes(self.value, name)
 
     def _call(self, checkpointer: Any, store: Any) -> Any:
-        given = {"checkpointer": checkpointer, "store": store}
-        known = {name: value for name, value in given.items() if _takes(self.made, name)}
-        if _is_ours(self.made) and _takes(self.made, "model") and not os.environ.get("THREADS_MODEL"):
-            known["model"] = "offline"
+        arguments: dict[str, Any] = {"checkpointer": checkpointer, "store": store}
+        arguments = {name: value for name, value in arguments.items() if _takes(self.value, name)}
+        if _is_bundled(self.value) and _takes(self.value, "model") and not os.environ.get("THREADS_MODEL"):
+            arguments["model"] = "offline"
         try:
-            made = self.made(**known)
+            made = self.value(**arguments)
         except (Exception, SystemExit) as error:
-            raise InvalidValue("target", f"{self.label} makes no agent: {error_told(error)}") from error
+            raise InvalidValue("target", f"{self.label} makes no agent: {format_error(error)}") from error
         if inspect.iscoroutine(made):
             made.close()
             raise InvalidValue(
@@ -83,16 +83,16 @@ class Target:
         return made
 
 
-def bound(graph: Any, checkpointer: Any, store: Any = None) -> Any:
-    """A copy of the graph that remembers in `checkpointer`, and in a fresh store if it had one."""
+def bind_graph(graph: Any, checkpointer: Any, store: Any = None) -> Any:
+    """Return a copy of the graph with `checkpointer`, and with an empty store if it had one."""
     update = {"checkpointer": checkpointer}
     if graph.store is not None:
         update["store"] = store if store is not None else InMemoryStore()
     return graph.copy(update=update)
 
 
-def load(spec: str) -> Target:
-    """The target called `module:name`, or `module:name[key]` for one of several graphs; `InvalidValue`."""
+def load_target(spec: str) -> Target:
+    """Import `module:name`, or `module:name[key]` for one of several graphs. Raises `InvalidValue`."""
     found = SPEC.fullmatch(spec)
     if found is None:
         raise InvalidValue("target", f"{spec!r} is not of the form module:name")
@@ -101,34 +101,34 @@ def load(spec: str) -> Target:
     except ObjectNotFound as error:
         raise InvalidValue("target", str(error)) from error
     except ModuleBroken as error:
-        raise InvalidValue("target", f"{error}: {error_told(error.error)}") from error.error
-    return _target(value, spec, spec, found["key"])
+        raise InvalidValue("target", f"{error}: {format_error(error.error)}") from error.error
+    return _make_target(value, spec, spec, found["key"])
 
 
-def error_told(error: BaseException | None) -> str:
-    """An error in one line."""
+def format_error(error: BaseException | None) -> str:
+    """Return type and first line of an error."""
     first = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}{': ' if first else ''}{first}"
 
 
-def target_of(value: Any) -> Target:
-    """The target that `value` is: a `module:name`, a graph, a factory or an application."""
+def resolve_target(value: Any) -> Target:
+    """Return the target for a `module:name`, a graph, a factory or an application. Raises `InvalidValue`."""
     if isinstance(value, str):
-        return load(value)
+        return load_target(value)
     name = getattr(value, "__qualname__", None) or getattr(value, "name", None) or type(value).__name__
-    return _target(value, str(name), _spec_of(value), None)
+    return _make_target(value, str(name), _find_spec(value), None)
 
 
-def _target(value: Any, label: str, spec: str | None, key: str | None) -> Target:
+def _make_target(value: Any, label: str, spec: str | None, key: str | None) -> Target:
     if isinstance(value, Pregel | Mapping):
         return Target(label, "graph", value, spec, key)
     if not callable(value):
         raise InvalidValue("target", f"{label} is a {type(value).__name__}: neither a graph nor a function")
     parameters = _parameters(value)
-    needed = [each for each in parameters if each.kind in POSITIONAL and each.default is each.empty]
-    if "checkpointer" in [each.name for each in parameters] or not needed:
+    required = [each for each in parameters if each.kind in POSITIONAL and each.default is each.empty]
+    if "checkpointer" in [each.name for each in parameters] or not required:
         return Target(label, "factory", value, spec, key)
-    if len(needed) == 2:
+    if len(required) == 2:
         called = value if inspect.isroutine(value) else value.__call__
         return Target(label, "chat", value, spec, is_async=inspect.iscoroutinefunction(called))
     raise InvalidValue(
@@ -136,7 +136,7 @@ def _target(value: Any, label: str, spec: str | None, key: str | None) -> Target
     )
 
 
-def _chosen(graphs: Mapping[Any, Any], key: str | None, label: str) -> Any:
+def _select_graph(graphs: Mapping[Any, Any], key: str | None, label: str) -> Any:
     if key is None and len(graphs) == 1:
         return next(iter(graphs.values()))
     if key not in graphs:
@@ -145,7 +145,7 @@ def _chosen(graphs: Mapping[Any, Any], key: str | None, label: str) -> Any:
     return graphs[key]
 
 
-def _spec_of(value: Any) -> str | None:
+def _find_spec(value: Any) -> str | None:
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "<")
     if module is None or module == "__main__" or "<" in name:
         return None
@@ -166,7 +166,7 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
     return any(each.name == name or each.kind is each.VAR_KEYWORD for each in _parameters(function))
 
 
-def _is_ours(factory: Callable[..., Any]) -> bool:
+def _is_bundled(factory: Callable[..., Any]) -> bool:
     """Return whether it is the built-in assistant or of this repository's `agent`: they need no key."""
     code = getattr(inspect.unwrap(factory), "__code__", None)
     package = Path(threads.__file__).parent

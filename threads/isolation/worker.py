@@ -1,51 +1,54 @@
-"""A process that serves users on the audit's database: told what to do on stdin, a line for each turn.
+"""A worker process of an audit: reads its tasks as JSON from stdin and prints one JSON line for each turn.
 
-What the agent itself prints goes to stderr, so that it cannot be mistaken for one of these lines.
+What the agent itself prints goes to stderr, so that it cannot be taken for one of these lines.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import astuple, replace
 from typing import Any, TextIO
 
 import threads
-from threads.isolation.driver import Conversation, Loop, Turn, Voice
-from threads.isolation.observations import Sightings
-from threads.isolation.targets import load
+from threads.isolation.driver import AgentDriver, Participant, TurnResult
+from threads.isolation.observations import Observations
+from threads.isolation.scenario import Verb
+from threads.isolation.targets import load_target
+from threads.runs.event_loop import LoopThread
 
 
-def serve(told: dict[str, Any], out: TextIO) -> None:
-    """Do the tasks in `told`, and say what came of each."""
-    target = replace(load(told["spec"]), input=told["input"])
-    types = [tuple(kind) for kind in told["types"]]
-    with threads.open(told["database"], types=types) as registry, Loop() as loop:
-        voice = Voice(target, target.graph(registry.checkpointer), loop)
-        for task in told["tasks"]:
-            voice.sightings = Sightings()
-            talk = Conversation(task["who"], task["user"], task["thread"])
-            turn = voice.say(talk, task["text"], task["verb"])
-            print(json.dumps(_line(turn, voice.sightings)), file=out, flush=True)
+def run_tasks(job: dict[str, Any], out: TextIO) -> None:
+    """Run the turns of a job made by `threads.isolation.multiprocess`, and print the result of each."""
+    target = replace(load_target(job["spec"]), input=job["input"])
+    types = [tuple(kind) for kind in job["types"]]
+    with threads.open(job["database"], types=types) as registry, closing(LoopThread("audit-loop")) as loop:
+        driver = AgentDriver(target, target.graph(registry.checkpointer), loop)
+        for task in job["tasks"]:
+            driver.observations = Observations()
+            participant = Participant(task["speaker"], task["user"], task["thread_id"])
+            turn = driver.drive(participant, task["text"], Verb(task["verb"]))
+            print(json.dumps(_result(turn, driver.observations)), file=out, flush=True)
 
 
-def _line(turn: Turn, sightings: Sightings) -> dict[str, Any]:
-    ids = sightings.thread_ids.items()
+def _result(turn: TurnResult, observations: Observations) -> dict[str, Any]:
+    ids = observations.thread_ids.items()
     return {
         "reply": turn.reply,
         "error": None if turn.error is None else f"{type(turn.error).__name__}: {turn.error}",
-        "began": turn.began,
-        "looked": sightings.looked,
-        "seen": [astuple(each) for each in sightings.seen.values()],
-        "ran_with": [(who, thread_id) for who, found in ids for thread_id in found],
+        "started": turn.started,
+        "texts_searched": observations.texts_searched,
+        "observations": [astuple(each) for each in observations.first_seen.values()],
+        "thread_ids": [(speaker, thread_id) for speaker, found in ids for thread_id in found],
     }
 
 
 def main() -> None:
-    """Serve as stdin says."""
-    told = json.load(sys.stdin)
+    """Run the job on stdin."""
+    job = json.load(sys.stdin)
     out, sys.stdout = sys.stdout, sys.stderr
-    serve(told, out)
+    run_tasks(job, out)
 
 
 if __name__ == "__main__":

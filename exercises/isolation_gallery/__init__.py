@@ -1,39 +1,44 @@
-"""Agents that leak, each by one mistake that people make, and agents that do not although they look it.
+"""Agents that leak between threads by one common mistake each, and similar agents that do not leak.
 
-The audit is tested on them, and they are shown to an audience by `python -m threads.isolation.demo`. Each
-is written the way it is found in the wild, module-level state and all; do not copy from `leaking`.
+The tests of `threads audit` and `exercises/isolation_demo.py` use them. The mistakes are written as
+they are found in real programs, module-level state included: do not copy from `leaks` and `hidden_leaks`.
+In a clone:
+
+    cd exercises && threads audit isolation_gallery.leaks:constant_thread_id
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-LEAKING = "threads.isolation.gallery.leaking"
-HIDDEN = "threads.isolation.gallery.hidden"
-FORGETFUL = "threads.isolation.gallery.forgetful"
-INNOCENT = "threads.isolation.gallery.innocent"
+LEAKS = "isolation_gallery.leaks"
+HIDDEN_LEAKS = "isolation_gallery.hidden_leaks"
+NO_MEMORY = "isolation_gallery.no_memory"
+NO_LEAK = "isolation_gallery.no_leak"
 
 
 @dataclass(frozen=True)
-class Exhibit:
-    """An agent by its `spec`, with the code of the mistake that the audit has to name; None: innocent."""
+class GalleryAgent:
+    """An agent by its `spec`, with the code of the mistake that the audit must find, or None."""
 
     name: str
     spec: str
     mistake: str | None
     surface: str = "replies"
-    """Where the leak shows at the latest."""
-    also: str | None = None
-    """Another mistake that it may be found by as well."""
+    """A surface on which the audit must find the leak."""
+    alternative: str | None = None
+    """Another code that the audit may report in addition."""
 
 
-def _exhibits(module: str, **mistakes: str | None) -> tuple[Exhibit, ...]:
-    return tuple(Exhibit(name.replace("_", " "), f"{module}:{name}", code) for name, code in mistakes.items())
+def _agents(module: str, **mistakes: str | None) -> tuple[GalleryAgent, ...]:
+    return tuple(
+        GalleryAgent(name.replace("_", " "), f"{module}:{name}", code) for name, code in mistakes.items()
+    )
 
 
-LEAKERS = (
-    *_exhibits(
-        LEAKING,
+LEAKING_AGENTS = (
+    *_agents(
+        LEAKS,
         constant_thread_id="constant-thread-id",
         id_from_first_name="id-from-name",
         none_id="none-thread-id",
@@ -47,9 +52,9 @@ LEAKERS = (
         replies_cached_by_text="input-cache",
         model_cached_by_its_prompt="llm-cache",
     ),
-    Exhibit("progress of everybody", f"{LEAKING}:progress_of_everybody", "module-memory", "events"),
-    *_exhibits(
-        HIDDEN,
+    GalleryAgent("progress of all threads", f"{LEAKS}:progress_of_all_threads", "module-memory", "events"),
+    *_agents(
+        HIDDEN_LEAKS,
         default_argument="closure-memory",
         class_attribute="module-memory",
         context_variable="module-memory",
@@ -62,17 +67,19 @@ LEAKERS = (
         yields_its_reply="module-memory",
         returns_an_object="module-memory",
     ),
-    Exhibit("after a failure", f"{HIDDEN}:after_a_failure", "shared-memory", also="current-thread"),
-    Exhibit("draft in pieces", f"{HIDDEN}:draft_in_pieces", "closure-memory", "events"),
+    GalleryAgent(
+        "after a failure", f"{HIDDEN_LEAKS}:after_a_failure", "shared-memory", alternative="current-thread"
+    ),
+    GalleryAgent("draft in pieces", f"{HIDDEN_LEAKS}:draft_in_pieces", "closure-memory", "events"),
 )
-FORGETFULS = _exhibits(
-    FORGETFUL,
+AGENTS_WITHOUT_MEMORY = _agents(
+    NO_MEMORY,
     saver_per_call="saver-per-call",
     no_checkpointer="no-checkpointer",
     checkpointer_not_handed_on="no-checkpointer",
 )
-INNOCENTS = _exhibits(
-    INNOCENT,
+AGENTS_WITHOUT_LEAK = _agents(
+    NO_LEAK,
     plain_messages=None,
     without_messages=None,
     only_echoes_its_state=None,
@@ -91,4 +98,4 @@ INNOCENTS = _exhibits(
     application_with_objects=None,
     keyed_by_its_context=None,
 )
-"""None of these leaks; some do what looks like it from afar."""
+"""None of these leaks; some resemble agents that do."""

@@ -1,9 +1,9 @@
-"""Judging a learner's program, task by task, up to the first that is not passed.
+"""The judge of a learner's program: checks its tasks in order, up to the first that is not passed.
 
-    python -m checker EXERCISE FILE REPORT [TASK]
+python -m checker EXERCISE FILE REPORT [TASK]
 
-runs the learner's code in a process of its own, which `check.py` starts and can end; the verdict is a file,
-because what a learner prints belongs to nobody's protocol.
+runs the learner's code in a process that `check.py` starts and can kill. The verdict is written to a
+file, because the learner's code may print anything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from checker.findings import Finding, Wrong, finding
+from checker.findings import CheckFailed, Finding, make_finding
 from checker.learner import Learner, short
 from checker.tasks import EXERCISES, Task
 
@@ -27,14 +27,14 @@ CHECKS = {"01": "exercise_01", "02": "exercise_02", "03": "exercise_03", "stretc
 
 @dataclass
 class Verdict:
-    """What was judged so far."""
+    """The tasks that passed so far, and the finding that ended the check."""
 
     passed: list[int] = field(default_factory=list)
     at: int = 0
     """The task under judgement; 0 before the first and after the last."""
     finding: Finding | None = None
     model_failed: str = ""
-    """Why there was nobody to talk to; nothing is judged then."""
+    """Why no model answered; nothing is judged then."""
 
     def write(self, path: Path | None) -> None:
         if path is not None:
@@ -42,7 +42,7 @@ class Verdict:
 
 
 def checks_of(exercise: str) -> tuple[Callable[[Learner], None], ...]:
-    """One check for each task; loading them takes seconds, for they speak with agents."""
+    """Return one check for each task. The import takes seconds, because checks use agents."""
     checks: tuple[Callable[[Learner], None], ...] = importlib.import_module(
         f"checker.{CHECKS[exercise]}"
     ).CHECKS
@@ -50,7 +50,7 @@ def checks_of(exercise: str) -> tuple[Callable[[Learner], None], ...]:
 
 
 def judge_file(exercise: str, path: Path, task: int | None = None, report: Path | None = None) -> Verdict:
-    """The verdict on a file; written to `report` as it grows."""
+    """Return the verdict on a file; write it to `report` after each task."""
     verdict = Verdict(at=task or 1)
     verdict.write(report)
     learner = Learner({}, path)
@@ -73,7 +73,7 @@ def judge(
     report: Path | None = None,
     verdict: Verdict | None = None,
 ) -> Verdict:
-    """The verdict on these names: all tasks in order, or the one."""
+    """Return the verdict on a program: all tasks in order, or one."""
     verdict = verdict or Verdict()
     for number, check in enumerate(checks_of(exercise), 1):
         if task not in (None, number):
@@ -101,11 +101,11 @@ def judge(
 def _found(exercise: str, number: int, error: BaseException, learner: Learner, task: Task) -> Finding:
     function, line = learner.where_raised(error)
     where = line or learner.where_of(task.functions)
-    if isinstance(error, Wrong):
+    if isinstance(error, CheckFailed):
         where = learner.where(error.where, error.call) or learner.where_of(task.functions)
-        return finding(exercise, number, error.finding, error.got, where)
+        return make_finding(exercise, number, error.finding, error.got, where)
     if type(error).__name__ == "NotSolved":
-        return finding(
+        return make_finding(
             exercise,
             _task_of(exercise, function, number),
             f"unsolved-{function}",
@@ -114,21 +114,21 @@ def _found(exercise: str, number: int, error: BaseException, learner: Learner, t
         )
     if isinstance(error, SyntaxError):
         file = Path(error.filename or "").name
-        return finding(exercise, number, "syntax", error.msg, f"line {error.lineno} of {file}")
+        return make_finding(exercise, number, "syntax", error.msg, f"line {error.lineno} of {file}")
     shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, AssertionError):
-        return finding(exercise, number, "own-check-fails", short(str(error)) or shown, where)
+        return make_finding(exercise, number, "own-check-fails", short(str(error)) or shown, where)
     if isinstance(error, ValueError) and "thread_id" in str(error) and "Checkpointer requires" in str(error):
-        return finding(exercise, number, "no-thread-id", shown, where)
+        return make_finding(exercise, number, "no-thread-id", shown, where)
     if isinstance(error, TypeError) and re.search(r"takes \d+ positional argument", str(error)):
-        return finding(exercise, number, "by-name", shown, where)
+        return make_finding(exercise, number, "by-name", shown, where)
     if not function:  # none of the learner's code was running: the check itself could not use what it got
-        return finding(exercise, number, "wrong-kind", shown, where)
-    return finding(exercise, number, "crashed", shown, where)
+        return make_finding(exercise, number, "wrong-kind", shown, where)
+    return make_finding(exercise, number, "crashed", shown, where)
 
 
 def _task_of(exercise: str, function: str, judged: int) -> int:
-    """The task that a function belongs to: one that was needed and not solved may be of an earlier task."""
+    """Return the task of a function, which may be an earlier, unsolved one that a later task needs."""
     for number, task in enumerate(EXERCISES[exercise], 1):
         if function in task.functions:
             return number
@@ -140,7 +140,7 @@ def _first_sentence(error: BaseException) -> str:
 
 
 def _model_failed(error: BaseException) -> str:
-    """Why no model answered, if that is what went wrong; else empty."""
+    """Return why no model answered, or an empty text for any other error."""
     if type(error).__name__ == "ModelUnavailable" or type(error).__module__.split(".")[0] == "openai":
         return f"{type(error).__name__}: {error}"
     return ""
@@ -152,5 +152,5 @@ def main(arguments: list[str]) -> None:
 
 
 def as_finding(data: dict[str, Any] | None) -> Finding | None:
-    """A finding as it was written to a report."""
+    """Return a finding that was written to a report."""
     return (data and Finding(**{**data, "hints": tuple(data["hints"])})) or None

@@ -1,4 +1,4 @@
-"""A support desk for the judge: the learner's manager and agent, used and watched."""
+"""The learner's manager and agent, opened for a check, and a wrapper that records how the manager is used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from checker.findings import Wrong
+from checker.findings import CheckFailed
 from checker.learner import Learner, name_of
 
 
 class WatchedManager:
-    """The learner's manager, with a note of the ids it handed out and of those it refused."""
+    """The learner's manager, with a record of the ids that it created and refused."""
 
     def __init__(self, manager: Any) -> None:
         self.manager = manager
@@ -29,14 +29,14 @@ class WatchedManager:
         return thread
 
     def get_thread_info(self, thread_id: str) -> Any:
-        return self._asked(self.manager.get_thread_info, thread_id)
+        return self._call(self.manager.get_thread_info, thread_id)
 
     def update_thread_activity(self, thread_id: str) -> Any:
-        return self._asked(self.manager.update_thread_activity, thread_id)
+        return self._call(self.manager.update_thread_activity, thread_id)
 
-    def _asked(self, ask: Callable[[str], Any], thread_id: str) -> Any:
+    def _call(self, method: Callable[[str], Any], thread_id: str) -> Any:
         try:
-            return ask(thread_id)
+            return method(thread_id)
         except Exception:
             self.refused.append(thread_id)
             raise
@@ -45,21 +45,21 @@ class WatchedManager:
         return getattr(self.manager, name)
 
 
-def place_of(manager: Any) -> Path | None:
-    """The file of the manager's registry, which says itself where it is; None if it is in memory."""
+def find_registry_path(manager: Any) -> Path | None:
+    """Return the file of the manager's registry, taken from its `repr`; None if it is in memory."""
     found = re.fullmatch(r"threads\.open\((.+)\)", repr(getattr(manager, "registry", None)))
     return Path(literal_eval(found[1])) if found and ":memory:" not in found[1] else None
 
 
 @contextmanager
-def desk(learner: Learner) -> Iterator[tuple[Any, Any]]:
-    """A new manager and its agent, as the learner makes them."""
+def open_manager(learner: Learner) -> Iterator[tuple[Any, Any]]:
+    """Yield a new manager and its agent, made by the learner's functions."""
     function = learner.create_thread_manager
     manager = learner.made(function(), function)
     if not hasattr(manager, "create_thread"):
-        raise Wrong("no-manager", f"create_thread_manager returned {name_of(manager)}", function)
+        raise CheckFailed("no-manager", f"create_thread_manager returned {name_of(manager)}", function)
     if isinstance(registry := getattr(manager, "registry", None), str | Path):
-        raise Wrong("no-registry", f"the manager was given {name_of(registry)}", function)
+        raise CheckFailed("no-registry", f"the manager was given {name_of(registry)}", function)
     try:
         agent = learner.create_multi_thread_agent(manager)
         yield manager, learner.made(agent, learner.create_multi_thread_agent)

@@ -1,4 +1,4 @@
-"""Alice and Bob, and many more, at one agent with one registry: nobody meets another's words."""
+"""Isolation of threads of one agent and one registry: no thread contains words of another."""
 
 import asyncio
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def agent(registry: threads.Registry) -> Any:
     return build_agent("offline", checkpointer=registry.checkpointer)
 
 
-def said(text: str) -> dict[str, Any]:
+def user_input(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}]}
 
 
@@ -37,28 +37,28 @@ def config(thread_id: str) -> dict[str, Any]:
 
 
 def ask(agent: Any, thread_id: str, text: str) -> str:
-    return str(agent.invoke(said(text), config(thread_id))["messages"][-1].text)
+    return str(agent.invoke(user_input(text), config(thread_id))["messages"][-1].text)
 
 
-def words(agent: Any, registry: threads.Registry, thread_id: str) -> str:
-    """All that is known of a thread: the agent's state, the stored messages, the row of the list."""
+def all_text(agent: Any, registry: threads.Registry, thread_id: str) -> str:
+    """The text of a thread: the agent's state, the stored messages, the row of the list."""
     [row] = [row for row in registry.list(limit=100) if row.id == thread_id]
     return f"{agent.get_state(config(thread_id))} {registry.messages(thread_id)} {row}"
 
 
-def test_alice_and_bob_in_turns_are_each_called_by_their_name(agent: Any) -> None:
+def test_agent_remembers_the_name_of_each_thread_in_alternating_turns(agent: Any) -> None:
     ask(agent, "alice_session", "Hi, I'm Alice.")
     ask(agent, "bob_session", "Hey, I'm Bob.")
     assert ask(agent, "alice_session", "What's my name?") == "Your name is Alice!"
     assert ask(agent, "bob_session", "Do you know who I am?") == "Yes, you're Bob!"
 
 
-def test_neither_thread_holds_a_word_of_the_other(agent: Any, registry: threads.Registry) -> None:
+def test_threads_do_not_contain_words_of_each_other(agent: Any, registry: threads.Registry) -> None:
     ask(agent, "a", "Hi, I'm Alice.")
     ask(agent, "b", "Hey, I'm Bob.")
     ask(agent, "a", "My order is A-1001.")
     ask(agent, "b", "My order is B-2002.")
-    alice, bob = words(agent, registry, "a"), words(agent, registry, "b")
+    alice, bob = all_text(agent, registry, "a"), all_text(agent, registry, "b")
     assert "Alice" in alice
     assert "A-1001" in alice
     assert "Bob" not in alice
@@ -69,12 +69,12 @@ def test_neither_thread_holds_a_word_of_the_other(agent: Any, registry: threads.
     assert "A-1001" not in bob
 
 
-def test_a_third_thread_knows_nobody(agent: Any) -> None:
+def test_new_thread_does_not_know_names_of_other_threads(agent: Any) -> None:
     ask(agent, "alice_session", "Hi, I'm Alice.")
     assert "Alice" not in ask(agent, "carol_session", "What's my name?")
 
 
-def test_the_list_shows_each_thread_with_its_own_words(agent: Any, registry: threads.Registry) -> None:
+def test_list_shows_titles_and_previews_of_each_thread(agent: Any, registry: threads.Registry) -> None:
     ask(agent, "alice_session", "Hi, I'm Alice.")
     ask(agent, "bob_session", "Hey, I'm Bob.")
     ask(agent, "alice_session", "What's my name?")
@@ -85,7 +85,7 @@ def test_the_list_shows_each_thread_with_its_own_words(agent: Any, registry: thr
     assert registry.verify() == []
 
 
-def test_ids_that_look_alike_are_different_threads(agent: Any) -> None:
+def test_similar_thread_ids_are_different_threads(agent: Any) -> None:
     ids = [
         "a",
         "A",
@@ -104,29 +104,29 @@ def test_ids_that_look_alike_are_different_threads(agent: Any) -> None:
         assert ask(agent, thread_id, "What's my name?") == f"Your name is {name}!"
 
 
-def test_twenty_users_in_twenty_threads_of_the_process(agent: Any, registry: threads.Registry) -> None:
-    def visit(name: str) -> str:
+def test_twenty_threads_are_isolated_in_twenty_os_threads(agent: Any, registry: threads.Registry) -> None:
+    def introduce_and_ask(name: str) -> str:
         ask(agent, name, f"Hi, I'm {name}.")
         return ask(agent, name, "What's my name?")
 
     with ThreadPoolExecutor(len(NAMES)) as pool:
-        answers = list(pool.map(visit, NAMES))
-    check_all(answers, registry)
+        answers = list(pool.map(introduce_and_ask, NAMES))
+    assert_isolated(answers, registry)
 
 
-def test_twenty_users_in_one_event_loop(agent: Any, registry: threads.Registry) -> None:
-    async def visit(name: str) -> str:
-        await agent.ainvoke(said(f"Hi, I'm {name}."), config(name))
-        state = await agent.ainvoke(said("What's my name?"), config(name))
+def test_twenty_threads_are_isolated_in_one_event_loop(agent: Any, registry: threads.Registry) -> None:
+    async def introduce_and_ask(name: str) -> str:
+        await agent.ainvoke(user_input(f"Hi, I'm {name}."), config(name))
+        state = await agent.ainvoke(user_input("What's my name?"), config(name))
         return str(state["messages"][-1].text)
 
-    async def visit_all() -> list[str]:
-        return await asyncio.gather(*map(visit, NAMES))
+    async def run_all() -> list[str]:
+        return await asyncio.gather(*map(introduce_and_ask, NAMES))
 
-    check_all(asyncio.run(visit_all()), registry)
+    assert_isolated(asyncio.run(run_all()), registry)
 
 
-def check_all(answers: list[str], registry: threads.Registry) -> None:
+def assert_isolated(answers: list[str], registry: threads.Registry) -> None:
     assert answers == [f"Your name is {name}!" for name in NAMES]
     rows = registry.list(limit=100)
     assert {(row.id, row.title, row.message_count) for row in rows} == {
