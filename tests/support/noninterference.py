@@ -159,7 +159,8 @@ def _delete_old_events(connection: Any) -> None:
 
 # normalization
 
-TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)|\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"
+"""ISO 8601, or the date of a header, such as that of a cookie which is deleted now."""
 LATENCY = r'"latency": ?[\d.e-]+'
 NAMES = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b\d{16}\b|threads_session=[^;]+"
 CHANGING = re.compile(f"({TIME}|{LATENCY})|({NAMES})")
