@@ -53,8 +53,8 @@ def check_memory_agent(learner: Learner) -> None:
     second = new_agent(learner)
     if second is agent:
         raise CheckFailed("same-agent", "called twice, it gave the same agent twice", function)
-    if held := stored_texts(second, "probe-1"):
-        raise CheckFailed("agents-share-memory", f"a new agent knows already: {name_of(held)}", function)
+    if stored := stored_texts(second, "probe-1"):
+        raise CheckFailed("agents-share-memory", f"a new agent knows already: {name_of(stored)}", function)
 
 
 def check_retention_test(learner: Learner) -> None:
@@ -109,11 +109,11 @@ def check_conversation(learner: Learner) -> None:
 
 def _check_not_resent(agent: RecordingAgent, thread_id: str, function: Callable[..., Any]) -> None:
     """Require that earlier messages are not sent again, even where the state stores them once by their id."""
-    held = stored_texts(agent, thread_id)
+    stored = stored_texts(agent, thread_id)
     for at, each in enumerate(agent.calls):
         earlier = {text for before in agent.calls[:at] for text in before.texts}
         if again := [text for text in each.texts[:-1] if text in earlier]:
-            times = held.count(again[0])
+            times = stored.count(again[0])
             got = f"{name_of(again[0])} was sent again with message {at + 1} of the user"
             got += f", and is in the memory {times} times" if times > 1 else ""
             raise CheckFailed("history-resent", got, function)
@@ -182,25 +182,27 @@ def _check_kind(lines: Any, function: Callable[..., Any]) -> None:
             raise CheckFailed("lines-not-text", f"a {type(line).__name__}: {name_of(line)}", function)
 
 
-def _check_texts(lines: Sequence[str], held: list[str], thread_id: str, function: Callable[..., Any]) -> None:
-    if len(lines) != len(held):
-        got = f"{len(lines)} lines for the {len(held)} messages of {thread_id!r}"
+def _check_texts(
+    lines: Sequence[str], stored: list[str], thread_id: str, function: Callable[..., Any]
+) -> None:
+    if len(lines) != len(stored):
+        got = f"{len(lines)} lines for the {len(stored)} messages of {thread_id!r}"
         raise CheckFailed("wrong-lines", got, function)
-    pairs = list(zip(lines, held, strict=True))
+    pairs = list(zip(lines, stored, strict=True))
     for line, text in pairs:
         if text in line:
             continue
-        if all(there in here for here, there in zip(reversed(lines), held, strict=True)):
+        if all(there in here for here, there in zip(reversed(lines), stored, strict=True)):
             raise CheckFailed("lines-order", f"first comes {name_of(lines[0])}", function)
         is_cut = all(there[:PREFIX_LENGTH] in here for here, there in pairs)
         got = f"{name_of(line)} where {name_of(text)} was said"
         raise CheckFailed("lines-cut" if is_cut else "wrong-lines", got, function)
 
 
-def _check_speakers(lines: Sequence[str], held: list[BaseMessage], function: Callable[..., Any]) -> None:
+def _check_speakers(lines: Sequence[str], stored: list[BaseMessage], function: Callable[..., Any]) -> None:
     """Require a different label for user and agent; numbers, blanks and the text itself are no label."""
     beside: dict[str, set[str]] = defaultdict(set)
-    for line, message in zip(lines, held, strict=True):
+    for line, message in zip(lines, stored, strict=True):
         beside[message.type].add(re.sub(r"[\s\d]", "", line.replace(message.text, "")))
     if both := beside["human"] & beside["ai"]:
         shown = f"only {name_of(min(both))} beside it" if any(both) else "only its text"
