@@ -1,8 +1,8 @@
-"""A graph as an SVG picture, drawn here.
+"""A graph as an SVG image.
 
-LangGraph's own picture of a graph is made by a web service: the last line of a notebook cell would post
-the graph to it, and raise without a network. This one takes the colour of the text around it, so that it
-is legible on light and dark pages.
+LangGraph renders the image of a graph with a web service: the last line of a notebook cell would send the
+graph there, and raise without a network. This image takes the colour of the text around it, so that it is
+legible on light and dark pages.
 """
 
 from html import escape
@@ -24,20 +24,20 @@ _FRAME = """
 """
 
 
-def draw(graph: Graph) -> str:
-    """The nodes in layers, top down by their distance from the start; dashed where the way is a choice."""
-    places = _places(graph)
-    lines = [_line(edge, places) for edge in graph.edges]
-    boxes = [_box(graph.nodes[node].name, *place) for node, place in places.items()]
+def graph_to_svg(graph: Graph) -> str:
+    """Draw the nodes in layers, top down by distance from the start. Conditional edges are dashed."""
+    positions = _positions(graph)
+    lines = [_line(edge, positions) for edge in graph.edges]
+    boxes = [_box(graph.nodes[node].name, *position) for node, position in positions.items()]
     return _FRAME.format(
-        width=max(x for x, _ in places.values()) + _COLUMN + 40,
-        height=max(y for _, y in places.values()) + _ROW,
+        width=max(x for x, _ in positions.values()) + _COLUMN + 40,
+        height=max(y for _, y in positions.values()) + _ROW,
         shapes="\n  ".join([*lines, *boxes]),
     ).strip()
 
 
 def _layers(graph: Graph) -> list[list[str]]:
-    """Breadth first from the nodes nothing leads to; the end, which nothing leaves, comes last."""
+    """Return the nodes breadth first from those without incoming edges; those without outgoing edges last."""
     targets = {edge.target for edge in graph.edges}
     sources = {edge.source for edge in graph.edges}
     ends = [node for node in graph.nodes if node in targets - sources]
@@ -52,7 +52,7 @@ def _layers(graph: Graph) -> list[list[str]]:
     return [each for each in (*layers, unreached, ends) if each]
 
 
-def _places(graph: Graph) -> dict[str, tuple[int, int]]:
+def _positions(graph: Graph) -> dict[str, tuple[int, int]]:
     return {
         node: (_COLUMN // 4 + column * _COLUMN, _ROW // 4 + row * _ROW)
         for row, layer in enumerate(_layers(graph))
@@ -68,9 +68,9 @@ def _box(name: str, x: int, y: int) -> str:
     )
 
 
-def _line(edge: Edge, places: dict[str, tuple[int, int]]) -> str:
-    """Down: from bottom to top. Up, past a layer, or to itself: a bow at the side."""
-    (x, y), (to_x, to_y) = places[edge.source], places[edge.target]
+def _line(edge: Edge, positions: dict[str, tuple[int, int]]) -> str:
+    """Draw an edge: to the next layer a straight line, elsewhere a curve at the side."""
+    (x, y), (to_x, to_y) = positions[edge.source], positions[edge.target]
     dashes = ' stroke-dasharray="4 4"' if edge.conditional else ""
     if to_y - y == _ROW:
         path = f"M{x + _WIDTH // 2 - 20} {y + _HEIGHT}L{to_x + _WIDTH // 2 - 20} {to_y}"

@@ -1,4 +1,4 @@
-"""The tools of the bundled agents: small, offline, and the same for every user.
+"""The tools of the catalog's agents: small, offline, and the same for every user.
 
 A tool does not know the user, so nothing personal can be in its data: an order number leads to what
 was ordered and where it is, never to a name or an address. All data is constant; a tool that kept something

@@ -22,13 +22,16 @@ class AssistantState(TypedDict):
 
 
 def build(
-    agent_id: str = "assistant", *, model: BaseChatModel | None = None, checkpointer: Checkpointer = None
+    agent_id: str = "assistant",
+    *,
+    model: str | BaseChatModel | None = None,
+    checkpointer: Checkpointer = None,
 ) -> CompiledStateGraph[AssistantState, None, AssistantState, AssistantState]:
     """Build the assistant as a graph that is named `agent_id`.
 
-    Without `model` the default of `load_model` answers; raises `ModelUnavailable`.
+    `model` is a chat model, a name for `load_model`, or None for the default one; raises `ModelUnavailable`.
     """
-    chat_model = load_model() if model is None else model
+    chat_model = model if isinstance(model, BaseChatModel) else load_model(model)
 
     def prompt(state: AssistantState) -> list[BaseMessage]:
         return [SystemMessage(SYSTEM_PROMPT), *state["messages"]]

@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-import subprocess
-import sys
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
@@ -126,7 +124,7 @@ def saver(request, tmp_path):
             yield saver
 
 
-def test_it_is_a_compiled_state_graph_and_stays_one():
+def test_agent_is_a_compiled_state_graph_and_stays_one():
     agent = build_agent(scripted(), name="support")
     assert isinstance(agent, CompiledStateGraph)
     assert type(agent.copy(update={"checkpointer": InMemorySaver()})) is type(agent)
@@ -134,7 +132,7 @@ def test_it_is_a_compiled_state_graph_and_stays_one():
     assert agent.name == "support"
 
 
-def test_threads_do_not_know_each_other(saver):
+def test_threads_are_isolated(saver):
     agent = build_agent(scripted(), checkpointer=saver)
     agent.invoke(said("I am Alice"), ALICE)
     agent.invoke(said("I am Bob"), BOB)
@@ -148,7 +146,7 @@ def test_threads_do_not_know_each_other(saver):
     assert len(agent.get_state(BOB).values["messages"]) == 2
 
 
-def test_the_state_read_back_is_the_state_of_the_run(saver):
+def test_stored_state_equals_the_state_of_the_run(saver):
     agent = build_agent(scripted(calls("double")), tools=[double], checkpointer=saver)
     for turn in range(4):
         live = agent.invoke(said(f"turn {turn}"), ALICE)
@@ -156,13 +154,13 @@ def test_the_state_read_back_is_the_state_of_the_run(saver):
     assert len(live["messages"]) == 16
 
 
-def test_the_model_gets_the_tools_and_their_results():
+def test_model_gets_the_tools_and_their_results():
     model = scripted(calls("double"))
     state = build_agent(model, tools=[double]).invoke(said("twice 21"))
     assert told(state) == [("human", "twice 21"), ("ai", ""), ("tool", "42"), ("ai", "It is 42")]
 
 
-def test_a_plain_function_is_a_tool():
+def test_plain_function_is_a_tool():
     def double(number: int) -> str:
         """Twice a number."""
         return str(number * 2)
@@ -170,7 +168,7 @@ def test_a_plain_function_is_a_tool():
     assert told(build_agent(scripted(calls("double")), tools=[double]).invoke(said("x")))[-1][1] == "It is 42"
 
 
-def test_a_tool_that_fails_answers_with_its_error_and_the_thread_goes_on(saver):
+def test_tool_error_is_its_result_and_the_thread_stays_usable(saver):
     agent = build_agent(scripted(calls("broken")), tools=[broken], checkpointer=saver)
     state = agent.invoke(said("x"), ALICE)
     assert told(state)[-2:] == [
@@ -181,7 +179,7 @@ def test_a_tool_that_fails_answers_with_its_error_and_the_thread_goes_on(saver):
     assert len(agent.invoke(said("y"), ALICE)["messages"]) == 8
 
 
-def test_a_tool_may_ask_the_user_and_go_on_with_the_answer(where):
+def test_tool_can_interrupt_and_resume(where):
     @tool
     def ask(number: int) -> str:
         """Asks."""
@@ -194,7 +192,7 @@ def test_a_tool_may_ask_the_user_and_go_on_with_the_answer(where):
     assert told(step(Command(resume="yes")))[-1] == ("ai", "It is yes")
 
 
-def test_an_agent_works_as_a_part_of_another_graph(saver):
+def test_agent_works_as_a_subgraph(saver):
     part = build_agent(scripted(calls("double")), tools=[double], name="part")
     whole = StateGraph(AgentState)
     whole.add_node("part", part)
@@ -206,12 +204,12 @@ def test_an_agent_works_as_a_part_of_another_graph(saver):
     assert graph.get_state(ALICE).values == live
 
 
-def test_a_tool_the_model_made_up_is_answered_too():
+def test_call_of_an_unknown_tool_gets_an_error_result():
     state = build_agent(scripted(calls("unknown")), tools=[double]).invoke(said("x"))
     assert state["messages"][-2].status == "error"
 
 
-def test_the_system_prompt_is_said_at_each_call_and_stored_nowhere(saver):
+def test_system_prompt_is_sent_with_each_call_and_not_stored(saver):
     model = scripted()
     agent = build_agent(model, system_prompt="Be brief.", checkpointer=saver)
     agent.invoke(said("a"), ALICE)
@@ -222,13 +220,13 @@ def test_the_system_prompt_is_said_at_each_call_and_stored_nowhere(saver):
     assert not any(b"Be brief" in bytes(str(c.checkpoint), "utf-8") for c in saver.list(ALICE))
 
 
-def test_tokens_come_one_by_one_from_stream():
+def test_stream_gives_single_tokens():
     agent = build_agent(scripted())
     tokens = [chunk.text for chunk, _ in agent.stream(said("a b"), stream_mode="messages") if chunk.text]
     assert tokens == ["You ", "said ", "a ", "b "]
 
 
-def test_tokens_come_one_by_one_from_astream():
+def test_astream_gives_single_tokens():
     async def listen() -> list[str]:
         stream = build_agent(scripted()).astream(said("a b"), stream_mode="messages")
         return [chunk.text async for chunk, _ in stream if chunk.text]
@@ -242,7 +240,7 @@ def test_ainvoke_runs_the_tool_loop():
     assert told(state)[-1] == ("ai", "It is 42")
 
 
-def test_waiting_for_the_model_holds_no_thread():
+def test_async_model_call_occupies_no_os_thread():
     """A hundred at once: the pool of a small machine has six threads."""
     arrived = 0
     everybody: asyncio.Event
@@ -272,7 +270,7 @@ EVERY_WAY = ["invoke", "stream", "ainvoke", "astream", "update_state"]
 
 
 @pytest.mark.parametrize("way", EVERY_WAY)
-def test_every_checkpoint_says_how_its_messages_fold_and_who_wrote_it(way):
+def test_checkpoint_metadata_has_the_reducer_and_the_agent_id(way):
     saver = InMemorySaver()
     agent = build_agent(scripted(calls("double")), tools=[double], name="support")
     agent = agent.copy(update={"checkpointer": saver})
@@ -299,7 +297,7 @@ def test_every_checkpoint_says_how_its_messages_fold_and_who_wrote_it(way):
         assert all(each["own"] == 1 for each in stored)
 
 
-def test_an_agent_without_a_name_has_no_agent_id():
+def test_agent_without_a_name_has_no_agent_id():
     saver = InMemorySaver()
     build_agent(scripted(), checkpointer=saver).invoke(said("x"), ALICE)
     assert not any("agent_id" in checkpoint.metadata for checkpoint in saver.list(ALICE))
@@ -350,7 +348,7 @@ def stored(where: str) -> int:
 
 
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-def test_a_refused_input_leaves_the_thread_as_it_was(where, poison, durability):
+def test_refused_input_leaves_the_thread_unchanged(where, poison, durability):
     on_file(where, lambda agent: agent.invoke(said("one"), ALICE))
     with pytest.raises(MessageRefused):
         on_file(where, lambda agent: agent.invoke({"messages": poison}, ALICE, durability=durability))
@@ -365,7 +363,7 @@ def test_a_refused_input_leaves_the_thread_as_it_was(where, poison, durability):
 
 
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-def test_a_refused_first_input_leaves_a_thread_that_can_begin(where, poison, durability):
+def test_refused_first_input_leaves_the_thread_usable(where, poison, durability):
     with pytest.raises(MessageRefused):
         on_file(where, lambda agent: agent.invoke({"messages": poison}, ALICE, durability=durability))
     assert not on_file(where, lambda agent: agent.get_state(ALICE).values.get("messages"))
@@ -375,7 +373,7 @@ def test_a_refused_first_input_leaves_a_thread_that_can_begin(where, poison, dur
 
 
 @pytest.mark.parametrize("poison", NO_MESSAGE.values(), ids=NO_MESSAGE)
-def test_an_input_that_is_no_message_stores_nothing(where, poison):
+def test_input_that_is_no_message_stores_nothing(where, poison):
     on_file(where, lambda agent: agent.invoke(said("one"), ALICE))
     before = stored(where)
     with pytest.raises(MessageRefused):
@@ -385,7 +383,7 @@ def test_an_input_that_is_no_message_stores_nothing(where, poison):
 
 @pytest.mark.parametrize("as_node", ["model", START])
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-def test_a_refused_update_state_stores_nothing(where, poison, as_node):
+def test_refused_update_state_stores_nothing(where, poison, as_node):
     on_file(where, lambda agent: agent.invoke(said("one"), ALICE))
     before = stored(where)
     with pytest.raises(MessageRefused):
@@ -393,7 +391,7 @@ def test_a_refused_update_state_stores_nothing(where, poison, as_node):
     assert stored(where) == before
 
 
-def test_a_tool_that_writes_what_cannot_be_folded_does_not_harm_the_thread(where):
+def test_tool_with_an_invalid_update_leaves_the_thread_readable(where):
     @tool
     def forget(number: int) -> Command[Any]:
         """Removes what is not there."""
@@ -407,7 +405,7 @@ def test_a_tool_that_writes_what_cannot_be_folded_does_not_harm_the_thread(where
     assert told(on_file(where, lambda agent: agent.invoke(said("two"), ALICE)))[-1] == ("ai", "You said two")
 
 
-def test_asyncs_refusals_are_the_same():
+def test_async_calls_refuse_the_same_updates():
     agent = build_agent(scripted(), checkpointer=InMemorySaver())
 
     async def story() -> Any:
@@ -419,7 +417,7 @@ def test_asyncs_refusals_are_the_same():
     assert told(asyncio.run(story())) == FIRST
 
 
-def test_after_a_refused_command_an_update_state_heals_the_thread():
+def test_update_state_repairs_a_thread_after_a_refused_command():
     """The one poison that LangGraph stores before we are asked, in a thread it does not wait for."""
     written = threading.Event()
 
@@ -440,7 +438,7 @@ def test_after_a_refused_command_an_update_state_heals_the_thread():
     assert agent.get_state(ALICE).values == live
 
 
-def test_messages_can_be_replaced_and_removed_through_the_graph(where):
+def test_messages_are_replaced_and_removed_through_the_graph(where):
     first = on_file(where, lambda agent: agent.invoke(said("one"), ALICE))["messages"]
     edited = [HumanMessage("ONE", id=first[0].id), RemoveMessage(id=first[1].id)]
     on_file(where, lambda agent: agent.update_state(ALICE, {"messages": edited}, as_node=START))
@@ -450,7 +448,7 @@ def test_messages_can_be_replaced_and_removed_through_the_graph(where):
     assert told(on_file(where, lambda agent: agent.invoke({"messages": wipe}, ALICE)))[0] == ("human", "new")
 
 
-def test_texts_and_pairs_read_back_under_the_ids_they_had(where):
+def test_texts_and_pairs_have_stable_message_ids(where):
     live = on_file(where, lambda agent: agent.invoke({"messages": ["a", "a", ("user", "b")]}, ALICE))
     again = on_file(where, lambda agent: agent.invoke({"messages": "a"}, ALICE))
     assert again["messages"][: len(live["messages"])] == live["messages"]
@@ -458,7 +456,7 @@ def test_texts_and_pairs_read_back_under_the_ids_they_had(where):
     assert len({m.id for m in again["messages"]}) == len(again["messages"])
 
 
-def test_a_model_that_fails_leaves_the_question_and_none_resumes_it(where):
+def test_model_error_leaves_the_user_message_and_invoke_none_resumes(where):
     def fail(messages: Sequence[BaseMessage]) -> AIMessage:
         raise RuntimeError("no answer today")
 
@@ -468,7 +466,7 @@ def test_a_model_that_fails_leaves_the_question_and_none_resumes_it(where):
     assert told(on_file(where, lambda agent: agent.invoke(None, ALICE))) == FIRST
 
 
-def test_the_notebook_picture_is_drawn_here(monkeypatch):
+def test_notebook_image_is_rendered_without_network(monkeypatch):
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise AssertionError("a picture asked the network")
 
@@ -482,17 +480,17 @@ def test_the_notebook_picture_is_drawn_here(monkeypatch):
     assert bundle["text/plain"]
 
 
-def test_names_in_a_picture_are_escaped():
+def test_names_in_the_image_are_escaped():
     from langchain_core.runnables.graph import Graph
 
-    from agent.graph_svg import draw
+    from agent.graph_svg import graph_to_svg
 
     graph = Graph()
     one, other = (graph.add_node(scripted(), id=name) for name in ("<script>", "b&c"))
     graph.add_edge(one, other)
     graph.add_edge(other, one)
-    assert "<script>" not in draw(graph)
-    ElementTree.fromstring(draw(graph))
+    assert "<script>" not in graph_to_svg(graph)
+    ElementTree.fromstring(graph_to_svg(graph))
 
 
 @pytest.mark.parametrize(
@@ -506,19 +504,6 @@ def test_names_in_a_picture_are_escaped():
         ({"model": "nobody:x"}, ValueError, "openai:NAME"),
     ],
 )
-def test_what_an_agent_cannot_be_built_from_is_said(wrong, error, words):
+def test_invalid_arguments_of_build_agent_raise(wrong, error, words):
     with pytest.raises(error, match=words):
         build_agent(**({"model": scripted()} | wrong))
-
-
-def test_importing_agent_loads_no_langgraph():
-    code = "import agent, sys; print([m for m in sys.modules if m.startswith('lang')])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_an_unknown_name_of_the_package_is_an_attribute_error():
-    import agent
-
-    with pytest.raises(AttributeError, match="no_such_thing"):
-        _ = agent.no_such_thing

@@ -13,9 +13,10 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.sqlite import SqliteSaver
 from openai_server import Cut, OpenAIServer, Refusal, Reply, Text, ToolCall, serve
 
-from agent import build_agent, load_model
-from agent.models import ModelUnavailable
+from agent import build_agent
+from threads.chat_models import ModelUnavailable, load_model
 from threads.chat_models.chat_openai import AnswerIncomplete
+from threads.chat_models.loader import offline_delay
 
 ALICE: Any = {"configurable": {"thread_id": "alice"}}
 SOON = {"retry-after-ms": "1"}
@@ -65,7 +66,7 @@ def told(state: Any) -> list[tuple[str, str]]:
     return [(message.type, message.text) for message in state["messages"]]
 
 
-def test_an_answer_comes_from_the_server_that_the_environment_names(speaks):
+def test_openai_model_uses_base_url_and_key_of_the_environment(speaks):
     server = speaks(Text(["Hello", " Alice"]))
     state = build_agent("openai:some-model", system_prompt="Be kind.").invoke(said("Hi"))
     assert told(state) == [("human", "Hi"), ("ai", "Hello Alice")]
@@ -75,7 +76,7 @@ def test_an_answer_comes_from_the_server_that_the_environment_names(speaks):
     assert state["messages"][-1].usage_metadata["total_tokens"] == 10
 
 
-def test_tokens_stream_through_the_agent_and_are_counted(speaks, saver):
+def test_tokens_stream_through_the_agent_with_token_usage(speaks, saver):
     speaks(Text(["Hel", "lo ", "Alice"]))
     agent = build_agent("openai:m", checkpointer=saver)
     tokens = [
@@ -98,7 +99,7 @@ def test_tokens_stream_through_astream(speaks):
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_tool_call_is_run_and_its_result_sent_back(speaks, saver, streamed):
+def test_tool_call_runs_and_its_result_is_sent_back(speaks, saver, streamed):
     server = speaks(ToolCall("double", {"number": 21}), Text(["42"]))
     agent = build_agent("openai:m", tools=[double], checkpointer=saver)
     if streamed:
@@ -113,13 +114,13 @@ def test_a_tool_call_is_run_and_its_result_sent_back(speaks, saver, streamed):
     assert server.requests[1]["messages"][-1] == {"role": "tool", "content": "42", "tool_call_id": "call-1"}
 
 
-def test_a_busy_server_is_asked_again(speaks):
+def test_rate_limited_request_is_retried(speaks):
     server = speaks(BUSY, BUSY, Text(["At last"]))
     assert told(build_agent("openai:m").invoke(said("Hi")))[-1] == ("ai", "At last")
     assert len(server.requests) == 3
 
 
-def test_a_server_that_stays_busy_is_an_error_and_the_thread_goes_on(speaks, saver):
+def test_rate_limit_after_all_retries_raises_and_leaves_the_thread_usable(speaks, saver):
     server = speaks(BUSY, BUSY, BUSY, Text(["Hello"]))
     agent = build_agent("openai:m", checkpointer=saver)
     with pytest.raises(openai.RateLimitError, match="Rate limit reached"):
@@ -132,7 +133,9 @@ def test_a_server_that_stays_busy_is_an_error_and_the_thread_goes_on(speaks, sav
 
 @pytest.mark.parametrize("politely", [False, True], ids=["dead", "closed early"])
 @pytest.mark.parametrize("way", ["stream", "astream"])
-def test_a_line_cut_in_mid_answer_is_an_error_and_stores_no_half(speaks, saver, tmp_path, way, politely):
+def test_connection_lost_during_an_answer_raises_and_stores_no_partial_answer(
+    speaks, saver, tmp_path, way, politely
+):
     server = speaks(Cut(["Half an", " answ"], politely), Text(["Whole"]))
     agent = build_agent("openai:m", checkpointer=saver)
     heard: list[str] = []
@@ -157,14 +160,14 @@ def test_a_line_cut_in_mid_answer_is_an_error_and_stores_no_half(speaks, saver, 
     assert told(agent.invoke(said("Still there?"), ALICE))[-1] == ("ai", "Whole")
 
 
-def test_a_local_server_needs_no_key(speaks, monkeypatch):
+def test_local_server_needs_no_key(speaks, monkeypatch):
     server = speaks(Text(["Hello"]))
     monkeypatch.delenv("OPENAI_API_KEY")
     assert load_model("openai:llama3").invoke("Hi").text == "Hello"
     assert "test-key" not in server.headers[0]["authorization"]
 
 
-def test_arguments_go_before_the_defaults(speaks):
+def test_keyword_arguments_take_precedence_over_defaults(speaks):
     server = speaks(BUSY)
     with pytest.raises(openai.RateLimitError):
         load_model("openai:m", max_retries=0).invoke("Hi")
@@ -172,7 +175,7 @@ def test_arguments_go_before_the_defaults(speaks):
     assert load_model("openai:m", temperature=0.5).temperature == 0.5  # type: ignore[attr-defined]
 
 
-def test_a_name_with_colons_is_kept_whole(speaks):
+def test_model_name_may_contain_colons(speaks):
     server = speaks(Text(["Hello"]))
     load_model("openai:llama3:8b").invoke("Hi")
     assert server.requests[0]["model"] == "llama3:8b"
@@ -189,7 +192,7 @@ def test_a_name_with_colons_is_kept_whole(speaks):
         ("offline:x", "'offline:x'"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_said_with_the_remedy(spec, words):
+def test_unavailable_model_raises_with_the_remedy(spec, words):
     with pytest.raises(ModelUnavailable, match=words):
         load_model(spec)
 
@@ -206,9 +209,7 @@ def chosen(environment: dict[str, str], code: str) -> tuple[str, str]:
     return done.stdout.strip(), done.stderr.strip()
 
 
-TWICE = (
-    "from agent import load_model as m; print({getattr(x, 'model_name', x._llm_type) for x in (m(), m())})"
-)
+TWICE = "from threads.chat_models import load_model as m; print({getattr(x, 'model_name', x._llm_type) for x in (m(), m())})"
 
 
 @pytest.mark.parametrize(
@@ -219,25 +220,27 @@ TWICE = (
         ({"OPENAI_API_KEY": "k", "THREADS_MODEL": "openai:mine"}, "mine"),
     ],
 )
-def test_the_default_model_is_said_once_on_stderr(environment, model):
+def test_default_model_is_printed_once_to_stderr(environment, model):
     out, err = chosen(environment, TWICE)
     assert out == f"{{{model!r}}}"
     assert err.count("threads: using") == 1
     assert f"openai:{model}" in err
 
 
-def test_without_a_key_the_default_is_the_offline_model():
+def test_default_without_a_key_is_the_offline_model():
     out, err = chosen({"OPENAI_BASE_URL": "http://127.0.0.1:9"}, TWICE)
     assert "offline" in out
     assert err == "threads: using the offline model; set THREADS_MODEL=openai:NAME to use another."
 
 
-def test_a_model_asked_for_by_name_is_not_announced():
-    _, err = chosen({"OPENAI_API_KEY": "k"}, "from agent import load_model; load_model('openai:m')")
+def test_model_loaded_by_name_is_not_printed():
+    _, err = chosen(
+        {"OPENAI_API_KEY": "k"}, "from threads.chat_models import load_model; load_model('openai:m')"
+    )
     assert err == ""
 
 
-def test_the_offline_model_takes_its_delay_from_the_environment(monkeypatch):
+def test_offline_delay_of_the_environment(monkeypatch):
     monkeypatch.delenv("THREADS_OFFLINE_DELAY", raising=False)
     assert load_model("offline").delay == 0
     monkeypatch.setenv("THREADS_OFFLINE_DELAY", "0.25")
@@ -245,8 +248,19 @@ def test_the_offline_model_takes_its_delay_from_the_environment(monkeypatch):
     assert load_model("offline", delay=0.5).delay == 0.5
 
 
+def test_offline_delay_of_the_context_is_a_default(monkeypatch):
+    monkeypatch.setenv("THREADS_OFFLINE_DELAY", "")
+    with offline_delay(0.25):
+        assert load_model("offline").delay == 0.25
+        assert load_model("offline", delay=0.5).delay == 0.5
+        monkeypatch.setenv("THREADS_OFFLINE_DELAY", "0")
+        assert load_model("offline").delay == 0
+    monkeypatch.delenv("THREADS_OFFLINE_DELAY")
+    assert load_model("offline").delay == 0
+
+
 @pytest.mark.parametrize("delay", ["slow", "-1", "nan", "1e9"])
-def test_a_delay_that_is_no_number_of_seconds_is_refused(monkeypatch, delay):
+def test_invalid_offline_delay_raises(monkeypatch, delay):
     monkeypatch.setenv("THREADS_OFFLINE_DELAY", delay)
     with pytest.raises(ModelUnavailable, match=f"THREADS_OFFLINE_DELAY is '{delay}'"):
         load_model("offline")

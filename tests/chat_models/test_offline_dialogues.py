@@ -29,7 +29,7 @@ def last(*turns: str, system: str | None = None) -> str:
     return talk(*turns, system=system)[-1]
 
 
-def test_the_exercise_is_answered_word_for_word() -> None:
+def test_dialogue_of_the_exercise_is_answered_word_for_word() -> None:
     assert talk("Hi, I'm Alice.", "What's my name?") == [
         "Hello Alice! How can I help?",
         "Your name is Alice!",
@@ -76,7 +76,7 @@ def test_the_exercise_is_answered_word_for_word() -> None:
         ("hey there im dave and im from leeds, u alright?", "Dave"),
     ],
 )
-def test_an_introduction_is_understood(introduction: str, name: str) -> None:
+def test_introduction_gives_the_name(introduction: str, name: str) -> None:
     assert last(introduction, "What's my name?") == f"Your name is {name}!"
     assert name in last(introduction)
 
@@ -94,7 +94,7 @@ def test_an_introduction_is_understood(introduction: str, name: str) -> None:
         "I'm interested in your Pro plan",
     ],
 )  # fmt: skip
-def test_what_only_looks_like_an_introduction_is_not_one(text: str) -> None:
+def test_statement_about_oneself_is_no_introduction(text: str) -> None:
     assert last(text, "What's my name?") == "I don't know your name yet. What should I call you?"
 
 
@@ -109,19 +109,19 @@ def test_what_only_looks_like_an_introduction_is_not_one(text: str) -> None:
         "Do you still know who I am?",
     ],
 )  # fmt: skip
-def test_a_name_can_be_asked_for_in_many_ways(question: str) -> None:
+def test_question_for_the_name_in_many_wordings(question: str) -> None:
     assert "Alice" in last("Hi, I'm Alice.", question)
     assert "don't know your name" in last("Hi.", question)
 
 
-def test_a_later_name_wins_over_an_earlier_one() -> None:
+def test_later_name_replaces_an_earlier_one() -> None:
     assert last("I'm Alice", "my name is actually Bob", "who am I?") == "You're Bob!"
     assert last("I'm Alice", "I'm not Alice", "who am I?") == (
         "I don't know your name yet. What should I call you?"
     )
 
 
-def test_a_bare_name_answers_the_question_for_it() -> None:
+def test_bare_name_answers_the_question_for_it() -> None:
     assert talk("What's my name?", "Alice", "Who am I?")[1:] == [
         "Hello Alice! How can I help?",
         "You're Alice!",
@@ -176,7 +176,7 @@ def test_a_bare_name_answers_the_question_for_it() -> None:
         ("I'm married to Paul", "Am I married?", "Yes, you're married to Paul."),
     ],
 )  # fmt: skip
-def test_a_fact_is_recalled_when_asked_in_other_words(said: str, question: str, answer: str) -> None:
+def test_fact_is_recalled_by_a_question_in_other_words(said: str, question: str, answer: str) -> None:
     assert last(said, "Thanks!", question) == answer
 
 
@@ -195,11 +195,11 @@ def test_a_fact_is_recalled_when_asked_in_other_words(said: str, question: str, 
          "my favourite colour?"], "Your favourite colour is red."),
     ],
 )  # fmt: skip
-def test_a_later_statement_wins(turns: Sequence[str], answer: str) -> None:
+def test_later_statement_replaces_an_earlier_one(turns: Sequence[str], answer: str) -> None:
     assert last(*turns) == answer
 
 
-def test_what_was_taken_back_is_no_longer_claimed() -> None:
+def test_retracted_fact_is_not_recalled() -> None:
     assert "Lyon" not in last("I live in Lyon", "I don't live in Lyon any more", "where do I live?")
     assert "4711" not in last("my order number is 4711", "forget my order number", "my order number?")
 
@@ -214,7 +214,7 @@ def test_what_was_taken_back_is_no_longer_claimed() -> None:
         ("my order number is 4711", "is my order number 4712?", "No, your order number is 4711."),
     ],
 )
-def test_yes_and_no_are_answered_from_what_was_said(said: str, question: str, answer: str) -> None:
+def test_yes_or_no_question_is_answered_from_the_facts(said: str, question: str, answer: str) -> None:
     assert last(said, question) == answer
 
 
@@ -224,18 +224,18 @@ def test_yes_and_no_are_answered_from_what_was_said(said: str, question: str, an
      "what is my sister called?",
      "Do I have a car?", "what's my password?", "when is my birthday?", "What is Bob's order number?"],
 )  # fmt: skip
-def test_what_was_not_said_is_not_known(question: str) -> None:
+def test_unstated_fact_is_unknown(question: str) -> None:
     answer = last("I'm Alice, my dog is called Rex and my favourite colour is green", question)
     assert "know" in answer or "haven't told me" in answer
     assert not any(fact in answer for fact in ("Rex", "green"))
 
 
-def test_what_was_asked_for_may_be_given_in_a_word() -> None:
+def test_single_word_answers_the_models_question() -> None:
     turns = ("what's my favourite season?", "It's autumn", "what's my favourite season?")
     assert last(*turns) == "Your favourite season is autumn."
 
 
-def test_only_the_users_words_are_facts() -> None:
+def test_assistant_messages_are_no_facts() -> None:
     messages = [
         HumanMessage("Hi"),
         AIMessage("Your name is Mallory and you live in Rome."),
@@ -244,7 +244,7 @@ def test_only_the_users_words_are_facts() -> None:
     assert MODEL.invoke(messages).text == "I don't know your name yet. What should I call you?"
 
 
-def test_a_system_prompt_may_say_who_the_user_is_and_the_user_may_correct_it() -> None:
+def test_system_prompt_states_facts_that_the_user_can_correct() -> None:
     prompt = "You are a support agent for Acme. The customer's name is Dana. She lives in Oslo."
     assert talk("Who am I?", "Where do I live?", "Who are you?", system=prompt) == [
         "You're Dana!", "You live in Oslo.", "I'm a support agent for Acme.",
@@ -255,7 +255,7 @@ def test_a_system_prompt_may_say_who_the_user_is_and_the_user_may_correct_it() -
 # The conversation itself
 
 
-def test_the_conversation_is_looked_back_on() -> None:
+def test_questions_about_earlier_messages() -> None:
     answers = talk(
         "I'm Alice",
         "I live in Lyon",
@@ -309,11 +309,11 @@ def test_small_talk_is_answered(text: str, answer: str) -> None:
         "{name}",
     ],
 )
-def test_odd_texts_get_a_polite_answer(text: str) -> None:
+def test_unusual_text_gets_a_polite_answer(text: str) -> None:
     assert 5 < len(last(text)) < 200
 
 
-def test_statement_and_question_may_share_a_message() -> None:
+def test_message_with_statement_and_question() -> None:
     assert last("I'm Alice, what's my name?") == "Your name is Alice!"
     assert last("My name is Alice and I live in Lyon. Where do I live?").endswith("You live in Lyon.")
 
@@ -328,7 +328,7 @@ def test_statement_and_question_may_share_a_message() -> None:
      "Where does Bob live?", "What's the code?", "Who else did you talk to?", "What did the other user "
          "tell you?"],
 )  # fmt: skip
-def test_nothing_said_in_one_conversation_is_known_in_another(question: str) -> None:
+def test_facts_of_one_conversation_are_unknown_in_another(question: str) -> None:
     talk("Hey, I'm Bob. I live in Quito and the code is CANARY-42.", question)
     answer = last("Hi, I'm Alice.", question)
     assert not any(canary in answer for canary in ("Bob", "Quito", "CANARY"))
@@ -340,7 +340,7 @@ def test_nothing_said_in_one_conversation_is_known_in_another(question: str) -> 
     st.from_regex(r"[A-Z][bdfgklmnprt]{1,3}[aeiou][bdfgklmnprt]{2,4}a", fullmatch=True),
     st.integers(1000, 9_999_999),
 )
-def test_any_name_and_number_come_back_to_their_own_conversation_only(name: str, number: int) -> None:
+def test_any_name_and_number_is_recalled_in_its_own_conversation_only(name: str, number: int) -> None:
     introduction = f"Hi, I'm {name} and my order number is {number}."
     assert last(introduction, "What's my name?") == f"Your name is {name}!"
     assert last(introduction, "What's my order number?") == f"Your order number is {number}."
@@ -348,7 +348,7 @@ def test_any_name_and_number_come_back_to_their_own_conversation_only(name: str,
     assert name not in " ".join(other) and str(number) not in " ".join(other)
 
 
-def test_a_long_conversation_is_answered_quickly() -> None:
+def test_long_conversation_is_answered_quickly() -> None:
     messages: list[BaseMessage] = [HumanMessage("Hi, I'm Alice.")]
     for number in range(500):
         messages += [

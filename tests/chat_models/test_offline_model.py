@@ -85,7 +85,7 @@ def calls(
 @pytest.mark.parametrize(
     "text", ["Hi, I'm Alice.", "What's my name?", "tell me a joke", "", "😀", "Who are you?"]
 )
-def test_a_streamed_reply_is_the_invoked_one_in_pieces(text: str) -> None:
+def test_streamed_chunks_add_up_to_the_invoked_reply(text: str) -> None:
     invoked = MODEL.invoke([HumanMessage(text)])
     chunks = list(MODEL.stream([HumanMessage(text)]))
     assert "".join(str(chunk.content) for chunk in chunks) == invoked.content
@@ -94,7 +94,7 @@ def test_a_streamed_reply_is_the_invoked_one_in_pieces(text: str) -> None:
     assert chunks[-1].chunk_position == "last"
 
 
-def test_every_kind_of_call_gives_the_same_reply() -> None:
+def test_invoke_stream_batch_and_async_give_the_same_reply() -> None:
     messages = [*INTRODUCED, HumanMessage("Who am I?")]
 
     async def streamed() -> str:
@@ -106,7 +106,7 @@ def test_every_kind_of_call_gives_the_same_reply() -> None:
     assert OfflineChatModel(streaming=True).invoke(messages).content == "You're Alice!"
 
 
-def test_callbacks_hear_each_token_once() -> None:
+def test_callbacks_get_each_token_once() -> None:
     heard: list[str] = []
 
     class Listener(BaseCallbackHandler):
@@ -117,7 +117,7 @@ def test_callbacks_hear_each_token_once() -> None:
     assert "".join(heard) == "You're Alice!"
 
 
-def test_a_streamed_tool_call_is_the_invoked_one() -> None:
+def test_streamed_tool_call_equals_the_invoked_one() -> None:
     bound = MODEL.bind_tools(TOOLS)
     question = [HumanMessage("What's the weather in Paris?")]
     chunks = list(bound.stream(question))
@@ -132,25 +132,25 @@ def test_a_streamed_tool_call_is_the_invoked_one() -> None:
 # Usage and options
 
 
-def test_usage_counts_words_and_marks_and_is_the_same_streamed() -> None:
+def test_usage_counts_words_and_punctuation_also_when_streamed() -> None:
     reply = MODEL.invoke([HumanMessage("Hi, I'm Alice.")])
     assert reply.usage_metadata == {"input_tokens": 7, "output_tokens": 8, "total_tokens": 15}
     chunks = list(MODEL.stream([HumanMessage("Hi, I'm Alice.")]))
     assert [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata] == [reply.usage_metadata]
 
 
-def test_a_reply_ends_before_a_stop_text() -> None:
+def test_reply_ends_before_a_stop_sequence() -> None:
     assert MODEL.invoke([HumanMessage("Hi, I'm Alice.")], stop=["! How"]).content == "Hello Alice"
     assert OfflineChatModel(stop=["Alice"]).invoke([HumanMessage("Hi, I'm Alice.")]).content == "Hello "
 
 
-def test_a_reply_has_at_most_max_tokens_words() -> None:
+def test_reply_has_at_most_max_tokens_words() -> None:
     reply = OfflineChatModel(max_tokens=2).invoke([HumanMessage("Hi, I'm Alice.")])
     assert reply.content == "Hello Alice! "
     assert reply.response_metadata["finish_reason"] == "length"
 
 
-def test_content_blocks_are_read_and_pictures_are_said_not_to_be_seen() -> None:
+def test_content_blocks_are_read_and_images_are_declined() -> None:
     text: dict[str, Any] = {"type": "text", "text": "Hi, I'm Alice."}
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
     assert MODEL.invoke([HumanMessage([text, picture])]).text == "Hello Alice! How can I help?"
@@ -178,7 +178,7 @@ def test_content_blocks_are_read_and_pictures_are_said_not_to_be_seen() -> None:
         ),
     ],
 )
-def test_a_question_that_a_tool_answers_calls_it(
+def test_question_that_a_tool_answers_calls_it(
     question: str, expected: list[tuple[str, dict[str, Any]]]
 ) -> None:
     assert calls(question) == expected
@@ -195,12 +195,12 @@ def test_small_talk_statements_and_recall_call_no_tool(text: str) -> None:
     assert calls(text) == []
 
 
-def test_a_missing_argument_is_taken_from_what_was_said_before() -> None:
+def test_missing_argument_is_filled_from_an_earlier_message() -> None:
     said = [HumanMessage("My order number is 1001."), AIMessage("Noted.")]
     assert calls("Where is my order?", *said) == [("look_up_order", {"order_number": "1001"})]
 
 
-def test_an_unknown_argument_is_asked_for_and_the_answer_used() -> None:
+def test_unknown_argument_is_requested_and_its_answer_used() -> None:
     bound = MODEL.bind_tools(TOOLS)
     messages: list[BaseMessage] = [HumanMessage("Where is my order?")]
     asked = bound.invoke(messages)
@@ -209,7 +209,7 @@ def test_an_unknown_argument_is_asked_for_and_the_answer_used() -> None:
     assert [call["args"] for call in bound.invoke(messages).tool_calls] == [{"order_number": "1002"}]
 
 
-def test_a_result_is_answered_in_words_and_the_tool_is_not_called_again() -> None:
+def test_tool_result_is_answered_in_words_without_another_call() -> None:
     bound = MODEL.bind_tools(TOOLS, tool_choice="any")
     messages: list[BaseMessage] = [HumanMessage("What's the weather in Paris?")]
     called = bound.invoke(messages)
@@ -230,20 +230,20 @@ def test_a_result_is_answered_in_words_and_the_tool_is_not_called_again() -> Non
         ("", "That's done; there was nothing more to report."),
     ],
 )  # fmt: skip
-def test_results_are_put_into_words(content: str, said: str) -> None:
+def test_tool_result_in_words(content: str, said: str) -> None:
     call = {"name": "look_up_order", "args": {}, "id": "1"}
     messages = [HumanMessage("?"), AIMessage("", tool_calls=[call]), ToolMessage(content, tool_call_id="1")]
     assert MODEL.invoke(messages).content == said
 
 
-def test_a_tool_that_failed_is_said_politely() -> None:
+def test_tool_error_is_reported_politely() -> None:
     call = {"name": "look_up_order", "args": {}, "id": "1"}
     failed = ToolMessage("no connection", tool_call_id="1", status="error")
     reply = MODEL.invoke([HumanMessage("?"), AIMessage("", tool_calls=[call]), failed])
     assert reply.content == "I'm sorry, that didn't work: no connection"
 
 
-def test_asking_twice_makes_two_calls_with_two_ids() -> None:
+def test_repeated_question_makes_a_call_with_a_new_id() -> None:
     bound = MODEL.bind_tools(TOOLS)
     messages: list[BaseMessage] = [HumanMessage("Where is order 1001?")]
     first = bound.invoke(messages)
@@ -268,7 +268,7 @@ def test_tool_choice_is_honoured() -> None:
         MODEL.bind_tools(TOOLS, tool_choice="fly")
 
 
-def test_structured_output_is_filled_from_what_was_said() -> None:
+def test_structured_output_is_filled_from_the_conversation() -> None:
     class Person(BaseModel):
         """A person."""
 
@@ -318,7 +318,7 @@ messages = st.one_of(
 
 @settings(max_examples=150)
 @given(st.lists(messages, max_size=6))
-def test_no_messages_are_too_strange_and_the_reply_is_always_the_same(
+def test_any_messages_get_a_deterministic_reply(
     conversation: list[BaseMessage],
 ) -> None:
     bound = MODEL.bind_tools(TOOLS)
@@ -329,12 +329,12 @@ def test_no_messages_are_too_strange_and_the_reply_is_always_the_same(
         assert (again.content, again.tool_calls) == (reply.content, reply.tool_calls)
 
 
-def test_a_very_long_text_is_answered_quickly_and_not_echoed() -> None:
+def test_very_long_text_is_answered_quickly_and_not_echoed() -> None:
     for text in ("word " * 50_000, "I am " * 20_000, "a" * 200_000, "my order is late, " * 5_000):
         assert len(str(MODEL.invoke([HumanMessage(text)]).content)) < 1_500
 
 
-def test_it_is_what_was_just_spoken_of() -> None:
+def test_pronoun_refers_to_the_last_mentioned_thing() -> None:
     order = ("look_up_order", {"order_number": "1001"})
     assert calls("My order number is 1001. Where is it?") == [order]
     assert calls("And where is it?", HumanMessage("My order number is 1001.")) == [order]

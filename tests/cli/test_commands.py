@@ -502,7 +502,7 @@ def test_a_thread_of_an_agent_of_the_repository_names_the_option_that_loads_it(m
     assert told("show", "a")["messages"] == []
 
 
-def test_without_agents_the_built_in_assistant_answers_under_both_ids():
+def test_built_in_assistant_answers_under_both_ids_without_agents():
     assert [row.split("\t") for row in out("agents").splitlines()] == [
         ["assistant", "0", "default"],
         ["my-agent", "0"],
@@ -542,6 +542,7 @@ from threads.chat_models import load_model
 delay = load_model("offline").delay
 def build():
     return build_agent(FakeListChatModel(responses=[f"{delay} {load_model('offline').delay}"]), name="pace")
+agents = {"pace": build}
 """
 AGENTS = """
 import sys
@@ -651,7 +652,7 @@ def test_chat_goes_on_in_a_thread_and_new_begins_another():
 def test_chat_streams_the_offline_model_at_reading_pace(here, command, variable, is_slow):
     (here / "pace.py").write_text(PACE)
     done = process(
-        *command.split(), "--agents", "pace:build", input="Hi, I'm Alice.\n", THREADS_OFFLINE_DELAY=variable
+        *command.split(), "--agents", "pace:agents", input="Hi, I'm Alice.\n", THREADS_OFFLINE_DELAY=variable
     )
     assert done.returncode == 0, done.stderr
     at_import, at_call = map(float, done.stdout.split())

@@ -167,7 +167,8 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 
 def _is_bundled(factory: Callable[..., Any]) -> bool:
-    """Return whether a factory is of the package `agent` beside this one, whose model can be offline."""
+    """Return whether a factory is the built-in assistant or of this repository's `agent`: they need no key."""
     code = getattr(inspect.unwrap(factory), "__code__", None)
-    home = Path(threads.__file__).parent.parent / "agent"
-    return code is not None and Path(code.co_filename).is_relative_to(home)
+    package = Path(threads.__file__).parent
+    bundled = (package / "assistant.py", package.parent / "agent")
+    return code is not None and any(map(Path(code.co_filename).is_relative_to, bundled))

@@ -17,14 +17,26 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from threads.chat_models.offline.facts import Fact, FactTable, changed_favourite, corrected_fact, make_fact
-from threads.chat_models.offline.statements import bare_clause, bare_name, rule_table, small_talk, stated_fact
+from threads.chat_models.offline.facts import (
+    Fact,
+    FactTable,
+    find_changed_favourite,
+    find_correction,
+    make_fact,
+)
+from threads.chat_models.offline.statements import (
+    bare_clause,
+    find_bare_name,
+    find_small_talk,
+    find_stated_fact,
+    rule_table,
+)
 from threads.chat_models.offline.text import (
     Clause,
-    clauses,
     pattern,
+    split_clauses,
+    strip_opener,
     topics,
-    without_opener,
     word_map,
 )
 
@@ -65,26 +77,26 @@ class Dialogue:
 
 
 def is_human(message: BaseMessage) -> bool:
-    """Whether the user wrote this message."""
+    """Return whether the user wrote this message."""
     return isinstance(message, HumanMessage) or (
         isinstance(message, ChatMessage) and message.role in {"user", "human"}
     )
 
 
 def text_of(message: BaseMessage) -> str:
-    """The text of a message, whether its content is a string or blocks."""
+    """Return the text of a message, whether its content is a string or blocks."""
     return str(message.text).strip()
 
 
 def last_answer(messages: Sequence[BaseMessage]) -> str:
-    """The assistant's last answer in words, or an empty text."""
+    """Return the assistant's last answer in words, or an empty text."""
     return next((text_of(m) for m in reversed(messages) if isinstance(m, AIMessage) and text_of(m)), "")
 
 
 def read_dialogue(messages: Sequence[BaseMessage]) -> Dialogue:
     """Read the messages, oldest first."""
     facts, facts_before, user_texts, has_pictures = FactTable(), FactTable(), list[str](), False
-    answered = ""
+    last_reply = ""
     newest = next((message for message in reversed(messages) if is_human(message)), None)
     for message in messages:
         if isinstance(message, SystemMessage):
@@ -96,9 +108,9 @@ def read_dialogue(messages: Sequence[BaseMessage]) -> Dialogue:
                 isinstance(block, dict) and block.get("type") not in {"text", None}
                 for block in message.content
             )
-            _read_text(user_texts[-1], facts, len(user_texts) - 1, answered)
+            _read_text(user_texts[-1], facts, len(user_texts) - 1, last_reply)
         elif not isinstance(message, ToolMessage):
-            answered = text_of(message)
+            last_reply = text_of(message)
     return Dialogue(messages, user_texts, facts, facts_before, has_pictures)
 
 
@@ -116,21 +128,21 @@ _NAME_DENIED = pattern(r"(?:I am|my name is|do not call me|don't call me|not) (?
 _APPOSITION = pattern("{APPOSITION}")
 
 
-def _read_text(text: str, facts: FactTable, turn: int, answered: str) -> None:
-    parts = _as_answer(list(clauses(text)), answered)
+def _read_text(text: str, facts: FactTable, turn: int, last_reply: str) -> None:
+    parts = _complete_answer(list(split_clauses(text)), last_reply)
     previous = next((fact for fact in facts.newest_first() if fact.turn >= turn - 1), None)
     for clause in parts:
-        if clause.asks and not is_disguised_statement(clause.text):
+        if clause.is_question and not is_disguised_statement(clause.text):
             if not _YES_NO.match(clause.text):
-                for fact in _incidental_facts(clause.text):
+                for fact in _find_incidental_facts(clause.text):
                     if "number" in fact.key and facts.find(fact.key) is None:
                         facts.add(replace(fact, turn=turn))
-        elif small_talk(bare_clause(clause.text)):
+        elif find_small_talk(bare_clause(clause.text)):
             continue
         elif match := FORGET.fullmatch(clause.text):
-            facts.forget(_facts_to_forget(match[1], facts, turn))
+            facts.forget(_list_facts_to_forget(match[1], facts, turn))
         else:
-            for fact in _facts_of(clause.text, facts, previous):
+            for fact in _read_statement(clause.text, facts, previous):
                 known = facts.find(("name",))
                 if fact.kind == "name" and known and " " in known.value and _NICKNAME.search(clause.text):
                     # "Call me Lex" gives a nickname: the earlier full name stays valid as such
@@ -139,7 +151,7 @@ def _read_text(text: str, facts: FactTable, turn: int, answered: str) -> None:
                 facts.add(previous)
 
 
-def _facts_to_forget(what: str, facts: FactTable, turn: int) -> list[Fact]:
+def _list_facts_to_forget(what: str, facts: FactTable, turn: int) -> list[Fact]:
     if _EVERYTHING.fullmatch(what):
         return facts.all()
     if _THAT.fullmatch(what):
@@ -150,23 +162,28 @@ def _facts_to_forget(what: str, facts: FactTable, turn: int) -> list[Fact]:
     return [fact for fact in facts.all() if wanted and wanted <= fact.topics]
 
 
-def _as_answer(parts: list[Clause], answered: str) -> list[Clause]:
-    """The clauses; a bare "Alice" or "It's autumn" as the statement that answers the assistant's question."""
+def _complete_answer(parts: list[Clause], last_reply: str) -> list[Clause]:
+    """Return the clauses, with a bare "Alice" or "It's autumn" completed to a statement."""
     bare = bare_clause(parts[-1].text) if parts else ""
-    asks = any(part.asks for part in parts)
-    if answered.endswith(ASK_NAME) and len(parts) <= 2 and not asks and (name := bare_name(bare)):
+    is_question = any(part.is_question for part in parts)
+    if (
+        last_reply.endswith(ASK_NAME)
+        and len(parts) <= 2
+        and not is_question
+        and (name := find_bare_name(bare))
+    ):
         return [Clause(f"my name is {name}", False)]
-    unknown = _UNKNOWN.fullmatch(answered)
-    if not unknown or len(parts) != 1 or asks or len(bare.split()) > 5:
+    unknown = _UNKNOWN.fullmatch(last_reply)
+    if not unknown or len(parts) != 1 or is_question or len(bare.split()) > 5:
         return parts
     if re.search(r"(?i)\b(?:please|name|and)\b", bare) or FORGET.fullmatch(bare):
         return parts
-    if stated_fact(bare) or small_talk(bare):
+    if find_stated_fact(bare) or find_small_talk(bare):
         return parts
     thing = next((my for my, text in SPELLED_OUT.items() if text == unknown[1]), "")
     value = re.sub(r"(?i)^(?:(?:it|that|they) (?:is|are) )?", "", bare)
     if thing:
-        if not (_STATE_VALUE.match(value) or bare_name(value)):
+        if not (_STATE_VALUE.match(value) or find_bare_name(value)):
             return parts
         value = re.sub(r"(?i)^(?:in|at|from|on|as) ", "", value)
     elif located := _UNKNOWN_PLACE.fullmatch(unknown[1]):
@@ -176,15 +193,16 @@ def _as_answer(parts: list[Clause], answered: str) -> list[Clause]:
 
 
 def is_disguised_statement(question: str) -> bool:
-    """Whether a question is really a statement: "Can you call me Liz?", "Did you know that I have a dog?"."""
+    """Return whether a question is a statement: "Can you call me Liz?", "Did you know that I have a dog?"."""
     bare = bare_clause(question)
-    is_wrapped = bare != without_opener(question)
+    is_wrapped = bare != strip_opener(question)
     return bool(
-        (is_wrapped and (stated_fact(bare) or _ASKS_TO_REMEMBER.match(question))) or _CALL_ME.match(question)
+        (is_wrapped and (find_stated_fact(bare) or _ASKS_TO_REMEMBER.match(question)))
+        or _CALL_ME.match(question)
     )
 
 
-def _facts_of(text: str, facts: FactTable, previous: Fact | None) -> list[Fact]:
+def _read_statement(text: str, facts: FactTable, previous: Fact | None) -> list[Fact]:
     name = facts.find(("name",))
     denied = _NAME_DENIED.fullmatch(bare_clause(text)) if name and "not" in text else None
     if name and denied and re.sub(r"^not\s+", "", denied[1]).casefold() == name.value.casefold():
@@ -205,7 +223,7 @@ _IT = pattern(r"(?:it|he|she|they|his|her|its|their|that|this|one)\b")
 
 
 def _read_clause(clause: str, facts: FactTable, previous: Fact | None) -> list[Fact]:
-    """The facts a clause states; `previous` is what "it" and "his" may point to."""
+    """Return the facts a clause states; `previous` is what "it" and "his" may point to."""
     text = bare_clause(clause)
     if previous and previous.about and _PRONOUN.match(text):
         text = _PRONOUN.sub(f"my {previous.about}'s", text, count=1)
@@ -214,14 +232,14 @@ def _read_clause(clause: str, facts: FactTable, previous: Fact | None) -> list[F
     denied = _NOT_IT.fullmatch(text)
     if denied and previous and denied[1].casefold() == previous.value.casefold():
         return [replace(previous, denied=True, sentence=previous.sentence.replace(" is ", " is not ", 1))]
-    user_texts = stated_fact(text, clause)
-    meant = corrected_fact(text, clause, previous)
-    if fact := stated_fact(meant) if isinstance(meant, str) else meant:
+    found = find_stated_fact(text, clause)
+    meant = find_correction(text, clause, previous)
+    if fact := find_stated_fact(meant) if isinstance(meant, str) else meant:
         return [fact]
-    if user_texts and user_texts.kind == "like" and (better := changed_favourite(user_texts, clause, facts)):
+    if found and found.kind == "like" and (better := find_changed_favourite(found, clause, facts)):
         return [better]
-    stated = [fact for fact in (user_texts, *_incidental_facts(text)) if fact]
-    if user_texts is None and len(text.split()) >= 3 and topics(text) and not re.match(r"(?i)you\b", text):
+    stated = [fact for fact in (found, *_find_incidental_facts(text)) if fact]
+    if found is None and len(text.split()) >= 3 and topics(text) and not re.match(r"(?i)you\b", text):
         stated.insert(0, make_fact("note", text, text))
     if previous and _IT.match(text):
         return [replace(fact, topics=fact.topics | previous.topics, about=previous.about) for fact in stated]
@@ -232,8 +250,8 @@ _INCIDENTAL = rule_table("INCIDENTAL")
 _OF_ANOTHER = pattern(r"(?:'s|\b(?:his|her|their)) (?:\w+ )?$")
 
 
-def _incidental_facts(text: str) -> list[Fact]:
-    """Every fact named in passing: people and pets with their names, numbers, addresses, a workplace."""
+def _find_incidental_facts(text: str) -> list[Fact]:
+    """Return the incidental facts: people and pets with their names, numbers, addresses, a workplace."""
     found: list[Fact] = []
     for shape, kind, say, thing in _INCIDENTAL:
         for match in shape.finditer(text):
@@ -263,19 +281,19 @@ def _read_system_prompt(prompt: str, facts: FactTable) -> None:
             is_about_user = True
         elif not (is_about_user and re.match(r"(?:She|He|They|Her|His|Their)\b", sentence)):
             continue
-        _read_text(_in_first_person(sentence), facts, -1, "")
+        _read_text(_to_first_person(sentence), facts, -1, "")
 
 
-def _in_first_person(sentence: str) -> str:
+def _to_first_person(sentence: str) -> str:
     sentence = re.sub(rf"(?i)(?:{_THE_USER}|\b(?:user|customer))'s\b", "my", sentence)
     sentence = re.sub(
         r"\band (?=(?:is|has|likes|loves|lives|works|wants|needs|owns)\b)", "and they ", sentence
     )
     sentence = re.sub(r"\b(?:His|Her|Their|his|her|their)\b", "my", sentence)
-    return re.sub(rf"(?i)(?:{_THE_USER}|\b(?:she|he|they)\b)(?: (\w+))?", _with_verb, sentence)
+    return re.sub(rf"(?i)(?:{_THE_USER}|\b(?:she|he|they)\b)(?: (\w+))?", _conjugate, sentence)
 
 
-def _with_verb(match: re.Match[str]) -> str:
+def _conjugate(match: re.Match[str]) -> str:
     verb = (match[1] or "").lower()
     plain = _VERBS.get(verb, verb.removesuffix("s") if not verb.endswith("ss") else verb)
     return f"I {plain}".strip()

@@ -71,14 +71,14 @@ class Fact:
 
 @dataclass(frozen=True)
 class RecallAnswer:
-    """An answer in words, and whether the conversation really held it."""
+    """An answer in words, and whether the conversation has it."""
 
     text: str
     known: bool
 
 
 def make_fact(kind: str, statement: str, value: str, what: str = "") -> Fact:
-    """The fact that `what` is `value`, stated as `said`."""
+    """Return the fact that `what` is `value`, stated as `statement`."""
     key: tuple[str, ...] = (kind,)
     if kind in {"named", "attribute", "age of"}:
         key = (kind, *sorted(topics(what)))
@@ -98,7 +98,7 @@ def make_fact(kind: str, statement: str, value: str, what: str = "") -> Fact:
 
 
 def is_same_value(one: str, other: str) -> bool:
-    """Whether two values are the same but for case, accents, articles and punctuation."""
+    """Return whether two values are the same but for case, accents, articles and punctuation."""
     return _bare_words(one) == _bare_words(other)
 
 
@@ -107,8 +107,8 @@ def _bare_words(value: str) -> list[str]:
     return [word for word in words(plain) if word not in _ARTICLES]
 
 
-def distinct(facts: Iterable[Fact]) -> list[Fact]:
-    """The facts without those that only pick a number or a name out of another's sentence."""
+def select_distinct(facts: Iterable[Fact]) -> list[Fact]:
+    """Return the facts without those that only pick a number or a name out of another's sentence."""
     chosen: list[Fact] = []
     for fact in facts:
         picked = fact.kind in {"attribute", "named", "employer", "have", "age", "origin"}
@@ -124,15 +124,15 @@ class FactTable:
         self._by_key = {fact.key: fact for fact in facts}
 
     def all(self) -> list[Fact]:
-        """All facts, denied ones too, oldest first."""
+        """Return all facts, denied ones too, oldest first."""
         return list(self._by_key.values())
 
     def newest_first(self) -> Iterator[Fact]:
-        """All facts, denied ones too, the latest first."""
+        """Return all facts, denied ones too, the latest first."""
         return reversed(self._by_key.values())
 
     def valid(self) -> list[Fact]:
-        """Every fact that was not denied, oldest first."""
+        """Return every fact that was not denied, oldest first."""
         return [fact for fact in self.all() if not fact.denied]
 
     def add(self, fact: Fact) -> None:
@@ -144,11 +144,11 @@ class FactTable:
         self._by_key[fact.key] = fact
 
     def find(self, key: tuple[str, ...]) -> Fact | None:
-        """The fact under a key, denied or not."""
+        """Return the fact under a key, denied or not."""
         return self._by_key.get(key)
 
     def find_value(self, kind: str) -> str | None:
-        """The value of the latest fact of a kind that still holds."""
+        """Return the value of the latest fact of a kind that still holds."""
         return next(
             (fact.value for fact in self.newest_first() if fact.kind == kind and not fact.denied), None
         )
@@ -167,8 +167,8 @@ _CHANGE = pattern("{CHANGE}")
 _PREFERENCE = pattern(r"you (?:now |really |actually )*(?:prefer|like .+ (?:more|better|best|most)\b)")
 
 
-def corrected_fact(text: str, clause: str, previous: Fact | None) -> Fact | str | None:
-    """The earlier fact put right, or a statement to read in its place; None when nothing is corrected.
+def find_correction(text: str, clause: str, previous: Fact | None) -> Fact | str | None:
+    """Return the earlier fact put right, or a statement to read in its place; None when nothing is corrected.
 
     "No, it's 4712" after "my order number is 4711" corrects the number.
     """
@@ -180,26 +180,26 @@ def corrected_fact(text: str, clause: str, previous: Fact | None) -> Fact | str 
     bare = re.sub(r"^(?:in|at|from|on) ", "", bare)
     is_alike = (bare[:1].isdigit() and known[:1].isdigit()) or (bare[:1].isupper() and known[:1].isupper())
     if is_alike and len(bare.split()) <= len(known.split()) <= 3 and topics(bare):
-        return _with_value(previous, bare)
+        return _replace_value(previous, bare)
     match = _MEANT.fullmatch(text) or _MEANT.search(clause)
     if not match or text.lower().startswith("i am "):
         return None
-    value = without_tail(match[1])
+    value = strip_tail(match[1])
     if previous.denied:
         thing = previous.about or ("name" if previous.kind == "name" else "")
         return f"my {thing} is {value}" if thing else None
     is_unlike = known[:1].isdigit() != value[:1].isdigit() or len(value.split()) > 4
     if is_unlike or (text == clause and not clause.lower().startswith("i mea")):
         return None
-    return _with_value(previous, value)
+    return _replace_value(previous, value)
 
 
-def _with_value(fact: Fact, value: str) -> Fact:
+def _replace_value(fact: Fact, value: str) -> Fact:
     return replace(fact, value=value, sentence=fact.sentence.replace(fact.value, value))
 
 
-def changed_favourite(liked: Fact, clause: str, facts: FactTable) -> Fact | None:
-    """The favourite that a preference changes: after a favourite colour, "I prefer orange now".
+def find_changed_favourite(liked: Fact, clause: str, facts: FactTable) -> Fact | None:
+    """Return the favourite that a preference changes: after a favourite colour, "I prefer orange now".
 
     A thing of unknown kind changes nothing for certain, so both are kept.
     """
@@ -211,7 +211,7 @@ def changed_favourite(liked: Fact, clause: str, facts: FactTable) -> Fact | None
         if fact.key[:1] != ("attribute",) or stem("favourite") not in fact.key:
             continue
         if kinds & set(fact.key):
-            return _with_value(fact, re.sub(r"(?i) (?:more|better|best|most)\b.*", "", liked.value))
+            return _replace_value(fact, re.sub(r"(?i) (?:more|better|best|most)\b.*", "", liked.value))
         if is_change and not kinds and len(words(liked.value)) == 1:
             first = fact.sentence.partition(", and later ")[0].removeprefix("you said ")
             return replace(fact, sentence=f"you said {first}, and later that {liked.sentence}")
@@ -221,6 +221,6 @@ def changed_favourite(liked: Fact, clause: str, facts: FactTable) -> Fact | None
 _TAIL = pattern(",? (?:not [^,]+|{FILLER})$")
 
 
-def without_tail(value: str) -> str:
-    """The value without "…, not Bob" and "… by the way"."""
+def strip_tail(value: str) -> str:
+    """Return the value without "…, not Bob" and "… by the way"."""
     return _TAIL.sub("", value)

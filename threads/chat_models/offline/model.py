@@ -62,7 +62,7 @@ class OfflineChatModel(BaseChatModel):
         tool_choice: str | dict[str, Any] | bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The model with tools it may call.
+        """Return the model with tools it may call.
 
         `tool_choice` is "auto", "none", "any" (or "required", True), or the name of a tool; raises ValueError
         for a name that is not among them.
@@ -163,7 +163,7 @@ def _count_tokens(message: BaseMessage) -> int:
 
 
 def _chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:
-    """The message in pieces: words, then tool calls, then a last one with usage and metadata."""
+    """Return the message in pieces: words, then tool calls, then a last one with usage and metadata."""
     for piece in _PIECE.findall(str(message.content)):
         yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
     for index, call in enumerate(message.tool_calls):

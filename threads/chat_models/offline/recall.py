@@ -12,15 +12,15 @@ from collections.abc import Iterator
 
 from threads.chat_models.offline.dialogue import ASK_NAME, SPELLED_OUT, UNKNOWN_THING, Dialogue
 from threads.chat_models.offline.facts import SINGLE_KINDS, Fact, RecallAnswer, is_same_value
-from threads.chat_models.offline.statements import bare_clause, stated_fact
+from threads.chat_models.offline.statements import bare_clause, find_stated_fact
 from threads.chat_models.offline.text import (
     broader_topics,
     pattern,
     pattern_table,
     sentence,
     stem,
+    strip_opener,
     topics,
-    without_opener,
     word_map,
     word_set,
     words,
@@ -45,14 +45,14 @@ _SHARED_NOUN = word_set("SHARED_NOUN")
 """Words that share a noun with the next: "my first and last name"."""
 
 
-def trimmed_question(question: str) -> str:
-    """The question without "and …", "so …" before it and "… then, bot" after it."""
-    bare = without_opener(question.strip())
+def trim_question(question: str) -> str:
+    """Return the question without "and …", "so …" before it and "… then, bot" after it."""
+    bare = strip_opener(question.strip())
     return _TRAILER.sub("", bare) or bare
 
 
 def split_question(question: str) -> Iterator[str]:
-    """The questions in "what's my name and age?", one by one; a single one as it is."""
+    """Return the questions in "what's my name and age?", one by one; a single one as it is."""
     match = _SEVERAL.fullmatch(question)
     if match is None:
         yield question
@@ -65,9 +65,9 @@ def split_question(question: str) -> Iterator[str]:
         yield f"{match['asks']}my {thing}{' ' + noun if is_shared else ''}"
 
 
-def _unwrapped(question: str) -> tuple[str, bool]:
-    """The question inside "can you tell me … again?", and whether "Do you know …?" wants a yes first."""
-    bare = trimmed_question(question)
+def _unwrap_question(question: str) -> tuple[str, bool]:
+    """Return the question inside "can you tell me … again?", and whether "Do you know …?" needs a yes."""
+    bare = trim_question(question)
     wrapper = _WRAPPER.match(bare)
     if wrapper and wrapper.end() == len(bare):
         wrapper = None
@@ -76,8 +76,8 @@ def _unwrapped(question: str) -> tuple[str, bool]:
     return inner, bool(wrapper and wrapper["yes"])
 
 
-def _paraphrased(question: str) -> str:
-    """The one form in which this model asks what may be asked in many."""
+def _canonical_question(question: str) -> str:
+    """Return the canonical wording of a question."""
     return next(
         (m.expand(form) for shape, form in _PARAPHRASES if (m := shape.fullmatch(question))), question
     )
@@ -93,20 +93,22 @@ _TOO_COMMON = frozenset(map(stem, word_set("TOO_COMMON")))
 
 
 def recall(question: str, dialogue: Dialogue) -> RecallAnswer | None:
-    """The answer to a question about the user or what they said; None when it asks about neither."""
-    question, wants_yes = _unwrapped(question)
+    """Return the answer to a question about the user or what they said; None when it asks about neither."""
+    question, wants_yes = _unwrap_question(question)
     yes = "Yes, " if wants_yes else ""
     if person := next((fact.about for fact in dialogue.facts.newest_first() if fact.kind == "named"), None):
         question = re.sub(r"(?i)\b(?:his|her)(?= \w)", f"my {person}'s", question)
-    if answer := _name_answer(question, dialogue, yes) or _yes_or_no(question, dialogue, wants_yes):
+    if answer := _answer_name_question(question, dialogue, yes) or _answer_yes_or_no(
+        question, dialogue, wants_yes
+    ):
         return answer
-    question = _paraphrased(question)
-    if facts := _covering_facts(question, dialogue):
+    question = _canonical_question(question)
+    if facts := _find_covering_facts(question, dialogue):
         statement = sentence(". ".join(sentence(fact.sentence, "") for fact in facts))
         return RecallAnswer(yes + statement[:1].lower() + statement[1:] if yes else statement, True)
     if not _ABOUT_ME.search(question):
         return None
-    if near := _nearest_fact(question, dialogue):
+    if near := _find_nearest_fact(question, dialogue):
         return RecallAnswer(_NOT_EXACTLY.format(near.sentence), False)
     if match := _MY_THING.match(question):
         thing = SPELLED_OUT.get(match[3].lower()) or re.sub(r"(?i)^my ", "your ", match[3])
@@ -118,8 +120,8 @@ def recall(question: str, dialogue: Dialogue) -> RecallAnswer | None:
     return _UNKNOWN
 
 
-def _nearest_fact(question: str, dialogue: Dialogue) -> Fact | None:
-    """What was said about the same thing, when it does not quite answer the question."""
+def _find_nearest_fact(question: str, dialogue: Dialogue) -> Fact | None:
+    """Return a fact about the same thing that does not quite answer the question."""
     wanted = _wanted_topics(question) - _TOO_COMMON
     valid = dialogue.facts.valid()
     related = _RELATED_KINDS.get(question, "").split()
@@ -150,8 +152,8 @@ _OWNS = pattern(r" (?:has|have|had|owns?|got|wants?|needs?|bought) ")
 _I_SUBJECT = pattern(r"(?:and )?I\b|.*\b(?:do|did|am|was|have|had|can|could|will|would|should|must) I\b")
 
 
-def _covering_facts(question: str, dialogue: Dialogue) -> list[Fact]:
-    """The facts that cover every topic of a question, at most four."""
+def _find_covering_facts(question: str, dialogue: Dialogue) -> list[Fact]:
+    """Return the facts that cover every topic of a question, at most four."""
     wanted = _wanted_topics(question)
     if not wanted:
         return []
@@ -179,7 +181,7 @@ def _covering_facts(question: str, dialogue: Dialogue) -> list[Fact]:
 
 
 def _wanted_topics(question: str) -> frozenset[str]:
-    """The topics a fact must cover to answer a question."""
+    """Return the topics a fact must cover to answer a question."""
     wanted = topics(re.sub(r"(?i)^how (?:many|much|often|long)\b|\bhave got\b", "", question))
     if not wanted and re.search(r"(?i)\bI (?:have|own|got)\b", question):
         return frozenset({stem("have")})
@@ -201,7 +203,7 @@ def _has_evidence(fact: Fact, question: str) -> bool:
 
 
 def _has_right_owner(fact: Fact, wanted: frozenset[str]) -> bool:
-    """Whether a fact about somebody else's age, wife or number is about somebody the question names."""
+    """Return whether a fact about another person's age, wife or number is about one the question names."""
     if fact.kind == "age of":
         return bool(wanted - topics("age old"))
     if "number" in fact.key and fact.kind == "attribute" and not wanted & topics("number order reference"):
@@ -211,12 +213,12 @@ def _has_right_owner(fact: Fact, wanted: frozenset[str]) -> bool:
 
 
 def _is_of_another(fact: Fact) -> bool:
-    """Whether a fact is about a person by name: "Tom's address is …"."""
+    """Return whether a fact is about a person by name: "Tom's address is …"."""
     return bool(_OF_ANOTHER.match(fact.sentence))
 
 
 def _is_of_relative(fact: Fact, wanted: frozenset[str]) -> bool:
-    """Whether a fact says what the user's brother or dog does, and the question does not name them.
+    """Return whether a fact says what the user's brother or dog does, and the question does not name them.
 
     It may still tell that there is a brother, so only what he has is no answer to what the user has.
     """
@@ -237,7 +239,7 @@ _DIET = pattern(r"\b(?:vegan|vegetarian|veggie|pescatarian|halal|kosher)\b")
 _LOST = pattern("{LOST}")
 
 
-def _yes_or_no(question: str, dialogue: Dialogue, needs_yes: bool) -> RecallAnswer | None:
+def _answer_yes_or_no(question: str, dialogue: Dialogue, needs_yes: bool) -> RecallAnswer | None:
     """Answer a yes/no question by reading it back as a statement; `needs_yes` if only a yes is an answer."""
     question = question.removeprefix("is it ")
     if question.lower().startswith(("what", "who", "where", "which", "how", "why")):
@@ -245,19 +247,19 @@ def _yes_or_no(question: str, dialogue: Dialogue, needs_yes: bool) -> RecallAnsw
     statement = next((m.expand(form) for shape, form in _CLAIMS if (m := shape.fullmatch(question))), None)
     if statement is None:
         return None
-    claim = stated_fact(bare_clause(statement))
+    claim = find_stated_fact(bare_clause(statement))
     if claim is None and _IS_MY.fullmatch(question):
-        claim = stated_fact(_SUBJECT_AND_VALUE.sub(lambda m: f"{m[1]} is {m[2] or ''}{m[3]}", statement))
-    thing = _newest_covering(topics(claim.value), dialogue) if claim and claim.kind == "have" else None
+        claim = find_stated_fact(_SUBJECT_AND_VALUE.sub(lambda m: f"{m[1]} is {m[2] or ''}{m[3]}", statement))
+    thing = _find_newest_covering(topics(claim.value), dialogue) if claim and claim.kind == "have" else None
     if thing and _LOST.search(thing.sentence):
         return RecallAnswer(sentence(f"you told me that {thing.sentence}"), True)
     if claim and not _ANY_PET_OR_CHILD.fullmatch(claim.value):
-        return _compared(claim, dialogue)
+        return _compare_claim(claim, dialogue)
     if claim is None and statement == question:
         return None
-    facts = _covering_facts(re.sub(r"(?i)^I am ", "I ", statement), dialogue)
+    facts = _find_covering_facts(re.sub(r"(?i)^I am ", "I ", statement), dialogue)
     if not facts and claim and claim.kind == "have":
-        facts = _covering_facts(f"{statement} not", dialogue)
+        facts = _find_covering_facts(f"{statement} not", dialogue)
     if facts and (needs_yes or " any" in statement or statement.lower().startswith(("i ", "my "))):
         agrees = all(fact.is_negative for fact in facts) == bool(re.search(r"(?i)\bnot\b|n't\b", question))
         because = " and ".join(fact.sentence for fact in facts)
@@ -269,19 +271,19 @@ def _yes_or_no(question: str, dialogue: Dialogue, needs_yes: bool) -> RecallAnsw
     return None if needs_yes else RecallAnswer(f"I don't know; you haven't told me. {ONLY_THIS}", False)
 
 
-def _compared(claim: Fact, dialogue: Dialogue) -> RecallAnswer:
+def _compare_claim(claim: Fact, dialogue: Dialogue) -> RecallAnswer:
     known = dialogue.facts.find(claim.key)
     named = frozenset(map(stem, words(claim.value))) & topics(claim.value)
     if known is None and claim.kind not in SINGLE_KINDS:
-        known = _newest_covering(named | ({stem(claim.kind)} - {stem("have"), "am"}), dialogue)
+        known = _find_newest_covering(named | ({stem(claim.kind)} - {stem("have"), "am"}), dialogue)
     is_taste = known is None and claim.kind in {"like", "dislike"}
-    liked = _newest_covering(named, dialogue) if is_taste else None
+    liked = _find_newest_covering(named, dialogue) if is_taste else None
     if liked and (liked.kind in {"like", "dislike"} or stem("favourite") in liked.key):
         # a favourite is liked, what is hated is not: "do I like pizza?" after "pizza is my favourite food"
         agrees = (liked.kind == "dislike") == (claim.kind == "dislike") and not liked.denied
         return RecallAnswer(sentence(f"{'yes' if agrees else 'no'}, {liked.sentence}"), True)
     if known is None:
-        known = _newest_covering(topics(claim.sentence), dialogue)
+        known = _find_newest_covering(topics(claim.sentence), dialogue)
     if known is None:
         return (
             _NO_NAME
@@ -297,8 +299,8 @@ def _compared(claim: Fact, dialogue: Dialogue) -> RecallAnswer:
     return RecallAnswer(sentence(f"{'yes' if agrees else 'no'}, {known.sentence}"), True)
 
 
-def _newest_covering(wanted: frozenset[str], dialogue: Dialogue) -> Fact | None:
-    """The latest fact about all that is wanted, of the right person."""
+def _find_newest_covering(wanted: frozenset[str], dialogue: Dialogue) -> Fact | None:
+    """Return the latest fact about all that is wanted, of the right person."""
     for fact in dialogue.facts.newest_first():
         is_right = _has_right_owner(fact, wanted) and not _is_of_relative(fact, wanted)
         if wanted and wanted <= fact.topics and is_right:
@@ -315,8 +317,8 @@ _NAME_PART = pattern(r"\b(?:first|last|family|middle|full|whole|sur)-? ?name\b")
 _SPELL = pattern("{SPELL}")
 
 
-def _name_answer(question: str, dialogue: Dialogue, yes: str) -> RecallAnswer | None:
-    """The answer to a question about the user's name, or None; `yes` goes in front."""
+def _answer_name_question(question: str, dialogue: Dialogue, yes: str) -> RecallAnswer | None:
+    """Return the answer to a question about the user's name, or None; `yes` goes in front."""
     name = dialogue.name
     if _SPELL.fullmatch(question):
         return (
@@ -327,7 +329,7 @@ def _name_answer(question: str, dialogue: Dialogue, yes: str) -> RecallAnswer | 
     if part := _NAME_PART.search(question):
         if re.search(r"(?i)'s|\bof my\b", question) or not re.search(r"(?i)\bmy\b", question):
             return None
-        return _name_part(part[0].lower(), dialogue)
+        return _answer_name_part(part[0].lower(), dialogue)
     is_mine = bool(_MY_NAME.search(question))
     if is_mine and _NAME_CLAIM.match(question):
         return None
@@ -344,7 +346,7 @@ def _name_answer(question: str, dialogue: Dialogue, yes: str) -> RecallAnswer | 
 _LAST_NAMES = ("last name", "family name", "surname")
 
 
-def _name_part(part: str, dialogue: Dialogue) -> RecallAnswer | None:
+def _answer_name_part(part: str, dialogue: Dialogue) -> RecallAnswer | None:
     full = dialogue.facts.find_value("full name") or dialogue.name or ""
     parts = [each for each in full.split() if not re.fullmatch(r"(?i)(?:dr|mrs?|ms|prof)\.?", each)]
     if part.startswith(("full", "whole")):

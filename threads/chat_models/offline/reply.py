@@ -1,7 +1,7 @@
 """One reply: what to say, or which tool to call.
 
 The first of these steps that applies: the results that a tool just gave back; a call the caller insists on;
-the questions, answered one by one from recall, tools, sums and small talk; and, when nothing was asked, an
+the questions, answered one by one from recall, tools, sums and small talk; and, without a question, an
 acknowledgment. Every step is a function of the messages and the bound tools, so the same conversation always
 gets the same reply.
 """
@@ -20,24 +20,24 @@ from threads.chat_models.offline.dialogue import (
     read_dialogue,
     text_of,
 )
-from threads.chat_models.offline.recall import recall, split_question, trimmed_question
-from threads.chat_models.offline.statements import ABILITIES, bare_clause, small_talk
-from threads.chat_models.offline.text import Clause, clauses, pattern, sentence, topics
+from threads.chat_models.offline.recall import recall, split_question, trim_question
+from threads.chat_models.offline.statements import ABILITIES, bare_clause, find_small_talk
+from threads.chat_models.offline.text import Clause, pattern, sentence, split_clauses, topics
 from threads.chat_models.offline.text_answers import (
     acknowledge,
+    add_greeting,
     answer_about_dialogue,
     answer_question,
-    with_greeting,
 )
 from threads.chat_models.offline.tool_selection import (
     ToolSpec,
-    empty_value,
     fill_arguments,
-    identifiers_for,
-    search_tool,
-    suitable_tool,
-    tool_call,
-    tool_specs,
+    find_identifiers,
+    find_search_tool,
+    find_suitable_tool,
+    make_empty_value,
+    make_tool_call,
+    read_tool_specs,
 )
 
 _ASK_ARGUMENT = "Could you tell me the "
@@ -58,11 +58,11 @@ class OfflineReply:
 def reply_to(
     messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]] = (), tool_choice: str | None = None
 ) -> OfflineReply:
-    """The reply to a conversation; `tool_choice` is None, "none", "any" or a tool's name."""
-    if results := _pending_results(messages):
+    """Return the reply to a conversation; `tool_choice` is None, "none", "any" or a tool's name."""
+    if results := _list_pending_results(messages):
         return OfflineReply(_results_in_words(results))
     dialogue = read_dialogue(messages)
-    known = [] if tool_choice == "none" else tool_specs(tools)
+    known = [] if tool_choice == "none" else read_tool_specs(tools)
     if known and tool_choice not in {None, "none", "auto"}:
         return _forced_call(dialogue, known, tool_choice)
     if not dialogue.user_texts:
@@ -75,13 +75,13 @@ def _reply_in_words(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineRep
     if tools:
         names = ", ".join(tool.name.replace("_", " ") for tool in tools)
         abilities = f"I can chat, remember what you tell me in this conversation, and use my tools: {names}."
-    parts = clauses(dialogue.last_text)
-    questions = [each for clause in parts if clause.asks for each in split_question(clause.text)]
+    parts = split_clauses(dialogue.last_text)
+    questions = [each for clause in parts if clause.is_question for each in split_question(clause.text)]
     answers = [answer_question(question, dialogue, abilities) for question in questions]
     states_more = any(fact.kind != "note" for fact in dialogue.newest_facts)
     if not answers or (states_more and all(is_small_talk for _, is_small_talk in answers)):
         return OfflineReply(acknowledge(dialogue, [clause.text for clause in parts], abilities))
-    return OfflineReply(with_greeting(dialogue, " ".join(dict.fromkeys(text for text, _ in answers))))
+    return OfflineReply(add_greeting(dialogue, " ".join(dict.fromkeys(text for text, _ in answers))))
 
 
 # Tool calls
@@ -89,48 +89,56 @@ def _reply_in_words(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineRep
 
 def _forced_call(dialogue: Dialogue, tools: Sequence[ToolSpec], choice: str | None) -> OfflineReply:
     named = [tool for tool in tools if tool.name == choice] or tools
-    tool = suitable_tool(dialogue.last_text, named, dialogue) or named[0]
+    tool = find_suitable_tool(dialogue.last_text, named, dialogue) or named[0]
     args, missing = fill_arguments(tool, dialogue.last_text, dialogue)
-    args |= {name: empty_value(tool.properties.get(name, {})) for name in missing}
-    return OfflineReply(calls=(tool_call(tool, args, dialogue),))
+    args |= {name: make_empty_value(tool.properties.get(name, {})) for name in missing}
+    return OfflineReply(calls=(make_tool_call(tool, args, dialogue),))
 
 
 def _continued_call(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply | None:
-    """The call for the earlier request, with the detail just given, when the model had asked for it."""
+    """Return the call for the earlier request, with the argument that the model requested."""
     if not last_answer(dialogue.messages).startswith(_ASK_ARGUMENT) or len(dialogue.user_texts) < 2:
         return None
     request = f"{dialogue.user_texts[-2]} {dialogue.last_text}"
-    tool = suitable_tool(request, tools, dialogue)
+    tool = find_suitable_tool(request, tools, dialogue)
     return _use(tool, request, dialogue) if tool and not fill_arguments(tool, request, dialogue)[1] else None
 
 
 def _call_for(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply | None:
-    """The call that answers a question or request; None where the conversation itself answers it."""
-    for clause in clauses(dialogue.last_text) if tools else ():
-        if not (clause.asks or _REQUEST.match(bare_clause(clause.text))):
+    """Return the call that answers a question or request; None where the conversation itself answers it."""
+    for clause in split_clauses(dialogue.last_text) if tools else ():
+        if not (clause.is_question or _REQUEST.match(bare_clause(clause.text))):
             continue
-        if clause.asks and _needs_no_tool(clause.text, dialogue):
+        if clause.is_question and _needs_no_tool(clause.text, dialogue):
             continue
-        if tool := suitable_tool(clause.text, tools, dialogue):
+        if tool := find_suitable_tool(clause.text, tools, dialogue):
             return _use(tool, clause.text, dialogue)
-        if clause.asks and _FOLLOW_UP.match(clause.text) and (reply := _call_again(clause, dialogue, tools)):
+        if (
+            clause.is_question
+            and _FOLLOW_UP.match(clause.text)
+            and (reply := _call_again(clause, dialogue, tools))
+        ):
             return reply
-        if clause.asks and _POINTER.search(clause.text) and (reply := _call_for_it(clause, dialogue, tools)):
+        if (
+            clause.is_question
+            and _POINTER.search(clause.text)
+            and (reply := _call_for_it(clause, dialogue, tools))
+        ):
             return reply
-        is_about_world = clause.asks and topics(clause.text) and not _ABOUT_US.search(clause.text)
-        if is_about_world and (tool := search_tool(tools)):
+        is_about_world = clause.is_question and topics(clause.text) and not _ABOUT_US.search(clause.text)
+        if is_about_world and (tool := find_search_tool(tools)):
             return _use(tool, clause.text, dialogue)
     return None
 
 
 def _needs_no_tool(question: str, dialogue: Dialogue) -> bool:
     answer = recall(question, dialogue)
-    bare = trimmed_question(bare_clause(question))
-    return bool((answer and answer.known) or answer_about_dialogue(bare, dialogue) or small_talk(bare))
+    bare = trim_question(bare_clause(question))
+    return bool((answer and answer.known) or answer_about_dialogue(bare, dialogue) or find_small_talk(bare))
 
 
 def _call_again(clause: Clause, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply | None:
-    """The call just made with another argument: "And in Rome?"."""
+    """Return the call just made with another argument: "And in Rome?"."""
     recent = [call for m in dialogue.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
     tool = next((tool for tool in tools if recent and tool.name == recent[-1]["name"]), None)
     if tool is None or not tool.required or len(clause.text.split()) > 5:
@@ -140,12 +148,12 @@ def _call_again(clause: Clause, dialogue: Dialogue, tools: Sequence[ToolSpec]) -
 
 
 def _call_for_it(clause: Clause, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> OfflineReply | None:
-    """A call for "Where is it?": the one just made again, or one for what was just mentioned."""
+    """Return a call for "Where is it?": the one just made again, or one for what was just mentioned."""
     wanted = topics(clause.text)
     recent = [call for m in dialogue.messages[-6:] if isinstance(m, AIMessage) for call in m.tool_calls]
     for tool in tools:
         if recent and tool.name == recent[-1]["name"] and tool.required and wanted <= tool.topics:
-            return OfflineReply(calls=(tool_call(tool, recent[-1]["args"], dialogue),))
+            return OfflineReply(calls=(make_tool_call(tool, recent[-1]["args"], dialogue),))
     for fact in dialogue.facts.newest_first():
         if fact.turn < len(dialogue.user_texts) - 2 or fact.denied:
             break
@@ -165,9 +173,11 @@ def _use(tool: ToolSpec, request: str, dialogue: Dialogue) -> OfflineReply:
     if missing:
         names = " and the ".join(name.replace("_", " ") for name in missing)
         return OfflineReply(f"{_ASK_ARGUMENT}{names}, please?")
-    named = identifiers_for(tool, request)
+    named = find_identifiers(tool, request)
     all_args = [{**args, tool.required[0]: each} for each in named] if len(named) > 1 else [args]
-    return OfflineReply(calls=tuple(tool_call(tool, each, dialogue, n) for n, each in enumerate(all_args)))
+    return OfflineReply(
+        calls=tuple(make_tool_call(tool, each, dialogue, n) for n, each in enumerate(all_args))
+    )
 
 
 # Results
@@ -176,14 +186,14 @@ _MAX_RESULT_CHARS = 1_500
 """Characters of a tool's result that are repeated."""
 
 
-def _pending_results(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
-    """The tool results that came after the user's last message."""
+def _list_pending_results(messages: Sequence[BaseMessage]) -> list[ToolMessage]:
+    """Return the tool results that came after the user's last message."""
     start = max((place + 1 for place, message in enumerate(messages) if is_human(message)), default=0)
     return [message for message in messages[start:] if isinstance(message, ToolMessage)]
 
 
 def _results_in_words(results: Sequence[ToolMessage]) -> str:
-    """An answer made of the results, one after the other, the same result once."""
+    """Return an answer made of the results, one after the other, the same result once."""
     return "\n".join(dict.fromkeys(_result_in_words(result) for result in results))
 
 

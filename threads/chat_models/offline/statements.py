@@ -9,14 +9,14 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from threads.chat_models.offline.facts import Fact, make_fact, without_tail
+from threads.chat_models.offline.facts import Fact, make_fact, strip_tail
 from threads.chat_models.offline.text import (
     CACHE_SIZE,
     pattern,
     pattern_table,
+    strip_opener,
     to_second_person,
     topics,
-    without_opener,
     word_map,
     word_set,
 )
@@ -26,7 +26,7 @@ Rule = tuple[re.Pattern[str], str, str, str]
 
 
 def rule_table(name: str) -> tuple[Rule, ...]:
-    """A table from language.toml with results "kind | statement | thing"; the last two are optional."""
+    """Return a table with results "kind | statement | thing"; the last two are optional."""
     rows = [(shape, [*result.split(" | "), "", ""]) for shape, result in pattern_table(name)]
     return tuple((shape, result[0], result[1], result[2]) for shape, result in rows)
 
@@ -59,13 +59,13 @@ _HOME_TAIL = pattern("{HOME_TAIL}")
 
 
 def bare_clause(text: str) -> str:
-    """The clause without "well, actually, please remember that"."""
-    text = without_opener(text)
+    """Return the clause without "well, actually, please remember that"."""
+    text = strip_opener(text)
     return _WRAPPER.sub("", text) if _WRAPPER.match(text) else text
 
 
-def small_talk(clause: str, name: str | None = None, abilities: str = ABILITIES) -> str | None:
-    """The answer to a clause of small talk ("thanks", "how are you"), or None when it is none."""
+def find_small_talk(clause: str, name: str | None = None, abilities: str = ABILITIES) -> str | None:
+    """Return the answer to a clause of small talk ("thanks", "how are you"), or None."""
     for shape, answer in _SMALL_TALK:
         if shape.fullmatch(clause):
             return answer.format(name=f", {name}" if name else "", abilities=abilities)
@@ -73,22 +73,22 @@ def small_talk(clause: str, name: str | None = None, abilities: str = ABILITIES)
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def stated_fact(text: str, whole: str = "") -> Fact | None:
-    """The fact a clause states by its pattern, or None; `whole` is the clause with its opener, if any."""
-    if name := introduced_name(text) or introduced_name(whole):
+def find_stated_fact(text: str, whole: str = "") -> Fact | None:
+    """Return the fact that a clause states, or None; `whole` is the clause with its opener, if any."""
+    if name := find_introduced_name(text) or find_introduced_name(whole):
         return make_fact("name", f"my name is {name}", name)
     text = _WE.sub("I", _EMPHASIS.sub(r"\1", text))
     for shape, kind, say, _ in _RULES:
         if (match := shape.fullmatch(text)) and (fact := _from_rule(kind, say, match, text)):
             return fact
-    return _denied_fact(text)
+    return _find_denied_fact(text)
 
 
-def _denied_fact(text: str) -> Fact | None:
+def _find_denied_fact(text: str) -> Fact | None:
     if not _NOT.search(text):
         return None
     positive = _ANY_MORE.sub("", _NOT.sub(lambda match: match[1] or "", text, count=1))
-    fact = stated_fact(" ".join(positive.split()))
+    fact = find_stated_fact(" ".join(positive.split()))
     return fact and replace(fact, denied=not fact.denied, sentence=to_second_person(text))
 
 
@@ -99,15 +99,15 @@ def _from_rule(kind: str, say: str, match: re.Match[str], text: str) -> Fact | N
         kind in _STATES
         and not say
         and (timeless := _TIME_TAIL.sub("", text)) != text
-        and (fact := stated_fact(timeless))
+        and (fact := find_stated_fact(timeless))
     ):
         return fact
     if kind in _STATES or (kind == "attribute" and what.lower().startswith("favo")):
         short = (_HOME_TAIL if kind == "home" else _STATE_TAIL).sub("", value)
         if short != value and text.endswith(value):
-            return stated_fact(text.removesuffix(value) + short)
+            return find_stated_fact(text.removesuffix(value) + short)
         value = short
-    value = without_tail(value)
+    value = strip_tail(value)
     if not value or (kind != "problem" and re.match(r"not\b", value)):
         return None
     if kind == "job" and "became" not in text and " am " in f" {text[:12]} " and not _is_occupation(value):
@@ -136,20 +136,20 @@ _DESCRIPTION = re.compile(
 )
 
 
-def introduced_name(clause: str) -> str | None:
-    """The name a clause introduces its speaker by, tidied; None when it does not.
+def find_introduced_name(clause: str) -> str | None:
+    """Return the name a clause introduces its speaker by, tidied; None when it does not.
 
     "I'm Alice" and "I'm tired" have the same form, so a bare "I am X" counts only when X can be a name:
     written like one, or at least not a word that describes people. "My name is X" is believed almost whatever
     X is.
     """
     if match := _NAME_GIVEN.fullmatch(clause):
-        return _tidy_name(_first_group(match))
+        return _clean_name(_first_group(match))
     if (match := _NAME_ON_ARRIVAL.fullmatch(clause)) and _can_be_name(match[1]):
-        return _tidy_name(match[1])
+        return _clean_name(match[1])
     if (
         (match := _NAME_HERE.fullmatch(clause))
-        and (name := _tidy_name(match[1]))
+        and (name := _clean_name(match[1]))
         and _looks_like_name(match[1])
     ):
         return name
@@ -159,20 +159,20 @@ def introduced_name(clause: str) -> str | None:
         if match is None or not _looks_like_name(match[1]) or re.search(r"\d", match[1]):
             return None
     given = _first_group(match)
-    return _tidy_name(given) if _can_be_name(_without_name_tail(given)) else None
+    return _clean_name(given) if _can_be_name(_strip_name_tail(given)) else None
 
 
-def bare_name(text: str) -> str | None:
-    """The name when a text is nothing but one: the answer to "What should I call you?"."""
+def find_bare_name(text: str) -> str | None:
+    """Return the name when a text is nothing but one: the answer to "What should I call you?"."""
     text = text.strip(" .!,")
-    return _tidy_name(text) if 0 < len(text.split()) <= 3 and _can_be_name(text) else None
+    return _clean_name(text) if 0 < len(text.split()) <= 3 and _can_be_name(text) else None
 
 
 def _first_group(match: re.Match[str]) -> str:
     return next((group for group in match.groups() if group), "")
 
 
-def _without_name_tail(text: str) -> str:
+def _strip_name_tail(text: str) -> str:
     return _NAME_TAIL.sub("", text.strip(" \"'")).strip(" \"'!?,")
 
 
@@ -201,21 +201,21 @@ def _is_word(token: str, is_small: bool) -> bool:
     return is_small and (bool(_DESCRIPTION.match(token)) or token in _OCCUPATIONS or "'" in token[-3:])
 
 
-def _tidy_name(text: str) -> str | None:
+def _clean_name(text: str) -> str | None:
     if twice := _NAME_TWICE.fullmatch(text):
         text = twice[2]
-    tokens = _without_name_tail(text).split()
+    tokens = _strip_name_tail(text).split()
     if not tokens or len(tokens) > 6 or not all(_NAME_TOKEN.fullmatch(token) for token in tokens):
         return None
     if tokens[0].lower() in _NOT_NAMES:
         return None
     given = " ".join(tokens)
     if given.islower() or (given.isupper() and len(given) > 3):
-        given = " ".join(_capitalized(token.lower()) for token in tokens)
+        given = " ".join(_capitalize(token.lower()) for token in tokens)
     return given.rstrip(".")
 
 
-def _capitalized(token: str) -> str:
+def _capitalize(token: str) -> str:
     if token in _PARTICLES:
         return token
     return re.sub(r"(?:^|(?<=[-']))[^\W\d_]", lambda match: match[0].upper(), token)

@@ -25,12 +25,12 @@ _LANGUAGE: dict[str, dict[str, str]] = tomllib.loads(
 
 
 def word_set(name: str) -> frozenset[str]:
-    """A list of words from language.toml."""
+    """Return a list of words from language.toml."""
     return frozenset(_LANGUAGE["words"][name].split())
 
 
 def word_map(name: str) -> dict[str, str]:
-    """A section of language.toml whose keys are words."""
+    """Return a section of language.toml whose keys are words."""
     return dict(_LANGUAGE[name])
 
 
@@ -48,7 +48,7 @@ def _named_pattern(name: str) -> str:
 
 
 def pattern_table(name: str, flags: re.RegexFlag = re.IGNORECASE) -> PatternTable:
-    """A table from language.toml as (pattern, result)."""
+    """Return a table from language.toml as (pattern, result)."""
     rows, lines = [], ""
     for line in _LANGUAGE["tables"][name].splitlines():
         part, arrow, result = line.partition("=>")
@@ -104,18 +104,18 @@ class Clause:
     """One thing said or asked, contractions written out."""
 
     text: str
-    asks: bool
+    is_question: bool
 
 
 @lru_cache(maxsize=CACHE_SIZE)  # the model reads a conversation from its beginning at each turn
-def clauses(text: str) -> tuple[Clause, ...]:
+def split_clauses(text: str) -> tuple[Clause, ...]:
     """Split a message into its clauses, in order; "I'm Alice, what's my name?" gives two."""
     plain = text[:MAX_READ_CHARS].translate(_PLAIN)
-    plain = _WERE.sub("where", re.sub(r"[\w'-]+", lambda match: _spelled(match[0]), plain))
+    plain = _WERE.sub("where", re.sub(r"[\w'-]+", lambda match: _correct_spelling(match[0]), plain))
     return tuple(clause for sentence in _SENTENCE_END.split(plain) for clause in _clauses_of(sentence))
 
 
-def _spelled(word: str) -> str:
+def _correct_spelling(word: str) -> str:
     """Write out chat spellings, and key words with their letters in another order ("waht", "naem")."""
     lower = word.lower()
     if lower in _SPELLINGS:
@@ -129,36 +129,34 @@ def _spelled(word: str) -> str:
 def _clauses_of(sentence: str) -> Iterator[Clause]:
     sentence = _CHECK.sub("", sentence)
     ends_as_question = sentence.rstrip(" \"')").endswith("?")
-    parts = [part for part in _with_subjects(_CLAUSE_BREAK.split(sentence)) if not _EMPTY.fullmatch(part)]
+    parts = [part for part in _repeat_subjects(_CLAUSE_BREAK.split(sentence)) if not _EMPTY.fullmatch(part)]
     if not parts and re.search(r"\w", sentence):
         parts = [sentence]
     is_question = False
     for position, part in enumerate(parts):
-        text = _replace_all(_CONTRACTIONS, _stripped(part.strip()))
+        text = _replace_all(_CONTRACTIONS, _strip_punctuation(part.strip()))
         last = position == len(parts) - 1
-        text = next(
-            (is_question for abroad, is_question in _NAME_QUESTIONS_ABROAD if abroad.fullmatch(text)), text
-        )
+        text = next((english for shape, english in _NAME_QUESTIONS_ABROAD if shape.fullmatch(text)), text)
         continued = position > 0 and not (ends_as_question and last) and _RELATIVE.match(text)
-        is_question = (bool(_ASKS.match(without_opener(text))) and not continued) or (
+        is_question = (bool(_ASKS.match(strip_opener(text))) and not continued) or (
             ends_as_question and (last or is_question)
         )
         yield Clause(text, is_question)
 
 
-def without_opener(text: str) -> str:
-    """The clause without "well, actually" and the like, unless it is nothing else."""
+def strip_opener(text: str) -> str:
+    """Return the clause without "well, actually" and the like, unless it is nothing else."""
     match = _OPENER.match(text)
     return text[match.end() :] if match and match.end() < len(text) else text
 
 
-def _stripped(part: str) -> str:
+def _strip_punctuation(part: str) -> str:
     is_sum = re.fullmatch(r"[\d\s.,()+*/^×÷-]+[.!?]?", part)
     text = (part if is_sum else part.strip(',-"() ')).rstrip(".!?").strip()
     return f"{text})" if text.count("(") > text.count(")") else text
 
 
-def _with_subjects(parts: list[str]) -> Iterator[str]:
+def _repeat_subjects(parts: list[str]) -> Iterator[str]:
     """Repeat the subject that a clause left out: "I live here and work there"."""
     is_i = False
     for part in parts:
@@ -179,20 +177,20 @@ def _replace_all(table: PatternTable, text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case."""
+    """Return the words of a text in lower case."""
     return [match.lower() for match in _WORD.findall(text)]
 
 
 def stem(word: str) -> str:
-    """A rough stem, the same for "lives", "living" and "live", with synonyms folded together."""
+    """Return a rough stem, the same for "lives", "living" and "live", with synonyms folded together."""
     word = word.lower().removesuffix("'s").removesuffix("'")
     word = _SYNONYMS.get(word, word)
-    base = _without_ending(word)
+    base = _strip_ending(word)
     base = _SYNONYMS.get(base, _SYNONYMS.get(base + "e", base))
     return base.removesuffix("e") if len(base) > 3 else base
 
 
-def _without_ending(word: str) -> str:
+def _strip_ending(word: str) -> str:
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith(("xes", "ches", "shes", "sses")):
@@ -207,21 +205,21 @@ def _without_ending(word: str) -> str:
 
 
 def topics(text: str) -> frozenset[str]:
-    """The stems of the words that carry a meaning."""
+    """Return the stems of the words that carry a meaning."""
     text = re.sub(r"(?i)\be-?mail address", "email", text)
     return frozenset(stem(word) for word in words(text) if word.removesuffix("'s") not in _STOPWORDS)
 
 
 def broader_topics(text: str) -> frozenset[str]:
-    """The stems of the broader words for what a text names: a dog is a pet and an animal."""
-    named = {form for word in words(text) for form in (word, _without_ending(word))}
+    """Return the stems of the broader words for what a text names: a dog is a pet and an animal."""
+    named = {form for word in words(text) for form in (word, _strip_ending(word))}
     return frozenset(
         stem(each) for word in named for each in _BROADER_TERMS.get(_SYNONYMS.get(word, word), ())
     )
 
 
 def to_second_person(text: str) -> str:
-    """The clause as the listener repeats it: "I live with my dog" gives "you live with your dog"."""
+    """Return the clause as the listener repeats it: "I live with my dog" gives "you live with your dog"."""
     repeated = _replace_all(_SHORT_FORMS, _PERSON.sub(_flip_person, text))
     return _LOWER_START.sub(lambda match: match[0].lower(), repeated)
 
@@ -237,12 +235,12 @@ def _flip_person(match: re.Match[str]) -> str:
 
 
 def sentence(text: str, mark: str = ".") -> str:
-    """The text with a capital and a full stop."""
+    """Return the text with a capital and a full stop."""
     text = text.strip()
     return (text[:1].upper() + text[1:]).rstrip(" .!") + mark
 
 
 def shorten(text: str, limit: int = 200) -> str:
-    """The text on one line, cut at a word when longer than `limit` characters."""
+    """Return the text on one line, cut at a word when longer than `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[:limit].rsplit(" ", 1)[0] + " …"

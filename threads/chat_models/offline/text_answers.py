@@ -12,10 +12,10 @@ from threads.chat_models.offline.dialogue import (
     last_answer,
     text_of,
 )
-from threads.chat_models.offline.facts import SINGLE_KINDS, Fact, distinct
-from threads.chat_models.offline.recall import ONLY_THIS, recall, trimmed_question
-from threads.chat_models.offline.statements import bare_clause, small_talk
-from threads.chat_models.offline.text import pattern, pattern_table, sentence, shorten, without_opener
+from threads.chat_models.offline.facts import SINGLE_KINDS, Fact, select_distinct
+from threads.chat_models.offline.recall import ONLY_THIS, recall, trim_question
+from threads.chat_models.offline.statements import bare_clause, find_small_talk
+from threads.chat_models.offline.text import pattern, pattern_table, sentence, shorten, strip_opener
 from threads.chat_models.offline.tool_selection import sum_in_words
 
 CANNOT = "I'm afraid I can't do that: I'm an offline model. I can talk, and remember what you tell me here."
@@ -30,9 +30,9 @@ _DO_YOU_KNOW = pattern(r"(?:do|have) you (?:know|remember|met)\b")
 
 
 def answer_question(question: str, dialogue: Dialogue, abilities: str) -> tuple[str, bool]:
-    """The answer to one question, and whether it is but small talk, which gives way to what else was said."""
-    bare = trimmed_question(bare_clause(question))
-    if answer := small_talk(bare, dialogue.name, abilities):
+    """Return the answer to one question, and whether it is small talk, which yields to statements."""
+    bare = trim_question(bare_clause(question))
+    if answer := find_small_talk(bare, dialogue.name, abilities):
         return answer, True
     if _GREETING.fullmatch(bare):
         return " ".join(_greet(bare, dialogue.name)), True
@@ -66,7 +66,7 @@ _OWN_NAME = re.compile(r"(?i:your name is) ([A-Z][\w'-]*)")
 
 
 def answer_about_dialogue(question: str, dialogue: Dialogue) -> str | None:
-    """The answer to "Are you a robot?" or "What did I say first?", or None."""
+    """Return the answer to "Are you a robot?" or "What did I say first?", or None."""
     for shape, answer in _ABOUT_ITSELF:
         if shape.fullmatch(question):
             return _identity(dialogue) if answer == "{identity}" else answer
@@ -97,7 +97,7 @@ def _look_back(what: str, dialogue: Dialogue) -> str:
         answer = last_answer(dialogue.messages)
         return f"I said: “{shorten(answer)}”" if answer else "I haven't said anything yet."
     if what == "summary":
-        known = [shorten(fact.sentence, 120) for fact in distinct(dialogue.facts.all())]
+        known = [shorten(fact.sentence, 120) for fact in select_distinct(dialogue.facts.all())]
         if not known:
             return f"You haven't told me anything about yourself yet. {ONLY_THIS}"
         return sentence("here is what you've told me: " + "; ".join(known[-_MAX_SHOWN:]))
@@ -114,7 +114,7 @@ _CASUAL = pattern(r"\W*(?:hey+|yo|hiya|sup|what's up|howdy)\b")
 
 
 def acknowledge(dialogue: Dialogue, parts: Sequence[str], abilities: str) -> str:
-    """A reply to a message that asks nothing, showing what was taken in."""
+    """Return a reply to a message that asks nothing, showing what was taken in."""
     if not dialogue.last_text:
         if dialogue.has_pictures:
             return "I can't see pictures or files, only text."
@@ -128,13 +128,13 @@ def acknowledge(dialogue: Dialogue, parts: Sequence[str], abilities: str) -> str
         )
         return greeting + _repeat(dialogue, stated, "" if greeting else dialogue.name)
     for part in reversed(parts):
-        if answer := small_talk(part, dialogue.name, abilities) or small_talk(
+        if answer := find_small_talk(part, dialogue.name, abilities) or find_small_talk(
             bare_clause(part), dialogue.name, abilities
         ):
             return answer
     if (match := _GREETING.match(dialogue.last_text)) and len(dialogue.last_text) - match.end() < 25:
         return " ".join(_greet(dialogue.last_text, f"again, {dialogue.name}" if dialogue.name else None))
-    if _COMMAND.match(without_opener(dialogue.last_text)):
+    if _COMMAND.match(strip_opener(dialogue.last_text)):
         return CANNOT
     if dialogue.newest_facts:
         return f"I see{', ' + dialogue.name if dialogue.name else ''}. I'll keep that in mind."
@@ -142,8 +142,8 @@ def acknowledge(dialogue: Dialogue, parts: Sequence[str], abilities: str) -> str
     return "All right, I won't bring that up again." if has_forgotten else _NOT_UNDERSTOOD
 
 
-def with_greeting(dialogue: Dialogue, answer: str) -> str:
-    """An answer, after a hello when the message also introduced its sender by name."""
+def add_greeting(dialogue: Dialogue, answer: str) -> str:
+    """Return an answer, after a hello when the message also introduced its sender by name."""
     name = next(
         (fact.value for fact in dialogue.newest_facts if fact.kind == "name" and not fact.denied), None
     )
@@ -153,7 +153,7 @@ def with_greeting(dialogue: Dialogue, answer: str) -> str:
 
 
 def _greet(text: str, name: str | None) -> tuple[str, str]:
-    """A greeting in the tone of the user's, and an offer: "Hey" is answered more casually than "Hi"."""
+    """Return a greeting in the user's tone, and an offer: "Hey" is answered more casually than "Hi"."""
     address = f" {name}!" if name else "!"
     return (
         (f"Hi{address}", "What can I do for you?")
@@ -172,9 +172,9 @@ def _meet(dialogue: Dialogue, name: Fact, others: Sequence[Fact]) -> str:
 
 
 def _repeat(dialogue: Dialogue, facts: Sequence[Fact], name: str | None = None) -> str:
-    """The facts just stated, in the second person."""
+    """Return the facts just stated, in the second person."""
     to = f", {name}" if name else ""
-    what = " and ".join(shorten(fact.sentence, 160) for fact in distinct(facts)[:4])
+    what = " and ".join(shorten(fact.sentence, 160) for fact in select_distinct(facts)[:4])
     kinds = {fact.kind for fact in facts}
     if "problem" in kinds:
         return sentence(f"I'm sorry to hear that{to}. I've noted that {what}")

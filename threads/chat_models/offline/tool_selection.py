@@ -22,8 +22,8 @@ _SEARCHES = frozenset(map(stem, word_set("SEARCH_TOOLS")))
 _NOT_PLACES = word_set("NOT_PLACES")
 
 
-def _spaced(name: str) -> str:
-    """The words of an identifier: "orderNumber" and "order_number" give "order number"."""
+def _split_identifier(name: str) -> str:
+    """Return the words of an identifier: "orderNumber" and "order_number" give "order number"."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name)
 
 
@@ -39,7 +39,7 @@ class ToolSpec:
     @property
     def name_stems(self) -> frozenset[str]:
         """The telling stems of its name."""
-        return frozenset(map(stem, words(_spaced(self.name)))) - _GENERIC
+        return frozenset(map(stem, words(_split_identifier(self.name)))) - _GENERIC
 
     @property
     def topics(self) -> frozenset[str]:
@@ -55,8 +55,8 @@ class ToolSpec:
         return frozenset(stem(word) for name in self.properties for word in words(name.replace("_", " ")))
 
 
-def tool_specs(tools: Sequence[Mapping[str, Any]]) -> list[ToolSpec]:
-    """The bound tools, read from their OpenAI form."""
+def read_tool_specs(tools: Sequence[Mapping[str, Any]]) -> list[ToolSpec]:
+    """Return the bound tools, read from their OpenAI form."""
     found = []
     for function in (tool.get("function", tool) for tool in tools):
         parameters = function.get("parameters") or {}
@@ -66,8 +66,8 @@ def tool_specs(tools: Sequence[Mapping[str, Any]]) -> list[ToolSpec]:
     return found
 
 
-def suitable_tool(request: str, tools: Sequence[ToolSpec], dialogue: Dialogue) -> ToolSpec | None:
-    """The tool that answers a request best, or None.
+def find_suitable_tool(request: str, tools: Sequence[ToolSpec], dialogue: Dialogue) -> ToolSpec | None:
+    """Return the tool that answers a request best, or None.
 
     Of two alike it is the one mentioned first, then the one mentioned by its own words and not by a synonym,
     then the one of whose arguments more are known.
@@ -85,7 +85,9 @@ def suitable_tool(request: str, tools: Sequence[ToolSpec], dialogue: Dialogue) -
     def rank(tool: ToolSpec) -> tuple[int, int, int, int]:
         args, missing = fill_arguments(tool, request, dialogue)
         first = next((place for place, each in enumerate(stems) if each in tool.name_stems), 1_000)
-        literal = set(words(request)) & set(words(_spaced(tool.name))) - word_set("GENERIC_IN_TOOL_NAMES")
+        literal = set(words(request)) & set(words(_split_identifier(tool.name))) - word_set(
+            "GENERIC_IN_TOOL_NAMES"
+        )
         return score(tool), -first, len(literal), -1 if missing else len(args)
 
     best = max(tools, key=rank, default=None)
@@ -96,8 +98,8 @@ def suitable_tool(request: str, tools: Sequence[ToolSpec], dialogue: Dialogue) -
     return None if asks_for_argument and wanted <= best.argument_stems else best
 
 
-def search_tool(tools: Sequence[ToolSpec]) -> ToolSpec | None:
-    """A tool that looks things up in the world, for questions nothing else answers."""
+def find_search_tool(tools: Sequence[ToolSpec]) -> ToolSpec | None:
+    """Return a tool that looks things up in the world, for questions nothing else answers."""
     for tool in tools:
         parts = frozenset(map(stem, words(tool.name.replace("_", " "))))
         if parts & _SEARCHES and not tool.name_stems - _SEARCHES and len(tool.required) == 1:
@@ -105,8 +107,8 @@ def search_tool(tools: Sequence[ToolSpec]) -> ToolSpec | None:
     return None
 
 
-def tool_call(tool: ToolSpec, args: Mapping[str, Any], dialogue: Dialogue, number: int = 0) -> ToolCall:
-    """A call whose id comes from its place in the conversation: the same each time, another next turn."""
+def make_tool_call(tool: ToolSpec, args: Mapping[str, Any], dialogue: Dialogue, number: int = 0) -> ToolCall:
+    """Return a call. Its id is derived from its place in the conversation, so a rerun gives the same id."""
     last = dialogue.messages[-1] if dialogue.messages else None
     place = (
         f"{len(dialogue.messages)}|{len(dialogue.user_texts)}|{last.id if last else ''}|{dialogue.last_text}"
@@ -132,7 +134,7 @@ _SIGNS = pattern_table("SIGNS")
 
 
 def fill_arguments(tool: ToolSpec, request: str, dialogue: Dialogue) -> tuple[dict[str, Any], list[str]]:
-    """The arguments that are known, and the names of required ones that are not.
+    """Return the arguments that are known, and the names of required ones that are not.
 
     Name, type and choices of an argument say what to look for in the request. What it does not hold is taken
     from the facts: the order number given three messages ago.
@@ -143,11 +145,11 @@ def fill_arguments(tool: ToolSpec, request: str, dialogue: Dialogue) -> tuple[di
         required, kind, value = name in tool.required, _type(schema), None
         if choices := schema.get("enum"):
             stems = {stem(word) for word in words(request)}
-            named = [c for c in choices if {stem(word) for word in words(_spaced(str(c)))} <= stems]
+            named = [c for c in choices if {stem(word) for word in words(_split_identifier(str(c)))} <= stems]
             wanted = re.findall(r"(?i)\b(?:to|into) (\w+)", request)
             value = max(named, key=lambda choice: (choice in wanted, len(str(choice))), default=None)
         elif kind in {"integer", "number"}:
-            value = _number(name, kind, request, dialogue, numbers, required)
+            value = _find_number(name, kind, request, dialogue, numbers, required)
         elif kind == "boolean" and required:
             value = bool(topics(name.replace("_", " ")) & topics(request))
         elif kind == "array" and required:
@@ -155,20 +157,20 @@ def fill_arguments(tool: ToolSpec, request: str, dialogue: Dialogue) -> tuple[di
             items = [item for part in re.split(r",|\band\b", listed) if (item := part.strip(" ?."))]
             value = [int(item) if item.isdigit() else item for item in items] or None
         elif kind == "string":
-            value = _text(name, request, dialogue, required)
+            value = _find_text(name, request, dialogue, required)
         if value is not None:
             args[name] = value
     return args, [name for name in tool.required if name not in args]
 
 
-def identifiers_for(tool: ToolSpec, request: str) -> list[str]:
-    """All identifiers named in a request for a tool that takes one: "orders 1001 and 1002"."""
+def find_identifiers(tool: ToolSpec, request: str) -> list[str]:
+    """Return all identifiers named in a request for a tool that takes one: "orders 1001 and 1002"."""
     takes_one = len(tool.required) == 1 and _IDENTIFIER_NAME.search(tool.required[0])
     return list(dict.fromkeys(_IDENTIFIER.findall(request))) if takes_one else []
 
 
-def empty_value(schema: Mapping[str, Any]) -> Any:
-    """An empty value of an argument's type, for a call that must be made with an argument unknown."""
+def make_empty_value(schema: Mapping[str, Any]) -> Any:
+    """Return an empty value of an argument's type, for a call that must be made with an argument unknown."""
     if choices := schema.get("enum"):
         return choices[0]
     return {"integer": 0, "number": 0.0, "boolean": False, "array": [], "object": {}}.get(_type(schema), "")
@@ -179,7 +181,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     return str(next((kind for kind in kinds if kind and kind != "null"), "string"))
 
 
-def _number(
+def _find_number(
     name: str, kind: str, request: str, dialogue: Dialogue, numbers: list[str], required: bool
 ) -> int | float | None:
     spelled = name.replace("_", r"[ _]")
@@ -188,25 +190,29 @@ def _number(
     if found is None and required:
         if numbers:
             found = numbers.pop(0)
-        elif known := re.search(r"-?\d+(?:\.\d+)?", _known_value(name, dialogue) or ""):
+        elif known := re.search(r"-?\d+(?:\.\d+)?", _find_known_value(name, dialogue) or ""):
             found = known[0]
     if found is None:
         return None
     return float(found) if kind == "number" and "." in found else int(float(found))
 
 
-def _text(name: str, request: str, dialogue: Dialogue, required: bool) -> str | None:
+def _find_text(name: str, request: str, dialogue: Dialogue, required: bool) -> str | None:
     if _IDENTIFIER_NAME.search(name):
-        return _first(_IDENTIFIER, request) or _known_value(name, dialogue)
+        return _find_first(_IDENTIFIER, request) or _find_known_value(name, dialogue)
     finders: tuple[tuple[str, Callable[[], str | None]], ...] = (
-        (r"mail", lambda: _first(_EMAIL, request)),
-        (r"date|day$|when", lambda: _first(_DATE, request)),
+        (r"mail", lambda: _find_first(_EMAIL, request)),
+        (r"date|day$|when", lambda: _find_first(_DATE, request)),
         (r"expr|formula|calc|equation|sum$|math", lambda: find_sum(request)),
-        (r"city|location|place|country|town|destination|region|address", lambda: _place(request)),
+        (r"city|location|place|country|town|destination|region|address", lambda: _find_place(request)),
         (r"query|question|input|prompt|message|search|request", lambda: request.strip() or None),
         (
             r"term|word|topic|concept|subject|name|title|item|product|keyword|text|content|key|value",
-            lambda: _first(_QUOTED, request) or _first(_OBJECT, request) or _first(_PROPER, request),
+            lambda: (
+                _find_first(_QUOTED, request)
+                or _find_first(_OBJECT, request)
+                or _find_first(_PROPER, request)
+            ),
         ),
     )
     suited = [find for shape, find in finders if re.search(shape, name.lower())]
@@ -214,24 +220,24 @@ def _text(name: str, request: str, dialogue: Dialogue, required: bool) -> str | 
         found = suited[0]()
     else:
         shapes = (_QUOTED, _PROPER, _IDENTIFIER) if required else ()
-        found = next((first for shape in shapes if (first := _first(shape, request))), None)
-    return found or (_known_value(name, dialogue) if required else None)
+        found = next((first for shape in shapes if (first := _find_first(shape, request))), None)
+    return found or (_find_known_value(name, dialogue) if required else None)
 
 
-def _first(shape: re.Pattern[str], text: str) -> str | None:
+def _find_first(shape: re.Pattern[str], text: str) -> str | None:
     match = shape.search(text)
     return match[match.lastindex or 0].strip(' "“”') if match else None
 
 
-def _place(request: str) -> str | None:
+def _find_place(request: str) -> str | None:
     found = [match[1].removeprefix("the ") for match in _PLACE.finditer(request)]
     found = [place for place in found if place.lower().split()[0] not in _NOT_PLACES]
-    return found[-1].strip() if found else _first(_PROPER, request)
+    return found[-1].strip() if found else _find_first(_PROPER, request)
 
 
-def _known_value(name: str, dialogue: Dialogue) -> str | None:
-    """What the conversation holds under an argument's name."""
-    wanted = topics(_spaced(name)) or frozenset({stem(name)})
+def _find_known_value(name: str, dialogue: Dialogue) -> str | None:
+    """Return what the conversation holds under an argument's name."""
+    wanted = topics(_split_identifier(name)) or frozenset({stem(name)})
     if wanted & {"city", "town", "location", "country"}:
         return dialogue.facts.find_value("home")
     if wanted == {"name"}:
@@ -246,7 +252,7 @@ _SUM_QUESTION = pattern(r"(?:what|how much|calculate|compute|can you|could you|t
 
 
 def find_sum(text: str) -> str | None:
-    """The sum in a text, in figures and signs: "2 plus 3" gives "2 + 3"."""
+    """Return the sum in a text, in figures and signs: "2 plus 3" gives "2 + 3"."""
     for shape, sign in _SIGNS:
         text = shape.sub(f" {sign} ", text)
     text = re.sub(r"(\d+(?:\.\d+)?) ?(?:%|percent) of (\d+)", r"\1 / 100 * \2", text)
@@ -255,7 +261,7 @@ def find_sum(text: str) -> str | None:
 
 
 def sum_in_words(question: str) -> str | None:
-    """The answer to "What is 2 plus 3?", or None for another question."""
+    """Return the answer to "What is 2 plus 3?", or None for another question."""
     found = find_sum(question)
     if not found or not _SUM_QUESTION.match(question):
         return None

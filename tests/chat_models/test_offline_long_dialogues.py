@@ -443,7 +443,7 @@ PEOPLE = {
 
 
 @pytest.mark.parametrize("turns", PEOPLE.values(), ids=PEOPLE.keys())
-def test_everybody_is_understood(turns: list[tuple[str, str]]) -> None:
+def test_dialogue_with_a_person(turns: list[tuple[str, str]]) -> None:
     messages: list[BaseMessage] = []
     for said, expected in turns:
         messages.append(HumanMessage(said))

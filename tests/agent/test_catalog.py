@@ -1,70 +1,21 @@
-"""The bundled tools, and the agents built from the catalog."""
+"""The agents of the catalog, and the hint in `threads` that names it."""
 
 import subprocess
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agent import catalog, tools
+import threads
+from agent import build_agent, catalog
 from agent.catalog import UnknownAgent, agent_ids, build, build_all
 from threads.chat_models.offline import OfflineChatModel
+from threads.errors import CATALOG_AGENTS, AgentNotFound
 
-ALL_TOOLS = [
-    tools.look_up_order,
-    tools.look_up_subscription,
-    tools.list_plans,
-    tools.refund_policy,
-    tools.explain_term,
-    tools.calculate,
-]
 MODEL = OfflineChatModel()
 
 
-def test_an_order_is_looked_up_and_an_unknown_one_is_said_to_be() -> None:
-    assert tools.look_up_order.invoke({"order_number": "#1001"}).startswith("Order 1001 has been shipped")
-    assert tools.look_up_order.invoke({"order_number": "99"}) == "There is no order 99."
-
-
-def test_a_subscription_is_looked_up_and_an_unknown_one_is_said_to_be() -> None:
-    assert "Pro plan" in tools.look_up_subscription.invoke({"subscription_number": "s-200"})
-    assert tools.look_up_subscription.invoke({"subscription_number": "x"}) == "There is no subscription X."
-
-
-def test_a_term_is_explained_and_an_unknown_one_lists_the_known() -> None:
-    assert "own memory" in tools.explain_term.invoke({"term": "Threads"})
-    assert "checkpointer" in tools.explain_term.invoke({"term": "banana"})
-
-
-@pytest.mark.parametrize(
-    ("sum_", "answer"),
-    [
-        ("2 + 3 * 4", "2 + 3 * 4 = 14"),
-        ("-(1 - 4) / 2", "-(1 - 4) / 2 = 1.5"),
-        ("1 / 0", "That would divide by zero."),
-        ("__import__('os')", "That is not a sum I can work out."),
-        ("9 ** 9 ** 9", "That is not a sum I can work out."),
-        ("True + 1", "That is not a sum I can work out."),
-        ("", "That is not a sum I can work out."),
-    ],
-)
-def test_sums_are_worked_out_without_eval(sum_: str, answer: str) -> None:
-    assert tools.calculate.invoke({"expression": sum_}) == answer
-
-
-@given(st.text(max_size=300))
-def test_no_tool_raises_on_any_text(text: str) -> None:
-    for each in ALL_TOOLS:
-        assert each.invoke(dict.fromkeys(each.args, text))
-
-
-def test_every_tool_says_what_it_is_for() -> None:
-    assert all(len(each.description) > 20 for each in ALL_TOOLS)
-
-
-def test_every_agent_builds_and_answers_under_its_own_name() -> None:
+def test_each_agent_builds_and_answers_under_its_own_id() -> None:
     graphs = build_all(model=MODEL)
     assert tuple(graphs) == agent_ids() == ("support", "tutor", "assistant", "my-agent")
     for agent_id, graph in graphs.items():
@@ -75,7 +26,7 @@ def test_every_agent_builds_and_answers_under_its_own_name() -> None:
         )
 
 
-def test_an_unknown_agent_is_an_error_that_names_the_known_ones() -> None:
+def test_unknown_agent_error_lists_the_ids() -> None:
     with pytest.raises(
         UnknownAgent, match=r"no agent 'nobody'\. Known agents: support, tutor, assistant, my-agent"
     ):
@@ -83,14 +34,30 @@ def test_an_unknown_agent_is_an_error_that_names_the_known_ones() -> None:
     assert issubclass(UnknownAgent, LookupError)
 
 
-def test_each_card_has_something_to_show() -> None:
+def test_ids_in_threads_errors_equal_the_catalog() -> None:
+    assert set(agent_ids()) == CATALOG_AGENTS
+
+
+@pytest.mark.parametrize("agent_id", [*agent_ids(), "other"])
+def test_agent_not_found_names_the_option_that_loads_the_catalog(agent_id: str) -> None:
+    with (
+        threads.open(":memory:") as registry,
+        threads.Runner(registry, {"mine": build_agent(MODEL)}) as runner,
+    ):
+        registry.create(id="a", agent_id=agent_id)
+        with pytest.raises(AgentNotFound) as caught:
+            runner.start("a", "hello")
+    assert ("--agents agent.catalog:build_all" in str(caught.value)) == (agent_id != "other")
+
+
+def test_each_card_has_title_description_and_prompt() -> None:
     for agent_id, card in catalog.AGENTS.items():
         assert card.id == agent_id
         assert card.title and card.description and card.system_prompt
     assert catalog.DEFAULT_AGENT in catalog.AGENTS
 
 
-def test_reading_the_catalog_imports_no_framework() -> None:
+def test_catalog_imports_no_framework() -> None:
     code = (
         "import agent.catalog, sys; agent.catalog.agent_ids(); print([m for m in sys.modules if "
         "m.startswith('lang')])"
@@ -130,7 +97,7 @@ def test_reading_the_catalog_imports_no_framework() -> None:
         ("my-agent", ["Where is my order 1001?"], "Order 1001 has been shipped"),
     ],
 )
-def test_an_agent_uses_its_tools(agent_id: str, turns: list[str], answer: str) -> None:
+def test_agent_uses_its_tools(agent_id: str, turns: list[str], answer: str) -> None:
     graph = build(agent_id, model=MODEL, checkpointer=InMemorySaver())
     config = {"configurable": {"thread_id": "one"}}
     for turn in turns:
