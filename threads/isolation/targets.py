@@ -167,7 +167,7 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 
 def _is_bundled(factory: Callable[..., Any]) -> bool:
-    """Return whether a factory is the built-in assistant or of this repository's `agent`: they need no key."""
+    """Return whether a factory is the built-in assistant or of the clone's `agent`: they need no key."""
     code = getattr(inspect.unwrap(factory), "__code__", None)
     package = Path(threads.__file__).parent
     bundled = (package / "assistant.py", package.parent / "agent")
