@@ -21,13 +21,13 @@ def check_agent(agent: Any, function: Callable[..., Any]) -> None:
         agent.invoke(user_input(f"My code word is {word}."), config(thread_id))
         agent.invoke(user_input(QUESTION), config(thread_id))
     for thread_id, word, other in threads:
-        held = stored_texts(agent, thread_id)
-        if any(other in text for text in held):
+        stored = stored_texts(agent, thread_id)
+        if any(other in text for text in stored):
             got = f"{other!r} was said in another thread and is in {thread_id!r}"
             raise CheckFailed("agent-leaks", got, function)
-        if not any(word in text for text in held):
-            got = f"{word!r} was said in {thread_id!r}; its memory holds {held}"
+        if not any(word in text for text in stored):
+            got = f"{word!r} was said in {thread_id!r}; its memory holds {stored}"
             raise CheckFailed("saver-per-call", got, function)
-        if QUESTION not in held:
+        if QUESTION not in stored:
             got = f"{QUESTION!r} was asked in {thread_id!r} and is not in its memory"
             raise CheckFailed("cached-answers", got, function)

@@ -77,18 +77,18 @@ def check_visit(learner: Learner) -> None:
         reply = learner.made(function(path, "first", "My code word is kingfisher."), function)
         if (place / "shop.db-wal").exists():
             raise CheckFailed("left-open", "the file was still open when visit had returned", function)
-        held = words_in(path, "first")
-        if not held and (elsewhere := ids_in(path)):
+        stored = words_in(path, "first")
+        if not stored and (elsewhere := ids_in(path)):
             raise CheckFailed(
                 "visits-mixed", f"it went to the thread {elsewhere[0]!r}, not to 'first'", function
             )
-        if not held or "kingfisher" not in held[0]:
+        if not stored or "kingfisher" not in stored[0]:
             raise CheckFailed(
-                "not-in-the-file", f"in the thread that was spoken in: {held or 'nothing'}", function
+                "not-in-the-file", f"in the thread that was spoken in: {stored or 'nothing'}", function
             )
-        if reply != held[-1]:
+        if reply != stored[-1]:
             raise CheckFailed(
-                "wrong-reply", f"{name_of(reply)}, and the agent said {name_of(held[-1])}", function
+                "wrong-reply", f"{name_of(reply)}, and the agent said {name_of(stored[-1])}", function
             )
         reply = _visit_again(learner, path)
         if reply != (last := words_in(path, "first")[-1]):
@@ -124,21 +124,21 @@ def replaced_function(learner: Learner, name: str, function: Callable[..., Any])
 def check_restart_test(learner: Learner) -> None:
     """With visits that are noted, with visits that forget, and with visits to one thread for all."""
     function = learner.test_thread_survives_a_restart
-    noted: list[tuple[Path, str]] = []
-    mixed: list[str] = []
+    visits: list[tuple[Path, str]] = []
+    replies: list[str] = []
 
     def visit(path: Path, thread_id: str, text: str) -> Any:
-        noted.append((Path(path), thread_id))
+        visits.append((Path(path), thread_id))
         return learner.visit(path, thread_id, text)
 
-    def forget(path: Path, thread_id: str, text: str) -> Any:
+    def visit_new_file(path: Path, thread_id: str, text: str) -> Any:
         with folder() as place:
             return learner.visit(place / "new.db", thread_id, text)
 
-    def mix(path: Path, thread_id: str, text: str) -> Any:
+    def visit_one_thread(path: Path, thread_id: str, text: str) -> Any:
         """Each reply in other words, so that nobody finds the mixture by comparing whole replies."""
-        mixed.append(learner.visit(path, "everybody", text))
-        return f"{mixed[-1]} ({len(mixed)})"
+        replies.append(learner.visit(path, "everybody", text))
+        return f"{replies[-1]} ({len(replies)})"
 
     with folder() as place, replaced_function(learner, "visit_in_new_process", visit):
         failed, returned = None, None
@@ -146,32 +146,32 @@ def check_restart_test(learner: Learner) -> None:
             returned = function(place)
         except AssertionError as error:
             failed = error
-    if len(noted) < 2:
-        raise CheckFailed("no-restart", f"visits by visit_in_new_process: {len(noted)}", function)
-    if len(set(noted)) == len(noted):
-        _check_one_file(noted, function)
+    if len(visits) < 2:
+        raise CheckFailed("no-restart", f"visits by visit_in_new_process: {len(visits)}", function)
+    if len(set(visits)) == len(visits):
+        _check_one_file(visits, function)
         raise CheckFailed("never-returns", "no thread was visited twice", function)
     if failed:
         raise failed
-    if len({thread_id for _, thread_id in noted}) < 2:
-        raise CheckFailed("one-thread-only", f"all visits were in {noted[0][1]!r}", function)
+    if len({thread_id for _, thread_id in visits}) < 2:
+        raise CheckFailed("one-thread-only", f"all visits were in {visits[0][1]!r}", function)
     if returned is not None:
         raise CheckFailed("returns-verdict", f"it returned {name_of(returned)}", function)
     for replacement, got in (
-        (forget, "it passed although the file was new at each visit"),
-        (mix, "it passed although all visits went to one thread"),
+        (visit_new_file, "it passed although the file was new at each visit"),
+        (visit_one_thread, "it passed although all visits went to one thread"),
     ):
         with folder() as place, replaced_function(learner, "visit_in_new_process", replacement):
             tried = Trial(*run_and_catch(lambda place=place: function(place)), None)  # type: ignore[misc]
         if not tried.raised:
-            _check_one_file(noted, function)
-        id = "always-passes" if replacement is forget else "others-unasked"
+            _check_one_file(visits, function)
+        id = "always-passes" if replacement is visit_new_file else "others-unasked"
         must_fail(learner, function, tried, id, got)
 
 
-def _check_one_file(noted: list[tuple[Path, str]], function: Callable[..., Any]) -> None:
+def _check_one_file(visits: list[tuple[Path, str]], function: Callable[..., Any]) -> None:
     """Two files share no thread, whatever the agent does."""
-    if len(files := {path.name for path, _ in noted}) > 1:
+    if len(files := {path.name for path, _ in visits}) > 1:
         raise CheckFailed("two-files", f"the visits were made to {' and '.join(sorted(files))}", function)
 
 

@@ -95,15 +95,15 @@ def check_note(learner: Learner) -> None:
         thread = registry.create(metadata={"customer": "Ann"})
         learner.made(function(registry, thread.id, order="K-7", mood="calm"), function)
         card: Any = learner.made(function(registry, thread.id, mood="angry"), function)
-        kept = dict(registry.get(thread.id).metadata)
+        metadata = dict(registry.get(thread.id).metadata)
         noted = {"customer": "Ann", "order": "K-7", "mood": "angry"}
-        if kept.items() > noted.items():
-            got = f"the metadata also has {', '.join(sorted(kept.keys() - noted.keys()))}"
+        if metadata.items() > noted.items():
+            got = f"the metadata also has {', '.join(sorted(metadata.keys() - noted.keys()))}"
             raise CheckFailed("noted-too-much", got, function)
-        if kept != noted:
-            raise CheckFailed("notes-lost", f"the thread's metadata is {kept}", function)
+        if metadata != noted:
+            raise CheckFailed("notes-lost", f"the thread's metadata is {metadata}", function)
         for name in ("customer", "order", "mood"):
-            if card.get(name) != kept[name]:
+            if card.get(name) != metadata[name]:
                 raise CheckFailed("card-incomplete", f"{name!r} is {name_of(card.get(name))}", function)
         clock[0] = NOW
         build_agent("offline", checkpointer=registry.checkpointer).invoke(
@@ -138,7 +138,7 @@ def _check_trashed(
     learner: Learner, registry: threads.Registry, expected: set[str], spared: set[str]
 ) -> None:
     function = learner.clean_up
-    told = sorted(learner.made(function(registry, BEFORE), function))
+    reported = sorted(learner.made(function(registry, BEFORE), function))
     left = {each.id for each in registry.list(limit=1000)}
     trashed = {each.id for each in registry.list(limit=1000, trashed=True)}
     if wrong := sorted(spared - left):
@@ -153,9 +153,9 @@ def _check_trashed(
         )
     if gone := expected - trashed:
         raise CheckFailed("erased-at-once", f"{len(gone)} threads are not in the trash but erased", function)
-    if told != sorted(expected):
+    if reported != sorted(expected):
         raise CheckFailed(
-            "ids-not-told", f"it told of {len(told)} threads, {len(expected)} are in the trash", function
+            "ids-not-told", f"it told of {len(reported)} threads, {len(expected)} are in the trash", function
         )
 
 
@@ -168,7 +168,7 @@ def _check_erased(
     thrown = {recent[0]: NOW + timedelta(days=1), recent[1]: NOW + timedelta(days=3)}
     for thread_id, clock[0] in thrown.items():
         registry.trash(thread_id)
-    told = sorted(learner.made(function(registry, thrown[recent[0]]), function))
+    reported = sorted(learner.made(function(registry, thrown[recent[0]]), function))
     trashed = {each.id for each in registry.list(limit=1000, trashed=True)}
     if gone := sorted(thrown.keys() - trashed):
         moment = "at that moment, not before it," if gone[0] == recent[0] else "later"
@@ -181,9 +181,9 @@ def _check_erased(
         raise CheckFailed(
             "cleaned-too-little", f"{len(left)} of {len(expected)} are still in the trash", function
         )
-    if told != sorted(expected):
+    if reported != sorted(expected):
         raise CheckFailed(
-            "ids-not-told", f"it told of {len(told)} threads, {len(expected)} were erased", function
+            "ids-not-told", f"it told of {len(reported)} threads, {len(expected)} were erased", function
         )
     if len(listed) != 3 + len(recent) - len(thrown):
         raise CheckFailed("cleaned-too-much", "threads that were not in the trash are gone", function)

@@ -1,4 +1,4 @@
-"""The checker of the exercises tells wrong solutions apart, each by its own name, and passes the right one."""
+"""The checker of the exercises: each wrong solution gets its own finding, right solutions pass."""
 
 import sys
 from pathlib import Path
@@ -23,8 +23,8 @@ def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return judge_file
 
 
-def changed(exercise: str, changes: tuple[tuple[str, str], ...], folder: Path) -> Path:
-    """The solution with these changes, as a learner's file."""
+def write_variant(exercise: str, changes: tuple[tuple[str, str], ...], folder: Path) -> Path:
+    """Write the solution with these changes as a learner's file."""
     source = (FOLDER / f"pair_exercise_{exercise}_solution.py").read_text("utf-8")
     for before, after in changes:
         assert before in source, f"the solution no longer has: {before}"
@@ -36,12 +36,12 @@ def changed(exercise: str, changes: tuple[tuple[str, str], ...], folder: Path) -
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_wrong_solution_is_told_by_its_mistake(judge: Any, tmp_path: Path, name: str) -> None:
+def test_wrong_solution_gets_the_finding_of_its_mistake(judge: Any, tmp_path: Path, name: str) -> None:
     from checker.findings import load_texts
 
     mistake = MISTAKES[name]
-    program = changed(mistake.exercise, mistake.changes, tmp_path)
-    # Exercise 03 begins a process in an earlier task, which would cost seconds for each mistake.
+    program = write_variant(mistake.exercise, mistake.changes, tmp_path)
+    # Exercise 03 starts a process in an earlier task, which would take seconds for each mistake.
     only = mistake.task if mistake.exercise == "03" else None
     verdict = judge(mistake.exercise, program, only)
     assert verdict.finding, "it passed"
@@ -51,7 +51,9 @@ def test_a_wrong_solution_is_told_by_its_mistake(judge: Any, tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("name", INNOCENTS)
-def test_a_right_solution_in_another_style_is_not_accused(judge: Any, tmp_path: Path, name: str) -> None:
+def test_right_solution_in_another_style_passes(judge: Any, tmp_path: Path, name: str) -> None:
     innocent = INNOCENTS[name]
-    verdict = judge(innocent.exercise, changed(innocent.exercise, innocent.changes, tmp_path), innocent.task)
+    verdict = judge(
+        innocent.exercise, write_variant(innocent.exercise, innocent.changes, tmp_path), innocent.task
+    )
     assert verdict.finding is None

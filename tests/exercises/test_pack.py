@@ -111,7 +111,7 @@ def test_everything_that_can_be_found_has_a_sentence_and_three_hints(checker: An
             assert f"unsolved-{node.name}" in words
     checks = EXERCISES / "checker"
     parts = {
-        "01": ("conversations", "inspection", "agent_check", "trials"),
+        "01": ("agent_check", "trials"),
         "02": ("watched_manager", "managers", "agent_check", "trials"),
         "03": ("trials",),
     }

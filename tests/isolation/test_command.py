@@ -144,7 +144,7 @@ def test_list_option_prints_attacks():
     assert [line.split("\t") for line in lines] == [[attack.name, attack.what] for attack in ATTACKS]
 
 
-def test_default_target_is_the_built_in_assistant(monkeypatch):
+def test_default_target_is_the_built_in_assistant_without_api_key(monkeypatch):
     monkeypatch.delenv("THREADS_MODEL", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "an audit does not use it")
     assert run_audit(*QUICK, exit_code=0).stdout.startswith("threads.assistant:build: 24 turns")

@@ -167,8 +167,8 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 
 def _is_bundled(factory: Callable[..., Any]) -> bool:
-    """Return whether it is the built-in assistant or of this repository's `agent`: they need no key."""
+    """Return whether a factory is the built-in assistant or of the clone's `agent`: they need no key."""
     code = getattr(inspect.unwrap(factory), "__code__", None)
     package = Path(threads.__file__).parent
-    ours = (package / "assistant.py", package.parent / "agent")
-    return code is not None and any(map(Path(code.co_filename).is_relative_to, ours))
+    bundled = (package / "assistant.py", package.parent / "agent")
+    return code is not None and any(map(Path(code.co_filename).is_relative_to, bundled))
