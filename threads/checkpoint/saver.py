@@ -50,7 +50,7 @@ from threads.checkpoint.writer import (
 )
 from threads.db.database import Database
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
-from threads.store.deletion import erase
+from threads.store.deletion import delete_thread
 
 
 class Checkpointer(ReadMethods, SqliteSaver):
@@ -101,7 +101,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
         text = ids.text_of(thread_id)
         self._late.flush(text, must=True)
         self._kept.forget(text)
-        self._database.write(lambda connection: erase(connection, text))
+        self._database.write(lambda connection: delete_thread(connection, text))
         self._database.scrub()
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:

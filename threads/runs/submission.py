@@ -170,9 +170,7 @@ class RunSubmitter:
             decoder = self._context.decoder
             origin = None if asked is None else decoder.place(tx.connection, thread_id, head_id, asked.id)
         if asked is None or origin is None:
-            raise MessageNotFound(
-                thread_id, message.id or "", "the checkpoint before it was pruned"
-            )
+            raise MessageNotFound(thread_id, message.id or "", "the checkpoint before it was pruned")
         return EditTarget(message, asked, origin)
 
 
