@@ -490,7 +490,7 @@ def test_nothing_of_an_erased_thread_is_left_in_the_file(tmp_path):
         registry.update("c", title="zx9title")
         assert registry.search("xqzfoo").total == 2 and registry.search("zx9").total == 1
         registry.checkpointer.flush()
-        registry._database.scrub()
+        registry._database.purge_deleted_text()
         assert all(fragment in path.read_bytes() for fragment in fragments)
         registry.checkpointer.delete_thread("a")
         registry.delete("b")

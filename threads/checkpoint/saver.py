@@ -102,7 +102,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
         self._late.flush(text, must=True)
         self._kept.forget(text)
         self._database.write(lambda connection: delete_thread(connection, text))
-        self._database.scrub()
+        self._database.purge_deleted_text()
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all that is remembered to a thread that remembers nothing; `ThreadExists` if it does.
@@ -130,7 +130,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
                 prune_thread(connection, text, keep, self.serde, self._transcripts)
 
         self._database.write(work)
-        self._database.scrub()
+        self._database.purge_deleted_text()
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Drop the checkpoints whose metadata has one of these `run_id`s.
@@ -140,7 +140,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
         asked = tuple(run_ids)
         self._late.flush(must=True)
         self._database.write(lambda connection: delete_runs(connection, asked, self.serde))
-        self._database.scrub()
+        self._database.purge_deleted_text()
 
     def forget(self, thread_id: str) -> None:
         """Keep nothing of this thread in memory; it was deleted."""
@@ -178,7 +178,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
     def _stored(self, key: Key, work: Storing) -> None:
         """Do what takes along the results that wait under `key`."""
         promise = self._late.submit(key, work, soon=False)
-        self._database.settle()
+        self._database.wait_for_writes()
         promise.result()
 
     def _put_writes(

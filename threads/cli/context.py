@@ -16,7 +16,7 @@ import threads
 from threads.cli.errors import Fault
 from threads.cli.progress import Bar
 from threads.db.backups import OURS
-from threads.db.database import connect
+from threads.db.connections import connect
 from threads.db.open import BUSY_TIMEOUT, located, reachable
 from threads.db.readonly import ReadOnlyFile
 

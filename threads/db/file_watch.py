@@ -46,7 +46,7 @@ class FileWatch:
     def look(self, disconnect_readers: Callable[[], None]) -> None:
         """Compare the files with those that were opened, and do what is to be done.
 
-        `disconnect_readers`: close the connections that read, but those that are at work.
+        `disconnect_readers`: close the connections that read, but those that are at change.
         """
         with self._lock:
             loss = self._guard.found()
@@ -70,9 +70,9 @@ class FileWatch:
         self._guard.loss = Loss.LOG
         disconnect_readers()
         try:
-            self._writer.outside(_begin_log_again)
+            self._writer.run_without_transaction(_begin_log_again)
             self._guard.watch()
-        except (DatabaseError, OSError):  # a reader is at work, others are connected, or the disk is full
+        except (DatabaseError, OSError):  # a reader is at change, others are connected, or the disk is full
             self._failures += 1
             return self._failures < TRIES
         words = "%s %s; what that held was stored in the file, nothing is lost"
@@ -98,11 +98,11 @@ class FileWatch:
             _log().error("what %s held is in %s", guard.where, guard.rescued)
         self._is_told = True
         with suppress(DatabaseError):  # so that the file itself is whole, wherever it was moved to
-            self._writer.outside(_store_log)
+            self._writer.run_without_transaction(_store_log)
 
     def _is_copied(self, target: Path) -> bool:
         try:
-            self._writer.outside(lambda connection: write_copy(connection, target))
+            self._writer.run_without_transaction(lambda connection: write_copy(connection, target))
         except (DatabaseError, OSError) as error:
             if not self._is_told:
                 _log().error("%s could not be written: %s", target, error)

@@ -9,8 +9,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
-from threads.db.database import Database, snapshot
-from threads.db.write_queue import Work, Writer
+from threads.db.connections import snapshot
+from threads.db.database import Database
+from threads.db.write_queue import WriteFn, Writer
 from threads.errors import DatabaseError
 
 T = TypeVar("T")
@@ -39,15 +40,15 @@ class MemoryDatabase(Database):
             with snapshot(self._connection, self.where):
                 yield self._connection
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, change: WriteFn[T]) -> T:
         with self._entered():
-            return self._writer.write(work)
+            return self._writer.write(change)
 
-    def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
+    def submit(self, change: WriteFn[T], *, soon: bool = True) -> Future[T]:
         with self._entered():
-            promise = self._writer.submit(work)
+            future = self._writer.submit(change)
             self._writer.drain()
-            return promise
+            return future
 
     @contextmanager
     def _entered(self) -> Iterator[None]:
@@ -55,21 +56,21 @@ class MemoryDatabase(Database):
         self.check_process()
         with self._lock:
             self.check_open()
-            outside = self._depth
-            if not outside and self._connection.in_transaction:
+            outer = self._depth
+            if not outer and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             try:
-                self._depth = outside + 1
+                self._depth = outer + 1
                 yield
             finally:
-                self._depth = outside
+                self._depth = outer
 
-    def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
+    def purge_deleted_text(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         return True  # there is no file
 
     def compact(self) -> None:
         with self._entered():
-            self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
+            self._writer.run_without_transaction(lambda writer: writer.execute("VACUUM") and None)
 
     def close(self) -> None:
         with self._lock:
@@ -77,10 +78,10 @@ class MemoryDatabase(Database):
                 self._closed = True
                 self._writer.close()
 
-    def hurry(self) -> None:
+    def flush_now(self) -> None:
         pass  # what is submitted is done at once
 
-    def settle(self) -> None:
+    def wait_for_writes(self) -> None:
         pass  # what is submitted is done at once
 
     def check_writable(self) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from threads.db import migrations
-from threads.db.database import Database, FileDatabase, connect, make_durable
+from threads.db.connections import connect, make_durable
+from threads.db.database import Database
 from threads.db.errors import translated
 from threads.db.file_copy import appear, copy_into, create_private, part_beside
+from threads.db.file_database import FileDatabase
 from threads.db.file_guard import FileGuard
 from threads.db.migrations import Progress
 from threads.db.readonly import ReadOnlyFile

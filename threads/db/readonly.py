@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from threads.db.database import FIRST_READ, Database, connect, snapshot
+from threads.db.connections import FIRST_READ, connect, snapshot
+from threads.db.database import Database
 from threads.db.errors import translated
-from threads.db.write_queue import Work
+from threads.db.write_queue import WriteFn
 from threads.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseNotFound, ReadOnly
 
 T = TypeVar("T")
@@ -80,22 +81,22 @@ class ReadOnlyFile(Database):
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
 
-    def hurry(self) -> None:
+    def flush_now(self) -> None:
         pass  # nothing is submitted
 
-    def settle(self) -> None:
+    def wait_for_writes(self) -> None:
         pass  # nothing is submitted
 
     def check_writable(self) -> None:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, change: WriteFn[T]) -> T:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
+    def submit(self, change: WriteFn[T], *, soon: bool = True) -> Future[T]:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
+    def purge_deleted_text(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         return True  # nothing was deleted
 
     def compact(self) -> None:
