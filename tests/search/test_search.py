@@ -13,7 +13,7 @@ import threads
 from threads.search.engine import MAX_FOREIGN_MATCHES, MAX_OWNER_MESSAGES
 from threads.search.index import IndexedMessage, sync
 from threads.search.query import parse_query
-from threads.search.snippets import LOOK_AT, snippet
+from threads.search.snippets import STRETCH, snippet
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -463,7 +463,7 @@ def test_a_find_longer_than_a_snippet_is_cut_at_its_end(registry, length, word):
     [('"two needles"', "<two needles>"), ("need", "two <needles>"), ("eedle", "two n<eedle>s")],
 )
 def test_the_edge_of_what_is_read_at_once_hides_no_find(text, marked):
-    for place in range(LOOK_AT - 30, LOOK_AT + 10):
+    for place in range(STRETCH - 30, STRETCH + 10):
         said = "." * place + " two needles " + "." * 50
         piece, [(start, end)] = snippet(said, parse_query(text, datetime.now(UTC)))
         assert f"{piece[:start]}<{piece[start:end]}>{piece[end:]}".strip("…. ") == marked

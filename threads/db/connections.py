@@ -45,7 +45,7 @@ def make_durable(connection: sqlite3.Connection, where: str) -> None:
 def snapshot(
     connection: sqlite3.Connection, where: str, registration: Registration | None = None
 ) -> Iterator[sqlite3.Connection]:
-    """A read transaction on `connection`; SQLite's errors come out in our words."""
+    """A read transaction on `connection`; SQLite's errors are raised as ours."""
     try:
         try:
             connection.execute("BEGIN")

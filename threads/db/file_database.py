@@ -71,7 +71,7 @@ class FileDatabase(Database):
         self._idle: list[sqlite3.Connection] = []
         self._idle_limit = idle_limit()
         self._lock = threading.Lock()
-        self._given_back = threading.Condition(self._lock)
+        self._returned = threading.Condition(self._lock)
         self._log_purge_due = False
         self._closed = False
         self._watch = FileWatch(path, guard, self._writer)
@@ -84,7 +84,7 @@ class FileDatabase(Database):
             with snapshot(connection, self.where, self._registration):
                 yield connection
         finally:
-            self._give_back(connection)
+            self._return(connection)
 
     def write(self, change: WriteFn[T]) -> T:
         self.check_open()
@@ -93,7 +93,7 @@ class FileDatabase(Database):
     def submit(self, change: WriteFn[T], *, soon: bool = True) -> Future[T]:
         self.check_open()
         with self._lock:
-            self.check_open()  # whoever closes it does what is queued by then
+            self.check_open()  # closing commits what is queued by then
             future = self._writer.submit(change)
         if soon:
             self.flush_now()
@@ -138,15 +138,15 @@ class FileDatabase(Database):
         if self._worker is not None:
             self._worker.shutdown(wait=True)
         try:
-            self._watch.look(self._disconnect_idle)  # the last chance to keep what a lost file holds
+            self._watch.check(self._disconnect_idle)  # the last chance to rescue a removed file
         finally:
             self._disconnect_idle()
             self._writer.close()
 
-    def look_after_files(self) -> None:
-        """Notice that the files were removed or replaced, and keep what they hold; called now and then."""
+    def check_files(self) -> None:
+        """Detect that the files were removed or replaced, and rescue their content; called periodically."""
         if not self._closed and not self.is_foreign():
-            self._watch.look(self._disconnect_idle)
+            self._watch.check(self._disconnect_idle)
 
     def _truncate_log(self, writer: sqlite3.Connection) -> bool:
         writer.execute("PRAGMA busy_timeout=0")  # do not hold all writers up for one long reader
@@ -154,7 +154,7 @@ class FileDatabase(Database):
         return not busy
 
     def _take(self) -> sqlite3.Connection:
-        """A connection that reads; where no more files can be opened, one that another reader gives back."""
+        """A reading connection; where too many files are open, one that another reader returns."""
         until = time.monotonic() + self._timeout
         while True:
             self.check_open()
@@ -168,9 +168,9 @@ class FileDatabase(Database):
                 is_lack = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN
                 if not is_lack or not os.access(self._path, os.R_OK) or time.monotonic() > until:
                     raise translated(error, self.where) from error
-            with self._given_back:
+            with self._returned:
                 if not self._idle:
-                    self._given_back.wait(OPEN_RETRY)
+                    self._returned.wait(OPEN_RETRY)
 
     def _connect(self) -> sqlite3.Connection:
         """Another connection to the same files; `DatabaseGone` if others are there by their names."""
@@ -192,7 +192,7 @@ class FileDatabase(Database):
         for connection in idle:
             connection.close()
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _return(self, connection: sqlite3.Connection) -> None:
         with self._lock:
             if (
                 not self._closed
@@ -200,7 +200,7 @@ class FileDatabase(Database):
                 and len(self._idle) < self._idle_limit
             ):
                 self._idle.append(connection)
-                self._given_back.notify()
+                self._returned.notify()
                 return
         connection.close()
 
@@ -218,7 +218,7 @@ class FileDatabase(Database):
 
 
 def _vacuum(writer: sqlite3.Connection) -> None:
-    """Write the file anew; the copy is made on the disk, not in memory."""
+    """Run VACUUM; the copy is written to the disk, not to memory."""
     writer.execute("PRAGMA temp_store=FILE")
     try:
         writer.execute("VACUUM")

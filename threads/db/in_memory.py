@@ -1,4 +1,4 @@
-"""A database in memory: SQLite shares none between connections well, so it is one behind a lock."""
+"""A database in memory: one connection behind a lock, because SQLite shares none between connections well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class MemoryDatabase(Database):
-    """A database that lives in this object only: one connection, used by one caller at a time."""
+    """A database that exists in this object only: one connection, used by one caller at a time."""
 
     read_only = False
     where = ":memory:"
@@ -34,7 +34,7 @@ class MemoryDatabase(Database):
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         with self._entered():
-            if self._connection.in_transaction:  # a read inside a read sees the same state
+            if self._connection.in_transaction:  # a nested read sees the same state
                 yield self._connection
                 return
             with snapshot(self._connection, self.where):
@@ -52,7 +52,7 @@ class MemoryDatabase(Database):
 
     @contextmanager
     def _entered(self) -> Iterator[None]:
-        """Alone with the connection; what an interrupt (Ctrl+C) left open on it is taken back first."""
+        """Lock the connection; a transaction that an interrupt (Ctrl+C) left open is rolled back first."""
         self.check_process()
         with self._lock:
             self.check_open()
@@ -79,10 +79,10 @@ class MemoryDatabase(Database):
                 self._writer.close()
 
     def flush_now(self) -> None:
-        pass  # what is submitted is done at once
+        pass  # submitted writes are committed at once
 
     def wait_for_writes(self) -> None:
-        pass  # what is submitted is done at once
+        pass  # submitted writes are committed at once
 
     def check_writable(self) -> None:
         self.check_open()
@@ -90,4 +90,4 @@ class MemoryDatabase(Database):
     def check_open(self) -> None:
         self.check_process()
         if self._closed:
-            raise DatabaseError("this in-memory registry was closed; what it held is gone")
+            raise DatabaseError("this in-memory registry was closed; its content is lost")

@@ -116,7 +116,7 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
         head_id=head_id,
         created_at=created_at,
         updated_at=updated_at,
-        auto_title=previews.UNTITLED if messages is None else previews.title(messages),
+        auto_title=previews.UNTITLED_TITLE if messages is None else previews.title(messages),
         preview=None if messages is None else previews.preview(messages),
         message_count=None if messages is None else previews.count(messages),
         messages=[_indexed(message) for message in messages or ()],
