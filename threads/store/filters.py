@@ -85,11 +85,6 @@ class Order:
         return {"after_key": key if is_text else int(key), "after_position": int(position)}
 
 
-def fixed(number: int) -> str:
-    """A number of 64 bits in always as many characters: the length of a sealed value can be seen."""
-    return f"{number:020d}"
-
-
 def _one_of(field: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise InvalidValue(field, f"{value!r} is none of {', '.join(allowed)}")
