@@ -350,7 +350,7 @@ def test_a_run_whose_agent_is_not_here_waits_for_one_that_has_it_or_is_given_up(
 def still_leased(registry):
     with registry._database.read() as connection:
         row = connection.execute("SELECT expires_at FROM threads_run").fetchone()
-    return leases.is_good(row[0])
+    return leases.is_valid(row[0])
 
 
 def test_a_waiting_run_of_a_dead_process_whose_agent_is_not_here_blocks_nobody(path):

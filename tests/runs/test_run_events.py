@@ -118,8 +118,8 @@ def test_what_another_process_does_is_heard_here_in_its_order(path, registry):
 
 
 def record(registry, count, type="custom"):
-    happened = [log.Happened(type, "a", None, {"value": number}, 0) for number in range(count)]
-    registry._database.write(lambda connection: log.record(connection, happened))
+    happened = [log.NewEvent(type, "a", None, {"value": number}, 0) for number in range(count)]
+    registry._database.write(lambda connection: log.EventTable(connection).append(happened))
     registry._context.events.wake()
 
 
@@ -135,7 +135,7 @@ def test_a_listener_who_is_slow_falls_behind_and_loses_nothing(registry, monkeyp
 
 
 def test_a_listener_learns_what_is_no_longer_kept(registry, monkeypatch):
-    monkeypatch.setattr(log, "KEPT", 10)
+    monkeypatch.setattr(log, "MAX_EVENTS", 10)
     registry.create(id="a")
     with registry.events("a") as lagging:
         record(registry, 5)
@@ -284,7 +284,7 @@ def test_a_file_that_is_only_read_is_followed_too(path, registry):
 
 
 def test_a_run_of_long_ago_whose_end_is_no_longer_kept_does_not_wait_for_it(registry, monkeypatch):
-    monkeypatch.setattr(log, "KEPT", 3)
+    monkeypatch.setattr(log, "MAX_EVENTS", 3)
     with threads.Runner(registry, build_agent()) as runner:
         first = runner.start("a", "Hi", if_not_exists="create")
         first.result(20)

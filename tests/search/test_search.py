@@ -13,7 +13,7 @@ import threads
 from threads.search.engine import MAX_FOREIGN_MATCHES, MAX_OWNER_MESSAGES
 from threads.search.index import IndexedMessage, sync
 from threads.search.query import parse_query
-from threads.search.snippets import LOOK_AT, snippet
+from threads.search.snippets import STRETCH, snippet
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -463,7 +463,7 @@ def test_a_find_longer_than_a_snippet_is_cut_at_its_end(registry, length, word):
     [('"two needles"', "<two needles>"), ("need", "two <needles>"), ("eedle", "two n<eedle>s")],
 )
 def test_the_edge_of_what_is_read_at_once_hides_no_find(text, marked):
-    for place in range(LOOK_AT - 30, LOOK_AT + 10):
+    for place in range(STRETCH - 30, STRETCH + 10):
         said = "." * place + " two needles " + "." * 50
         piece, [(start, end)] = snippet(said, parse_query(text, datetime.now(UTC)))
         assert f"{piece[:start]}<{piece[start:end]}>{piece[end:]}".strip("…. ") == marked
@@ -490,7 +490,7 @@ def test_nothing_of_an_erased_thread_is_left_in_the_file(tmp_path):
         registry.update("c", title="zx9title")
         assert registry.search("xqzfoo").total == 2 and registry.search("zx9").total == 1
         registry.checkpointer.flush()
-        registry._database.scrub()
+        registry._database.purge_deleted_text()
         assert all(fragment in path.read_bytes() for fragment in fragments)
         registry.checkpointer.delete_thread("a")
         registry.delete("b")

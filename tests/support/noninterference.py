@@ -524,7 +524,7 @@ class PythonView(DatabaseView):
             form = self._form(self._called(call.operation, given))
         except threads.ThreadsError as error:
             return type(error).__name__, self.seen.normalize(str(error))
-        self.registry._database.settle()
+        self.registry._database.wait_for_writes()
         self.seen.collect_ids(form)
         return (self.seen.normalize(json.dumps(form, ensure_ascii=False)),)
 

@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from threads.db.backups import OURS
-from threads.db.database import connect
+from threads.db.backups import KNOWN_TABLES
+from threads.db.connections import connect
 from threads.db.open import BUSY_TIMEOUT
 from threads.db.readonly import ReadOnlyFile
 from threads.errors import DatabaseBusy, ReadOnly
@@ -23,7 +23,7 @@ ATTEMPTS = 5
 def is_foreign(path: Path) -> bool:
     """Return whether the file has tables, but neither checkpoints nor a registry."""
     found = _tables(path)
-    return bool(found) and not found & OURS
+    return bool(found) and not found & KNOWN_TABLES
 
 
 def retry_if_written(read: Callable[[], T]) -> T:

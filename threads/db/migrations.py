@@ -22,7 +22,7 @@ from threads.db.queries import FOLDER, statements
 from threads.errors import DatabaseError, ForeignDatabase, NewerDatabase
 
 Progress = Callable[[str, int, int], None]
-"""Told what goes on, how much is done and how much there is; called often, so it should be quick."""
+"""Called often with what is done, how much of it, and how much there is; it should be quick."""
 
 MIGRATIONS = ("0001_initial",)
 ADOPTED_AT_ONCE = 5000
@@ -40,7 +40,7 @@ STOCK = {
     },
     "writes": {"thread_id", "checkpoint_ns", "checkpoint_id", "task_id", "idx", "channel", "type", "value"},
 }
-"""What the stock saver's tables have at least, in every version of its format that can be read."""
+"""The columns that the stock saver's tables have at least, in every version that can be read."""
 MINE = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(TABLE|VIEW|INDEX|TRIGGER) (threads_\w+)")
 ADDED = re.compile(r"ALTER TABLE (threads_\w+) ADD COLUMN")
 """A column that a migration adds to a table of an earlier one."""
@@ -70,7 +70,7 @@ def check_version(connection: sqlite3.Connection, where: str) -> int:
     """
     rows = connection.execute("SELECT name, type FROM main.sqlite_master WHERE type IN ('table', 'view')")
     kinds = {row["name"]: row["type"] for row in rows}
-    found = version(connection)  # after the names: who migrates meanwhile has recorded what is in them
+    found = version(connection)  # after the names: a process that migrates meanwhile has recorded them
     if is_development_schema(connection):
         raise DatabaseError(development.refusal(where))
     if found > len(MIGRATIONS):
@@ -85,11 +85,11 @@ def check_version(connection: sqlite3.Connection, where: str) -> int:
 
 
 def migrate(connection: sqlite3.Connection, where: str, progress: Progress | None = None) -> None:
-    """Bring the database to the newest format; several processes may try at once."""
+    """Apply the missing migrations; several processes may try at once."""
     while (done := check_version(connection, where)) < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if version(connection) == done:  # nobody did it while we waited for the lock
+            if version(connection) == done:  # no other process did while this one waited for the lock
                 _apply(connection, done + 1, MIGRATIONS[done], progress)
             connection.execute("COMMIT")
         except BaseException:
@@ -99,7 +99,7 @@ def migrate(connection: sqlite3.Connection, where: str, progress: Progress | Non
 
 
 def brought() -> list[tuple[str, str]]:
-    """What the migrations bring to a database: kind and name, dependants first."""
+    """The tables, indexes, views and triggers of the migrations: kind and name, dependants first."""
     kinds = ("TRIGGER", "INDEX", "VIEW", "TABLE")
     found = [MINE.match(statement) for name in MIGRATIONS for statement in script(name)]
     mine = [(match[1], match[2]) for match in reversed(found) if match]
@@ -107,9 +107,9 @@ def brought() -> list[tuple[str, str]]:
 
 
 def detach(connection: sqlite3.Connection) -> None:
-    """Take the registry out of the database; checkpoints and writes stay as they are.
+    """Drop all our tables, indexes, views and triggers; checkpoints and writes stay as they are.
 
-    Nothing is touched where there is no registry: tables of such names are somebody else's then.
+    Nothing is touched where there is no registry: tables of such names are not ours then.
     """
     if not version(connection):
         return
@@ -122,20 +122,20 @@ def detach(connection: sqlite3.Connection) -> None:
 
 
 def restore_missing(connection: sqlite3.Connection) -> None:
-    """Make again what someone dropped of the registry's tables, indexes and triggers."""
+    """Create again what was dropped of our tables, indexes, views and triggers."""
     there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     for name in MIGRATIONS:
         for statement in script(name):
             match, added = MINE.match(statement), ADDED.match(statement)
-            if (match and match[2] not in there) or (added and added[1] not in there):  # made again just now
+            if (match and match[2] not in there) or (added and added[1] not in there):  # just created
                 connection.execute(statement)
     seals.ensure_key(connection)
 
 
 def shadow(connection: sqlite3.Connection) -> None:
-    """Give a connection that may not write a registry of its own, in temporary tables.
+    """Create our tables as temporary ones on a connection that may not write the file.
 
-    Does nothing where the file has one. Called again when the file has changed.
+    Does nothing where the file has them. Called again when the file has changed.
     """
     for kind, name in connection.execute("SELECT type, name FROM temp.sqlite_master").fetchall():
         if kind in ("table", "view"):
@@ -154,7 +154,7 @@ def shadow(connection: sqlite3.Connection) -> None:
 
 
 def adopt(connection: sqlite3.Connection, progress: Progress | None = None) -> None:
-    """Make a row for every thread that has checkpoints and no row."""
+    """Create a row for every thread that has checkpoints and no row."""
     sql = statements("adopt")
     connection.create_function("uuid_milliseconds", 1, _milliseconds, deterministic=True)
     connection.create_function("is_utf8", 1, is_utf8, deterministic=True)

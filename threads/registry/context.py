@@ -124,7 +124,7 @@ class RegistryContext:
         for thread_id in thread_ids:
             if self._checkpointer is not None:
                 self._checkpointer.forget(thread_id)
-        self.database.scrub()
+        self.database.purge_deleted_text()
 
     def check_has_tables(self, tx: Transaction) -> None:
         """Raise `ReadOnly` for a file without our tables that was opened for reading only."""

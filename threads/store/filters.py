@@ -18,6 +18,13 @@ PROJECTED: frozenset[str] = frozenset(("title", "message_count"))
 """Orders by columns of the projection."""
 
 
+SORT_KEYS = {
+    "updated_at": "sort_updated_at", "created_at": "sort_created_at", "title": "sort_title",
+    "message_count": "sort_message_count", "thread_id": "sort_thread_id",
+}  # fmt: skip
+"""The SQL expressions to sort by."""
+
+
 class Filters(NamedTuple):
     """Which threads: each field that is not None narrows the list.
 
@@ -58,7 +65,7 @@ class Order:
     @property
     def key(self) -> str:
         """The SQL expression to sort by."""
-        return statements("threads")[f"sort_{self.sort_by}"]
+        return statements("threads")[SORT_KEYS[self.sort_by]]
 
     @property
     def beyond(self) -> str:
@@ -76,11 +83,6 @@ class Order:
             raise InvalidCursor(f"it belongs to a list by {sort_by} {sort_order}")
         is_text = self.sort_by in ("title", "thread_id")
         return {"after_key": key if is_text else int(key), "after_position": int(position)}
-
-
-def fixed(number: int) -> str:
-    """A number of 64 bits in always as many characters: the length of a sealed value can be seen."""
-    return f"{number:020d}"
 
 
 def _one_of(field: str, value: str, allowed: Sequence[str]) -> str:
@@ -104,7 +106,7 @@ def checked_range(limit: object, offset: object) -> tuple[int, int]:
 
 
 def _name(field: str, value: Any) -> tuple[str, dict[str, Any]]:
-    return f"filter_{field}", {field: checked_name(field, value)}
+    return FILTERS[field], {field: checked_name(field, value)}
 
 
 def _tag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
@@ -117,7 +119,7 @@ def _status(field: str, value: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _flag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
-    return f"filter_{'' if checked_flag(field, value) else 'not_'}{field}", {}
+    return FLAG_FILTERS[field, checked_flag(field, value)], {}
 
 
 def _metadata(field: str, value: Any) -> tuple[str, dict[str, Any]]:
@@ -127,10 +129,21 @@ def _metadata(field: str, value: Any) -> tuple[str, dict[str, Any]]:
 def _moment(field: str, value: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidValue(field, f"a datetime with a time zone is needed, not {value!r}")
-    return f"filter_{field}", {field: round(value.timestamp() * 1000)}
+    return FILTERS[field], {field: round(value.timestamp() * 1000)}
 
 
+FILTERS = {
+    "agent_id": "filter_agent_id", "owner": "filter_owner", "since": "filter_since", "until": "filter_until",
+}  # fmt: skip
+"""The SQL conditions of the filters by value."""
+FLAG_FILTERS = {
+    ("pinned", True): "filter_pinned", ("pinned", False): "filter_not_pinned",
+    ("archived", True): "filter_archived", ("archived", False): "filter_not_archived",
+    ("trashed", True): "filter_trashed", ("trashed", False): "filter_not_trashed",
+}  # fmt: skip
+"""The SQL conditions of the filters by flag."""
 CONDITIONS = {
     "agent_id": _name, "owner": _name, "tag": _tag, "status": _status, "pinned": _flag, "archived": _flag,
     "trashed": _flag, "metadata": _metadata, "since": _moment, "until": _moment,
 }  # fmt: skip
+"""The function that turns the value of a filter into an SQL condition and bound values."""

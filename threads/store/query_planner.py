@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from threads.db.queries import statements, to_json
-from threads.store.filters import Filters, fits_sqlite
+from threads.store.filters import FILTERS, Filters, fits_sqlite
 
 SCAN_THRESHOLD = 1500
 """Threads from which on scanning in order is preferred to looking up and sorting."""
 IN_ACTIVITY_ORDER = ("owner", "agent_id", "status", "pinned", "archived", "trashed")
 """Filters whose indexes are in the order of activity."""
+BOUNDS = {"since": "bound_since", "until": "bound_until"}
+"""The SQL conditions that bound the order of activity by time."""
 MAX_ATTRIBUTE_LENGTH = 200
 """Characters of a metadata value that is looked up; longer ones are not in `threads_attribute`."""
 
@@ -100,10 +102,10 @@ def _lookups(filters: Filters) -> Iterator[Lookup]:
     sql, threads = statements("filters"), statements("threads")
     for name, key, value, is_whole in _attributes(filters):
         values = {"attribute_key": key, "attribute_value": value}
-        yield Lookup(sql["by_attribute"], values, f"filter_{name}" if is_whole else None)
+        yield Lookup(sql["by_attribute"], values, name if is_whole else None)
     times = [name for name in ("since", "until") if getattr(filters, name) is not None]
     if times:
-        where = " AND ".join(threads[f"filter_{name}"] for name in times)
+        where = " AND ".join(threads[FILTERS[name]] for name in times)
         all_values = filters.conditions()[1]
         yield Lookup(sql["by_time"].format(where=where), {name: all_values[name] for name in times})
     for name in IN_ACTIVITY_ORDER:
@@ -118,15 +120,15 @@ def _attributes(filters: Filters) -> Iterator[tuple[str, str, str, bool]]:
     """The tags and metadata that can be looked up: filter, key, value, whether it is the whole filter."""
     tags = (filters.tag,) if isinstance(filters.tag, str) else tuple(filters.tag or ())
     for tag in tags:
-        yield "tags", "#", tag.strip(), len(tags) == 1
+        yield "filter_tags", "#", tag.strip(), len(tags) == 1
     metadata = filters.metadata or {}
     for key, value in metadata.items():
         if isinstance(value, str | int) and len(str(value)) <= MAX_ATTRIBUTE_LENGTH and fits_sqlite(value):
             stored = f"'{value}" if isinstance(value, str) else to_json(value)
-            yield "metadata", f".{key}", stored, len(metadata) == 1
+            yield "filter_metadata", f".{key}", stored, len(metadata) == 1
 
 
 def _activity_bounds(filters: Filters, column: str) -> list[str]:
     """Conditions that bound the order of activity by the times asked for."""
     names = [name for name in ("since", "until") if getattr(filters, name) is not None]
-    return [statements("filters")[f"bound_{name}"].format(activity=column) for name in names]
+    return [statements("filters")[BOUNDS[name]].format(activity=column) for name in names]

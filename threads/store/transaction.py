@@ -18,13 +18,16 @@ from threads.db.migrations import Progress, version
 from threads.db.seals import Seals, seals_of
 from threads.store import projection
 from threads.store.authorization import AccessTable
-from threads.store.bulk import BulkChanges, ReadMarks, TagTable
+from threads.store.bulk import BulkChanges
+from threads.store.checkpoints import CheckpointTable
 from threads.store.event_log import EventTable
 from threads.store.projection import Decoder, Projectable, Projection, ProjectionTable
+from threads.store.read_marks import ReadMarks
 from threads.store.retention import RetentionRules
 from threads.store.runs import RunTable
 from threads.store.stats import StatisticsTable
-from threads.store.threads import CheckpointTable, ThreadTable
+from threads.store.tags import TagTable
+from threads.store.threads import ThreadTable
 from threads.store.users import UserTable
 
 T = TypeVar("T")
@@ -150,7 +153,7 @@ class Store:
 
         Where the file is locked or full, or only read, the rows stay stale.
         """
-        return projection.refresh_records(self.database, records, decoder)
+        return projection.refresh(self.database, records, decoder)
 
     def refresh_stale_projections(
         self,

@@ -57,9 +57,6 @@ WHERE CASE WHEN json_valid(CAST(metadata AS TEXT)) THEN json_extract(CAST(metada
     IN (SELECT value FROM json_each(:run_ids))
 GROUP BY thread_id, checkpoint_ns
 
--- name: threads
-SELECT thread_id FROM threads_thread WHERE head_id IS NOT NULL AND trashed_at IS NULL ORDER BY position
-
 -- name: copy_checkpoints
 INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
 SELECT :target, checkpoint_ns, checkpoint_id, (
