@@ -414,7 +414,7 @@ def test_superseded_run_does_not_set_the_thread_status(registry):
             first.result(20)
         runner.start("a", "two").result(20)
         assert registry.get("a").status == "idle"
-        with pytest.raises(RunFailed, match="went on without it"):
+        with pytest.raises(RunFailed, match="modified by another run"):
             runner.start("a", "one", key="k").result(20)
         assert registry.get("a").status == "idle"
 
@@ -497,7 +497,10 @@ def test_given_up_run_has_error_type_process_lost(registry):
         registry._database.write(lambda connection: connection.execute(expire, (run.id,)) and None)
         with threads.Runner(registry, {"agent": waiting_graph(gate)}) as other:
             assert until(lambda: run.info.status == "error")
-            assert (run.info.error_type, run.info.error_message) == ("ProcessLost", "it broke off 10 times")
+            assert (run.info.error_type, run.info.error_message) == (
+                "ProcessLost",
+                "failed after 10 attempts",
+            )
             assert types(registry.events("a", follow=False))[-1] == "failed"
             assert registry.get("a").status == "error"
             assert other.agent_ids == ("agent",)

@@ -295,7 +295,7 @@ def test_new_message_instead_of_a_recovery_decision_answers_the_calls(path, agen
     with taking_up(path, agent) as (registry, runner):
         runner.start("a", "look").result(20)
         found = [message.text for message in registry.messages("a") if message.role == "tool"]
-        lost = "The call was not answered: the run broke off."
+        lost = "The call was not answered: the run failed."
         assert found == ["looked" if agent == "apart" else lost, lost, "looked"]
 
 
@@ -319,7 +319,7 @@ def test_call_of_an_unstored_step_is_uncertain():
 def test_invalid_recovery_decision_is_refused(path, value):
     dying(path, "apart", "pay", who="pay")
     with taking_up(path, "apart") as (registry, runner):
-        with pytest.raises(InvalidValue, match="in question"):
+        with pytest.raises(InvalidValue, match="tool calls"):
             runner.resume("a", value)
         assert (len(registry.runs("a")), in_question(registry)) == (1, ["pay-1"])
         by_question = {registry.interrupts("a")[0].id: "again"}
@@ -341,7 +341,7 @@ def test_expired_run_without_its_agent_waits_or_is_given_up(path):
             assert registry.runs("a")[0].status == "running", "nobody here knows its agent"
             until(lambda: registry.get("a") and not still_leased(registry))
             runner.start("a", "Anybody?", agent_id="other").result(20)
-            with pytest.raises(RunFailed, match="agent 'agent' is not here"):
+            with pytest.raises(RunFailed, match="agent 'agent' is not loaded"):
                 runner.run(run_id).result(5)
         assert texts(registry, "a") == ["Hi, I'm Alice", "Anybody?", "re: Anybody?"]
         assert types(e for e in registry.events("a", follow=False) if e.run_id == run_id)[-1] == "failed"
@@ -387,7 +387,7 @@ def test_run_that_kills_every_process_fails_after_max_attempts(path):
         )
         with (
             threads.Runner(registry, talking_agent(path)) as runner,
-            pytest.raises(RunFailed, match="broke off 10 times"),
+            pytest.raises(RunFailed, match="failed after 10 attempts"),
         ):
             runner.run(run_id).result(10)
         assert texts(registry, "a") == ["Hi, I'm Alice"]

@@ -83,7 +83,7 @@ def test_parallel_interrupts_are_answered_by_id(registry):
         runner.start("a", "Do it", if_not_exists="create").result(10)
         ids = {question.value: question.id for question in registry.interrupts("a")}
         assert set(ids) == {"left", "right"}
-        with pytest.raises(InvalidValue, match="several questions"):
+        with pytest.raises(InvalidValue, match="several interrupts"):
             runner.resume("a", "yes")
         half = runner.resume("a", {ids["left"]: "1"})
         half.result(10)
@@ -139,9 +139,9 @@ def test_resume_by_interrupt_id_does_not_answer_another(registry, build):
         with pytest.raises(KeyReused):
             runner.resume("a", {asked: "no"})
         (waiting,) = registry.interrupts("a")
-        with pytest.raises(InvalidValue, match="no question waits"):
+        with pytest.raises(InvalidValue, match="no interrupt is waiting"):
             runner.resume("a", {"0" * 32: "yes"})
-        with pytest.raises(InvalidValue, match="waits still"):
+        with pytest.raises(InvalidValue, match="is still waiting"):
             runner.resume("a", {asked: "yes", waiting.id: "yes"})
         assert registry.interrupts("a") == (waiting,)
         runner.resume("a", {waiting.id: "no"}).result(10)

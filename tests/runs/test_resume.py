@@ -238,7 +238,7 @@ def test_one_of_several_resume_values_can_be_replaced(registry):
         fails(runner.resume("a", {ids["left"]: "1"}))
         with pytest.raises(AlreadyAnswered):
             runner.resume("a", {ids["right"]: "another"})
-        with pytest.raises(InvalidValue, match="waits still"):
+        with pytest.raises(InvalidValue, match="is still waiting"):
             runner.resume("a", {ids["left"]: {"ok": "1"}, ids["right"]: "another"})
         runner.resume("a", {ids["left"]: {"ok": "1"}}).result(20)
     assert sorted(texts(registry, "a")[1:]) == ["left: 1", "right: 2"]

@@ -440,7 +440,7 @@ def test_failed_run_submitted_again_is_queued(registry, strategy):
             assert again.result(20)["messages"][-1].text == "well again"
             assert texts(registry, "a") == ["Hi", "well again"]
         else:
-            with pytest.raises(RunFailed, match="went on without it"):
+            with pytest.raises(RunFailed, match="modified by another run"):
                 again.result(20)
             assert texts(registry, "a")[:2] == ["Hi", "slow"], "the message itself is not lost"
 

@@ -86,7 +86,7 @@ def test_title_set_by_hand_is_never_replaced(registry):
         registry.update("a", title="mine")
         model.may.set()
         runner.start("a", "more").result(20)
-        with pytest.raises(threads.InvalidValue, match="given by hand"):
+        with pytest.raises(threads.InvalidValue, match="set by hand"):
             runner.make_title("a")
     assert registry.get("a").title == "mine"
     assert registry.update("a", title=None).title in ("my lamp is broken", "A broken lamp")

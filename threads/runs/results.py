@@ -84,8 +84,8 @@ class RunFutures:
             if future := self._remove(run_id):
                 future.set_exception(
                     UsageError(
-                        f"the runner was closed before run {run_id} ended; another goes on with it, and "
-                        "registry.runs(id) tells what became of it"
+                        f"the runner was closed before run {run_id} ended; another runner recovers it, "
+                        "see registry.runs(thread_id)"
                     )
                 )
 
