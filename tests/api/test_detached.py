@@ -29,7 +29,9 @@ def held(path):
     """The tables and how many rows each has, without those of the search index."""
     with closing(sqlite3.connect(path)) as connection:
         found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        names = [name for (name,) in found if not name.startswith(("threads_words", "threads_parts"))]
+        names = [
+            name for (name,) in found if not name.startswith(("threads_fts_words", "threads_fts_trigrams"))
+        ]
         return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
 
 

@@ -266,7 +266,9 @@ def test_a_key_that_began_a_thread_begins_no_other_and_none_that_is_gone(api, re
         refused(api.post(f"{PREFIX}/threads", json=body, headers=keyed), 404, "ThreadNotFound")
     assert registry.list(trashed=None).total == 0
     with registry._database.read() as connection:
-        assert [tuple(row)[1] for row in connection.execute("SELECT * FROM threads_begun_once")] == [None]
+        assert [tuple(row)[1] for row in connection.execute("SELECT * FROM threads_creation_request")] == [
+            None
+        ]
 
 
 def test_many_clients_with_one_key_get_one_answer(api):

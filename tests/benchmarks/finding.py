@@ -25,7 +25,7 @@ from typing import Any
 
 import threads
 from threads.search import index
-from threads.search.index import Said
+from threads.search.index import IndexedMessage
 
 MESSAGES = 10
 DAYS = 400
@@ -98,7 +98,7 @@ def one(connection: sqlite3.Connection, words: Words, number: int, at: int) -> N
     chance = words.random.random
     id = f"thread-{number:08}"
     connection.execute(
-        "INSERT INTO threads_thread (position, thread_id, activity, created_at, updated_at, late, head_id, projected_id, "
+        "INSERT INTO threads_thread (position, thread_id, activity, created_at, updated_at, is_out_of_order, head_id, projected_id, "
         "auto_title, preview, message_count, owner, agent_id, pinned, archived, trashed_at, status, metadata) "
         "VALUES (?, ?, ?, ?, ?, 0, 'x', 'x', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (number + 1, id, number + 1, at, at + DAY, words.some(3, 8), words.some(5, 15), MESSAGES,
@@ -112,11 +112,11 @@ def one(connection: sqlite3.Connection, words: Words, number: int, at: int) -> N
         "INSERT INTO threads_tag (thread_id, tag) VALUES (?, ?)", [(id, tag) for tag in tags]
     )
     messages = [
-        Said(f"{number}-{place}", ("user", "assistant")[place % 2], words.some(6, 30), True, 20, 10)
+        IndexedMessage(f"{number}-{place}", ("user", "assistant")[place % 2], words.some(6, 30), True, 20, 10)
         for place in range(MESSAGES)
     ]
     times = {message.message_id or "": at + place * DAY // MESSAGES for place, message in enumerate(messages)}
-    index.keep(connection, number + 1, messages, times, at)
+    index.sync(connection, number + 1, messages, times, at)
 
 
 def searches(words: Words) -> Iterator[tuple[str, dict[str, Any]]]:

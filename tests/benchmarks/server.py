@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from serving import PREFIX, process
 
 import threads
-from threads.store import threads as thread_table
+from threads.store.threads import NewThread
+from threads.store.transaction import Store, Transaction
 
 STREAMED = {"Accept": "text/event-stream"}
 
@@ -91,22 +92,17 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 def fill(path: Path, count: int) -> None:
     """A file with so many threads, made in one transaction."""
-    row = {
-        "title": "A thread",
-        "agent_id": "support",
-        "owner": None,
-        "metadata": "{}",
-        "now": 1_700_000_000_000,
-    }
 
-    def work(connection: Any) -> None:
+    def create_threads(tx: Transaction) -> None:
         for number in range(count):
-            thread_table.create(
-                connection, {**row, "thread_id": f"thread-{number}", "title": f"Thread {number}"}, ["x"]
+            tx.threads.create(
+                NewThread(
+                    f"thread-{number}", f"Thread {number}", "support", None, "{}", ["x"], 1_700_000_000_000
+                )
             )
 
     with threads.open(path) as registry:
-        registry._database.write(work)
+        Store(registry._database).write(create_threads)
 
 
 def memory(pid: int) -> float:

@@ -206,11 +206,11 @@ def test_detach_takes_nothing_from_a_stranger(tmp_path):
     path = tmp_path / "app.db"
     connection = sqlite3.connect(path)
     connection.executescript(
-        "CREATE TABLE threads_message (body TEXT); INSERT INTO threads_message VALUES ('post')"
+        "CREATE TABLE threads_message_origin (body TEXT); INSERT INTO threads_message_origin VALUES ('post')"
     )
     with pytest.raises(threads.ForeignDatabase):
         threads.detach(path)
-    assert connection.execute("SELECT body FROM threads_message").fetchall() == [("post",)]
+    assert connection.execute("SELECT body FROM threads_message_origin").fetchall() == [("post",)]
     connection.close()
 
 

@@ -60,10 +60,10 @@ HARM = {
     "WHERE thread_id = 'a') WHERE thread_id = 'a'",
     "wrong_words": "UPDATE threads_thread SET message_count = 99 WHERE thread_id = 'a'",
     "missing": "DROP TRIGGER threads_ledger",
-    "wrong_search": "DELETE FROM threads_said",
+    "wrong_search": "DELETE FROM threads_message_text",
     "wrong_tags": "UPDATE threads_tag_count SET threads = 7",
-    "wrong_days": "UPDATE threads_measure SET messages = 7",
-    "wrong_facts": "UPDATE threads_thread SET metadata = '{\"a\":1}'; DELETE FROM threads_fact",
+    "wrong_days": "UPDATE threads_usage_sum SET messages = 7",
+    "wrong_facts": "UPDATE threads_thread SET metadata = '{\"a\":1}'; DELETE FROM threads_attribute",
     "orphan_tag": "INSERT INTO threads_tag VALUES ('nobody', 'x')",
     "leftover": "INSERT INTO threads_tombstone VALUES ('z', 0); INSERT INTO writes "
     "(thread_id, checkpoint_id, task_id, idx, channel) VALUES ('z', 'c', 't', 0, 'messages')",
@@ -90,7 +90,7 @@ def test_harm_is_seen_and_mended(path, kind):
 def test_threads_whose_memory_was_taken_away_unseen_are_let_go(path):
     connection = sqlite3.connect(path)
     connection.executescript(
-        "DROP TRIGGER threads_gone; DROP TRIGGER threads_head_gone; "
+        "DROP TRIGGER threads_last_checkpoint_delete; DROP TRIGGER threads_head_delete; "
         "DELETE FROM checkpoints WHERE thread_id = 'a'"
     )
     connection.close()

@@ -290,7 +290,7 @@ def test_a_thread_with_memory_of_subgraphs_only_is_found_where_nobody_kept_a_led
     with threads.open(path) as registry:
         if way == "repaired":
             registry._database.write(
-                lambda connection: connection.execute("DROP TRIGGER threads_begun") and None
+                lambda connection: connection.execute("DROP TRIGGER threads_ledger_subgraph") and None
             )
             put_inside(registry.checkpointer, "b")
             assert {problem.kind for problem in registry.verify()} == {"missing", "unlisted"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import threads
-from threads.db.database import connect
+from threads.db.connections import connect
 from threads.db.migrations import MIGRATIONS
 from threads.db.open import check_search, open_database
 from threads.db.write_queue import Writer
@@ -110,7 +110,7 @@ def test_what_is_in_no_hurry_shares_the_transaction_of_what_follows(database):
     database.write(note("b"))
     assert (promise.done(), statements.count("COMMIT")) == (True, 1)
     promise = database.submit(note("c"), soon=False)
-    database.hurry()
+    database.flush_now()
     promise.result(20)
     assert notes(database) == ["a", "b", "c"]
 
@@ -120,7 +120,7 @@ def test_what_is_in_no_hurry_is_done_before_the_file_is_closed(tmp_path):
     database.write(lambda connection: connection.execute("CREATE TABLE note (text TEXT)") and None)
     promise = database.submit(note("a"), soon=False)
     database.close()
-    database.hurry()
+    database.flush_now()
     assert promise.done()
     with closing(sqlite3.connect(tmp_path / "x.db")) as raw:
         assert raw.execute("SELECT text FROM note").fetchall() == [("a",)]
@@ -151,7 +151,7 @@ def interrupted_at(place: int, work) -> bool:
 
     def trace(frame, event, _):
         nonlocal lines
-        if not frame.f_code.co_filename.endswith(("writer.py", "connections.py", "in_memory.py")):
+        if not frame.f_code.co_filename.endswith(("write_queue.py", "database.py", "in_memory.py")):
             return None
         line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
         if event == "line" and not line.lstrip().startswith("with "):
@@ -334,8 +334,8 @@ def test_a_long_reader_does_not_hold_up_who_empties_the_log(tmp_path):
         database.write(
             lambda writing: writing.execute("INSERT INTO threads_tombstone VALUES ('a', 0)") and None
         )
-        assert not database.scrub()
-    assert database.scrub(due_only=True)
+        assert not database.purge_deleted_text()
+    assert database.purge_deleted_text(due_only=True)
     assert (tmp_path / "x.db-wal").stat().st_size == 0
     database.close()
 

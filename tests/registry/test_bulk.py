@@ -196,7 +196,9 @@ def test_read_marks_survive_repair(registry):
     plain_graph(registry.checkpointer).update_state(config("a"), {"messages": [RemoveMessage(first.id)]})
     registry.mark_read("a", "bob")
     registry.mark_read("a", "carol", upto=registry.messages("a")[1].id)
-    registry._database.write(lambda connection: connection.execute("DROP TABLE threads_parts") and None)
+    registry._database.write(
+        lambda connection: connection.execute("DROP TABLE threads_fts_trigrams") and None
+    )
     registry.repair()
     speak(registry, "a", "four")
     assert [registry.unread(["a"], user) for user in ("bob", "carol")] == [{"a": 2}, {"a": 5}]

@@ -350,7 +350,7 @@ def test_expired_run_without_its_agent_waits_or_is_given_up(path):
 def still_leased(registry):
     with registry._database.read() as connection:
         row = connection.execute("SELECT expires_at FROM threads_run").fetchone()
-    return leases.is_good(row[0])
+    return leases.is_valid(row[0])
 
 
 def test_expired_queued_run_without_its_agent_is_given_up(path):
@@ -398,7 +398,7 @@ def test_late_attempts_do_not_count_as_failed(path):
     with threads.open(path) as registry:
         registry._database.write(
             lambda connection: connection.execute(
-                "UPDATE threads_run SET attempt = 10, late = 9, expires_at = 0"
+                "UPDATE threads_run SET attempt = 10, late_attempts = 9, expires_at = 0"
             )
         )
         with threads.Runner(registry, {"agent": plain_graph(None)}) as runner:
@@ -460,7 +460,7 @@ def test_run_taken_over_from_a_living_process_counts_as_late(path):
 
 def late(registry):
     with registry._database.read() as connection:
-        return connection.execute("SELECT late FROM threads_run").fetchone()[0]
+        return connection.execute("SELECT late_attempts FROM threads_run").fetchone()[0]
 
 
 def test_heartbeat_keeps_the_lease_of_a_long_run(path):

@@ -118,8 +118,8 @@ def test_events_of_another_process_arrive_in_order(path, registry):
 
 
 def record(registry, count, type="custom"):
-    happened = [log.Happened(type, "a", None, {"value": number}, 0) for number in range(count)]
-    registry._database.write(lambda connection: log.record(connection, happened))
+    happened = [log.NewEvent(type, "a", None, {"value": number}, 0) for number in range(count)]
+    registry._database.write(lambda connection: log.EventTable(connection).append(happened))
     registry._context.events.wake()
 
 
@@ -135,7 +135,7 @@ def test_slow_subscriber_misses_nothing(registry, monkeypatch):
 
 
 def test_subscriber_gets_a_gap_event_for_trimmed_events(registry, monkeypatch):
-    monkeypatch.setattr(log, "KEPT", 10)
+    monkeypatch.setattr(log, "MAX_EVENTS", 10)
     registry.create(id="a")
     with registry.events("a") as lagging:
         record(registry, 5)
@@ -284,7 +284,7 @@ def test_read_only_registry_can_subscribe(path, registry):
 
 
 def test_iterating_a_run_whose_end_event_was_trimmed_ends(registry, monkeypatch):
-    monkeypatch.setattr(log, "KEPT", 3)
+    monkeypatch.setattr(log, "MAX_EVENTS", 3)
     with threads.Runner(registry, build_agent()) as runner:
         first = runner.start("a", "Hi", if_not_exists="create")
         first.result(20)

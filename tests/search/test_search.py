@@ -10,10 +10,10 @@ from graphs import Plain, compiled, config, in_stock_process, plain_graph, said,
 from langchain_core.messages import AIMessage, RemoveMessage
 
 import threads
-from threads.search.engine import OWN_MESSAGES, WALKED
-from threads.search.index import Said, keep
-from threads.search.query import parsed
-from threads.search.snippets import LOOK_AT, snippet
+from threads.search.engine import MAX_FOREIGN_MATCHES, MAX_OWNER_MESSAGES
+from threads.search.index import IndexedMessage, sync
+from threads.search.query import parse_query
+from threads.search.snippets import STRETCH, snippet
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -230,8 +230,8 @@ def fill(registry, id, owner, texts):
         [position] = connection.execute(
             "SELECT position FROM threads_thread WHERE thread_id = ?", (id,)
         ).fetchone()
-        rows = [Said(f"{id} {number}", "user", text, True) for number, text in enumerate(texts)]
-        keep(connection, position, rows, {}, position)
+        rows = [IndexedMessage(f"{id} {number}", "user", text, True) for number, text in enumerate(texts)]
+        sync(connection, position, rows, {}, position)
         connection.execute(
             "UPDATE threads_thread SET message_count = ? WHERE thread_id = ?", (len(texts), id)
         )
@@ -256,7 +256,7 @@ def test_a_search_with_an_owner_is_the_same_whatever_others_say_and_however_much
         few = ["rare common", *["common"] * 399]
         many = [
             f"{'rare' * (n % 20 == 0)} {'common' * (n % 10 == 0)} {'wide' * (n < 5)} n{n}"
-            for n in range(OWN_MESSAGES + 1)
+            for n in range(MAX_OWNER_MESSAGES + 1)
         ]
         for owner, texts in (("few", few), ("many", many)):
             fill(registry, f"{owner} 1", owner, texts[:100])
@@ -272,7 +272,7 @@ def test_a_search_with_an_owner_is_the_same_whatever_others_say_and_however_much
             ("common rare", "few"): 1, ("role:user n1", "few"): 0, ("rare", "many"): 501, ("common", "many"): 1001, ("wide", "many"): 5,
             ("com", "many"): 1001, ("omm", "many"): 1001, ("c", "many"): 1001, ("common rare", "many"): 501, ("role:user n1", "many"): 1112,
         }  # fmt: skip
-        fill(registry, "other", "other", ["common wide rare omm"] * (WALKED + 1))
+        fill(registry, "other", "other", ["common wide rare omm"] * (MAX_FOREIGN_MATCHES + 1))
         assert [pages(registry, text, owner=owner) for text, owner in asked] == before
         assert all(len(set(ids)) == len(ids) for ids, _ in before)
 
@@ -441,7 +441,7 @@ def test_a_find_far_down_in_a_long_text_is_in_sight(registry, filler, text, mark
     ],
 )
 def test_a_find_in_letters_that_are_folded_is_marked(text, said, marked):
-    piece, matches = snippet(said, parsed(text, datetime.now(UTC)))
+    piece, matches = snippet(said, parse_query(text, datetime.now(UTC)))
     for start, end in reversed(matches):
         piece = f"{piece[:start]}**{piece[start:end]}**{piece[end:]}"
     assert piece == marked
@@ -463,9 +463,9 @@ def test_a_find_longer_than_a_snippet_is_cut_at_its_end(registry, length, word):
     [('"two needles"', "<two needles>"), ("need", "two <needles>"), ("eedle", "two n<eedle>s")],
 )
 def test_the_edge_of_what_is_read_at_once_hides_no_find(text, marked):
-    for place in range(LOOK_AT - 30, LOOK_AT + 10):
+    for place in range(STRETCH - 30, STRETCH + 10):
         said = "." * place + " two needles " + "." * 50
-        piece, [(start, end)] = snippet(said, parsed(text, datetime.now(UTC)))
+        piece, [(start, end)] = snippet(said, parse_query(text, datetime.now(UTC)))
         assert f"{piece[:start]}<{piece[start:end]}>{piece[end:]}".strip("…. ") == marked
 
 
@@ -490,7 +490,7 @@ def test_nothing_of_an_erased_thread_is_left_in_the_file(tmp_path):
         registry.update("c", title="zx9title")
         assert registry.search("xqzfoo").total == 2 and registry.search("zx9").total == 1
         registry.checkpointer.flush()
-        registry._database.scrub()
+        registry._database.purge_deleted_text()
         assert all(fragment in path.read_bytes() for fragment in fragments)
         registry.checkpointer.delete_thread("a")
         registry.delete("b")
@@ -562,10 +562,10 @@ def test_a_file_that_may_only_be_read_is_searched_without_touching_it(tmp_path, 
 def test_harm_to_the_index_is_seen_and_mended(tmp_path):
     path = tmp_path / "threads.db"
     for harm in (
-        "DELETE FROM threads_said",
-        "DROP TABLE threads_words",
-        "DROP TABLE threads_said",
-        "DROP TABLE threads_parts",
+        "DELETE FROM threads_message_text",
+        "DROP TABLE threads_fts_words",
+        "DROP TABLE threads_message_text",
+        "DROP TABLE threads_fts_trigrams",
     ):
         with threads.open(path) as registry:
             if not registry.list():

@@ -157,7 +157,7 @@ def listed(tmp_path_factory):
             at = n * 1000 + (50_000 if n % 97 == 0 else 0)  # clocks step back
             late, latest = at < latest, max(at, latest)
             connection.execute(
-                "INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, late, auto_title, message_count, "
+                "INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, is_out_of_order, auto_title, message_count, "
                 "owner, agent_id, pinned, archived, trashed_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (f"t{n:05}", n + 1, n, at, late, f"Title {n % 13}", n % 7,
                  f"o{n % 50}", f"a{n % 2}", n % 40 == 0, n % 10 == 0, 1 if n % 30 == 0 else None,

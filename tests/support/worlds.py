@@ -516,7 +516,7 @@ class PythonWorld(World):
             form = self._form(self._called(call.operation, given))
         except threads.ThreadsError as error:
             return type(error).__name__, self.seen.normal(str(error))
-        self.registry._database.settle()
+        self.registry._database.wait_for_writes()
         self.seen.harvest(form)
         return (self.seen.normal(json.dumps(form, ensure_ascii=False)),)
 

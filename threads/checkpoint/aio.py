@@ -156,7 +156,7 @@ class AsyncMethods(BaseCheckpointSaver[str]):
 
     def _gathered(self, promise: Future[Any]) -> None:
         if not promise.done():
-            self._database.hurry()
+            self._database.flush_now()
 
     def _submitted(
         self, config: RunnableConfig, work: Storing, *, soon: bool = True

@@ -153,7 +153,7 @@ def noted(config: RunnableConfig) -> Iterator[None]:
 
 def check_lease(thread: sqlite3.Row, thread_id: str, turn: Turn | None) -> None:
     """Raise `ThreadBusy` if another has the thread, `LeaseLost` if `turn` no longer has it."""
-    leased = leases.is_good(thread["expires_at"])
+    leased = leases.is_valid(thread["expires_at"])
     if turn is None and leased:
         raise ThreadBusy(thread_id, thread["run_id"])
     if turn is not None and not (leased and turn.fence == (thread["position"], thread["attempt"])):

@@ -144,7 +144,7 @@ class LateResults:
             try:
                 promise = self._database.submit(partial(self._alone, key), soon=False)
                 promise.add_done_callback(partial(self._forget_stored, key))
-                self._database.settle()
+                self._database.wait_for_writes()
                 promise.result()
             except DatabaseError:
                 if must:

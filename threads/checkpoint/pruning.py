@@ -19,10 +19,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.checkpoint.checkpoint_rows import counted_in, metadata_of, whole
 from threads.checkpoint.serde import naming
 from threads.checkpoint.transcript import Transcripts
-from threads.db.deletion import erase, sweep
 from threads.db.queries import statements
 from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed
 from threads.models import Pruned, milliseconds
+from threads.store.deletion import delete_leftovers, delete_thread
 
 TASK = ":"
 """In a namespace: what follows is the task that a subgraph ran in; without, the subgraph remembers."""
@@ -54,7 +54,7 @@ def prune_thread(
     """
     spaces = connection.execute(statements("pruning")["namespaces"], {"thread_id": thread_id}).fetchall()
     if keep == 0:
-        erase(connection, thread_id)
+        delete_thread(connection, thread_id)
         return Pruned()
     if not dry_run:
         keep_origins(connection, thread_id, transcripts)
@@ -102,7 +102,7 @@ def delete_runs(connection: sqlite3.Connection, run_ids: Iterable[str], serde: S
         left = [id for id in ids_of(connection, "all", at) if id not in going]
         stays = needed(connection, at, left, serde)
         drop(connection, at, [id for id in going if id not in stays])
-        sweep(connection, row["thread_id"])  # the last one took the thread with it
+        delete_leftovers(connection, row["thread_id"])  # the last one took the thread with it
 
 
 def copy_thread(connection: sqlite3.Connection, source: str, target: str) -> None:
@@ -115,7 +115,7 @@ def copy_thread(connection: sqlite3.Connection, source: str, target: str) -> Non
         connection.execute(sql[name], {"thread_id": source}).fetchone() for name in ("head", "remembers")
     ):
         raise ThreadNotFound(source)
-    sweep(connection, target)
+    delete_leftovers(connection, target)
     if connection.execute(sql["remembers"], {"thread_id": target}).fetchone():
         raise ThreadExists(target)
     for name in ("copy_writes", "copy_checkpoints", "copy_origins"):

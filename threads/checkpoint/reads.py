@@ -152,7 +152,7 @@ class ReadMethods(AsyncMethods):
     ) -> Iterator[CheckpointTuple]:
         """As the stock saver's, newest first in the order of writing; a half-read list holds nothing."""
         if config is None:
-            self._database.settle()
+            self._database.wait_for_writes()
             self._late.flush()
         else:
             self._check_reading(address(config)[0])
@@ -191,7 +191,7 @@ class ReadMethods(AsyncMethods):
     def settle(self, thread_id: str) -> None:
         """Let what was submitted to this thread be stored before it is read."""
         if self.is_writing(thread_id):
-            self._database.settle()
+            self._database.wait_for_writes()
         self._late.flush(thread_id)
 
     def _check_reading(self, thread_id: str) -> None:

@@ -49,8 +49,8 @@ from threads.checkpoint.writer import (
     store_with,
 )
 from threads.db.database import Database
-from threads.db.deletion import erase
 from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.store.deletion import delete_thread
 
 
 class Checkpointer(ReadMethods, SqliteSaver):
@@ -101,8 +101,8 @@ class Checkpointer(ReadMethods, SqliteSaver):
         text = ids.text_of(thread_id)
         self._late.flush(text, must=True)
         self._kept.forget(text)
-        self._database.write(lambda connection: erase(connection, text))
-        self._database.scrub()
+        self._database.write(lambda connection: delete_thread(connection, text))
+        self._database.purge_deleted_text()
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all that is remembered to a thread that remembers nothing; `ThreadExists` if it does.
@@ -130,7 +130,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
                 prune_thread(connection, text, keep, self.serde, self._transcripts)
 
         self._database.write(work)
-        self._database.scrub()
+        self._database.purge_deleted_text()
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Drop the checkpoints whose metadata has one of these `run_id`s.
@@ -140,7 +140,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
         asked = tuple(run_ids)
         self._late.flush(must=True)
         self._database.write(lambda connection: delete_runs(connection, asked, self.serde))
-        self._database.scrub()
+        self._database.purge_deleted_text()
 
     def forget(self, thread_id: str) -> None:
         """Keep nothing of this thread in memory; it was deleted."""
@@ -178,7 +178,7 @@ class Checkpointer(ReadMethods, SqliteSaver):
     def _stored(self, key: Key, work: Storing) -> None:
         """Do what takes along the results that wait under `key`."""
         promise = self._late.submit(key, work, soon=False)
-        self._database.settle()
+        self._database.wait_for_writes()
         promise.result()
 
     def _put_writes(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from threads.models import Message
-from threads.search.index import Said
+from threads.search.index import IndexedMessage
 
 
 class Origin(NamedTuple):
@@ -18,7 +18,9 @@ class Origin(NamedTuple):
 
 
 def said_at(
-    wanted: Sequence[Said], kept: Mapping[str, int], steps: Iterable[tuple[int | None, Sequence[Message]]]
+    wanted: Sequence[IndexedMessage],
+    kept: Mapping[str, int],
+    steps: Iterable[tuple[int | None, Sequence[Message]]],
 ) -> dict[str, int]:
     """The times of the messages that are wanted, in milliseconds since 1970, by id.
 

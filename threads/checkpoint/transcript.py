@@ -36,7 +36,7 @@ from threads.checkpoint.timestamps import Origin, said_at
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.models import Interrupt, Message
-from threads.search.index import Said
+from threads.search.index import IndexedMessage
 
 Reducer = Callable[[list[Any], list[Any]], list[Any]]
 """A `DeltaChannel`'s reducer: the value so far and the writes, oldest first."""
@@ -83,7 +83,11 @@ class Transcripts(StoredReader):
         return MessagesUnknown(thread_id)
 
     def said_at(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, wanted: Sequence[Said]
+        self,
+        connection: sqlite3.Connection,
+        thread_id: str,
+        checkpoint_id: str,
+        wanted: Sequence[IndexedMessage],
     ) -> dict[str, int]:
         """When these messages were stored, in milliseconds since 1970, by id, as far as the history tells.
 

@@ -15,8 +15,8 @@ import click
 import threads
 from threads.cli.errors import Fault
 from threads.cli.progress import Bar
-from threads.db.backups import OURS
-from threads.db.database import connect
+from threads.db.backups import KNOWN_TABLES
+from threads.db.connections import connect
 from threads.db.open import BUSY_TIMEOUT, located, reachable
 from threads.db.readonly import ReadOnlyFile
 
@@ -105,7 +105,7 @@ def undisturbed(work: Callable[[], T]) -> T:
 def _is_another_programs(path: Path) -> bool:
     """Whether the file has tables, but neither checkpoints nor a registry."""
     found = _tables(path)
-    return bool(found) and not found & OURS
+    return bool(found) and not found & KNOWN_TABLES
 
 
 def _tables(path: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""Restoring a backup: the file is the old one or the new one at each moment, and the old one is kept."""
+"""Restoring a backup. At any moment the file is the old one or the new one, and the old one is preserved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from threads.db import migrations
-from threads.db.database import connect
+from threads.db.connections import connect
 from threads.db.errors import translated
 from threads.db.file_copy import appear, copy_into, part_beside, set_logs_aside, stamped, sync_folder
 from threads.db.migrations import Progress
@@ -18,17 +18,17 @@ from threads.db.open import BUSY_TIMEOUT, located, reachable
 from threads.db.readonly import ReadOnlyFile
 from threads.errors import DatabaseBusy, NotADatabase, UsageError
 
-OURS = {"checkpoints", "threads_migration"}
-"""Tables of which at least one is in a file that a saver or a registry has made."""
-PATIENCE = 2.0
-"""Seconds that others' use of the file is waited for."""
+KNOWN_TABLES = {"checkpoints", "threads_migration"}
+"""Tables of which at least one is in a file that a saver or a registry has created."""
+LOCK_TIMEOUT = 2.0
+"""Seconds to wait for other processes that use the file."""
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def restore_backup(
     where: str | os.PathLike[str], backup: str | os.PathLike[str], *, progress: Progress | None = None
 ) -> Path | None:
-    """Put a copy of `backup` in the place of the database at `where`; returns where the old one is kept.
+    """Put a copy of `backup` in the place of the database at `where`; returns where the old one is preserved.
 
     None if there was no old one. The backup is checked before anything is changed. A `-wal` beside the old
     file is stored in it first, so that it is not applied to the new one. The mode of the file stays.
@@ -53,13 +53,13 @@ def restore_backup(
 
 
 def _copy_checked(source: Path, part: Path, progress: Progress | None) -> None:
-    """Copy the backup, with what its own `-wal` holds; raises `DatabaseError` if it is none of ours."""
+    """Copy the backup with its own `-wal`; raises `DatabaseError` if it is none of ours."""
     file = ReadOnlyFile(source, prepare=lambda _: None, timeout=BUSY_TIMEOUT)
     try:
         with file.read() as connection:
             migrations.check_version(connection, str(source))
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-            if not tables & OURS:
+            if not tables & KNOWN_TABLES:
                 raise NotADatabase(f"{source} has no threads in it; nothing was changed, name another backup")
             copy_into(connection, part, progress)
     finally:
@@ -71,7 +71,7 @@ def _copy_checked(source: Path, part: Path, progress: Progress | None) -> None:
 
 
 def _keep_mode(path: Path, part: Path) -> None:
-    """Let the new file have the mode and the owner of the old one."""
+    """Give the new file the mode and the owner of the old one."""
     with suppress(FileNotFoundError):
         old = path.stat()
         part.chmod(stat.S_IMODE(old.st_mode))
@@ -81,29 +81,29 @@ def _keep_mode(path: Path, part: Path) -> None:
 
 
 def _put_in_place(path: Path, part: Path) -> Path | None:
-    kept = stamped(path, "before-restore")
+    preserved = stamped(path, "before-restore")
     if not path.exists():
-        set_logs_aside(path, kept)
+        set_logs_aside(path, preserved)
         appear(part, path)
         return None
-    connection = connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE)
+    connection = connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=LOCK_TIMEOUT)
     try:
         _store_log(connection, path)
         if os.name == "nt":  # there no file is replaced that is open
             connection.close()
-        _link(path, kept)
-        set_logs_aside(path, kept)
+        _preserve(path, preserved)
+        set_logs_aside(path, preserved)
         part.replace(path)
         sync_folder(path.parent)
     finally:
         connection.close()
-    return kept
+    return preserved
 
 
 def _store_log(connection: sqlite3.Connection, path: Path) -> None:
-    """Have this file alone, and all that it holds in one file; `DatabaseBusy` while others have it.
+    """Lock this file and store its log in it; raises `DatabaseBusy` while other processes use it.
 
-    In a damaged one the log stays where it is.
+    A damaged file keeps its log.
     """
     try:
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -119,10 +119,10 @@ def _store_log(connection: sqlite3.Connection, path: Path) -> None:
             raise
 
 
-def _link(path: Path, kept: Path) -> None:
-    """Give the file a second name."""
+def _preserve(path: Path, preserved: Path) -> None:
+    """Give the file a second name, or copy it."""
     try:
-        os.link(path, kept)
+        os.link(path, preserved)
     except OSError:  # a file system that knows none
-        shutil.copyfile(path, kept)
-        shutil.copymode(path, kept)
+        shutil.copyfile(path, preserved)
+        shutil.copymode(path, preserved)

@@ -12,7 +12,7 @@ NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 def is_full(path: str | Path) -> bool:
     """Whether there is no room for another file beside `path`, by writing one that disappears at once."""
-    import tempfile  # not for those who only list
+    import tempfile  # not needed by a list
 
     folder = Path(path).parent
     try:

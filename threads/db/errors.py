@@ -1,4 +1,4 @@
-"""SQLite's error codes in the words of `threads.errors`."""
+"""Translation of SQLite's error codes into `threads.errors`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from threads.errors import (
 )
 
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
-"""What the system says where the process, or the whole machine, has too many files open."""
+"""The error numbers for too many open files, of the process or the machine."""
 DELETED = "threads: deleted"
-"""What the trigger raises when a checkpoint's parent went with its thread."""
+"""The message of the trigger for a checkpoint whose parent was deleted with its thread."""
 
 REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
     sqlite3.SQLITE_NOTADB: (NotADatabase, "{where} is not an SQLite database"),
@@ -37,11 +37,11 @@ REMEDIES: dict[int, tuple[type[DatabaseError], str]] = {
 
 
 PERHAPS_FULL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
-"""What SQLite says as well where there is no room for the files beside the database."""
+"""The codes that may stand for a full disk, too: no room for the files beside the database."""
 
 
 def translated(error: BaseException, where: str) -> BaseException:
-    """The error to raise in place of `error`: ours where we have a word for it, else itself."""
+    """The error to raise in place of `error`: one of ours where there is one, else itself."""
     if not isinstance(error, sqlite3.Error):
         return error
     if DELETED in str(error):
@@ -61,7 +61,7 @@ def translated(error: BaseException, where: str) -> BaseException:
 
 
 def has_no_descriptors() -> bool:
-    """Whether no file can be opened now, because too many are open."""
+    """Whether too many files are open to open another one."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
@@ -70,14 +70,14 @@ def has_no_descriptors() -> bool:
 
 
 def is_temporary(error: BaseException | None) -> bool:
-    """Whether the cause ends by itself: file descriptors are used up, or the file is locked."""
+    """Whether the cause ends by itself: no file descriptors are left, or the file is locked."""
     return any(isinstance(each, DatabaseBusy) or _is_lack(each) for each in _chain(error))
 
 
 def came_of_no_descriptors(error: BaseException | None) -> bool:
-    """Whether an agent failed because no file can be opened, which still holds now.
+    """Whether an agent failed because too many files are open, and still are.
 
-    Any other error of an agent, whatever its class, is final: running it again would repeat what it did.
+    Any other error of an agent, whatever its class, is final: running it again would repeat its effects.
     """
     return any(map(_is_lack, _chain(error))) and has_no_descriptors()
 
@@ -87,14 +87,14 @@ def _is_lack(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came of."""
+    """The error and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def restoring(where: str) -> str:
-    """How a backup is restored; with the way out where a log that is not its own lies beside the file."""
+    """The command that restores a backup; with a hint where a log of another file lies beside the file."""
     words = f"threads restore-backup BACKUP --db {where}"
     if not Path(f"{where}-wal").exists():
         return words
@@ -102,7 +102,7 @@ def restoring(where: str) -> str:
 
 
 def stray_log(where: str) -> str:
-    """What to do where a file was copied over one whose write-ahead log was left behind."""
+    """What to do after a file was copied over one whose write-ahead log was left behind."""
     return (
         f"if a backup was copied over {where} while {where}-wal lay there: remove {where}-wal and "
         f"{where}-shm, then copy it again"

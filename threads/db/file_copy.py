@@ -1,4 +1,4 @@
-"""Whole copies of a database under a new name: for backups, for what is rescued, for what is restored."""
+"""Whole copies of a database under a new name: for backups, rescued files and restored ones."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 
 from threads.db.migrations import Progress
 
-COPIED_AT_ONCE = 4096
-"""Pages that are copied between two words about the progress."""
-PRIVATE = 0o600
-"""The mode of a file that we make."""
+PAGES_PER_STEP = 4096
+"""Pages that are copied between two reports of progress."""
+PRIVATE_MODE = 0o600
+"""The mode of a file that we create."""
 
 
 def create_private(path: Path) -> bool:
-    """Make an empty file that its owner alone may read, if there is none; whether that was done.
+    """Create an empty file that only its owner may read, if there is none; whether it was created.
 
     SQLite gives `-wal` and `-shm` the mode of the database. A file that exists is not opened: closing it
-    again would drop the locks that this process may have on it. Where none can be made SQLite finds out why.
+    again would drop the locks that this process may have on it. Where none can be created SQLite tells why.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_MODE))
     except OSError:
         return False
     with suppress(OSError):
@@ -34,14 +34,14 @@ def create_private(path: Path) -> bool:
 
 
 def stamped(path: Path, word: str) -> Path:
-    """A name beside `path` that is not taken, which says when and what for."""
+    """A free name beside `path`, with a word and the time."""
     name = f"{path.name}.{word}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     names = (path.with_name(f"{name}-{number}" if number > 1 else name) for number in count(1))
     return next(each for each in names if not each.exists())
 
 
-def set_logs_aside(path: Path, kept: Path) -> None:
-    """Rename the logs that lie beside `path` as those of `kept`, lest they be applied to a new file.
+def set_logs_aside(path: Path, preserved: Path) -> None:
+    """Rename the logs that lie beside `path` as those of `preserved`, lest they be applied to a new file.
 
     SQLite would delete those of a file that is not there; they may hold what was stored last.
     """
@@ -49,7 +49,7 @@ def set_logs_aside(path: Path, kept: Path) -> None:
         with suppress(FileNotFoundError):
             log = Path(f"{path}{suffix}")
             if log.stat().st_size:
-                log.replace(f"{kept}{suffix}")
+                log.replace(f"{preserved}{suffix}")
             else:
                 log.unlink()
     with suppress(FileNotFoundError):
@@ -57,7 +57,7 @@ def set_logs_aside(path: Path, kept: Path) -> None:
 
 
 def write_copy(connection: sqlite3.Connection, path: Path, progress: Progress | None = None) -> None:
-    """Write all that `connection` sees to a new file, which appears when it is whole.
+    """Write all that `connection` sees to a new file, which appears when it is complete.
 
     Raises `FileExistsError` if there is one already, and what SQLite and the file system raise.
     """
@@ -68,8 +68,8 @@ def write_copy(connection: sqlite3.Connection, path: Path, progress: Progress | 
 
 @contextmanager
 def part_beside(path: Path) -> Iterator[Path]:
-    """An empty file beside `path`, for its owner alone, which is removed at the end unless it was renamed."""
-    import tempfile  # not for those who only list
+    """An empty file beside `path` that only its owner may read; removed at the end unless it was renamed."""
+    import tempfile  # not needed by a list
 
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
@@ -81,23 +81,23 @@ def part_beside(path: Path) -> Iterator[Path]:
 
 
 def copy_into(connection: sqlite3.Connection, part: Path, progress: Progress | None = None) -> None:
-    """Copy all that `connection` sees into an empty file; it is on the disk then."""
+    """Copy all that `connection` sees into an empty file, and sync it."""
 
-    def told(_: int, left: int, total: int) -> None:
+    def report(_: int, left: int, total: int) -> None:
         if progress:
             progress("copying pages", total - left, total)
 
     with closing(sqlite3.connect(part)) as copy:
-        connection.backup(copy, pages=COPIED_AT_ONCE, progress=told)
+        connection.backup(copy, pages=PAGES_PER_STEP, progress=report)
 
 
 def appear(part: Path, path: Path) -> None:
-    """Give the whole file its name; `FileExistsError` if there is one of that name."""
+    """Give the complete file its name; raises `FileExistsError` if the name is taken."""
     try:
         os.link(part, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system that knows no second name
+    except OSError:  # a file system without hard links
         if path.exists():
             raise FileExistsError from None
         part.replace(path)
@@ -105,7 +105,7 @@ def appear(part: Path, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk; Windows does that by itself."""
+    """Sync the names in a folder to the disk; Windows does that by itself."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

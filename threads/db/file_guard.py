@@ -1,10 +1,10 @@
-"""Whether an open database's files are still the ones it was opened with.
+"""Detects that the files of an open database were removed or replaced.
 
-SQLite goes on with its open descriptors when the file is removed, moved or replaced: what is stored then is
-lost when the last of them is closed, and the write-ahead log, found by its name, would be applied to whatever
-file is there next. So the files' identities (device and inode) are compared with those at the beginning. As
-long as a file is open its inode is not used for another one. Windows removes and replaces no open file, and a
-file that is overwritten in place (`cp`) stays the same file: neither is looked for.
+SQLite continues with its open descriptors when the file is removed, moved or replaced: what is stored
+then is lost when the last of them is closed, and the write-ahead log, found by its name, would be
+applied to whatever file is there next. So the identities of the files (device and inode) are compared
+with those at opening. While a file is open its inode is not reused. Windows removes and replaces no open
+file, and a file that is overwritten in place (`cp`) stays the same file: neither is detected.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 from threads.errors import DatabaseGone
 
-GONE = {errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)}
-"""What `stat` says of a file that is not there."""
+NOT_FOUND = {errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)}
+"""The error numbers of `stat` for a file that does not exist."""
 
 
 class Loss(StrEnum):
-    """What became of a file that was open."""
+    """What happened to a file that was open."""
 
     REMOVED = "was removed or moved away"
     REPLACED = "was replaced by another file"
@@ -41,7 +41,7 @@ Identity = tuple[int, int]
 
 
 class Files(NamedTuple):
-    """The identities of a database and of its write-ahead log and that log's index; None: not there."""
+    """The identities of a database, its write-ahead log and that log's index; None: it does not exist."""
 
     main: Identity | None
     wal: Identity | None
@@ -56,13 +56,13 @@ class FileGuard:
         self.where = where
         self.names = tuple(f"{path}{suffix}" for suffix in ("", "-wal", "-shm"))
         self.loss: Loss | None = None
-        """Set by the first check that notices it; until it is cleared nothing is read or written."""
+        """Set by the first check that detects it; until it is cleared nothing is read or written."""
         self.rescued: Path | None = None
         self._main = self._identity(0)
         self._files: Files | None = None
 
     def watch(self) -> None:
-        """Take the files that are there now for those that belong to the open connection."""
+        """Record the files that exist now as those of the open connection."""
         files = self._look()
         if os.name == "nt" or None in files or files != self._look():
             self._files = None  # a file system whose files have no constant identity cannot be watched
@@ -72,28 +72,28 @@ class FileGuard:
         self.loss = self.rescued = None
 
     def check_main(self) -> None:
-        """Raise `DatabaseGone` if the file is not the one any more that was there when this was made."""
+        """Raise `DatabaseGone` if the file is another one than when this object was created."""
         if os.name != "nt" and self._main not in (None, self._identity(0)):
             raise DatabaseGone(self.where, "was replaced while it was being opened", "open it again")
 
     def check(self) -> None:
-        """Raise `DatabaseGone` if a loss was noticed."""
+        """Raise `DatabaseGone` if a loss was detected."""
         if self.loss is not None:
             raise self.error(self.loss)
 
     def check_files(self) -> None:
-        """Look at the files; `DatabaseGone` if they are not what they were."""
+        """Compare the files; raises `DatabaseGone` if they are other ones."""
         if self.loss is None:
-            self.loss = self.found()
+            self.loss = self.find_loss()
         self.check()
 
-    def found(self) -> Loss | None:
-        """What became of the files, as they are now; None where all is well, or cannot be told."""
+    def find_loss(self) -> Loss | None:
+        """What happened to the files; None if nothing did, or it cannot be determined."""
         if self._files is None:
             return None
         try:
             files = self._look()
-        except OSError:  # a folder that may not be entered, a network that is away: SQLite will say so
+        except OSError:  # no permission, or no network: SQLite reports it
             return None
         if files == self._files:
             return None
@@ -102,7 +102,7 @@ class FileGuard:
         return Loss.REMOVED if files.main is None else Loss.REPLACED
 
     def drop_log(self) -> None:
-        """Remove our log and its index, if they are still there by name: another file stands beside them."""
+        """Remove our log and its index, if they still have their names: the new file must not use them."""
         if self._files is None:
             return
         for number in (1, 2):
@@ -111,7 +111,7 @@ class FileGuard:
                     Path(self.names[number]).unlink()
 
     def error(self, loss: Loss) -> DatabaseGone:
-        """The error that says so."""
+        """The error for this loss."""
         remedy = REMEDIES[loss]
         if self.rescued is not None:
             remedy = f"{remedy}; what it held is in {self.rescued}"
@@ -124,7 +124,7 @@ class FileGuard:
         try:
             stat = os.stat(self.names[number])  # noqa: PTH116  at each transaction: a third of the time
         except OSError as error:
-            if error.errno in GONE:
+            if error.errno in NOT_FOUND:
                 return None
             raise
         return stat.st_dev, stat.st_ino

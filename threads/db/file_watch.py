@@ -1,6 +1,6 @@
-"""Looks after the files of open databases, and keeps what they hold when they are removed or replaced.
+"""Watches the files of open databases, and rescues their content when they are removed or replaced.
 
-One thread looks for all databases of the process, so that a loss is noticed where nothing is written, too.
+One thread watches all databases of the process, so that a loss is detected where nothing is written, too.
 """
 
 from __future__ import annotations
@@ -24,64 +24,64 @@ from threads.db.write_queue import Writer
 from threads.errors import DatabaseError
 
 INTERVAL = 0.25
-"""Seconds between two looks at the files."""
-NEXT_TRY = 5.0
-"""Seconds after which a copy is tried again that could not be written."""
-TRIES = 4
-"""How often it is tried to begin a write-ahead log again, before it is given up for now."""
+"""Seconds between two checks of the files."""
+RETRY_AFTER = 5.0
+"""Seconds after which a copy that could not be written is tried again."""
+MAX_LOG_ATTEMPTS = 4
+"""Attempts to create a write-ahead log again, before a copy is written."""
 
 
 class FileWatch:
-    """Looks after the files of one open database."""
+    """Watches the files of one open database."""
 
     def __init__(self, path: Path, guard: FileGuard, writer: Writer) -> None:
         self._path = path
         self._guard = guard
         self._writer = writer
         self._lock = threading.Lock()
-        self._is_told = False
+        self._is_logged = False
         self._failures = 0
         self._next_try = 0.0
 
-    def look(self, disconnect_readers: Callable[[], None]) -> None:
-        """Compare the files with those that were opened, and do what is to be done.
+    def check(self, disconnect_readers: Callable[[], None]) -> None:
+        """Compare the files with those that were opened, and react.
 
-        `disconnect_readers`: close the connections that read, but those that are at work.
+        `disconnect_readers`: close the connections that read, but those that are at change.
         """
         with self._lock:
-            loss = self._guard.found()
+            loss = self._guard.find_loss()
             if loss is None:
-                self._go_on()
-            elif loss is not Loss.LOG or not self._begin_log_again(disconnect_readers):
-                self._keep(loss)
+                self._continue()
+            elif loss is not Loss.LOG or not self._create_log(disconnect_readers):
+                self._rescue(loss)
 
-    def _go_on(self) -> None:
-        """The files are what they were."""
-        if self._is_told:
+    def _continue(self) -> None:
+        """The files are the ones that were opened."""
+        if self._is_logged:
             _log().warning("%s is back, and used again", self._guard.where)
         self._reset()
 
     def _reset(self) -> None:
-        self._is_told, self._failures, self._next_try = False, 0, 0.0
+        self._is_logged, self._failures, self._next_try = False, 0, 0.0
         self._guard.loss = self._guard.rescued = None
 
-    def _begin_log_again(self, disconnect_readers: Callable[[], None]) -> bool:
-        """Store what the log that is gone holds in the file itself; whether that is done, or may be soon."""
+    def _create_log(self, disconnect_readers: Callable[[], None]) -> bool:
+        """Store the removed log in the file itself; whether that is done, or may soon succeed."""
         self._guard.loss = Loss.LOG
         disconnect_readers()
         try:
-            self._writer.outside(_begin_log_again)
+            self._writer.run_without_transaction(_create_log)
             self._guard.watch()
-        except (DatabaseError, OSError):  # a reader is at work, others are connected, or the disk is full
+        except (DatabaseError, OSError):  # a reader is at change, others are connected, or the disk is full
             self._failures += 1
-            return self._failures < TRIES
-        words = "%s %s; what that held was stored in the file, nothing is lost"
-        _log().warning(words, self._guard.where, Loss.LOG)
+            return self._failures < MAX_LOG_ATTEMPTS
+        message = "%s %s; what that held was stored in the file, nothing is lost"
+        _log().warning(message, self._guard.where, Loss.LOG)
         self._reset()
         return True
 
-    def _keep(self, loss: Loss) -> None:
-        """Refuse whatever is asked for, and copy what the open descriptors still hold."""
+    def _rescue(self, loss: Loss) -> None:
+        """Refuse all reads and writes, and copy what the open descriptors still have."""
         guard = self._guard
         guard.loss = loss
         if loss is Loss.REPLACED:
@@ -89,42 +89,42 @@ class FileWatch:
         if guard.rescued is not None or time.monotonic() < self._next_try:
             return
         targets = _targets(self._path)
-        if not self._is_told:
+        if not self._is_logged:
             _log().error("%s; what it held is copied to %s", guard.error(loss), targets[0])
-        guard.rescued = next(filter(self._is_copied, targets), None)
+        guard.rescued = next(filter(self._copy_to, targets), None)
         if guard.rescued is None:
-            self._next_try = time.monotonic() + NEXT_TRY
+            self._next_try = time.monotonic() + RETRY_AFTER
         elif guard.rescued != targets[0]:
             _log().error("what %s held is in %s", guard.where, guard.rescued)
-        self._is_told = True
-        with suppress(DatabaseError):  # so that the file itself is whole, wherever it was moved to
-            self._writer.outside(_store_log)
+        self._is_logged = True
+        with suppress(DatabaseError):  # so that the file itself is complete, wherever it was moved to
+            self._writer.run_without_transaction(_store_log)
 
-    def _is_copied(self, target: Path) -> bool:
+    def _copy_to(self, target: Path) -> bool:
         try:
-            self._writer.outside(lambda connection: write_copy(connection, target))
+            self._writer.run_without_transaction(lambda connection: write_copy(connection, target))
         except (DatabaseError, OSError) as error:
-            if not self._is_told:
+            if not self._is_logged:
                 _log().error("%s could not be written: %s", target, error)
             return False
         return True
 
 
 class Watched(Protocol):
-    """What is looked after."""
+    """A database that is watched."""
 
-    def look_after_files(self) -> None:
-        """Look at the files now."""
+    def check_files(self) -> None:
+        """Check the files now."""
 
 
 class Watcher:
-    """The thread that looks after the files of all open databases of this process."""
+    """The thread that watches the files of all open databases of this process."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew, with nothing to look after."""
+        """Start again without databases."""
         self._lock = threading.Lock()
         self._watched: WeakSet[Watched] = WeakSet()
         self._removed = threading.Event()
@@ -140,11 +140,11 @@ class Watcher:
     def _begin(self) -> None:
         try:
             self._thread = start_thread(self._run, "threads-files", lambda: False)
-        except RuntimeError as error:  # the system has no thread left; each write looks at its own files
-            _log().error("the files of idle databases are not looked after: %s", error)
+        except RuntimeError as error:  # no thread can be started; each write checks its own files
+            _log().error("the files of idle databases are not watched: %s", error)
 
     def remove(self, database: Watched) -> None:
-        """Look after it no more."""
+        """Stop watching this one."""
         with self._lock:
             self._watched.discard(database)
         self._removed.set()
@@ -159,18 +159,18 @@ class Watcher:
                     return
                 watched = list(self._watched)
             while watched:
-                self._look_after(watched.pop())
+                self._check(watched.pop())
 
-    def _look_after(self, database: Watched) -> None:
+    def _check(self, database: Watched) -> None:
         try:
-            database.look_after_files()
-        except Exception:  # whatever it is, the others are looked after
-            logging.getLogger(__name__).exception("the files of a database could not be looked after")
+            database.check_files()
+        except Exception:  # the others are checked all the same
+            logging.getLogger(__name__).exception("checking the files of a database failed")
 
 
 watcher = Watcher()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=watcher.forget)  # its thread is not here, and its lock may be held
+    os.register_at_fork(after_in_child=watcher.forget)  # the child has no such thread
 
 
 def _log() -> logging.Logger:
@@ -178,19 +178,19 @@ def _log() -> logging.Logger:
 
 
 def _targets(path: Path) -> tuple[Path, Path]:
-    """New names for what is rescued: beside the file (or in the nearest folder that is left), and in the
-    folder for temporary files, where it cannot be written there.
+    """New names for the copy: beside the file (or in the nearest folder that exists), else in the folder for
+    temporary files.
     """
     folder = next(each for each in path.parents if each.is_dir())
     return stamped(folder / path.name, "rescued"), stamped(Path(tempfile.gettempdir()) / path.name, "rescued")
 
 
-def _begin_log_again(connection: sqlite3.Connection) -> None:
-    """Store the log in the file and make a new one; `DatabaseBusy` while others are connected."""
+def _create_log(connection: sqlite3.Connection) -> None:
+    """Store the log in the file and create a new one; raises `DatabaseBusy` while others are connected."""
     connection.execute("PRAGMA busy_timeout=0")
     connection.execute("PRAGMA journal_mode=DELETE").fetchone()
     connection.execute("PRAGMA journal_mode=WAL").fetchone()
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # now the log and its index are there
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # creates the log and its index
 
 
 def _store_log(connection: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""A database in memory: SQLite shares none between connections well, so it is one behind a lock."""
+"""A database in memory: one connection behind a lock, because SQLite shares none between connections well."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
-from threads.db.database import Database, snapshot
-from threads.db.write_queue import Work, Writer
+from threads.db.connections import snapshot
+from threads.db.database import Database
+from threads.db.write_queue import WriteFn, Writer
 from threads.errors import DatabaseError
 
 T = TypeVar("T")
 
 
 class MemoryDatabase(Database):
-    """A database that lives in this object only: one connection, used by one caller at a time."""
+    """A database that exists in this object only: one connection, used by one caller at a time."""
 
     read_only = False
     where = ":memory:"
@@ -33,43 +34,43 @@ class MemoryDatabase(Database):
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         with self._entered():
-            if self._connection.in_transaction:  # a read inside a read sees the same state
+            if self._connection.in_transaction:  # a nested read sees the same state
                 yield self._connection
                 return
             with snapshot(self._connection, self.where):
                 yield self._connection
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, change: WriteFn[T]) -> T:
         with self._entered():
-            return self._writer.write(work)
+            return self._writer.write(change)
 
-    def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
+    def submit(self, change: WriteFn[T], *, soon: bool = True) -> Future[T]:
         with self._entered():
-            promise = self._writer.submit(work)
+            future = self._writer.submit(change)
             self._writer.drain()
-            return promise
+            return future
 
     @contextmanager
     def _entered(self) -> Iterator[None]:
-        """Alone with the connection; what an interrupt (Ctrl+C) left open on it is taken back first."""
+        """Lock the connection; a transaction that an interrupt (Ctrl+C) left open is rolled back first."""
         self.check_process()
         with self._lock:
             self.check_open()
-            outside = self._depth
-            if not outside and self._connection.in_transaction:
+            outer = self._depth
+            if not outer and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             try:
-                self._depth = outside + 1
+                self._depth = outer + 1
                 yield
             finally:
-                self._depth = outside
+                self._depth = outer
 
-    def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
+    def purge_deleted_text(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         return True  # there is no file
 
     def compact(self) -> None:
         with self._entered():
-            self._writer.outside(lambda writer: writer.execute("VACUUM") and None)
+            self._writer.run_without_transaction(lambda writer: writer.execute("VACUUM") and None)
 
     def close(self) -> None:
         with self._lock:
@@ -77,11 +78,11 @@ class MemoryDatabase(Database):
                 self._closed = True
                 self._writer.close()
 
-    def hurry(self) -> None:
-        pass  # what is submitted is done at once
+    def flush_now(self) -> None:
+        pass  # submitted writes are committed at once
 
-    def settle(self) -> None:
-        pass  # what is submitted is done at once
+    def wait_for_writes(self) -> None:
+        pass  # submitted writes are committed at once
 
     def check_writable(self) -> None:
         self.check_open()
@@ -89,4 +90,4 @@ class MemoryDatabase(Database):
     def check_open(self) -> None:
         self.check_process()
         if self._closed:
-            raise DatabaseError("this in-memory registry was closed; what it held is gone")
+            raise DatabaseError("this in-memory registry was closed; its content is lost")

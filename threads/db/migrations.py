@@ -1,9 +1,12 @@
-"""The registry's format: numbered migrations, each in one transaction together with its own record.
+"""The schema: numbered migrations, each applied in one transaction together with its own record.
 
-Migrating twice is a no-op; a file of a newer version is refused before anything is touched. The
-first migration also adopts what a stock saver left: one row a thread, from the checkpoint ids
-alone. What its messages say is then a projection like any other, made when it is looked at.
-`detach` takes everything out again that the migrations brought.
+A migration that was on main is never edited. Every later change of the schema is a new file
+`sql/NNNN_name.sql` with the next number, added to `MIGRATIONS`. Migrating twice is a no-op. A file of a newer
+version is refused before anything is touched, and so is one of a development version
+(`threads.db.development`).
+
+The first migration also adopts what a stock saver left: a row for each thread, from its checkpoint ids
+alone. Their titles and counts are projections like any other. `detach` takes everything out again.
 """
 
 from __future__ import annotations
@@ -14,17 +17,14 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from threads.db import seals
+from threads.db import development, seals
 from threads.db.queries import FOLDER, statements
-from threads.errors import ForeignDatabase, NewerDatabase
+from threads.errors import DatabaseError, ForeignDatabase, NewerDatabase
 
 Progress = Callable[[str, int, int], None]
-"""Told what goes on, how much is done and how much there is; called often, so it should be quick."""
+"""Called often with what is done, how much of it, and how much there is; it should be quick."""
 
-MIGRATIONS = (
-    "0001_registry", "0002_runs", "0003_search", "0004_organise", "0005_users", "0006_secret", "0007_errors",
-    "0008_users_added",
-)  # fmt: skip
+MIGRATIONS = ("0001_initial",)
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
@@ -40,7 +40,7 @@ STOCK = {
     },
     "writes": {"thread_id", "checkpoint_ns", "checkpoint_id", "task_id", "idx", "channel", "type", "value"},
 }
-"""What the stock saver's tables have at least, in every version of its format that can be read."""
+"""The columns that the stock saver's tables have at least, in every version that can be read."""
 MINE = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(TABLE|VIEW|INDEX|TRIGGER) (threads_\w+)")
 ADDED = re.compile(r"ALTER TABLE (threads_\w+) ADD COLUMN")
 """A column that a migration adds to a table of an earlier one."""
@@ -57,11 +57,22 @@ def version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(version), 0) FROM threads_migration").fetchone()[0])
 
 
+def is_development_schema(connection: sqlite3.Connection) -> bool:
+    """Whether the registry's tables are those of a development version before 0.1.0."""
+    return has_table(connection, "threads_migration") and development.is_development_schema(connection)
+
+
 def check_version(connection: sqlite3.Connection, where: str) -> int:
-    """The database's version; `NewerDatabase` where it is not known, `ForeignDatabase` if names clash."""
+    """The version of the schema; 0 without a registry.
+
+    Raises `NewerDatabase` for an unknown version, `ForeignDatabase` where other tables have our names, and
+    `DatabaseError` for a file of a development version.
+    """
     rows = connection.execute("SELECT name, type FROM main.sqlite_master WHERE type IN ('table', 'view')")
     kinds = {row["name"]: row["type"] for row in rows}
-    found = version(connection)  # after the names: who migrates meanwhile has recorded what is in them
+    found = version(connection)  # after the names: a process that migrates meanwhile has recorded them
+    if is_development_schema(connection):
+        raise DatabaseError(development.refusal(where))
     if found > len(MIGRATIONS):
         raise NewerDatabase(where, found, len(MIGRATIONS))
     for name in STOCK.keys() & kinds.keys():
@@ -74,11 +85,11 @@ def check_version(connection: sqlite3.Connection, where: str) -> int:
 
 
 def migrate(connection: sqlite3.Connection, where: str, progress: Progress | None = None) -> None:
-    """Bring the database to the newest format; several processes may try at once."""
+    """Apply the missing migrations; several processes may try at once."""
     while (done := check_version(connection, where)) < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if version(connection) == done:  # nobody did it while we waited for the lock
+            if version(connection) == done:  # no other process did while this one waited for the lock
                 _apply(connection, done + 1, MIGRATIONS[done], progress)
             connection.execute("COMMIT")
         except BaseException:
@@ -88,7 +99,7 @@ def migrate(connection: sqlite3.Connection, where: str, progress: Progress | Non
 
 
 def brought() -> list[tuple[str, str]]:
-    """What the migrations bring to a database: kind and name, dependants first."""
+    """The tables, indexes, views and triggers of the migrations: kind and name, dependants first."""
     kinds = ("TRIGGER", "INDEX", "VIEW", "TABLE")
     found = [MINE.match(statement) for name in MIGRATIONS for statement in script(name)]
     mine = [(match[1], match[2]) for match in reversed(found) if match]
@@ -96,33 +107,35 @@ def brought() -> list[tuple[str, str]]:
 
 
 def detach(connection: sqlite3.Connection) -> None:
-    """Take the registry out of the database; checkpoints and writes stay as they are.
+    """Drop all our tables, indexes, views and triggers; checkpoints and writes stay as they are.
 
-    Nothing is touched where there is no registry: tables of such names are somebody else's then.
+    Nothing is touched where there is no registry: tables of such names are not ours then.
     """
     if not version(connection):
         return
     connection.execute("BEGIN IMMEDIATE")
+    if is_development_schema(connection):
+        development.drop_tables(connection)
     for kind, name in (*brought(), ("TABLE", "threads_migration")):
         connection.execute(f"DROP {kind} IF EXISTS {name}")
     connection.execute("COMMIT")
 
 
 def restore_missing(connection: sqlite3.Connection) -> None:
-    """Make again what someone dropped of the registry's tables, indexes and triggers."""
+    """Create again what was dropped of our tables, indexes, views and triggers."""
     there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     for name in MIGRATIONS:
         for statement in script(name):
             match, added = MINE.match(statement), ADDED.match(statement)
-            if (match and match[2] not in there) or (added and added[1] not in there):  # made again just now
+            if (match and match[2] not in there) or (added and added[1] not in there):  # just created
                 connection.execute(statement)
     seals.ensure_key(connection)
 
 
 def shadow(connection: sqlite3.Connection) -> None:
-    """Give a connection that may not write a registry of its own, in temporary tables.
+    """Create our tables as temporary ones on a connection that may not write the file.
 
-    Does nothing where the file has one. Called again when the file has changed.
+    Does nothing where the file has them. Called again when the file has changed.
     """
     for kind, name in connection.execute("SELECT type, name FROM temp.sqlite_master").fetchall():
         if kind in ("table", "view"):
@@ -141,7 +154,7 @@ def shadow(connection: sqlite3.Connection) -> None:
 
 
 def adopt(connection: sqlite3.Connection, progress: Progress | None = None) -> None:
-    """Make a row for every thread that has checkpoints and no row."""
+    """Create a row for every thread that has checkpoints and no row."""
     sql = statements("adopt")
     connection.create_function("uuid_milliseconds", 1, _milliseconds, deterministic=True)
     connection.create_function("is_utf8", 1, is_utf8, deterministic=True)
@@ -215,11 +228,6 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, progress: Pro
         if not has_column(connection, "writes", "task_path"):  # an old file; the stock saver does the same
             connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
         adopt(connection, progress)
-    if name == "0003_search":
-        from threads.search import index
-
-        index.begin_again(connection)
-    if name == "0006_secret":
         seals.ensure_key(connection)
     connection.execute(
         "INSERT INTO threads_migration (version, name, applied_at) VALUES (?, ?, ?)",

@@ -10,26 +10,28 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from threads.db import migrations
-from threads.db.database import Database, FileDatabase, connect, make_durable
+from threads.db.connections import connect, make_durable
+from threads.db.database import Database
 from threads.db.errors import translated
 from threads.db.file_copy import appear, copy_into, create_private, part_beside
+from threads.db.file_database import FileDatabase
 from threads.db.file_guard import FileGuard
 from threads.db.migrations import Progress
 from threads.db.readonly import ReadOnlyFile
 from threads.errors import DatabaseError, DatabaseGone, DatabaseNotFound, ReadOnly, UsageError
 
 BUSY_TIMEOUT = 10.0
-"""Seconds to wait for another process's write lock."""
+"""Seconds to wait for the write lock of another process."""
 TRIES = 3
-"""How often a file is opened that is replaced meanwhile."""
+"""Attempts to open a file that is replaced meanwhile."""
 TRIGRAMS_SINCE = (3, 34)
-"""The version of SQLite that can index parts of words."""
+"""The version of SQLite that has a trigram tokenizer."""
 
 
 def open_database(
     where: str | os.PathLike[str], *, read_only: bool = False, progress: Progress | None = None
 ) -> Database:
-    """The database at `where`, brought to our format unless `read_only`.
+    """The database at `where`, migrated unless `read_only`.
 
     Raises a `DatabaseError` that names the file and the remedy; the file is untouched then.
     """
@@ -76,7 +78,8 @@ def detach(where: str | os.PathLike[str]) -> None:
     connection = connect(path, timeout=BUSY_TIMEOUT)
     try:
         connection.execute("PRAGMA secure_delete=1")
-        migrations.check_version(connection, str(path))
+        if not migrations.is_development_schema(connection):
+            migrations.check_version(connection, str(path))
         migrations.detach(connection)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:
@@ -182,7 +185,7 @@ def _open_to_look(path: Path) -> Database:
     database = ReadOnlyFile(path, prepare=prepare, timeout=BUSY_TIMEOUT)
     try:
         with database.read():
-            pass  # what stands in the way is said now, not at the first question
+            pass  # an error is raised now, not by the first query
     except BaseException:
         database.close()
         raise

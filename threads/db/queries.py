@@ -1,12 +1,18 @@
-"""Named SQL: each statement stands in a `.sql` file under `-- name: what_it_does`."""
+"""Named SQL: each statement is in a `.sql` file under `-- name: what_it_does`, after a line of description.
+
+Statements are only run with bound values; lists are bound as JSON (`to_json`) and read with `json_each`.
+Parts in braces are filled with other statements of these files, never with values.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 FOLDER = Path(__file__).parent / "sql"
 NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
@@ -20,6 +26,11 @@ def statements(file: str) -> Mapping[str, str]:
     _, *parts = NAME.split(text)
     texts = [COMMENT.sub("", part).strip() for part in parts[1::2]]
     return MappingProxyType(dict(zip(parts[::2], texts, strict=True)))
+
+
+def to_json(value: Any) -> str:
+    """JSON as it is stored and compared: compact, not escaped."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def load_all() -> None:

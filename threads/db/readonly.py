@@ -1,10 +1,10 @@
-"""A database file that is only looked at: nothing is written, not even a `-wal` beside it.
+"""A database file that is only read: nothing is written, not even a `-wal` beside it.
 
-SQLite's own read-only mode leaves `-wal` and `-shm` files behind. So a file nobody is writing is
-opened as immutable; as soon as somebody writes (a `-wal` with content appears), in read-only mode
-like any other reader. Where the disk is full and a `-wal` was left by a crash, there is no room for the
-index that readers share: then one reads alone, for a moment, with the index in memory. A file that has
-no registry yet gets one in the connection's temporary tables, made anew when the file has changed.
+SQLite's own read-only mode leaves `-wal` and `-shm` files behind. So a file without a writer is opened as
+immutable; as soon as a process writes (a `-wal` with content appears), in read-only mode like any other
+reader. Where the disk is full and a `-wal` was left by a crash, there is no room for the index that
+readers share: then one reads alone, for a moment, with the index in memory. A file without our tables
+gets temporary ones on the connection, made again when the file has changed.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from threads.db.database import FIRST_READ, Database, connect, snapshot
+from threads.db.connections import FIRST_READ, connect, snapshot
+from threads.db.database import Database
 from threads.db.errors import translated
-from threads.db.write_queue import Work
+from threads.db.write_queue import WriteFn
 from threads.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseNotFound, ReadOnly
 
 T = TypeVar("T")
 
 
-class Seen(NamedTuple):
-    """What a look at the folder tells: whether someone may be writing, and which content stands there."""
+class FileState(NamedTuple):
+    """The state of the files: whether a process may be writing, and which content they have."""
 
     live: bool
     file: tuple[int, int]
@@ -47,7 +48,7 @@ class ReadOnlyFile(Database):
         self._timeout = timeout
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._seen: Seen | None = None
+        self._state: FileState | None = None
         self._version = -1
         self._depth = 0
         self._is_alone = False
@@ -61,7 +62,7 @@ class ReadOnlyFile(Database):
                 connection = self._current()
             except sqlite3.Error as error:
                 raise translated(error, self.where) from error
-            if self._depth:  # a read inside a read sees the same state
+            if self._depth:  # a nested read sees the same state
                 yield connection
                 return
             self._depth += 1
@@ -70,9 +71,9 @@ class ReadOnlyFile(Database):
                     yield connection
             finally:
                 self._depth -= 1
-                if self._is_alone:  # others wait for its end
+                if self._is_alone:  # other processes wait for its end
                     self._disconnect()
-            if self._seen is not None and not self._seen.live and self._look() != self._seen:
+            if self._state is not None and not self._state.live and self._file_state() != self._state:
                 raise DatabaseBusy(f"{self.where} was written while it was read; read again")
 
     def check_open(self) -> None:
@@ -80,22 +81,22 @@ class ReadOnlyFile(Database):
         if self._closed:
             raise DatabaseError(f"{self.where} was closed; open it again with threads.open")
 
-    def hurry(self) -> None:
+    def flush_now(self) -> None:
         pass  # nothing is submitted
 
-    def settle(self) -> None:
+    def wait_for_writes(self) -> None:
         pass  # nothing is submitted
 
     def check_writable(self) -> None:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, change: WriteFn[T]) -> T:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def submit(self, work: Work[T], *, soon: bool = True) -> Future[T]:
+    def submit(self, change: WriteFn[T], *, soon: bool = True) -> Future[T]:
         raise ReadOnly(f"{self.where} was opened with read_only=True; open it without to change something")
 
-    def scrub(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
+    def purge_deleted_text(self, *, due_only: bool = False, stop: Callable[[], bool] | None = None) -> bool:
         return True  # nothing was deleted
 
     def compact(self) -> None:
@@ -109,25 +110,25 @@ class ReadOnlyFile(Database):
     def _current(self) -> sqlite3.Connection:
         if self._depth and self._connection is not None:
             return self._connection
-        seen = self._look()
+        state = self._file_state()
         if (
             self._connection is None
-            or self._seen is None
-            or (seen.live, seen.file) != (self._seen.live, self._seen.file)
-            or (not seen.live and seen != self._seen)
+            or self._state is None
+            or (state.live, state.file) != (self._state.live, self._state.file)
+            or (not state.live and state != self._state)
         ):
             self._disconnect()
-            self._connection = self._connect(seen)
-        self._seen = seen
+            self._connection = self._connect(state)
+        self._state = state
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
             self._prepare(self._connection)
             self._version = version
         return self._connection
 
-    def _connect(self, seen: Seen) -> sqlite3.Connection:
+    def _connect(self, state: FileState) -> sqlite3.Connection:
         file = self._path.resolve().as_uri()
-        if not seen.live:
+        if not state.live:
             return connect(f"{file}?immutable=1", uri=True, timeout=self._timeout)
         connection = connect(f"{file}?mode=ro", uri=True, timeout=self._timeout)
         try:
@@ -155,7 +156,7 @@ class ReadOnlyFile(Database):
         self._version = -1
         self._is_alone = False
 
-    def _look(self) -> Seen:
+    def _file_state(self) -> FileState:
         live = any(
             beside.exists() and beside.stat().st_size > 0
             for beside in (Path(f"{self._path}-wal"), Path(f"{self._path}-journal"))
@@ -164,4 +165,4 @@ class ReadOnlyFile(Database):
             stat = self._path.stat()
         except FileNotFoundError:
             raise DatabaseNotFound(f"there is no file {self.where} any more") from None
-        return Seen(live, (stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime_ns)
+        return FileState(live, (stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime_ns)

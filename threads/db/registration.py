@@ -1,4 +1,4 @@
-"""Which registry a file had when it was opened: `detach` takes it out, adopting the file brings another."""
+"""Detects that the registry of an open file was detached, or detached and created again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threads.errors import RegistryDetached
 
 
 class Registration:
-    """The registry of an open file, known by the moment of its first migration."""
+    """The registry of an open file, identified by the time of its first migration."""
 
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._where = where
@@ -17,10 +17,10 @@ class Registration:
         self._schema = _schema_version(connection)
 
     def check(self, connection: sqlite3.Connection) -> None:
-        """Raise `RegistryDetached` if the registry is no longer there, or another one is.
+        """Raise `RegistryDetached` if the registry does not exist any more, or is another one.
 
-        What this process keeps in memory (heads, positions, leases) belongs to the registry that it opened.
-        Called in each transaction; the tables are looked at only where the schema was changed since.
+        What this process caches (heads, positions, leases) belongs to the registry that it opened. Called in
+        each transaction; the tables are read only after a change of the schema.
         """
         if (schema := _schema_version(connection)) != self._schema:
             if _migrated_at(connection) != self._migrated_at:

@@ -37,10 +37,10 @@ LARGEST = (1 << 2 * HALF_BITS - CHECK_BITS) - 1
 FIRST = 1 << 2 * HALF_BITS
 """The smallest sealed number; the largest is one less than twice as much."""
 HALF_MASK = (1 << HALF_BITS) - 1
-FOREIGN = "it is damaged, or belongs to another list or another file"
+NOT_OURS = "it is damaged, or belongs to another list or another file"
 
 Purpose = tuple[str | None, ...]
-"""What a value is for, and whose it is."""
+"""What a value is for, and for whom."""
 
 
 class Seals:
@@ -56,15 +56,15 @@ class Seals:
     def open(self, purpose: Purpose, sealed: str) -> str:
         """The content of a sealed text; `InvalidCursor` if it was not sealed for this purpose."""
         if not isinstance(sealed, str) or not sealed.isascii():
-            raise InvalidCursor(FOREIGN)
+            raise InvalidCursor(NOT_OURS)
         key, shown = self._key_for("text", purpose), sealed[len(MARK) :]
         try:
             raw = b64decode(shown + "=" * (-len(shown) % 4), altchars=b"-_", validate=True)
         except ValueError:
-            raise InvalidCursor(FOREIGN) from None
+            raise InvalidCursor(NOT_OURS) from None
         data = _crypted(key, raw[:TAG_BYTES], raw[TAG_BYTES:])
         if not compare_digest(_sealed(key, data), sealed):
-            raise InvalidCursor(FOREIGN)
+            raise InvalidCursor(NOT_OURS)
         return data.decode()
 
     def seal_number(self, purpose: Purpose, number: int) -> int:
@@ -73,21 +73,21 @@ class Seals:
             raise DatabaseError(f"number {number} cannot be sealed: it is not in 0 to {LARGEST}")
         key, block = self._key_for("number", purpose), number << CHECK_BITS
         left, right = block >> HALF_BITS, block & HALF_MASK
-        for turn in range(ROUNDS):
-            left, right = right, left ^ _half(key, turn, right)
+        for round_number in range(ROUNDS):
+            left, right = right, left ^ _half(key, round_number, right)
         return FIRST | left << HALF_BITS | right
 
     def open_number(self, purpose: Purpose, sealed: int) -> int:
         """The number that was sealed; `InvalidCursor` if it was not sealed for this purpose."""
         if not FIRST <= sealed < 2 * FIRST:
-            raise InvalidCursor(FOREIGN)
+            raise InvalidCursor(NOT_OURS)
         key, block = self._key_for("number", purpose), sealed - FIRST
         left, right = block >> HALF_BITS, block & HALF_MASK
-        for turn in reversed(range(ROUNDS)):
-            left, right = right ^ _half(key, turn, left), left
+        for round_number in reversed(range(ROUNDS)):
+            left, right = right ^ _half(key, round_number, left), left
         number, check = divmod(left << HALF_BITS | right, 1 << CHECK_BITS)
         if check:
-            raise InvalidCursor(FOREIGN)
+            raise InvalidCursor(NOT_OURS)
         return number
 
     def _key_for(self, kind: str, purpose: Purpose) -> bytes:
@@ -97,8 +97,8 @@ class Seals:
 def seals_of(connection: sqlite3.Connection) -> Seals:
     """The seals of this connection's file.
 
-    A file that is only looked at and has no key, because no registry was made in it yet, has one that
-    everybody knows: whoever opens it so reads the file itself.
+    A file that is only read and has no key, because it has no registry yet, uses a well-known one: its reader
+    can read the file itself.
     """
     try:
         row = connection.execute(statements("secret")["key"]).fetchone()
@@ -112,8 +112,8 @@ def ensure_key(connection: sqlite3.Connection) -> None:
     connection.execute(statements("secret")["set_key"], {"key": os.urandom(KEY_BYTES)})
 
 
-def _hash(key: bytes, person: bytes, data: bytes, size: int) -> bytes:
-    return blake2b(data, key=key, person=person, digest_size=size).digest()
+def _hash(key: bytes, personal: bytes, data: bytes, size: int) -> bytes:
+    return blake2b(data, key=key, person=personal, digest_size=size).digest()
 
 
 def _sealed(key: bytes, data: bytes) -> str:
@@ -128,6 +128,7 @@ def _crypted(key: bytes, tag: bytes, data: bytes) -> bytes:
     return bytes(one ^ other for one, other in zip(data, b"".join(blocks), strict=False))
 
 
-def _half(key: bytes, turn: int, half: int) -> int:
+def _half(key: bytes, round_number: int, half: int) -> int:
     """The round function: bits that depend on one half of the block."""
-    return int.from_bytes(_hash(key, b"round", bytes([turn]) + half.to_bytes(4, "big"), 4), "big") & HALF_MASK
+    digest = _hash(key, b"round", bytes([round_number]) + half.to_bytes(4, "big"), 4)
+    return int.from_bytes(digest, "big") & HALF_MASK

@@ -1,11 +1,10 @@
-"""The one writing connection: each piece of work is a transaction, all or nothing.
+"""The write queue: group commit on the one writing connection of a database.
 
-Work is a function of the connection. It is queued first; whoever gets the lock then commits
-everything that is queued in one transaction (a savepoint each), so fifty users cost few fsyncs,
-and one user pays no hand-over between threads. A piece that fails is rolled back alone. Where a
-trigger refused a piece with RAISE(ROLLBACK) the whole transaction is gone: the others are done
-again, one by one, so work must be repeatable. The caller who waits may be cancelled or leave: the
-work is neither abandoned half way nor lost.
+A write is a function of the connection. It is queued first; the thread that gets the lock then commits
+all that is queued in one transaction (a savepoint each), so that many users cost few fsyncs, and one user
+pays no hand-over between threads. A write that fails is rolled back alone. Where a trigger rolled back
+the whole transaction with RAISE(ROLLBACK), the other writes are done again, one by one, so writes must be
+repeatable. A caller who waits may be cancelled: the write is neither interrupted nor lost.
 """
 
 from __future__ import annotations
@@ -27,38 +26,35 @@ from threads.db.registration import Registration
 from threads.errors import DatabaseGone, RegistryDetached
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
-
-
-PAUSES = (0.0005, 0.004)
-"""Seconds between two tries to get the file's lock: from, to."""
-
-
-MOST_TRIES = 3
-"""How often what is queued is tried to commit in the background before it is given up."""
+WriteFn = Callable[[sqlite3.Connection], T]
+"""A write: what is changed in one transaction, and the result for the caller."""
+LOCK_POLL = (0.0005, 0.004)
+"""Seconds between two attempts to get the file's lock: the least and the most."""
+MAX_ATTEMPTS = 3
+"""How often a commit in the background is attempted before what is queued fails."""
 
 
 @dataclass(slots=True, eq=False)
-class Piece:
-    """One piece of work and the promise of its result."""
+class QueuedWrite:
+    """A write in the queue, and the future of its result."""
 
-    work: Work[Any]
-    promise: Future[Any]
+    change: WriteFn[Any]
+    future: Future[Any]
     was_interrupted: bool = False
-    """Whether Ctrl+C was pressed while it was done; where that comes again, it is its own doing."""
+    """Whether Ctrl+C came while it ran; if that comes again, the write raised it itself."""
 
 
 class Phase(Enum):
-    """Where the writer is: after an interrupt this tells whether its transaction was committed."""
+    """The state of the writer's transaction: tells after an interrupt whether it was committed."""
 
     IDLE = 0
     BEGUN = 1
-    ENDING = 2
+    COMMITTING = 2
     """It is committed if it is no longer open."""
 
 
 class Writer:
-    """Runs pieces of work on `connection` in whole transactions, from any thread."""
+    """Runs writes on `connection` in whole transactions, from any thread."""
 
     def __init__(
         self,
@@ -67,7 +63,7 @@ class Writer:
         check_files: Callable[[], None] = lambda: None,
         registration: Registration | None = None,
     ) -> None:
-        """`check_files`: raise `DatabaseGone` where what is written would be lost with its file.
+        """`check_files`: raise `DatabaseGone` where the file was removed, so that a write would be lost.
 
         `registration`: the registry that must still be in the file.
         """
@@ -76,56 +72,56 @@ class Writer:
         self._where = where
         self._check_files = check_files
         self.patience: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
-        """Milliseconds that the file's lock is waited for."""
-        connection.execute("PRAGMA busy_timeout=0")  # the waiting is done by `_begin`
-        connection.execute("PRAGMA temp_store=MEMORY")  # so a write opens no file, and lacks no descriptor
+        """Milliseconds to wait for the file's lock."""
+        connection.execute("PRAGMA busy_timeout=0")  # `_begin` waits instead
+        connection.execute("PRAGMA temp_store=MEMORY")  # so a write opens no file, and needs no descriptor
         self._lock = threading.Lock()
-        self._queue: deque[Piece] = deque()
-        self._stored: list[tuple[Piece, Any]] = []
-        """What is done in this transaction: once it is committed, these promises are kept."""
+        self._queue: deque[QueuedWrite] = deque()
+        self._results: list[tuple[QueuedWrite, Any]] = []
+        """The writes of this transaction: their futures are resolved once it is committed."""
         self._phase = Phase.IDLE
 
-    def submit(self, work: Work[T]) -> Future[T]:
-        """Queue `work`; it is done when someone calls `drain`."""
-        promise: Future[T] = Future()
-        promise.set_running_or_notify_cancel()  # it cannot be cancelled: it is done in any case
-        self._queue.append(Piece(work, promise))
-        return promise
+    def submit(self, change: WriteFn[T]) -> Future[T]:
+        """Queue a write; it is committed when any thread calls `drain`."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # it cannot be cancelled
+        self._queue.append(QueuedWrite(change, future))
+        return future
 
-    def write(self, work: Work[T]) -> T:
-        """Do `work` in a transaction and return its result; raises what it raised, then nothing is stored."""
-        promise = self.submit(work)
+    def write(self, change: WriteFn[T]) -> T:
+        """Commit a write and return its result; raises what it raised, then nothing is stored."""
+        future = self.submit(change)
         with self._lock:
-            if not promise.done():
+            if not future.done():
                 self._commit_queued()
-        return promise.result()
+        return future.result()
 
     def drain(self) -> None:
         """Commit what is queued by now."""
         with self._lock:
             self._commit_queued()
 
-    def drain_surely(self) -> None:
+    def drain_safely(self) -> None:
         """Commit what is queued by now, and never raise: what cannot be committed fails, and is logged."""
-        for tries in range(1, MOST_TRIES + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 return self.drain()
             except BaseException as error:  # noqa: BLE001  no caller would see it, and others wait for this thread
                 log_failure("what is queued for the file cannot be stored now", error)
-                if tries == MOST_TRIES:
-                    self._give_up(error)
-            time.sleep(PAUSES[1])
+                if attempt == MAX_ATTEMPTS:
+                    self._fail_all(error)
+            time.sleep(LOCK_POLL[1])
         return None
 
-    def outside(self, work: Work[T]) -> T:
-        """Do what cannot be done in a transaction, while nobody else writes here."""
+    def run_without_transaction(self, change: WriteFn[T]) -> T:
+        """Run what cannot be done in a transaction, while no other write runs here."""
         with self._lock:
             self._commit_queued()
             self._connection.execute(f"PRAGMA busy_timeout={self.patience}")
             try:
-                return work(self._connection)
+                return change(self._connection)
             except sqlite3.Error as error:
-                raise self._fault(error) from error
+                raise self._translate(error) from error
             finally:
                 self._connection.execute("PRAGMA busy_timeout=0")
 
@@ -136,71 +132,72 @@ class Writer:
             self._connection.close()
 
     def _commit_queued(self) -> None:
-        """Commit what is queued; a piece leaves the queue when its promise is kept, and not before.
+        """Commit what is queued; a write leaves the queue once its future is resolved.
 
-        So nothing is lost, and nothing done twice, where an interrupt (Ctrl+C) ends this anywhere: whoever
-        comes next goes on.
+        So nothing is lost and nothing is done twice where an interrupt (Ctrl+C) ends this anywhere: the next
+        caller continues.
         """
-        self._settle()
+        self._recover()
         try:
-            if pieces := [piece for piece in list(self._queue) if not piece.promise.done()]:
-                self._commit(pieces)
+            if pending := [each for each in list(self._queue) if not each.future.done()]:
+                self._commit(pending)
         except BaseException:
-            self._settle()
+            self._recover()
             raise
         finally:
-            while self._queue and self._queue[0].promise.done():
+            while self._queue and self._queue[0].future.done():
                 self._queue.popleft()
 
-    def _settle(self) -> None:
-        """Take back what was begun, and keep the promises of what was committed, after an interrupt."""
-        if self._phase is Phase.BEGUN or (self._phase is Phase.ENDING and self._connection.in_transaction):
-            self._undo()
-        self._keep_promises()
+    def _recover(self) -> None:
+        """After an interrupt: roll back what was begun, and resolve the futures of what was committed."""
+        was_committing = self._phase is Phase.COMMITTING and self._connection.in_transaction
+        if self._phase is Phase.BEGUN or was_committing:
+            self._roll_back()
+        self._resolve_futures()
 
-    def _commit(self, pieces: list[Piece]) -> None:
+    def _commit(self, pending: list[QueuedWrite]) -> None:
         try:
             self._phase = Phase.BEGUN
             self._check_files()
             self._begin()
             if self._registration is not None:
                 self._registration.check(self._connection)
-            for piece in pieces:
-                self._do(piece, alone=len(pieces) == 1)
-                if not self._connection.in_transaction:  # a trigger took it away, with all that was done
-                    self._stored = []
+            for queued in pending:
+                self._run(queued, alone=len(pending) == 1)
+                if not self._connection.in_transaction:  # a trigger rolled all of it back
+                    self._results = []
                     break
             else:
-                self._phase = Phase.ENDING
+                self._phase = Phase.COMMITTING
                 self._connection.execute("COMMIT")
-                self._check_files()  # what went into a file that was gone by then is not acknowledged
+                self._check_files()  # what went into a removed file is not acknowledged
         except (sqlite3.Error, DatabaseGone, RegistryDetached) as error:
-            self._undo()
-            for piece in self._open(pieces):
-                piece.promise.set_exception(self._fault(error))
+            self._roll_back()
+            for queued in _unresolved(pending):
+                queued.future.set_exception(self._translate(error))
             return
-        self._keep_promises()
-        for piece in self._open(pieces):  # those whose transaction was taken away
-            self._commit([piece])
+        self._resolve_futures()
+        for queued in _unresolved(pending):  # those whose transaction was rolled back by a trigger
+            self._commit([queued])
 
-    def _undo(self) -> None:
-        self._stored = []
+    def _roll_back(self) -> None:
+        self._results = []
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         self._phase = Phase.IDLE
 
-    def _keep_promises(self) -> None:
-        for piece, result in self._stored:
-            if not piece.promise.done():
-                piece.promise.set_result(result)
-        self._stored = []
+    def _resolve_futures(self) -> None:
+        for queued, result in self._results:
+            if not queued.future.done():
+                queued.future.set_result(result)
+        self._results = []
         self._phase = Phase.IDLE
 
     def _begin(self) -> None:
         """Begin a transaction, once no other process has one.
 
-        SQLite's own waiting asks ten times a second; among processes that write without a pause it may
-        not come to it for as long as it is patient.
+        SQLite's own waiting polls ten times a second; among processes that write without a pause it may not
+        get the lock within its timeout.
         """
         deadline = time.monotonic() + self.patience / 1000
         while True:
@@ -210,38 +207,39 @@ class Writer:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
-            time.sleep(random.uniform(*PAUSES))
+            time.sleep(random.uniform(*LOCK_POLL))
 
-    def _do(self, piece: Piece, *, alone: bool) -> None:
-        """Do one piece in the transaction that was begun; if it fails, nothing of it is there."""
+    def _run(self, queued: QueuedWrite, *, alone: bool) -> None:
+        """Run one write in the transaction that was begun; if it fails, it is rolled back alone."""
         if not alone:
-            self._connection.execute("SAVEPOINT piece")
+            self._connection.execute("SAVEPOINT queued")
         try:
-            result = piece.work(self._connection)
-        except BaseException as error:  # it is raised again where the result is asked for
-            if isinstance(error, KeyboardInterrupt) and is_main_thread() and not piece.was_interrupted:
-                piece.was_interrupted = True
-                raise  # it is for who commits here, and the piece may be another's
+            result = queued.change(self._connection)
+        except BaseException as error:  # it is raised again where the result is wanted
+            if isinstance(error, KeyboardInterrupt) and is_main_thread() and not queued.was_interrupted:
+                queued.was_interrupted = True
+                raise  # it is for the caller who commits here, and the write may be another's
             if self._connection.in_transaction:
-                for statement in ("ROLLBACK",) if alone else ("ROLLBACK TO piece", "RELEASE piece"):
+                for statement in ("ROLLBACK",) if alone else ("ROLLBACK TO queued", "RELEASE queued"):
                     self._connection.execute(statement)
-            piece.promise.set_exception(self._fault(error))
+            queued.future.set_exception(self._translate(error))
             return
         if not alone:
-            self._connection.execute("RELEASE piece")
-        self._stored.append((piece, result))
+            self._connection.execute("RELEASE queued")
+        self._results.append((queued, result))
 
-    def _give_up(self, error: BaseException) -> None:
+    def _fail_all(self, error: BaseException) -> None:
         with self._lock:
-            for piece in self._open(list(self._queue)):
-                piece.promise.set_exception(error)
+            for queued in _unresolved(list(self._queue)):
+                queued.future.set_exception(error)
             self._commit_queued()
 
-    def _fault(self, error: BaseException) -> BaseException:
-        fault = translated(error, self._where)
-        if fault is not error:
-            fault.__cause__ = error
-        return fault
+    def _translate(self, error: BaseException) -> BaseException:
+        ours = translated(error, self._where)
+        if ours is not error:
+            ours.__cause__ = error
+        return ours
 
-    def _open(self, pieces: list[Piece]) -> list[Piece]:
-        return [piece for piece in pieces if not piece.promise.done()]
+
+def _unresolved(writes: list[QueuedWrite]) -> list[QueuedWrite]:
+    return [queued for queued in writes if not queued.future.done()]

@@ -52,7 +52,7 @@ class Closeable(ABC):
         await asyncio.to_thread(self.close)
 
 
-class RegistryContext(Closeable):
+class RegistryContext:
     """The database of a registry, its checkpointer and decoder, clock and background threads.
 
     `registry._context` is how `threads.runs` and the interfaces reach it.
@@ -124,7 +124,7 @@ class RegistryContext(Closeable):
         for thread_id in thread_ids:
             if self._checkpointer is not None:
                 self._checkpointer.forget(thread_id)
-        self.database.scrub()
+        self.database.purge_deleted_text()
 
     def check_has_tables(self, tx: Transaction) -> None:
         """Raise `ReadOnly` for a file without our tables that was opened for reading only."""

@@ -55,7 +55,7 @@ class MaintenanceService:
             if progress:
                 progress("pruning", done, len(chosen))
         if not dry_run:
-            self._database.scrub()
+            self._database.purge_deleted_text()
         return pruned
 
     def compact(self) -> None:

@@ -50,7 +50,7 @@ class ProjectionRefresher:
         decoder = self._context.load_decoder
         self._store.refresh_stale_projections(decoder, progress=progress, stop=stop, owner=owner)
         if owner is None:
-            self._database.scrub(due_only=True, stop=stop)
+            self._database.purge_deleted_text(due_only=True, stop=stop)
 
     def refresh_index(self, stop: Callable[[], bool], owner: str | None = None) -> None:
         """Bring the search index and the statistics up to date, until `stop()`."""
@@ -67,7 +67,7 @@ class ProjectionRefresher:
             stale = tx.threads.list_stale(ids)
         if stale and not self._database.read_only:
             self._store.refresh_projections(stale, self._context.decoder)
-            self._database.settle()
+            self._database.wait_for_writes()
 
     def invalidate_unknown(self) -> None:
         """Make threads stale whose messages could not be decoded: the reducer may now be known."""

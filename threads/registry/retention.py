@@ -100,7 +100,7 @@ class RetentionService:
         """Apply the rule to those of the threads that still match it; return the changed ones."""
         if rule.action == "prune":
             pruned = [id for id in ids if self._prune_if_due(rule, id, now)]
-            self._database.scrub()
+            self._database.purge_deleted_text()
             return pruned
         return self._bulk.change_chosen(
             lambda tx: tx.retention.recheck(rule, now, ids), {CHANGES[rule.action]: True}

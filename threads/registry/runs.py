@@ -7,7 +7,8 @@ import json
 from threads.models import Interrupt, Page, RunInfo
 from threads.registry.context import RegistryContext
 from threads.registry.subscription import EventSubscription, subscribe
-from threads.store.filters import checked_range, fixed
+from threads.store.cursors import CursorCodec
+from threads.store.filters import checked_range
 
 
 class RunService:
@@ -28,11 +29,11 @@ class RunService:
         limit, _ = checked_range(limit, 0)
         with self._store.read() as tx:
             thread_id = tx.threads.get(id).thread_id
-            seals, purpose = tx.seals, ("runs", thread_id)
-            before = None if cursor is None else int(seals.open(purpose, cursor))
+            codec = CursorCodec(tx.seals, "runs", thread_id)
+            before = None if cursor is None else int(codec.decode(cursor)[0])
             records = tx.runs.list_for_thread(thread_id, limit + 1, before)
         has_more = len(records) > limit
-        next_cursor = seals.seal(purpose, fixed(records[limit - 1].position)) if has_more else None
+        next_cursor = codec.encode(records[limit - 1].position) if has_more else None
         infos = tuple(record.info() for record in records[:limit])
         return Page(infos, next_cursor, lambda: self._count(thread_id))
 

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from dataclasses import dataclass
 
 from threads.errors import InvalidValue
-from threads.models import Hit, Hits, Message, Role, Thread, moment
+from threads.models import Hit, Hits, Message, Thread, moment
 from threads.registry.context import RegistryContext
 from threads.registry.projections import ProjectionRefresher, deadline_after
 from threads.registry.threads import ThreadService
 from threads.search.engine import END, Match, Search, cursor_of, digest_of, place_of
-from threads.search.index import TITLE
-from threads.search.query import Query, parsed
+from threads.search.query import Query, parse_query
 from threads.search.snippets import snippet
 from threads.store.filters import Filters, checked_range
 from threads.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What one search looks for, and which page of the hits."""
+
+    query: Query
+    filters: Filters
+    """Of the arguments and the text together."""
+    digest: int
+    """Identifies the search, so that a cursor of another one is refused."""
+    limit: int
+    offset: int
+    cursor: str | None
+    stop: Callable[[], bool]
+    """Whether the time to refresh projections is over."""
 
 
 class SearchService:
@@ -41,33 +56,29 @@ class SearchService:
         """Return a page of hits; see `Registry.search`."""
         limit, offset = checked_range(limit, offset)
         stop = deadline_after(patience)
-        request = SearchRequest(parsed(text, self._context.clock()), text, filters)
-        if request.filters is None:
+        query = parse_query(text, self._context.clock())
+        digest = digest_of(text, filters)  # raises for invalid filters before anything is read
+        combined = _combine(filters, query)
+        if combined is None:
             return Hits(())
         if not self._database.read_only:
-            self._projections.refresh_index(stop, request.filters.owner)
-        if not request.has_terms:
-            return self._list(request.filters, limit, offset, cursor)
-        return self._match(request, request.filters, limit, offset, cursor, stop)
+            self._projections.refresh_index(stop, combined.owner)
+        request = SearchRequest(query, combined, digest, limit, offset, cursor, stop)
+        has_terms = query.terms or query.role or query.before or query.after
+        return self._match(request) if has_terms else self._list(request)
 
-    def _match(
-        self,
-        request: SearchRequest,
-        filters: Filters,
-        limit: int,
-        offset: int,
-        cursor: str | None,
-        stop: Callable[[], bool],
-    ) -> Hits:
-        """Return a page of the messages and titles that match the query's terms."""
-        owner, query = filters.owner, request.query
+    def _match(self, request: SearchRequest) -> Hits:
+        """Return a page of the messages and titles that match the terms of the query."""
+        query, filters, owner, limit = request.query, request.filters, request.filters.owner, request.limit
+        below = END
         with self._store.read() as tx:
-            search = Search(tx.connection, query, filters, self._source(tx, owner, stop))
+            search = Search(tx.connection, query, filters, self._source(tx, request))
             seals = tx.seals
-            mode, below = (
-                (search.mode(), END) if cursor is None else place_of(seals, owner, cursor, request.digest)
-            )
-            skipped = offset + (below if mode == "best" and cursor is not None else 0)
+            if request.cursor is None:
+                mode, skipped = search.mode(), request.offset
+            else:
+                mode, below = place_of(seals, owner, request.cursor, request.digest)
+                skipped = request.offset + (below if mode == "best" else 0)
             matches = search.matches(mode, limit=limit + 1, offset=skipped, below=below)
             has_more, matches = len(matches) > limit, matches[:limit]
             records = tx.threads.get_many([match.position for match in matches])
@@ -78,46 +89,30 @@ class SearchService:
 
         def count() -> int:
             with self._store.read() as tx:
-                source = self._source(tx, owner, stop)
+                source = self._source(tx, request)
                 return Search(tx.connection, query, filters, source, search.own).count(mode)
 
         next_cursor = cursor_of(seals, owner, mode, place, request.digest) if has_more else None
         return Hits(hits, next_cursor, count, stale)
 
-    def _list(self, filters: Filters, limit: int, offset: int, cursor: str | None) -> Hits:
+    def _list(self, request: SearchRequest) -> Hits:
         """Return a page of the threads that match the filters, for a query without terms."""
-        page = self._threads.list_threads(filters, "updated_at", "desc", limit, offset, cursor)
+        page = self._threads.list_threads(
+            request.filters, "updated_at", "desc", request.limit, request.offset, request.cursor
+        )
         hits = tuple(Hit(thread, None, thread.title) for thread in page)
         return Hits(hits, page.next_cursor, page.counted)
 
-    def _source(self, tx: Transaction, owner: str | None, stop: Callable[[], bool]) -> str | None:
+    def _source(self, tx: Transaction, request: SearchRequest) -> str | None:
         """Return the source of message rows for a file that cannot be written; None: its own index."""
         if not self._database.read_only:
             return None
-        tx.projections.refresh_temporarily(self._context.load_decoder, stop, owner)
+        tx.projections.refresh_temporarily(self._context.load_decoder, request.stop, request.filters.owner)
         return tx.projections.message_source()
 
 
-class SearchRequest:
-    """What one search looks for: the parsed query, and the filters of the arguments and the text together.
-
-    Raises `InvalidValue` for filters that cannot be, before anything is read.
-    """
-
-    def __init__(self, query: Query, text: str, filters: Filters) -> None:
-        self.query = query
-        self.digest = digest_of(text, filters)
-        """Identifies the search, so that a cursor of another one is refused."""
-        self.filters = _combined(filters, query)
-        """None where arguments and text contradict each other: nothing can match."""
-
-    @property
-    def has_terms(self) -> bool:
-        """Whether messages must be searched; otherwise the filters alone decide."""
-        return bool(self.query.terms or self.query.role or self.query.before or self.query.after)
-
-
-def _combined(filters: Filters, query: Query) -> Filters | None:
+def _combine(filters: Filters, query: Query) -> Filters | None:
+    """Return the filters of the arguments and the text together; None if they contradict each other."""
     from_text = dict(query.filters)
     if "tag" in from_text:
         given = (filters.tag,) if isinstance(filters.tag, str) else tuple(filters.tag or ())
@@ -136,13 +131,13 @@ def _combined(filters: Filters, query: Query) -> Filters | None:
 
 def _hit(match: Match, thread: Thread, query: Query) -> Hit:
     text, spans = snippet(match.text, query)
-    if match.role == TITLE:
+    if match.role == "title":
         return Hit(thread, None, text, spans, match.rank)
     message = Message(
         id=match.message_id,
-        role=cast(Role, match.role),
+        role=match.role,
         text=match.text,
         content=({"type": "text", "text": match.text},),
-        created_at=moment(match.created_at),
+        created_at=moment(match.written_at),
     )
     return Hit(thread, message, text, spans, match.rank)

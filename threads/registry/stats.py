@@ -7,7 +7,7 @@ from datetime import date
 from threads.models import Measured, Stats
 from threads.registry.context import RegistryContext
 from threads.registry.projections import ProjectionRefresher, deadline_after
-from threads.store.stats import checked, day_of
+from threads.store.stats import check_arguments, day_of
 
 LAST_DAY = 2**31
 
@@ -32,7 +32,7 @@ class StatsService:
     ) -> Stats:
         """Return usage statistics; see `Registry.stats`."""
         filters = {"agent_id": agent_id, "owner": owner, "tag": tag}
-        checked(by, filters)
+        check_arguments(by, filters)
         days = (day_of("since", since, 0), day_of("until", until, LAST_DAY))
         if not self._database.read_only:
             self._projections.refresh_index(deadline_after(patience), owner)

@@ -15,7 +15,7 @@ from threads import ids
 from threads.db.seals import LARGEST, Seals
 from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound
 from threads.models import Event
-from threads.registry.context import RegistryContext
+from threads.registry.context import Closeable, RegistryContext
 from threads.registry.event_poller import EventPoller
 from threads.store.event_log import Topic
 from threads.store.transaction import Store, Transaction
@@ -62,7 +62,7 @@ class PositionCodec:
             return LARGEST
 
 
-class EventSubscription(Iterator[Event], AsyncIterator[Event]):
+class EventSubscription(Closeable, Iterator[Event], AsyncIterator[Event]):
     """Events in order, for one subscriber: iterate with `for` or `async for`.
 
     With `follow` it waits for new events, and ends when the thread is deleted, when the registry is closed,
@@ -103,21 +103,10 @@ class EventSubscription(Iterator[Event], AsyncIterator[Event]):
         """End the subscription; a caller that waits for the next event returns."""
         self.end()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close()  # needs no thread of its own: it does not block
 
     def __iter__(self) -> Self:
         return self

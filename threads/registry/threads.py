@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from threads import ids
+from threads.db.queries import to_json
 from threads.errors import InvalidValue, KeyReused, ThreadExists, ThreadNotFound
 from threads.models import Page, SortBy, SortOrder, Thread
 from threads.registry.context import RegistryContext
 from threads.registry.projections import ProjectionRefresher
 from threads.store import validation
 from threads.store.filters import PROJECTED, Filters, Order, checked_range
-from threads.store.mapping import json_of
 from threads.store.threads import NewThread, given
 
 
@@ -44,7 +44,7 @@ class ThreadService:
             title=validation.checked_title(title),
             agent_id=validation.checked_name("agent_id", agent_id),
             owner=validation.checked_name("owner", owner),
-            metadata_json=json_of(validation.checked_metadata(metadata)),
+            metadata_json=to_json(validation.checked_metadata(metadata)),
             tags=validation.checked_tags(tags),
             now=self._context.now(),
         )

@@ -37,7 +37,7 @@ class StopReason(StrEnum):
     """Its partial output is kept."""
     ROLLBACK = "rollback"
     """It is to be as if the run had not been."""
-    SKIP = "pass over"
+    SKIP = "skip"
     """Of a run that waits: its message gets into the thread in its turn, and is not answered."""
     HANDOVER = "hand over"
     """Stopped here for another process to recover."""

@@ -83,7 +83,7 @@ def _insert_outcome(tx: Transaction, lease: RunLeaseContext, outcome: Outcome, a
         tx.runs.restore_thread_status(lease.run_id)
     data: dict[str, Any] = {"input_tokens": lease.tokens[0], "output_tokens": lease.tokens[1]}
     if failure is not None:
-        data.update(failure.told())
+        data.update(failure.event_data())
     if interrupts:
         data["interrupts"] = interrupts
     if outcome.is_rolled_back:

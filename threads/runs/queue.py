@@ -193,7 +193,7 @@ class RunQueue:
     def _fail(self, tx: Transaction, run: RunRecord, reason: str) -> None:
         at, failure = self._now(), process_lost(reason)
         tx.runs.end(run.run_id, "error", at, failure=failure)
-        data = {**_tokens(run), **failure.told()}
+        data = {**_tokens(run), **failure.event_data()}
         tx.events.append([NewEvent("failed", run.thread_id, run.run_id, data, at)])
         tx.events.delete_tokens(run.thread_id, run.run_id)
 

@@ -168,8 +168,10 @@ class RunSubmitter:
         user_message = next((each for each in before if each.role == "user"), None)
         with self._context.store.read() as tx:
             head_id = tx.threads.get(thread_id).head_id
-            decoder, id = self._context.decoder, user_message and user_message.id
-            origin = None if id is None else decoder.place(tx.connection, thread_id, head_id, id)
+            origin = None
+            if user_message is not None:
+                place = self._context.decoder.place
+                origin = place(tx.connection, thread_id, head_id, user_message.id)
         if user_message is None or origin is None:
             raise MessageNotFound(thread_id, message.id or "", "the checkpoint before it was pruned")
         return EditTarget(message, user_message, origin)

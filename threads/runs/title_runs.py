@@ -21,7 +21,7 @@ from threads.runs.failures import failure_of
 from threads.runs.request import Request
 from threads.store.runs import NewRun, RunRecord
 from threads.store.transaction import Transaction
-from threads.store.validation import LONGEST_TITLE, checked_title
+from threads.store.validation import MAX_TITLE, checked_title
 
 MAX_MESSAGE_LENGTH = 2000
 """Characters of a message that the model is shown."""
@@ -114,7 +114,7 @@ def _transcript(messages: Sequence[Message]) -> str:
 def _cleaned(title: str) -> str:
     """Return a model's answer as a title: one line, without the quotes that the prompt forbids."""
     line = next((line for line in title.splitlines() if line.strip()), "").strip(QUOTES)
-    checked = checked_title(line[:LONGEST_TITLE] or None)
+    checked = checked_title(line[:MAX_TITLE] or None)
     if checked is None:
         raise InvalidValue("title", "the model returned none")
     return checked

@@ -1,345 +1,364 @@
-"""Finding messages and titles: from a query and filters to rows, in pages that hold each hit once.
+"""Searching messages and titles: from a query and filters to pages of matches, each in one page only.
 
-Where up to `RANKED` messages match, the best come first; where more do, the newest, for to rank a
-million is slow and tells nobody anything. The rank is made from a text alone, so a page that follows
-is in the same order, whatever was said meanwhile. Filters are part of the question, never applied to a page.
-On a file that may not be written, and whose own index is behind, the rows are read through instead.
+Up to `RANK_LIMIT` matches are ranked; of more the newest come first, because ranking a million takes
+long. The rank depends on the text alone, so the next page is in the same order whatever is stored
+meanwhile. Filters are part of the SQL, never applied to a page. On a file that may not be written, and
+whose index is stale, all rows are scanned.
 
-A search with an owner depends on the threads of that owner alone: their matches are counted, and the
-index over the messages of all is asked only for owners of so many messages that to read them through
-takes longer. Otherwise the time that it takes would tell which words others use.
+A search with an owner depends on that owner's threads alone: their messages are scanned, and the index
+over all messages is used only for owners of so many messages that scanning them takes longer. Otherwise
+the duration of a search would tell which words others use.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zlib import crc32
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.db.seals import Seals
 from threads.errors import InvalidCursor
-from threads.models import milliseconds
-from threads.search.index import PLACES
-from threads.search.query import Query, Term, asked_of, parts_of
-from threads.store.filters import Filters, fixed
-from threads.store.mapping import json_of
-from threads.store.query_planner import narrowed
+from threads.models import Role, milliseconds
+from threads.search.index import ORDINAL_BITS
+from threads.search.query import Query, Term, trigram_match, word_match
+from threads.store.cursors import CursorCodec
+from threads.store.filters import Filters
+from threads.store.query_planner import plan_query
 
-Mode = Literal["best", "newest", "parts", "messages", "nothing"]
-"""Ranked; by words, newest first; by parts of words; without words, all that fits; what nothing can fit."""
-Known = dict[Mode, list[int]]
-"""The ids of an owner's matches, as far as they were looked for."""
-RANKED = 400
-FEW_THREADS = 300
-FEW_MESSAGES = 3000
-FEW_IDS = 300
-FEW_WITH_PART = 1000
-OWN_THREADS = 10_000
-OWN_MESSAGES = 10_000
-"""An owner's threads and messages up to which they are read through."""
-OWN_AT_ONCE = 200
-"""Threads of an owner of more that are read through together."""
-WALKED = 20_000
-"""Matches of all that are looked at for those of an owner of more, before his own messages are."""
-TERMS_TRIED = 3
+Mode = Literal["best", "newest", "substrings", "messages", "nothing"]
+"""How a search is done: by words, ranked; by words, newest first; by substrings, newest first; without terms,
+all messages that fit the filters; nothing can match."""
+Ids = dict[Mode, list[int]]
+"""The ids of an owner's matches, as far as they were looked up."""
+RANK_LIMIT = 400
+MAX_SCANNED_THREADS = 300
+"""Threads that filters leave, and their messages, up to which these are scanned instead of the index."""
+MAX_SCANNED_MESSAGES = 3000
+MAX_RARE_WORD_IDS = 300
+"""Matches of the longest term up to which these are scanned for the others."""
+MAX_RARE_TRIGRAM_IDS = 1000
+MAX_OWNER_THREADS = 10_000
+"""An owner's threads, and their messages, up to which these are scanned."""
+MAX_OWNER_MESSAGES = 10_000
+OWNER_BATCH = 200
+"""Threads of an owner of more that are scanned at a time."""
+MAX_FOREIGN_MATCHES = 20_000
+"""Matches of all that are filtered for those of an owner of more, before the owner's messages are scanned."""
+TRIGRAM_TERMS = 3
+"""Terms that are tried for a rare trigram."""
 END = 2**63 - 1
-ELSEWHERE = "it belongs to a search for something else"
-IDS = {"from_words": "threads_words.rowid", "from_parts": "threads_parts.rowid"}
-"""What a hit's id is called where it comes from an index."""
+"""Greater than any id: before the first page."""
+ROW_IDS = {"from_words": "threads_fts_words.rowid", "from_trigrams": "threads_fts_trigrams.rowid"}
+"""The row id in statements whose source is an index."""
+Source = Literal[
+    "from_words", "from_trigrams", "from_ids", "from_threads", "from_all", "from_file", "from_temporary"
+]
+"""A statement of `search.sql` that yields rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A message, or a title, in which all terms of a search were found."""
+    """A message, or a title, that matches a search."""
 
     id: int
     message_id: str | None
-    role: str
-    """`TITLE` for a title."""
+    role: Role | Literal["title"]
     text: str
-    created_at: int | None
+    written_at: int | None
     """Milliseconds since 1970."""
     rank: float
 
     @property
     def position(self) -> int:
         """The position of its thread."""
-        return self.id >> PLACES
+        return self.id >> ORDINAL_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class RowQuery:
+    """Where matches are read from, the conditions, and their values."""
+
+    source: str
+    conditions: list[str]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A query and filters, put to one state of the database.
+    """A query and filters on one connection, that is on one state of the database.
 
-    `source`: where message rows come from on a file that may not be written; None: from the index.
+    `source`: where message rows are read from on a file that may not be written; None: from the index.
     """
 
     connection: sqlite3.Connection
     query: Query
     filters: Filters
     source: str | None = None
-    own: Known = field(default_factory=dict)
-    """The ids of the owner's matches, as far as they were looked for; good for another look at the same."""
-    known: dict[Any, Any] = field(default_factory=dict)
+    own: Ids = field(default_factory=dict)
+    """May be given to another search for the same."""
+    cache: dict[Any, Any] = field(default_factory=dict)
 
     def mode(self) -> Mode:
-        """How this is looked for."""
+        """How this search is done."""
         if not self.query.terms:
             return "messages"
-        if self.query.words is not None:
+        if self.query.word_match is not None:
             found = self._count_for_mode()
-            mode: Mode = "best" if found <= RANKED else "newest"
-            if found and self._has_rows(mode):
+            mode: Mode = "best" if found <= RANK_LIMIT else "newest"
+            if found and self._has_matches(mode):
                 return mode
-        if self.query.parts is None or (self.query.short and not self._any(self.query.short)):
+        short = self.query.short_terms
+        if self.query.trigram_match is None or (short and not self._occur(short)):
             return "nothing"
-        return "parts"
-
-    def _count_for_mode(self) -> int:
-        """How many messages match, counted no further than one more than are ranked."""
-        if self._own_positions() is not None:
-            return len(self._own_matches("best"))
-        return RANKED + 1 if self.source else len(self._newest_ids(END))
-
-    def _has_rows(self, mode: Mode) -> bool:
-        """Whether there is a hit; not ranked."""
-        if mode == "newest":
-            return bool(self.rows(mode, limit=1, offset=0, below=END))
-        source, conditions, values = self._source(mode)
-        return bool(self._run("any_hit", mode, source, conditions, values))
-
-    def rows(self, mode: Mode, *, limit: int, offset: int, below: int) -> list[sqlite3.Row]:
-        """A page of hits; `below`: the id of the hit before it, where the newest come first."""
-        if mode == "nothing":
-            return []
-        page = {"limit": limit, "offset": offset, "before_id": below}
-        if mode == "newest" and self.source is None and self._own_positions() is None:
-            ids = self._newest_ids(below)
-            rows = self._run("hits", mode, "from_ids", [], {**page, "ids": json_of(ids)})
-            if len(ids) <= RANKED or len(rows) == limit:
-                return rows
-        source, conditions, values = self._source(mode)
-        if mode != "best":
-            conditions.append("below")
-        return self._run("hits", mode, source, conditions, {**page, **values})
+        return "substrings"
 
     def matches(self, mode: Mode, *, limit: int, offset: int = 0, below: int = END) -> list[Match]:
         """A page of matches; `below`: the id of the match before it, where the newest come first."""
-        return [Match(*row) for row in self.rows(mode, limit=limit, offset=offset, below=below)]
+        if mode == "nothing":
+            return []
+        page = {"limit": limit, "offset": offset, "before_id": below}
+        if mode == "newest" and self.source is None and self._owner_positions() is None:
+            ids = self._newest_ids(below)
+            rows = self._run("matches", mode, RowQuery("from_ids", [], {**page, "ids": to_json(ids)}))
+            if len(ids) <= RANK_LIMIT or len(rows) == limit:
+                return [Match(*row) for row in rows]
+        found = self._row_query(mode)
+        conditions = found.conditions if mode == "best" else [*found.conditions, "before_id"]
+        rows = self._run("matches", mode, RowQuery(found.source, conditions, {**page, **found.values}))
+        return [Match(*row) for row in rows]
 
     def count(self, mode: Mode) -> int:
-        """How many hits there are."""
+        """How many rows match."""
         if mode == "nothing":
             return 0
-        source, conditions, values = self._source(mode)
-        return int(self._run("hit_count", mode, source, conditions, values)[0][0])
+        return int(self._run("match_count", mode, self._row_query(mode))[0][0])
 
-    def _source(self, mode: Mode) -> tuple[str, list[str], dict[str, Any]]:
-        """Where hits are taken from, what makes a row one, and the values that this asks for."""
-        own = self._own_positions()
-        if own is not None:
-            return self._own_source(mode, own)
+    def _count_for_mode(self) -> int:
+        """How many messages match, but at most one more than are ranked."""
+        if self._owner_positions() is not None:
+            return len(self._owner_matches("best"))
+        return RANK_LIMIT + 1 if self.source else len(self._newest_ids(END))
+
+    def _has_matches(self, mode: Mode) -> bool:
+        if mode == "newest":
+            return bool(self.matches(mode, limit=1))
+        return bool(self._run("any_match", mode, self._row_query(mode)))
+
+    def _row_query(self, mode: Mode) -> RowQuery:
+        """Choose where matches are read from."""
+        positions = self._owner_positions()
+        if positions is not None:
+            return self._owner_row_query(mode, positions)
         if mode == "messages":
-            return self.source or "from_all", [], {}
+            return RowQuery(self.source or "from_all", [], {})
         if self.source is not None:
-            return self.source, ["match_text"], {}
-        if mode == "best" and len(self._newest_ids(END)) <= RANKED:
-            return "from_ids", [], {"ids": json_of(self._newest_ids(END))}
-        few = self._few()
-        if few is not None:
-            return "from_threads", ["match_text"], {"positions": json_of(few)}
-        if mode == "parts":
-            ids = self._ids_with_rarest_part()
+            return RowQuery(self.source, ["match_text"], {})
+        if mode == "best" and len(self._newest_ids(END)) <= RANK_LIMIT:
+            return RowQuery("from_ids", [], {"ids": to_json(self._newest_ids(END))})
+        scanned = self._scanned_positions()
+        if scanned is not None:
+            return RowQuery("from_threads", ["match_text"], {"positions": to_json(scanned)})
+        if mode == "substrings":
+            ids = self._rare_trigram_ids()
             if ids is not None:
-                return "from_ids", ["match_text"], {"ids": json_of(ids)}
-            return "from_parts", ["match_parts", "match_text"], {"parts": self.query.parts}
-        return "from_words", ["match_words"], {"words": self.query.words}
+                return RowQuery("from_ids", ["match_text"], {"ids": to_json(ids)})
+            values = {"trigrams": self.query.trigram_match}
+            return RowQuery("from_trigrams", ["match_trigrams", "match_text"], values)
+        return RowQuery("from_words", ["match_words"], {"words": self.query.word_match})
 
-    def _own_source(self, mode: Mode, own: list[int]) -> tuple[str, list[str], dict[str, Any]]:
+    def _owner_row_query(self, mode: Mode, positions: list[int]) -> RowQuery:
         if mode == "messages":
-            source = ("from_threads", []) if self.source is None else (self.source, ["in_threads"])
-            return *source, {"positions": json_of(own)}
-        source = ("from_ids", []) if self.source is None else (self.source, ["in_ids"])
-        return *source, {"ids": json_of(self._own_matches(mode))}
-
-    def _run(
-        self, name: str, mode: Mode, source: str, conditions: list[str], values: dict[str, Any]
-    ) -> list[sqlite3.Row]:
-        sql, threads = statements("search"), statements("threads")
-        names, bound = self.filters.conditions()
-        query = self.query
-        asked = {
-            "role": ("of_role", query.role),
-            "before": ("said_before", milliseconds(query.before)),
-            "after": ("said_after", milliseconds(query.after)),
-        }
-        bound |= {field: value for field, (_, value) in asked.items()}
-        conditions = [*conditions, *(each for each, value in asked.values() if value is not None)]
+            values = {"positions": to_json(positions)}
+            if self.source is None:
+                return RowQuery("from_threads", [], values)
+            return RowQuery(self.source, ["in_threads"], values)
+        values = {"ids": to_json(self._owner_matches(mode))}
         if self.source is None:
-            conditions.append("in_sight")
-        wanted = [
-            *map(threads.__getitem__, names),
-            *(sql[each] for each in conditions if each != "match_text"),
-        ]
-        wanted += [sql["match_text"]] if "match_text" in conditions else []
-        id = IDS.get(source, "threads_said.id")
+            return RowQuery("from_ids", [], values)
+        return RowQuery(self.source, ["in_ids"], values)
+
+    def _run(self, name: str, mode: Mode, rows: RowQuery) -> list[sqlite3.Row]:
+        """Run the statement `name` of `search.sql` over these rows."""
+        sql, filter_sql = statements("search"), statements("threads")
+        filter_names, values = self.filters.conditions()
+        query = self.query
+        narrow = {
+            "role": ("of_role", query.role),
+            "before": ("written_before", milliseconds(query.before)),
+            "after": ("written_after", milliseconds(query.after)),
+        }
+        values |= {field: value for field, (_, value) in narrow.items()}
+        names = [*rows.conditions, *(each for each, value in narrow.values() if value is not None)]
+        if self.source is None:
+            names.append("not_deleted")
+        if "match_text" in names:  # the slow one last
+            names = [*(each for each in names if each != "match_text"), "match_text"]
+        where = [*(filter_sql[each] for each in filter_names), *(sql[each] for each in names)]
+        row_id = ROW_IDS.get(rows.source, "threads_message_text.id")
         text = sql[name].format(
-            source=sql[source],
-            where=(" AND ".join(wanted) or "1").replace("{id}", id),
-            order=sql["order_best" if mode == "best" else "order_newest"].replace("{id}", id),
+            source=sql[rows.source],
+            where=(" AND ".join(where) or "1").replace("{id}", row_id),
+            order=sql["order_best" if mode == "best" else "order_newest"].replace("{id}", row_id),
             rank=sql["rank"] if mode == "best" else "0.0",
         )
+        is_match = query.matches_substrings if mode == "substrings" else query.matches_words
         self.connection.create_function("threads_rank", 2, query.rank)
-        fits = query.in_parts if mode == "parts" else query.in_words
-        self.connection.create_function("threads_matches", 2, lambda text, _: fits(text))
-        return self.connection.execute(text, {**bound, **values}).fetchall()
+        self.connection.create_function("threads_matches", 2, lambda text, _: is_match(text))
+        return self.connection.execute(text, {**values, **rows.values}).fetchall()
 
-    def _any(self, terms: tuple[Term, ...]) -> bool:
-        """Whether these are words of anything at all."""
+    def _occur(self, terms: tuple[Term, ...]) -> bool:
+        """Whether these terms match anything as words."""
         if self.source is not None or self.filters.owner is not None:
             return True
-        return bool(self._ids(asked_of(terms), END, 1))
+        return bool(self._ids(word_match(terms), END, 1))
 
     def _newest_ids(self, below: int) -> list[int]:
-        """The ids of the newest matches, one more than are ranked; looked for once."""
-        if below not in self.known:
-            ids = self._rarest_ids(below)
+        """The ids of the newest matches, up to one more than are ranked; cached."""
+        if below not in self.cache:
+            ids = self._rare_word_ids(below)
             if ids is None and self.filters.owner is not None:
-                self.known[below] = self._newest_owned(below)
+                self.cache[below] = self._newest_of_owner(below)
             elif ids is None:
-                self.known[below] = self._ids(self.query.words, below, RANKED + 1)
+                self.cache[below] = self._ids(self.query.word_match, below, RANK_LIMIT + 1)
             else:
-                self.known[below] = ids if self.filters.owner is None else self._owned(ids)
-        found: list[int] = self.known[below]
+                self.cache[below] = ids if self.filters.owner is None else self._filter_owned(ids)
+        found: list[int] = self.cache[below]
         return found
 
-    def _own_positions(self) -> list[int] | None:
-        """The positions of the owner's threads, if these can be read through; None without an owner."""
+    def _owner_positions(self) -> list[int] | None:
+        """The positions of the owner's threads, if these can be scanned; None without an owner."""
         if self.filters.owner is None:
             return None
-        if "own" not in self.known:
-            asked = {"owner": self.filters.owner, "most_threads": OWN_THREADS + 1}
-            rows = self.connection.execute(statements("search")["own"], asked).fetchall()
-            is_few = len(rows) <= OWN_THREADS and sum(row["weight"] for row in rows) <= OWN_MESSAGES
-            self.known["own"] = [row["position"] for row in rows] if is_few else None
-        own: list[int] | None = self.known["own"]
-        return own
+        if "owner" not in self.cache:
+            values = {"owner": self.filters.owner, "max_threads": MAX_OWNER_THREADS + 1}
+            rows = self.connection.execute(statements("search")["threads_of_owner"], values).fetchall()
+            messages = sum(row["weight"] for row in rows)
+            can_scan = len(rows) <= MAX_OWNER_THREADS and messages <= MAX_OWNER_MESSAGES
+            self.cache["owner"] = [row["position"] for row in rows] if can_scan else None
+        positions: list[int] | None = self.cache["owner"]
+        return positions
 
-    def _own_matches(self, mode: Mode) -> list[int]:
-        """The ids of the owner's messages and titles that match, all of them read; looked for once."""
+    def _owner_matches(self, mode: Mode) -> list[int]:
+        """The ids of the owner's messages and titles that match, by scanning them all; cached."""
         if mode not in self.own:
-            fits = self.query.in_parts if mode == "parts" else self.query.in_words
-            self.own[mode] = self._read_through(self._own_positions() or [], fits)
+            is_match = self.query.matches_substrings if mode == "substrings" else self.query.matches_words
+            self.own[mode] = self._scan(self._owner_positions() or [], is_match)
         return self.own[mode]
 
-    def _read_through(self, positions: list[int], fits: Callable[[str], bool]) -> list[int]:
+    def _scan(self, positions: list[int], is_match: Callable[[str], bool]) -> list[int]:
+        """The ids of the rows of these threads that match."""
         sql = statements("search")
-        text = (
-            sql["own_texts"] if self.source is None else sql["own_texts_of"].format(source=sql[self.source])
-        )
-        rows = self.connection.execute(text, {"positions": json_of(positions)})
-        return [row["id"] for row in rows if fits(row["text"])]
+        if self.source is None:
+            text = sql["texts_of_threads"]
+        else:
+            text = sql["texts_of_threads_from"].format(source=sql[self.source])
+        rows = self.connection.execute(text, {"positions": to_json(positions)})
+        return [row["id"] for row in rows if is_match(row["text"])]
 
-    def _owned(self, ids: list[int]) -> list[int]:
+    def _filter_owned(self, ids: list[int]) -> list[int]:
         """Those of these ids that are of the owner's threads."""
-        asked = {"ids": json_of(ids), "owner": self.filters.owner}
-        return [row[0] for row in self.connection.execute(statements("search")["owned"], asked)]
+        values = {"ids": to_json(ids), "owner": self.filters.owner}
+        return [row[0] for row in self.connection.execute(statements("search")["filter_owned"], values)]
 
-    def _newest_owned(self, below: int) -> list[int]:
-        """The newest matches of an owner of many messages, one more than are ranked.
+    def _newest_of_owner(self, below: int) -> list[int]:
+        """The newest matches of an owner of many messages, up to one more than are ranked.
 
-        Looked for among those of all, and where these are many more, in the owner's own messages.
+        Taken from the matches of all, and where these are many more, by scanning the owner's messages.
         """
-        asked = {
-            "asked": self.query.words, "before_id": below, "limit": WALKED, "owner": self.filters.owner,
+        values = {
+            "match": self.query.word_match, "before_id": below, "limit": MAX_FOREIGN_MATCHES,
+            "owner": self.filters.owner,
         }  # fmt: skip
-        rows = self.connection.execute(statements("search")["newest_owned"], asked).fetchall()
+        rows = self.connection.execute(statements("search")["newest_with_owner"], values).fetchall()
         found = sorted((row["id"] for row in rows if row["is_owned"]), reverse=True)
-        if len(rows) == WALKED and len(found) <= RANKED:
-            for ids in self._older_owned(min(row["id"] for row in rows)):
+        if len(rows) == MAX_FOREIGN_MATCHES and len(found) <= RANK_LIMIT:
+            for ids in self._older_of_owner(min(row["id"] for row in rows)):
                 found += ids
-                if len(found) > RANKED:
+                if len(found) > RANK_LIMIT:
                     break
-        return found[: RANKED + 1]
+        return found[: RANK_LIMIT + 1]
 
-    def _older_owned(self, below: int) -> Iterator[list[int]]:
-        """The owner's matches before an id, the newest first, some threads at a time."""
-        asked = {"owner": self.filters.owner, "most_threads": -1}
-        rows = self.connection.execute(statements("search")["own"], asked).fetchall()
+    def _older_of_owner(self, below: int) -> Iterator[list[int]]:
+        """The owner's matches before an id, newest first, in batches of threads."""
+        values = {"owner": self.filters.owner, "max_threads": -1}
+        rows = self.connection.execute(statements("search")["threads_of_owner"], values).fetchall()
         positions = sorted((row["position"] for row in rows), reverse=True)
-        for first in range(0, len(positions), OWN_AT_ONCE):
-            ids = self._read_through(positions[first : first + OWN_AT_ONCE], self.query.in_words)
+        for first in range(0, len(positions), OWNER_BATCH):
+            ids = self._scan(positions[first : first + OWNER_BATCH], self.query.matches_words)
             yield sorted((id for id in ids if id < below), reverse=True)
 
-    def _rarest_ids(self, below: int) -> list[int] | None:
-        """The matches by way of the longest term, where few texts have it; else None.
+    def _rare_word_ids(self, below: int) -> list[int] | None:
+        """The matches by way of the longest term, where few texts match it; else None.
 
-        The beginning of a common word is a walk through all that have it, so the rest is read instead.
+        A prefix of a common word is an index scan over all its texts, so the few are read instead.
         """
         terms = [term for term in self.query.terms if term.words]
         if len(terms) == 1:
             return None
         longest = max(terms, key=lambda term: term.length)
         for exact in (True, longest.exact):
-            ids = self._ids(asked_of([replace(longest, exact=exact)]), below, FEW_IDS + 1)
-            if len(ids) > FEW_IDS:
+            ids = self._ids(word_match([replace(longest, exact=exact)]), below, MAX_RARE_WORD_IDS + 1)
+            if len(ids) > MAX_RARE_WORD_IDS:
                 return None
-        rows = self.connection.execute(statements("search")["texts"], {"ids": json_of(ids)})
-        return [row["id"] for row in rows if self.query.in_words(row["text"])]
+        rows = self.connection.execute(statements("search")["texts_of_rows"], {"ids": to_json(ids)})
+        return [row["id"] for row in rows if self.query.matches_words(row["text"])]
 
-    def _ids_with_rarest_part(self) -> list[int] | None:
-        """Texts that may have all parts, by way of a part that few texts have; None if there is no such.
+    def _rare_trigram_ids(self) -> list[int] | None:
+        """Texts that may match, by way of a term that few texts contain; None if there is no such term.
 
-        To ask for all parts at once is a walk through all texts that have the commonest of them.
+        All trigrams at once are an index scan over all texts with the commonest of them.
         """
-        terms = sorted((term for term in self.query.terms if term.part), key=lambda term: -len(term.part))
-        for term in terms[:TERMS_TRIED]:
-            ids = self._ids(parts_of([term], 2), END, FEW_WITH_PART + 1, index="parts")
-            if len(ids) <= FEW_WITH_PART:
+        terms = [term for term in self.query.terms if term.substring]
+        for term in sorted(terms, key=lambda term: -len(term.substring))[:TRIGRAM_TERMS]:
+            ids = self._ids(trigram_match([term], 2), END, MAX_RARE_TRIGRAM_IDS + 1, index="trigrams")
+            if len(ids) <= MAX_RARE_TRIGRAM_IDS:
                 return ids
         return None
 
     def _ids(
-        self, asked: str | None, below: int, limit: int, *, index: Literal["words", "parts"] = "words"
+        self, match: str | None, below: int, limit: int, *, index: Literal["words", "trigrams"] = "words"
     ) -> list[int]:
-        values = {"asked": asked, "before_id": below, "limit": limit}
-        rows = self.connection.execute(statements("search")[f"newest_by_{index}"], values)
-        return [row[0] for row in rows]
+        """The ids of the newest matches in an index."""
+        name = {"words": "newest_by_words", "trigrams": "newest_by_trigrams"}[index]
+        values = {"match": match, "before_id": below, "limit": limit}
+        return [row[0] for row in self.connection.execute(statements("search")[name], values)]
 
-    def _few(self) -> list[int] | None:
+    def _scanned_positions(self) -> list[int] | None:
         """The threads that the filters leave, where they are few and short; else None."""
-        way = narrowed(self.connection, self.filters, "title")
-        text = statements("search")["few"].format(where=f"WHERE {' AND '.join(way.conditions) or '1'}")
-        asked = {**way.values, "most": FEW_MESSAGES, "most_threads": FEW_THREADS + 1}
-        rows = self.connection.execute(text, asked).fetchall()
-        if len(rows) > FEW_THREADS or sum(row["weight"] for row in rows) > FEW_MESSAGES:
+        plan = plan_query(self.connection, self.filters, "title")
+        sql = statements("search")["threads_by_filter"]
+        text = sql.format(where=f"WHERE {' AND '.join(plan.conditions) or '1'}")
+        limits = {"max_messages": MAX_SCANNED_MESSAGES, "max_threads": MAX_SCANNED_THREADS + 1}
+        rows = self.connection.execute(text, {**plan.values, **limits}).fetchall()
+        too_many = len(rows) > MAX_SCANNED_THREADS
+        if too_many or sum(row["weight"] for row in rows) > MAX_SCANNED_MESSAGES:
             return None
         return [row["position"] for row in rows]
 
 
 def digest_of(text: str, filters: Filters) -> int:
-    """A number that tells the cursors of one search from those of another.
+    """A number that distinguishes the cursors of one search from those of another; raises `InvalidValue`.
 
-    What was typed counts, so that `after:30d` is the same search a moment later; of `since` and `until` only
-    whether they are given.
+    The text counts as typed, so that `after:30d` is the same search a moment later; of `since` and `until`
+    only whether they are given.
     """
     names, values = filters.conditions()
-    known = {name: value for name, value in values.items() if name not in ("since", "until")}
-    return crc32(json_of([text.encode(errors="replace").decode(), names, known]).encode())
+    stable = {name: value for name, value in values.items() if name not in ("since", "until")}
+    return crc32(to_json([text.encode(errors="replace").decode(), names, stable]).encode())
 
 
 def cursor_of(seals: Seals, owner: str | None, mode: Mode, place: int, digest: int) -> str:
-    """The cursor of what comes after this place: a hit's id, or a count where the best come first."""
-    return seals.seal(("search", owner), json_of([mode, fixed(place), fixed(digest)]))
+    """The cursor for what comes after a place: the id of a match, or a count where the best come first."""
+    return CursorCodec(seals, "search", owner).encode(mode, place, digest)
 
 
 def place_of(seals: Seals, owner: str | None, cursor: str, digest: int) -> tuple[Mode, int]:
-    """The place a cursor stands for; `InvalidCursor`."""
-    mode, place, asked = json.loads(seals.open(("search", owner), cursor))
-    if int(asked) != digest:
-        raise InvalidCursor(ELSEWHERE)
+    """Mode and place of a cursor; raises `InvalidCursor`, also for a cursor of another search."""
+    mode: Any
+    mode, place, found = CursorCodec(seals, "search", owner).decode(cursor)
+    if int(found) != digest:
+        raise InvalidCursor("it belongs to a search for something else")
     return mode, int(place)

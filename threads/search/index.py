@@ -1,11 +1,11 @@
-"""The message rows of each thread, and the search index over them.
+"""The message rows of each thread (`threads_message_text`), and the full-text indexes over them.
 
-Rows follow the messages of the branch in view: what stays is left alone, so a turn more in a thread of
-a thousand messages writes its own two rows. The index (FTS5) keeps no texts of its own; what goes out of
-it has to be told the words that went in, so rows and index change here only, together.
+The rows follow the messages of the current branch: what is unchanged is left alone, so one more turn in a
+thread of a thousand messages writes two rows. The indexes (FTS5) hold no texts of their own, and deleting
+from them takes the text that went in; so rows and indexes are changed here only, together.
 
-What is deleted leaves traces in the index's pages until they are written anew. `threads_scrub` says that
-this is due; it is done in steps, for it takes seconds where there are millions of messages.
+Deleted text stays in the index's pages until they are rewritten (`threads.db.purge`);
+`threads_index_purge` says that this is due.
 """
 
 from __future__ import annotations
@@ -18,156 +18,154 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from threads.db.queries import statements
-from threads.search.tokenizer import indexed, squeezed
 
-PLACES = 20
-"""Bits of a row's id for the place in its thread."""
-MOST = (1 << PLACES) - 1
+ORDINAL_BITS = 20
+"""Bits of a row's id for the message's place in its thread; those above are the thread's position."""
+MAX_ORDINAL = (1 << ORDINAL_BITS) - 1
 TITLE = "title"
-"""What stands as the role of a title's row."""
-MERGED_AT_ONCE = 500
-"""Pages of an index that one step of a scrub writes anew."""
+"""The role of a title's row, which is the first of its thread."""
 
 
-class Said(NamedTuple):
-    """What is kept of a message."""
+class IndexedMessage(NamedTuple):
+    """What is stored of a message."""
 
     message_id: str | None
     role: str
     text: str
-    counted: bool = False
+    is_counted: bool = False
+    """Whether it is part of the thread's message count."""
     input_tokens: int = 0
     output_tokens: int = 0
 
 
-def keep(
+class ThreadRows(NamedTuple):
+    """The range of row ids of a thread; the first is its title's."""
+
+    first: int
+    last: int
+
+
+def rows_of(position: int) -> ThreadRows:
+    """The ids of the thread at this position."""
+    first = position << ORDINAL_BITS
+    return ThreadRows(first, first + MAX_ORDINAL)
+
+
+def sync(
     connection: sqlite3.Connection,
     position: int,
-    said: Sequence[Said],
+    messages: Sequence[IndexedMessage],
     times: Mapping[str, int],
     now: int | None,
 ) -> bool:
-    """Make the thread's rows those of `said`; whether anything changed.
+    """Make the thread's rows those of `messages`; whether anything changed.
 
-    `times`: when messages were said, by id; `now` for the others that are new.
+    `times`: when messages were written, by id, in milliseconds; `now` for the other new ones.
     """
-    first = position << PLACES
-    rows = connection.execute(_sql("said"), {"first": first, "last": first + MOST}).fetchall()
-    kept, ids = _matched([Said(*row[1:]) for row in rows], said)
-    gone = [row for row, stays in zip(rows, kept, strict=True) if not stays]
-    place = max((row["id"] for row, stays in zip(rows, kept, strict=True) if stays), default=first)
-    new = said[ids:]
-    if place + len(new) > first + MOST:  # a window that has moved on for a million messages
-        gone, place, new = rows, first, said
-    _drop(connection, gone)
-    if gone:  # the new ones may get their ids, and nobody has read those
-        connection.execute(_sql("read_no_further"), {"position": position, "first": first})
-    for number, each in enumerate(new, start=place + 1):
-        _add(connection, number, each, times.get(each.message_id or "", now))
-    if gone or new:
-        thread = {"position": position, "first": first, "last": first + MOST}
-        for name in ("measure_no_more", "measure"):
+    first, last = rows_of(position)
+    stored = _select(connection, position)
+    unchanged, count = _match([IndexedMessage(*row[1:]) for row in stored], messages)
+    removed = [row for row, stays in zip(stored, unchanged, strict=True) if not stays]
+    end = max((row["id"] for row, stays in zip(stored, unchanged, strict=True) if stays), default=first)
+    added = messages[count:]
+    if end + len(added) > last:  # a sliding window that has moved on for a million messages
+        removed, end, added = stored, first, messages
+    _delete(connection, removed)
+    if removed:  # new rows may get their ids, and no user has read those
+        connection.execute(_sql("limit_read_marks"), {"position": position, "first": first})
+    for id, message in enumerate(added, start=end + 1):
+        _insert(connection, id, message, times.get(message.message_id or "", now))
+    if removed or added:
+        thread = {"position": position, "first": first, "last": last}
+        for name in ("clear_daily_usage", "update_daily_usage"):
             connection.execute(_sql(name), thread)
-    return bool(gone or new)
+    return bool(removed or added)
 
 
-def missing(connection: sqlite3.Connection, position: int, said: Sequence[Said]) -> list[Said]:
-    """The messages that have no row yet."""
-    first = position << PLACES
-    rows = connection.execute(_sql("said"), {"first": first, "last": first + MOST})
-    there = {row["message_id"] for row in rows}
-    return [each for each in said if each.message_id not in there]
+def new_messages(
+    connection: sqlite3.Connection, position: int, messages: Sequence[IndexedMessage]
+) -> list[IndexedMessage]:
+    """Those of `messages` that have no row yet."""
+    stored = {row["message_id"] for row in _select(connection, position)}
+    return [message for message in messages if message.message_id not in stored]
 
 
-def agrees(connection: sqlite3.Connection, position: int, said: Sequence[Said]) -> bool:
-    """Whether the thread's rows are those of `said`."""
-    first = position << PLACES
-    rows = connection.execute(_sql("said"), {"first": first, "last": first + MOST})
-    return [Said(*row[1:]) for row in rows] == list(said)
+def matches(connection: sqlite3.Connection, position: int, messages: Sequence[IndexedMessage]) -> bool:
+    """Whether the thread's rows are those of `messages`."""
+    return [IndexedMessage(*row[1:]) for row in _select(connection, position)] == list(messages)
 
 
-def settle(connection: sqlite3.Connection, owner: str | None = None) -> None:
-    """Bring the index up to date with titles that changed and threads that are gone.
+def apply_changes(connection: sqlite3.Connection, owner: str | None = None) -> None:
+    """Update the index for titles that changed and threads that were deleted.
 
-    `owner`: only at the places of this owner's threads.
+    `owner`: only at the positions of this owner's threads.
     """
-    name = "unsaid" if owner is None else "unsaid_of_owner"
+    name = "changes" if owner is None else "changes_of_owner"
     rows = connection.execute(_sql(name), {"owner": owner}).fetchall()
     for row in rows:
-        first = row["position"] << PLACES
-        last = first + MOST if row["gone"] else first
-        old = connection.execute(_sql("all_said"), {"first": first, "last": last}).fetchall()
-        _drop(connection, old)
-        if row["gone"] and old:
-            connection.execute(_sql("scrub_due"))
+        first, last = rows_of(row["position"])
+        ids = {"first": first, "last": last if row["is_deleted"] else first}
+        outdated = connection.execute(_sql("texts_in_range"), ids).fetchall()
+        _delete(connection, outdated)
+        if row["is_deleted"] and outdated:
+            connection.execute(_sql("require_purge"))
         if row["title"] is not None:
-            _add(connection, first, Said(None, TITLE, row["title"]), row["created_at"])
+            _insert(connection, first, IndexedMessage(None, TITLE, row["title"]), row["created_at"])
     if rows:
-        settled = json.dumps([row["position"] for row in rows])
-        connection.execute(_sql("settled"), {"positions": settled})
+        positions = json.dumps([row["position"] for row in rows])
+        connection.execute(_sql("delete_changes"), {"positions": positions})
 
 
-def is_scrub_due(connection: sqlite3.Connection) -> bool:
-    """Whether the index may hold words of what was erased."""
-    return connection.execute(_sql("is_scrub_due")).fetchone() is not None
-
-
-def scrub_step(connection: sqlite3.Connection) -> bool:
-    """Write some pages of the index anew; whether nothing is left to do."""
-    for name in ("merge_words", "merge_parts"):
-        before = connection.total_changes
-        connection.execute(_sql(name), {"pages": -MERGED_AT_ONCE})
-        if connection.total_changes - before > 1:
-            return False
-    connection.execute(_sql("scrubbed"))
-    return True
-
-
-def keep_marks(connection: sqlite3.Connection) -> None:
-    """Make the marks of what was read ready for rows that are numbered anew."""
-    connection.execute(_sql("read_so_many"))
-
-
-def begin_again(connection: sqlite3.Connection) -> None:
-    """Empty rows and index; they are made again as the threads are read."""
-    for name in ("empty_said", "empty_words", "empty_parts", "say_all_again", "title_all_again"):
+def rebuild(connection: sqlite3.Connection) -> None:
+    """Empty rows and indexes, to be filled again as the threads are read. Read marks stay at their count."""
+    for name in (
+        "renumber_read_marks", "delete_rows", "empty_words", "empty_trigrams", "invalidate_projections",
+        "require_titles",
+    ):  # fmt: skip
         connection.execute(_sql(name))
 
 
-def _matched(old: Sequence[Said], new: Sequence[Said]) -> tuple[list[bool], int]:
-    """Which of the old rows stay, and how many of the new are there with them, from the first on."""
+def _match(old: Sequence[IndexedMessage], new: Sequence[IndexedMessage]) -> tuple[list[bool], int]:
+    """Which of the old rows stay, and how many of the new messages, from the first on, they are."""
     if old == list(new[: len(old)]):
         return [True] * len(old), len(old)
-    places: defaultdict[Said, list[int]] = defaultdict(list)
+    places: defaultdict[IndexedMessage, list[int]] = defaultdict(list)
     for place, each in enumerate(old):
         places[each].append(place)
-    kept, at = [False] * len(old), 0
+    unchanged, at = [False] * len(old), 0
     for count, each in enumerate(new):
         found = places[each]
         following = bisect_left(found, at)
         if following == len(found):
-            return kept, count
+            return unchanged, count
         at = found[following] + 1
-        kept[at - 1] = True
-    return kept, len(new)
+        unchanged[at - 1] = True
+    return unchanged, len(new)
 
 
-def _add(connection: sqlite3.Connection, id: int, said: Said, said_at: int | None) -> None:
-    connection.execute(_sql("say"), {"id": id, "said_at": said_at, **said._asdict()})
-    _index(connection, "index", id, said.text)
+def _select(connection: sqlite3.Connection, position: int) -> list[sqlite3.Row]:
+    """The rows of a thread in their order, without its title."""
+    return connection.execute(_sql("messages"), rows_of(position)._asdict()).fetchall()
 
 
-def _drop(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:
+def _insert(connection: sqlite3.Connection, id: int, message: IndexedMessage, written_at: int | None) -> None:
+    connection.execute(_sql("insert_row"), {"id": id, "written_at": written_at, **message._asdict()})
+    _index(connection, ("insert_words", "insert_trigrams"), id, message.text)
+
+
+def _delete(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:
     for row in rows:
-        _index(connection, "forget", row["id"], row["text"])
-        connection.execute(_sql("unsay"), {"id": row["id"]})
+        _index(connection, ("delete_words", "delete_trigrams"), row["id"], row["text"])
+        connection.execute(_sql("delete_row"), {"id": row["id"]})
 
 
-def _index(connection: sqlite3.Connection, verb: str, id: int, text: str) -> None:
-    for name, form in (("words", indexed(text)), ("parts", squeezed(text))):
+def _index(connection: sqlite3.Connection, names: tuple[str, str], id: int, text: str) -> None:
+    from threads.search.tokenizer import fts_text, trigram_text  # a list with nothing stale needs none of it
+
+    for name, form in zip(names, (fts_text(text), trigram_text(text)), strict=True):
         if form:
-            connection.execute(_sql(f"{verb}_{name}"), {"id": id, name: form})
+            connection.execute(_sql(name), {"id": id, "text": form})
 
 
 def _sql(name: str) -> str:
-    return statements("search")[name]
+    return statements("index")[name]

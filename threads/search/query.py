@@ -1,8 +1,8 @@
-"""What a person types into a search: words, phrases in quotes, and operators such as `tag:vip`.
+"""The query language: words, phrases in quotes, and operators such as `tag:vip`.
 
-Any text is a search; only an operator with a value it cannot have is refused, by name, and quotes
-make it text: `"is:this"`. A word matches where a word begins with it, words in quotes where they stand
-in a row. Where nothing at all begins so, the same text is looked for as a part of words.
+Any text is a query; only an operator with an impossible value is refused, by name, and quotes make it
+text: `"is:this"`. A word is matched as a prefix of tokens, a phrase as tokens in a row. Where nothing
+matches so, the same text is matched as a substring.
 """
 
 from __future__ import annotations
@@ -19,110 +19,114 @@ from threads.durations import moment_of
 from threads.errors import InvalidValue
 from threads.models import Role
 from threads.search.index import TITLE
-from threads.search.tokenizer import Token, fold, indexed, positions, signs_of, squeezed
+from threads.search.tokenizer import Token, decode_symbol, fold, fts_text, positions, trigram_text
 from threads.store.validation import checked_name
 
 OPERATORS = "tag|agent|owner|is|before|after|role"
-PART = re.compile(rf'(?:({OPERATORS}):)?(?:"([^"]*)"|(\S+))')
-LONGEST = 1000
-"""Characters of a search that are looked at."""
-SHORTEST_PART = 3
-"""Characters that a part of a word must have to be looked for: the index holds no shorter ones."""
-MOST_TRIGRAMS = 6
-"""Strings of three characters that are all asked for; of more every second one, for each costs a walk."""
-USUAL_LENGTH = 30
-"""Words of a message that is neither long nor short."""
+TOKEN = re.compile(rf'(?:({OPERATORS}):)?(?:"([^"]*)"|(\S+))')
+MAX_LENGTH = 1000
+"""Characters of a query that count."""
+MIN_SUBSTRING = 3
+"""Characters of a substring that can be matched: the index has trigrams only."""
+ALL_TRIGRAMS_UP_TO = 6
+"""Up to so many trigrams are all looked up; of more every second one, because each costs an index scan."""
+AVERAGE_LENGTH = 30
+"""Words of a message of average length, for the rank."""
 STATES = ("pinned", "archived")
 
 
 @dataclass(frozen=True)
 class Term:
-    """One thing that has to be there."""
+    """A word or phrase that has to match."""
 
     text: str
     exact: bool
-    """Whether it stood in quotes."""
+    """Whether it was in quotes."""
 
     @cached_property
     def words(self) -> list[str]:
-        """Its tokens, which have to stand in a row."""
-        return indexed(self.text).split()
+        """Its tokens, which have to be in a row."""
+        return fts_text(self.text).split()
 
     @property
     def length(self) -> int:
-        """Characters of its words: the more, the fewer texts have it, mostly."""
+        """Characters of its tokens: the more, the fewer texts match, mostly."""
         return len("".join(self.words))
 
     @property
     def is_prefix(self) -> bool:
-        """Whether its last word may go on."""
+        """Whether its last token matches as a prefix."""
         return not self.exact
 
     @cached_property
-    def part(self) -> str:
-        """What is looked for inside of words; empty if that is too short."""
-        folded = squeezed(self.text)
-        return folded if len(folded) >= SHORTEST_PART else ""
+    def substring(self) -> str:
+        """The text to be matched as a substring; empty if it is too short."""
+        folded = trigram_text(self.text)
+        return folded if len(folded) >= MIN_SUBSTRING else ""
 
-    def places(self, found: Sequence[Token]) -> Iterator[int]:
-        """Where it begins in these tokens."""
-        return positions(found, self.words, prefix=self.is_prefix) if self.words else iter(())
+    def find(self, tokens: Sequence[Token]) -> Iterator[int]:
+        """The indexes of the tokens at which it matches."""
+        return positions(tokens, self.words, prefix=self.is_prefix) if self.words else iter(())
 
     def is_in(self, words: str) -> bool:
-        """Whether it stands in these words, as the index has them."""
+        """Whether it matches these tokens, in the form of the index (`fts_text`)."""
         return f" {' '.join(self.words)}{'' if self.is_prefix else ' '}" in f" {words} "
 
 
 @dataclass(frozen=True)
 class Query:
-    """A search as it is meant."""
+    """A parsed query."""
 
     terms: tuple[Term, ...] = ()
     filters: dict[str, Any] = field(default_factory=dict)
-    """Of threads, by the names that `list` has for them."""
+    """Filters of threads, by their names in `Filters`."""
     role: Role | None = None
     before: datetime | None = None
     after: datetime | None = None
 
     @cached_property
-    def words(self) -> str | None:
-        """What the word index is asked; None where there are no words. Lonely signs do not count."""
-        return asked_of(self.terms)
+    def word_match(self) -> str | None:
+        """The FTS5 query for the word index; None where no term has a token."""
+        return word_match(self.terms)
 
     @cached_property
-    def parts(self) -> str | None:
-        """What the index of parts is asked; None where no term is long enough for it."""
-        step = 1 if sum(len(term.part) - 2 for term in self.terms if term.part) <= MOST_TRIGRAMS else 2
-        return parts_of(self.terms, step)
+    def trigram_match(self) -> str | None:
+        """The FTS5 query for the trigram index; None where no term is long enough."""
+        step = (
+            1
+            if sum(len(term.substring) - 2 for term in self.terms if term.substring) <= ALL_TRIGRAMS_UP_TO
+            else 2
+        )
+        return trigram_match(self.terms, step)
 
     @cached_property
-    def solid(self) -> tuple[str, ...]:
-        """What is looked for inside of words and has no space in it."""
-        return tuple(term.part for term in self.terms if " " not in term.part)
+    def plain_substrings(self) -> tuple[str, ...]:
+        """The substrings that have no space in them."""
+        return tuple(term.substring for term in self.terms if " " not in term.substring)
 
     @cached_property
-    def short(self) -> tuple[Term, ...]:
-        """The terms that are too short to be looked for inside of words, so that they are words still."""
-        return tuple(term for term in self.terms if term.words and not term.part)
+    def short_terms(self) -> tuple[Term, ...]:
+        """The terms that are too short to be matched as substrings; they are matched as words."""
+        return tuple(term for term in self.terms if term.words and not term.substring)
 
     @cached_property
-    def signs(self) -> tuple[str, ...]:
-        """Its words, as they stand in a folded text."""
-        return tuple(signs_of(word) for term in self.terms for word in term.words)
+    def folded_words(self) -> tuple[str, ...]:
+        """Its tokens, as they are in a folded text."""
+        return tuple(decode_symbol(word) for term in self.terms for word in term.words)
 
-    def in_words(self, text: str) -> bool:
-        """Whether `text` has all of it in its words."""
+    def matches_words(self, text: str) -> bool:
+        """Whether all terms match the tokens of `text`."""
         if text.isascii() or is_normalized("NFKC", text):  # nothing comes together across its tokens
             folded = fold(text)
-            if any(sign not in folded for sign in self.signs):
+            if any(word not in folded for word in self.folded_words):
                 return False  # as below, at a tenth of the time
-        words = indexed(text)
-        return self.words is not None and all(term.is_in(words) for term in self.terms if term.words)
+        words = fts_text(text)
+        return self.word_match is not None and all(term.is_in(words) for term in self.terms if term.words)
 
     def rank(self, text: str, role: str) -> float:
-        """How well `text` fits, the lower the better: often, as whole words, in few words, in a title."""
-        words = f" {indexed(text)} "
-        length = 0.25 + 0.75 * words.count(" ") / USUAL_LENGTH
+        """The rank of a text, lower is better: many matches, of whole words, in a short text, in a title."""
+        words = f" {fts_text(text)} "
+        length = 0.25 + 0.75 * words.count(" ") / AVERAGE_LENGTH
         score = 0.0
         for term in self.terms:
             wanted = " ".join(term.words)
@@ -130,66 +134,66 @@ class Query:
             score += found * 2.2 / (found + 1.2 * length)
         return -score * (2 if role == TITLE else 1)
 
-    def in_parts(self, text: str) -> bool:
-        """Whether `text` has all of it inside of its words; what is too short for that, as words."""
-        if text.isascii() and any(part not in text.lower() for part in self.solid):
+    def matches_substrings(self, text: str) -> bool:
+        """Whether `text` contains all substrings, and matches the short terms as words."""
+        if text.isascii() and any(each not in text.lower() for each in self.plain_substrings):
             return False  # as below, at a tenth of the time
-        folded = squeezed(text)
-        if not all(term.part in folded for term in self.terms):
+        folded = trigram_text(text)
+        if not all(term.substring in folded for term in self.terms):
             return False
-        words = indexed(text) if self.short else ""
-        return all(term.is_in(words) for term in self.short)
+        words = fts_text(text) if self.short_terms else ""
+        return all(term.is_in(words) for term in self.short_terms)
 
 
-def asked_of(terms: Iterable[Term]) -> str | None:
-    """What the word index is asked for all of these; None where there are no words."""
-    asked = [f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}' for term in terms if term.words]
-    return " AND ".join(asked) or None
+def word_match(terms: Iterable[Term]) -> str | None:
+    """The FTS5 query for all these terms in the word index; None where there are no tokens."""
+    phrases = [f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}' for term in terms if term.words]
+    return " AND ".join(phrases) or None
 
 
-def parts_of(terms: Iterable[Term], step: int) -> str | None:
-    """What the index of parts is asked for all of these, by every `step`-th trigram; None for nothing."""
-    asked = dict.fromkeys(trigram for term in terms for trigram in trigrams(term.part, step))
-    return " AND ".join(f'"{trigram}"' for trigram in asked) or None
+def trigram_match(terms: Iterable[Term], step: int) -> str | None:
+    """The FTS5 query for every `step`-th trigram of these terms; None where all are too short."""
+    found = dict.fromkeys(trigram for term in terms for trigram in trigrams(term.substring, step))
+    return " AND ".join(f'"{trigram}"' for trigram in found) or None
 
 
-def trigrams(part: str, step: int = 1) -> list[str]:
-    """Strings of three characters that cover `part`, every `step`-th and the last, quoted for the index."""
-    last = len(part) - 3
-    found = (part[start : start + 3] for start in (*range(0, last, step), last) if part)
+def trigrams(text: str, step: int = 1) -> list[str]:
+    """Every `step`-th trigram of `text`, and the last, quoted for FTS5."""
+    last = len(text) - 3
+    found = (text[start : start + 3] for start in (*range(0, last, step), last) if text)
     return [each.replace('"', '""') for each in dict.fromkeys(found)]
 
 
-def parsed(text: object, now: datetime) -> Query:
-    """The search that `text` stands for; `InvalidValue` names an operator with a value it cannot have."""
+def parse_query(text: object, now: datetime) -> Query:
+    """Parse a query; raises `InvalidValue` for an operator with an impossible value."""
     if not isinstance(text, str):
         raise InvalidValue("text", f"a str is needed, not {text!r}")
-    text = text.encode(errors="replace").decode()[:LONGEST]
+    text = text.encode(errors="replace").decode()[:MAX_LENGTH]
     terms: list[Term] = []
     operators: list[tuple[str, str]] = []
-    for operator, quoted, plain in PART.findall(text):
+    for operator, quoted, plain in TOKEN.findall(text):
         if operator:
             operators.append((operator, quoted or plain))
         elif quoted or plain.strip('"'):
             terms.append(Term(quoted or plain, bool(quoted)))
-    return Query(tuple(dict.fromkeys(terms)), **_told(operators, now))
+    return Query(tuple(dict.fromkeys(terms)), **_parse_operators(operators, now))
 
 
-def _told(operators: Sequence[tuple[str, str]], now: datetime) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _parse_operators(operators: Sequence[tuple[str, str]], now: datetime) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
     filters: dict[str, Any] = {}
     for operator, value in operators:
         if operator == "tag":
             filters["tag"] = (*filters.get("tag", ()), value)
         elif operator in ("agent", "owner"):
-            _once(filters, "agent_id" if operator == "agent" else operator, _name(operator, value))
+            _set_once(filters, "agent_id" if operator == "agent" else operator, _name(operator, value))
         elif operator == "is":
             filters[_one_of("is", value, STATES)] = True
         elif operator == "role":
-            _once(told, "role", _one_of("role", value, get_args(Role)))
+            _set_once(fields, "role", _one_of("role", value, get_args(Role)))
         else:
-            _once(told, operator, _moment(operator, value, now))
-    return {**told, "filters": filters}
+            _set_once(fields, operator, _moment(operator, value, now))
+    return {**fields, "filters": filters}
 
 
 def _name(operator: str, value: str) -> str | None:
@@ -199,9 +203,9 @@ def _name(operator: str, value: str) -> str | None:
         raise InvalidValue("text", f"{error.field}: {error.reason}") from None
 
 
-def _once(told: dict[str, Any], name: str, value: Any) -> None:
-    if told.setdefault(name, value) != value:
-        raise InvalidValue("text", f"it says {name} twice, and not the same")
+def _set_once(fields: dict[str, Any], name: str, value: Any) -> None:
+    if fields.setdefault(name, value) != value:
+        raise InvalidValue("text", f"{name} is given twice with different values")
 
 
 def _one_of(operator: str, value: str, allowed: Sequence[str]) -> str:

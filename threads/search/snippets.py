@@ -1,57 +1,57 @@
-"""The piece of a text around what was found in it, in one line, and where in it the finds stand."""
+"""Snippets: the part of a text around the first matches, in one line, and the spans of the matches in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from threads.search.query import Query
-from threads.search.tokenizer import fold, signs_of, tokens
+from threads.search.tokenizer import decode_symbol, fold, tokens
 
-LENGTH = 120
-"""Characters of a snippet, about."""
-BEFORE = 40
-"""Of them, at most so many before the first find."""
-LOOK_AT = 20_000
-"""Characters of a text that are looked at together; a long one is read no further than it must be."""
+MAX_LENGTH = 120
+"""Characters of a snippet, at most, without ellipses."""
+MAX_BEFORE = 40
+"""Characters of it before the first match, at most."""
+STRETCH = 20_000
+"""Characters of a text that are searched at a time; a long text is searched up to its first match."""
 OVERLAP = 2000
-"""Of them, so many are looked at again with those that follow; twice what a search may be long."""
+"""Characters of a stretch that are searched again with the next; twice the longest query."""
 
 
 def snippet(text: str, query: Query) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """A piece of `text` in one line, and the places of the finds in it: first character and the one after.
+    """The snippet of `text`, and the matches in it: index of the first character and of the one after.
 
-    A find that is longer than the piece is cut where that ends.
+    A match that is longer than the snippet is cut.
     """
     line = " ".join(text.split())
-    places = _first_places(line, query)
-    if len(line) <= LENGTH:
-        return line, tuple(places)
-    first, last = places[0] if places else (0, 0)
-    room = max(0, LENGTH - (last - first))
-    start = max(0, min(first - min(BEFORE, room // 2), len(line) - LENGTH))
+    spans = _first_matches(line, query)
+    if len(line) <= MAX_LENGTH:
+        return line, tuple(spans)
+    first, last = spans[0] if spans else (0, 0)
+    room = max(0, MAX_LENGTH - (last - first))
+    start = max(0, min(first - min(MAX_BEFORE, room // 2), len(line) - MAX_LENGTH))
     if start:
         space = line.find(" ", start, max(first, start))
         start = start if space < 0 else space + 1
-    end = min(len(line), start + LENGTH)
+    end = min(len(line), start + MAX_LENGTH)
     if end < len(line):
-        whole = (last for _, last in places if last <= end)
+        whole = (last for _, last in spans if last <= end)
         space = line.rfind(" ", max(start, first + 1, *whole), end)
         end = end if space < 0 else space
     before, after = "…" if start else "", "…" if end < len(line) else ""
     moved = len(before) - start
-    shown = tuple((max(a, start) + moved, min(b, end) + moved) for a, b in places if a < end and b > start)
+    shown = tuple((max(a, start) + moved, min(b, end) + moved) for a, b in spans if a < end and b > start)
     return before + line[start:end] + after, shown
 
 
-def _first_places(line: str, query: Query) -> list[tuple[int, int]]:
-    """The places of the finds in the first stretch of the line that has any: as words, else as parts."""
-    words = [signs_of(term.words[0]) for term in query.terms if term.words]
-    parts = [term.part for term in query.terms if term.part]
-    for finds, wanted in ((_words, words), (_parts, parts)):
+def _first_matches(line: str, query: Query) -> list[tuple[int, int]]:
+    """The matches in the first stretch of the line that has any: as words, else as substrings."""
+    words = [decode_symbol(term.words[0]) for term in query.terms if term.words]
+    substrings = [term.substring for term in query.terms if term.substring]
+    for find, wanted in ((_word_matches, words), (_substring_matches, substrings)):
         for start, stretch in _stretches(line):
-            folded = fold(stretch)  # it costs little, and there is mostly nothing
-            spans = finds(stretch, query) if any(each in folded for each in wanted) else []
-            if start + len(stretch) < len(line):  # what goes on after the end is found in the next one
+            folded = fold(stretch)  # cheap, and mostly there is no match
+            spans = find(stretch, query) if any(each in folded for each in wanted) else []
+            if start + len(stretch) < len(line):  # a match that continues is found in the next stretch
                 spans = [span for span in spans if span[1] < len(stretch)]
             if spans:
                 return _merged([(first + start, last + start) for first, last in spans])
@@ -59,11 +59,11 @@ def _first_places(line: str, query: Query) -> list[tuple[int, int]]:
 
 
 def _stretches(line: str) -> Iterator[tuple[int, str]]:
-    """The line piece by piece, each from the beginning of a word where there are spaces, and its place."""
+    """The stretches of the line with their start, each from the beginning of a word if there are spaces."""
     start = 0
     while True:
-        yield start, line[start : start + LOOK_AT]
-        following = start + LOOK_AT
+        yield start, line[start : start + STRETCH]
+        following = start + STRETCH
         if following >= len(line):
             return
         space = line.find(" ", following - OVERLAP, following)
@@ -71,7 +71,7 @@ def _stretches(line: str) -> Iterator[tuple[int, str]]:
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The places in order, none overlapping."""
+    """The spans in order, none overlapping."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start < merged[-1][1]:
@@ -81,32 +81,32 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _words(line: str, query: Query) -> list[tuple[int, int]]:
-    """Where the terms stand as words in a row."""
+def _word_matches(line: str, query: Query) -> list[tuple[int, int]]:
+    """Where the terms match tokens."""
     found = list(tokens(line))
     return [
         (found[place].start, found[place + len(term.words) - 1].end)
         for term in query.terms
-        for place in term.places(found)
+        for place in term.find(found)
     ]
 
 
-def _parts(line: str, query: Query) -> list[tuple[int, int]]:
-    """Where they stand inside of words. Folding may change lengths, so each character is folded alone."""
+def _substring_matches(line: str, query: Query) -> list[tuple[int, int]]:
+    """Where the terms match substrings. Folding may change lengths, so each character is folded alone."""
     folded, origin = "", []
     for place, character in enumerate(line):
         piece = fold(character)
         folded += piece
         origin += [place] * len(piece)
     return [
-        (origin[at], origin[at + len(term.part) - 1] + 1)
+        (origin[at], origin[at + len(term.substring) - 1] + 1)
         for term in query.terms
-        if term.part
-        for at in _all_of(term.part, folded)
+        if term.substring
+        for at in _find_all(term.substring, folded)
     ]
 
 
-def _all_of(part: str, text: str) -> Iterator[int]:
+def _find_all(part: str, text: str) -> Iterator[int]:
     at = text.find(part)
     while at >= 0:
         yield at

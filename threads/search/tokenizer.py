@@ -1,11 +1,11 @@
-"""What counts as a word in a search, and how a text goes into the search index.
+"""The tokenizer: how texts become tokens of the word index, and text of the trigram index.
 
-The folding is done here and not by SQLite's tokenizer, whose Unicode tables are those of 2012: case
-and diacritics are folded, compatibility forms made one, by the Unicode that Python knows. The index
-gets the finished tokens (its tokenizer `ascii` takes them as they are), so what matches can be said
-in plain Python as well. A character of a script that sets no spaces (Chinese, Japanese, Thai, ...) is
-a token of its own, and so is a Korean syllable, for words are put together there without spaces, and
-a symbol: `C++` and an emoji can be found.
+Folding is done here and not by SQLite's tokenizer, whose Unicode tables are those of 2012: case and
+diacritics are folded and compatibility forms unified by the Unicode of Python. The index gets the
+finished tokens (its tokenizer `ascii` takes them as they are), so a match can be evaluated in plain
+Python as well. A character of a script without spaces (Chinese, Japanese, Thai, ...) is a token of its
+own, and so is a Korean syllable, because words are composed there without spaces, and a symbol: `C++` and
+an emoji can be found.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
-LONGEST_TOKEN = 64
-"""Characters of a word that count."""
+MAX_TOKEN_LENGTH = 64
+"""Characters of a token that count."""
 SYMBOLS = "#@&%_*/\\"
-"""Punctuation that people search for; all of Unicode's symbols are searched for anyway."""
-ENCODED = 0xE000
-"""Where ASCII's symbols go, which the tokenizer would drop: into the private use area."""
+"""Punctuation that is a token; all symbols of Unicode are, too."""
+FIRST_ENCODED = 0xE000
+"""ASCII symbols, which SQLite's tokenizer would drop, are moved into the private use area from here on."""
 UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007),
     (0x3021, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),
@@ -32,23 +32,23 @@ CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
 LETTERS = str.maketrans({
     "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ŧ": "t", "ı": "i",
 })  # fmt: skip
-"""Letters that people type without the stroke or apart, and that Unicode does not take apart."""
+"""Letters that are typed without the stroke or as two, and that Unicode does not decompose."""
 MARKS = re.compile(
     "[\u0300-\u036f\u0483-\u0487"
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
     "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]"
 )
-"""Diacritics, and the points of Hebrew and Arabic; other scripts' marks are vowels that tell words apart."""
-FOLDED = CONTROLS | LETTERS
-PLAIN = re.compile(r"[A-Za-z0-9]+|[$+<=>^`|~#@&%_*/\\]")
+"""Diacritics, and the points of Hebrew and Arabic; other marks are vowels that distinguish words."""
+FOLDING = CONTROLS | LETTERS
+ASCII_TOKEN = re.compile(r"[A-Za-z0-9]+|[$+<=>^`|~#@&%_*/\\]")
 """The tokens of a text in ASCII."""
-SIGN = re.compile(r"[^A-Za-z0-9 ]")
-LONG = re.compile(rf"[A-Za-z0-9]{{{LONGEST_TOKEN + 1}}}")
-ENCODINGS = {code: ENCODED + code for code in map(ord, "$+<=>^`|~" + SYMBOLS)}
+ASCII_SYMBOL = re.compile(r"[^A-Za-z0-9 ]")
+LONG_TOKEN = re.compile(rf"[A-Za-z0-9]{{{MAX_TOKEN_LENGTH + 1}}}")
+ENCODINGS = {code: FIRST_ENCODED + code for code in map(ord, "$+<=>^`|~" + SYMBOLS)}
 
 
 class Token(NamedTuple):
-    """A token, and where it stands in the text it was taken from."""
+    """A token, and its place in the text."""
 
     text: str
     start: int
@@ -58,23 +58,23 @@ class Token(NamedTuple):
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of `text` in their order."""
     if text.isascii():
-        for found in PLAIN.finditer(text):
-            yield Token(_encoded(found[0].lower()), found.start(), found.end())
+        for found in ASCII_TOKEN.finditer(text):
+            yield Token(_encode(found[0].lower()), found.start(), found.end())
         return
-    for start, end in _pieces(text):
+    for start, end in _spans(text):
         folded = fold(text[start:end])
-        for first, last in _pieces(folded):
-            yield Token(_encoded(folded[first:last]), start, end)
+        for first, last in _spans(folded):
+            yield Token(_encode(folded[first:last]), start, end)
 
 
-def indexed(text: str) -> str:
-    """`text` as the word index takes it."""
+def fts_text(text: str) -> str:
+    """`text` in the form of the word index: its tokens, separated by spaces."""
     if text.isascii():  # the same as below, at a fifth of the time
-        words = PLAIN.findall(text.lower())
-        if LONG.search(text):
-            words = [word[:LONGEST_TOKEN] for word in words]
+        words = ASCII_TOKEN.findall(text.lower())
+        if LONG_TOKEN.search(text):
+            words = [word[:MAX_TOKEN_LENGTH] for word in words]
         joined = " ".join(words)
-        return joined.translate(ENCODINGS) if SIGN.search(joined) else joined
+        return joined.translate(ENCODINGS) if ASCII_SYMBOL.search(joined) else joined
     return " ".join(token.text for token in tokens(text))
 
 
@@ -89,54 +89,54 @@ def _kind(character: str) -> str:
     return ""
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
+def _spans(text: str) -> Iterator[tuple[int, int]]:
     start = None
-    for place, character in enumerate(text):
+    for index, character in enumerate(text):
         kind = _kind(character)
         if kind == "w":
-            start = place if start is None else start
+            start = index if start is None else start
             continue
         if start is not None:
-            yield start, place
+            yield start, index
             start = None
         if kind:
-            yield place, place + 1
+            yield index, index + 1
     if start is not None:
         yield start, len(text)
 
 
-def _encoded(token: str) -> str:
+def _encode(token: str) -> str:
     if len(token) == 1 and token.isascii() and not token.isalnum():
-        return chr(ENCODED + ord(token))
-    return token[:LONGEST_TOKEN]
+        return chr(FIRST_ENCODED + ord(token))
+    return token[:MAX_TOKEN_LENGTH]
 
 
-def signs_of(token: str) -> str:
-    """A token as it stands in a folded text."""
-    code = ord(token[0]) - ENCODED
+def decode_symbol(token: str) -> str:
+    """A token as it is in a folded text."""
+    code = ord(token[0]) - FIRST_ENCODED
     return chr(code) if len(token) == 1 and 0 < code < 128 else token
 
 
 def fold(text: str) -> str:
-    """`text` without case, diacritics and control characters, compatibility forms made one."""
+    """`text` without case, diacritics and control characters, compatibility forms unified."""
     if text.isascii():
         lower = text.lower()
         return lower if lower.isprintable() else lower.translate(CONTROLS)
     apart = unicodedata.normalize("NFKD", text.casefold())
     whole = unicodedata.normalize("NFKC", MARKS.sub("", apart))
-    return whole.casefold().translate(FOLDED)
+    return whole.casefold().translate(FOLDING)
 
 
-def squeezed(text: str) -> str:
-    """`text` as the index of parts takes it: folded, with single spaces."""
+def trigram_text(text: str) -> str:
+    """`text` in the form of the trigram index: folded, with single spaces."""
     return " ".join(fold(text).split())
 
 
 def positions(found: Sequence[Token], wanted: Sequence[str], *, prefix: bool) -> Iterator[int]:
-    """Where in the tokens `found` the tokens `wanted` stand in a row; `prefix`: the last one may go on."""
+    """The indexes at which `wanted` begins in `found`; `prefix`: the last token matches as a prefix."""
     *whole, last = wanted
-    for place in range(len(found) - len(wanted) + 1):
-        if all(found[place + number].text == word for number, word in enumerate(whole)):
-            there = found[place + len(whole)].text
+    for index in range(len(found) - len(wanted) + 1):
+        if all(found[index + number].text == word for number, word in enumerate(whole)):
+            there = found[index + len(whole)].text
             if there == last or (prefix and there.startswith(last)):
-                yield place
+                yield index

@@ -1,7 +1,7 @@
-"""The log of what happens in threads, as rows: recorded in the transaction of what it tells of.
+"""The event log: what happened in threads, as rows, stored in the transaction of what they report.
 
-Tokens are dropped once the message they built is stored, and a thread keeps its last events only
-(`KEPT`): words are found in its messages for ever, and the log is there to follow a run.
+Tokens are deleted once their message is stored, and a thread keeps its newest `MAX_EVENTS` events only: its
+messages are stored with its checkpoints, and the log is there to follow runs.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.models import Event, EventType, Message, moment
 from threads.serialization import json_form
-from threads.store.mapping import json_of
 
 Topic = tuple[Literal["thread", "owner", "all"], str | None]
 """Whose events: of a thread, of the threads of an owner, or all."""
-KEPT = 2000
-"""Events that a thread keeps at most."""
+LISTS = {"thread": "list_of_thread", "owner": "list_of_owner", "all": "list_of_all"}
+"""The statements that list the events of a topic."""
+MAX_EVENTS = 2000
+"""Events of a thread that are stored at most."""
 
 
 class NewEvent(NamedTuple):
-    """An event before it is stored."""
+    """An event that is to be stored."""
 
     type: EventType
     thread_id: str
@@ -33,11 +34,109 @@ class NewEvent(NamedTuple):
     """Milliseconds since 1970."""
     message_id: str | None = None
     attempt: int = 0
-    """Of its run: which lease it was told under."""
+    """The attempt of the run that reports it."""
 
 
-def event_of(row: sqlite3.Row) -> Event:
-    """The event of a row, with the fields that the row leaves out."""
+class EventTable:
+    """The operations on the event log within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    # writing
+
+    def append(self, events: Iterable[NewEvent]) -> None:
+        """Store events in their order; a `message` event replaces the `token` events of its message."""
+        for event in events:
+            row = {
+                "thread_id": event.thread_id, "run_id": event.run_id, "type": event.type, "at": event.at,
+                "message_id": event.message_id, "data": to_json(_compact(event.type, event.data)),
+            }  # fmt: skip
+            self._execute("append", row)
+            if event.type == "message":
+                self._execute("delete_tokens_of_message", row)
+
+    def delete_tokens(self, thread_id: str, run_id: str) -> None:
+        """Delete the run's `token` events: those whose message was never stored."""
+        self._execute("delete_tokens", {"thread_id": thread_id, "run_id": run_id})
+
+    def delete_before_end(self, thread_id: str, run_id: str) -> None:
+        """Delete all events of a run but its `stopped` event."""
+        self._execute("delete_before_end", {"thread_id": thread_id, "run_id": run_id})
+
+    def trim(self, thread_id: str) -> None:
+        """Delete all but the newest `MAX_EVENTS` events of the thread."""
+        self._execute("trim", {"thread_id": thread_id, "max_events": MAX_EVENTS})
+
+    # reading
+
+    def list_after(self, topic: Topic, after: int, limit: int) -> list[Event]:
+        """The next events of a thread after a sequence, or of an owner or all after a position."""
+        kind, name = topic
+        sql = statements("events")
+        query = sql[LISTS[kind]].format(columns=sql["columns"])
+        rows = self._connection.execute(query, {"name": name, "after": after, "limit": limit})
+        return [_event_of(row) for row in rows]
+
+    def list_owners(self, thread_ids: Iterable[str]) -> dict[str, str | None]:
+        """The owners of these threads, as far as they exist."""
+        rows = self._execute("list_owners", {"thread_ids": to_json(list(thread_ids))})
+        return {row["thread_id"]: row["owner"] for row in rows}
+
+    def list_deleted_threads(self, thread_ids: Iterable[str]) -> set[str]:
+        """Those of these threads that do not exist any more."""
+        rows = self._execute("list_deleted_threads", {"thread_ids": to_json(list(thread_ids))})
+        return {row[0] for row in rows}
+
+    def first_sequence(self, thread_id: str) -> int | None:
+        """The sequence of the thread's oldest stored event, or None."""
+        return self._number("first_sequence", {"thread_id": thread_id})
+
+    def last_sequence(self, thread_id: str) -> int:
+        """The sequence of the thread's newest event; 0 if it has none."""
+        return self._number("last_sequence", {"thread_id": thread_id}) or 0
+
+    def last_position(self) -> int:
+        """The position of the newest event of all; 0 if there is none."""
+        return self._number("last_position", {}) or 0
+
+    def last_position_of(self, owner: str) -> int:
+        """The position of the newest event of an owner's threads; 0 if there is none."""
+        return self._number("last_position_of_owner", {"owner": owner}) or 0
+
+    def last_assigned_position(self) -> int:
+        """The last position that was assigned, also to an event that was deleted since."""
+        return self._number("last_assigned_position", {}) or 0
+
+    def find_first_after_gap(self, owner: str | None, after: int) -> int | None:
+        """The position where the log continues if events after `after` were deleted, else None.
+
+        `owner`: only events of this owner's threads.
+        """
+        name = "first_after_gap" if owner is None else "first_after_gap_of_owner"
+        return self._number(name, {"owner": owner, "after": after})
+
+    def has_thread(self, thread_id: str, owner: str | None = None) -> bool:
+        """Whether the thread exists, and belongs to this owner, if one is given."""
+        values = {"thread_id": thread_id, "owner": owner}
+        return self._execute("has_thread", values).fetchone() is not None
+
+    def was_restarted(self, end: Event) -> bool:
+        """Whether the run that ended with this event was started again after it."""
+        values = {"thread_id": end.thread_id, "run_id": end.run_id, "after": end.sequence}
+        return self._execute("was_restarted", values).fetchone() is not None
+
+    def _number(self, name: str, values: dict[str, Any]) -> int | None:
+        row = self._execute(name, values).fetchone()
+        return None if row is None or row[0] is None else int(row[0])
+
+    def _execute(self, name: str, values: dict[str, Any]) -> sqlite3.Cursor:
+        return self._connection.execute(statements("events")[name], values)
+
+
+def _event_of(row: sqlite3.Row) -> Event:
     return Event(
         thread_id=row["thread_id"],
         sequence=row["sequence"],
@@ -47,99 +146,6 @@ def event_of(row: sqlite3.Row) -> Event:
         data=_complete(row["type"], json.loads(row["data"])),
         created_at=moment(row["created_at"]),
     )
-
-
-def record(connection: sqlite3.Connection, happened: Iterable[NewEvent]) -> None:
-    """Store events in their order; a message takes the place of its tokens."""
-    sql = statements("events")
-    for each in happened:
-        row = {
-            "thread_id": each.thread_id, "run_id": each.run_id, "type": each.type, "at": each.at,
-            "message_id": each.message_id, "data": json_of(_compact(each.type, each.data)),
-        }  # fmt: skip
-        connection.execute(sql["record"], row)
-        if each.type == "message":
-            connection.execute(sql["drop_tokens"], row)
-
-
-def drop_tokens(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
-    """Let go of the words of a run that were never stored as a message."""
-    connection.execute(statements("events")["drop_run_tokens"], {"thread_id": thread_id, "run_id": run_id})
-
-
-def drop_before_end(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
-    """Let go of all that is told of a run but its end."""
-    connection.execute(statements("events")["drop_before_end"], {"thread_id": thread_id, "run_id": run_id})
-
-
-def trim(connection: sqlite3.Connection, thread_id: str) -> None:
-    """Keep a thread's last events only."""
-    connection.execute(statements("events")["trim"], {"thread_id": thread_id, "keep": KEPT})
-
-
-def read(
-    connection: sqlite3.Connection, topic: tuple[str, str | None], after: int, limit: int
-) -> list[Event]:
-    """The next events of a thread after a sequence, or of an owner or all after a position."""
-    kind, name = topic
-    sql = statements("events")
-    query = sql[f"of_{kind}"].format(columns=sql["columns"])
-    asked = {"name": name, "after": after, "limit": limit}
-    return [event_of(row) for row in connection.execute(query, asked)]
-
-
-def owners(connection: sqlite3.Connection, thread_ids: Iterable[str]) -> dict[str, str | None]:
-    """The owners of these threads."""
-    asked = {"thread_ids": json_of(list(thread_ids))}
-    return {
-        row["thread_id"]: row["owner"] for row in connection.execute(statements("events")["owners"], asked)
-    }
-
-
-def last_of_owner(connection: sqlite3.Connection, owner: str) -> int:
-    """The position of the newest event of an owner's threads; 0 if there is none."""
-    row = connection.execute(statements("events")["last_of_owner"], {"owner": owner}).fetchone()
-    return int(row[0])
-
-
-def end_of_log(connection: sqlite3.Connection) -> int:
-    """The last position that was given, also to an event that is gone."""
-    row = connection.execute(statements("events")["end_of_log"]).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def first_kept(connection: sqlite3.Connection, owner: str | None, after: int) -> int | None:
-    """Where it goes on after events of an owner (None: of all) that were let go behind position `after`."""
-    sql = statements("events")["first_kept" if owner is None else "first_kept_of_owner"]
-    row = connection.execute(sql, {"owner": owner, "after": after}).fetchone()
-    return None if row is None or row[0] is None else int(row[0])
-
-
-def first_sequence(connection: sqlite3.Connection, thread_id: str) -> int | None:
-    """The oldest event that the thread still has."""
-    return _number(connection, "first_sequence", thread_id)
-
-
-def last_sequence(connection: sqlite3.Connection, thread_id: str) -> int:
-    """The newest event of the thread; 0 if it has none."""
-    return _number(connection, "last_sequence", thread_id) or 0
-
-
-def last_position(connection: sqlite3.Connection) -> int:
-    """The newest event of all."""
-    return int(connection.execute(statements("events")["last_position"]).fetchone()[0])
-
-
-def has_thread(connection: sqlite3.Connection, thread_id: str, owner: str | None = None) -> bool:
-    """Whether the thread is there, and of this owner, if one is given."""
-    asked = {"thread_id": thread_id, "owner": owner}
-    return connection.execute(statements("events")["has_thread"], asked).fetchone() is not None
-
-
-def was_begun_after(connection: sqlite3.Connection, end: Event) -> bool:
-    """Whether the run that ended with this event was begun again."""
-    asked = {"thread_id": end.thread_id, "run_id": end.run_id, "after": end.sequence}
-    return connection.execute(statements("events")["begun_after"], asked).fetchone() is not None
 
 
 def _compact(type: EventType, data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -162,90 +168,3 @@ def _defaults() -> dict[str, Any]:
     """The JSON form of an empty message; new at each call, for its lists are handed to readers."""
     form: dict[str, Any] = json_form(Message(None, "assistant", ""))
     return form
-
-
-def _number(connection: sqlite3.Connection, name: str, thread_id: str) -> int | None:
-    number: int | None = connection.execute(statements("events")[name], {"thread_id": thread_id}).fetchone()[
-        0
-    ]
-    return number
-
-
-Happened = NewEvent
-
-
-class EventTable:
-    """The operations on the event log within one transaction."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    # writing
-
-    def append(self, events: Iterable[NewEvent]) -> None:
-        """Store events in their order; a `message` event replaces the `token` events of its message."""
-        record(self._connection, events)
-
-    def delete_tokens(self, thread_id: str, run_id: str) -> None:
-        """Delete the run's `token` events: those whose message was never stored."""
-        drop_tokens(self._connection, thread_id, run_id)
-
-    def delete_before_end(self, thread_id: str, run_id: str) -> None:
-        """Delete all events of a run but its `stopped` event."""
-        drop_before_end(self._connection, thread_id, run_id)
-
-    def trim(self, thread_id: str) -> None:
-        """Delete all but the newest `KEPT` events of the thread."""
-        trim(self._connection, thread_id)
-
-    # reading
-
-    def list_after(self, topic: Topic, after: int, limit: int) -> list[Event]:
-        """The next events of a thread after a sequence, or of an owner or all after a position."""
-        return read(self._connection, topic, after, limit)
-
-    def list_owners(self, thread_ids: Iterable[str]) -> dict[str, str | None]:
-        """The owners of these threads, as far as they exist."""
-        return owners(self._connection, thread_ids)
-
-    def list_deleted_threads(self, thread_ids: Iterable[str]) -> set[str]:
-        """Those of these threads that do not exist any more."""
-        values = {"thread_ids": json_of(list(thread_ids))}
-        return {row[0] for row in self._connection.execute(statements("events")["gone"], values)}
-
-    def first_sequence(self, thread_id: str) -> int | None:
-        """The sequence of the thread's oldest stored event, or None."""
-        return first_sequence(self._connection, thread_id)
-
-    def last_sequence(self, thread_id: str) -> int:
-        """The sequence of the thread's newest event; 0 if it has none."""
-        return last_sequence(self._connection, thread_id)
-
-    def last_position(self) -> int:
-        """The position of the newest event of all; 0 if there is none."""
-        return last_position(self._connection)
-
-    def last_position_of(self, owner: str) -> int:
-        """The position of the newest event of an owner's threads; 0 if there is none."""
-        return last_of_owner(self._connection, owner)
-
-    def last_assigned_position(self) -> int:
-        """The last position that was assigned, also to an event that was deleted since."""
-        return end_of_log(self._connection)
-
-    def find_first_after_gap(self, owner: str | None, after: int) -> int | None:
-        """The position where the log continues if events after `after` were deleted, else None.
-
-        `owner`: only events of this owner's threads.
-        """
-        return first_kept(self._connection, owner, after)
-
-    def has_thread(self, thread_id: str, owner: str | None = None) -> bool:
-        """Whether the thread exists, and belongs to this owner, if one is given."""
-        return has_thread(self._connection, thread_id, owner)
-
-    def was_restarted(self, end: Event) -> bool:
-        """Whether the run that ended with this event was started again after it."""
-        return was_begun_after(self._connection, end)

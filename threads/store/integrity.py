@@ -1,8 +1,7 @@
-"""Verify and repair: where registry and memory disagree, and making them agree.
+"""Integrity: finding and repairing inconsistencies between our tables and the checkpoints.
 
-They must agree everywhere, always; this is how one can see it. A stale row is no disagreement: it
-says of itself that it is to be refreshed. A thread wedged by a call of a tool that nobody answered is
-shown as well; only its graph can mend it, and the next run of a `Runner` does.
+A stale projection is none. A thread with a tool call that was never answered is reported as well; only its
+graph can repair it, and the next run of a `Runner` does.
 """
 
 from __future__ import annotations
@@ -12,139 +11,142 @@ from collections.abc import Callable, Iterator
 
 from threads.db import migrations
 from threads.db.database import Database
-from threads.db.deletion import erase, sweep
 from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Problem
 from threads.search import index
-from threads.store.mapping import text_of
+from threads.store.deletion import delete_leftovers, delete_thread
 from threads.store.projection import Decoder, project
-from threads.store.threads import StaleThread
+from threads.store.threads import StaleThread, decode_id
 
-LOOKED_AT_ONCE = 200
+BATCH_SIZE = 200
 KINDS = ("unlisted", "ghost", "headless", "wrong_head", "leftover", "orphan_tag")
-
-MADE = ("wrong_search", "wrong_tags", "wrong_days", "wrong_facts")
-"""What is kept so that nobody has to count, and can be made again."""
-
-REMADE = ("drop_tag_counts", "count_tags", "drop_measures", "measure", "drop_facts", "collect_facts")
+DERIVED_KINDS = ("wrong_search", "wrong_tags", "wrong_days", "wrong_facts")
+"""In tables that are derived from others and can be computed again."""
+COMPUTE_AGAIN = (
+    "delete_tag_counts", "count_tags", "delete_sums", "sum_usage", "delete_attributes", "insert_attributes",
+)  # fmt: skip
+"""The statements that compute the derived tables again."""
 
 
 def verify(
     database: Database, decoder: Callable[[], Decoder], progress: Progress | None = None
 ) -> list[Problem]:
-    """All disagreements; an empty list where there are none."""
+    """All inconsistencies."""
     with database.read() as connection:
-        found = [Problem("damaged", None, line) for line in _integrity(connection)]
-        if not database.read_only or migrations.version(connection):
-            found += [Problem("missing", None, f"{name} is not in the file") for name in _missing(connection)]
-        adopted = migrations.version(connection) > 0
-        for kind in (
-            *KINDS,
-            *(MADE if adopted and not any(each.kind == "missing" for each in found) else ()),
-        ):
-            rows = connection.execute(statements("checks")[kind])
+        found = [Problem("damaged", None, line) for line in _integrity_check(connection)]
+        has_tables = migrations.version(connection) > 0
+        missing = _missing_objects(connection) if has_tables or not database.read_only else []
+        found += [Problem("missing", None, f"{name} is not in the file") for name in missing]
+        for kind in (*KINDS, *(DERIVED_KINDS if has_tables and not missing else ())):
+            rows = connection.execute(statements("integrity")[kind])
             if kind == "unlisted":
                 found += [_unlisted(row["id"], row["type"]) for row in rows]
             else:
-                found += [Problem(kind, text_of(row["thread_id"]), row["detail"]) for row in rows]
-    return found + list(_wrong_words(database, decoder, progress))
+                found += [Problem(kind, decode_id(row["thread_id"]), row["detail"]) for row in rows]
+    return found + list(_compare_messages(database, decoder, progress))
 
 
 def repair(
     database: Database, decoder: Callable[[], Decoder], progress: Progress | None = None
 ) -> list[Problem]:
-    """Mend what `verify` finds; returns it. Damage to the file itself is beyond repair and stays."""
+    """Repair all that `verify` finds, and return it. Damage to the file itself is beyond repair."""
     found = verify(database, decoder, progress)
     if found:
-        database.write(lambda connection: _mend_all(connection, found))
+        database.write(lambda connection: _repair_all(connection, found))
     return found
 
 
-def _mend_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
+def _repair_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
     for problem in found:
-        _mend(connection, problem)
+        _repair(connection, problem)
     if any(problem.kind in ("wrong_search", "missing") for problem in found):
-        index.keep_marks(connection)
-        index.begin_again(connection)
-    if any(problem.kind in (*MADE, "missing") for problem in found):
-        for name in REMADE:
-            connection.execute(statements("checks")[name])
+        index.rebuild(connection)
+    if any(problem.kind in (*DERIVED_KINDS, "missing") for problem in found):
+        for name in COMPUTE_AGAIN:
+            connection.execute(statements("integrity")[name])
 
 
-def _mend(connection: sqlite3.Connection, problem: Problem) -> None:
-    sql = statements("checks")
+def _repair(connection: sqlite3.Connection, problem: Problem) -> None:
+    sql = statements("integrity")
     thread = {"thread_id": problem.thread_id}
     if problem.kind == "missing":
         migrations.restore_missing(connection)
     elif problem.kind == "unlisted":
         migrations.adopt(connection)
     elif problem.kind == "leftover" and problem.thread_id is not None:
-        sweep(connection, problem.thread_id)
+        delete_leftovers(connection, problem.thread_id)
     elif problem.kind in ("ghost", "headless", "wrong_head"):
-        connection.execute(sql["mend_head"], thread)
-        if problem.kind == "ghost" and connection.execute(sql["is_empty"], thread).fetchone():
-            erase(connection, str(problem.thread_id))
+        connection.execute(sql["repair_head"], thread)
+        if problem.kind == "ghost" and connection.execute(sql["has_no_head"], thread).fetchone():
+            delete_thread(connection, str(problem.thread_id))
     elif problem.kind == "orphan_tag":
-        connection.execute(sql["mend_tags"], thread)
+        connection.execute(sql["delete_tags"], thread)
     elif problem.kind == "wrong_words":
-        connection.execute(sql["mend_projection"], thread)
+        connection.execute(sql["invalidate_projection"], thread)
 
 
 def _unlisted(id: bytes, type: str) -> Problem:
     if type == "text" and migrations.is_utf8(id):
         return Problem("unlisted", id.decode(), "it has checkpoints and is in no list")
-    return Problem("unreadable", text_of(id), "its id is no text, so it cannot be listed")
+    return Problem("unreadable", decode_id(id), "its id is no text, so it cannot be listed")
 
 
-def _integrity(connection: sqlite3.Connection) -> list[str]:
+def _integrity_check(connection: sqlite3.Connection) -> list[str]:
     lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
     return [] if lines == ["ok"] else lines
 
 
-def _missing(connection: sqlite3.Connection) -> list[str]:
-    there = {row[0] for row in connection.execute("SELECT name FROM main.sqlite_master")}
-    return [name for _, name in migrations.brought() if name not in there]
+def _missing_objects(connection: sqlite3.Connection) -> list[str]:
+    """The tables, indexes, views and triggers of ours that are not in the file."""
+    existing = {row[0] for row in connection.execute("SELECT name FROM main.sqlite_master")}
+    return [name for _, name in migrations.brought() if name not in existing]
 
 
-def _wrong_words(
+def _compare_messages(
     database: Database, decoder: Callable[[], Decoder], progress: Progress | None
 ) -> Iterator[Problem]:
+    """Compare the projections and the search index with the messages of each thread, in batches."""
     after, done = 0, 0
     with database.read() as connection:
         total = connection.execute(statements("threads")["count"].format(where="")).fetchone()[0]
     while True:
         with database.read() as connection:
-            page = {"after": after, "limit": LOOKED_AT_ONCE}
-            rows = connection.execute(statements("checks")["projected_rows"], page).fetchall()
-            searched = migrations.has_table(connection, "threads_said")
+            page = {"after": after, "limit": BATCH_SIZE}
+            rows = connection.execute(statements("integrity")["list_projected"], page).fetchall()
+            has_index = migrations.has_table(connection, "threads_message_text")
             for row in rows:
-                if row["head_id"] is None:
-                    continue
-                names = ("position", "thread_id", "head_id", "created_at", "updated_at")
-                made = project(StaleThread(*(row[name] for name in names)), connection, decoder())
-                if why := decoder().damage(connection, row["thread_id"], row["head_id"], made.message_count):
-                    yield Problem("unreadable", text_of(row["thread_id"]), f"its state cannot be read: {why}")
-                    continue
-                if made.unanswered:
-                    detail = f"no answer follows these calls of tools: {', '.join(made.unanswered)}"
-                    yield Problem("unanswered", row["thread_id"], detail)
-                if row["projected_id"] != row["head_id"]:
-                    continue
-                if made.message_count is None and row["message_count"] is not None:
-                    detail = "its messages cannot be told any more: messages(id) says why"
-                    yield Problem("unreadable", row["thread_id"], detail)
-                    continue
-                stored = (row["auto_title"], row["preview"], row["message_count"])
-                told = (made.auto_title, made.preview, made.message_count)
-                if stored != told:
-                    detail = f"the list says {stored}, the messages say {told}"
-                    yield Problem("wrong_words", row["thread_id"], detail)
-                if searched and not index.agrees(connection, row["position"], made.messages):
-                    detail = "the search has other messages than the memory"
-                    yield Problem("wrong_search", row["thread_id"], detail)
+                if row["head_id"] is not None:
+                    yield from _compare_thread(connection, row, decoder(), has_index=has_index)
         if not rows:
             return
         after, done = rows[-1]["position"], done + len(rows)
         if progress:
             progress("comparing messages", min(done, total), total)
+
+
+def _compare_thread(
+    connection: sqlite3.Connection, row: sqlite3.Row, decoder: Decoder, *, has_index: bool
+) -> Iterator[Problem]:
+    """The problems of one thread that has a head."""
+    columns = ("position", "thread_id", "head_id", "created_at", "updated_at")
+    made = project(StaleThread(*(row[name] for name in columns)), connection, decoder)
+    thread_id = row["thread_id"]
+    if why := decoder.damage(connection, thread_id, row["head_id"], made.message_count):
+        yield Problem("unreadable", decode_id(thread_id), f"its state cannot be read: {why}")
+        return
+    if made.unanswered:
+        detail = f"no answer follows these calls of tools: {', '.join(made.unanswered)}"
+        yield Problem("unanswered", thread_id, detail)
+    if row["projected_id"] != row["head_id"]:
+        return
+    if made.message_count is None and row["message_count"] is not None:
+        yield Problem("unreadable", thread_id, "its messages cannot be told any more: messages(id) says why")
+        return
+    stored = (row["auto_title"], row["preview"], row["message_count"])
+    derived = (made.auto_title, made.preview, made.message_count)
+    if stored != derived:
+        detail = f"the list says {stored}, the messages say {derived}"
+        yield Problem("wrong_words", thread_id, detail)
+    if has_index and not index.matches(connection, row["position"], made.messages):
+        yield Problem("wrong_search", thread_id, "the search has other messages than the memory")

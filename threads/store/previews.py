@@ -1,8 +1,7 @@
-"""Title, preview and count: what a list says about a conversation, from its messages alone.
+"""Title, count and preview of a thread, from its messages alone.
 
-The rules of the threading document: a title is the first user message cut at 50 characters, a
-preview the last message with text cut at 100. A cut falls between characters as people see them,
-never inside an accent or an emoji.
+A title is the first user message cut at 50 characters, a preview the last message with text cut at 100. A
+cut falls between grapheme clusters, never inside an accented character or an emoji.
 """
 
 from __future__ import annotations
@@ -13,47 +12,47 @@ from typing import Any
 
 from threads.models import Message
 
-NEW = "New conversation"
-"""Before the first message."""
-UNTITLED = "Untitled conversation"
-"""There are messages, or something else, but no text to make a title of."""
+NEW_TITLE = "New conversation"
+"""The title before the first message."""
+UNTITLED_TITLE = "Untitled conversation"
+"""The title where no user message has text."""
 TITLE_LENGTH = 50
 PREVIEW_LENGTH = 100
-LOOK_AT = 4000
-"""Characters of a message that are looked at to fill a title or a preview."""
+MAX_READ = 4000
+"""Characters of a message that are read for a title or a preview."""
 
 
 def title(messages: Sequence[Message]) -> str:
     """The first user message in one line."""
     if not messages:
-        return NEW
+        return NEW_TITLE
     for message in messages:
         if message.role == "user":
-            return shortened(message.text[:LOOK_AT], TITLE_LENGTH) or UNTITLED
-    return UNTITLED
+            return shorten(message.text[:MAX_READ], TITLE_LENGTH) or UNTITLED_TITLE
+    return UNTITLED_TITLE
 
 
 def preview(messages: Sequence[Message]) -> str | None:
-    """The last thing said by user or assistant in one line, without Markdown; None if nothing was."""
+    """The last user or assistant message with text in one line, without Markdown; None if there is none."""
     for message in reversed(messages):
         if is_counted(message):
-            return shortened(without_markdown(message.text[:LOOK_AT]), PREVIEW_LENGTH) or shortened(
-                message.text[:LOOK_AT], PREVIEW_LENGTH
+            return shorten(strip_markdown(message.text[:MAX_READ]), PREVIEW_LENGTH) or shorten(
+                message.text[:MAX_READ], PREVIEW_LENGTH
             )
     return None
 
 
 def count(messages: Sequence[Message]) -> int:
-    """How many messages a person would count: user's and assistant's that show text."""
+    """How many user and assistant messages have visible text."""
     return sum(map(is_counted, messages))
 
 
 def is_counted(message: Message) -> bool:
-    """Whether a person sees this message in the conversation."""
+    """Whether this is a user or assistant message with visible text."""
     return message.role in ("user", "assistant") and bool(message.text.strip())
 
 
-def shortened(text: str, length: int) -> str:
+def shorten(text: str, length: int) -> str:
     """`text` in one line; at most `length` characters and an ellipsis where something was left out."""
     text = " ".join(text.split())
     if len(text) <= length:
@@ -64,7 +63,7 @@ def shortened(text: str, length: int) -> str:
 
 
 def joins(left: str, right: str) -> bool:
-    """Whether the two code points belong to one character as people see it."""
+    """Whether the two code points belong to one grapheme cluster."""
     zero_width_joiner = "\u200d"
     return (
         zero_width_joiner in (left, right)
@@ -74,8 +73,8 @@ def joins(left: str, right: str) -> bool:
     )
 
 
-def without_markdown(text: str) -> str:
-    """What a reader of the rendered text would read, blocks separated by spaces."""
+def strip_markdown(text: str) -> str:
+    """The text that a reader of the rendered Markdown reads, blocks separated by spaces."""
     from markdown_it import MarkdownIt  # a tenth of a second, which a list with nothing stale need not pay
 
     blocks = MarkdownIt("commonmark", {"html": False}).parse(text)

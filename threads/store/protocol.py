@@ -1,8 +1,7 @@
-"""`ThreadStore`: what any backend for threads has to offer.
+"""`ThreadStore`: the protocol of a store of threads, whose test suite is `threads.contract`.
 
-The threading document's `ThreadStore`, in LangGraph's words. `threads.contract` is its test suite;
-a backend of your own can run it. There is no `update_thread_with_message`: titles and counts are
-projections of the memory, and nobody has to remember to call anything.
+There is no `update_thread_with_message`: titles and counts are projections, and no caller has to update
+them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from threads.models import Page, SortBy, SortOrder, Status, Thread
 
 
 class Unset:
-    """Stands where a field is to stay as it is; None is a value."""
+    """The type of `UNSET`, for a field that is not changed; None is a value."""
 
     def __repr__(self) -> str:
         return "UNSET"
@@ -26,7 +25,7 @@ UNSET = Unset()
 
 @runtime_checkable
 class ThreadStore(Protocol):
-    """Keeps threads: makes, finds, lists, changes, and lets them go in two steps."""
+    """Creates, reads, lists, changes and deletes threads; deleting takes two steps."""
 
     def create(
         self,
@@ -39,11 +38,11 @@ class ThreadStore(Protocol):
         tags: Sequence[str] = (),
         if_exists: Literal["raise", "do_nothing"] = "raise",
     ) -> Thread:
-        """A new thread; `ThreadExists` if the id is taken, or with `do_nothing` the stored one as it is."""
+        """Create a thread; raises `ThreadExists`, or with `do_nothing` returns the stored one."""
         ...
 
     def get(self, id: str) -> Thread:
-        """The thread, also from the trash; `ThreadNotFound`."""
+        """The thread, also from the trash; raises `ThreadNotFound`."""
         ...
 
     def list(
@@ -84,13 +83,13 @@ class ThreadStore(Protocol):
         ...
 
     def trash(self, id: str) -> Thread:
-        """Out of sight: not listed, neither read nor written, until `restore`."""
+        """Move the thread to the trash: not listed, neither read nor written, until `restore`."""
         ...
 
     def restore(self, id: str) -> Thread:
-        """Back from the trash."""
+        """Take the thread out of the trash."""
         ...
 
     def delete(self, id: str) -> None:
-        """Erased, with every byte of its memory; `ThreadNotFound`."""
+        """Delete the thread with all its checkpoints; raises `ThreadNotFound`."""
         ...

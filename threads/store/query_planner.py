@@ -1,9 +1,8 @@
-"""Where a filter leaves few threads, they are looked up; where it leaves many, the list is gone through.
+"""Query planning: look up the threads of a filter that leaves few, scan the list where it leaves many.
 
-SQLite cannot know which of the two it is, so it is asked first: up to `FEW` rows are counted, which costs
-next to nothing. What is kept by tag and by metadata stands in the order of activity, so such a list is
-gone through without looking at any other thread, however many there are. Where no filter leaves few,
-a page fills soon.
+SQLite cannot know which of the two holds, so it is probed first: counting up to `SCAN_THRESHOLD` rows
+costs next to nothing. The rows of `threads_attribute` are in the order of activity, so such a list is
+read without touching any other thread. Where no filter leaves few, a page is filled soon by scanning.
 """
 
 from __future__ import annotations
@@ -13,120 +12,123 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from threads.db.queries import statements
-from threads.store.filters import Filters, fits
-from threads.store.mapping import json_of
+from threads.db.queries import statements, to_json
+from threads.store.filters import FILTERS, Filters, fits_sqlite
 
-FEW = 1500
-IN_ORDER = ("owner", "agent_id", "status", "pinned", "archived", "trashed")
+SCAN_THRESHOLD = 1500
+"""Threads from which on scanning in order is preferred to looking up and sorting."""
+IN_ACTIVITY_ORDER = ("owner", "agent_id", "status", "pinned", "archived", "trashed")
 """Filters whose indexes are in the order of activity."""
-LONGEST_FACT = 200
-"""Characters of a metadata value that is looked up."""
+BOUNDS = {"since": "bound_since", "until": "bound_until"}
+"""The SQL conditions that bound the order of activity by time."""
+MAX_ATTRIBUTE_LENGTH = 200
+"""Characters of a metadata value that is looked up; longer ones are not in `threads_attribute`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowed:
-    """How to find what the filters leave."""
+class QueryPlan:
+    """How the threads that fit the filters are found."""
 
     conditions: list[str]
-    """Conditions that say all that the filters say."""
+    """SQL conditions that together say what the filters say."""
     values: dict[str, Any]
     source: str = "threads_thread"
-    place: str | None = None
-    """Where the order of the source stands; None: in the thread itself."""
-    is_few: bool = False
-    """Whether few are left: to be put in order, not found in order."""
+    order_column: str | None = None
+    """The column of the source to sort by; None: the order's own expression on the thread."""
+    sorts: bool = False
+    """Whether the threads are few, to be looked up and sorted, instead of scanned in order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One of the ways to threads: a query for their positions, and the filter that it makes needless."""
+class Lookup:
+    """A statement that finds the positions of threads by one filter, which it replaces."""
 
     positions: str
     values: dict[str, Any] = field(default_factory=dict)
-    instead_of: str | None = None
+    replaces: str | None = None
     is_indexed: bool = False
     """Whether the threads have an index of their own for it, in the order of activity."""
 
     @property
-    def is_fact(self) -> bool:
-        return "fact_key" in self.values
+    def is_attribute(self) -> bool:
+        """Whether it reads `threads_attribute`."""
+        return "attribute_key" in self.values
 
 
-def narrowed(connection: sqlite3.Connection, filters: Filters, sort_by: str | None) -> Narrowed:
-    """The shortest way to the threads that fit; `sort_by`: the order they are wanted in, None for any."""
-    sql = statements("organise")
+def plan_query(connection: sqlite3.Connection, filters: Filters, sort_by: str | None) -> QueryPlan:
+    """The cheapest plan for the threads that fit; `sort_by`: the order they are wanted in, None for any."""
+    sql = statements("filters")
     names, values = filters.conditions()
-    candidates = list(_candidates(filters))
-    best = _best(connection, candidates, in_order=sort_by == "updated_at")
+    lookups = list(_lookups(filters))
+    best = _cheapest(connection, lookups, in_order=sort_by == "updated_at")
     if best is None and sort_by in ("updated_at", None):
-        best = next((each for each in candidates if each.is_fact), None)
-    if sort_by == "updated_at" and [each for each in candidates if each.is_indexed] == [best]:
+        best = next((each for each in lookups if each.is_attribute), None)
+    if sort_by == "updated_at" and [each for each in lookups if each.is_indexed] == [best]:
         best = None  # SQLite finds it
-    asked = [name for name in names if best is None or name != best.instead_of]
-    conditions = [statements("threads")[name] for name in asked]
+    remaining = [name for name in names if best is None or name != best.replaces]
+    conditions = [statements("threads")[name] for name in remaining]
     values |= best.values if best else {}
-    if best and best.is_fact and sort_by == "updated_at":
-        place = "threads_fact.activity"
-        conditions = [sql["is_fact"], *_bounds(filters, place), *conditions]
-        return Narrowed(conditions, values, sql["from_fact"], place)
+    if best and best.is_attribute and sort_by == "updated_at":
+        column = "threads_attribute.activity"
+        conditions = [sql["has_attribute"], *_activity_bounds(filters, column), *conditions]
+        return QueryPlan(conditions, values, sql["from_attribute"], column)
     if best:
         conditions = [f"threads_thread.position IN ({best.positions})", *conditions]
-        return Narrowed(conditions, values, is_few=True)
-    bounds = _bounds(filters, "activity") if sort_by == "updated_at" else []
-    return Narrowed([*bounds, *conditions], values)
+        return QueryPlan(conditions, values, sorts=True)
+    bounds = _activity_bounds(filters, "activity") if sort_by == "updated_at" else []
+    return QueryPlan([*bounds, *conditions], values)
 
 
-def _best(
-    connection: sqlite3.Connection, candidates: Sequence[Candidate], *, in_order: bool
-) -> Candidate | None:
-    """The way to the fewest threads, if they are few; not counted where there is no other."""
-    if len(candidates) == 1 and in_order and (candidates[0].is_fact or candidates[0].is_indexed):
-        return candidates[0]
-    best, least = None, FEW + 1
-    for each in candidates:
-        probe = statements("organise")["probe"].format(sub=each.positions)
-        found = connection.execute(probe, {**each.values, "few": least}).fetchone()[0]
-        if found < least:
-            best, least = each, found
+def plan_scan(filters: Filters) -> QueryPlan:
+    """The plan without any index: all threads are scanned."""
+    names, values = filters.conditions()
+    return QueryPlan([statements("threads")[name] for name in names], values)
+
+
+def _cheapest(connection: sqlite3.Connection, lookups: Sequence[Lookup], *, in_order: bool) -> Lookup | None:
+    """The lookup that finds the fewest threads, if these are few; not probed where there is no other."""
+    if len(lookups) == 1 and in_order and (lookups[0].is_attribute or lookups[0].is_indexed):
+        return lookups[0]
+    best, fewest = None, SCAN_THRESHOLD + 1
+    for each in lookups:
+        probe = statements("filters")["count_up_to"].format(positions=each.positions)
+        found = connection.execute(probe, {**each.values, "limit": fewest}).fetchone()[0]
+        if found < fewest:
+            best, fewest = each, found
     return best
 
 
-def _candidates(filters: Filters) -> Iterator[Candidate]:
-    """Queries for the positions that a filter leaves."""
-    sql, threads = statements("organise"), statements("threads")
-    for name, key, value, alone in _facts(filters):
-        asked = {"fact_key": key, "fact_value": value}
-        yield Candidate(sql["narrow_fact"], asked, f"filter_{name}" if alone else None)
+def _lookups(filters: Filters) -> Iterator[Lookup]:
+    sql, threads = statements("filters"), statements("threads")
+    for name, key, value, is_whole in _attributes(filters):
+        values = {"attribute_key": key, "attribute_value": value}
+        yield Lookup(sql["by_attribute"], values, name if is_whole else None)
     times = [name for name in ("since", "until") if getattr(filters, name) is not None]
     if times:
-        where = " AND ".join(threads[f"filter_{name}"] for name in times)
-        yield Candidate(sql["narrow_time"].format(where=where), _values(filters, times))
-    for name in IN_ORDER:
+        where = " AND ".join(threads[FILTERS[name]] for name in times)
+        all_values = filters.conditions()[1]
+        yield Lookup(sql["by_time"].format(where=where), {name: all_values[name] for name in times})
+    for name in IN_ACTIVITY_ORDER:
         given = getattr(filters, name)
         if given not in (None, False, "idle"):
             single = Filters(**{"archived": None, "trashed": None, name: given})
             [condition], values = single.conditions()
-            yield Candidate(sql["narrow_other"].format(where=threads[condition]), values, is_indexed=True)
+            yield Lookup(sql["by_column"].format(where=threads[condition]), values, is_indexed=True)
 
 
-def _facts(filters: Filters) -> Iterator[tuple[str, str, str, bool]]:
-    """What is kept of tags and metadata asked for: filter, key, value, whether it is all of the filter."""
+def _attributes(filters: Filters) -> Iterator[tuple[str, str, str, bool]]:
+    """The tags and metadata that can be looked up: filter, key, value, whether it is the whole filter."""
     tags = (filters.tag,) if isinstance(filters.tag, str) else tuple(filters.tag or ())
     for tag in tags:
-        yield "tags", "#", tag.strip(), len(tags) == 1
+        yield "filter_tags", "#", tag.strip(), len(tags) == 1
     metadata = filters.metadata or {}
     for key, value in metadata.items():
-        if isinstance(value, str | int) and len(str(value)) <= LONGEST_FACT and fits(value):
-            fact = f"'{value}" if isinstance(value, str) else json_of(value)
-            yield "metadata", f".{key}", fact, len(metadata) == 1
+        if isinstance(value, str | int) and len(str(value)) <= MAX_ATTRIBUTE_LENGTH and fits_sqlite(value):
+            stored = f"'{value}" if isinstance(value, str) else to_json(value)
+            yield "filter_metadata", f".{key}", stored, len(metadata) == 1
 
 
-def _values(filters: Filters, names: list[str]) -> dict[str, Any]:
-    return {name: value for name, value in filters.conditions()[1].items() if name in names}
-
-
-def _bounds(filters: Filters, activity: str) -> list[str]:
-    """Where in the order of activity the times asked for can be at all."""
-    asked = [name for name in ("since", "until") if getattr(filters, name) is not None]
-    return [statements("organise")[f"bound_{name}"].format(activity=activity) for name in asked]
+def _activity_bounds(filters: Filters, column: str) -> list[str]:
+    """Conditions that bound the order of activity by the times asked for."""
+    names = [name for name in ("since", "until") if getattr(filters, name) is not None]
+    return [statements("filters")[BOUNDS[name]].format(activity=column) for name in names]

@@ -1,7 +1,8 @@
-"""Runs in the table: asked for, begun, kept alive, ended; each function one step in a transaction.
+"""Runs: the table `threads_run`, which holds queue, leases and outcomes.
 
-A row goes from `pending` to `running` (then it is the thread's lease, see `threads.store.leases`)
-to one of the ends. A retry or a recovery begins the same row again, with the next attempt.
+A run goes from `pending` (queued) to `running` (then its row is the thread's lease, see
+`threads.store.leases`) to one of the ends. A retry or a recovery begins the same row again, with the next
+attempt.
 """
 
 from __future__ import annotations
@@ -13,29 +14,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.errors import RunFailed, RunNotFound
 from threads.models import RunInfo, RunKind, RunStatus, moment
-from threads.store.leases import LONGEST, is_good
-from threads.store.mapping import json_of
+from threads.store.leases import MAX_SECONDS, is_valid
 
-NEVER = 2**62
-
-
-class Asked(NamedTuple):
-    """A run as it is asked for."""
-
-    run_id: str
-    thread_id: str
-    kind: str
-    agent_id: str | None
-    key: str | None
-    digest: str
-    """What was asked, condensed: the same request has the same one."""
-    request: tuple[str, bytes] | None
-    """What recovery needs to begin it again, serialised; None if it cannot be."""
-    own_agent: str | None = None
-    """The agent that the thread has from now on, if it has none."""
+LAST_POSITION = 2**62
+"""Greater than any position."""
 
 
 class Failure(NamedTuple):
@@ -47,8 +32,8 @@ class Failure(NamedTuple):
     """The name of the exception's class; `ProcessLost` where no exception was raised."""
     message: str
 
-    def told(self) -> dict[str, str]:
-        """As an event holds it."""
+    def event_data(self) -> dict[str, str]:
+        """As the `failed` event contains it."""
         return {"reason": self.text, "error_type": self.type, "error_message": self.message}
 
 
@@ -57,262 +42,12 @@ def process_lost(reason: str) -> Failure:
     return Failure(reason, "ProcessLost", reason)
 
 
-def run_of(row: sqlite3.Row | Mapping[str, Any]) -> RunInfo:
-    """The run that a row tells of."""
-    return RunInfo(
-        id=row["run_id"],
-        thread_id=row["thread_id"],
-        kind=row["kind"],
-        status=row["status"],
-        agent_id=row["agent_id"],
-        key=row["key"],
-        error=row["error"],
-        error_type=row["error_type"],
-        error_message=row["error_message"],
-        created_at=moment(row["created_at"]),
-        started_at=moment(row["started_at"]),
-        first_token_at=moment(row["first_token_at"]),
-        finished_at=moment(row["finished_at"]),
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-        attempts=row["attempt"],
-        head_id=row["head_id"],
-    )
-
-
 def run_failed(run: RunInfo) -> RunFailed:
-    """What is raised where the result of a run is wanted that failed earlier, or elsewhere."""
+    """The error for a caller who wants the result of a run that failed earlier, or elsewhere."""
     return RunFailed(
         run.thread_id, run.id, run.error or "it is not known why",
         error_type=run.error_type, error_message=run.error_message,
     )  # fmt: skip
-
-
-def find(connection: sqlite3.Connection, run_id: str) -> sqlite3.Row | None:
-    """The run's row, or None."""
-    row: sqlite3.Row | None = connection.execute(_sql("by_id"), {"run_id": run_id}).fetchone()
-    return row
-
-
-def get(connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
-    """The run's row, or `RunNotFound`."""
-    row = find(connection, run_id)
-    if row is None:
-        raise RunNotFound(run_id)
-    return row
-
-
-def with_key(connection: sqlite3.Connection, thread_id: str, key: str) -> sqlite3.Row | None:
-    """The thread's run with this idempotency key, with the digest of what was asked."""
-    asked = {"thread_id": thread_id, "key": key}
-    row: sqlite3.Row | None = connection.execute(_sql("by_key"), asked).fetchone()
-    return row
-
-
-def of_thread(
-    connection: sqlite3.Connection, thread_id: str, limit: int, before: int | None = None
-) -> list[sqlite3.Row]:
-    """The thread's runs, the last one first."""
-    asked = {"thread_id": thread_id, "limit": limit, "before": NEVER if before is None else before}
-    return connection.execute(_sql("of_thread"), asked).fetchall()
-
-
-def count(connection: sqlite3.Connection, thread_id: str) -> int:
-    """How many runs the thread has."""
-    return int(connection.execute(_sql("of_thread_count"), {"thread_id": thread_id}).fetchone()[0])
-
-
-def one(connection: sqlite3.Connection, name: str, thread_id: str) -> sqlite3.Row | None:
-    """The thread's `running`, `next_pending` or `last_of_thread` run, or None."""
-    row: sqlite3.Row | None = connection.execute(_sql(name), {"thread_id": thread_id}).fetchone()
-    return row
-
-
-def waiting_before(connection: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
-    """The runs that wait for the same thread and were asked for earlier."""
-    asked = {"thread_id": row["thread_id"], "position": row["position"]}
-    return connection.execute(_sql("waiting_before"), asked).fetchall()
-
-
-def waiting_count(connection: sqlite3.Connection, thread_id: str) -> int:
-    """How many runs wait for a thread."""
-    return int(connection.execute(_sql("waiting_count"), {"thread_id": thread_id}).fetchone()[0])
-
-
-def request(connection: sqlite3.Connection, run_id: str) -> tuple[str, bytes] | None:
-    """What was asked, as it was serialised; None if it could not be."""
-    row = connection.execute(_sql("request"), {"run_id": run_id}).fetchone()
-    return None if row is None or row["request"] is None else (row["request_type"], row["request"])
-
-
-def ask(connection: sqlite3.Connection, asked: Asked, holder: str, seconds: float, at: int) -> None:
-    """Store a pending run."""
-    kind, blob = asked.request or (None, None)
-    row = {
-        "run_id": asked.run_id,
-        "thread_id": asked.thread_id,
-        "kind": asked.kind,
-        "agent_id": asked.agent_id,
-        "key": asked.key,
-        "asked": asked.digest,
-        "request_type": kind,
-        "request": blob,
-        "holder": holder,
-        "until": time.monotonic() + seconds,
-        "at": at,
-    }
-    connection.execute(_sql("ask"), row)
-    if asked.own_agent is not None:
-        named = {"thread_id": asked.thread_id, "agent_id": asked.own_agent}
-        connection.execute(_sql("name_agent"), named)
-
-
-def wait_again(connection: sqlite3.Connection, run_id: str, holder: str, seconds: float) -> sqlite3.Row:
-    """A run that failed waits for its thread, to be begun again; its row."""
-    taken = {"run_id": run_id, "holder": holder, "until": time.monotonic() + seconds}
-    connection.execute(_sql("wait_again"), taken)
-    return get(connection, run_id)
-
-
-def begin(connection: sqlite3.Connection, run_id: str, holder: str, seconds: float, at: int) -> sqlite3.Row:
-    """Take the lease for a run whose thread is free (the index refuses a second one); its row."""
-    taken = {"run_id": run_id, "holder": holder, "until": time.monotonic() + seconds, "at": at}
-    connection.execute(_sql("begin"), taken)
-    return get(connection, run_id)
-
-
-def is_held(connection: sqlite3.Connection, run_id: str, attempt: int) -> bool:
-    """Whether this attempt still has its lease."""
-    asked = {"run_id": run_id, "attempt": attempt, "now": time.monotonic()}
-    return connection.execute(_sql("held"), asked).fetchone() is not None
-
-
-def raise_fence(connection: sqlite3.Connection, run_id: str, attempt: int) -> int | None:
-    """Count this attempt, which goes on, as the next one; its number, None if it has lost its lease."""
-    asked = {"run_id": run_id, "attempt": attempt, "now": time.monotonic()}
-    found = connection.execute(_sql("raise_fence"), asked).fetchall()
-    return next((int(row[0]) for row in found), None)
-
-
-def let_go(connection: sqlite3.Connection, run_id: str, attempt: int) -> None:
-    """Leave to whoever comes what this attempt may not, or could not, go on with; if it has the lease."""
-    connection.execute(_sql("let_go"), {"run_id": run_id, "attempt": attempt})
-
-
-def count_late(connection: sqlite3.Connection, run_ids: Collection[str]) -> None:
-    """These runs were taken over though their process lives: they did not break it off."""
-    connection.execute(_sql("count_late"), {"run_ids": json_of(list(run_ids))})
-
-
-def perhaps_free(connection: sqlite3.Connection, holder: str) -> set[str]:
-    """The threads that a waiting run of `holder` may have now."""
-    now = time.monotonic()
-    asked = {"holder": holder, "now": now, "latest": now + LONGEST}
-    return {row[0] for row in connection.execute(_sql("perhaps_free"), asked)}
-
-
-def renew(connection: sqlite3.Connection, holder: str, run_ids: Collection[str], seconds: float) -> set[str]:
-    """A sign of life of these runs of `holder`; those that it still has."""
-    until = time.monotonic() + seconds
-    asked = {"holder": holder, "run_ids": json_of(list(run_ids)), "until": until}
-    return {row[0] for row in connection.execute(_sql("renew"), asked).fetchall()}
-
-
-def end(
-    connection: sqlite3.Connection,
-    run_id: str,
-    status: str,
-    at: int,
-    *,
-    failure: Failure | None = None,
-    question: Mapping[str, Any] | None = None,
-    tokens: tuple[int, int] = (0, 0),
-    is_aside: bool = False,
-) -> None:
-    """Let the lease go, and say how it went; the thread's status follows.
-
-    `question` is what a person has to decide now. `is_aside`: the thread went on without this run.
-    """
-    values = {
-        "run_id": run_id, "status": status, "at": at,
-        "error": failure and failure.text, "error_type": failure and failure.type,
-        "error_message": failure and failure.message,
-        "question": None if question is None else json_of(question),
-        "input_tokens": tokens[0], "output_tokens": tokens[1],
-    }  # fmt: skip
-    connection.execute(_sql("end"), values)
-    if status in ("interrupted", "error") and not is_aside:
-        connection.execute(_sql("thread_status"), {"run_id": run_id, "status": status})
-    elif status == "success":
-        connection.execute(_sql("thread_recovered"), {"run_id": run_id})
-
-
-def restore_status(connection: sqlite3.Connection, run_id: str) -> None:
-    """Give the thread of a run that was taken back the status it had before."""
-    connection.execute(_sql("thread_status_again"), {"run_id": run_id})
-
-
-def ask_to_stop(connection: sqlite3.Connection, run_id: str, how: str) -> bool:
-    """Ask the holder of a run to end it; False if it has ended."""
-    return connection.execute(_sql("stop"), {"run_id": run_id, "how": how}).rowcount > 0
-
-
-def first_token(connection: sqlite3.Connection, run_id: str, at: int) -> None:
-    """The run said its first word."""
-    connection.execute(_sql("first_token"), {"run_id": run_id, "at": at})
-
-
-def expired(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-    """The unfinished runs whose holder gives no sign of life, in their order."""
-    now = time.monotonic()
-    return connection.execute(_sql("expired"), {"now": now, "latest": now + LONGEST}).fetchall()
-
-
-def adopt(connection: sqlite3.Connection, run_id: str, holder: str, seconds: float) -> None:
-    """A pending run is another runner's now."""
-    taken = {"run_id": run_id, "holder": holder, "until": time.monotonic() + seconds}
-    connection.execute(_sql("adopt"), taken)
-
-
-def hand_over(connection: sqlite3.Connection, holder: str) -> list[str]:
-    """Expire the leases of `holder`, so that others can recover its runs at once; their ids."""
-    return [row[0] for row in connection.execute(_sql("hand_over"), {"holder": holder}).fetchall()]
-
-
-def stop_requests(connection: sqlite3.Connection, holder: str) -> dict[str, str]:
-    """The runs of `holder` that somebody wants ended, and how."""
-    return {
-        row["run_id"]: row["stopping"]
-        for row in connection.execute(_sql("stop_requests"), {"holder": holder})
-    }
-
-
-def ended(connection: sqlite3.Connection, run_ids: Collection[str]) -> set[str]:
-    """Those of these runs that go on no more, or are gone."""
-    asked = {"run_ids": json_of(list(run_ids))}
-    known = {row[0] for row in connection.execute(_sql("known"), asked)}
-    return {row[0] for row in connection.execute(_sql("ended"), asked)} | (set(run_ids) - known)
-
-
-def of_origin(connection: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
-    """This run, behind those that it goes on with, in their order; with what was asked."""
-    asked = {"thread_id": row["thread_id"], "origin_id": row["origin_id"] or row["run_id"]}
-    found = connection.execute(_sql("of_origin"), asked).fetchall()
-    return [each for each in found if each["position"] <= row["position"]]
-
-
-def tools_of_origin(
-    connection: sqlite3.Connection, row: sqlite3.Row
-) -> list[tuple[str, dict[str, Any], int]]:
-    """What these runs told of their tools, and how they ended: type, data, and the run's position."""
-    asked = {"thread_id": row["thread_id"], "origin_id": row["origin_id"] or row["run_id"]}
-    found = connection.execute(_sql("tools_of_origin"), asked)
-    return [(type, json.loads(data), position) for type, data, position in found]
-
-
-def _sql(name: str) -> str:
-    sql = statements("runs")
-    return sql[name].format(columns=sql["columns"]) if "{" in sql[name] else sql[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +93,7 @@ class RunRecord:
     @property
     def has_lease(self) -> bool:
         """Whether its lease, or its place in the queue, has not expired."""
-        return is_good(self.expires_at)
+        return is_valid(self.expires_at)
 
     @property
     def is_unfinished(self) -> bool:
@@ -436,7 +171,7 @@ class RunTable:
 
     def find(self, run_id: str) -> RunRecord | None:
         """The run, or None."""
-        return self._one("by_id", {"run_id": run_id})
+        return self._find("get", {"run_id": run_id})
 
     def get(self, run_id: str) -> RunRecord:
         """The run; raises `RunNotFound`."""
@@ -447,147 +182,155 @@ class RunTable:
 
     def find_by_key(self, thread_id: str, key: str) -> RunRecord | None:
         """The thread's run with this idempotency key, or None."""
-        return self._one("by_key", {"thread_id": thread_id, "key": key})
+        return self._find("get_by_key", {"thread_id": thread_id, "key": key})
 
     def find_running(self, thread_id: str) -> RunRecord | None:
         """The run that has the thread, whether or not its lease has expired, or None."""
-        return self._one("running", {"thread_id": thread_id})
+        return self._find("get_running", {"thread_id": thread_id})
 
     def find_next_queued(self, thread_id: str) -> RunRecord | None:
         """The first run in the thread's queue, or None."""
-        return self._one("next_pending", {"thread_id": thread_id})
+        return self._find("get_next_queued", {"thread_id": thread_id})
 
     def find_last(self, thread_id: str) -> RunRecord | None:
         """The thread's newest run, or None; titles do not count."""
-        return self._one("last_of_thread", {"thread_id": thread_id})
+        return self._find("get_last", {"thread_id": thread_id})
 
     def list_for_thread(self, thread_id: str, limit: int, before: int | None = None) -> list[RunRecord]:
         """The thread's runs, newest first, before position `before`."""
-        return self._all(
-            "of_thread",
-            {"thread_id": thread_id, "limit": limit, "before": NEVER if before is None else before},
-        )
+        values = {
+            "thread_id": thread_id,
+            "limit": limit,
+            "before": LAST_POSITION if before is None else before,
+        }
+        return self._list("list_for_thread", values)
 
     def count(self, thread_id: str) -> int:
         """How many runs the thread has."""
-        return count(self._connection, thread_id)
+        return int(self._execute("count", {"thread_id": thread_id}).fetchone()[0])
 
     def list_queued_before(self, run: RunRecord) -> list[RunRecord]:
         """The runs that are queued for the same thread before this one."""
-        return self._all("waiting_before", {"thread_id": run.thread_id, "position": run.position})
+        return self._list("list_queued_before", {"thread_id": run.thread_id, "position": run.position})
 
     def count_queued(self, thread_id: str) -> int:
         """How many runs are queued for the thread."""
-        return waiting_count(self._connection, thread_id)
+        return int(self._execute("count_queued", {"thread_id": thread_id}).fetchone()[0])
 
     def find_request(self, run_id: str) -> StoredRequest | None:
         """The run's request; None if it could not be serialised."""
-        return request(self._connection, run_id)
+        row = self._execute("get_request", {"run_id": run_id}).fetchone()
+        return None if row is None or row["request"] is None else (row["request_type"], row["request"])
 
     def list_expired(self) -> list[RunRecord]:
         """The unfinished runs whose lease has expired, in their order."""
-        now = time.monotonic()
-        return self._all("expired", {"now": now, "latest": now + LONGEST})
+        return self._list("list_expired", _lease_times())
 
     def list_finished(self, run_ids: Collection[str]) -> set[str]:
         """Those of these runs that have ended or were deleted."""
-        return ended(self._connection, run_ids)
+        values = {"run_ids": to_json(list(run_ids))}
+        existing = {row[0] for row in self._execute("list_existing", values)}
+        return {row[0] for row in self._execute("list_finished", values)} | (set(run_ids) - existing)
 
     def list_stop_requests(self, holder: str) -> dict[str, str]:
         """The stop requests for unfinished runs of this runner, by run."""
-        return stop_requests(self._connection, holder)
+        rows = self._execute("list_stop_requests", {"holder": holder})
+        return {row["run_id"]: row["stop_request"] for row in rows}
 
     def list_free_threads(self, holder: str) -> set[str]:
         """The threads in which the next queued run is one of this runner, and no lease is valid."""
-        return perhaps_free(self._connection, holder)
+        return {row[0] for row in self._execute("list_free_threads", {"holder": holder, **_lease_times()})}
 
     def list_chain(self, run: RunRecord) -> list[ChainedRun]:
         """The runs that this one resumes, in their order, and itself as the last."""
         values = {"thread_id": run.thread_id, "origin_id": run.first_id}
         chain = []
-        for row in self._connection.execute(_sql("of_origin"), values):
-            type, blob = row["request_type"], row["request"]
-            record = RunRecord(*row[:-2])
+        for row in self._execute("list_chain", values):
+            record, type, blob = RunRecord(*row[:-2]), row["request_type"], row["request"]
             if record.position <= run.position:
                 chain.append(ChainedRun(record, None if blob is None else (type, blob)))
         return chain
 
     def list_tool_events(self, run: RunRecord) -> list[ToolRecord]:
         """The events about tools and the ends of the runs of this chain, in their order."""
-        values = {"thread_id": run.thread_id, "origin_id": run.first_id}
-        rows = self._connection.execute(_sql("tools_of_origin"), values)
+        rows = self._execute("list_tool_events", {"thread_id": run.thread_id, "origin_id": run.first_id})
         return [ToolRecord(type, json.loads(data), position) for type, data, position in rows]
 
     def needs_title(self, thread_id: str, run_id: str) -> bool:
         """Whether the thread has no title by hand or by a model, and no run before this one answered."""
         values = {"thread_id": thread_id, "run_id": run_id}
-        return self._connection.execute(_sql("wants_title"), values).fetchone() is not None
+        return self._execute("needs_title", values).fetchone() is not None
 
     # queue
 
     def insert(self, new: NewRun, holder: str, seconds: float, at: int) -> RunRecord:
         """Store a run as queued by this runner; its place expires after `seconds` without a heartbeat."""
-        kind, blob = new.request or (None, None)
+        request_type, request = new.request or (None, None)
         row = {
             "run_id": new.run_id, "thread_id": new.thread_id, "kind": new.kind, "agent_id": new.agent_id,
-            "key": new.key, "asked": new.request_digest, "request_type": kind, "request": blob,
-            "holder": holder, "until": time.monotonic() + seconds, "at": at,
+            "key": new.key, "request_digest": new.request_digest, "request_type": request_type,
+            "request": request, "holder": holder, "expires_at": time.monotonic() + seconds, "at": at,
         }  # fmt: skip
-        self._connection.execute(_sql("ask"), row)
+        self._execute("insert", row)
         if new.thread_agent is not None:
-            named = {"thread_id": new.thread_id, "agent_id": new.thread_agent}
-            self._connection.execute(_sql("name_agent"), named)
+            self._execute("set_thread_agent", {"thread_id": new.thread_id, "agent_id": new.thread_agent})
         return self.get(new.run_id)
 
     def requeue(self, run_id: str, holder: str, seconds: float) -> RunRecord:
         """Queue a failed run again."""
-        wait_again(self._connection, run_id, holder, seconds)
+        self._execute("requeue", _lease(run_id, holder, seconds))
         return self.get(run_id)
 
     def reassign(self, run_id: str, holder: str, seconds: float) -> None:
         """Let another runner have a queued run."""
-        adopt(self._connection, run_id, holder, seconds)
+        self._execute("reassign", _lease(run_id, holder, seconds))
 
     # lease
 
     def begin(self, run_id: str, holder: str, seconds: float, at: int) -> RunRecord:
         """Acquire the lease for the run's next attempt; a unique index refuses a second one in a thread."""
-        begin(self._connection, run_id, holder, seconds, at)
+        self._execute("begin", {**_lease(run_id, holder, seconds), "at": at})
         return self.get(run_id)
 
     def has_lease(self, run_id: str, attempt: int) -> bool:
         """Whether this attempt has a valid lease."""
-        return is_held(self._connection, run_id, attempt)
+        values = {"run_id": run_id, "attempt": attempt, "now": time.monotonic()}
+        return self._execute("has_lease", values).fetchone() is not None
 
     def increment_attempt(self, run_id: str, attempt: int) -> int | None:
         """Give a running attempt a new fencing token; the new attempt, None if its lease is lost."""
-        return raise_fence(self._connection, run_id, attempt)
+        values = {"run_id": run_id, "attempt": attempt, "now": time.monotonic()}
+        rows = self._execute("increment_attempt", values).fetchall()
+        return int(rows[0][0]) if rows else None
 
     def renew(self, holder: str, run_ids: Collection[str], seconds: float) -> set[str]:
         """Renew the leases of these runs of the runner; those that it still has."""
-        return renew(self._connection, holder, run_ids, seconds)
+        values = {
+            "holder": holder, "run_ids": to_json(list(run_ids)), "expires_at": time.monotonic() + seconds,
+        }  # fmt: skip
+        return {row[0] for row in self._execute("renew", values).fetchall()}
 
     def release(self, run_id: str, attempt: int) -> None:
         """Expire the lease of this attempt, so that another runner can recover the run at once."""
-        let_go(self._connection, run_id, attempt)
+        self._execute("release", {"run_id": run_id, "attempt": attempt})
 
     def release_all(self, holder: str) -> list[str]:
         """Expire all leases of this runner; the ids of its runs."""
-        return hand_over(self._connection, holder)
+        return [row[0] for row in self._execute("release_all", {"holder": holder}).fetchall()]
 
     def count_late(self, run_ids: Collection[str]) -> None:
         """Count an attempt of these runs as late: their runner lives, and renewed the lease too late."""
-        count_late(self._connection, run_ids)
+        self._execute("count_late", {"run_ids": to_json(list(run_ids))})
 
     def request_stop(self, run_id: str, reason: str) -> bool:
         """Request that the run's holder ends it; False if it has ended."""
-        return ask_to_stop(self._connection, run_id, reason)
+        return self._execute("request_stop", {"run_id": run_id, "reason": reason}).rowcount > 0
 
     # end
 
     def record_first_token(self, run_id: str, at: int) -> None:
         """Store when the run's first token came, if none came before."""
-        first_token(self._connection, run_id, at)
+        self._execute("record_first_token", {"run_id": run_id, "at": at})
 
     def end(
         self,
@@ -605,18 +348,45 @@ class RunTable:
         `question`: the interrupt of recovery. `is_aside`: another run was stored meanwhile, so the thread's
         status stays.
         """
-        end(
-            self._connection, run_id, status, at, failure=failure, question=question, tokens=tokens,
-            is_aside=is_aside,
-        )  # fmt: skip
+        values = {
+            "run_id": run_id, "status": status, "at": at,
+            "error": failure and failure.text, "error_type": failure and failure.type,
+            "error_message": failure and failure.message,
+            "recovery_question": None if question is None else to_json(question),
+            "input_tokens": tokens[0], "output_tokens": tokens[1],
+        }  # fmt: skip
+        self._execute("end", values)
+        if status in ("interrupted", "error") and not is_aside:
+            self._execute("set_thread_status", {"run_id": run_id, "status": status})
+        elif status == "success":
+            self._execute("clear_thread_error", {"run_id": run_id})
 
     def restore_thread_status(self, run_id: str) -> None:
         """Give the thread of a run that was rolled back the status it had before."""
-        restore_status(self._connection, run_id)
+        self._execute("restore_thread_status", {"run_id": run_id})
 
-    def _one(self, name: str, values: dict[str, Any]) -> RunRecord | None:
-        row = self._connection.execute(_sql(name), values).fetchone()
+    def _find(self, name: str, values: dict[str, Any]) -> RunRecord | None:
+        row = self._execute(name, values).fetchone()
         return None if row is None else RunRecord(*row)
 
-    def _all(self, name: str, values: dict[str, Any]) -> list[RunRecord]:
-        return [RunRecord(*row) for row in self._connection.execute(_sql(name), values)]
+    def _list(self, name: str, values: dict[str, Any]) -> list[RunRecord]:
+        return [RunRecord(*row) for row in self._execute(name, values)]
+
+    def _execute(self, name: str, values: dict[str, Any]) -> sqlite3.Cursor:
+        return self._connection.execute(_sql(name), values)
+
+
+def _lease(run_id: str, holder: str, seconds: float) -> dict[str, Any]:
+    """The values of a lease that expires in `seconds`."""
+    return {"run_id": run_id, "holder": holder, "expires_at": time.monotonic() + seconds}
+
+
+def _lease_times() -> dict[str, float]:
+    """The bounds of valid leases: not before now, not later than any lease lasts."""
+    now = time.monotonic()
+    return {"now": now, "latest": now + MAX_SECONDS}
+
+
+def _sql(name: str) -> str:
+    sql = statements("runs")
+    return sql[name].format(columns=sql["columns"]) if "{" in sql[name] else sql[name]

@@ -1,178 +1,24 @@
-"""The registry's table: one row a thread, read and changed on a connection that is handed in."""
+"""Threads: the table `threads_thread`, one row a thread."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from threads import ids
-from threads.db.deletion import erase, sweep
-from threads.db.queries import statements
+from threads.db.queries import statements, to_json
 from threads.db.seals import seals_of
 from threads.errors import ThreadExists, ThreadNotFound, ThreadTrashed
-from threads.models import Checkpoint, Status, Thread, moment
+from threads.models import Status, Thread, moment
 from threads.store import validation
+from threads.store.deletion import delete_leftovers, delete_thread
 from threads.store.filters import Filters, Order
 from threads.store.leases import check_free
-from threads.store.mapping import checkpoint_of, json_of, text_of
 from threads.store.protocol import Unset
-from threads.store.query_planner import Narrowed, narrowed
-
-
-@dataclass(frozen=True, slots=True)
-class StaleThread:
-    """A thread whose projection is to be made again."""
-
-    position: int
-    thread_id: str
-    head_id: str | None
-    created_at: int | None
-    updated_at: int | None
-
-
-def find(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
-    """The thread's row, or None."""
-    row: sqlite3.Row | None = connection.execute(_sql("get"), {"thread_id": thread_id}).fetchone()
-    return row
-
-
-def get(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row:
-    """The thread's row, or `ThreadNotFound` with ids that look like it."""
-    text = ids.text_of(thread_id)
-    row = find(connection, text)
-    if row is None:
-        raise ThreadNotFound(text, near(connection, text))
-    return row
-
-
-def get_many(connection: sqlite3.Connection, positions: Sequence[int]) -> dict[int, sqlite3.Row]:
-    """The rows at these positions, as far as they are still there."""
-    rows = connection.execute(_sql("get_many"), {"positions": json_of(list(positions))})
-    return {row["position"]: row for row in rows}
-
-
-def select(
-    connection: sqlite3.Connection,
-    filters: Filters,
-    order: Order,
-    *,
-    limit: int,
-    offset: int,
-    cursor: str | None,
-    narrow: bool = False,
-) -> list[sqlite3.Row]:
-    """The rows of a page, in order, each with its `key` in that order.
-
-    `narrow`: the connection has the indexes to look few threads up by.
-    """
-    way = narrowed(connection, filters, order.sort_by) if narrow else _plain(filters)
-    place = way.place or f"{'+' if way.is_few else ''}{order.key}"  # put in order, or found in order
-    conditions, values = list(way.conditions), {**way.values, "limit": limit, "offset": offset}
-    if cursor is not None:
-        conditions.append(statements("threads")["after"].format(key=place, beyond=order.beyond))
-        values |= order.place(seals_of(connection), filters.owner, cursor)
-    where, key = _where(conditions), order.key
-    query = _sql("list", source=way.source, where=where, place=place, key=key, order=order.sort_order)
-    return connection.execute(query, values).fetchall()
-
-
-def count(connection: sqlite3.Connection, filters: Filters, *, narrow: bool = False) -> int:
-    """How many threads fit."""
-    way = narrowed(connection, filters, None) if narrow else _plain(filters)
-    query = statements("threads")["count"].format(where=_where(way.conditions))
-    return int(connection.execute(query, way.values).fetchone()[0])
-
-
-def create(connection: sqlite3.Connection, row: Mapping[str, Any], tags: Iterable[str]) -> None:
-    """Store a new thread's row; `ThreadExists` if the id is taken."""
-    if find(connection, row["thread_id"]) is not None:
-        raise ThreadExists(row["thread_id"])
-    sweep(connection, row["thread_id"])  # it must not find a deleted one's subgraphs
-    connection.execute(_sql("create"), row)
-    _set_tags(connection, row["thread_id"], tags)
-
-
-def update(connection: sqlite3.Connection, thread_id: str, changes: Mapping[str, Any]) -> None:
-    """Change the fields a user owns; `ThreadNotFound`, `InvalidValue`."""
-    row = get(connection, thread_id)
-    columns = {name: CHECKS[name](name, value) for name, value in changes.items() if name in CHECKS}
-    if "metadata" in changes:
-        columns["metadata"] = merged(row["metadata"], changes["metadata"])
-    set_columns(connection, row["thread_id"], columns)
-    if "tags" in changes:
-        _set_tags(connection, row["thread_id"], validation.checked_tags(changes["tags"]))
-
-
-def set_columns(connection: sqlite3.Connection, thread_id: str, columns: Mapping[str, Any]) -> None:
-    """Store these columns of a thread that is there."""
-    if columns:
-        assignments = ", ".join(f"{name} = :{name}" for name in columns)
-        connection.execute(_sql("update", assignments=assignments), {**columns, "thread_id": thread_id})
-
-
-def given(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that were given, without those left `UNSET`."""
-    return {name: value for name, value in changes.items() if not isinstance(value, Unset)}
-
-
-def ids_with_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
-    """The ids that begin with `prefix`, in their order."""
-    rows = connection.execute(_sql("ids_with_prefix"), {"start": prefix, "limit": limit})
-    return [row[0] for row in rows]
-
-
-def near(connection: sqlite3.Connection, thread_id: str) -> list[str]:
-    """Up to three ids that someone who wrote `thread_id` may have meant."""
-    import difflib
-
-    rows = connection.execute(_sql("ids_near"), {"start": thread_id[:3]})
-    by_folded = {row[0].casefold().strip(): row[0] for row in rows}
-    found = difflib.get_close_matches(thread_id.casefold().strip(), list(by_folded), n=3, cutoff=0.7)
-    return [by_folded[folded] for folded in found]
-
-
-def merged(stored: str, changes: object) -> str:
-    """The stored metadata with these changes, as it is stored; None removes a key."""
-    both = {**json.loads(stored), **validation.checked_metadata(changes)}
-    kept = {key: value for key, value in both.items() if value is not None}
-    return json_of(validation.checked_metadata(kept))
-
-
-def _set_tags(connection: sqlite3.Connection, thread_id: str, tags: Iterable[str]) -> None:
-    connection.execute(_sql("untag"), {"thread_id": thread_id})
-    rows = [{"thread_id": thread_id, "tag": tag} for tag in tags]
-    connection.executemany(_sql("tag"), rows)
-
-
-def _plain(filters: Filters) -> Narrowed:
-    """All threads, looked at one by one."""
-    names, values = filters.conditions()
-    return Narrowed([statements("threads")[name] for name in names], values)
-
-
-def _where(conditions: Sequence[str]) -> str:
-    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
-def _sql(name: str, **parts: str) -> str:
-    sql = statements("threads")
-    return sql[name].format(columns=sql["columns"], **parts) if "{" in sql[name] else sql[name]
-
-
-def _flag(field: str, value: object) -> int:
-    return int(validation.checked_flag(field, value))
-
-
-CHECKS = {
-    "title": lambda _, value: validation.checked_title(value),
-    "agent_id": validation.checked_name,
-    "owner": validation.checked_name,
-    "pinned": _flag,
-    "archived": _flag,
-}
+from threads.store.query_planner import plan_query, plan_scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +66,7 @@ class ThreadRecord:
         """The public model of this thread."""
         title = self.title if self.title is not None else self.model_title
         return Thread(
-            id=str(text_of(self.thread_id)), title=self.auto_title if title is None else title,
+            id=str(decode_id(self.thread_id)), title=self.auto_title if title is None else title,
             agent_id=self.agent_id, owner=self.owner, status=self.status,
             created_at=moment(self.created_at), updated_at=moment(self.updated_at),
             message_count=self.message_count, last_message=self.preview, metadata=self.metadata,
@@ -249,6 +95,24 @@ class ThreadPage(NamedTuple):
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class StaleThread:
+    """A thread whose projection is to be made again."""
+
+    position: int
+    thread_id: str
+    head_id: str | None
+    created_at: int | None
+    updated_at: int | None
+
+
+class BegunOnce(NamedTuple):
+    """What is stored of a request with an idempotency key that began a thread."""
+
+    digest: bytes | None
+    """None once the thread was deleted."""
+
+
 class ThreadTable:
     """The operations on `threads_thread` within one transaction."""
 
@@ -257,14 +121,20 @@ class ThreadTable:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    # reading
+
     def find(self, thread_id: str) -> ThreadRecord | None:
         """The thread, or None."""
-        row = find(self._connection, thread_id)
+        row = self._connection.execute(_sql("get"), {"thread_id": thread_id}).fetchone()
         return None if row is None else ThreadRecord(*row)
 
     def get(self, thread_id: str) -> ThreadRecord:
         """The thread; raises `ThreadNotFound` with ids that look like it."""
-        return ThreadRecord(*get(self._connection, thread_id))
+        text = ids.text_of(thread_id)
+        record = self.find(text)
+        if record is None:
+            raise ThreadNotFound(text, self._similar_ids(text))
+        return record
 
     def get_visible(self, thread_id: str) -> ThreadRecord:
         """The thread; raises `ThreadNotFound`, and `ThreadTrashed` for one in the trash."""
@@ -275,7 +145,8 @@ class ThreadTable:
 
     def get_many(self, positions: Sequence[int]) -> dict[int, ThreadRecord]:
         """The threads at these positions, as far as they exist."""
-        return {key: ThreadRecord(*row) for key, row in get_many(self._connection, positions).items()}
+        rows = self._connection.execute(_sql("get_many"), {"positions": to_json(list(positions))})
+        return {row["position"]: ThreadRecord(*row) for row in rows}
 
     def list_page(
         self,
@@ -289,12 +160,19 @@ class ThreadTable:
     ) -> ThreadPage:
         """A page of the threads that fit; raises `InvalidCursor`.
 
-        `has_indexes`: False on a file that has no registry of its own, or whose connection cannot write.
+        `has_indexes`: False on a file that is only read, whose tables may be temporary ones.
         """
-        rows = select(
-            self._connection, filters, order, limit=limit + 1, offset=offset, cursor=cursor,
-            narrow=has_indexes,
+        plan = plan_query(self._connection, filters, order.sort_by) if has_indexes else plan_scan(filters)
+        conditions, values = list(plan.conditions), {**plan.values, "limit": limit + 1, "offset": offset}
+        place = plan.order_column or f"{'+' if plan.sorts else ''}{order.key}"  # + keeps SQLite from an index
+        if cursor is not None:
+            conditions.append(statements("threads")["after"].format(key=place, beyond=order.beyond))
+            values |= order.place(seals_of(self._connection), filters.owner, cursor)
+        query = _sql(
+            "list", source=plan.source, where=_where(conditions), place=place, key=order.key,
+            order=order.sort_order,
         )  # fmt: skip
+        rows = self._connection.execute(query, values).fetchall()
         next_cursor = None
         if len(rows) > limit:
             rows = rows[:limit]
@@ -304,49 +182,70 @@ class ThreadTable:
 
     def count(self, filters: Filters, *, has_indexes: bool = True) -> int:
         """How many threads fit."""
-        return count(self._connection, filters, narrow=has_indexes)
+        plan = plan_query(self._connection, filters, None) if has_indexes else plan_scan(filters)
+        query = _sql("count", where=_where(plan.conditions))
+        return int(self._connection.execute(query, plan.values).fetchone()[0])
 
     def list_ids_with_prefix(self, prefix: str, limit: int) -> list[str]:
         """The first ids that begin with `prefix`, sorted."""
-        return ids_with_prefix(self._connection, prefix, limit)
+        rows = self._connection.execute(_sql("list_ids_with_prefix"), {"start": prefix, "limit": limit})
+        return [row[0] for row in rows]
 
     def list_prunable(self) -> list[str]:
         """The ids of all threads with checkpoints, but for those in the trash."""
-        rows = self._connection.execute(statements("pruning")["threads"])
+        rows = self._connection.execute(_sql("list_prunable"))
         return [row[0] for row in rows if isinstance(row[0], str)]
 
     def list_stale(self, thread_ids: Sequence[str]) -> list[StaleThread]:
         """Those of these threads whose projection is stale."""
-        values = {"ids": json_of([ids.text_of(id) for id in thread_ids])}
-        rows = self._connection.execute(statements("organise")["stale_of"], values)
-        return [StaleThread(*row) for row in rows]
+        values = {"ids": to_json([ids.text_of(id) for id in thread_ids])}
+        return [StaleThread(*row) for row in self._connection.execute(_sql("list_stale_of"), values)]
+
+    # writing
 
     def create(self, new: NewThread) -> None:
         """Store a new thread; raises `ThreadExists`."""
+        if self.find(new.thread_id) is not None:
+            raise ThreadExists(new.thread_id)
+        delete_leftovers(self._connection, new.thread_id)  # it must not find a deleted one's subgraphs
         row = {
             "thread_id": new.thread_id, "title": new.title, "agent_id": new.agent_id, "owner": new.owner,
             "metadata": new.metadata_json, "now": new.now,
         }  # fmt: skip
-        create(self._connection, row, new.tags)
+        self._connection.execute(_sql("create"), row)
+        self._set_tags(new.thread_id, new.tags)
 
     def update(self, thread_id: str, changes: Mapping[str, Any]) -> None:
         """Change the fields a user owns; raises `ThreadNotFound`, `InvalidValue`."""
-        update(self._connection, thread_id, changes)
+        record = self.get(thread_id)
+        columns = {name: CHECKS[name](name, value) for name, value in changes.items() if name in CHECKS}
+        if "metadata" in changes:
+            columns["metadata"] = merge_metadata(record.metadata, changes["metadata"])
+        self.set_columns(record.thread_id, columns)
+        if "tags" in changes:
+            self._set_tags(record.thread_id, validation.checked_tags(changes["tags"]))
+
+    def set_columns(self, thread_id: str, columns: Mapping[str, Any]) -> None:
+        """Store checked values of these columns of a thread that exists."""
+        if columns:
+            assignments = ", ".join(f"{name} = :{name}" for name in columns)
+            query = _sql("update", assignments=assignments)
+            self._connection.execute(query, {**columns, "thread_id": thread_id})
 
     def trash(self, thread_id: str, now: int) -> None:
         """Move the thread to the trash; raises `ThreadNotFound`, `ThreadBusy`."""
         record = self.get(thread_id)
         if record.trashed_at is None:
             check_free(self._connection, record.thread_id)
-            set_columns(self._connection, record.thread_id, {"trashed_at": now})
+            self.set_columns(record.thread_id, {"trashed_at": now})
 
     def restore(self, thread_id: str) -> None:
         """Take the thread out of the trash; raises `ThreadNotFound`."""
-        set_columns(self._connection, self.get(thread_id).thread_id, {"trashed_at": None})
+        self.set_columns(self.get(thread_id).thread_id, {"trashed_at": None})
 
     def delete(self, thread_id: str) -> None:
         """Delete the thread with its checkpoints; raises `ThreadNotFound`, `ThreadBusy`."""
-        erase(self._connection, self.get(thread_id).thread_id)
+        delete_thread(self._connection, self.get(thread_id).thread_id)
 
     def check_free(self, thread_id: str) -> None:
         """Raise `ThreadBusy` while a run has the thread's lease."""
@@ -354,51 +253,70 @@ class ThreadTable:
 
     def set_model_title(self, thread_id: str, title: str) -> None:
         """Store a title made by a model, unless one was set by hand."""
-        values = {"thread_id": thread_id, "title": title}
-        self._connection.execute(statements("runs")["entitle"], values)
+        self._connection.execute(_sql("set_model_title"), {"thread_id": thread_id, "title": title})
 
     def find_begun_once(self, thread_id: str) -> BegunOnce | None:
         """The record of the request that began this thread once, or None."""
-        values = {"thread_id": thread_id}
-        row = self._connection.execute(statements("access")["begun"], values).fetchone()
-        return None if row is None else BegunOnce(row["digest"])
+        row = self._connection.execute(_sql("get_creation_request"), {"thread_id": thread_id}).fetchone()
+        return None if row is None else BegunOnce(row["request_digest"])
 
     def record_begun_once(self, thread_id: str, digest: bytes) -> BegunOnce:
         """Record the digest of the request that began this thread, unless there is one; the stored one."""
-        values = {"thread_id": thread_id, "digest": digest}
-        self._connection.execute(statements("access")["note_begun"], values)
+        values = {"thread_id": thread_id, "request_digest": digest}
+        self._connection.execute(_sql("insert_creation_request"), values)
         found = self.find_begun_once(thread_id)
         assert found is not None
         return found
 
+    def _set_tags(self, thread_id: str, tags: Iterable[str]) -> None:
+        self._connection.execute(_sql("delete_tags"), {"thread_id": thread_id})
+        rows = [{"thread_id": thread_id, "tag": tag} for tag in tags]
+        self._connection.executemany(_sql("insert_tag"), rows)
 
-class BegunOnce(NamedTuple):
-    """What is stored of a request with an idempotency key that began a thread."""
+    def _similar_ids(self, thread_id: str) -> list[str]:
+        """Up to three ids that a caller who wrote `thread_id` may have meant."""
+        import difflib
 
-    digest: bytes | None
-    """None once the thread was deleted."""
+        rows = self._connection.execute(_sql("list_ids_near"), {"start": thread_id[:3]})
+        by_folded = {row[0].casefold().strip(): row[0] for row in rows}
+        found = difflib.get_close_matches(thread_id.casefold().strip(), list(by_folded), n=3, cutoff=0.7)
+        return [by_folded[folded] for folded in found]
 
 
-class CheckpointTable:
-    """What is read of the saver's own table, within one transaction."""
+def given(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that were given, without those left `UNSET`."""
+    return {name: value for name, value in changes.items() if not isinstance(value, Unset)}
 
-    __slots__ = ("_connection",)
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+def merge_metadata(stored: Mapping[str, Any], changes: object) -> str:
+    """The stored metadata with these changes, as JSON; None removes a key. Raises `InvalidValue`."""
+    both = {**stored, **validation.checked_metadata(changes)}
+    remaining = {key: value for key, value in both.items() if value is not None}
+    return to_json(validation.checked_metadata(remaining))
 
-    def exists(self, thread_id: str, checkpoint_id: str) -> bool:
-        """Whether the thread has this checkpoint."""
-        values = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
-        sql = statements("checkpoints")["checkpoint_metadata"]
-        return self._connection.execute(sql, values).fetchone() is not None
 
-    def has_branches(self, thread_id: str) -> bool:
-        """Whether the thread has several lines of checkpoints."""
-        rows = self._connection.execute(statements("rewinding")["tips"], {"thread_id": thread_id})
-        return len(rows.fetchall()) > 1
+def decode_id(id: Any) -> str | None:
+    """An id as text: another program may have stored bytes."""
+    return id.decode(errors="replace") if isinstance(id, bytes) else id
 
-    def list_history(self, thread_id: str) -> list[Checkpoint]:
-        """The thread's checkpoints, the one written last first."""
-        rows = self._connection.execute(statements("checkpoints")["history"], {"thread_id": thread_id})
-        return [checkpoint_of(row) for row in rows]
+
+def _where(conditions: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _sql(name: str, **parts: str) -> str:
+    sql = statements("threads")
+    return sql[name].format(columns=sql["columns"], **parts) if "{" in sql[name] else sql[name]
+
+
+def _flag(field: str, value: object) -> int:
+    return int(validation.checked_flag(field, value))
+
+
+CHECKS: dict[str, Callable[[str, object], Any]] = {
+    "title": lambda _, value: validation.checked_title(value),
+    "agent_id": validation.checked_name,
+    "owner": validation.checked_name,
+    "pinned": _flag,
+    "archived": _flag,
+}

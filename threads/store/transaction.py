@@ -8,26 +8,26 @@ again if the transaction was rolled back by another one, so they must be repeata
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from contextlib import contextmanager
+from types import TracebackType
 from typing import TypeVar
 
 from threads.db.database import Database
 from threads.db.migrations import Progress, version
 from threads.db.seals import Seals, seals_of
-from threads.search.engine import Known, Search
-from threads.search.query import Query
 from threads.store import projection
 from threads.store.authorization import AccessTable
-from threads.store.bulk import BulkChanges, ReadMarks, TagTable
+from threads.store.bulk import BulkChanges
+from threads.store.checkpoints import CheckpointTable
 from threads.store.event_log import EventTable
-from threads.store.filters import Filters
 from threads.store.projection import Decoder, Projectable, Projection, ProjectionTable
+from threads.store.read_marks import ReadMarks
 from threads.store.retention import RetentionRules
 from threads.store.runs import RunTable
 from threads.store.stats import StatisticsTable
-from threads.store.threads import CheckpointTable, ThreadTable
+from threads.store.tags import TagTable
+from threads.store.threads import ThreadTable
 from threads.store.users import UserTable
 
 T = TypeVar("T")
@@ -36,46 +36,98 @@ T = TypeVar("T")
 class Transaction:
     """The operations of the store, by table, in one transaction."""
 
-    __slots__ = (
-        "access", "bulk", "checkpoints", "connection", "events", "projections", "read_marks", "retention",
-        "runs", "statistics", "tags", "threads", "users",
-    )  # fmt: skip
+    __slots__ = ("connection",)
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         """For other parts of the persistence layer only; callers above hand it on and never use it."""
-        self.access = AccessTable(connection)
-        self.bulk = BulkChanges(connection)
-        self.checkpoints = CheckpointTable(connection)
-        self.events = EventTable(connection)
-        self.projections = ProjectionTable(connection)
-        self.read_marks = ReadMarks(connection)
-        self.retention = RetentionRules(connection)
-        self.runs = RunTable(connection)
-        self.statistics = StatisticsTable(connection)
-        self.tags = TagTable(connection)
-        self.threads = ThreadTable(connection)
-        self.users = UserTable(connection)
+
+    @property
+    def access(self) -> AccessTable:
+        """What actors may do."""
+        return AccessTable(self.connection)
+
+    @property
+    def bulk(self) -> BulkChanges:
+        """Changes of one of many threads."""
+        return BulkChanges(self.connection)
+
+    @property
+    def checkpoints(self) -> CheckpointTable:
+        """What is read of the saver's own table."""
+        return CheckpointTable(self.connection)
+
+    @property
+    def events(self) -> EventTable:
+        """The event log."""
+        return EventTable(self.connection)
+
+    @property
+    def projections(self) -> ProjectionTable:
+        """What is derived from heads, and what is stale."""
+        return ProjectionTable(self.connection)
+
+    @property
+    def read_marks(self) -> ReadMarks:
+        """How far users have read."""
+        return ReadMarks(self.connection)
+
+    @property
+    def retention(self) -> RetentionRules:
+        """The retention rules."""
+        return RetentionRules(self.connection)
+
+    @property
+    def runs(self) -> RunTable:
+        """Runs, their queues and leases."""
+        return RunTable(self.connection)
+
+    @property
+    def statistics(self) -> StatisticsTable:
+        """Sums of usage."""
+        return StatisticsTable(self.connection)
+
+    @property
+    def tags(self) -> TagTable:
+        """Tags and their counts."""
+        return TagTable(self.connection)
+
+    @property
+    def threads(self) -> ThreadTable:
+        """Threads."""
+        return ThreadTable(self.connection)
+
+    @property
+    def users(self) -> UserTable:
+        """Users and tokens."""
+        return UserTable(self.connection)
 
     @property
     def seals(self) -> Seals:
         """Seals cursors and event ids with the key of this file."""
         return seals_of(self.connection)
 
-    def search(
-        self, query: Query, filters: Filters, source: str | None = None, known: Known | None = None
-    ) -> Search:
-        """A search for `query` among the threads that fit; see `Search`.
-
-        `source`: what `projections.message_source` said on a file that may not be written. `known`: what an
-        earlier search for the same has found (`Search.own`).
-        """
-        return Search(self.connection, query, filters, source, {} if known is None else known)
-
     @property
     def has_registry(self) -> bool:
         """Whether the file has the registry's tables; a file that is only read may have none."""
         return version(self.connection) > 0
+
+
+class ReadTransaction:
+    """Gives a `Transaction` to a `with` block."""
+
+    __slots__ = ("_reading",)
+
+    def __init__(self, database: Database) -> None:
+        self._reading = database.read()
+
+    def __enter__(self) -> Transaction:
+        return Transaction(self._reading.__enter__())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._reading.__exit__(kind, error, trace)
 
 
 class Store:
@@ -84,11 +136,9 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    @contextmanager
-    def read(self) -> Iterator[Transaction]:
+    def read(self) -> ReadTransaction:
         """A transaction that sees one consistent state until the block ends; nothing may be written in it."""
-        with self.database.read() as connection:
-            yield Transaction(connection)
+        return ReadTransaction(self.database)
 
     def write(self, change: Callable[[Transaction], T]) -> T:
         """The result of `change(tx)`, done in one transaction: all of it is stored, or nothing."""
@@ -103,7 +153,7 @@ class Store:
 
         Where the file is locked or full, or only read, the rows stay stale.
         """
-        return projection.refresh_records(self.database, records, decoder)
+        return projection.refresh(self.database, records, decoder)
 
     def refresh_stale_projections(
         self,

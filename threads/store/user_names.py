@@ -1,7 +1,7 @@
-"""Names of users that can be told apart: what they may hold, and which of them look alike.
+"""Validation of user names: allowed characters, and names that look like another user's.
 
 With the tables of `unicodedata` alone. A name wholly in another script may still look like one in Latin
-letters (Cyrillic `асе`, Latin `ace`): telling those apart takes Unicode's table of confusables.
+letters (Cyrillic `асе`, Latin `ace`): detecting those takes Unicode's table of confusables.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from threads.store.authorization import LOCAL_READER
 ALIKE = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 """Scripts with letters that look the same; the names of their letters begin with these words."""
 BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters, marks and symbols that show nothing, beside the selectors and what `UNSHOWN` has."""
+"""Letters, marks and symbols that show nothing, beside the selectors and what `INVISIBLE` has."""
 SELECTORS = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
-UNSHOWN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")
-"""Categories of characters that show nothing, or that only some programs know; but for the space itself."""
+INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")
+"""Categories of characters that are invisible, or that only some programs know, except the space itself."""
 
 
 def check_user_name(name: str, others: Iterable[str]) -> None:
-    """Raise `InvalidValue` if the name could be taken for one of `others`, or holds what cannot be seen."""
+    """Raise `InvalidValue` if the name looks like one of `others`, or contains invisible characters."""
     if hidden := next((each for each in name if _is_hidden(each)), None):
         raise InvalidValue("name", f"the character {_shown(hidden)} cannot be seen; leave it out")
     if name != name.strip(" ") or "  " in name:
@@ -39,21 +39,21 @@ def check_user_name(name: str, others: Iterable[str]) -> None:
 
 
 def _key(name: str) -> str:
-    """What names that look alike have in common: composed, without case, and without what is not seen."""
+    """The same for all names that look alike: composed, without case and invisible characters."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join("".join(each for each in folded if each.isspace() or not _is_hidden(each)).split())
 
 
 def _is_hidden(letter: str) -> bool:
     return (
-        (letter != " " and unicodedata.category(letter) in UNSHOWN)
+        (letter != " " and unicodedata.category(letter) in INVISIBLE)
         or letter in BLANK
         or any(first <= ord(letter) <= last for first, last in SELECTORS)
     )
 
 
 def _scripts(name: str) -> list[str]:
-    """The scripts of its letters, of those that have letters alike."""
+    """The scripts of its letters, of those in `ALIKE`."""
     letters = filter(str.isalpha, unicodedata.normalize("NFKC", name))
     named = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
     return [script for script in ALIKE if script in named]

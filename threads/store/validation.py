@@ -1,4 +1,4 @@
-"""What a user may put into a thread's fields, checked once for every door."""
+"""Validation of the values that users give to fields."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from typing import Any
 
 from threads.errors import InvalidValue
 
-LONGEST_TITLE = 500
-LONGEST_NAME = 255
-MOST_TAGS = 100
-MOST_METADATA = 65_536
+MAX_TITLE = 500
+MAX_NAME = 255
+MAX_TAGS = 100
+MAX_METADATA = 65_536
 """Bytes of a thread's metadata as JSON."""
 
 
 def checked_title(title: object) -> str | None:
-    """A title in one line; None gives the choice back to the messages."""
+    """A title in one line; None stands for the automatic one."""
     if title is None:
         return None
     text = " ".join(_text("title", title).split())
     if not text:
         raise InvalidValue("title", "it is empty", "None brings the automatic title back")
-    if len(text) > LONGEST_TITLE:
-        raise InvalidValue("title", f"it has {len(text)} characters, at most {LONGEST_TITLE} are allowed")
+    if len(text) > MAX_TITLE:
+        raise InvalidValue("title", f"it has {len(text)} characters, at most {MAX_TITLE} are allowed")
     return _printable("title", text)
 
 
 def checked_name(field: str, name: object) -> str | None:
-    """An agent's id or an owner: kept exactly as given; None for nobody."""
+    """An agent id, owner or other name, exactly as given; None stands for none."""
     if name is None:
         return None
     text = _text(field, name)
     if not text:
-        raise InvalidValue(field, "it is empty", "None stands for nobody")
-    if len(text) > LONGEST_NAME:
-        raise InvalidValue(field, f"it has {len(text)} characters, at most {LONGEST_NAME} are allowed")
+        raise InvalidValue(field, "it is empty", "None stands for none")
+    if len(text) > MAX_NAME:
+        raise InvalidValue(field, f"it has {len(text)} characters, at most {MAX_NAME} are allowed")
     return _printable(field, text)
 
 
 def checked_tags(tags: object) -> tuple[str, ...]:
-    """Tags without the spaces around them, each once, sorted."""
+    """Tags without surrounding spaces, each once, sorted."""
     if isinstance(tags, str) or not isinstance(tags, Iterable):
         raise InvalidValue("tags", f"a list of str is needed, not {tags!r}")
     stripped = {_text("tags", tag).strip() for tag in tags}
     if "" in stripped:
         raise InvalidValue("tags", "one of them is empty")
     found = {checked_name("tags", tag) or "" for tag in stripped}
-    if len(found) > MOST_TAGS:
-        raise InvalidValue("tags", f"there are {len(found)}, at most {MOST_TAGS} are allowed")
+    if len(found) > MAX_TAGS:
+        raise InvalidValue("tags", f"there are {len(found)}, at most {MAX_TAGS} are allowed")
     return tuple(sorted(found))
 
 
 def checked_metadata(metadata: object) -> dict[str, Any]:
-    """Metadata that JSON can hold without changing it."""
+    """Metadata that can be stored as JSON."""
     if metadata is None:
         return {}
     if not isinstance(metadata, Mapping):
@@ -66,13 +66,13 @@ def checked_metadata(metadata: object) -> dict[str, Any]:
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidValue("metadata", f"it cannot be stored as JSON: {error}") from None
-    if size > MOST_METADATA:
-        raise InvalidValue("metadata", f"it has {size} bytes as JSON, at most {MOST_METADATA} are allowed")
+    if size > MAX_METADATA:
+        raise InvalidValue("metadata", f"it has {size} bytes as JSON, at most {MAX_METADATA} are allowed")
     return dict(metadata)
 
 
 def checked_flag(field: str, value: object) -> bool:
-    """True or False, nothing that merely counts as one."""
+    """True or False, nothing else that is truthy."""
     if not isinstance(value, bool):
         raise InvalidValue(field, f"True or False is needed, not {value!r}")
     return value

@@ -8,7 +8,7 @@ WHERE t.thread_id = :thread_id
 -- A run whose lease ran out, when a turn outside any runner goes on in its thread.
 -- name: give_up_run
 UPDATE threads_run
-SET status = 'error', expires_at = NULL, stopping = NULL, error = 'its process is gone, and the thread went on without it', error_type = 'ProcessLost',
+SET status = 'error', expires_at = NULL, stop_request = NULL, error = 'its process is gone, and the thread went on without it', error_type = 'ProcessLost',
     error_message = 'its process is gone, and the thread went on without it',
     finished_at = CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)
 WHERE run_id = :run_id
@@ -50,7 +50,7 @@ SELECT count(*) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns 
 SELECT checkpoint_id, metadata FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
 
 -- name: origins
-SELECT message_id, created_at, run_id FROM threads_message WHERE thread_id = :thread_id
+SELECT message_id, created_at, run_id FROM threads_message_origin WHERE thread_id = :thread_id
 
 -- name: writes_at
 SELECT type, value, task_path, task_id, idx FROM writes

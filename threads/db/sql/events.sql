@@ -1,34 +1,40 @@
--- The log of what happens in threads.
+-- The event log.
 
+-- The columns of an event.
 -- name: columns
 position, thread_id, sequence, run_id, type, data, created_at
 
--- name: record
+-- Store an event with the next sequence of its thread, unless the thread was deleted.
+-- name: append
 INSERT INTO threads_event (thread_id, sequence, run_id, type, message_id, data, created_at)
 SELECT :thread_id, (SELECT coalesce(max(sequence), 0) + 1 FROM threads_event WHERE thread_id = :thread_id),
     :run_id, :type, :message_id, :data, :at
 WHERE EXISTS (SELECT 1 FROM threads_thread WHERE thread_id = :thread_id)
 
--- The words are stored as a whole message now.
--- name: drop_tokens
+-- Delete the tokens of a message that is stored now.
+-- name: delete_tokens_of_message
 DELETE FROM threads_event WHERE thread_id = :thread_id AND message_id = :message_id AND type = 'token'
 
--- name: drop_run_tokens
+-- Delete the tokens of a run.
+-- name: delete_tokens
 DELETE FROM threads_event WHERE thread_id = :thread_id AND run_id = :run_id AND type = 'token'
 
--- name: drop_before_end
+-- Delete all events of a run but its end.
+-- name: delete_before_end
 DELETE FROM threads_event WHERE thread_id = :thread_id AND run_id = :run_id AND type <> 'stopped'
 
+-- Delete all but the newest events of a thread.
 -- name: trim
 DELETE FROM threads_event
 WHERE thread_id = :thread_id AND sequence <= (
-    SELECT max(sequence) - :keep FROM threads_event WHERE thread_id = :thread_id)
+    SELECT max(sequence) - :max_events FROM threads_event WHERE thread_id = :thread_id)
 
--- name: of_thread
+-- The next events of a thread.
+-- name: list_of_thread
 SELECT {columns} FROM threads_event WHERE thread_id = :name AND sequence > :after ORDER BY sequence LIMIT :limit
 
--- By way of the owner's threads that have any: how many events others have costs nothing.
--- name: of_owner
+-- The next events of an owner, by way of the owner's threads that have any: events of others cost nothing.
+-- name: list_of_owner
 SELECT {columns} FROM threads_event WHERE position IN (
     SELECT e.position FROM threads_thread t CROSS JOIN threads_event e ON e.thread_id = t.thread_id
     WHERE t.owner = :name AND e.position > :after AND :after < (
@@ -36,48 +42,58 @@ SELECT {columns} FROM threads_event WHERE position IN (
     ORDER BY e.position LIMIT :limit)
 ORDER BY position
 
--- name: owners
-SELECT t.thread_id, t.owner FROM json_each(:thread_ids) AS asked
-CROSS JOIN threads_thread t ON t.thread_id = asked.value
+-- The owners of threads.
+-- name: list_owners
+SELECT t.thread_id, t.owner FROM json_each(:thread_ids) AS wanted
+CROSS JOIN threads_thread t ON t.thread_id = wanted.value
 
--- A thread that has let its oldest events go may have had some of them behind this position.
--- name: first_kept
-SELECT max(kept.position) FROM threads_thread t JOIN threads_event kept ON kept.thread_id = t.thread_id
-    AND kept.sequence = (SELECT min(sequence) FROM threads_event e WHERE e.thread_id = t.thread_id)
-WHERE kept.sequence > 1 AND kept.position > :after
+-- The first event after deleted ones: a thread whose oldest events were deleted may have had some after this position.
+-- name: first_after_gap
+SELECT max(oldest.position) FROM threads_thread t JOIN threads_event oldest ON oldest.thread_id = t.thread_id
+    AND oldest.sequence = (SELECT min(sequence) FROM threads_event e WHERE e.thread_id = t.thread_id)
+WHERE oldest.sequence > 1 AND oldest.position > :after
 
--- name: first_kept_of_owner
-SELECT max(kept.position) FROM threads_thread t CROSS JOIN threads_event kept ON kept.thread_id = t.thread_id
-    AND kept.sequence = (SELECT min(sequence) FROM threads_event e WHERE e.thread_id = t.thread_id)
-WHERE t.owner = :owner AND kept.sequence > 1 AND kept.position > :after
+-- The same of an owner's threads.
+-- name: first_after_gap_of_owner
+SELECT max(oldest.position) FROM threads_thread t CROSS JOIN threads_event oldest ON oldest.thread_id = t.thread_id
+    AND oldest.sequence = (SELECT min(sequence) FROM threads_event e WHERE e.thread_id = t.thread_id)
+WHERE t.owner = :owner AND oldest.sequence > 1 AND oldest.position > :after
 
--- name: of_all
+-- The next events of all threads.
+-- name: list_of_all
 SELECT {columns} FROM threads_event WHERE position > :after ORDER BY position LIMIT :limit
 
+-- The oldest event of a thread.
 -- name: first_sequence
 SELECT min(sequence) FROM threads_event WHERE thread_id = :thread_id
 
+-- The newest event of a thread.
 -- name: last_sequence
 SELECT max(sequence) FROM threads_event WHERE thread_id = :thread_id
 
+-- The newest event of all.
 -- name: last_position
 SELECT coalesce(max(position), 0) FROM threads_event
 
--- name: last_of_owner
+-- The newest event of an owner's threads.
+-- name: last_position_of_owner
 SELECT coalesce(max((SELECT position FROM threads_event e WHERE e.thread_id = t.thread_id
     ORDER BY sequence DESC LIMIT 1)), 0)
 FROM threads_thread t WHERE t.owner = :owner
 
--- The last position that was given, also to an event that is gone.
--- name: end_of_log
+-- The last position that was assigned, also to an event that was deleted.
+-- name: last_assigned_position
 SELECT seq FROM sqlite_sequence WHERE name = 'threads_event'
 
+-- Whether a thread exists and is of an owner.
 -- name: has_thread
 SELECT 1 FROM threads_thread WHERE thread_id = :thread_id AND (:owner IS NULL OR owner = :owner)
 
--- name: gone
+-- Those of these threads that do not exist.
+-- name: list_deleted_threads
 SELECT value FROM json_each(:thread_ids) WHERE value NOT IN (SELECT thread_id FROM threads_thread)
 
--- name: begun_after
+-- Whether a run was started again after an event.
+-- name: was_restarted
 SELECT 1 FROM threads_event
 WHERE thread_id = :thread_id AND sequence > :after AND run_id = :run_id AND type = 'started'

@@ -39,12 +39,12 @@ DELETE FROM writes WHERE thread_id = :thread_id AND checkpoint_ns = :checkpoint_
 SELECT head_id FROM threads_thread WHERE thread_id = :thread_id
 
 -- name: keep_origin
-INSERT INTO threads_message (thread_id, message_id, created_at, run_id) VALUES (?, ?, ?, ?)
+INSERT INTO threads_message_origin (thread_id, message_id, created_at, run_id) VALUES (?, ?, ?, ?)
 ON CONFLICT (thread_id, message_id) DO NOTHING
 
 -- name: copy_origins
-INSERT INTO threads_message (thread_id, message_id, created_at, run_id)
-SELECT :target, message_id, created_at, run_id FROM threads_message WHERE thread_id = :source
+INSERT INTO threads_message_origin (thread_id, message_id, created_at, run_id)
+SELECT :target, message_id, created_at, run_id FROM threads_message_origin WHERE thread_id = :source
 
 -- A run of a new thread may have stored results before its first checkpoint.
 -- name: remembers
@@ -56,9 +56,6 @@ SELECT thread_id, checkpoint_ns, json_group_array(checkpoint_id) AS ids FROM che
 WHERE CASE WHEN json_valid(CAST(metadata AS TEXT)) THEN json_extract(CAST(metadata AS TEXT), '$.run_id') END
     IN (SELECT value FROM json_each(:run_ids))
 GROUP BY thread_id, checkpoint_ns
-
--- name: threads
-SELECT thread_id FROM threads_thread WHERE head_id IS NOT NULL AND trashed_at IS NULL ORDER BY position
 
 -- name: copy_checkpoints
 INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)

@@ -1,252 +1,167 @@
--- Message rows, the index over them, and searching in it.
+-- Searching in the message rows. In each statement the index comes first; CROSS JOIN keeps it there.
 
--- The rows of a thread, without its title.
--- name: said
-SELECT id, message_id, role, text, counted, input_tokens, output_tokens FROM threads_said
-WHERE id > :first AND id <= :last ORDER BY id
-
--- name: all_said
-SELECT id, text FROM threads_said WHERE id BETWEEN :first AND :last
-
--- name: say
-INSERT INTO threads_said (id, message_id, role, text, counted, said_at, input_tokens, output_tokens)
-VALUES (:id, :message_id, :role, :text, :counted, :said_at, :input_tokens, :output_tokens)
-
--- What the messages of a thread add to its days.
--- name: measure
-INSERT INTO threads_day (position, day, threads, messages, input_tokens, output_tokens)
-SELECT :position, day, day = min(day) OVER (), messages, input_tokens, output_tokens FROM (
-    SELECT coalesce(said_at, 0) / 86400000 AS day, sum(counted) AS messages,
-        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
-    FROM threads_said WHERE id > :first AND id <= :last GROUP BY 1)
-WHERE 1
-ON CONFLICT (position, day) DO UPDATE SET
-    threads = excluded.threads, messages = excluded.messages,
-    input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens
-
--- name: measure_no_more
-UPDATE threads_day SET threads = 0, messages = 0, input_tokens = 0, output_tokens = 0
-WHERE position = :position AND day NOT IN (
-    SELECT coalesce(said_at, 0) / 86400000 FROM threads_said WHERE id > :first AND id <= :last)
-
--- name: unsay
-DELETE FROM threads_said WHERE id = :id
-
--- Marks of what was read stand at a message that is there, or before the first.
--- name: read_no_further
-UPDATE threads_read SET said_id = coalesce(
-    (SELECT max(id) FROM threads_said WHERE id > :first AND id <= threads_read.said_id), :first)
-WHERE position = :position
-
--- name: index_words
-INSERT INTO threads_words (rowid, text) VALUES (:id, :words)
-
--- name: index_parts
-INSERT INTO threads_parts (rowid, text) VALUES (:id, :parts)
-
--- name: forget_words
-INSERT INTO threads_words (threads_words, rowid, text) VALUES ('delete', :id, :words)
-
--- name: forget_parts
-INSERT INTO threads_parts (threads_parts, rowid, text) VALUES ('delete', :id, :parts)
-
--- name: position
-SELECT position FROM threads_thread WHERE thread_id = :thread_id
-
--- name: unsaid
-SELECT u.position, u.gone, coalesce(t.title, t.model_title) AS title, t.created_at FROM threads_unsaid u LEFT JOIN threads_thread t USING (position)
-
--- name: unsaid_of_owner
-SELECT u.position, u.gone, coalesce(t.title, t.model_title) AS title, t.created_at
-FROM threads_thread t CROSS JOIN threads_unsaid u USING (position) WHERE t.owner = :owner
-
--- name: settled
-DELETE FROM threads_unsaid WHERE position IN (SELECT value FROM json_each(:positions))
-
--- name: scrub_due
-INSERT INTO threads_scrub (due) VALUES (1) ON CONFLICT DO NOTHING
-
--- name: is_scrub_due
-SELECT 1 FROM threads_scrub
-
--- name: scrubbed
-DELETE FROM threads_scrub
-
--- Some pages of the index are written anew, without what was deleted; no change says that all are.
--- name: merge_words
-INSERT INTO threads_words (threads_words, rank) VALUES ('merge', :pages)
-
--- name: merge_parts
-INSERT INTO threads_parts (threads_parts, rank) VALUES ('merge', :pages)
-
--- All of it again, from the messages.
-
--- The rows will be numbered from the first on, so a mark stands at its count.
--- name: read_so_many
-UPDATE threads_read SET said_id = (position << 20) + (
-    SELECT count(*) FROM threads_said WHERE id > (threads_read.position << 20) AND id <= threads_read.said_id)
-
--- name: empty_said
-DELETE FROM threads_said
-
--- name: empty_words
-INSERT INTO threads_words (threads_words) VALUES ('delete-all')
-
--- name: empty_parts
-INSERT INTO threads_parts (threads_parts) VALUES ('delete-all')
-
--- name: say_all_again
-UPDATE threads_thread SET projected_id = NULL WHERE head_id IS NOT NULL
-
--- name: title_all_again
-INSERT INTO threads_unsaid (position, gone)
-SELECT position, 0 FROM threads_thread
-WHERE coalesce(title, model_title) IS NOT NULL AND position NOT IN (SELECT position FROM threads_unsaid)
-
--- Searching. The index comes first in each of these: CROSS JOIN keeps it there.
-
+-- The newest matches in the word index, before an id.
 -- name: newest_by_words
-SELECT rowid FROM threads_words WHERE threads_words MATCH :asked AND rowid < :before_id
+SELECT rowid FROM threads_fts_words WHERE threads_fts_words MATCH :match AND rowid < :before_id
 ORDER BY rowid DESC LIMIT :limit
 
--- name: newest_by_parts
-SELECT rowid FROM threads_parts WHERE threads_parts MATCH :asked AND rowid < :before_id
+-- The newest matches in the trigram index, before an id.
+-- name: newest_by_trigrams
+SELECT rowid FROM threads_fts_trigrams WHERE threads_fts_trigrams MATCH :match AND rowid < :before_id
 ORDER BY rowid DESC LIMIT :limit
 
--- Those of an owner among the newest matches of all.
--- name: newest_owned
+-- The newest matches of all in the word index, with whether they are of an owner.
+-- name: newest_with_owner
 SELECT found.id AS id, coalesce(t.owner = :owner, 0) AS is_owned FROM (
-    SELECT rowid AS id FROM threads_words WHERE threads_words MATCH :asked AND rowid < :before_id
+    SELECT rowid AS id FROM threads_fts_words WHERE threads_fts_words MATCH :match AND rowid < :before_id
     ORDER BY rowid DESC LIMIT :limit) AS found
 LEFT JOIN threads_thread t ON t.position = found.id >> 20
 
--- name: owned
+-- Those of these ids that are of an owner, newest first.
+-- name: filter_owned
 SELECT value FROM json_each(:ids) CROSS JOIN threads_thread t ON t.position = value >> 20
 WHERE t.owner = :owner ORDER BY value DESC
 
--- The threads of an owner. One that is gone may have left rows at the place of one that was begun since.
--- name: own
+-- The threads of an owner. A deleted thread may have left rows at the position of one created since.
+-- name: threads_of_owner
 SELECT position, coalesce(message_count, 0) AS weight FROM threads_thread t
-WHERE owner = :owner AND NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = t.position AND u.gone)
-LIMIT :most_threads
+WHERE owner = :owner AND NOT EXISTS (SELECT 1 FROM threads_index_change u WHERE u.position = t.position AND u.is_deleted)
+LIMIT :max_threads
 
--- name: own_texts
-SELECT threads_said.id AS id, threads_said.text AS text FROM json_each(:positions) CROSS JOIN threads_said
-ON threads_said.id BETWEEN (json_each.value << 20) AND (json_each.value << 20) + 1048575
+-- The texts of these threads.
+-- name: texts_of_threads
+SELECT threads_message_text.id AS id, threads_message_text.text AS text FROM json_each(:positions) CROSS JOIN threads_message_text
+ON threads_message_text.id BETWEEN (json_each.value << 20) AND (json_each.value << 20) + 1048575
 
--- name: own_texts_of
-SELECT threads_said.id AS id, threads_said.text AS text FROM {source}
-WHERE threads_said.id >> 20 IN (SELECT value FROM json_each(:positions))
+-- The same, from another source.
+-- name: texts_of_threads_from
+SELECT threads_message_text.id AS id, threads_message_text.text AS text FROM {source}
+WHERE threads_message_text.id >> 20 IN (SELECT value FROM json_each(:positions))
 
--- name: texts
-SELECT id, text FROM threads_said WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC
+-- The texts of these rows, newest first.
+-- name: texts_of_rows
+SELECT id, text FROM threads_message_text WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC
 
--- name: hits
-SELECT threads_said.id AS id, message_id, role, threads_said.text AS text, said_at, {rank} AS rank
-FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
+-- A page of matches with their rank.
+-- name: matches
+SELECT threads_message_text.id AS id, message_id, role, threads_message_text.text AS text, written_at, {rank} AS rank
+FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_message_text.id >> 20
 WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset
 
--- name: any_hit
-SELECT 1 FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
+-- Whether anything matches.
+-- name: any_match
+SELECT 1 FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_message_text.id >> 20
 WHERE {where} LIMIT 1
 
--- name: hit_count
-SELECT count(*) FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_said.id >> 20
+-- How many rows match.
+-- name: match_count
+SELECT count(*) FROM {source} CROSS JOIN threads_thread ON threads_thread.position = threads_message_text.id >> 20
 WHERE {where}
 
+-- Sources of rows: a match in the word index.
 -- name: from_words
-threads_words CROSS JOIN threads_said ON threads_said.id = threads_words.rowid
+threads_fts_words CROSS JOIN threads_message_text ON threads_message_text.id = threads_fts_words.rowid
 
--- name: from_parts
-threads_parts CROSS JOIN threads_said ON threads_said.id = threads_parts.rowid
+-- Source: a match in the trigram index.
+-- name: from_trigrams
+threads_fts_trigrams CROSS JOIN threads_message_text ON threads_message_text.id = threads_fts_trigrams.rowid
 
+-- Source: these rows.
 -- name: from_ids
-json_each(:ids) CROSS JOIN threads_said ON threads_said.id = json_each.value
+json_each(:ids) CROSS JOIN threads_message_text ON threads_message_text.id = json_each.value
 
+-- Source: all rows of these threads.
 -- name: from_threads
-json_each(:positions) CROSS JOIN threads_said
-ON threads_said.id BETWEEN (json_each.value << 20) AND (json_each.value << 20) + 1048575
+json_each(:positions) CROSS JOIN threads_message_text
+ON threads_message_text.id BETWEEN (json_each.value << 20) AND (json_each.value << 20) + 1048575
 
+-- Source: all rows.
 -- name: from_all
-threads_said
+threads_message_text
 
+-- Conditions: a match in the word index.
 -- name: match_words
-threads_words MATCH :words
+threads_fts_words MATCH :words
 
--- name: match_parts
-threads_parts MATCH :parts
+-- Condition: a match in the trigram index.
+-- name: match_trigrams
+threads_fts_trigrams MATCH :trigrams
 
--- The second value is there to have the rest of the conditions looked at first: this one is slow.
+-- Condition: a match of the text itself. The second argument makes SQLite evaluate this slow condition last.
 -- name: match_text
-threads_matches(threads_said.text, threads_thread.position)
+threads_matches(threads_message_text.text, threads_thread.position)
 
--- name: in_sight
-NOT EXISTS (SELECT 1 FROM threads_unsaid u WHERE u.position = threads_thread.position AND u.gone)
+-- Condition: the thread was not deleted.
+-- name: not_deleted
+NOT EXISTS (SELECT 1 FROM threads_index_change c WHERE c.position = threads_thread.position AND c.is_deleted)
 
+-- Condition: one of these rows.
 -- name: in_ids
-threads_said.id IN (SELECT value FROM json_each(:ids))
+threads_message_text.id IN (SELECT value FROM json_each(:ids))
 
+-- Condition: in one of these threads.
 -- name: in_threads
-threads_said.id >> 20 IN (SELECT value FROM json_each(:positions))
+threads_message_text.id >> 20 IN (SELECT value FROM json_each(:positions))
 
+-- Condition: written by this role.
 -- name: of_role
-threads_said.role = :role
+threads_message_text.role = :role
 
--- name: said_before
-coalesce(threads_said.said_at, threads_thread.created_at) < :before
+-- Condition: written before a time.
+-- name: written_before
+coalesce(threads_message_text.written_at, threads_thread.created_at) < :before
 
--- name: said_after
-coalesce(threads_said.said_at, threads_thread.created_at) >= :after
+-- Condition: written at a time or later.
+-- name: written_after
+coalesce(threads_message_text.written_at, threads_thread.created_at) >= :after
 
--- The index gives its rows in this order by itself, if asked by its own name for them.
--- name: below
+-- Condition: before an id. An index returns its rows in this order by itself, if addressed by its own rowid.
+-- name: before_id
 {id} < :before_id
 
+-- Order: the newest first.
 -- name: order_newest
 {id} DESC
 
+-- The rank of a row; lower is better.
 -- name: rank
-threads_rank(threads_said.text, threads_said.role)
+threads_rank(threads_message_text.text, threads_message_text.role)
 
+-- Order: the best first.
 -- name: order_best
-rank, threads_said.id DESC
+rank, threads_message_text.id DESC
 
--- Few threads with few messages are read through sooner than the index of a common word.
--- name: few
-SELECT position, coalesce(message_count, :most) AS weight FROM threads_thread {where} LIMIT :most_threads
+-- The threads that filters leave, with their messages: a few are read sooner than the index of a common word.
+-- name: threads_by_filter
+SELECT position, coalesce(message_count, :max_messages) AS weight FROM threads_thread {where} LIMIT :max_threads
 
--- On a connection that may not write the file: rows of its own for what the file's do not tell.
+-- On a connection that may not write the file: its own rows for threads whose rows are stale.
 
--- name: fresh
-CREATE TEMP TABLE IF NOT EXISTS threads_fresh (
-    id INTEGER PRIMARY KEY, message_id TEXT, role TEXT, text TEXT, said_at INTEGER
+-- Create the temporary rows.
+-- name: create_temporary
+CREATE TEMP TABLE IF NOT EXISTS threads_temporary_text (
+    id INTEGER PRIMARY KEY, message_id TEXT, role TEXT, text TEXT, written_at INTEGER
 )
 
--- name: say_fresh
-INSERT OR REPLACE INTO temp.threads_fresh (id, message_id, role, text, said_at) VALUES (?, ?, ?, ?, ?)
+-- Store a temporary row.
+-- name: insert_temporary
+INSERT OR REPLACE INTO temp.threads_temporary_text (id, message_id, role, text, written_at) VALUES (?, ?, ?, ?, ?)
 
--- name: has_fresh
-SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_fresh'
+-- Whether there are temporary rows.
+-- name: has_temporary
+SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_temporary_text'
 
+-- Source: the file's rows of fresh threads, the temporary ones, and titles.
 -- name: from_file
-(SELECT id, message_id, role, text, said_at FROM main.threads_said
+(SELECT id, message_id, role, text, written_at FROM main.threads_message_text
  WHERE id & 1048575 <> 0 AND EXISTS (
     SELECT 1 FROM main.threads_thread m WHERE m.position = id >> 20 AND m.head_id IS m.projected_id)
- UNION ALL SELECT id, message_id, role, text, said_at FROM temp.threads_fresh
+ UNION ALL SELECT id, message_id, role, text, written_at FROM temp.threads_temporary_text
  UNION ALL SELECT position << 20, NULL, 'title', coalesce(title, model_title), created_at
-    FROM threads_thread WHERE coalesce(title, model_title) IS NOT NULL) AS threads_said
+    FROM threads_thread WHERE coalesce(title, model_title) IS NOT NULL) AS threads_message_text
 
--- name: from_fresh
-(SELECT id, message_id, role, text, said_at FROM temp.threads_fresh
+-- Source: temporary rows and titles.
+-- name: from_temporary
+(SELECT id, message_id, role, text, written_at FROM temp.threads_temporary_text
  UNION ALL SELECT position << 20, NULL, 'title', coalesce(title, model_title), created_at
-    FROM threads_thread WHERE coalesce(title, model_title) IS NOT NULL) AS threads_said
-
--- What is not in the index yet: threads, and titles.
--- name: due
-SELECT EXISTS (SELECT 1 FROM threads_thread WHERE head_id IS NOT projected_id),
-    EXISTS (SELECT 1 FROM threads_unsaid)
-
--- The same of an owner. (The + keeps SQLite from going through what is stale of all.)
--- name: due_of_owner
-SELECT EXISTS (SELECT 1 FROM threads_thread WHERE owner = :owner AND +head_id IS NOT projected_id),
-    EXISTS (SELECT 1 FROM threads_thread t CROSS JOIN threads_unsaid USING (position) WHERE t.owner = :owner)
+    FROM threads_thread WHERE coalesce(title, model_title) IS NOT NULL) AS threads_message_text

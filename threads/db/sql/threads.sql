@@ -1,5 +1,6 @@
--- What the registry asks of its own tables.
+-- Threads.
 
+-- The columns of a `ThreadRecord`, in its order.
 -- name: columns
 position, thread_id, activity, head_id, created_at, updated_at, title, model_title, agent_id, owner, metadata,
 pinned, archived, trashed_at, projected_id, auto_title, preview, message_count,
@@ -8,27 +9,31 @@ CASE WHEN EXISTS (SELECT 1 FROM threads_run r WHERE r.thread_id = threads_thread
 (SELECT json_group_array(tag) FROM (
     SELECT tag FROM threads_tag WHERE threads_tag.thread_id = threads_thread.thread_id ORDER BY tag)) AS tags
 
+-- A thread.
 -- name: get
 SELECT {columns} FROM threads_thread WHERE thread_id = :thread_id
 
+-- Threads by position.
 -- name: get_many
 SELECT {columns} FROM threads_thread WHERE position IN (SELECT value FROM json_each(:positions))
 
--- Put in order first and looked at then: the columns of a row cost more than its place.
+-- A page of threads: sorted first and read then, because the columns of a row cost more than its place.
 -- name: list
 SELECT {columns}, {key} AS key FROM threads_thread
 WHERE position IN (
     SELECT position FROM {source} {where} ORDER BY {place} {order}, position {order} LIMIT :limit OFFSET :offset)
 ORDER BY {key} {order}, position {order}
 
+-- How many threads fit.
 -- name: count
 SELECT count(*) FROM threads_thread {where}
 
+-- Condition: after the place of a cursor.
 -- name: after
 ({key}, position) {beyond} (:after_key, :after_position)
 
--- The orders, each a single value that is never NULL. Activity and creation are the ledger's own
--- sequences: clocks step back, sequences do not.
+-- Sort orders, each an expression that is never NULL. Activity and creation are sequences of the ledger: clocks step
+-- back, sequences do not.
 
 -- name: sort_updated_at
 activity
@@ -45,15 +50,13 @@ coalesce(message_count, -1)
 -- name: sort_thread_id
 thread_id
 
--- The filters, one condition each.
+-- Filters, one condition each. They have literals because SQLite needs these to choose a partial index.
 
 -- name: filter_agent_id
 agent_id = :agent_id
 
 -- name: filter_owner
 owner = :owner
-
--- Literals, for SQLite looks at them to choose an index over a part of the rows.
 
 -- name: filter_idle
 status = :status AND NOT EXISTS (SELECT 1 FROM threads_run r
@@ -102,62 +105,53 @@ updated_at >= :since
 -- name: filter_until
 updated_at < :until
 
+-- Store a new thread.
 -- name: create
-INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, late, title, agent_id, owner, metadata)
+INSERT INTO threads_thread (thread_id, activity, created_at, updated_at, is_out_of_order, title, agent_id, owner, metadata)
 VALUES (:thread_id, (SELECT coalesce(max(activity), 0) + 1 FROM threads_thread), :now, :now,
     :now < (SELECT coalesce(max(updated_at), 0) FROM threads_thread), :title, :agent_id, :owner, :metadata)
 
+-- Set columns of a thread.
 -- name: update
 UPDATE threads_thread SET {assignments} WHERE thread_id = :thread_id
 
--- name: untag
+-- Delete all tags of a thread.
+-- name: delete_tags
 DELETE FROM threads_tag WHERE thread_id = :thread_id
 
--- name: tag
+-- Store a tag of a thread.
+-- name: insert_tag
 INSERT INTO threads_tag (thread_id, tag) VALUES (:thread_id, :tag)
 
--- name: ids_near
+-- Ids among which one may be meant: the last active threads, and those beside it.
+-- name: list_ids_near
 SELECT thread_id FROM (SELECT thread_id FROM threads_thread ORDER BY activity DESC LIMIT 1000)
 UNION
 SELECT thread_id FROM (
     SELECT thread_id FROM threads_thread WHERE thread_id >= :start ORDER BY thread_id LIMIT 200)
 
--- name: ids_with_prefix
+-- The first ids with a prefix.
+-- name: list_ids_with_prefix
 SELECT thread_id FROM threads_thread WHERE thread_id >= :start AND substr(thread_id, 1, length(:start)) = :start
 ORDER BY thread_id LIMIT :limit
 
--- What was said last first: it is what people look for.
--- name: stale
+-- Those of these threads whose projection is stale.
+-- name: list_stale_of
 SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
-WHERE head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
+WHERE head_id IS NOT projected_id AND thread_id IN (SELECT value FROM json_each(:ids))
 
--- name: stale_count
-SELECT count(*) FROM threads_thread WHERE head_id IS NOT projected_id
+-- All threads with checkpoints, but for those in the trash.
+-- name: list_prunable
+SELECT thread_id FROM threads_thread WHERE head_id IS NOT NULL AND trashed_at IS NULL ORDER BY position
 
--- The same of an owner. (The + keeps SQLite from going through what is stale of all.)
+-- Store a title made by a model, unless one was set by hand.
+-- name: set_model_title
+UPDATE threads_thread SET model_title = :title WHERE thread_id = :thread_id AND title IS NULL
 
--- name: stale_of_owner
-SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
-WHERE owner = :owner AND +head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
+-- The request that created a thread once.
+-- name: get_creation_request
+SELECT request_digest FROM threads_creation_request WHERE thread_id = :thread_id
 
--- name: stale_count_of_owner
-SELECT count(*) FROM threads_thread WHERE owner = :owner AND +head_id IS NOT projected_id
-
--- A projection is stored only while the head it was made from is still the head.
--- name: project
-UPDATE threads_thread
-SET projected_id = :head_id, auto_title = :auto_title, preview = :preview, message_count = :message_count,
-    created_at = coalesce(created_at, :created_at), updated_at = coalesce(updated_at, :updated_at)
-WHERE thread_id = :thread_id AND head_id IS :head_id
-
--- name: first_checkpoint
-SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
-
--- name: is_shadow
-SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_thread'
-
--- name: shadow
-CREATE TEMP TABLE threads_thread AS SELECT * FROM main.threads_thread
-
--- name: doubt_unknown
-UPDATE threads_thread SET projected_id = NULL WHERE message_count IS NULL AND head_id IS NOT NULL
+-- Store the request that created a thread, unless there is one.
+-- name: insert_creation_request
+INSERT OR IGNORE INTO threads_creation_request (thread_id, request_digest) VALUES (:thread_id, :request_digest)

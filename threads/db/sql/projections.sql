@@ -1,0 +1,42 @@
+-- Projections: what is derived from the head of a thread.
+
+-- Threads with a stale projection, the last active first, because these are looked for.
+-- name: list_stale
+SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+WHERE head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
+
+-- How many threads have a stale projection.
+-- name: count_stale
+SELECT count(*) FROM threads_thread WHERE head_id IS NOT projected_id
+
+-- The stale threads of an owner. (The + keeps SQLite from reading the index of all stale threads.)
+-- name: list_stale_of_owner
+SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+WHERE owner = :owner AND +head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
+
+-- How many threads of an owner have a stale projection.
+-- name: count_stale_of_owner
+SELECT count(*) FROM threads_thread WHERE owner = :owner AND +head_id IS NOT projected_id
+
+-- Store a projection, unless the head has changed since it was derived.
+-- name: store
+UPDATE threads_thread
+SET projected_id = :head_id, auto_title = :auto_title, preview = :preview, message_count = :message_count,
+    created_at = coalesce(created_at, :created_at), updated_at = coalesce(updated_at, :updated_at)
+WHERE thread_id = :thread_id AND head_id IS :head_id
+
+-- The first checkpoint of a thread.
+-- name: first_checkpoint
+SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+
+-- Whether this connection has a temporary copy of the threads.
+-- name: has_temporary_threads
+SELECT 1 FROM temp.sqlite_master WHERE name = 'threads_thread'
+
+-- Make a temporary copy of the threads, on a connection that may not write the file.
+-- name: copy_threads
+CREATE TEMP TABLE threads_thread AS SELECT * FROM main.threads_thread
+
+-- Make the projections stale whose messages could not be decoded.
+-- name: invalidate_unknown
+UPDATE threads_thread SET projected_id = NULL WHERE message_count IS NULL AND head_id IS NOT NULL
