@@ -163,9 +163,7 @@ CASES = [(place, error) for place in AGENTS for error in RAISED if not answers_i
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("place", "error"), CASES)
-def test_whatever_a_graph_raises_fails_its_run_with_a_reason_and_frees_its_thread(
-    registry, place, error, caplog
-):
+def test_any_exception_of_a_graph_fails_its_run_and_releases_the_lease(registry, place, error, caplog):
     agents = {"broken": AGENTS[place](error(SECRET)), "good": good()}
     with threads.Runner(registry, agents) as runner, caplog.at_level(logging.WARNING):
         other = runner.start("b", "hello", agent_id="good", if_not_exists="create")
@@ -209,7 +207,7 @@ class StartsAsync(AsyncCallbackHandler):
 
 @pytest.mark.parametrize("error", [Panic, SystemExit, KeyboardInterrupt, asyncio.CancelledError])
 @pytest.mark.parametrize("kind", [Starts, StartsAsync])
-def test_what_a_callback_raises_fails_the_run(registry, kind, error):
+def test_exception_of_a_callback_fails_the_run(registry, kind, error):
     with threads.Runner(registry, good(), config={"callbacks": [kind(error(SECRET))]}) as runner:
         run = runner.start("a", "hello", if_not_exists="create")
         with pytest.raises(threads.RunFailed):
@@ -218,7 +216,7 @@ def test_what_a_callback_raises_fails_the_run(registry, kind, error):
 
 
 @pytest.mark.parametrize("error", [*RAISED, ValueError], ids=lambda kind: kind.__name__)
-def test_what_a_title_model_raises_fails_the_title_and_nothing_else(registry, error):
+def test_exception_of_a_title_model_fails_only_the_title_run(registry, error):
     with threads.Runner(registry, good(), title_model=Model(error=error(SECRET))) as runner:
         runner.start("a", "hello", if_not_exists="create").result(20)
         title = runner.make_title("a")
@@ -236,7 +234,7 @@ class Wordless(Panic):
         raise self
 
 
-def test_an_exception_that_cannot_be_shown_is_known_by_its_type(registry):
+def test_exception_whose_str_raises_is_reported_by_its_type(registry):
     with threads.Runner(registry, sync_node(Wordless())) as runner:
         run = runner.start("a", "hello", if_not_exists="create")
         with pytest.raises(threads.RunFailed, match="Wordless"):
@@ -250,7 +248,7 @@ class Unsayable:
 
 
 @pytest.mark.parametrize("way", ["custom event", "question"])
-def test_a_value_that_panics_where_it_is_told_fails_the_run(registry, way):
+def test_value_whose_json_form_panics_fails_the_run(registry, way):
     def node(state):
         if way == "question":
             interrupt(Unsayable())
@@ -266,7 +264,7 @@ def test_a_value_that_panics_where_it_is_told_fails_the_run(registry, way):
 
 
 @pytest.mark.parametrize("error", [Panic, SystemExit, KeyboardInterrupt, MemoryError])
-def test_recovery_that_cannot_read_a_request_fails_the_run(tmp_path, error):
+def test_recovery_fails_a_run_whose_request_cannot_be_read(tmp_path, error):
     Fuse.raises = None
     agents = {"agent": compiled(Plain, lambda state: {"messages": [AIMessage("fine")]}, None)}
     with threads.open(tmp_path / "t.db", types=[Fused]) as registry:
@@ -291,7 +289,7 @@ def test_recovery_that_cannot_read_a_request_fails_the_run(tmp_path, error):
 
 
 @pytest.mark.parametrize("error", [Panic, SystemExit, KeyboardInterrupt, asyncio.CancelledError])
-def test_a_request_whose_run_panics_is_answered(registry, error):
+def test_http_request_of_a_panicking_run_gets_a_response(registry, error):
     agents = {"broken": async_node(error(SECRET)), "good": good()}
     with client(registry, agents) as api:
         id = api.post(f"{PREFIX}/threads", json={}).json()["id"]
@@ -302,7 +300,7 @@ def test_a_request_whose_run_panics_is_answered(registry, error):
 
 
 @pytest.mark.parametrize("error", [Panic, SystemExit, KeyboardInterrupt, asyncio.CancelledError])
-def test_a_stopped_run_whose_words_cannot_be_kept_fails_and_frees_its_thread(registry, error):
+def test_stopped_run_whose_partial_output_cannot_be_stored_fails(registry, error):
     armed = threading.Event()
 
     def merge(state, new):

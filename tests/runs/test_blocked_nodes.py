@@ -79,7 +79,7 @@ def is_untouched(registry, gate, runner, expected):
 
 
 @pytest.mark.parametrize("how", ["stop", "interrupt", "rollback"])
-def test_a_node_that_does_not_let_itself_be_cancelled_is_left_behind(registry, gate, how):
+def test_node_that_ignores_cancellation_is_abandoned(registry, gate, how):
     with threads.Runner(registry, deaf_once(gate)) as runner:
         runner.start("a", "hi", if_not_exists="create").result(20)
         run = runner.start("a", "stay")
@@ -100,15 +100,15 @@ def test_a_node_that_does_not_let_itself_be_cancelled_is_left_behind(registry, g
 
 
 @pytest.mark.parametrize("how", ["keep", "rollback"])
-def test_one_that_ends_while_its_run_is_being_settled_changes_nothing_either(registry, gate, how):
-    def has_been_left():
+def test_abandoned_node_that_ends_during_settlement_stores_nothing(registry, gate, how):
+    def is_abandoned():
         return any(attempt.lease.fence[1] > 1 for attempt in runner._executor._active.values())
 
     async def node(state):
         if state["messages"][-1].text != "stay":
             return {"messages": [AIMessage("at once")]}
         gate.reached.set()
-        while not (gate.opened.is_set() or has_been_left()):
+        while not (gate.opened.is_set() or is_abandoned()):
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0)
         gate.ended += not gate.opened.is_set()
@@ -123,7 +123,7 @@ def test_one_that_ends_while_its_run_is_being_settled_changes_nothing_either(reg
         is_untouched(registry, gate, runner, ["stay"] if how == "keep" else [])
 
 
-def test_what_a_deaf_model_had_said_is_kept(registry, gate):
+def test_partial_output_of_a_model_that_ignores_cancellation_is_kept(registry, gate):
     class Model(BaseChatModel):
         @property
         def _llm_type(self):
@@ -163,7 +163,7 @@ def test_what_a_deaf_model_had_said_is_kept(registry, gate):
         is_untouched(registry, gate, runner, ["stay", "I said this"])
 
 
-def test_a_deaf_tool_is_answered_for_and_left_behind(registry, gate):
+def test_tool_that_ignores_cancellation_is_abandoned_and_its_call_answered(registry, gate):
     @tool
     async def look(n: int) -> str:
         """Looks."""
@@ -186,7 +186,7 @@ def test_a_deaf_tool_is_answered_for_and_left_behind(registry, gate):
         assert registry.verify() == []
 
 
-def test_what_a_neighbour_of_a_deaf_node_has_found_is_kept_and_told_once(registry, gate):
+def test_result_beside_an_abandoned_node_is_kept_and_reported_once(registry, gate):
     async def deaf(state):
         await gate.stay()
         return {"messages": [AIMessage("too late")]}
@@ -209,7 +209,7 @@ def test_what_a_neighbour_of_a_deaf_node_has_found_is_kept_and_told_once(registr
     assert registry.verify() == []
 
 
-def test_what_a_sync_node_does_in_its_thread_after_the_stop_does_not_get_in(registry, gate):
+def test_write_of_a_sync_node_after_the_stop_is_rejected(registry, gate):
     refused = []
 
     def node(state, config):
@@ -236,7 +236,7 @@ def test_what_a_sync_node_does_in_its_thread_after_the_stop_does_not_get_in(regi
     assert len(refused) == 1
 
 
-def test_a_deaf_node_keeps_nobody_from_closing_and_the_next_runner_goes_on(registry, gate, tmp_path):
+def test_close_abandons_a_blocked_node_and_the_next_runner_recovers(registry, gate, tmp_path):
     runner = threads.Runner(registry, deaf_once(gate))
     run = runner.start("a", "stay", if_not_exists="create")
     assert gate.reached.wait(20)
@@ -250,7 +250,7 @@ def test_a_deaf_node_keeps_nobody_from_closing_and_the_next_runner_goes_on(regis
         is_untouched(registry, gate, other, ["stay", "at once"])
 
 
-def test_a_deaf_model_of_titles_is_left_behind_and_gives_none_later(registry, gate):
+def test_title_model_that_ignores_cancellation_sets_no_title_later(registry, gate):
     class Model(BaseChatModel):
         @property
         def _llm_type(self):
@@ -274,7 +274,7 @@ def test_a_deaf_model_of_titles_is_left_behind_and_gives_none_later(registry, ga
         assert registry.get("a").title == "hi"
 
 
-def test_a_process_ends_in_peace_though_a_node_never_does(tmp_path):
+def test_process_exits_though_a_node_never_ends(tmp_path):
     program = """
         import asyncio, sys, threading
         from graphs import Plain, compiled

@@ -59,7 +59,7 @@ TALKERS = {
 
 @pytest.mark.parametrize("build", TALKERS.values(), ids=TALKERS)
 @pytest.mark.parametrize("how", ["run", "thread", "another process"])
-def test_a_stopped_answer_is_kept_as_a_message_that_says_so(registry, tmp_path, build, how):
+def test_stop_keeps_partial_output_as_a_stopped_message(registry, tmp_path, build, how):
     with threads.Runner(registry, build()) as runner:
         run = runner.start("a", "Talk", if_not_exists="create")
         first_words(run)
@@ -96,7 +96,7 @@ def test_a_stopped_answer_is_kept_as_a_message_that_says_so(registry, tmp_path, 
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_model_that_says_nothing_yet_is_stopped_as_fast(registry, is_async):
+def test_stop_is_fast_before_the_first_token(registry, is_async):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate, is_async=is_async)) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
@@ -111,7 +111,7 @@ def test_a_model_that_says_nothing_yet_is_stopped_as_fast(registry, is_async):
 
 @pytest.mark.parametrize("build", [tool_agent, plain_tool_graph])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_run_stopped_in_a_tool_leaves_no_call_unanswered(registry, build, is_async):
+def test_stop_in_a_tool_leaves_no_dangling_tool_call(registry, build, is_async):
     gate = Gate()
 
     @tool
@@ -139,7 +139,7 @@ def test_a_run_stopped_in_a_tool_leaves_no_call_unanswered(registry, build, is_a
     assert registry.verify() == []
 
 
-def test_stopping_a_run_that_has_ended_changes_nothing(registry):
+def test_stop_of_an_ended_run_changes_nothing(registry):
     with threads.Runner(registry, build_agent()) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
         run.result(10)
@@ -148,7 +148,7 @@ def test_stopping_a_run_that_has_ended_changes_nothing(registry):
         assert not runner.stop("a")
 
 
-def test_a_graph_without_messages_can_be_stopped_too(registry):
+def test_stop_works_for_a_graph_without_messages(registry):
     gate = Gate()
 
     def node(state):
@@ -167,7 +167,7 @@ def test_a_graph_without_messages_can_be_stopped_too(registry):
 # a new message while one is answered
 
 
-def test_interrupt_keeps_what_the_old_run_said(registry):
+def test_interrupt_strategy_keeps_partial_output(registry):
     with threads.Runner(registry, slow_agent(30)) as runner:
         old = runner.start("a", "Talk", if_not_exists="create")
         first_words(old)
@@ -191,7 +191,7 @@ def story_of(registry):
 
 @pytest.mark.parametrize("earlier", [0, 1, 3])
 @pytest.mark.parametrize("state", [Plain, AgentState], ids=["add_messages", "delta"])
-def test_rollback_leaves_the_thread_as_if_the_old_run_had_not_been(registry, earlier, state):
+def test_rollback_strategy_restores_the_thread(registry, earlier, state):
     gate = Gate()
     builder = StateGraph(state)
     builder.add_node("before", lambda state: {"messages": [AIMessage("let me see")]})
@@ -233,7 +233,7 @@ def test_rollback_leaves_the_thread_as_if_the_old_run_had_not_been(registry, ear
     assert registry.verify() == []
 
 
-def test_a_rolled_back_first_run_leaves_an_empty_thread_that_lives(registry):
+def test_rollback_of_the_first_run_leaves_an_empty_thread(registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate)) as runner:
         runner.start("a", "one", if_not_exists="create")
@@ -246,7 +246,7 @@ def test_a_rolled_back_first_run_leaves_an_empty_thread_that_lives(registry):
     assert registry.verify() == []
 
 
-def test_a_rollback_stays_one_though_somebody_interrupts_as_well(registry):
+def test_rollback_is_not_replaced_by_a_later_interrupt(registry):
     with threads.Runner(registry, slow_agent()) as runner:
         run = runner.start("a", "Talk", if_not_exists="create")
         first_words(run)
@@ -256,7 +256,7 @@ def test_a_rollback_stays_one_though_somebody_interrupts_as_well(registry):
         assert "Talk" not in texts(registry, "a")
 
 
-def test_of_models_that_talk_at_once_all_words_are_kept(registry):
+def test_partial_output_of_parallel_models_is_kept(registry):
     builder = StateGraph(Plain)
     for name in ("left", "right"):
         builder.add_node(name, talking_node(name))

@@ -83,7 +83,7 @@ def people(registry):
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_users_see_the_type_of_an_agents_error_and_admins_its_message(registry, people, case):
+def test_users_see_the_error_type_and_admins_the_message(registry, people, case):
     error, type_name = ERRORS[case]
     id = registry.create(owner="alice").id
     with client(registry, raising(error)) as api:
@@ -116,7 +116,7 @@ def test_users_see_the_type_of_an_agents_error_and_admins_its_message(registry, 
     assert [each.status for each in registry.runs(id)] == ["error"] * 4
 
 
-def test_an_error_has_its_parts_in_python_now_and_after_a_restart(tmp_path):
+def test_error_parts_are_the_same_after_a_restart(tmp_path):
     secret = ThreadNotFound("a", suggestions=["bob"])
     with threads.open(tmp_path / "t.db") as registry, threads.Runner(registry, raising(secret)) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
@@ -133,7 +133,7 @@ def test_an_error_has_its_parts_in_python_now_and_after_a_restart(tmp_path):
         assert (failed.value.error_type, failed.value.error_message) == ("ThreadNotFound", str(secret))
 
 
-def test_an_agent_that_raises_a_lost_lease_fails_its_run(registry):
+def test_lease_lost_raised_by_an_agent_fails_its_run(registry):
     """It has not lost its own: another runner would take the run over, again and again."""
     lost = LeaseLost("a")
     with threads.Runner(registry, raising(lost), lease_seconds=1) as runner:
@@ -163,7 +163,7 @@ def raise_error(error):
         lambda: raise_error(OSError(errno.EMFILE, "x")),
     ],
 )
-def test_an_agents_own_error_is_final_though_the_library_would_try_again(registry, fail):
+def test_agents_database_error_is_final(registry, fail):
     calls = []
 
     def node(state):
@@ -177,7 +177,7 @@ def test_an_agents_own_error_is_final_though_the_library_would_try_again(registr
         assert (run.status, calls) == ("error", [1])
 
 
-def test_a_refusal_of_the_library_is_raised_as_what_it_is(registry, tmp_path):
+def test_library_error_in_a_run_is_raised_as_its_own_class(registry, tmp_path):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate)) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
@@ -192,7 +192,7 @@ def test_a_refusal_of_the_library_is_raised_as_what_it_is(registry, tmp_path):
             run.result(20)
 
 
-def test_what_the_library_cannot_read_for_a_run_is_raised_as_what_it_is(registry):
+def test_unreadable_state_in_a_run_is_raised_as_its_own_class(registry):
     """And as the agent's error where the agent raises the same class."""
     given = {**said("hi"), "topic": Case(1)}  # a type that nobody named
     compiled(Single, echo, registry.checkpointer).invoke(given, config_of("a"))
@@ -206,7 +206,7 @@ def test_what_the_library_cannot_read_for_a_run_is_raised_as_what_it_is(registry
             assert registry.runs(id)[0].error_type == "TypeNotAllowed"
 
 
-def test_the_library_called_inside_a_tool_fails_as_the_tool(registry, people):
+def test_library_error_inside_a_tool_is_the_agents_error(registry, people):
     @tool
     def look(n: int) -> str:
         """Looks."""
@@ -248,7 +248,7 @@ def test_users_get_no_text_of_a_stored_error_without_a_type(tmp_path):
         assert registry.verify() == []
 
 
-def test_a_file_without_a_registry_is_read_with_the_columns_of_runs(tmp_path):
+def test_read_only_file_without_registry_has_the_run_columns(tmp_path):
     saver = stock_saver(tmp_path / "stock.db")
     plain_graph(saver).invoke(said("hi"), config_of("a"))
     saver.conn.close()
@@ -256,7 +256,7 @@ def test_a_file_without_a_registry_is_read_with_the_columns_of_runs(tmp_path):
         assert list(registry.runs("a")) == []
 
 
-def test_repair_makes_a_table_again_with_the_columns_that_were_added(registry):
+def test_repair_recreates_a_table_with_all_columns(registry):
     registry._database.write(lambda connection: connection.execute("DROP TABLE threads_run") and None)
     registry.repair()
     with threads.Runner(registry, raising(RuntimeError(SECRET))) as runner:
@@ -318,7 +318,7 @@ def checking_graph():
         (checking_graph, "ValidationError"),
     ],
 )
-def test_a_failure_that_is_no_nodes_gives_the_thread_its_status(registry, build, type_name):
+def test_failure_outside_of_nodes_sets_the_thread_status(registry, build, type_name):
     with threads.Runner(registry, {"bad": build(), "good": plain_graph(None)}) as runner:
         run = runner.start("a", "Hi", agent_id="bad", if_not_exists="create")
         with pytest.raises(RunFailed):
@@ -336,7 +336,7 @@ def test_a_failure_that_is_no_nodes_gives_the_thread_its_status(registry, build,
         assert [thread.id for thread in registry.list(status="error") if thread.id == "a"] == []
 
 
-def test_a_retry_that_has_nothing_left_to_do_ends_the_status_of_a_failure(registry):
+def test_retry_without_unfinished_tasks_clears_the_error_status(registry):
     """All was stored but the run's end: the retry stores no checkpoint, which would tell."""
     refuse = """CREATE TRIGGER refused BEFORE INSERT ON threads_event WHEN NEW.type = 'finished'
         BEGIN SELECT RAISE(ABORT, 'not now'); END"""
@@ -350,7 +350,7 @@ def test_a_retry_that_has_nothing_left_to_do_ends_the_status_of_a_failure(regist
         assert registry.get("a").status == "idle"
 
 
-def test_a_plain_invoke_that_succeeds_ends_the_status_of_a_failure(registry):
+def test_successful_invoke_clears_the_error_status(registry):
     with threads.Runner(registry, circling_graph()) as runner, pytest.raises(RunFailed):
         runner.start("a", "Hi", if_not_exists="create").result(30)
     assert registry.get("a").status == "error"
@@ -359,7 +359,7 @@ def test_a_plain_invoke_that_succeeds_ends_the_status_of_a_failure(registry):
 
 
 @pytest.mark.parametrize("way_back", ["undo", "rewind"])
-def test_going_back_before_a_failure_ends_its_status(registry, way_back):
+def test_rewind_before_a_failure_clears_the_error_status(registry, way_back):
     with threads.Runner(registry, {"bad": circling_graph(), "good": plain_graph(None)}) as runner:
         runner.start("a", "Hi", agent_id="good", if_not_exists="create").result(20)
         before = registry.history("a").items[0].id
@@ -373,7 +373,7 @@ def test_going_back_before_a_failure_ends_its_status(registry, way_back):
         assert registry.get("a").status == "idle"
 
 
-def test_a_waiting_run_whose_agent_is_gone_fails_with_the_agents_that_are_there(registry):
+def test_queued_run_whose_agent_is_gone_fails_and_names_the_agents(registry):
     gate = Gate()
     agents = {"slow": waiting_graph(gate), "gone": plain_graph(None)}
     with threads.Runner(registry, agents) as runner:
@@ -388,7 +388,7 @@ def test_a_waiting_run_whose_agent_is_gone_fails_with_the_agents_that_are_there(
         assert registry.get("a").status == "error"
 
 
-def test_a_title_that_cannot_be_made_is_no_failure_of_the_thread(registry):
+def test_failed_title_run_does_not_set_the_thread_status(registry):
     class Broken:
         async def ainvoke(self, *_):
             raise ThreadNotFound("a", suggestions=[SECRET])
@@ -402,7 +402,7 @@ def test_a_title_that_cannot_be_made_is_no_failure_of_the_thread(registry):
         assert registry.get("a").status == "idle"
 
 
-def test_a_run_that_was_passed_by_is_no_failure_of_the_thread(registry):
+def test_superseded_run_does_not_set_the_thread_status(registry):
     """It is begun again by its key when another turn has been said after it."""
     with threads.Runner(registry, failing_once_graph([RuntimeError("once")], [])) as runner:
         first = runner.start("a", "one", key="k", if_not_exists="create")
@@ -410,13 +410,13 @@ def test_a_run_that_was_passed_by_is_no_failure_of_the_thread(registry):
             first.result(20)
         runner.start("a", "two").result(20)
         assert registry.get("a").status == "idle"
-        with pytest.raises(RunFailed, match="went on without it"):
+        with pytest.raises(RunFailed, match="modified by another run"):
             runner.start("a", "one", key="k").result(20)
         assert registry.get("a").status == "idle"
 
 
 @pytest.mark.parametrize("before", ["error", "interrupted", "idle"])
-def test_a_run_that_is_taken_back_leaves_the_threads_status_as_it_was(registry, before):
+def test_rollback_restores_the_thread_status(registry, before):
     gate = Gate()
     agents = {
         "error": circling_graph(),
@@ -444,7 +444,7 @@ def test_a_run_that_is_taken_back_leaves_the_threads_status_as_it_was(registry, 
 # how many may wait
 
 
-def test_more_runs_than_may_wait_in_one_thread_are_refused(registry):
+def test_queue_full_is_raised_beyond_max_waiting(registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate), max_waiting=3) as runner:
         runner.start("a", "0", if_not_exists="create")
@@ -463,7 +463,7 @@ def test_more_runs_than_may_wait_in_one_thread_are_refused(registry):
         runner.start("a", "one more", multitask_strategy="enqueue").result(20)
 
 
-def test_over_http_more_messages_than_may_wait_are_refused_for_now(registry):
+def test_http_refuses_requests_beyond_max_waiting(registry):
     gate = Gate()
     with client(registry, waiting_graph(gate)) as api:
         id = api.post(f"{PREFIX}/threads", json={}).json()["id"]
@@ -479,12 +479,12 @@ def test_over_http_more_messages_than_may_wait_are_refused_for_now(registry):
 
 
 @pytest.mark.parametrize("wrong", [0, -1, True, "10", 1.5])
-def test_how_many_may_wait_is_a_whole_number(registry, wrong):
+def test_max_waiting_must_be_a_positive_integer(registry, wrong):
     with pytest.raises(InvalidValue, match="max_waiting"):
         threads.Runner(registry, plain_graph(None), max_waiting=wrong)
 
 
-def test_a_run_that_gave_up_waiting_for_its_process_says_so_in_parts(registry):
+def test_given_up_run_has_error_type_process_lost(registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate), recover=False) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
@@ -493,7 +493,10 @@ def test_a_run_that_gave_up_waiting_for_its_process_says_so_in_parts(registry):
         registry._database.write(lambda connection: connection.execute(expire, (run.id,)) and None)
         with threads.Runner(registry, {"agent": waiting_graph(gate)}) as other:
             assert until(lambda: run.info.status == "error")
-            assert (run.info.error_type, run.info.error_message) == ("ProcessLost", "it broke off 10 times")
+            assert (run.info.error_type, run.info.error_message) == (
+                "ProcessLost",
+                "failed after 10 attempts",
+            )
             assert types(registry.events("a", follow=False))[-1] == "failed"
             assert registry.get("a").status == "error"
             assert other.agent_ids == ("agent",)

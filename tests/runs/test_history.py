@@ -16,7 +16,7 @@ LEGAL = {"a": ["x", "re: x", "y", "re: y"]}
 ACKNOWLEDGED = [Said("a", "x", 1, 2), Said("a", "y", 3, 4)]
 
 
-def test_the_judge_finds_nothing_wrong_with_a_legal_history():
+def test_history_judge_accepts_a_legal_history():
     assert faults(ACKNOWLEDGED, ["x", "y"], LEGAL) == []
     at_once = [Said("a", "y", 1, 4), Said("a", "x", 2, 3)]
     assert faults(at_once, ["x", "y"], LEGAL) == [], "what was said at once may stand in any order"
@@ -36,11 +36,11 @@ def test_the_judge_finds_nothing_wrong_with_a_legal_history():
         (ACKNOWLEDGED, "xy", {"a": ["x", "re: x"], "b": ["y", "re: y"]}, "missing"),
     ],
 )
-def test_the_judge_finds_what_is_wrong(said, sent, found, fault):
+def test_history_judge_finds_violations(said, sent, found, fault):
     assert any(fault in told for told in faults(said, sent, found))
 
 
-def test_clients_of_several_processes_make_a_legal_history_though_some_are_killed(tmp_path):
+def test_history_of_several_killed_processes_is_legal(tmp_path):
     path = tmp_path / "threads.db"
     with threads.open(path):
         pass
@@ -74,7 +74,7 @@ def test_clients_of_several_processes_make_a_legal_history_though_some_are_kille
         assert registry.verify() == []
 
 
-def test_what_is_sent_twice_with_one_key_is_said_and_answered_once(tmp_path):
+def test_idempotency_key_sent_by_two_processes_gives_one_run(tmp_path):
     path, calls = tmp_path / "threads.db", tmp_path / "calls"
     with threads.open(path):
         pass

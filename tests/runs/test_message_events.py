@@ -105,7 +105,7 @@ def test_message_events_equal_the_stored_messages(registry, name):
     assert all(each.keys() == FIELDS for each in first)
 
 
-def test_a_stopped_message_is_told_as_it_is_stored(registry):
+def test_message_event_of_a_stopped_message_equals_the_stored_one(registry):
     with threads.Runner(registry, slow_agent()) as runner:
         run = runner.start("a", "Talk", if_not_exists="create")
         until(lambda: any(event.type == "token" for event in registry.events("a", follow=False)))
@@ -116,7 +116,7 @@ def test_a_stopped_message_is_told_as_it_is_stored(registry):
     assert [each["stopped"] for each in messages] == [False, True]
 
 
-def test_messages_around_a_question_are_told_as_they_are_stored(registry, tmp_path):
+def test_message_events_around_an_interrupt_equal_the_stored_messages(registry, tmp_path):
     with threads.Runner(registry, approving_graph(tmp_path / "effects")) as runner:
         runner.start("a", "pay", if_not_exists="create").result(30)
         runner.resume("a", "yes").result(30)
@@ -124,7 +124,7 @@ def test_messages_around_a_question_are_told_as_they_are_stored(registry, tmp_pa
 
 
 @pytest.mark.parametrize("written", [{"role": "developer", "content": "x"}, [("assistant", "x")]])
-def test_an_id_that_the_reducer_gives_is_not_known_when_the_event_is_stored(registry, written):
+def test_message_event_has_no_id_that_the_reducer_assigns(registry, written):
     with threads.Runner(registry, compiled(Plain, lambda state: {"messages": written}, None)) as runner:
         runner.start("a", "Hi", if_not_exists="create").result(30)
     [asked, answer] = stored_messages(registry, "a")
@@ -132,7 +132,7 @@ def test_an_id_that_the_reducer_gives_is_not_known_when_the_event_is_stored(regi
     assert told_messages(registry, "a") == [asked, {**answer, "id": None}]
 
 
-def test_a_version_said_later_is_told_without_its_versions(registry):
+def test_message_event_of_a_later_version_has_no_versions(registry):
     """Which versions there are follows from other branches, also from ones that are yet to come."""
     with threads.Runner(registry, build_agent()) as runner:
         runner.start("a", "Hi, I'm Alice", if_not_exists="create").result(30)
@@ -143,7 +143,7 @@ def test_a_version_said_later_is_told_without_its_versions(registry):
     assert last == {**answer, "version": 1, "versions": []}
 
 
-def test_events_stored_by_an_earlier_release_are_read_with_all_fields(path, registry):
+def test_message_events_with_missing_fields_are_read_with_defaults(path, registry):
     with threads.Runner(registry, catalog.build("support")) as runner:
         runner.start("a", "Where is order 1001?", if_not_exists="create").result(30)
     fields = ("created_at", "version", "versions")
@@ -159,7 +159,7 @@ def test_events_stored_by_an_earlier_release_are_read_with_all_fields(path, regi
     assert told_messages(registry, "a") == wanted
 
 
-def test_defaults_are_not_stored_with_each_message(path, registry):
+def test_message_events_are_stored_without_defaults(path, registry):
     with threads.Runner(registry, build_agent()) as runner:
         runner.start("a", "Hi", if_not_exists="create").result(30)
     with closing(sqlite3.connect(path)) as connection:
@@ -167,14 +167,14 @@ def test_defaults_are_not_stored_with_each_message(path, registry):
     assert json.loads(data)["message"].keys() == {"id", "role", "text", "content", "created_at", "run_id"}
 
 
-def test_readers_do_not_share_the_lists_of_an_event(registry):
+def test_subscribers_do_not_share_the_lists_of_an_event(registry):
     with threads.Runner(registry, build_agent()) as runner:
         runner.start("a", "Hi", if_not_exists="create").result(30)
     told_messages(registry, "a")[0]["tool_calls"].append("mine")
     assert told_messages(registry, "a")[0]["tool_calls"] == []
 
 
-def test_a_pause_without_a_question_is_told_with_an_empty_list(registry):
+def test_interrupted_event_at_a_breakpoint_has_an_empty_list(registry):
     graph = compiled(Plain, lambda state: {"messages": [AIMessage(interrupt("sure?"))]}, None)
     graph.interrupt_before_nodes = ["model"]
     with threads.Runner(registry, graph) as runner:

@@ -40,7 +40,7 @@ def queued(gate, runner, other, count=3):
 
 @pytest.mark.parametrize("state", [Plain, AgentState], ids=["add_messages", "delta"])
 @pytest.mark.parametrize("is_last_here", [True, False], ids=["here", "elsewhere"])
-def test_interrupt_passes_over_the_messages_that_wait_and_loses_none(
+def test_interrupt_strategy_skips_queued_runs_and_keeps_their_messages(
     registry, elsewhere, state, is_last_here
 ):
     gate = Gate()
@@ -68,7 +68,7 @@ def test_interrupt_passes_over_the_messages_that_wait_and_loses_none(
 
 
 @pytest.mark.parametrize("is_last_here", [True, False], ids=["here", "elsewhere"])
-def test_rollback_takes_back_the_messages_that_wait(registry, elsewhere, is_last_here):
+def test_rollback_strategy_withdraws_queued_runs(registry, elsewhere, is_last_here):
     gate = Gate()
     graph = waiting_graph(gate, is_async=True)
     with threads.Runner(registry, graph) as runner, threads.Runner(elsewhere, graph) as other:
@@ -90,7 +90,7 @@ def test_rollback_takes_back_the_messages_that_wait(registry, elsewhere, is_last
     assert registry.verify() == []
 
 
-def test_where_nothing_has_the_thread_and_a_run_waits_the_newest_begins_at_once(registry, elsewhere):
+def test_new_run_starts_at_once_if_the_queued_run_is_withdrawn(registry, elsewhere):
     gate = Gate()
     graph = waiting_graph(gate, is_async=True)
     other = threads.Runner(elsewhere, graph, recover=False)
@@ -111,7 +111,7 @@ def test_where_nothing_has_the_thread_and_a_run_waits_the_newest_begins_at_once(
 
 
 @pytest.mark.parametrize("strategy", ["interrupt", "rollback"])
-def test_a_failed_run_that_waits_to_go_on_keeps_its_message(registry, strategy):
+def test_failed_run_that_is_queued_again_keeps_its_message(registry, strategy):
     gate, failures = Gate(), [RuntimeError("no")]
 
     async def node(state):
@@ -138,7 +138,7 @@ def test_a_failed_run_that_waits_to_go_on_keeps_its_message(registry, strategy):
     assert registry.verify() == []
 
 
-def test_a_run_that_is_passed_over_can_still_be_stopped_and_so_taken_back(registry):
+def test_skipped_run_can_be_stopped_and_is_withdrawn(registry):
     gate = Gate()
     graph = waiting_graph(gate)
     with threads.Runner(registry, graph, recover=False) as runner:
@@ -154,7 +154,7 @@ def test_a_run_that_is_passed_over_can_still_be_stopped_and_so_taken_back(regist
     assert list(registry.events("a", follow=False))[-1].type == "finished"
 
 
-def test_what_else_was_handed_in_with_a_message_that_is_passed_over_is_kept_too(registry):
+def test_skipped_run_keeps_all_of_its_input(registry):
     class Two(Plain):
         topic: str
 
@@ -186,7 +186,7 @@ def test_what_else_was_handed_in_with_a_message_that_is_passed_over_is_kept_too(
 
 
 @pytest.mark.parametrize("how", ["stop", "interrupt"])
-def test_a_message_is_kept_however_early_its_run_is_stopped(registry, how):
+def test_stop_keeps_the_message_however_early(registry, how):
     """It may be stopped before its message is stored, after it, or when it is about to become state."""
     with threads.Runner(registry, compiled(Plain, echo, None)) as runner:
         for number in range(30):
@@ -204,7 +204,7 @@ def test_a_message_is_kept_however_early_its_run_is_stopped(registry, how):
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_a_process_killed_as_it_passes_messages_over_loses_none(tmp_path, number):
+def test_process_killed_while_skipping_runs_loses_no_message(tmp_path, number):
     path = tmp_path / "threads.db"
     process = dying_as_it_makes_room(path, die_at=number)
     process.join(60)

@@ -65,7 +65,7 @@ def is_answered_once(registry, path):
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_a_process_killed_at_an_event_of_its_run_is_followed_by_another(path, number):
+def test_recovery_after_a_kill_at_each_event(path, number):
     process, told = performing(path, "slow", die_at=number, seconds=0.5)
     process.join(30)
     run_id = heard(told)[0]
@@ -80,7 +80,7 @@ def test_a_process_killed_at_an_event_of_its_run_is_followed_by_another(path, nu
         assert registry.get("a").message_count == 2
 
 
-def test_processes_killed_at_random_moments_lose_and_double_nothing(path):
+def test_recovery_after_random_kills_loses_and_repeats_nothing(path):
     chance = random.Random(11)
     for _ in range(KILLS):
         process, told = performing(path, "slow", seconds=0.4)
@@ -110,7 +110,7 @@ def hanging_in_a_tool(path, agent):
 
 
 @pytest.mark.parametrize("answer", ["again", "it was booked"])
-def test_a_tool_in_flight_is_asked_about_and_not_run_again_by_itself(path, answer):
+def test_recovery_asks_about_a_tool_in_flight(path, answer):
     hanging_in_a_tool(path, "careless")
     with (
         threads.open(path) as registry,
@@ -132,7 +132,7 @@ def test_a_tool_in_flight_is_asked_about_and_not_run_again_by_itself(path, answe
         assert registry.interrupts("a") == ()
 
 
-def test_a_tool_that_may_run_twice_is_run_again(path):
+def test_recovery_reruns_an_idempotent_tool(path):
     hanging_in_a_tool(path, "careful")
     with (
         threads.open(path) as registry,
@@ -181,7 +181,7 @@ def effects_of(path):
 
 @pytest.mark.parametrize("agent", ["apart", "together", "inner"])
 @pytest.mark.parametrize("answer", ["again", "it went through"])
-def test_an_approved_tool_in_flight_is_asked_about_and_not_run_again_by_itself(path, agent, answer):
+def test_recovery_asks_about_an_approved_tool_in_flight(path, agent, answer):
     dying(path, agent, "approve", "yes", who="approve")
     with taking_up(path, agent) as (registry, runner):
         assert in_question(registry) == ["approve-1"]
@@ -193,7 +193,7 @@ def test_an_approved_tool_in_flight_is_asked_about_and_not_run_again_by_itself(p
     assert effects_of(path) == (["approve"] * 2 if answer == "again" else ["approve"])
 
 
-def test_a_tool_that_was_to_run_again_is_asked_about_again_when_that_breaks_off(path):
+def test_recovery_asks_again_about_a_rerun_that_was_killed(path):
     dying(path, "apart", "pay", who="pay")
     dying(path, "apart", "pay", "again", who="pay")
     with taking_up(path, "apart") as (registry, runner):
@@ -203,7 +203,7 @@ def test_a_tool_that_was_to_run_again_is_asked_about_again_when_that_breaks_off(
     assert effects_of(path) == ["pay", "pay"]
 
 
-def test_a_question_of_the_graph_hides_no_tool_in_flight(path):
+def test_recovery_asks_about_a_tool_in_flight_beside_an_interrupt(path):
     dying(path, "apart", "approve pay", who="pay", when=QUESTION)
     with taking_up(path, "apart") as (registry, runner):
         assert in_question(registry) == ["pay-1"]
@@ -214,7 +214,7 @@ def test_a_question_of_the_graph_hides_no_tool_in_flight(path):
 
 
 @pytest.mark.parametrize("agent", ["apart", "inner"])
-def test_an_answer_for_one_tool_keeps_what_its_neighbours_found(path, agent):
+def test_answer_for_one_tool_keeps_the_results_of_others(path, agent):
     dying(path, agent, "look pay", who="pay", when=RESULT)
     with taking_up(path, agent) as (registry, runner):
         assert in_question(registry) == ["pay-1"]
@@ -226,7 +226,7 @@ def test_an_answer_for_one_tool_keeps_what_its_neighbours_found(path, agent):
     assert [name.partition("=")[0] for name in effects(path.with_name("effects"))].count("pay") == 1
 
 
-def test_tools_of_one_step_are_told_apart_by_their_calls(path):
+def test_recovery_decisions_are_mapped_by_tool_call_id(path):
     """What one of them found was lost with the step."""
     dying(path, "together", "look pay", who="pay", when=FINISHED)
     with taking_up(path, "together") as (registry, runner):
@@ -239,7 +239,7 @@ def test_tools_of_one_step_are_told_apart_by_their_calls(path):
     assert effects_of(path) == ["look", "look", "pay"]
 
 
-def test_an_answer_that_the_graph_took_is_not_taken_for_the_next_one(path):
+def test_resume_value_is_not_taken_for_the_recovery_interrupt(path):
     """Though LangGraph takes the first id for each question of the node."""
     persist(path, "asking on", "Ask", ())
     with threads.open(path) as registry:
@@ -255,7 +255,7 @@ def test_an_answer_that_the_graph_took_is_not_taken_for_the_next_one(path):
         assert [question.value for question in registry.interrupts("a")] == ["2"]
 
 
-def test_an_answer_that_broke_off_stays_given(path):
+def test_recovery_decision_stays_given_after_another_kill(path):
     dying(path, "together", "look pay", who="pay", when=FINISHED)
     dying(path, "together", "", {"pay-1": "declined", "look-1": "again"}, who="look")
     with taking_up(path, "together") as (registry, runner):
@@ -264,7 +264,7 @@ def test_an_answer_that_broke_off_stays_given(path):
     assert effects_of(path) == ["look", "look", "pay"]
 
 
-def test_what_a_node_does_by_itself_can_only_be_done_again(path):
+def test_node_without_tool_events_is_rerun_by_recovery(path):
     dying(path, "direct", "Pay", who="pay")
     with taking_up(path, "direct") as (registry, runner):
         refused = runner.resume("a", "it was paid")
@@ -277,7 +277,7 @@ def test_what_a_node_does_by_itself_can_only_be_done_again(path):
     assert effects_of(path) == ["pay", "pay"]
 
 
-def test_a_regeneration_that_can_only_be_done_again_begins_where_it_began(path):
+def test_recovered_regeneration_starts_at_its_base_checkpoint(path):
     persist(path, "direct", "Pay", ())
     dying(path, "direct", "", who="pay")
     with taking_up(path, "direct") as (registry, runner):
@@ -290,16 +290,16 @@ def test_a_regeneration_that_can_only_be_done_again_begins_where_it_began(path):
 
 
 @pytest.mark.parametrize(("agent", "when"), [("apart", RESULT), ("together", FINISHED)])
-def test_a_new_message_in_place_of_recoverys_answer_leaves_no_call_open(path, agent, when):
+def test_new_message_instead_of_a_recovery_decision_answers_the_calls(path, agent, when):
     dying(path, agent, "look pay", who="pay", when=when)
     with taking_up(path, agent) as (registry, runner):
         runner.start("a", "look").result(20)
         found = [message.text for message in registry.messages("a") if message.role == "tool"]
-        lost = "The call was not answered: the run broke off."
+        lost = "The call was not answered: the run failed."
         assert found == ["looked" if agent == "apart" else lost, lost, "looked"]
 
 
-def test_a_call_is_in_doubt_though_the_step_that_made_it_was_not_stored():
+def test_call_of_an_unstored_step_is_uncertain():
     told = {"tool_call_id": "pay-1", "name": "pay", "task": "inner:1|tools:2", "args": {}}
     begun, ended = ToolRecord("tool_started", told, 7), ToolRecord("tool_finished", told, 7)
     behind = GraphPosition(unfinished={"inner:1", "inner:1|model:1"}, known={"", "inner:1"})
@@ -316,10 +316,10 @@ def test_a_call_is_in_doubt_though_the_step_that_made_it_was_not_stored():
 
 
 @pytest.mark.parametrize("value", [None, True, "", {}, {"pay-1": None}, {"pay-2": "paid"}, ["again"]])
-def test_what_is_no_answer_about_a_tool_is_refused(path, value):
+def test_invalid_recovery_decision_is_refused(path, value):
     dying(path, "apart", "pay", who="pay")
     with taking_up(path, "apart") as (registry, runner):
-        with pytest.raises(InvalidValue, match="in question"):
+        with pytest.raises(InvalidValue, match="tool calls"):
             runner.resume("a", value)
         assert (len(registry.runs("a")), in_question(registry)) == (1, ["pay-1"])
         by_question = {registry.interrupts("a")[0].id: "again"}
@@ -333,7 +333,7 @@ def left_behind(path, agent="talking"):
     return heard(told)[0]
 
 
-def test_a_run_whose_agent_is_not_here_waits_for_one_that_has_it_or_is_given_up(path):
+def test_expired_run_without_its_agent_waits_or_is_given_up(path):
     run_id = left_behind(path)
     with threads.open(path) as registry:
         other = plain_graph(None)
@@ -341,7 +341,7 @@ def test_a_run_whose_agent_is_not_here_waits_for_one_that_has_it_or_is_given_up(
             assert registry.runs("a")[0].status == "running", "nobody here knows its agent"
             until(lambda: registry.get("a") and not still_leased(registry))
             runner.start("a", "Anybody?", agent_id="other").result(20)
-            with pytest.raises(RunFailed, match="agent 'agent' is not here"):
+            with pytest.raises(RunFailed, match="agent 'agent' is not loaded"):
                 runner.run(run_id).result(5)
         assert texts(registry, "a") == ["Hi, I'm Alice", "Anybody?", "re: Anybody?"]
         assert types(e for e in registry.events("a", follow=False) if e.run_id == run_id)[-1] == "failed"
@@ -353,7 +353,7 @@ def still_leased(registry):
     return leases.is_valid(row[0])
 
 
-def test_a_waiting_run_of_a_dead_process_whose_agent_is_not_here_blocks_nobody(path):
+def test_expired_queued_run_without_its_agent_is_given_up(path):
     with threads.open(path) as registry:
         gate = Gate()
         with threads.Runner(registry, {"gone": waiting_graph(gate)}, lease_seconds=0.4) as runner:
@@ -367,7 +367,7 @@ def test_a_waiting_run_of_a_dead_process_whose_agent_is_not_here_blocks_nobody(p
         assert [run.status for run in registry.runs("a")] == ["success", "error", "error"]
 
 
-def test_a_plain_turn_goes_on_where_a_dead_process_left_off(path):
+def test_invoke_gives_up_the_expired_run_of_a_dead_process(path):
     run_id = left_behind(path)
     with threads.open(path) as registry:
         until(lambda: not still_leased(registry))
@@ -379,7 +379,7 @@ def test_a_plain_turn_goes_on_where_a_dead_process_left_off(path):
         assert texts(registry, "a")[-1] == "re: Anybody?"
 
 
-def test_a_run_that_breaks_every_process_is_given_up_at_last(path):
+def test_run_that_kills_every_process_fails_after_max_attempts(path):
     run_id = left_behind(path)
     with threads.open(path) as registry:
         registry._database.write(
@@ -387,13 +387,13 @@ def test_a_run_that_breaks_every_process_is_given_up_at_last(path):
         )
         with (
             threads.Runner(registry, talking_agent(path)) as runner,
-            pytest.raises(RunFailed, match="broke off 10 times"),
+            pytest.raises(RunFailed, match="failed after 10 attempts"),
         ):
             runner.run(run_id).result(10)
         assert texts(registry, "a") == ["Hi, I'm Alice"]
 
 
-def test_a_run_that_was_often_late_but_broke_nothing_is_gone_on_with(path):
+def test_late_attempts_do_not_count_as_failed(path):
     run_id = left_behind(path)
     with threads.open(path) as registry:
         registry._database.write(
@@ -409,7 +409,7 @@ def test_a_run_that_was_often_late_but_broke_nothing_is_gone_on_with(path):
 # leases
 
 
-def test_a_lease_that_ran_out_is_good_again_where_nobody_took_the_run_over(path):
+def test_expired_lease_is_renewed_if_no_runner_took_over(path):
     gate = Gate()
     with (
         threads.open(path) as registry,
@@ -426,7 +426,7 @@ def test_a_lease_that_ran_out_is_good_again_where_nobody_took_the_run_over(path)
         assert (run.info.attempts, texts(registry, "a")) == (1, ["Hi", "at last"])
 
 
-def test_a_run_that_was_refused_while_its_lease_had_run_out_is_gone_on_with(path):
+def test_run_whose_write_was_rejected_by_an_expired_lease_is_recovered(path):
     """Though the lease is good again when the refusal is heard of."""
     gate = Gate()
     with (
@@ -442,7 +442,7 @@ def test_a_run_that_was_refused_while_its_lease_had_run_out_is_gone_on_with(path
         assert (run.status, run.info.attempts, texts(registry, "a")) == ("success", 2, ["Hi", "at last"])
 
 
-def test_a_run_that_is_taken_from_a_process_that_lives_counts_as_late(path):
+def test_run_taken_over_from_a_living_process_counts_as_late(path):
     gate = Gate()
     taken = "UPDATE threads_run SET holder = 'another', attempt = attempt + 1"  # and lives
     with (
@@ -463,7 +463,7 @@ def late(registry):
         return connection.execute("SELECT late_attempts FROM threads_run").fetchone()[0]
 
 
-def test_a_long_run_outlives_its_lease_while_its_process_lives(path):
+def test_heartbeat_keeps_the_lease_of_a_long_run(path):
     with threads.open(path) as registry, threads.open(path) as elsewhere:
         gate = Gate()
         graph = waiting_graph(gate)
@@ -480,7 +480,7 @@ def test_a_long_run_outlives_its_lease_while_its_process_lives(path):
         assert texts(registry, "a") == ["Hi", "at last"]
 
 
-def test_a_node_that_blocks_the_loop_does_not_lose_the_lease(path):
+def test_node_that_blocks_the_loop_keeps_the_lease(path):
     async def blocks(state):
         time.sleep(3)  # as careless code does
         return {"messages": ["at last"]}
@@ -492,7 +492,7 @@ def test_a_node_that_blocks_the_loop_does_not_lose_the_lease(path):
         assert (run.status, run.info.attempts) == ("success", 1)
 
 
-def test_a_paused_process_that_comes_back_is_refused(path):
+def test_write_of_a_paused_process_is_fenced_off(path):
     """Stopped in the middle of its answer, overtaken, and woken: nothing that it says is stored."""
     holders = 100 if LONG else 4
     for number in range(holders):
@@ -539,7 +539,7 @@ def pause(process, path):
             connection.close()
 
 
-def test_a_runner_is_closed_though_the_file_is_locked_or_was_closed(path):
+def test_close_works_with_a_locked_or_closed_database(path):
     registry = threads.open(path)
     runner = threads.Runner(registry, build_agent())
     runner.start("a", "Hi", if_not_exists="create").result(20)
@@ -549,7 +549,7 @@ def test_a_runner_is_closed_though_the_file_is_locked_or_was_closed(path):
     assert "threads-runs" not in alive and "threads-watch" not in alive
 
 
-def test_a_run_that_was_held_up_is_gone_on_with_and_its_result_comes_in_the_end(path):
+def test_result_of_a_recovered_run_is_returned(path):
     """Another process took it over meanwhile, and died: what it asked is answered, once."""
     gate, calls = Gate(), []
 
@@ -573,7 +573,7 @@ def test_a_run_that_was_held_up_is_gone_on_with_and_its_result_comes_in_the_end(
         assert registry.verify() == []
 
 
-def test_a_lease_that_is_lost_is_told_to_who_waits(path):
+def test_lease_lost_is_raised_by_result_without_recovery(path):
     with threads.open(path) as registry:
         gate = Gate()
         with threads.Runner(registry, waiting_graph(gate), recover=False) as runner:
@@ -591,7 +591,7 @@ def test_a_lease_that_is_lost_is_told_to_who_waits(path):
 
 
 @pytest.mark.parametrize("until_", [0.0, 10.0**9])
-def test_a_lease_of_before_the_machine_was_started_anew_has_run_out(path, until_):
+def test_lease_from_before_a_reboot_is_expired(path, until_):
     run_id = left_behind(path)
     with threads.open(path) as registry:
         registry._database.write(
@@ -602,7 +602,7 @@ def test_a_lease_of_before_the_machine_was_started_anew_has_run_out(path, until_
             assert "Alice" in runner.run(run_id).result(20)["messages"][-1].text
 
 
-def test_a_runner_that_is_closed_in_mid_run_hands_over(path):
+def test_close_hands_over_active_runs(path):
     with threads.open(path) as registry:
         first = threads.Runner(registry, slow_agent(400))
         run = first.start("a", "Hi, I'm Alice", if_not_exists="create")

@@ -43,7 +43,7 @@ def registry(tmp_path):
 # questions
 
 
-def test_a_question_is_readable_and_its_answer_goes_on(registry, tmp_path):
+def test_resume_answers_an_interrupt(registry, tmp_path):
     with threads.Runner(registry, approving_graph(tmp_path / "effects")) as runner:
         run = runner.start("a", "Do it", if_not_exists="create")
         values = run.result(10)
@@ -66,7 +66,7 @@ def test_a_question_is_readable_and_its_answer_goes_on(registry, tmp_path):
     assert registry.verify() == []
 
 
-def test_several_questions_of_one_node_are_answered_one_after_the_other(registry, tmp_path):
+def test_interrupts_of_one_node_are_answered_in_order(registry, tmp_path):
     with threads.Runner(registry, approving_graph(tmp_path / "effects", questions=3)) as runner:
         runner.start("a", "Do it", if_not_exists="create").result(10)
         for number in range(3):
@@ -78,12 +78,12 @@ def test_several_questions_of_one_node_are_answered_one_after_the_other(registry
     assert len(registry.runs("a")) == 4
 
 
-def test_several_questions_at_once_are_answered_by_their_ids(registry):
+def test_parallel_interrupts_are_answered_by_id(registry):
     with threads.Runner(registry, asking_at_once_graph()) as runner:
         runner.start("a", "Do it", if_not_exists="create").result(10)
         ids = {question.value: question.id for question in registry.interrupts("a")}
         assert set(ids) == {"left", "right"}
-        with pytest.raises(InvalidValue, match="several questions"):
+        with pytest.raises(InvalidValue, match="several interrupts"):
             runner.resume("a", "yes")
         half = runner.resume("a", {ids["left"]: "1"})
         half.result(10)
@@ -106,7 +106,7 @@ def asking_twice_graph():
     return builder.compile()
 
 
-def test_the_same_answer_with_its_key_is_no_answer_to_the_next_question(registry):
+def test_repeated_resume_with_a_key_does_not_answer_the_next_interrupt(registry):
     with threads.Runner(registry, asking_twice_graph()) as runner:
         runner.start("a", "Do it", if_not_exists="create").result(10)
         first = runner.resume("a", "yes", key="click-1")
@@ -126,7 +126,7 @@ def test_the_same_answer_with_its_key_is_no_answer_to_the_next_question(registry
 
 
 @pytest.mark.parametrize("build", [asking_at_once_graph, asking_twice_graph])
-def test_an_answer_that_names_its_question_is_no_answer_to_another(registry, build):
+def test_resume_by_interrupt_id_does_not_answer_another(registry, build):
     with threads.Runner(registry, build()) as runner:
         runner.start("a", "Do it", if_not_exists="create").result(10)
         asked = registry.interrupts("a")[0].id
@@ -139,9 +139,9 @@ def test_an_answer_that_names_its_question_is_no_answer_to_another(registry, bui
         with pytest.raises(KeyReused):
             runner.resume("a", {asked: "no"})
         (waiting,) = registry.interrupts("a")
-        with pytest.raises(InvalidValue, match="no question waits"):
+        with pytest.raises(InvalidValue, match="no interrupt is waiting"):
             runner.resume("a", {"0" * 32: "yes"})
-        with pytest.raises(InvalidValue, match="waits still"):
+        with pytest.raises(InvalidValue, match="is still waiting"):
             runner.resume("a", {asked: "yes", waiting.id: "yes"})
         assert registry.interrupts("a") == (waiting,)
         runner.resume("a", {waiting.id: "no"}).result(10)
@@ -150,7 +150,7 @@ def test_an_answer_that_names_its_question_is_no_answer_to_another(registry, bui
     assert len(registry.runs("a")) == 4
 
 
-def test_the_same_answers_in_another_order_are_the_same(registry):
+def test_resume_with_answers_in_another_order_is_the_same_request(registry):
     with threads.Runner(registry, asking_at_once_graph()) as runner:
         runner.start("a", "Do it", if_not_exists="create").result(10)
         answers = {question.id: question.value for question in registry.interrupts("a")}
@@ -160,7 +160,7 @@ def test_the_same_answers_in_another_order_are_the_same(registry):
         assert runner.resume("a", dict(reversed(answers.items()))).id == first.id
 
 
-def test_going_on_from_a_breakpoint_twice_is_once(registry):
+def test_resume_of_a_breakpoint_is_idempotent(registry):
     graph = compiled(Plain, lambda state: {"messages": [AIMessage("after the break")]}, None)
     graph.interrupt_before_nodes = ["model"]
     with threads.Runner(registry, graph) as runner:
@@ -170,7 +170,7 @@ def test_going_on_from_a_breakpoint_twice_is_once(registry):
         assert runner.resume("a", "go on").id == first.id
 
 
-def test_a_question_of_a_plain_invoke_is_answered_by_a_runner(registry):
+def test_resume_answers_an_interrupt_of_a_plain_invoke(registry):
     graph = asking_graph(registry.checkpointer)
     graph.invoke(said("hi"), config("a"))
     with threads.Runner(registry, graph) as runner:
@@ -183,14 +183,14 @@ def test_a_question_of_a_plain_invoke_is_answered_by_a_runner(registry):
     assert texts(registry, "a") == ["hi", "you said yes", "once more", "you said yes"]
 
 
-def test_there_is_nothing_to_answer_where_nothing_was_asked(registry):
+def test_resume_without_interrupt_raises_nothing_to_resume(registry):
     with threads.Runner(registry, build_agent()) as runner:
         runner.start("a", "Hi", if_not_exists="create").result(10)
         with pytest.raises(NothingToResume):
             runner.resume("a", "yes")
 
 
-def test_a_breakpoint_is_gone_on_from_without_an_answer(registry):
+def test_resume_continues_from_a_breakpoint(registry):
     builder = StateGraph(Plain)
     builder.add_node("model", lambda state: {"messages": [AIMessage("after the break")]})
     builder.add_edge(START, "model")
@@ -203,7 +203,7 @@ def test_a_breakpoint_is_gone_on_from_without_an_answer(registry):
     assert (registry.get("a").status, texts(registry, "a")) == ("idle", ["Hi", "after the break"])
 
 
-def test_answers_given_three_times_at_once_have_one_effect_each(registry, tmp_path):
+def test_concurrent_resumes_have_one_effect(registry, tmp_path):
     """By two registries on the file."""
     count = 200 if LONG else 20
     graph = approving_graph(tmp_path / "effects")
@@ -223,7 +223,7 @@ def test_answers_given_three_times_at_once_have_one_effect_each(registry, tmp_pa
     assert effects(tmp_path / "effects") == [f"yes{number}" for number in range(count)]
 
 
-def test_a_failed_answer_is_given_again_and_is_not_another(registry):
+def test_repeated_answer_restarts_its_failed_run(registry):
     failures = [RuntimeError("the door is shut")]
 
     def node(state):
@@ -244,7 +244,7 @@ def test_a_failed_answer_is_given_again_and_is_not_another(registry):
             runner.resume("a", "no")
 
 
-def test_a_new_message_takes_the_place_of_an_answer(registry, tmp_path):
+def test_new_message_replaces_a_waiting_interrupt(registry, tmp_path):
     with threads.Runner(registry, approving_graph(tmp_path / "effects")) as runner:
         runner.start("a", "Do it", if_not_exists="create").result(10)
         runner.start("a", "Do something else", key="k").result(10)
@@ -254,7 +254,7 @@ def test_a_new_message_takes_the_place_of_an_answer(registry, tmp_path):
     assert texts(registry, "a") == ["Do it", "Do something else", "you said yes"]
 
 
-def test_an_answer_has_the_context_of_the_question_unless_another_is_given(registry):
+def test_resume_has_the_context_of_the_interrupted_run(registry):
     with threads.Runner(registry, talk_graph(dict)) as runner:
         runner.start("a", "ask", context={"user": "al"}, if_not_exists="create").result(10)
         assert runner.resume("a", "yes").result(10)["messages"][-1].text == "yes, None, {'user': 'al'}"
@@ -266,7 +266,7 @@ def test_an_answer_has_the_context_of_the_question_unless_another_is_given(regis
         assert runner.resume("a", "no").result(10)["messages"][-1].text == "no, None, {'user': 'cy'}"
 
 
-def test_an_answer_to_the_second_question_has_the_context_of_the_first(registry):
+def test_second_resume_has_the_context_of_the_first_run(registry):
     def node(state, runtime: Runtime):
         return {"messages": [AIMessage(f"{interrupt('one')} {interrupt('two')} {runtime.context}")]}
 
@@ -283,7 +283,7 @@ def test_an_answer_to_the_second_question_has_the_context_of_the_first(registry)
 
 
 @pytest.mark.parametrize("build", [tool_agent, plain_tool_graph])
-def test_a_tool_is_told_of_before_it_runs_and_when_it_has_answered(registry, build):
+def test_tool_events_are_stored_before_and_after_the_call(registry, build):
     seen = []
 
     @tool
@@ -307,7 +307,7 @@ def test_a_tool_is_told_of_before_it_runs_and_when_it_has_answered(registry, bui
 
 
 @pytest.mark.parametrize("metadata", [{"idempotent": True}, {"idempotentHint": True}, {"readOnlyHint": True}])
-def test_a_tool_says_by_its_metadata_that_it_may_run_twice(registry, metadata):
+def test_idempotent_tools_are_recognised_by_metadata(registry, metadata):
     @tool
     def look(n: int) -> str:
         """Looks."""
@@ -319,7 +319,7 @@ def test_a_tool_says_by_its_metadata_that_it_may_run_twice(registry, metadata):
     assert told(events, "tool_started", "idempotent") == [True]
 
 
-def test_a_tool_that_fails_is_told_of_with_its_reason(registry):
+def test_tool_finished_event_has_the_error(registry):
     @tool
     def look(n: int) -> str:
         """Looks."""
@@ -332,7 +332,7 @@ def test_a_tool_that_fails_is_told_of_with_its_reason(registry):
     assert events[-1].type == "finished"
 
 
-def test_a_tool_has_a_key_that_names_thread_run_and_call(registry):
+def test_tool_key_is_made_of_thread_run_and_call(registry):
     keys = []
 
     @tool
@@ -352,7 +352,7 @@ def test_a_tool_has_a_key_that_names_thread_run_and_call(registry):
     assert keys == [f"a/{run.id}/call-0"] * 2
 
 
-def test_a_tool_that_asks_has_the_same_key_when_it_is_answered(registry):
+def test_tool_key_is_the_same_after_an_interrupt(registry):
     keys = []
 
     @tool
@@ -371,7 +371,7 @@ def test_a_tool_that_asks_has_the_same_key_when_it_is_answered(registry):
     assert keys == [f"a/{run.id}/call-0"] * 3 + [f"a/{other.id}/call-0"]
 
 
-def test_a_stopped_tool_leaves_what_its_neighbour_found(registry):
+def test_stopped_tool_keeps_the_result_of_another(registry):
     gate = Gate()
 
     @tool
@@ -399,7 +399,7 @@ def test_a_stopped_tool_leaves_what_its_neighbour_found(registry):
     assert registry.verify() == []
 
 
-def test_a_call_that_an_answered_run_left_open_is_mended_by_the_next_one(registry):
+def test_dangling_tool_call_of_a_resumed_run_is_repaired(registry):
     def node(state):
         if len(state["messages"]) == 1:
             interrupt("sure?")
@@ -413,7 +413,7 @@ def test_a_call_that_an_answered_run_left_open_is_mended_by_the_next_one(registr
     assert registry.verify() == []
 
 
-def test_a_question_inside_a_tool_is_no_unanswered_call(registry, tmp_path):
+def test_interrupt_inside_a_tool_is_no_dangling_call(registry, tmp_path):
     @tool
     def book(n: int) -> str:
         """Books."""
@@ -460,7 +460,7 @@ class Picky:
 
 
 @pytest.mark.parametrize("at_end", [True, False], ids=["at the end", "in the middle"])
-def test_a_wedged_thread_is_shown_as_such_and_mended_by_the_next_run(tmp_path, at_end):
+def test_dangling_tool_call_is_reported_and_repaired_by_the_next_run(tmp_path, at_end):
     path = tmp_path / "threads.db"
     with threads.open(path):
         pass
@@ -477,7 +477,7 @@ def test_a_wedged_thread_is_shown_as_such_and_mended_by_the_next_run(tmp_path, a
         assert registry.verify() == []
 
 
-def test_a_new_message_in_place_of_a_tools_question_leaves_no_call_unanswered(registry):
+def test_new_message_instead_of_a_tools_interrupt_answers_the_call(registry):
     @tool
     def book(n: int) -> str:
         """Books."""
@@ -491,7 +491,7 @@ def test_a_new_message_in_place_of_a_tools_question_leaves_no_call_unanswered(re
     assert registry.verify() == []
 
 
-def test_mending_leaves_a_waiting_question_alone(registry, tmp_path):
+def test_repair_keeps_a_waiting_interrupt(registry, tmp_path):
     @tool
     def book(n: int) -> str:
         """Books."""

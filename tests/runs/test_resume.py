@@ -46,7 +46,7 @@ def fails(run):
 
 
 @pytest.mark.parametrize("wrong", ["yes", True, None, [], {"decision": "approve"}])
-def test_an_answer_of_the_wrong_shape_is_replaced_by_the_right_one(registry, wrong):
+def test_invalid_resume_value_can_be_replaced(registry, wrong):
     done = []
     with threads.Runner(registry, reviewing_graph(done)) as runner:
         asked(runner)
@@ -63,7 +63,7 @@ def test_an_answer_of_the_wrong_shape_is_replaced_by_the_right_one(registry, wro
 
 
 @pytest.mark.parametrize("key", [None, "fresh"])
-def test_a_right_answer_replaces_a_wrong_one_whatever_keys_they_have(registry, key):
+def test_failed_resume_can_be_replaced_with_any_keys(registry, key):
     with threads.Runner(registry, reviewing_graph()) as runner:
         asked(runner)
         fails(runner.resume("a", "yes", key="first"))
@@ -79,7 +79,7 @@ def test_a_right_answer_replaces_a_wrong_one_whatever_keys_they_have(registry, k
     assert texts(registry, "a") == ["refund it", "decided: approve"]
 
 
-def test_a_wrong_answer_is_replaced_after_a_restart_and_in_a_fork(tmp_path):
+def test_failed_resume_can_be_replaced_after_a_restart_and_in_a_fork(tmp_path):
     with threads.open(tmp_path / "threads.db") as registry:
         with threads.Runner(registry, reviewing_graph()) as runner:
             asked(runner)
@@ -94,7 +94,7 @@ def test_a_wrong_answer_is_replaced_after_a_restart_and_in_a_fork(tmp_path):
             assert values["messages"][-1].text == "decided: approve"
 
 
-def test_an_answer_that_a_node_went_past_stays_taken(registry, tmp_path):
+def test_resume_value_that_a_node_accepted_stays_taken(registry, tmp_path):
     """The node asked again with it: only its second answer may be replaced."""
 
     def node(state):
@@ -138,7 +138,7 @@ def failing_later_graph(failures, *, in_subgraph):
 
 
 @pytest.mark.parametrize("in_subgraph", [False, True], ids=["in the graph", "in a subgraph"])
-def test_an_answer_whose_run_failed_in_a_later_node_stays_taken(registry, in_subgraph):
+def test_resume_value_stays_taken_if_a_later_node_fails(registry, in_subgraph):
     graph = failing_later_graph([RuntimeError("down"), RuntimeError("down")], in_subgraph=in_subgraph)
     with threads.Runner(registry, graph) as runner:
         asked(runner)
@@ -156,7 +156,7 @@ def test_an_answer_whose_run_failed_in_a_later_node_stays_taken(registry, in_sub
     assert texts(registry, "a") == ["refund it", "you said yes", "later"]
 
 
-def test_the_ways_out_of_a_taken_answer_lead_out(registry):
+def test_remedies_of_already_answered_work(registry):
     graph = failing_later_graph([RuntimeError("down")], in_subgraph=False)
     with threads.Runner(registry, graph) as runner:
         asked(runner)
@@ -166,7 +166,7 @@ def test_the_ways_out_of_a_taken_answer_lead_out(registry):
     assert texts(registry, "a") == ["refund it", "you said no", "later"]
 
 
-def test_of_two_different_answers_while_a_run_goes_on_the_second_is_told_to_wait(registry):
+def test_second_resume_during_a_run_raises_thread_busy(registry):
     gate = Gate()
 
     def node(state):
@@ -185,7 +185,7 @@ def test_of_two_different_answers_while_a_run_goes_on_the_second_is_told_to_wait
         assert run.result(20)["messages"][-1].text == "yes"
 
 
-def test_of_answers_that_replace_one_at_once_exactly_one_is_taken(tmp_path):
+def test_one_of_several_concurrent_replacements_is_taken(tmp_path):
     path = tmp_path / "effects"
 
     def node(state):
@@ -219,7 +219,7 @@ def test_of_answers_that_replace_one_at_once_exactly_one_is_taken(tmp_path):
     assert taken == [f"t{number}" for number in range(15)]
 
 
-def test_one_of_several_answers_is_replaced_and_the_others_stay_taken(registry):
+def test_one_of_several_resume_values_can_be_replaced(registry):
     def side(name):
         def node(state):
             answer = interrupt(name)
@@ -238,14 +238,14 @@ def test_one_of_several_answers_is_replaced_and_the_others_stay_taken(registry):
         fails(runner.resume("a", {ids["left"]: "1"}))
         with pytest.raises(AlreadyAnswered):
             runner.resume("a", {ids["right"]: "another"})
-        with pytest.raises(InvalidValue, match="waits still"):
+        with pytest.raises(InvalidValue, match="is still waiting"):
             runner.resume("a", {ids["left"]: {"ok": "1"}, ids["right"]: "another"})
         runner.resume("a", {ids["left"]: {"ok": "1"}}).result(20)
     assert sorted(texts(registry, "a")[1:]) == ["left: 1", "right: 2"]
 
 
 @pytest.mark.parametrize("by_id", [False, True], ids=["bare", "by id"])
-def test_the_same_words_to_the_next_interrupt_are_no_retry_of_the_first_answer(registry, by_id):
+def test_equal_answer_to_the_next_interrupt_is_a_new_run(registry, by_id):
     """A run failed beside a node that asks again: a bare `yes` is the failed run's, one by id the question's."""
     failures = [RuntimeError("down")]
     paid = []
@@ -279,7 +279,7 @@ def test_the_same_words_to_the_next_interrupt_are_no_retry_of_the_first_answer(r
     assert paid == [("yes", "yes")]
 
 
-def test_an_answer_to_another_interrupt_than_the_failed_one_is_taken(registry):
+def test_resume_of_another_interrupt_than_the_failed_one_is_accepted(registry):
     with threads.Runner(registry, asking_at_once_graph()) as runner:
         asked(runner)
         ids = {question.value: question.id for question in registry.interrupts("a")}
@@ -288,7 +288,7 @@ def test_an_answer_to_another_interrupt_than_the_failed_one_is_taken(registry):
     assert sorted(texts(registry, "a")[1:]) == ["left: yes", "right: yes"]
 
 
-def test_an_answer_to_an_interrupt_that_is_gone_by_its_turn_is_handed_to_no_other(registry):
+def test_late_resume_is_not_passed_to_another_interrupt(registry):
     """Two clients with different keys: the second looked at the thread before the first was taken."""
     paid = []
 
@@ -308,7 +308,7 @@ def test_an_answer_to_an_interrupt_that_is_gone_by_its_turn_is_handed_to_no_othe
     assert paid == [("early", "and two")]
 
 
-def test_over_http_a_wrong_answer_is_replaced_and_no_key_is_blamed_that_is_fresh(registry):
+def test_http_replaces_a_failed_resume(registry):
     with client(registry, reviewing_graph()) as api:
         id = api.post(f"{PREFIX}/threads", json={"initial_message": "refund it"}).json()["id"]
         resume = f"{PREFIX}/threads/{id}/resume"
@@ -325,7 +325,7 @@ def test_over_http_a_wrong_answer_is_replaced_and_no_key_is_blamed_that_is_fresh
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "fresh"}], ids=["no key", "a fresh key"])
-def test_over_http_a_taken_answer_is_refused_with_the_ways_out(registry, headers):
+def test_http_refuses_an_answered_interrupt_with_remedies(registry, headers):
     graph = failing_later_graph([RuntimeError("down")], in_subgraph=False)
     with client(registry, graph) as api:
         id = api.post(f"{PREFIX}/threads", json={"initial_message": "go"}).json()["id"]

@@ -116,7 +116,7 @@ def test_retry_after_an_answered_interrupt_asks_the_next_one(registry, build):
 
 
 @pytest.mark.parametrize("answer", ["yes", None, False, 0, "", [], {}, {"decisions": [{"type": "approve"}]}])
-def test_an_answer_of_any_value_is_handed_in_again_and_to_its_interrupt_only(registry, answer):
+def test_retry_passes_any_resume_value_to_its_interrupt_only(registry, answer):
     bank = Bank()
     with threads.Runner(registry, in_a_node(bank)) as runner:
         failed_after_the_first_answer(runner, answer=answer)
@@ -127,7 +127,7 @@ def test_an_answer_of_any_value_is_handed_in_again_and_to_its_interrupt_only(reg
 
 
 @pytest.mark.parametrize("way", ["answer", "key", "id"])
-def test_the_same_answer_again_begins_its_failed_run_again(registry, way):
+def test_same_answer_again_restarts_its_failed_run(registry, way):
     bank = Bank()
     with threads.Runner(registry, in_a_node(bank)) as runner:
         runner.start("a", "pay", if_not_exists="create").result(20)
@@ -143,7 +143,7 @@ def test_the_same_answer_again_begins_its_failed_run_again(registry, way):
         assert bank.paid == []
 
 
-def test_a_retry_beside_another_waiting_interrupt_asks_both(registry):
+def test_retry_beside_another_interrupt_asks_both(registry):
     bank = Bank()
     builder = StateGraph(Plain)
     builder.add_node("bank", bank.node)
@@ -162,7 +162,7 @@ def test_a_retry_beside_another_waiting_interrupt_asks_both(registry):
     assert bank.paid == [("yes", "no")]
 
 
-def test_a_node_that_asks_again_after_an_error_is_retried_with_its_own_answers(registry):
+def test_retry_gives_a_node_its_own_answers_only(registry):
     outcomes = [ConnectionError("caught"), ValueError("not caught")]
     paid = []
 
@@ -191,7 +191,7 @@ def test_a_node_that_asks_again_after_an_error_is_retried_with_its_own_answers(r
     assert paid == ["yes, again"]
 
 
-def test_a_run_that_failed_at_a_breakpoint_is_retried_without_an_answer(registry):
+def test_retry_at_a_breakpoint_passes_no_answer(registry):
     bank = Bank()
     graph = in_a_node(bank)
     graph.interrupt_before_nodes = ["model"]
@@ -205,7 +205,7 @@ def test_a_run_that_failed_at_a_breakpoint_is_retried_without_an_answer(registry
         assert (asked(registry), bank.paid) == ([SECOND], [])
 
 
-def test_a_run_that_failed_in_a_later_node_asks_what_that_node_asks(registry):
+def test_retry_in_a_later_node_asks_its_interrupt(registry):
     bank = Bank()
     builder = StateGraph(Plain)
     builder.add_node("first", lambda state: {"messages": [AIMessage(interrupt("first node?"))]})
@@ -225,7 +225,7 @@ def test_a_run_that_failed_in_a_later_node_asks_what_that_node_asks(registry):
 
 
 @pytest.mark.parametrize("given", [Command(resume="old"), "by id"], ids=["bare", "by id"])
-def test_an_answer_that_a_plain_invoke_left_behind_is_given_to_no_interrupt(registry, given):
+def test_stale_answer_of_a_plain_invoke_is_removed(registry, given):
     bank = Bank()
     graph = in_a_node(bank)
     plain = graph.copy(update={"checkpointer": registry.checkpointer})
@@ -241,7 +241,7 @@ def test_an_answer_that_a_plain_invoke_left_behind_is_given_to_no_interrupt(regi
     assert bank.paid == [("new", "no")]
 
 
-def test_an_answer_that_an_older_version_stored_is_given_to_no_other_interrupt(registry):
+def test_stale_answer_of_an_older_version_is_removed(registry):
     """It kept, as LangGraph does, the answers that a task had taken when it failed."""
     bank = Bank()
     with threads.Runner(registry, in_a_node(bank)) as runner:
@@ -253,7 +253,7 @@ def test_an_answer_that_an_older_version_stored_is_given_to_no_other_interrupt(r
         assert (asked(registry), bank.paid) == ([SECOND], [])
 
 
-def test_a_retry_over_http_asks_the_next_interrupt(registry):
+def test_http_retry_asks_the_next_interrupt(registry):
     bank = Bank()
     with client(registry, in_a_node(bank)) as api:
         id = api.post(f"{PREFIX}/threads", json={"initial_message": "pay"}).json()["id"]
@@ -266,7 +266,7 @@ def test_a_retry_over_http_asks_the_next_interrupt(registry):
     assert bank.paid == []
 
 
-def test_a_retry_on_the_command_line_asks_the_next_interrupt(tmp_path):
+def test_cli_retry_asks_the_next_interrupt(tmp_path):
     (tmp_path / "teller.py").write_text(
         textwrap.dedent(f"""
             import sys
@@ -287,7 +287,7 @@ def test_a_retry_on_the_command_line_asks_the_next_interrupt(tmp_path):
         assert texts(registry, "a") == ["pay"]
 
 
-def test_an_interrupt_of_a_functional_task_is_told_once(registry):
+def test_interrupt_of_a_functional_task_is_reported_once(registry):
     bank = Bank(failures=0)
     with threads.Runner(registry, in_a_functional_task(bank)) as runner:
         run = runner.start("a", input={"x": 1}, if_not_exists="create")

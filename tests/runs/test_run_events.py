@@ -37,7 +37,7 @@ def reading(event, screen):
         screen[event.data["message"]["id"]] = event.data["message"]["text"]
 
 
-def test_a_listener_cut_at_every_event_reads_the_exact_text_with_no_gap_and_no_double(registry):
+def test_subscriber_that_reconnects_at_every_event_misses_nothing(registry):
     """Each listener leaves after its own number of events, and comes back with the last number it saw."""
     with threads.Runner(registry, slow_agent(WORDS, delay=0.03)) as runner:
         runner.start("a", "Talk", if_not_exists="create")
@@ -71,7 +71,7 @@ def test_a_listener_cut_at_every_event_reads_the_exact_text_with_no_gap_and_no_d
     assert all(set(stored) <= set(numbers) for numbers, _ in seen.values()), "none is missing"
 
 
-def test_listeners_in_async_code_hear_the_same(registry):
+def test_async_subscribers_get_the_same_events(registry):
     async def main():
         async with threads.Runner(registry, slow_agent(10)) as runner:
             registry.create(id="a")
@@ -93,7 +93,7 @@ def test_listeners_in_async_code_hear_the_same(registry):
     assert all([event.sequence for event in story] == [e.sequence for e in stories[0]] for story in stories)
 
 
-def test_what_another_process_does_is_heard_here_in_its_order(path, registry):
+def test_events_of_another_process_arrive_in_order(path, registry):
     process, said_there = performing(path, "talking", seconds=5.0)
     run_id = said_there.recv()
     screen, kinds = {}, []
@@ -123,7 +123,7 @@ def record(registry, count, type="custom"):
     registry._context.events.wake()
 
 
-def test_a_listener_who_is_slow_falls_behind_and_loses_nothing(registry, monkeypatch):
+def test_slow_subscriber_misses_nothing(registry, monkeypatch):
     monkeypatch.setattr(listening, "BUFFER_SIZE", 50)
     registry.create(id="a")
     with registry.events("a") as slow, registry.events("a") as quick:
@@ -134,7 +134,7 @@ def test_a_listener_who_is_slow_falls_behind_and_loses_nothing(registry, monkeyp
         assert [next(slow).sequence for _ in range(600)] == list(range(1, 601))
 
 
-def test_a_listener_learns_what_is_no_longer_kept(registry, monkeypatch):
+def test_subscriber_gets_a_gap_event_for_trimmed_events(registry, monkeypatch):
     monkeypatch.setattr(log, "MAX_EVENTS", 10)
     registry.create(id="a")
     with registry.events("a") as lagging:
@@ -150,7 +150,7 @@ def test_a_listener_learns_what_is_no_longer_kept(registry, monkeypatch):
         assert list(registry.events("a", after=story[1].sequence, follow=False)) == story[2:]
 
 
-def test_replaying_and_listening_from_now_on(registry):
+def test_subscription_replays_or_starts_now(registry):
     plain_graph(registry.checkpointer).invoke(said("x"), config("a"))
     record(registry, 3)
     assert [event.sequence for event in registry.events("a", after=1, follow=False)] == [2, 3]
@@ -162,7 +162,7 @@ def test_replaying_and_listening_from_now_on(registry):
 
 
 @pytest.mark.parametrize("how", ["deleted", "deleted elsewhere", "closed", "registry closed"])
-def test_a_listener_ends_when_there_is_no_more_to_come(path, how):
+def test_subscription_without_follow_ends(path, how):
     registry = threads.open(path)
     registry.create(id="a")
     events = registry.events("a")
@@ -198,7 +198,7 @@ def test_a_listener_ends_when_there_is_no_more_to_come(path, how):
     registry.close()
 
 
-def test_a_run_that_is_followed_ends_when_its_thread_goes(path, registry):
+def test_subscription_of_a_run_ends_when_its_thread_is_deleted(path, registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate)) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
@@ -219,7 +219,7 @@ def test_a_run_that_is_followed_ends_when_its_thread_goes(path, registry):
     assert registry.verify() == []
 
 
-def test_one_listener_hears_all_threads_in_one_order(registry):
+def test_subscription_to_all_threads_has_one_order(registry):
     with threads.Runner(registry, build_agent()) as runner:
         for id in ("a", "b", "a"):
             runner.start(id, f"Hi from {id}", if_not_exists="create").result(20)
@@ -234,7 +234,7 @@ def test_one_listener_hears_all_threads_in_one_order(registry):
             assert next(events).thread_id == "c"
 
 
-def test_events_belong_to_their_thread_only(registry):
+def test_subscription_gets_events_of_its_thread_only(registry):
     with threads.Runner(registry, build_agent()) as runner:
         runner.start("a", "the word is marzipan", if_not_exists="create").result(20)
         runner.start("b", "Hi", if_not_exists="create").result(20)
@@ -242,7 +242,7 @@ def test_events_belong_to_their_thread_only(registry):
     assert "marzipan" not in str(list(registry.events("b", follow=False)))
 
 
-def test_words_are_dropped_once_the_message_is_stored(registry):
+def test_tokens_are_deleted_once_the_message_is_stored(registry):
     with threads.Runner(registry, slow_agent(20)) as runner:
         run = runner.start("a", "Talk", if_not_exists="create")
         until(lambda: "token" in types(registry.events("a", follow=False)))
@@ -252,7 +252,7 @@ def test_words_are_dropped_once_the_message_is_stored(registry):
     assert told(story, "message", "message")[-1]["text"] == texts(registry, "a")[-1]
 
 
-def test_a_loop_that_went_away_does_not_silence_the_others(registry):
+def test_closed_event_loop_does_not_affect_other_subscribers(registry):
     registry.create(id="a")
 
     async def impatient():
@@ -267,7 +267,7 @@ def test_a_loop_that_went_away_does_not_silence_the_others(registry):
         assert [next(patient).sequence for _ in range(2)] == [1, 2]
 
 
-def test_a_title_that_is_given_is_heard(registry):
+def test_title_event_reaches_subscribers(registry):
     registry.create(id="a")
     with registry.events("a") as events:
         registry.update("a", title="Given by hand")
@@ -275,7 +275,7 @@ def test_a_title_that_is_given_is_heard(registry):
         assert event.data["title"] == "Given by hand"
 
 
-def test_a_file_that_is_only_read_is_followed_too(path, registry):
+def test_read_only_registry_can_subscribe(path, registry):
     registry.create(id="a")
     with threads.open(path, read_only=True) as reader, reader.events("a") as events:
         assert isinstance(reader._database, Database)
@@ -283,7 +283,7 @@ def test_a_file_that_is_only_read_is_followed_too(path, registry):
         assert [next(events).sequence for _ in range(2)] == [1, 2]
 
 
-def test_a_run_of_long_ago_whose_end_is_no_longer_kept_does_not_wait_for_it(registry, monkeypatch):
+def test_iterating_a_run_whose_end_event_was_trimmed_ends(registry, monkeypatch):
     monkeypatch.setattr(log, "MAX_EVENTS", 3)
     with threads.Runner(registry, build_agent()) as runner:
         first = runner.start("a", "Hi", if_not_exists="create")

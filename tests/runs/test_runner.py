@@ -53,7 +53,7 @@ def runner(registry):
 # whole and streaming
 
 
-def test_a_message_is_answered_in_its_thread_and_each_thread_knows_its_own(runner, registry):
+def test_messages_are_answered_in_their_own_thread(runner, registry):
     runner.start("a", "Hi, I'm Alice", if_not_exists="create").result(20)
     runner.start("b", "Hi, I'm Bob", if_not_exists="create").result(20)
     values = runner.start("a", "What is my name?").result(20)
@@ -64,7 +64,7 @@ def test_a_message_is_answered_in_its_thread_and_each_thread_knows_its_own(runne
     assert registry.verify() == []
 
 
-def test_iterating_a_run_gives_its_story_from_start_to_end(runner):
+def test_iterating_a_run_yields_its_events(runner):
     events = list(runner.start("a", "Hi, I'm Alice", if_not_exists="create"))
     kinds = [kind for kind in types(events) if kind != "token"]
     assert kinds == ["started", "message", "message", "finished"]
@@ -73,7 +73,7 @@ def test_iterating_a_run_gives_its_story_from_start_to_end(runner):
     assert events[-1].data["output_tokens"] > 0
 
 
-def test_the_words_come_while_they_are_said_and_make_the_message(registry):
+def test_tokens_are_streamed_and_make_the_message(registry):
     with threads.Runner(registry, slow_agent(20)) as runner:
         events = list(runner.start("a", "Talk", if_not_exists="create"))
     spoken = "".join(told(events, "token", "text"))
@@ -84,7 +84,7 @@ def test_the_words_come_while_they_are_said_and_make_the_message(registry):
     assert "token" not in types(left), "words are dropped once the message is stored"
 
 
-def test_inside_a_running_loop_runs_are_awaited_and_iterated(runner):
+def test_runs_can_be_awaited_and_iterated_in_async_code(runner):
     async def main():
         values = await runner.start("a", "Hi, I'm Alice", if_not_exists="create")
         run = runner.start("a", "What is my name?")
@@ -96,7 +96,7 @@ def test_inside_a_running_loop_runs_are_awaited_and_iterated(runner):
     assert "Alice" in result["messages"][-1].text
 
 
-def test_the_whole_thing_works_by_async_with_and_in_memory():
+def test_runner_works_with_async_with_and_in_memory():
     async def main():
         async with threads.open(":memory:") as registry, threads.Runner(registry, build_agent()) as runner:
             await runner.start("a", "Hi", if_not_exists="create")
@@ -105,7 +105,7 @@ def test_the_whole_thing_works_by_async_with_and_in_memory():
     assert asyncio.run(main()) == 2
 
 
-def test_a_node_may_ask_another_thread_and_await_it(registry):
+def test_node_can_await_a_run_in_another_thread(registry):
     runners = []
 
     async def node(state):
@@ -120,7 +120,7 @@ def test_a_node_may_ask_another_thread_and_await_it(registry):
     assert values["messages"][-1].text == "it said hello"
 
 
-def test_a_node_that_would_wait_for_itself_is_told_so(registry):
+def test_result_in_an_async_node_raises_usage_error(registry):
     runners = []
 
     async def node(state):
@@ -132,7 +132,7 @@ def test_a_node_that_would_wait_for_itself_is_told_so(registry):
             runner.start("a", "wait", if_not_exists="create").result(20)
 
 
-def test_who_leaves_the_loop_stops_nothing(registry):
+def test_leaving_the_iteration_does_not_stop_the_run(registry):
     with threads.Runner(registry, slow_agent(10)) as runner:
         run = runner.start("a", "Talk", if_not_exists="create")
         for event in run:
@@ -155,7 +155,7 @@ def test_who_leaves_the_loop_stops_nothing(registry):
     ],
     ids=["add_messages", "own reducer", "other channel", "no messages"],
 )
-def test_any_graph_runs_with_its_own_kind_of_input(registry, build, given, seen):
+def test_graph_without_messages_runs_with_its_own_input(registry, build, given, seen):
     graph = build(None)
     before = dict(vars(graph))
     with threads.Runner(registry, graph) as runner:
@@ -172,13 +172,13 @@ def test_any_graph_runs_with_its_own_kind_of_input(registry, build, given, seen)
     assert registry.verify() == []
 
 
-def test_what_a_step_writes_elsewhere_is_told_as_state(registry):
+def test_writes_to_other_channels_become_state_events(registry):
     with threads.Runner(registry, counter_graph(None)) as runner:
         events = list(runner.start("a", input={"number": 1}, if_not_exists="create"))
     assert {"number": 2} in told(events, "state", "values")
 
 
-def test_a_runner_with_a_config_hands_it_to_every_run(registry):
+def test_runner_config_is_passed_to_every_run(registry):
     seen = []
 
     def node(state, config):
@@ -193,7 +193,7 @@ def test_a_runner_with_a_config_hands_it_to_every_run(registry):
     assert seen[0]["configurable"]["thread_id"] == "a"
 
 
-def test_content_blocks_are_kept_as_they_are(runner, registry):
+def test_content_blocks_are_stored_unchanged(runner, registry):
     blocks = [
         {"type": "text", "text": "What is this?"},
         {"type": "image", "url": "https://example.org/x.png"},
@@ -207,7 +207,7 @@ def test_content_blocks_are_kept_as_they_are(runner, registry):
 # who answers, and where
 
 
-def test_the_threads_own_agent_answers_and_another_must_be_named(registry):
+def test_threads_own_agent_answers_by_default(registry):
     first, second = (
         compiled(Plain, echo, None),
         compiled(Plain, lambda state: {"messages": [AIMessage("2")]}, None),
@@ -225,7 +225,7 @@ def test_the_threads_own_agent_answers_and_another_must_be_named(registry):
         assert registry.list(limit=5)[0].id == "a" and len(registry.list()) == 1, "no empty thread is left"
 
 
-def test_who_is_named_first_answers_from_then_on_in_a_thread_without_an_agent(registry):
+def test_first_agent_id_becomes_the_threads_agent(registry):
     registry.create(id="a")
     registry.create(id="b", agent_id="second")
     agents = {"first": compiled(Plain, echo, None), "second": plain_graph(None)}
@@ -244,7 +244,7 @@ def test_who_is_named_first_answers_from_then_on_in_a_thread_without_an_agent(re
         assert {run.agent_id for id in ("a", "b") for run in registry.runs(id)} == {"first"}
 
 
-def test_an_unknown_thread_is_made_only_where_that_is_asked_for(runner, registry):
+def test_unknown_thread_is_created_only_with_if_not_exists(runner, registry):
     with pytest.raises(ThreadNotFound):
         runner.start("a", "Hi")
     assert len(registry.list()) == 0
@@ -252,7 +252,7 @@ def test_an_unknown_thread_is_made_only_where_that_is_asked_for(runner, registry
     assert registry.get("a").message_count == 2
 
 
-def test_a_uuid_is_an_id_and_a_number_is_none(runner, registry):
+def test_thread_id_may_be_a_uuid_and_not_a_number(runner, registry):
     id = uuid.uuid4()
     runner.start(id, "Hi", if_not_exists="create").result(20)
     assert registry.get(str(id)).message_count == 2
@@ -260,7 +260,7 @@ def test_a_uuid_is_an_id_and_a_number_is_none(runner, registry):
         runner.start(1, "Hi", if_not_exists="create")
 
 
-def test_a_thread_in_the_trash_takes_no_runs(runner, registry):
+def test_trashed_thread_refuses_runs(runner, registry):
     registry.create(id="a")
     registry.trash("a")
     with pytest.raises(ThreadTrashed):
@@ -268,7 +268,7 @@ def test_a_thread_in_the_trash_takes_no_runs(runner, registry):
     assert len(registry.runs("a")) == 0
 
 
-def test_a_runner_that_was_closed_takes_nothing(registry):
+def test_closed_runner_refuses_requests(registry):
     runner = threads.Runner(registry, build_agent())
     runner.close()
     runner.close()
@@ -319,7 +319,7 @@ POISON = {
 
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON.keys())
 @pytest.mark.parametrize("build", [lambda: build_agent(), lambda: plain_graph(None)], ids=["ours", "plain"])
-def test_poison_is_refused_before_anything_is_stored(registry, poison, build):
+def test_invalid_messages_are_refused_before_anything_is_stored(registry, poison, build):
     with threads.Runner(registry, build()) as runner:
         with pytest.raises(InvalidValue):
             runner.start("a", **{"if_not_exists": "create", **poison})
@@ -333,7 +333,7 @@ def test_poison_is_refused_before_anything_is_stored(registry, poison, build):
         assert runner.start("a", "Hi again").result(20)["messages"][-1].text
 
 
-def test_blocks_of_a_type_that_nobody_knows_here_are_the_models_affair(registry):
+def test_unknown_content_block_types_are_passed_to_the_model(registry):
     with threads.Runner(registry, plain_graph(None)) as runner:
         values = runner.start("a", [{"type": "zork", "of": 1}], if_not_exists="create").result(20)
     assert values["messages"][0].content == [{"type": "zork", "of": 1}]
@@ -341,7 +341,7 @@ def test_blocks_of_a_type_that_nobody_knows_here_are_the_models_affair(registry)
 
 
 @pytest.mark.parametrize("build", [counter_graph, chat_graph])
-def test_a_message_to_a_graph_without_messages_is_refused(registry, build):
+def test_message_to_a_graph_without_messages_is_refused(registry, build):
     with threads.Runner(registry, build(None)) as runner, pytest.raises(InvalidValue, match="input="):
         runner.start("a", "Hi", if_not_exists="create")
     assert len(registry.list()) == 0
@@ -350,14 +350,14 @@ def test_a_message_to_a_graph_without_messages_is_refused(registry, build):
 # context
 
 
-def test_a_context_that_could_not_be_read_again_is_refused_with_the_remedy(registry):
+def test_unreadable_context_is_refused_with_a_remedy(registry):
     refused = pytest.raises(InvalidValue, match=r"context: .*graphs\.Case.*types=\[Case\]")
     with threads.Runner(registry, talk_graph(Case)) as runner, refused:
         runner.start("a", "Hi", context=Case(1), if_not_exists="create")
     assert len(registry.list()) == 0
 
 
-def test_a_context_of_a_type_that_was_named_is_there_after_a_failure(tmp_path):
+def test_context_of_an_allowed_type_survives_a_failure(tmp_path):
     def open_() -> threads.Registry:
         return threads.open(tmp_path / "threads.db", types=[Case])
 
@@ -384,7 +384,7 @@ def test_a_context_of_a_type_that_was_named_is_there_after_a_failure(tmp_path):
         ),
     ],
 )
-def test_a_dict_in_another_order_is_the_same_request(registry, first, again):
+def test_request_digest_ignores_the_order_of_keys(registry, first, again):
     with threads.Runner(registry, plain_graph(None), recover=False) as runner:
         run = runner.start("a", input=first, key="k", if_not_exists="create")
         assert runner.start("a", input=again, key="k").id == run.id
@@ -392,7 +392,7 @@ def test_a_dict_in_another_order_is_the_same_request(registry, first, again):
             runner.start("a", input={**first, "topic": "y"}, key="k")
 
 
-def test_taking_a_message_out_with_the_same_key_is_the_same_run(registry):
+def test_removing_a_message_with_the_same_key_is_the_same_run(registry):
     with threads.Runner(registry, build_agent()) as runner:
         runner.start("a", "Hi", if_not_exists="create").result(20)
         given = {"messages": [RemoveMessage(registry.messages("a")[1].id), HumanMessage("Hello")]}
@@ -401,7 +401,7 @@ def test_taking_a_message_out_with_the_same_key_is_the_same_run(registry):
         assert runner.start("a", input=given, key="k").id == first.id
 
 
-def test_a_key_stands_for_its_run_whoever_answers_in_the_thread_now(registry):
+def test_idempotency_key_gives_its_run_after_the_agent_changed(registry):
     agents = {"first": plain_graph(None), "second": plain_graph(None)}
     with threads.Runner(registry, agents) as runner:
         first = runner.start("a", "Hi", agent_id="first", key="k", if_not_exists="create")
@@ -411,7 +411,7 @@ def test_a_key_stands_for_its_run_whoever_answers_in_the_thread_now(registry):
 
 
 @pytest.mark.parametrize("strategy", ["enqueue", "interrupt", "rollback"])
-def test_a_failed_run_that_is_asked_for_again_waits_for_its_thread(registry, strategy):
+def test_failed_run_submitted_again_is_queued(registry, strategy):
     gate, failures = Gate(), [RuntimeError("429")]
 
     async def node(state):
@@ -440,12 +440,12 @@ def test_a_failed_run_that_is_asked_for_again_waits_for_its_thread(registry, str
             assert again.result(20)["messages"][-1].text == "well again"
             assert texts(registry, "a") == ["Hi", "well again"]
         else:
-            with pytest.raises(RunFailed, match="went on without it"):
+            with pytest.raises(RunFailed, match="modified by another run"):
                 again.result(20)
             assert texts(registry, "a")[:2] == ["Hi", "slow"], "the message itself is not lost"
 
 
-def test_the_same_key_gives_the_same_run_and_the_same_answer(runner, registry):
+def test_idempotency_key_gives_the_same_run(runner, registry):
     first = runner.start("a", "Hi, I'm Alice", key="k", if_not_exists="create")
     answer = first.result(20)["messages"][-1].text
     again = runner.start("a", "Hi, I'm Alice", key="k")
@@ -460,7 +460,7 @@ def test_the_same_key_gives_the_same_run_and_the_same_answer(runner, registry):
     )
 
 
-def test_the_same_key_while_it_runs_gives_the_same_run(registry):
+def test_idempotency_key_gives_the_active_run(registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate)) as runner:
         first = runner.start("a", "Hi", key="k", if_not_exists="create")
@@ -475,7 +475,7 @@ def test_the_same_key_while_it_runs_gives_the_same_run(registry):
 # failure
 
 
-def test_a_failed_run_says_why_and_the_thread_stays_usable(registry):
+def test_failed_run_has_a_reason_and_the_thread_stays_usable(registry):
     with threads.Runner(registry, failing_graph(None)) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
         with pytest.raises(RunFailed, match="the model is on fire"):
@@ -491,7 +491,7 @@ def test_a_failed_run_says_why_and_the_thread_stays_usable(registry):
 
 
 @pytest.mark.parametrize("again", ["retry", "key"])
-def test_going_on_after_a_failure_says_nothing_twice(registry, again):
+def test_retry_adds_no_message_twice(registry, again):
     asked = []
     graph = failing_once_graph([TimeoutError("too slow"), ConnectionError("429 rate limit")], asked)
     with threads.Runner(registry, graph) as runner:
@@ -510,7 +510,7 @@ def test_going_on_after_a_failure_says_nothing_twice(registry, again):
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=["exit", "interrupt"])
-def test_a_node_that_ends_the_program_ends_its_own_run_only(registry, error, is_async):
+def test_system_exit_in_a_node_fails_its_run_only(registry, error, is_async):
     def node(state):
         if state["messages"][-1].text == "Leave":
             raise error
@@ -527,7 +527,7 @@ def test_a_node_that_ends_the_program_ends_its_own_run_only(registry, error, is_
         assert values["messages"][-1].text == "still here"
 
 
-def test_who_closes_the_runner_right_away_waits_for_the_run(registry):
+def test_close_waits_for_active_runs(registry):
     for number in range(5):
         with threads.Runner(registry, build_agent()) as runner:
             run = runner.start(f"t{number}", "Hi, I'm Alice", if_not_exists="create")
@@ -535,7 +535,7 @@ def test_who_closes_the_runner_right_away_waits_for_the_run(registry):
         assert registry.runs(f"t{number}")[0].status == "success"
 
 
-def test_a_run_that_waited_when_its_runner_was_closed_says_so(registry):
+def test_result_of_a_queued_run_raises_after_close(registry):
     gate = Gate()
     runner = threads.Runner(registry, waiting_graph(gate))
     runner.start("a", "one", if_not_exists="create")
@@ -548,7 +548,7 @@ def test_a_run_that_waited_when_its_runner_was_closed_says_so(registry):
 
 
 @pytest.mark.parametrize("is_open", [False, True], ids=["while a node waits", "at its end"])
-def test_a_run_whose_words_cannot_be_stored_stops_and_says_why(registry, is_open):
+def test_run_whose_write_is_rejected_stops_with_the_reason(registry, is_open):
     """It does not wait for each checkpoint, yet must not seem to succeed without one."""
     gate = Gate()
     if is_open:
@@ -568,7 +568,7 @@ def test_a_run_whose_words_cannot_be_stored_stops_and_says_why(registry, is_open
         assert registry.verify() == []
 
 
-def test_there_is_nothing_to_retry_where_nothing_failed(runner, registry):
+def test_retry_without_failure_raises_nothing_to_resume(runner, registry):
     runner.start("a", "Hi", if_not_exists="create").result(20)
     with pytest.raises(NothingToResume):
         runner.retry("a")
@@ -580,7 +580,7 @@ def test_there_is_nothing_to_retry_where_nothing_failed(runner, registry):
 # one at a time
 
 
-def test_a_busy_thread_refuses_a_second_run(registry):
+def test_reject_strategy_raises_thread_busy(registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate)) as runner:
         first = runner.start("a", "one", if_not_exists="create")
@@ -595,7 +595,7 @@ def test_a_busy_thread_refuses_a_second_run(registry):
     assert len(registry.runs("a")) == 1
 
 
-def test_enqueued_runs_are_answered_in_their_order(registry):
+def test_enqueue_strategy_answers_in_order(registry):
     gate = Gate()
     with (
         threads.Runner(registry, waiting_graph(gate)) as runner,
@@ -614,7 +614,7 @@ def test_enqueued_runs_are_answered_in_their_order(registry):
     assert registry.get("a").message_count == 12
 
 
-def test_a_waiting_run_can_be_stopped_before_it_begins(registry):
+def test_queued_run_can_be_stopped(registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate)) as runner:
         first = runner.start("a", "0", if_not_exists="create")
@@ -629,7 +629,7 @@ def test_a_waiting_run_can_be_stopped_before_it_begins(registry):
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_registry_and_a_plain_invoke_wait_for_the_run(registry, is_async):
+def test_registry_and_plain_invoke_are_refused_during_a_run(registry, is_async):
     gate = Gate()
     graph = plain_graph(registry.checkpointer)
     with threads.Runner(registry, waiting_graph(gate, is_async=is_async)) as runner:
@@ -660,7 +660,7 @@ def test_a_registry_and_a_plain_invoke_wait_for_the_run(registry, is_async):
     assert texts(registry, "a") == ["one", "at last", "x"]
 
 
-def test_langgraph_still_marks_the_configs_of_its_runs_as_we_read_them(registry):
+def test_langgraph_marks_the_configs_of_its_runs(registry):
     """The private key by which a turn is told from a look; should LangGraph rename it, this fails first."""
     from threads.checkpoint.conflicts import RUNTIME
 

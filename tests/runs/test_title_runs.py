@@ -47,7 +47,7 @@ def titled(registry: threads.Registry) -> str:
         return next(event.data["title"] for event in events if event.type == "title")
 
 
-def test_the_first_exchange_gets_a_title_that_does_not_delay_its_answer(registry):
+def test_first_exchange_gets_a_model_title_without_delay(registry):
     model = Titles(may=threading.Event(), asked=[])
     with threads.Runner(registry, plain_graph(None), title_model=model) as runner:
         runner.start("a", "my lamp is broken", if_not_exists="create").result(20)
@@ -60,7 +60,7 @@ def test_the_first_exchange_gets_a_title_that_does_not_delay_its_answer(registry
     assert registry.verify() == []
 
 
-def test_a_slow_title_can_be_stopped_and_keeps_nobody_from_closing(registry):
+def test_slow_title_run_can_be_stopped_and_does_not_block_close(registry):
     model = Titles(may=threading.Event(), asked=[])
     plain_graph(registry.checkpointer).invoke(said("my lamp is broken"), config("a"))
     with threads.Runner(registry, plain_graph(None), title_model=model) as runner:
@@ -79,20 +79,20 @@ def test_a_slow_title_can_be_stopped_and_keeps_nobody_from_closing(registry):
     assert registry.get("a").title == "my lamp is broken"
 
 
-def test_a_title_set_by_hand_is_never_replaced(registry):
+def test_title_set_by_hand_is_never_replaced(registry):
     model = Titles(may=threading.Event(), asked=[])
     with threads.Runner(registry, plain_graph(None), title_model=model) as runner:
         runner.start("a", "my lamp is broken", if_not_exists="create").result(20)
         registry.update("a", title="mine")
         model.may.set()
         runner.start("a", "more").result(20)
-        with pytest.raises(threads.InvalidValue, match="given by hand"):
+        with pytest.raises(threads.InvalidValue, match="set by hand"):
             runner.make_title("a")
     assert registry.get("a").title == "mine"
     assert registry.update("a", title=None).title in ("my lamp is broken", "A broken lamp")
 
 
-def test_a_title_is_made_when_it_is_asked_for(registry):
+def test_make_title_makes_a_title(registry):
     with threads.Runner(registry, plain_graph(None)) as runner:
         runner.start("a", "my lamp is broken", if_not_exists="create").result(20)
         with pytest.raises(threads.InvalidValue, match="title_model"):
@@ -105,7 +105,7 @@ def test_a_title_is_made_when_it_is_asked_for(registry):
 
 
 @pytest.mark.parametrize("answer", ["fail", "   ", "x" * 9999])
-def test_a_model_that_gives_no_good_title_costs_nothing(registry, answer):
+def test_invalid_model_title_fails_only_the_title_run(registry, answer):
     with threads.Runner(registry, plain_graph(None), title_model=Titles(answer=answer, asked=[])) as runner:
         runner.start("a", "my lamp is broken", if_not_exists="create").result(20)
         run = runner.make_title("a")

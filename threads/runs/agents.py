@@ -21,7 +21,7 @@ class AgentRegistry:
         given = agents if isinstance(agents, Mapping) else {_name(agents): agents}
         if not given:
             raise InvalidValue(
-                "agents", "there are none; hand in a compiled graph, or a mapping of id to graph"
+                "agents", "no agents were given; pass a compiled graph, or a mapping of id to graph"
             )
         self._graphs = {str(id): _bound(id, graph, checkpointer) for id, graph in given.items()}
 
@@ -60,7 +60,7 @@ class AgentRegistry:
         """Raise `InvalidValue` if this agent is loaded and its input has no channel `messages`."""
         graph = self.find(agent_id)
         if isinstance(graph, CompiledStateGraph) and "messages" not in _input_channels(graph):
-            what = f"agent {agent_id!r} takes no messages; hand it what it takes with input="
+            what = f"agent {agent_id!r} takes no messages; pass its input with input="
             raise InvalidValue("message", what)
 
 
@@ -75,5 +75,5 @@ def _input_channels(graph: CompiledStateGraph[Any, Any, Any, Any]) -> Collection
 
 def _bound(id: object, graph: Any, checkpointer: Any) -> Any:
     if not isinstance(graph, (Pregel, CompiledStateGraph)):
-        raise InvalidValue("agents", f"{id!r} is no compiled LangGraph graph: {graph!r}")
+        raise InvalidValue("agents", f"{id!r} is not a compiled LangGraph graph: {graph!r}")
     return graph.copy(update={"checkpointer": checkpointer})

@@ -198,7 +198,7 @@ class RunExecutor:
 
     def _start(self, run: RunRecord) -> None:
         self._leased.add(run.run_id)
-        self._loop.start_task(self._perform(run), f"run {run.run_id} broke off")
+        self._loop.start_task(self._perform(run), f"run {run.run_id} failed")
 
     async def _perform(self, run: RunRecord) -> None:
         """Perform a run that has a lease, to its end."""
@@ -277,7 +277,9 @@ class RunExecutor:
         if self._recovers and outcome.status is OutcomeStatus.ERROR and is_passing(outcome.error):
             outcome = Outcome(OutcomeStatus.UNFINISHED, error=outcome.error)  # recovered once that has ended
             why = type(outcome.error).__name__
-            logging.getLogger(__name__).warning("a run cannot go on now and is recovered later: %s", why)
+            logging.getLogger(__name__).warning(
+                "a run was interrupted by a temporary error and will be recovered: %s", why
+            )
         if outcome.error is not None and not isinstance(outcome.error, Exception):
             log_failure(f"run {lease.run_id} failed", outcome.error)
         outcome = await complete(lease, outcome, self._writer, self._context.now)
@@ -299,7 +301,7 @@ class RunExecutor:
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            log_failure(f"what follows run {run_id} was not begun", error)
+            log_failure(f"the runs that follow run {run_id} could not be started", error)
 
     async def _release(self, run: RunRecord) -> None:
         """Release the lease of a run whose end could not be stored: its recovery continues or fails it."""
@@ -320,7 +322,7 @@ class RunExecutor:
         with self._store.read() as tx:
             stored = tx.runs.find_request(run.run_id)
         if stored is None:
-            raise RunFailed(run.thread_id, run.run_id, "what was asked could not be stored")
+            raise RunFailed(run.thread_id, run.run_id, "its request could not be stored")
         return Request.loaded(run.kind, stored, self._context.checkpointer.serde)
 
     def _known_messages(self, thread_id: str) -> set[str | None]:
@@ -363,7 +365,7 @@ class RunExecutor:
         try:
             left = self._store.write(lambda tx: tx.runs.release_all(self._queue.worker_id))
         except ThreadsError as error:  # locked, or closed already: then the leases expire by themselves
-            log.warning("the runs under way could not be handed over: %s", error)
+            log.warning("the leases of unfinished runs could not be released: %s", error)
             return
         if left:
-            log.info("runs left to the next process that serves the file: %s", ", ".join(left))
+            log.info("unfinished runs left to the next process that serves the file: %s", ", ".join(left))

@@ -89,9 +89,13 @@ class _Resume:
         """It names interrupts that do not wait any more: a repetition gets the run that took it."""
         taken = self._find_taken()
         if taken is None:
-            raise InvalidValue("value", f"no question waits with the id {' or '.join(sorted(self.named))}")
+            raise InvalidValue(
+                "value", f"no interrupt is waiting with the id {' or '.join(sorted(self.named))}"
+            )
         if left := self.named.intersection(self.pending):
-            raise InvalidValue("value", f"of these questions only {', '.join(sorted(left))} waits still")
+            raise InvalidValue(
+                "value", f"of these interrupts only {', '.join(sorted(left))} is still waiting"
+            )
         return _repeat(self.answer, taken)
 
     def without_interrupt(self) -> Submission:
@@ -100,7 +104,7 @@ class _Resume:
         was_answered = last is not None and last.kind in ANSWER_KINDS
         if last is not None and was_answered and (last.status == "error" or self.key in (None, last.key)):
             return _repeat(self.answer, last)
-        raise NothingToResume(self.thread_id, "it asks nothing")
+        raise NothingToResume(self.thread_id, "it has no pending interrupt")
 
     def to_recovery(self, interrupted: RunRecord, question: str) -> Submission:
         """Recovery asks what to do with tool calls whose outcome is unknown."""
@@ -147,7 +151,7 @@ def answers_by_interrupt(interrupt_ids: Sequence[str], value: Any) -> Any:
         return dict(value)
     if len(interrupt_ids) > 1:
         waiting = ", ".join(interrupt_ids)
-        raise InvalidValue("value", f"there are several questions; map their ids to answers: {waiting}")
+        raise InvalidValue("value", f"several interrupts are waiting; map their ids to answers: {waiting}")
     return {interrupt_ids[0]: value} if LANGGRAPH_INTERRUPT_ID.fullmatch(interrupt_ids[0]) else value
 
 

@@ -82,7 +82,7 @@ class RunQueue:
         """Store and start a run that makes a title; `InvalidValue` where the title was set by hand."""
         thread = tx.threads.get(new_run.thread_id)
         if thread.title is not None:
-            raise InvalidValue("title", f"{thread.title!r} was given by hand; title=None takes it back")
+            raise InvalidValue("title", f"{thread.title!r} was set by hand; title=None removes it")
         after = tx.events.last_sequence(new_run.thread_id)
         tx.runs.insert(new_run, self.worker_id, self.lease_seconds, self._now())
         return SubmitResult(self._start(tx, new_run.run_id), True, True, after)
@@ -110,7 +110,7 @@ class RunQueue:
         if run is None or not run.is_unfinished or run.has_lease:
             return None
         if run.attempt - run.late_attempts >= MAX_ATTEMPTS or run.attempt >= MAX_SLOW_ATTEMPTS:
-            self._fail(tx, run, f"it broke off {run.attempt} times")
+            self._fail(tx, run, f"failed after {run.attempt} attempts")
             return None
         if run.status == "running":
             return self._start(tx, run_id)
@@ -186,7 +186,7 @@ class RunQueue:
     def _give_up(self, tx: Transaction, run: RunRecord) -> bool:
         if run.has_lease or self._agents.has(run.agent_id):
             return False
-        reason = f"its process is gone, and agent {run.agent_id!r} is not here to go on"
+        reason = f"its process ended, and agent {run.agent_id!r} is not loaded to recover it"
         self._fail(tx, run, reason)
         return True
 

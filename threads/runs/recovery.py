@@ -61,7 +61,7 @@ async def restart(
     if head_moved and await asyncio.to_thread(_lacks_input, run, request, context):
         return await first_start(attempt, run, request, context)
     if head_moved and (state.metadata or {}).get("run_id") != run.run_id:
-        error = RunFailed(run.thread_id, run.run_id, "the thread went on without it")
+        error = RunFailed(run.thread_id, run.run_id, "the thread was modified by another run")
         return Outcome(OutcomeStatus.ERROR, error=error, is_superseded=True)
     if head_moved and not state.tasks:
         return Outcome(OutcomeStatus.SUCCESS, values=state.values)

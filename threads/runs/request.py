@@ -108,7 +108,7 @@ def checked_message(content: object) -> Content:
                     _check_text(block.get("text"))
             _check_encodable("message", blocks)
             return blocks
-    raise InvalidValue("message", "text is needed, or a list of content blocks, each with its type")
+    raise InvalidValue("message", "pass text, or a list of content blocks with a type each")
 
 
 def checked_input(input: Any, graph: Any, known: Callable[[], Collection[str | None]] | None) -> Any:
@@ -174,9 +174,9 @@ def _check_encodable(field: str, content: object) -> None:
     try:
         json.dumps(content, ensure_ascii=False, default=repr).encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidValue(field, "it has half of a character (a lone surrogate)") from None
+        raise InvalidValue(field, "it contains a lone surrogate (half of a character)") from None
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidValue(field, f"its content blocks are none: {error}") from None
+        raise InvalidValue(field, f"its content blocks cannot be encoded: {error}") from None
 
 
 def _check_readable(serde: SerializerProtocol, field: str, value: Any) -> None:
@@ -186,11 +186,11 @@ def _check_readable(serde: SerializerProtocol, field: str, value: Any) -> None:
         names = ", ".join(name.rpartition(".")[2] for name in error.blocked)
         raise InvalidValue(
             field,
-            f"it holds {', '.join(error.blocked)}, which could not be read again to go on with the run; "
-            f"name the type when opening the file: threads.open(..., types=[{names}])",
+            f"it holds {', '.join(error.blocked)}, which could not be read again to recover the run; "
+            f"allow the type when opening the file: threads.open(..., types=[{names}])",
         ) from error
     except StateDamaged as error:
-        raise InvalidValue(field, f"it could not be read again to go on with the run: {error.why}") from error
+        raise InvalidValue(field, f"it could not be read again to recover the run: {error.why}") from error
 
 
 def _dumped(serde: SerializerProtocol, field: str, value: Callable[[], Any]) -> tuple[str, bytes]:

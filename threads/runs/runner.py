@@ -59,7 +59,7 @@ class Runner(Closeable):
         max_waiting: int = MAX_WAITING,
     ) -> None:
         if isinstance(max_waiting, bool) or not isinstance(max_waiting, int) or max_waiting < 1:
-            raise InvalidValue("max_waiting", f"{max_waiting!r} is no whole number from 1 on")
+            raise InvalidValue("max_waiting", f"{max_waiting!r} is not a positive integer")
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
         context = self._context = registry._context
@@ -102,7 +102,7 @@ class Runner(Closeable):
         `QueueFull`, `KeyReused`, `InvalidValue`; then nothing is stored.
         """
         if (message is None) == (input is None):
-            raise InvalidValue("message", "either a message is needed or an input")
+            raise InvalidValue("message", "pass either message or input")
         thread_id, key = ids.text_of(thread_id), checked_key(key)
         target = self._submitter.find_target(thread_id, key, agent_id, if_not_exists)
         if message is not None:
@@ -209,9 +209,7 @@ class Runner(Closeable):
         Raises `InvalidValue` if there is no `title_model`, or if the title was set by hand.
         """
         if not self._has_title_model:
-            raise InvalidValue(
-                "title_model", "there is none to make titles", "hand a chat model to the Runner"
-            )
+            raise InvalidValue("title_model", "none was given", "pass a chat model to the Runner")
         thread = self.registry.get(thread_id)
         submitted, future = self._executor.make_title(new_title_run(thread.id, thread.agent_id))
         run_id, after_sequence = submitted.run.run_id, submitted.after_sequence

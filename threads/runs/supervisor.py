@@ -106,8 +106,8 @@ async def _attempted(step: Coroutine[Any, Any, None]) -> None:
     except DatabaseGone:
         pass  # logged when it was noticed
     except ThreadsError as error:  # the database is locked or full
-        logging.getLogger(__name__).warning("runs cannot be looked after now: %s", error)
+        logging.getLogger(__name__).warning("run supervision failed and will be retried: %s", error)
     except BaseException as error:
         if is_cancelled(error):
             raise
-        log_failure("runs cannot be looked after now", error)
+        log_failure("run supervision failed and will be retried", error)

@@ -81,7 +81,7 @@ async def make_title(model: Any, context: RegistryContext, run: RunRecord) -> st
     """
     thread_id = run.thread_id
     if model is None:
-        raise InvalidValue("title_model", "there is none here")
+        raise InvalidValue("title_model", "none was given")
     beginning = _beginning(context, thread_id)
     if not beginning:
         raise InvalidValue("thread_id", f"thread {thread_id!r} has no messages to make a title of")
@@ -116,7 +116,7 @@ def _cleaned(title: str) -> str:
     line = next((line for line in title.splitlines() if line.strip()), "").strip(QUOTES)
     checked = checked_title(line[:MAX_TITLE] or None)
     if checked is None:
-        raise InvalidValue("title", "the model gave none")
+        raise InvalidValue("title", "the model returned none")
     return checked
 
 

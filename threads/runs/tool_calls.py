@@ -29,7 +29,7 @@ NAMESPACE = "langgraph_checkpoint_ns"
 """The key in LangGraph's metadata of the graph's task that runs a tool."""
 IDEMPOTENT_HINTS = ("idempotent", "idempotentHint", "readOnlyHint")
 STOPPED_TEXT = "The call was not answered: the run was stopped."
-FAILED_TEXT = "The call was not answered: the run broke off."
+FAILED_TEXT = "The call was not answered: the run failed."
 
 
 def tool_key(config: Mapping[str, Any], tool_call_id: str) -> str:

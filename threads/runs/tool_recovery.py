@@ -34,8 +34,8 @@ from threads.store.runs import RunRecord, ToolRecord
 
 AGAIN = "again"
 QUESTION = (
-    "The process broke off while these tools were at work; they may have had their effect. "
-    f"Resume with {AGAIN!r} to run them again, or with a text to take it as their answer"
+    "The process ended while these tools were running; they may have had their effect. "
+    f"Resume with {AGAIN!r} to run them again, or with a text to use as their answer"
 )
 SEVERAL_HINT = "; to tell them apart, map each tool_call_id to its answer"
 ONLY_AGAIN_HINT = ". No text can stand for the answer of: "
@@ -189,11 +189,12 @@ def checked_decision(stored: str, value: Any) -> Any:
     answers = _by_call(question, value)
     if not answers or not all(isinstance(each, str) and each.strip() for each in answers.values()):
         raise InvalidValue(
-            "value", f"tools are in question, so {AGAIN!r} is needed, or a text as their answer"
+            "value", f"tool calls have to be decided: pass {AGAIN!r}, or a text to use as their answer"
         )
     if unknown := answers.keys() - set(call_ids):
         raise InvalidValue(
-            "value", f"{min(map(str, unknown))!r} is none of the calls in question: {', '.join(call_ids)}"
+            "value",
+            f"{min(map(str, unknown))!r} is none of the tool calls to be decided: {', '.join(call_ids)}",
         )
     return value
 
