@@ -15,7 +15,7 @@ from running import until
 
 import threads
 from agent import build_agent
-from threads.checkpoint.pending_writes import PATIENCE
+from threads.checkpoint.pending_writes import BUFFER_SECONDS
 
 
 @contextmanager
@@ -40,8 +40,8 @@ def held_back(path, work):
     def hold():
         while not done.is_set():
             with foreign_lock(path):
-                done.wait(PATIENCE * 4)
-            done.wait(PATIENCE / 4)
+                done.wait(BUFFER_SECONDS * 4)
+            done.wait(BUFFER_SECONDS / 4)
 
     holding = threading.Thread(target=hold)
     holding.start()
@@ -96,7 +96,7 @@ def test_results_beside_a_question_are_stored_once(tmp_path):
         builder.add_edge(node, END)
     with threads.open(tmp_path / "t.db") as registry, counted(registry) as stored:
         builder.compile(checkpointer=registry.checkpointer).invoke(said("hello"), config("a"))
-        until(lambda: not registry.checkpointer._late._waiting)
+        until(lambda: not registry.checkpointer._pending._buffered)
         assert [question.value for question in registry.interrupts("a")] == ["sure?"]
     assert len(stored) > 2
     assert sorted(stored) == sorted(set(stored))

@@ -25,7 +25,7 @@ class Branching(Conversations):
         It keeps agent, owner, tags, metadata and a title set by hand. Raises `ThreadNotFound`,
         `ThreadTrashed`, `CheckpointNotFound`, and `ThreadExists` if `new_id` is taken.
         """
-        from threads.checkpoint.fork import copy_memory
+        from threads.checkpoint.branches import copy_branch
 
         target = ids.new_id() if new_id is None else ids.check_new(new_id)
 
@@ -34,7 +34,7 @@ class Branching(Conversations):
             checkpoint_id = self._checkpoint_of(connection, row, at)
             begun = {**dict(row), "thread_id": target, "now": self._now()}
             thread_table.create(connection, begun, json.loads(row["tags"]))
-            copy_memory(connection, row["thread_id"], target, checkpoint_id)
+            copy_branch(connection, row["thread_id"], target, checkpoint_id)
 
         self._flush()
         self._database.write(work)
@@ -46,7 +46,7 @@ class Branching(Conversations):
         `to` may lie on another branch: `Message.versions` and `history` tell where. Raises
         `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `CheckpointNotFound`.
         """
-        from threads.checkpoint.rewind import rewind
+        from threads.checkpoint.branches import rewind
 
         self._flush()
         with self._database.read() as connection:

@@ -37,11 +37,11 @@ class Upkeep(Opened):
         are named: then `ThreadBusy`, `StateUnreadable`. `dry_run` only reads and tells what would go. Raises
         `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
-        from threads.checkpoint.pruning import kept, prune_thread
+        from threads.checkpoint.pruning import keep_count, prune_thread
 
         if isinstance(ids, str):
             raise InvalidValue("ids", f"a list of ids is needed, not {ids!r}")
-        kept("keep_n", keep)
+        keep_count("keep_n", keep)
         serde, decoder, pruned = self.checkpointer.serde, self._decoder(), Pruned()
         self._flush()
 

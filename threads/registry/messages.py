@@ -30,7 +30,7 @@ class Conversations(Listing):
         if limit is not None:
             checked_range(limit, 0)
         if self._loaded_checkpointer is not None:
-            self._loaded_checkpointer.settle(ids.text_of(id))
+            self._loaded_checkpointer.wait_for_writes(ids.text_of(id))
         with self._database.read() as connection:
             row = self._visible(thread_table.get(connection, id))
             found = self._said(connection, row, at)
@@ -56,9 +56,9 @@ class Conversations(Listing):
         if found is None:
             raise self._decoder().why_unknown(connection, thread_id, checkpoint_id)
         if found and len(connection.execute(statements("rewinding")["tips"], asked).fetchall()) > 1:
-            from threads.checkpoint.branches import numbered
+            from threads.checkpoint.branches import with_versions
 
-            found = numbered(found, self._decoder().branches(connection, thread_id))
+            found = with_versions(found, self._decoder().branches(connection, thread_id))
         return found
 
     def history(self, id: str) -> Page[Checkpoint]:

@@ -19,7 +19,7 @@ class Undoing(Branching):
         `ThreadBusy`, `InvalidValue` where nobody has said anything, and `MessageNotFound` where the history
         was pruned away.
         """
-        from threads.checkpoint.rewind import begin_anew, rewind
+        from threads.checkpoint.branches import put_empty_head, rewind
 
         said = self.messages(id).items
         asked = [message for message in said if message.role == "user" and message.id]
@@ -32,7 +32,7 @@ class Undoing(Branching):
         if place is not None:
             rewind(self.checkpointer, row["thread_id"], place.before)
         elif said[0].id == asked[-1].id:
-            begin_anew(self.checkpointer, row["thread_id"], {})
+            put_empty_head(self.checkpointer, row["thread_id"], {})
         else:
             raise MessageNotFound(id, asked[-1].id or "", "the history no longer tells where it came from")
         return asked[-1]

@@ -16,7 +16,7 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk
 from langgraph.types import Interrupt
 
-from threads.checkpoint.conflicts import TURN
+from threads.checkpoint.run_config import LEASE_CONTEXT_KEY
 from threads.errors import LeaseLost
 from threads.runs.cancellable_task import Told
 from threads.runs.event_payloads import plain
@@ -92,7 +92,7 @@ class Attempt:
     @property
     def config(self) -> dict[str, Any]:
         """The config of this run, made here from nothing that a caller said."""
-        configurable = {"thread_id": self.turn.thread_id, TURN: self.turn}
+        configurable = {"thread_id": self.turn.thread_id, LEASE_CONTEXT_KEY: self.turn}
         metadata = {**self._extra.get("metadata", {}), "run_id": self.turn.run_id}
         return {**self._extra, "configurable": configurable, "metadata": metadata}
 

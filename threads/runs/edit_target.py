@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from threads.checkpoint.branches import Place
+from threads.checkpoint.branches import MessageOrigin
 from threads.errors import MessageNotFound
 from threads.models import Message
 from threads.registry import Registry
@@ -19,7 +19,7 @@ class Spot(NamedTuple):
     at: Message
     asked: Message
     """The user message that it answers; of a user message, that itself."""
-    place: Place
+    place: MessageOrigin
     """Where `asked` came from."""
 
 

@@ -16,9 +16,8 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
-from threads.checkpoint.message_mapping import CHANNEL, shown
-from threads.checkpoint.reducer import Undecodable, coerced
-from threads.checkpoint.timestamps import Origin
+from threads.checkpoint.message_mapping import CHANNEL, StoredWith, coerce_messages, to_message
+from threads.checkpoint.stored_values import Undecodable
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
 from threads.models import moment
@@ -31,7 +30,7 @@ Known = Callable[[], set[str | None]]
 
 
 class ActiveTurn:
-    """The `threads.checkpoint.conflicts.Turn` of a run that is under way."""
+    """The `threads.checkpoint.run_config.LeaseContext` of a run that is under way."""
 
     def __init__(
         self,
@@ -126,7 +125,7 @@ class ActiveTurn:
 
     def _wrote_messages(self, at: str | None, value: Any) -> None:
         try:
-            messages = coerced(value)
+            messages = coerce_messages(value)
         except Undecodable:
             return  # an `Overwrite`, or something that only the graph's own reducer knows
         said = [message for message in messages if not isinstance(message, RemoveMessage)]
@@ -140,7 +139,7 @@ class ActiveTurn:
                 self._say(at, message)
 
     def _say(self, at: str | None, message: BaseMessage) -> None:
-        read = shown(message, Origin(None, self.run_id))
+        read = to_message(message, StoredWith(None, self.run_id))
         if read.usage is not None:
             self.tokens = (
                 self.tokens[0] + read.usage.input_tokens,

@@ -17,8 +17,8 @@ from typing import Any
 
 from langgraph.types import Command, Interrupt
 
-from threads.checkpoint import rewind
-from threads.checkpoint.answers import Change, stale_answers
+from threads.checkpoint.branches import has_input_of_run
+from threads.checkpoint.resume_writes import Change, find_stale_resumes
 from threads.errors import AlreadyAnswered, RunFailed
 from threads.registry.context import Inside
 from threads.runs.answered_tools import Answers, can_take, with_answers
@@ -184,7 +184,7 @@ def _stale_answers(state: Any, inside: Inside) -> Change | None:
     if state.metadata is None:
         return None
     with inside.database.read() as connection:
-        return stale_answers(connection, state, inside.checkpointer.serde)
+        return find_stale_resumes(connection, state, inside.checkpointer.serde)
 
 
 def _in_nobodys_name(config: dict[str, Any]) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _is_unsaid(row: sqlite3.Row, request: Request, inside: Inside) -> bool:
     if request.kind not in BRINGING:
         return False
     with inside.database.read() as connection:
-        return not rewind.has_input_of(connection, row["thread_id"], row["run_id"])
+        return not has_input_of_run(connection, row["thread_id"], row["run_id"])
 
 
 def _is_suspect(row: sqlite3.Row, inside: Inside) -> bool:

@@ -85,7 +85,7 @@ class Run:
     def messages(self) -> tuple[Message, ...]:
         """What this run brought to the thread by now, the user's message first."""
         inside = self._engine.inside
-        inside.checkpointer.settle(self.thread_id)
+        inside.checkpointer.wait_for_writes(self.thread_id)
         with inside.database.read() as connection:
             row = runs.get(connection, self.id)
             head_id = row["head_id"] or thread_table.get(connection, self.thread_id)["head_id"]

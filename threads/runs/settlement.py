@@ -11,7 +11,7 @@ from typing import Any
 
 from langgraph.types import Command
 
-from threads.checkpoint.rewind import begin_anew, drop_run, has_input_of
+from threads.checkpoint.branches import discard_run, has_input_of_run, put_empty_head
 from threads.registry.context import Inside
 from threads.runs.attempt import ROLLBACK, Attempt, Outcome
 from threads.runs.cancellable_task import is_cancelled
@@ -45,9 +45,9 @@ async def _take_back(attempt: Attempt, row: Any, inside: Inside) -> None:
     thread_id, run_id = row["thread_id"], row["run_id"]
     if row["begun_at_id"] is None:  # a thread goes with its last checkpoint, and this one shall stay
         config = attempt.config["configurable"]
-        await asyncio.to_thread(begin_anew, inside.checkpointer, thread_id, config)
+        await asyncio.to_thread(put_empty_head, inside.checkpointer, thread_id, config)
     with attempt.turn.noting():
-        promise = inside.database.submit(lambda connection: drop_run(connection, thread_id, run_id))
+        promise = inside.database.submit(lambda connection: discard_run(connection, thread_id, run_id))
         await asyncio.shield(asyncio.wrap_future(promise))
 
 
@@ -56,7 +56,7 @@ async def _say(attempt: Attempt, row: Any, start: Start, inside: Inside) -> None
     thread_id, run_id = row["thread_id"], row["run_id"]
     with attempt.turn.noting():
         promise = inside.database.submit(  # behind what the attempt stores still
-            lambda connection: has_input_of(connection, thread_id, run_id)
+            lambda connection: has_input_of_run(connection, thread_id, run_id)
         )
         is_there = await asyncio.shield(asyncio.wrap_future(promise))
     if not is_there and row["kind"] in BRINGING and not isinstance(start.input, Command):

@@ -14,7 +14,7 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 
-from threads.checkpoint.conflicts import TURN
+from threads.checkpoint.run_config import LEASE_CONTEXT_KEY
 from threads.runs.event_payloads import plain
 from threads.runs.event_writer import Recorder
 from threads.runs.failures import message_of, type_of
@@ -34,7 +34,7 @@ def tool_key(config: Mapping[str, Any], tool_call_id: str) -> str:
     Hand it to whatever the tool calls as its idempotency key.
     """
     configurable = config["configurable"]
-    turn = configurable.get(TURN)
+    turn = configurable.get(LEASE_CONTEXT_KEY)
     run_id = turn.origin_id if turn is not None else (config.get("metadata") or {}).get("run_id", "")
     return f"{configurable['thread_id']}/{run_id}/{tool_call_id}"
 
