@@ -378,11 +378,11 @@ def test_a_program_that_puts_checkpoints_by_hand_is_not_hindered(registry):
 
 def test_langgraph_still_tells_its_runs_apart_by_the_key_we_look_for(registry):
     """The private key by which a run's config is known; without it, first turns are not guarded."""
-    from threads.checkpoint.conflicts import RUNTIME
+    from threads.langgraph_internals import RUNTIME_KEY
 
     class Spy(type(registry.checkpointer)):
         def put(self, config, *rest):
-            seen.append(RUNTIME in config["configurable"])
+            seen.append(RUNTIME_KEY in config["configurable"])
             return super().put(config, *rest)
 
     seen: list[bool] = []

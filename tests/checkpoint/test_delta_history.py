@@ -17,8 +17,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Overwrite
 
 import threads
-from threads.checkpoint.fast_copy import frozen, weight
-from threads.checkpoint.lru_cache import Kept
+from threads.checkpoint.fast_copy import plan_copy, plan_size
+from threads.checkpoint.lru_cache import ByteLRUCache
 from threads.graphs import merge_messages
 
 FREQUENCY = 6
@@ -206,7 +206,7 @@ def test_what_another_process_changes_behind_the_head_is_seen_by_the_next_turn(
         turn(graph, number)
     known(graph)
     turn(graph, turns)  # now what this one began with is kept
-    assert registry.checkpointer._deltas._kept.size > 0
+    assert registry.checkpointer._deltas._cache.size > 0
     before = known(graph_of(elsewhere))
     elsewhere.conn.create_function("altered", 1, altered)
     with elsewhere.conn:
@@ -228,35 +228,35 @@ def test_a_refused_and_an_old_read_leave_what_is_kept_as_it_is(registry):
     assert len(turn(graph, 2 * FREQUENCY)) == len(before) + 2
 
 
-def test_what_is_kept_is_bounded_by_bytes_and_the_least_asked_for_goes(registry):
-    kept = Kept(most=100_000)
-    registry.checkpointer._deltas._kept = kept
+def test_cache_is_bounded_by_bytes(registry):
+    cache = ByteLRUCache(max_bytes=100_000)
+    registry.checkpointer._deltas._cache = cache
     graph = graph_of(registry.checkpointer)
     for number in range(30):
         for thread_id in ("a", "b", "c", "d"):
             turn(graph, number, thread_id)
-            assert kept.size <= 100_000
-    assert kept.size > 0
+            assert cache.size <= 100_000
+    assert cache.size > 0
     assert {len(known(graph, thread_id)) for thread_id in "abcd"} == {60}
 
 
-def test_what_is_kept_goes_in_the_order_it_was_asked_for():
-    kept = Kept(most=300)
+def test_cache_evicts_the_least_recently_used_entry():
+    cache = ByteLRUCache(max_bytes=300)
     for name in ("one", "two", "three"):
-        kept.keep((name, 0, "", ""), name, 100)
-    assert kept.get(("one", 0, "", "")) == "one"
-    kept.keep(("four", 0, "", ""), "four", 100)
-    assert [kept.get((name, 0, "", "")) for name in ("one", "two", "three", "four")] == [
+        cache.put((name, 0, "", ""), name, 100)
+    assert cache.get(("one", 0, "", "")) == "one"
+    cache.put(("four", 0, "", ""), "four", 100)
+    assert [cache.get((name, 0, "", "")) for name in ("one", "two", "three", "four")] == [
         "one",
         None,
         "three",
         "four",
     ]
-    kept.keep(("five", 0, "", ""), "five", 301)
-    assert (kept.get(("five", 0, "", "")), kept.size) == (None, 0)
-    kept.keep(("one", 0, "", ""), "one", 100)
-    kept.forget("one")
-    assert (kept.get(("one", 0, "", "")), kept.size) == (None, 0)
+    cache.put(("five", 0, "", ""), "five", 301)
+    assert (cache.get(("five", 0, "", "")), cache.size) == (None, 0)
+    cache.put(("one", 0, "", ""), "one", 100)
+    cache.discard_thread("one")
+    assert (cache.get(("one", 0, "", "")), cache.size) == (None, 0)
 
 
 PARTS = st.recursive(
@@ -302,7 +302,7 @@ def places(value, found: set) -> set:
 
 @given(PARTS)
 def test_a_copy_is_equal_and_shares_nothing_that_can_be_changed(value):
-    make, of = frozen(value)
+    make, of = plan_copy(value)
     first, second = make(of), make(of)
     assert first == second == value
     assert repr(first) == repr(value)
@@ -313,12 +313,12 @@ def test_a_copy_is_equal_and_shares_nothing_that_can_be_changed(value):
 
 def test_the_weight_of_messages_is_about_what_they_take():
     def made() -> list:
-        return [frozen([HumanMessage("x" * 200 + str(number), id=f"{number}")]) for number in range(1000)]
+        return [plan_copy([HumanMessage("x" * 200 + str(number), id=f"{number}")]) for number in range(1000)]
 
     gc.collect()
     before = sys.getallocatedblocks()
     several = made()
-    told = sum(map(weight, several))
+    told = sum(map(plan_size, several))
     assert 1000 * 600 < told < 1000 * 3000
     assert sys.getallocatedblocks() > before
 
@@ -345,4 +345,4 @@ def test_values_that_cannot_be_copied_are_read_from_the_file_at_every_turn(tmp_p
             graph.invoke({"handles": [Handle(-number)]}, config("a"))
         found = graph.get_state(config("a")).values["handles"]
     assert found == [Handle(n) for n in (0, 1, -1, 3, -2, 5)]
-    assert registry.checkpointer._deltas._kept.size == 0
+    assert registry.checkpointer._deltas._cache.size == 0

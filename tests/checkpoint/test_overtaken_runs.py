@@ -12,7 +12,7 @@ from running import Gate, waiting_graph
 
 import threads
 from agent import build_agent
-from threads.checkpoint.conflicts import RUNTIME
+from threads.langgraph_internals import RUNTIME_KEY
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_what_it_stored_under_a_checkpoint_that_is_then_refused_is_taken_back(re
     saver.flush()
     assert rows_of(registry) != before
     with pytest.raises((threads.ThreadDeleted, threads.ThreadMoved)):
-        later = {"configurable": {**head.config["configurable"], RUNTIME: None}}
+        later = {"configurable": {**head.config["configurable"], RUNTIME_KEY: None}}
         saver.put(later, {**head.checkpoint, "id": "f"}, {"source": "loop", "step": 2}, {})
     saver.flush()
     assert rows_of(registry) == before

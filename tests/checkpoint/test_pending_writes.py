@@ -97,7 +97,7 @@ def test_results_beside_a_question_are_stored_once(tmp_path):
         builder.add_edge(node, END)
     with threads.open(tmp_path / "t.db") as registry, counted(registry) as stored:
         builder.compile(checkpointer=registry.checkpointer).invoke(said("hello"), config("a"))
-        until(lambda: not registry.checkpointer._late._waiting)
+        until(lambda: not registry.checkpointer._pending._buffered)
         assert [question.value for question in registry.interrupts("a")] == ["sure?"]
     assert len(stored) > 2
     assert sorted(stored) == sorted(set(stored))

@@ -662,20 +662,20 @@ def test_registry_and_plain_invoke_are_refused_during_a_run(registry, is_async):
 
 def test_langgraph_marks_the_configs_of_its_runs(registry):
     """The private key by which a turn is told from a look; should LangGraph rename it, this fails first."""
-    from threads.checkpoint.conflicts import RUNTIME
+    from threads.langgraph_internals import RUNTIME_KEY
 
     seen = []
 
     class Spy(type(registry.checkpointer)):
         def get_tuple(self, config):
-            seen.append(RUNTIME in config["configurable"])
+            seen.append(RUNTIME_KEY in config["configurable"])
             return super().get_tuple(config)
 
     saver = registry.checkpointer
     saver.__class__ = Spy
     graph = plain_graph(saver)
     graph.invoke(said("x"), config("a"))
-    assert RUNTIME == "__pregel_runtime" and seen and all(seen)
+    assert RUNTIME_KEY == "__pregel_runtime" and seen and all(seen)
     seen.clear()
     graph.get_state(config("a"))
     assert seen and not any(seen)

@@ -1,1 +1,1 @@
-"""The LangGraph checkpointer that keeps checkpoints and the registry's ledger in one transaction."""
+"""The LangGraph checkpointer that stores checkpoints and the registry's ledger in one transaction."""

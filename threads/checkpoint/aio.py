@@ -1,8 +1,8 @@
-"""The async half of the checkpointer: the same work as the sync one, done while the loop goes on.
+"""The async half of the checkpointer: the sync methods' work, done while the event loop runs.
 
-Writes are handed to the database and done in any case, also when the task that waits is cancelled;
-reads and rare operations run in a few threads. A thread's reads come after its writes that were
-submitted here: a turn that follows a cancelled one must not begin before that one's last words.
+Writes are submitted to the database and executed in any case, also when the task that waits is cancelled;
+reads and rare operations run in a few threads. A thread's reads come after its writes that were submitted
+here: a run that follows a cancelled one must not begin before that one's last checkpoint.
 """
 
 from __future__ import annotations
@@ -27,57 +27,65 @@ from langgraph.checkpoint.base import (
     get_checkpoint_id,
 )
 
-from threads.checkpoint.conflicts import Read, Turn, address, config_of, noted, turn_of
-from threads.checkpoint.delta_history import handed_out
-from threads.checkpoint.pending_writes import LateResults, Work
-from threads.checkpoint.writer import Storing, key_of
+from threads.checkpoint.conflicts import HeadRead
+from threads.checkpoint.delta_history import to_langgraph
+from threads.checkpoint.pending_writes import PutFn, WriteFn, step_key
+from threads.checkpoint.run_config import (
+    LeaseContext,
+    checkpoint_config,
+    lease_context_of,
+    report_errors,
+    thread_and_namespace,
+)
+from threads.checkpoint.writer import CheckpointWriter
 from threads.db.database import Database
 from threads.delays import PUT_GATHERING
 
 T = TypeVar("T")
 
-READ_AT_ONCE = 50
-"""Checkpoints that an async list reads ahead."""
-READERS = 4
+PAGE_SIZE = 50
+"""Checkpoints that an async list reads at once."""
+READER_THREADS = 4
 """Threads in which async reads wait for the disk."""
 
 
 class AsyncMethods(BaseCheckpointSaver[str]):
-    """LangGraph's `a...` methods, for a saver that has the sync ones."""
+    """LangGraph's `a...` methods, for a saver that has the sync ones.
 
-    def __init__(self, database: Database, late: LateResults, on_put: Callable[[], None]) -> None:
+    A base class, since LangGraph calls both kinds of methods on one object.
+    """
+
+    def __init__(self, database: Database, writer: CheckpointWriter, on_put: Callable[[], None]) -> None:
         self._database = database
-        self._late = late
+        self._writer = writer
+        self._pending = writer.pending
         self._on_put = on_put
-        self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="threads-reader")
-        self._counting = threading.Lock()
-        self._writing: Counter[str] = Counter()
-
-    @abstractmethod
-    def _put(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> Storing:
-        """The work that stores a checkpoint."""
-
-    @abstractmethod
-    def _put_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
-    ) -> Storing | None:
-        """The work that stores a task's results now; None if they wait."""
+        self._readers = ThreadPoolExecutor(max_workers=READER_THREADS, thread_name_prefix="threads-reader")
+        self._count_lock = threading.Lock()
+        self._submitted: Counter[str] = Counter()
+        """By thread id: async writes that are not committed yet."""
 
     @abstractmethod
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
-        """As LangGraph's, and `keep_n`."""
+        """LangGraph's `prune`, and the strategy `keep_n`."""
 
     def is_writing(self, thread_id: str) -> bool:
-        """Whether something that was submitted to this thread is not stored yet."""
-        return thread_id in self._writing
+        """Whether async writes to this thread are not committed yet."""
+        return thread_id in self._submitted
+
+    def wait_for_writes(self, thread_id: str) -> None:
+        """Return when all that was submitted to this thread is stored."""
+        if self.is_writing(thread_id):
+            self._database.wait_for_writes()
+        self._pending.flush(thread_id)
 
     def close_threads(self) -> None:
-        """Wait for the reads under way, and let the threads go."""
+        """Wait for the running reads, and end the reader threads."""
         self._readers.shutdown(wait=True)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        with noted(config):
-            return await self._aside(self.get_tuple, config)
+        with report_errors(config):
+            return await self._in_reader(self.get_tuple, config)
 
     async def alist(
         self,
@@ -88,8 +96,8 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         found = self.list(config, filter=filter, before=before, limit=limit)
-        while some := await self._aside(_take, found):
-            for item in some:
+        while page := await self._in_reader(_next_page, found):
+            for item in page:
                 yield item
 
     async def aput(
@@ -99,87 +107,89 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """As LangGraph's. A run with a lease does not wait here: what ends it is stored after this.
+        """Store a checkpoint like `put`. A run with a lease does not wait for it: its end is stored later.
 
-        Nor does the file at once: what follows within a moment shares the transaction.
+        Nor is it committed at once: what follows within `PUT_GATHERING` shares the transaction.
         """
-        thread_id = address(config)[0]
-        turn = turn_of(config, thread_id)
-        with noted(config):
-            promise = self._submitted(config, self._put(config, checkpoint, metadata), soon=turn is None)
-            if turn is None:
-                await _kept(promise)
+        thread_id = thread_and_namespace(config)[0]
+        context = lease_context_of(config, thread_id)
+        with report_errors(config):
+            put = self._writer.prepare_put(config, checkpoint, metadata, self.serde)
+            future = self._submit(config, put, soon=context is None)
+            if context is None:
+                await _shielded(future)
                 self._on_put()
             else:
-                promise.add_done_callback(partial(self._put_ended, turn))
-                asyncio.get_running_loop().call_later(PUT_GATHERING, self._gathered, promise)
-        return config_of(*address(config), checkpoint["id"])
+                future.add_done_callback(partial(self._on_put_done, context))
+                asyncio.get_running_loop().call_later(PUT_GATHERING, self._flush_if_pending, future)
+        return checkpoint_config(*thread_and_namespace(config), checkpoint["id"])
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        with noted(config):
-            work = self._put_writes(config, writes, task_id, task_path)
-            if work is not None:
-                await _kept(self._submitted(config, work))
+        with report_errors(config):
+            put = self._writer.prepare_writes(config, writes, task_id, task_path, self.serde)
+            if put is not None:
+                await _shielded(self._submit(config, put))
 
     async def adelete_thread(self, thread_id: str) -> None:
-        await asyncio.shield(self._aside(self.delete_thread, thread_id))
+        await asyncio.shield(self._in_reader(self.delete_thread, thread_id))
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        await asyncio.shield(self._aside(self.copy_thread, source_thread_id, target_thread_id))
+        await asyncio.shield(self._in_reader(self.copy_thread, source_thread_id, target_thread_id))
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
-        await asyncio.shield(self._aside(lambda: self.prune(thread_ids, strategy=strategy, n=n)))
+        await asyncio.shield(self._in_reader(lambda: self.prune(thread_ids, strategy=strategy, n=n)))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        await asyncio.shield(self._aside(self.delete_for_runs, run_ids))
+        await asyncio.shield(self._in_reader(self.delete_for_runs, run_ids))
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         checkpoint_id = get_checkpoint_id(config)
-        if isinstance(checkpoint_id, Read) and (history := checkpoint_id.taken(channels)) is not None:
-            return handed_out(history, channels)  # it was read together with the head
-        with noted(config):
-            return await self._aside(lambda: self.get_delta_channel_history(config=config, channels=channels))
+        if isinstance(checkpoint_id, HeadRead):
+            history = checkpoint_id.take_history(channels)
+            if history is not None:
+                return to_langgraph(history, channels)
+        with report_errors(config):
+            return await self._in_reader(
+                lambda: self.get_delta_channel_history(config=config, channels=channels)
+            )
 
-    async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
+    async def _in_reader(self, function: Callable[..., T], *arguments: Any) -> T:
         self._database.check_open()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)
 
-    def _put_ended(self, turn: Turn, promise: Future[Sequence[Work]]) -> None:
-        if error := promise.exception():
-            turn.refused(error)
+    def _on_put_done(self, context: LeaseContext, future: Future[Sequence[WriteFn]]) -> None:
+        if error := future.exception():
+            context.on_rejected(error)
         else:
             self._on_put()
 
-    def _gathered(self, promise: Future[Any]) -> None:
-        if not promise.done():
+    def _flush_if_pending(self, future: Future[Any]) -> None:
+        if not future.done():
             self._database.flush_now()
 
-    def _submitted(
-        self, config: RunnableConfig, work: Storing, *, soon: bool = True
-    ) -> Future[Sequence[Work]]:
-        thread_id = address(config)[0]
-        promise = self._late.submit(key_of(config), work, soon=soon)
-        with self._counting:
-            self._writing[thread_id] += 1
-        promise.add_done_callback(lambda _: self._written(thread_id))
-        return promise
+    def _submit(self, config: RunnableConfig, put: PutFn, *, soon: bool = True) -> Future[Sequence[WriteFn]]:
+        thread_id = thread_and_namespace(config)[0]
+        future = self._pending.submit(step_key(config), put, soon=soon)
+        with self._count_lock:
+            self._submitted[thread_id] += 1
+        future.add_done_callback(lambda _: self._count_down(thread_id))
+        return future
 
-    def _written(self, thread_id: str) -> None:
-        with self._counting:
-            self._writing[thread_id] -= 1
-            if not self._writing[thread_id]:
-                del self._writing[thread_id]
+    def _count_down(self, thread_id: str) -> None:
+        with self._count_lock:
+            self._submitted[thread_id] -= 1
+            if not self._submitted[thread_id]:
+                del self._submitted[thread_id]
 
 
-async def _kept(promise: Future[T]) -> T:
-    """What was promised; it is done also when the task that waits is cancelled."""
-    return await asyncio.shield(asyncio.wrap_future(promise))
+async def _shielded(future: Future[T]) -> T:
+    """Return the future's result; it is computed also when the task that waits is cancelled."""
+    return await asyncio.shield(asyncio.wrap_future(future))
 
 
-def _take(found: Iterator[CheckpointTuple]) -> list[CheckpointTuple]:
-    """The next few of an iterator."""
-    return [item for _, item in zip(range(READ_AT_ONCE), found, strict=False)]
+def _next_page(found: Iterator[CheckpointTuple]) -> list[CheckpointTuple]:
+    return [item for _, item in zip(range(PAGE_SIZE), found, strict=False)]

@@ -1,70 +1,146 @@
-"""Branches: the ways a conversation has taken, told from the tree of its checkpoints.
+"""Branches of a thread's checkpoints: which there are, where a message came in, forking and rewinding.
 
-An answer made anew or a message said differently begins a branch beside the old one. The branch in
-view ends at the thread's head; the others end at checkpoints that nothing follows (`tips`).
+A regenerated answer or an edited message begins a branch beside the old one. The thread's head is the end
+of one branch; the others end at checkpoints that have no child (tips).
+
+Rewinding appends: a copy of the earlier checkpoint becomes the head, beside its original and under the same
+parent, as in LangGraph's time travel. So the other branch stays reachable, every program sees the same head,
+and a delta channel (the sum of what its ancestors wrote) has the same value there.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
+from langgraph.checkpoint.base.id import uuid6
+from langgraph.checkpoint.serde.types import RESUME
+
+from threads.checkpoint.stored_values import ancestors
 from threads.db.queries import statements
+from threads.errors import CheckpointNotFound
+from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 
 
-class Place(NamedTuple):
-    """Where a message came into its thread."""
+class MessageOrigin(NamedTuple):
+    """The step in which a message came into its thread."""
 
     before: str
-    """The checkpoint that the step started from which wrote it."""
+    """The checkpoint that the step started from."""
     after: str
-    """The first checkpoint that remembers it."""
+    """The first checkpoint that holds the message."""
 
 
 class Branch(NamedTuple):
-    """One way through a conversation."""
+    """One line of a thread's checkpoints."""
 
     tip: str
     """Its last checkpoint."""
     message_ids: tuple[str | None, ...]
 
 
-def places(ancestors: Sequence[str], written: Iterable[Sequence[Message]]) -> dict[str, Place]:
-    """Where the messages of a branch came from, by id.
+def find_origins(chain: Sequence[str], written: Iterable[Sequence[Message]]) -> dict[str, MessageOrigin]:
+    """Return where the messages of a branch came in, by id.
 
-    `ancestors`: its checkpoints, the last one first; `written`: what the tasks at each of them wrote, in
-    the same order, without the first.
+    `chain`: its checkpoints, newest first; `written`: what the tasks at each of them wrote, in the same
+    order, without the first.
     """
-    found: dict[str, Place] = {}
-    for (child, parent), messages in zip(pairwise(ancestors), written, strict=False):
+    found: dict[str, MessageOrigin] = {}
+    for (child, parent), messages in zip(pairwise(chain), written, strict=False):
         for message in messages:
             if message.id:
-                found[message.id] = Place(parent, child)  # the earliest is looked at last, and counts
+                found[message.id] = MessageOrigin(parent, child)  # the earliest comes last, and counts
     return found
 
 
-def tips(connection: sqlite3.Connection, thread_id: str) -> list[str]:
-    """The checkpoints that nothing follows, in the order of writing."""
+def list_tips(connection: sqlite3.Connection, thread_id: str) -> list[str]:
+    """Return the checkpoints that have no child, in the order of writing."""
     return [row[0] for row in connection.execute(statements("rewinding")["tips"], {"thread_id": thread_id})]
 
 
-def numbered(messages: Sequence[Message], branches: Sequence[Branch]) -> list[Message]:
-    """The messages of one branch, each with its versions: what the other branches say in its place.
+def with_versions(messages: Sequence[Message], branches: Sequence[Branch]) -> list[Message]:
+    """Return the messages of one branch, each with its versions: what other branches have in its place.
 
-    In the order in which they were said first; of each version the newest tip.
+    Versions are in the order of writing; each is named by its newest tip.
     """
     found: list[Message] = []
-    alike = branches
-    for place, message in enumerate(messages):
-        alike = [branch for branch in alike if len(branch.message_ids) > place]
-        tips_by_id = {branch.message_ids[place]: branch.tip for branch in alike}
+    same_so_far = branches
+    for position, message in enumerate(messages):
+        same_so_far = [branch for branch in same_so_far if len(branch.message_ids) > position]
+        tips_by_id = {branch.message_ids[position]: branch.tip for branch in same_so_far}
         if len(tips_by_id) > 1 and message.id in tips_by_id:
             version = list(tips_by_id).index(message.id) + 1
             message = replace(message, version=version, versions=tuple(tips_by_id.values()))
         found.append(message)
-        alike = [branch for branch in alike if branch.message_ids[place] == message.id]
+        same_so_far = [branch for branch in same_so_far if branch.message_ids[position] == message.id]
     return found
+
+
+def copy_branch(connection: sqlite3.Connection, source: str, target: str, checkpoint_id: str) -> None:
+    """Copy a checkpoint of `source` with all its ancestors to the thread `target`, which has none.
+
+    Writes at `checkpoint_id` are copied only if it is the head, where they are pending (an interrupt, for
+    instance). At any other checkpoint they are the beginning of the branch that is left, and would change
+    the new state. Raises `CheckpointNotFound`.
+    """
+    sql = statements("checkpoints")
+    chain = [id for id, *_ in ancestors(connection, (source, "", checkpoint_id))]
+    if not chain:
+        raise CheckpointNotFound(source, checkpoint_id)
+    thread = connection.execute(sql["thread"], {"thread_id": source}).fetchone()
+    is_head = thread["head_id"] == checkpoint_id
+    with_writes = chain if is_head else chain[1:]
+    for ancestor in reversed(chain):
+        copied = {"source": source, "target": target, "checkpoint_id": ancestor}
+        connection.execute(sql["copy_checkpoint"], copied)
+        if ancestor in with_writes:
+            connection.execute(sql["copy_writes"], copied)
+    subgraphs = {"source": source, "target": target, "roots": json.dumps(with_writes), "at_head": is_head}
+    connection.execute(statements("pruning")["copy_origins"], {"source": source, "target": target})
+    connection.execute(sql["copy_subgraph_writes"], subgraphs)
+    connection.execute(sql["copy_subgraph_checkpoints"], subgraphs)
+
+
+def rewind(saver: BaseCheckpointSaver[str], thread_id: str, to: str) -> str:
+    """Make a copy of checkpoint `to` the head, and return its id. Raises `CheckpointNotFound`."""
+    at = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": to}
+    found = saver.get_tuple({"configurable": at})
+    if found is None:
+        raise CheckpointNotFound(thread_id, to)
+    parent = found.parent_config["configurable"]["checkpoint_id"] if found.parent_config else None
+    step = found.metadata.get("step", -1)
+    copy = {**found.checkpoint, "id": str(uuid6(clock_seq=step)), "ts": datetime.now(UTC).isoformat()}
+    kept = {key: value for key, value in found.metadata.items() if key not in ("source", "step", "run_id")}
+    metadata: Any = {**kept, "source": "fork", "step": step + 1}
+    stored = saver.put({"configurable": {**at, "checkpoint_id": parent}}, copy, metadata, {})  # type: ignore[arg-type]
+    state = [(channel, value) for task, channel, value in found.pending_writes or () if task == NULL_TASK_ID]
+    if state := [(channel, value) for channel, value in state if channel != RESUME]:
+        saver.put_writes({"configurable": {**at, "checkpoint_id": copy["id"]}}, state, NULL_TASK_ID)
+    return str(stored["configurable"]["checkpoint_id"])
+
+
+def put_empty_head(saver: BaseCheckpointSaver[str], thread_id: str, configurable: dict[str, Any]) -> str:
+    """Make a checkpoint without any state the head, and return its id."""
+    at = {**configurable, "thread_id": thread_id, "checkpoint_ns": ""}
+    checkpoint = empty_checkpoint()
+    saver.put({"configurable": at}, checkpoint, {"source": "fork", "step": -2, "parents": {}}, {})
+    return checkpoint["id"]
+
+
+def has_input_of_run(connection: sqlite3.Connection, thread_id: str, run_id: str) -> bool:
+    """Whether the input of a run is stored in the thread."""
+    query = {"thread_id": thread_id, "run_id": run_id}
+    return connection.execute(statements("rewinding")["input_of_run"], query).fetchone() is not None
+
+
+def discard_run(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
+    """Delete what a run stored in a thread; the checkpoint before it is the head again."""
+    for name in ("drop_writes_of_run", "drop_checkpoints_of_run"):
+        connection.execute(statements("rewinding")[name], {"thread_id": thread_id, "run_id": run_id})

@@ -1,15 +1,14 @@
-"""LangGraph's msgpack extension types, decoded so that an interrupt is raised and never taken for damage.
+"""Decoder of LangGraph's msgpack extension types in which an interrupt is raised, and never taken for damage.
 
-`ormsgpack` makes one ValueError of whatever is raised while it calls back, without a cause, and the
-stock hook makes None, or the raw data, of a nested value for which it gets that. So Ctrl+C or a lack of
-memory while a message is decoded would look like a damaged message, and what is read would be stored or
-go on into the state without it. Here what must not be lost is noted where it is raised, and raised again
-outside of `ormsgpack`.
+`ormsgpack` converts whatever is raised in its callbacks to one `ValueError` without a cause, and the stock
+hook returns None, or the raw data, for a nested value that raised it. So Ctrl+C or a lack of memory while a
+message is decoded would look like a damaged message, and the state would be stored without it. Here what
+must not be lost is saved where it is raised, and raised again outside of `ormsgpack`.
 
-A signal that arrives while `ormsgpack` works is raised before the first line of the callback, where
-nothing can note it. It shows when the same bytes are decoded once more: then that succeeds.
+A signal that arrives while `ormsgpack` itself works is raised before the first line of the callback, where
+nothing can save it. It is recognised by decoding the same bytes once more: then that succeeds.
 
-Private names of langgraph-checkpoint 4.3.2: `tests/checkpoint/test_decoding.py` compares with the stock hook.
+`tests/checkpoint/test_decoding.py` compares with the stock hook.
 """
 
 from __future__ import annotations
@@ -22,9 +21,10 @@ from functools import cache
 from typing import Any
 
 import ormsgpack
-from langgraph.checkpoint.serde._msgpack import SAFE_MSGPACK_METHODS, SAFE_MSGPACK_TYPES
 from langgraph.checkpoint.serde.event_hooks import emit_serde_event
-from langgraph.checkpoint.serde.jsonplus import (
+
+from threads.background import is_main_thread
+from threads.langgraph_internals import (
     EXT_CONSTRUCTOR_KW_ARGS,
     EXT_CONSTRUCTOR_POS_ARGS,
     EXT_CONSTRUCTOR_SINGLE_ARG,
@@ -33,14 +33,14 @@ from langgraph.checkpoint.serde.jsonplus import (
     EXT_NUMPY_ARRAY,
     EXT_PYDANTIC_V1,
     EXT_PYDANTIC_V2,
-    _msgpack_ext_hook,
-    _send_from_args,
+    SAFE_MSGPACK_METHODS,
+    SAFE_MSGPACK_TYPES,
+    DeltaSnapshot,
+    msgpack_ext_hook,
+    send_from_args,
 )
-from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
-from threads.background import is_main_thread
-
-OURS = frozenset(
+CONSTRUCTOR_TYPES = frozenset(
     (
         EXT_CONSTRUCTOR_SINGLE_ARG,
         EXT_CONSTRUCTOR_POS_ARGS,
@@ -54,64 +54,66 @@ OURS = frozenset(
 
 
 class MsgpackDecoder:
-    """Decodes one value; of types only those that LangGraph knows as safe, and `allowed` ones."""
+    """Decoder of one value. Types are those that LangGraph has as safe, and `allowed` ones."""
 
     def __init__(self, allowed: Collection[tuple[str, ...]], blocked: list[str]) -> None:
-        """`blocked` gets the names of those that are not allowed; their values stay raw data."""
+        """Names of types that are not allowed are added to `blocked`; their values stay raw data."""
         self._allowed = allowed
         self._blocked = blocked
         self._raised: BaseException | None = None
 
     def decode(self, data: bytes) -> Any:
-        """The value. Raises whatever was raised while it was made, and ValueError where bytes are damaged."""
+        """Return the value. Raises what was raised while it was made, and `ValueError` for damaged bytes."""
         try:
-            return self._unpacked(data)
+            return self._unpack(data)
         except ValueError as error:
-            self._raise_noted()
-            value = self._unpacked_again(data, error)
+            self._raise_saved()
+            value = self._unpack_again(data, error)
         if is_main_thread():
             self._raised = KeyboardInterrupt()
             raise self._raised
         return value
 
-    def _unpacked(self, data: bytes) -> Any:
+    def _unpack(self, data: bytes) -> Any:
         return ormsgpack.unpackb(data, ext_hook=self._hook, option=ormsgpack.OPT_NON_STR_KEYS)
 
-    def _unpacked_again(self, data: bytes, error: ValueError) -> Any:
-        """The value of what could not be decoded for no known reason; that `error` if it cannot again."""
+    def _unpack_again(self, data: bytes, error: ValueError) -> Any:
+        """Decode what failed without a known cause once more; raise `error` if it fails again."""
         try:
-            return self._unpacked(data)
+            return self._unpack(data)
         except ValueError:
-            self._raise_noted()
+            self._raise_saved()
             self._raised = error  # no need to try it again further out
             raise error from None
 
-    def _raise_noted(self) -> None:
+    def _raise_saved(self) -> None:
         if self._raised is not None:
             raise self._raised
 
     def _hook(self, code: int, data: bytes) -> Any:
         try:
             if code == EXT_DELTA_SNAPSHOT:
-                return _DeltaSnapshot(self.decode(data))
+                return DeltaSnapshot(self.decode(data))
             if code == EXT_NUMPY_ARRAY:
                 return self._array(data)
-            return self._made(code, self.decode(data)) if code in OURS else _msgpack_ext_hook(code, data)
+            if code in CONSTRUCTOR_TYPES:
+                return self._construct(code, self.decode(data))
+            return msgpack_ext_hook(code, data)
         except BaseException as error:
             if self._raised is None:
                 self._raised = error
             raise
 
-    def _made(self, code: int, named: Any) -> Any:
-        """What the constructor makes that is named; its arguments as they are where it makes nothing."""
+    def _construct(self, code: int, named: Any) -> Any:
+        """Return what the named constructor makes; its arguments as they are where it is blocked or fails."""
         module, name, arguments, *method = named
         if not self._is_allowed(code, module, name, *method):
             return arguments
         try:
-            return _called(code, module, name, arguments, *method)
+            return _call_constructor(code, module, name, arguments, *method)
         except (MemoryError, RecursionError):
             raise
-        except Exception as error:  # noqa: BLE001  whatever a constructor says of arguments not its own
+        except Exception as error:  # noqa: BLE001  a constructor may raise anything
             _warn_once(str(module), str(name), type(error).__name__)
             return arguments
 
@@ -136,9 +138,9 @@ class MsgpackDecoder:
         return numpy.frombuffer(buffer, dtype=numpy.dtype(dtype)).reshape(shape, order=order)
 
 
-def _called(code: int, module: str, name: str, arguments: Any, method: Any = None) -> Any:
+def _call_constructor(code: int, module: str, name: str, arguments: Any, method: Any = None) -> Any:
     if code == EXT_CONSTRUCTOR_POS_ARGS and (module, name) == ("langgraph.types", "Send"):
-        return _send_from_args(arguments)
+        return send_from_args(arguments)
     kind = getattr(sys.modules.get(module) or importlib.import_module(module), name)
     if code == EXT_METHOD_SINGLE_ARG:
         return getattr(kind, method)(arguments)

@@ -1,60 +1,71 @@
-"""The checkpointer: LangGraph's SqliteSaver on our connections, one object for sync and async.
+"""The checkpointer: LangGraph's `SqliteSaver` on our connections, one object for sync and async.
 
-Reads go to read-only connections and hold nothing once they return; each write is one transaction
-on the one writing connection. What the stock saver leaves to chance is decided here:
+Reads use read-only connections and hold nothing once they return; each write is one transaction on the one
+writing connection. What the stock saver leaves undefined is defined here:
 
-* the head is the checkpoint written last, by the ledger, whatever the clock said;
-* a turn that began where the thread no longer stands is refused (`threads.checkpoint.conflicts`);
+* the head is the checkpoint written last, as the ledger has it, whatever its time says;
+* a run that did not start from the head is rejected (`threads.checkpoint.conflicts`);
 * a thread in the trash is neither read nor written;
-* an id must be text, and a new one one that a person can type (see `threads.ids`);
+* a thread id must be text, and a new one must be valid (see `threads.ids`);
 * stored values are read with the strict allow-list.
-
-Async methods do the same work in a thread; a task that is cancelled leaves the write to finish.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    get_checkpoint_id,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.checkpoint.sqlite.utils import load_pending_writes, search_where
 
 from threads import ids
-from threads.checkpoint.concurrent_runs import Rivals
-from threads.checkpoint.conflicts import RUNTIME, address, config_of, head_of, noted
-from threads.checkpoint.delta_history import Deltas
-from threads.checkpoint.lru_cache import Kept
-from threads.checkpoint.pending_writes import Key, LateResults, Work
-from threads.checkpoint.pruning import copy_thread, delete_runs, kept, prune_thread
-from threads.checkpoint.reads import ReadMethods
-from threads.checkpoint.recent_checkpoints import Places
-from threads.checkpoint.subgraphs import root_of, take_back
-from threads.checkpoint.transcript import Transcripts
-from threads.checkpoint.writer import (
-    AT_ONCE,
-    Storing,
-    checkpoint_row,
-    key_of,
-    put_checkpoint,
-    put_results,
-    store_with,
+from threads.checkpoint.aio import AsyncMethods
+from threads.checkpoint.conflicts import (
+    ConcurrentRuns,
+    HeadRead,
+    mark_explicit,
+    mark_head_read,
+    writable_thread,
 )
+from threads.checkpoint.delta_history import DeltaReader, to_langgraph
+from threads.checkpoint.lru_cache import ByteLRUCache
+from threads.checkpoint.pending_writes import PutFn, step_key
+from threads.checkpoint.pruning import copy_thread, delete_runs, keep_count, prune_thread
+from threads.checkpoint.run_config import (
+    check_lease,
+    checkpoint_config,
+    is_in_run,
+    lease_context_of,
+    report_errors,
+    thread_and_namespace,
+)
+from threads.checkpoint.stored_values import CheckpointKey, name_thread_in_errors, verify_checkpoint
+from threads.checkpoint.transcript import Transcripts
+from threads.checkpoint.writer import CheckpointWriter
 from threads.db.database import Database
-from threads.errors import LeaseLost, ThreadBusy, ThreadDeleted, ThreadMoved, ThreadTrashed
+from threads.db.queries import statements
+from threads.errors import CheckpointNotFound, ThreadTrashed
 from threads.store.deletion import delete_thread
 
 
-class Checkpointer(ReadMethods, SqliteSaver):
-    """Keeps the memory of graphs in `database`; `on_put` is called after each checkpoint."""
+class Checkpointer(AsyncMethods, SqliteSaver):
+    """Stores the state of graphs in `database`; `on_put` is called after each checkpoint.
+
+    It is a `SqliteSaver` for programs that look at its type, and for `get_next_version`. All methods that
+    use the stock saver's connection are replaced, so it has none: `SqliteSaver.__init__` is not called.
+    """
 
     def __init__(
         self,
@@ -64,17 +75,90 @@ class Checkpointer(ReadMethods, SqliteSaver):
         transcripts: Transcripts,
         on_put: Callable[[], None] = lambda: None,
     ) -> None:
-        # The stock saver's own connection is not used: all its methods are replaced.
-        SqliteSaver.__init__(self, sqlite3.connect(":memory:", check_same_thread=False), serde=serde)
-        self.conn.close()
-        self.is_setup = True
-        self._kept = Kept()
-        ReadMethods.__init__(self, database, LateResults(database), Deltas(self._kept), Rivals(), on_put)
+        BaseCheckpointSaver.__init__(self, serde=serde)
+        self._runs = ConcurrentRuns()
+        AsyncMethods.__init__(self, database, CheckpointWriter(database, self._runs), on_put)
+        self._cache = ByteLRUCache()
+        self._deltas = DeltaReader(self._cache)
         self._transcripts = transcripts
-        self._here = Places()
 
     def setup(self) -> None:
-        """Nothing to do: the tables are there since the database was opened."""
+        """Do nothing: opening the database creates the tables."""
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the checkpoint that the config names, or the head with what its delta channels consist of.
+
+        A run requests that history next, so both are read from one state of the file.
+        """
+        with report_errors(config):
+            return self._get_tuple(config)
+
+    def _get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        thread_id, checkpoint_ns = thread_and_namespace(config)
+        self.wait_for_writes(thread_id)
+        explicit_id, in_run = get_checkpoint_id(config), is_in_run(config)
+        if in_run and not checkpoint_ns:
+            self._runs.reset(thread_id, config)
+        with self._database.read() as connection, name_thread_in_errors(thread_id):
+            head_id = read_head(connection, config)
+            key = (thread_id, checkpoint_ns, explicit_id or head_id or "")
+            found = read_tuple(connection, key, self.serde)
+            history = None
+            if found is not None and not explicit_id and in_run:
+                channels = tuple(found.metadata.get("counters_since_delta_snapshot") or ())
+                history = self._deltas.read(connection, key, channels, self.serde, is_head=True)
+        if found is not None and not explicit_id:
+            return mark_head_read(found, history)
+        if explicit_id and found is None and in_run and not checkpoint_ns:
+            raise CheckpointNotFound(thread_id, explicit_id)  # else a run would begin an empty branch there
+        return mark_explicit(found._replace(config=config)) if found is not None else None
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Yield checkpoints like the stock saver, in the order of writing, the newest first.
+
+        No connection is held while the caller consumes the iterator.
+        """
+        if config is None:
+            self._database.wait_for_writes()
+            self._pending.flush()
+        else:
+            self._check_readable(thread_and_namespace(config)[0])
+        with self._database.read() as connection:
+            keys = list_keys(connection, config, filter, before, limit)
+        for key in keys:
+            with self._database.read() as connection, name_thread_in_errors(key[0]):
+                found = read_tuple(connection, key, self.serde)
+            if found is not None:  # else it was deleted since
+                yield found
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return the last snapshot and the writes since of each of these delta channels."""
+        with report_errors(config):
+            thread_id, checkpoint_ns = thread_and_namespace(config)
+            checkpoint_id = get_checkpoint_id(config)
+            if isinstance(checkpoint_id, HeadRead):
+                history = checkpoint_id.take_history(channels)
+                if history is not None:
+                    return to_langgraph(history, channels)
+            if checkpoint_id is None:
+                head = self.get_tuple(config)
+                if head is None:
+                    return {channel: {"writes": []} for channel in channels}
+                checkpoint_id = head.checkpoint["id"]
+            self.wait_for_writes(thread_id)
+            key = (thread_id, checkpoint_ns, str(checkpoint_id))
+            with self._database.read() as connection, name_thread_in_errors(thread_id):
+                history = self._deltas.read(connection, key, channels, self.serde, is_head=False)
+            return to_langgraph(history, channels)
 
     def put(
         self,
@@ -83,114 +167,160 @@ class Checkpointer(ReadMethods, SqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        with noted(config):
-            self._stored(key_of(config), self._put(config, checkpoint, metadata))
+        """Store a checkpoint and the writes that are pending for it, in one transaction.
+
+        Raises `ThreadMoved`, `ThreadBusy`, `LeaseLost`, `ThreadDeleted` or `ThreadTrashed` if the run may
+        not write.
+        """
+        with report_errors(config):
+            self._write(config, self._writer.prepare_put(config, checkpoint, metadata, self.serde))
             self._on_put()
-        return config_of(*address(config), checkpoint["id"])
+        return checkpoint_config(*thread_and_namespace(config), checkpoint["id"])
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        with noted(config):
-            work = self._put_writes(config, writes, task_id, task_path)
-            if work is not None:
-                self._stored(key_of(config), work)
+        """Store a task's writes with the checkpoint that follows, or after a moment without."""
+        with report_errors(config):
+            put = self._writer.prepare_writes(config, writes, task_id, task_path, self.serde)
+            if put is not None:
+                self._write(config, put)
+
+    def _write(self, config: RunnableConfig, put: PutFn) -> None:
+        future = self._pending.submit(step_key(config), put, soon=False)
+        self._database.wait_for_writes()
+        future.result()
 
     def delete_thread(self, thread_id: str) -> None:
-        """Erase the thread: its checkpoints, its writes, and its row in the registry."""
+        """Delete the thread: its checkpoints, its writes, and its row in the registry."""
         text = ids.text_of(thread_id)
-        self._late.flush(text, must=True)
-        self._kept.forget(text)
+        self._pending.flush(text, must=True)
+        self._cache.discard_thread(text)
         self._database.write(lambda connection: delete_thread(connection, text))
         self._database.purge_deleted_text()
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copy all that is remembered to a thread that remembers nothing; `ThreadExists` if it does.
+        """Copy all checkpoints to a thread that has none; raises `ThreadExists` if it has.
 
-        What a run left behind of a deleted thread is not remembered, and goes.
+        What a run stored in a deleted thread of the target's id does not count, and is deleted.
         """
         source, target = ids.text_of(source_thread_id), ids.check_new(target_thread_id)
-        self._check_reading(source)
-        self._late.flush(source, must=True)
-        self._late.flush(target, must=True)
+        self._check_readable(source)
+        self._pending.flush(source, must=True)
+        self._pending.flush(target, must=True)
         self._database.write(lambda connection: copy_thread(connection, source, target))
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
-        """Let old checkpoints go, never what the kept ones are made of: the state stays as it is.
+        """Delete old checkpoints that no kept state depends on. The current state is unaffected.
 
         `keep_latest` keeps one checkpoint of each namespace, `keep_n` the newest `n`, `delete` none.
         """
-        keep = kept(strategy, n)
+        keep = keep_count(strategy, n)
         texts = [ids.text_of(thread_id) for thread_id in thread_ids]
-        self._late.flush(must=True)
+        self._pending.flush(must=True)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def prune_all(connection: sqlite3.Connection) -> None:
             for text in texts:
-                head_of(connection, text)
+                writable_thread(connection, text)
                 prune_thread(connection, text, keep, self.serde, self._transcripts)
 
-        self._database.write(work)
+        self._database.write(prune_all)
         self._database.purge_deleted_text()
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Drop the checkpoints whose metadata has one of these `run_id`s.
+        """Delete the checkpoints whose metadata have one of these `run_id`s.
 
-        Kept are those that a later state is the sum of (a `DeltaChannel`'s, since its last snapshot).
+        Those that a later state depends on (a `DeltaChannel`'s, since its last snapshot) are kept.
         """
-        asked = tuple(run_ids)
-        self._late.flush(must=True)
-        self._database.write(lambda connection: delete_runs(connection, asked, self.serde))
+        wanted = tuple(run_ids)
+        self._pending.flush(must=True)
+        self._database.write(lambda connection: delete_runs(connection, wanted, self.serde))
         self._database.purge_deleted_text()
 
     def forget(self, thread_id: str) -> None:
-        """Keep nothing of this thread in memory; it was deleted."""
-        self._kept.forget(thread_id)
+        """Drop what is cached of this thread, which was deleted."""
+        self._cache.discard_thread(thread_id)
 
     def flush(self) -> None:
-        """Store what still waits for its checkpoint; raises `DatabaseError` where that cannot be."""
-        self._late.flush(must=True)
+        """Store all pending writes. Raises `DatabaseError` if that fails."""
+        self._pending.flush(must=True)
 
     def close(self) -> None:
-        """Store what waits, and let go of the threads; the database is closed by its owner."""
-        self._late.close()
+        """Store all pending writes and end the threads. The database is closed by its owner."""
+        self._pending.close()
         self.close_threads()
 
-    def _put(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> Storing:
-        row = checkpoint_row(config, checkpoint, metadata, self.serde)
-        store = put_checkpoint(config, metadata, row, self._late, self._here, self._rivals)
+    def _check_readable(self, thread_id: str) -> None:
+        """Wait for the thread's writes. Raises `ThreadTrashed`."""
+        self.wait_for_writes(thread_id)
+        with self._database.read() as connection:
+            find_readable_thread(connection, thread_id)
 
-        def work(connection: sqlite3.Connection) -> Sequence[Work]:
-            try:
-                return store(connection)
-            except (ThreadMoved, ThreadDeleted, ThreadTrashed, ThreadBusy, LeaseLost) as error:
-                key = key_of(config)
-                if RUNTIME in config["configurable"] or key[3]:  # else others may have results waiting there
-                    step = root_of(metadata) if key[1] else key[2]
-                    refused = (*key[:2], checkpoint["id"])
-                    if isinstance(error, ThreadMoved):
-                        self._rivals.refuse(key[0], config)
-                    then = partial(take_back, refused, step, config, self._rivals)
-                    self._late.refuse(key, checkpoint["id"], then)
-                raise
 
-        return work
+def find_readable_thread(connection: sqlite3.Connection, thread_id: str) -> sqlite3.Row | None:
+    """Return the thread's row, None if there is none yet. Raises `ThreadTrashed`."""
+    query = {"thread_id": thread_id}
+    thread: sqlite3.Row | None = connection.execute(statements("checkpoints")["thread"], query).fetchone()
+    if thread is not None and thread["trashed_at"] is not None:
+        raise ThreadTrashed(thread_id)
+    return thread
 
-    def _stored(self, key: Key, work: Storing) -> None:
-        """Do what takes along the results that wait under `key`."""
-        promise = self._late.submit(key, work, soon=False)
-        self._database.wait_for_writes()
-        promise.result()
 
-    def _put_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
-    ) -> Storing | None:
-        """What is to be stored now; None if it waits for the checkpoint that comes of it."""
-        self._database.check_writable()
-        work = put_results(config, writes, task_id, task_path, self.serde, self._here, self._rivals)
-        key = key_of(config)
-        if self._late.is_refused(key) or self._rivals.is_refused(key[0], config):
-            return None
-        if any(channel in AT_ONCE for channel, _ in writes):
-            return partial(store_with, self._late, key, work)  # the step ends here: nothing waits longer
-        self._late.add(key, work)
+def read_head(connection: sqlite3.Connection, config: RunnableConfig) -> str | None:
+    """Return the id of the checkpoint written last.
+
+    Raises `ThreadTrashed`, and in a run `ThreadBusy` or `LeaseLost`.
+    """
+    thread_id, checkpoint_ns = thread_and_namespace(config)
+    thread = find_readable_thread(connection, thread_id)
+    if thread is None:
+        ids.check_new(thread_id)
+    elif is_in_run(config):  # before any node runs; `get_state` is always allowed
+        check_lease(thread, thread_id, lease_context_of(config, thread_id))
+    if checkpoint_ns:
+        query = {"thread_id": thread_id, "checkpoint_ns": checkpoint_ns}
+        thread = connection.execute(statements("checkpoints")["newest"], query).fetchone()
+    return thread["head_id"] if thread is not None else None
+
+
+def read_tuple(
+    connection: sqlite3.Connection, key: CheckpointKey, serde: SerializerProtocol
+) -> CheckpointTuple | None:
+    """Return a checkpoint with its pending writes; None if it is not stored."""
+    sql = statements("checkpoints")
+    row = connection.execute(sql["tuple"], key).fetchone()
+    if row is None:
         return None
+    parent_id = row["parent_checkpoint_id"]
+    pending = connection.execute(sql["pending"], key)
+    checkpoint: Any = serde.loads_typed((row["type"], row["checkpoint"]))
+    metadata: Any = verify_checkpoint(checkpoint, row["metadata"])
+    return CheckpointTuple(
+        config=checkpoint_config(*key),
+        checkpoint=checkpoint,
+        metadata=metadata,
+        parent_config=parent_id and checkpoint_config(*key[:2], parent_id),
+        pending_writes=load_pending_writes(pending, serde),
+    )
+
+
+def list_keys(
+    connection: sqlite3.Connection,
+    config: RunnableConfig | None,
+    filter: dict[str, Any] | None,
+    before: RunnableConfig | None,
+    limit: int | None,
+) -> list[CheckpointKey]:
+    """Return the keys of the checkpoints that `Checkpointer.list` yields, the newest first."""
+    sql = statements("checkpoints")
+    position = None
+    if before is not None:
+        named = {**(config["configurable"] if config else {}), **before["configurable"]}
+        key = (named.get("thread_id"), named.get("checkpoint_ns") or "", named.get("checkpoint_id"))
+        position = connection.execute(sql["place"], key).fetchone()
+    where, values = search_where(config, filter, before if position is None else None)
+    if position is not None:
+        where, values = (f"{where} AND" if where else "WHERE") + " rowid < ?", [*values, position[0]]
+    most = -1 if limit is None else max(limit, 0)  # as LangGraph's InMemorySaver
+    rows = connection.execute(sql["list"].format(where=where), [*values, most])
+    return [(row[0], row[1], row[2]) for row in rows]

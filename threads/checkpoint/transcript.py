@@ -1,79 +1,87 @@
-"""A thread's messages, read from its checkpoints without the graph that wrote them.
+"""A thread's messages and interrupts, read from its checkpoints without the graph that wrote them.
 
-What stands in the checkpoint's `messages` is taken as it is. A `DeltaChannel` stores only what each
-step added; its writes fold as our agents say they do (`messages_reducer` in the checkpoint's
-metadata), or by the reducer handed to `threads.open`. Any other delta is unknown: None, never a
-wrong number. A graph that keeps its messages under another name is recognised where exactly one
-channel holds a list of messages.
+What stands in the checkpoint's `messages` is taken as it is. A `DeltaChannel` stores only what each step
+added; its writes are merged as the checkpoint's metadata say (`messages_reducer`), or by the reducer passed
+to `threads.open`. Any other delta is unknown: None, never a wrong number. A graph that has its messages in
+a channel of another name is recognised where exactly one channel holds a list of messages.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from langchain_core.messages import BaseMessage
+from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT
 
-from threads.checkpoint.branches import Branch, Place, places, tips
-from threads.checkpoint.checkpoint_rows import (
-    StoredReader,
-    Unreadable,
-    checked_metadata,
-    decoding,
-    metadata_of,
+from threads.checkpoint.branches import Branch, MessageOrigin, find_origins, list_tips
+from threads.checkpoint.message_mapping import (
+    CHANNEL,
+    Reducer,
+    StoredWith,
+    coerce_channel,
+    coerce_messages,
+    content_key,
+    find_messages,
+    replay,
+    snapshot_value,
+    to_message,
 )
-from threads.checkpoint.message_channel import coerced_list, elsewhere, unwrapped
-from threads.checkpoint.message_mapping import CHANNEL, shown, words
-from threads.checkpoint.reducer import Reducer, Undecodable, coerced, must_be_raised, replay
-from threads.checkpoint.timestamps import Origin, said_at
+from threads.checkpoint.stored_values import (
+    Undecodable,
+    Unreadable,
+    ancestors,
+    checked_metadata,
+    find_damage,
+    must_propagate,
+    parse_metadata,
+    raise_unreadable,
+)
 from threads.db.migrations import uuid_milliseconds
+from threads.db.queries import statements
 from threads.errors import MessagesUnknown, StateDamaged
+from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL
 from threads.message_reducer import merge_messages
 from threads.models import Interrupt, Message
 from threads.search.index import IndexedMessage
 
-SAYS_ADD_MESSAGES = ("messages_reducer", "add_messages")
-"""The checkpoint metadata by which an agent says how its delta writes fold."""
-
-DUE = ("branch:to:", "__start__")
-"""How the channels are called that a `StateGraph` holds while a node is to run."""
-SENT = "__pregel_tasks"
-"""The channel of what was sent to nodes (`Send`), and is to run."""
+REDUCER_METADATA = ("messages_reducer", "add_messages")
+"""Key and value in a checkpoint's metadata that name the reducer; `guard_messages` sets them."""
 
 
-class Transcripts(StoredReader):
-    """Reads transcripts with `serde`; `reducer` folds the delta channels that do not say how."""
+class Transcripts:
+    """Reads transcripts with `serde`; `reducer` merges the delta channels whose checkpoints name none."""
 
     def __init__(self, serde: SerializerProtocol, reducer: Reducer | None = None) -> None:
-        super().__init__(serde)
+        self._serde = serde
         self._reducer = reducer
+        self._sql = statements("checkpoints")
 
     def messages(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, *, dated: bool = False
     ) -> list[Message] | None:
-        """The messages that `get_state().values` holds at a checkpoint; None if they cannot be told.
+        """Return the messages that `get_state().values` holds at a checkpoint; None if they are unknown.
 
-        `dated`: with times and run ids, as far as the stored history tells them.
+        `dated`: with times and run ids, as far as the stored history has them.
         """
-        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
         try:
-            return self._shown(connection, at, dated=dated)
+            return self._messages(connection, _key(thread_id, checkpoint_id), dated=dated)
         except Undecodable:
             return None
 
     def why_unknown(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> MessagesUnknown | StateDamaged:
-        """Why there are no `messages` at a checkpoint."""
+        """Return the error that says why `messages` at a checkpoint are None."""
         try:
-            self._shown(connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id})
+            self._messages(connection, _key(thread_id, checkpoint_id))
         except Unreadable as error:
             return StateDamaged(str(error)).with_thread(thread_id)
         except Undecodable:
@@ -87,198 +95,273 @@ class Transcripts(StoredReader):
         checkpoint_id: str,
         wanted: Sequence[IndexedMessage],
     ) -> dict[str, int]:
-        """When these messages were stored, in milliseconds since 1970, by id, as far as the history tells.
+        """Return when these messages were stored, in milliseconds since 1970, by id, as far as known.
 
-        Goes back from the checkpoint no further than it must.
+        Walks back from the checkpoint no further than needed.
         """
-        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
-        kept = {row[0]: row[1] for row in connection.execute(self._sql["origins"], at) if row[1] is not None}
-        steps = pairwise(self._ancestors(connection, at))
-        told = ((uuid_milliseconds(child), self._written(connection, thread_id, at_)) for child, at_ in steps)
-        return said_at(wanted, kept, told)
-
-    def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
-        """The messages that the tasks at a checkpoint wrote, the last one first."""
-        here = {"thread_id": thread_id, "checkpoint_id": checkpoint_id, "channel": CHANNEL}
-        written: list[Message] = []
-        for value in self._readable_writes(connection.execute(self._sql["writes_at"], here)):
-            with suppress(Undecodable), decoding():
-                written += [shown(message, Origin()) for message in coerced(value)]
-        return written[::-1]
+        rows = connection.execute(self._sql["origins"], {"thread_id": thread_id})
+        saved = {row[0]: row[1] for row in rows if row[1] is not None}
+        steps = pairwise(self._chain(connection, thread_id, checkpoint_id))
+        written = (
+            (uuid_milliseconds(child), self._written(connection, thread_id, parent))
+            for child, parent in steps
+        )
+        return _find_times(wanted, saved, written)
 
     def place(
         self, connection: sqlite3.Connection, thread_id: str, tip: str, message_id: str
-    ) -> Place | None:
-        """Where a message came into the branch that ends at `tip`; None if the history does not tell."""
-        chain = list(self._ancestors(connection, {"thread_id": thread_id, "checkpoint_id": tip}))
+    ) -> MessageOrigin | None:
+        """Return where a message came into the branch that ends at `tip`; None if that is unknown."""
+        chain = list(self._chain(connection, thread_id, tip))
         written = (self._written(connection, thread_id, each) for each in chain[1:])
-        if found := places(chain, written).get(message_id):
+        if found := find_origins(chain, written).get(message_id):
             return found
-        # it came without an id, or in a whole list: it is in `first`, and not in `last`
-        first, last = 0, len(chain)
+        # it came without an id, or in a whole list: search for the oldest checkpoint that holds it
+        newer, older = 0, len(chain)
         if not self._holds(connection, thread_id, tip, message_id):
             return None
-        while last - first > 1:
-            middle = (first + last) // 2
+        while older - newer > 1:
+            middle = (newer + older) // 2
             if self._holds(connection, thread_id, chain[middle], message_id):
-                first = middle
+                newer = middle
             else:
-                last = middle
-        return Place(chain[last], chain[first]) if last < len(chain) else None
+                older = middle
+        return MessageOrigin(chain[older], chain[newer]) if older < len(chain) else None
 
     def _holds(self, connection: sqlite3.Connection, thread_id: str, at: str, message_id: str) -> bool:
-        said = self.messages(connection, thread_id, at)
-        return any(message.id == message_id for message in said or ())
+        return any(message.id == message_id for message in self.messages(connection, thread_id, at) or ())
 
     def branches(self, connection: sqlite3.Connection, thread_id: str) -> list[Branch]:
-        """All ways through a conversation, in the order of their last words."""
-        found = ((tip, self.messages(connection, thread_id, tip)) for tip in tips(connection, thread_id))
-        return [Branch(tip, tuple(message.id for message in said or ())) for tip, said in found]
+        """Return all branches of a thread, in the order in which they were written last."""
+        tips = list_tips(connection, thread_id)
+        found = ((tip, self.messages(connection, thread_id, tip)) for tip in tips)
+        return [Branch(tip, tuple(message.id for message in messages or ())) for tip, messages in found]
 
     def interrupts(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> tuple[Interrupt, ...]:
-        """The interrupts that wait for an answer at a checkpoint, each once.
+        """Return the pending interrupts at a checkpoint, each once.
 
         A task that passes on the interrupt of another one (of a subgraph, of a functional `@task`) keeps it
-        after that one has finished, so an interrupt waits only where all tasks that name it do.
+        after that one has finished, so an interrupt is pending only where all tasks that name it wait.
         """
-        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
-        rows = connection.execute(self._sql["interrupts_at"], {**at, "channel": INTERRUPT}).fetchall()
+        query = {**_key(thread_id, checkpoint_id), "channel": INTERRUPT}
+        rows = connection.execute(self._sql["interrupts_at"], query).fetchall()
         try:
-            with decoding():
-                asked = [(row["waits"], question) for row, value in self._read(rows) for question in value]
+            with raise_unreadable():
+                found = [(row["waits"], each) for row, value in self._decoded(rows) for each in value]
         except Undecodable:
             return ()
-        taken = {question.id for waits, question in asked if not waits and hasattr(question, "value")}
-        waiting = {
-            question.id: Interrupt(question.id, question.value)
-            for _, question in asked
-            if hasattr(question, "value") and question.id not in taken
+        resumed = {each.id for waits, each in found if not waits and hasattr(each, "value")}
+        pending = {
+            each.id: Interrupt(each.id, each.value)
+            for _, each in found
+            if hasattr(each, "value") and each.id not in resumed
         }
-        return tuple(waiting.values())
+        return tuple(pending.values())
 
     def written_at(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> int | None:
-        """When a checkpoint was made, in milliseconds since 1970, by its own account."""
-        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        """Return when a checkpoint was made, in milliseconds since 1970, by its own `ts`."""
         try:
-            with decoding():
-                made = datetime.fromisoformat(self._checkpoint(connection, at)[0]["ts"])
-                return round(made.timestamp() * 1000)
+            with raise_unreadable():
+                made = self._checkpoint(connection, _key(thread_id, checkpoint_id))[0]["ts"]
+                return round(datetime.fromisoformat(made).timestamp() * 1000)
         except Undecodable:
             return None
 
     def damage(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, count: int | None
     ) -> str | None:
-        """Why a run could not go on from a checkpoint; None if it can. `count`: of its messages, if told."""
-        at = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        """Return why a run could not start from a checkpoint; None if it can.
+
+        `count`: the number of its messages, if known.
+        """
+        at = _key(thread_id, checkpoint_id)
         try:
             for row in connection.execute(self._sql["checkpoint_metadata"], at):
-                self._metadata(row["metadata"])
-            self._writes(connection.execute(self._sql["all_writes_at"], at))
+                _metadata(row["metadata"])
+            for _ in self._decoded(connection.execute(self._sql["all_writes_at"], at)):
+                pass
             if count is None:
-                self._shown(connection, at)
+                self._messages(connection, at)
         except Unreadable as error:
             return str(error)
-        except Undecodable:  # kept in a way that does not tell the messages; its graph can read it
+        except Undecodable:  # the messages are unknown here; its graph can read them
             pass
         return None
 
     def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
-        """Whether no node of a `StateGraph` is due at a checkpoint; False where that cannot be told."""
+        """Whether no node of a `StateGraph` is due at a checkpoint; False where that is unknown."""
         try:
-            checkpoint, _ = self._checkpoint(
-                connection, {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
-            )
+            checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
         except Undecodable:
             return False
         values = checkpoint.get("channel_values") or {}
-        return not values.get(SENT) and not any(str(name).startswith(DUE) for name in values)
+        return not values.get(TASKS_CHANNEL) and not any(
+            str(name).startswith(NODE_DUE_PREFIXES) for name in values
+        )
 
-    def _shown(
+    def _messages(
         self, connection: sqlite3.Connection, at: dict[str, Any], *, dated: bool = False
     ) -> list[Message]:
-        with decoding():
-            said = self._state(connection, at)
-            origins = self._origins(connection, at, said) if dated else [Origin()] * len(said)
-            return [shown(message, origin) for message, origin in zip(said, origins, strict=True)]
+        with raise_unreadable():
+            state = self._state(connection, at)
+            steps = self._stored_with(connection, at, state) if dated else [StoredWith()] * len(state)
+            return [to_message(message, step) for message, step in zip(state, steps, strict=True)]
 
     def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
-        checkpoint, stored = self._checkpoint(connection, at)
+        checkpoint, stored_metadata = self._checkpoint(connection, at)
         values = checkpoint.get("channel_values") or {}
         if CHANNEL in values:
-            return coerced_list(values[CHANNEL])
-        metadata = self._metadata(stored)  # without them a delta channel looks like none
+            return coerce_channel(values[CHANNEL])
+        metadata = _metadata(stored_metadata)  # without them a delta channel would look like none
         deltas = metadata.get("counters_since_delta_snapshot") or {}
         if CHANNEL in deltas:
-            return self._folded(connection, at, metadata)
-        return elsewhere(values, deltas)
+            return self._merged_deltas(connection, at, metadata)
+        return find_messages(values, deltas)
 
-    def _metadata(self, stored: Any) -> dict[str, Any]:
-        try:
-            return checked_metadata(stored)
-        except StateDamaged as error:
-            raise Unreadable(error.why) from error
-
-    def _folded(
+    def _merged_deltas(
         self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
     ) -> list[BaseMessage]:
-        key, value = SAYS_ADD_MESSAGES
+        key, value = REDUCER_METADATA
         reducer = merge_messages if metadata.get(key) == value else self._reducer
         if reducer is None:
             raise Undecodable("a delta channel with a reducer of its own")
-        seed: list[Any] = []
-        updates: list[list[Any]] = []
-        for ancestor in list(self._ancestors(connection, at))[1:]:
+        snapshot: Any = []
+        steps: list[list[Any]] = []
+        chain = self._chain(connection, at["thread_id"], at["checkpoint_id"])
+        next(chain, None)
+        for ancestor in chain:
             here = {**at, "checkpoint_id": ancestor}
             rows = connection.execute(self._sql["writes_at"], {**here, "channel": CHANNEL})
-            updates.append(self._writes(rows))
+            steps.append([value for _, value in self._decoded(rows)])
             stored = (self._checkpoint(connection, here)[0].get("channel_values") or {}).get(CHANNEL)
             if stored is not None:
-                seed = unwrapped(stored)
+                snapshot = snapshot_value(stored)
                 break
-        writes = [write for step in reversed(updates) for write in step]
+        writes = [write for step in reversed(steps) for write in step]
         try:
-            return coerced_list(replay(reducer, seed, writes))
+            return coerce_channel(replay(reducer, snapshot, writes))
         except Undecodable:
             raise
-        except Exception as error:  # whatever a function of somebody's own may raise
-            if must_be_raised(error):
+        except Exception as error:  # an application's reducer may raise anything
+            if must_propagate(error):
                 raise
             raise Undecodable(f"the reducer failed: {error}") from error
 
-    def _origins(
-        self, connection: sqlite3.Connection, at: dict[str, Any], said: list[BaseMessage]
-    ) -> Iterator[Origin]:
-        """Where each of the messages came from: as kept at a pruning, else by its id, else by its words."""
-        kept = connection.execute(self._sql["origins"], at)
-        by_id = {id: Origin(milliseconds, run_id) for id, milliseconds, run_id in kept}
-        by_words: defaultdict[tuple[str, str], list[Origin]] = defaultdict(list)
-        for origin, value in self._updates(connection, at):
-            try:
-                messages = coerced(value)
-            except Undecodable:
-                continue
-            for message in messages:
-                if message.id:
-                    by_id.setdefault(message.id, origin)
-                else:
-                    by_words[words(message)].append(origin)
-        for message in said:
+    def _stored_with(
+        self, connection: sqlite3.Connection, at: dict[str, Any], state: list[BaseMessage]
+    ) -> Iterator[StoredWith]:
+        """The step of each message: as saved by a pruning, else by its id, else by its content."""
+        saved = connection.execute(self._sql["origins"], at)
+        by_id = {id: StoredWith(milliseconds, run_id) for id, milliseconds, run_id in saved}
+        by_content: defaultdict[tuple[str, str], list[StoredWith]] = defaultdict(list)
+        for step, value in self._updates(connection, at):
+            with suppress(Undecodable):
+                for message in coerce_messages(value):
+                    if message.id:
+                        by_id.setdefault(message.id, step)
+                    else:
+                        by_content[content_key(message)].append(step)
+        for message in state:
             found = by_id.get(message.id or "")
-            alike = by_words.get(words(message))
-            yield found or (alike.pop(0) if alike else Origin())
+            same_content = by_content.get(content_key(message))
+            yield found or (same_content.pop(0) if same_content else StoredWith())
 
-    def _updates(self, connection: sqlite3.Connection, at: dict[str, Any]) -> Iterator[tuple[Origin, Any]]:
+    def _updates(
+        self, connection: sqlite3.Connection, at: dict[str, Any]
+    ) -> Iterator[tuple[StoredWith, Any]]:
         """All that was written to the messages up to a checkpoint, oldest first."""
-        chain = list(self._ancestors(connection, at))
-        told = {row[0]: metadata_of(row[1]) for row in connection.execute(self._sql["metadata"], at)}
+        chain = list(self._chain(connection, at["thread_id"], at["checkpoint_id"]))
+        metadata = {row[0]: parse_metadata(row[1]) for row in connection.execute(self._sql["metadata"], at)}
         rows: defaultdict[str, list[sqlite3.Row]] = defaultdict(list)
         for row in connection.execute(self._sql["channel_writes"], {**at, "channel": CHANNEL}):
             rows[row["checkpoint_id"]].append(row)
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
-            run_id = told.get(child, {}).get("run_id")
-            origin = Origin(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
-            for value in self._readable_writes(rows[parent]):
-                yield origin, value
+            run_id = metadata.get(child, {}).get("run_id")
+            step = StoredWith(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
+            for value in self._decodable(rows[parent]):
+                yield step, value
+
+    def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
+        """The messages that the tasks at a checkpoint wrote, the last one first."""
+        query = {**_key(thread_id, checkpoint_id), "channel": CHANNEL}
+        written: list[Message] = []
+        for value in self._decodable(connection.execute(self._sql["writes_at"], query)):
+            with suppress(Undecodable), raise_unreadable():
+                written += [to_message(message, StoredWith()) for message in coerce_messages(value)]
+        return written[::-1]
+
+    def _chain(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> Iterator[str]:
+        """A checkpoint and its ancestors, newest first."""
+        return (id for id, *_ in ancestors(connection, (thread_id, "", checkpoint_id)))
+
+    def _checkpoint(
+        self, connection: sqlite3.Connection, at: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], Any]:
+        """A checkpoint and its metadata as they are stored, which may be anything."""
+        row = connection.execute(self._sql["checkpoint"], at).fetchone()
+        if row is None:
+            raise Undecodable("there is no such checkpoint")
+        checkpoint = self._load(row["type"], row["checkpoint"])
+        if why := find_damage(checkpoint):
+            raise Unreadable(why)
+        return checkpoint, row["metadata"]
+
+    def _decoded(self, rows: Iterable[Any]) -> Iterator[tuple[sqlite3.Row, Any]]:
+        """Rows of `writes` with their values, in LangGraph's order."""
+        return ((row, self._load(row["type"], row["value"])) for row in _in_order(rows))
+
+    def _decodable(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """The values of those rows of `writes` that can be decoded, in LangGraph's order."""
+        for row in _in_order(rows):
+            with suppress(Undecodable):
+                yield self._load(row["type"], row["value"])
+
+    def _load(self, kind: Any, data: Any) -> Any:
+        with raise_unreadable():
+            return self._serde.loads_typed((kind, data))
+
+
+def _key(thread_id: str, checkpoint_id: str) -> dict[str, Any]:
+    return {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+
+
+def _in_order(rows: Iterable[Any]) -> list[Any]:
+    with raise_unreadable():
+        return sorted(rows, key=lambda row: writes_sort_key(row["task_path"], row["task_id"], row["idx"]))
+
+
+def _metadata(stored: Any) -> dict[str, Any]:
+    try:
+        return checked_metadata(stored)
+    except StateDamaged as error:
+        raise Unreadable(error.why) from error
+
+
+def _find_times(
+    wanted: Sequence[IndexedMessage],
+    saved: Mapping[str, int],
+    steps: Iterable[tuple[int | None, Sequence[Message]]],
+) -> dict[str, int]:
+    """When the wanted messages were stored, in milliseconds since 1970, by id.
+
+    `saved`: times that are known without the steps. `steps`: when each was stored and what it wrote, newest
+    first, consumed no further than needed. What was written without an id is recognised by its text.
+    """
+    ids = {each.message_id for each in wanted if each.message_id}
+    by_text: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in wanted:
+        if each.message_id:
+            by_text[each.role, each.text].append(each.message_id)
+    found: dict[str, int | None] = {id: time for id, time in saved.items() if id in ids}
+    if len(found) == len(ids):
+        steps = ()
+    for time, written in steps:
+        for message in written:
+            same = [message.id] if message.id else by_text[message.role, message.text]
+            if same and same[-1] in ids:
+                found.setdefault(same.pop(), time)
+        if len(found) == len(ids):
+            break
+    return {id: time for id, time in found.items() if time is not None}

@@ -25,7 +25,7 @@ class BranchService:
 
     def fork(self, id: str, at: str | None, new_id: str | None) -> Thread:
         """Copy a thread up to checkpoint or message `at`; see `Registry.fork`."""
-        from threads.checkpoint.fork import copy_memory
+        from threads.checkpoint.branches import copy_branch
 
         target = ids.new_id() if new_id is None else ids.check_new(new_id)
 
@@ -38,7 +38,7 @@ class BranchService:
                     metadata_json=source.metadata_json, tags=source.tags, now=self._context.now(),
                 )
             )  # fmt: skip
-            copy_memory(tx.connection, source.thread_id, target, checkpoint_id)
+            copy_branch(tx.connection, source.thread_id, target, checkpoint_id)
 
         self._context.flush()
         self._store.write(copy_thread)
@@ -46,7 +46,7 @@ class BranchService:
 
     def rewind(self, id: str, to: str) -> Thread:
         """Make checkpoint or message `to` the head; see `Registry.rewind`."""
-        from threads.checkpoint.rewind import rewind
+        from threads.checkpoint.branches import rewind
 
         self._context.flush()
         with self._store.read() as tx:
@@ -59,7 +59,7 @@ class BranchService:
 
     def undo(self, id: str) -> Message:
         """Rewind to before the last user message; see `Registry.undo`."""
-        from threads.checkpoint.rewind import begin_anew, rewind
+        from threads.checkpoint.branches import put_empty_head, rewind
 
         messages = self._messages.messages(id, None, None, None).items
         last = next((each for each in reversed(messages) if each.role == "user" and each.id), None)
@@ -72,7 +72,7 @@ class BranchService:
         if place is not None:
             rewind(self._context.checkpointer, thread.thread_id, place.before)
         elif messages[0].id == last.id:
-            begin_anew(self._context.checkpointer, thread.thread_id, {})
+            put_empty_head(self._context.checkpointer, thread.thread_id, {})
         else:
             raise MessageNotFound(id, last.id or "", "the checkpoint before it was pruned")
         return last

@@ -117,7 +117,7 @@ class RegistryContext:
         if thread_id is None:
             self._checkpointer.flush()
         else:
-            self._checkpointer.settle(thread_id)
+            self._checkpointer.wait_for_writes(thread_id)
 
     def release_deleted(self, thread_ids: Iterable[str]) -> None:
         """Drop what the checkpointer caches of deleted threads, and overwrite their text in the file."""

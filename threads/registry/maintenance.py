@@ -24,11 +24,11 @@ class MaintenanceService:
 
     def prune(self, ids: Iterable[str] | None, keep: int, dry_run: bool, progress: Progress | None) -> Pruned:
         """Delete old checkpoints; see `Registry.prune`."""
-        from threads.checkpoint.pruning import kept, prune_thread
+        from threads.checkpoint.pruning import keep_count, prune_thread
 
         if isinstance(ids, str):
             raise InvalidValue("ids", f"must be a list of ids, not {ids!r}")
-        kept("keep_n", keep)
+        keep_count("keep_n", keep)
         serde, decoder, pruned = self._context.checkpointer.serde, self._context.decoder, Pruned()
         self._context.flush()
 

@@ -30,9 +30,9 @@ class MessageService:
             thread = tx.threads.get_visible(id)
             found = self._decode(tx, thread, at, dated=True)
             if found and tx.checkpoints.has_branches(thread.thread_id):
-                from threads.checkpoint.branches import numbered
+                from threads.checkpoint.branches import with_versions
 
-                found = numbered(found, self._context.decoder.branches(tx.connection, thread.thread_id))
+                found = with_versions(found, self._context.decoder.branches(tx.connection, thread.thread_id))
         total = len(found)
         if before is not None:
             places = [place for place, message in enumerate(found) if message.id == before]

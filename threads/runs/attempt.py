@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from langchain_core.messages import AIMessageChunk
 from langgraph.types import Interrupt
 
-from threads.checkpoint.conflicts import TURN
+from threads.checkpoint.run_config import LEASE_CONTEXT_KEY
 from threads.errors import LeaseLost
 from threads.runs.event_writer import EventWriter, insert_events
 from threads.runs.lease_context import RunLeaseContext
@@ -127,7 +127,7 @@ class Attempt:
     @property
     def config(self) -> dict[str, Any]:
         """The config of this run; no value of a caller's request gets into it."""
-        configurable = {"thread_id": self.lease.thread_id, TURN: self.lease}
+        configurable = {"thread_id": self.lease.thread_id, LEASE_CONTEXT_KEY: self.lease}
         metadata = {**self._runner_config.get("metadata", {}), "run_id": self.lease.run_id}
         return {**self._runner_config, "configurable": configurable, "metadata": metadata}
 

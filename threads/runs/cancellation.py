@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessage
 from langgraph.constants import END
 from langgraph.types import Command
 
+from threads.checkpoint.branches import discard_run, has_input_of_run, put_empty_head
 from threads.checkpoint.message_mapping import CHANNEL, STOPPED
-from threads.checkpoint.rewind import begin_anew, drop_run, has_input_of
 from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start, StopReason, is_cancelled
 from threads.runs.request import INPUT_KINDS
@@ -48,9 +48,9 @@ async def _roll_back(attempt: Attempt, run: RunRecord, context: RegistryContext)
     thread_id, run_id = run.thread_id, run.run_id
     if run.start_head_id is None:  # a thread is deleted with its last checkpoint, and this one shall stay
         config = attempt.config["configurable"]
-        await asyncio.to_thread(begin_anew, context.checkpointer, thread_id, config)
+        await asyncio.to_thread(put_empty_head, context.checkpointer, thread_id, config)
     with attempt.lease.library_errors():
-        future = context.store.submit(lambda tx: drop_run(tx.connection, thread_id, run_id))
+        future = context.store.submit(lambda tx: discard_run(tx.connection, thread_id, run_id))
         await asyncio.shield(asyncio.wrap_future(future))
 
 
@@ -59,7 +59,7 @@ async def _keep_input(attempt: Attempt, run: RunRecord, start: Start, context: R
     thread_id, run_id = run.thread_id, run.run_id
     with attempt.lease.library_errors():
         future = context.store.submit(  # behind what the attempt stores still
-            lambda tx: has_input_of(tx.connection, thread_id, run_id)
+            lambda tx: has_input_of_run(tx.connection, thread_id, run_id)
         )
         has_input = await asyncio.shield(asyncio.wrap_future(future))
     if not has_input and run.kind in INPUT_KINDS and not isinstance(start.input, Command):

@@ -16,9 +16,8 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
-from threads.checkpoint.message_mapping import CHANNEL, shown
-from threads.checkpoint.reducer import Undecodable, coerced
-from threads.checkpoint.timestamps import Origin
+from threads.checkpoint.message_mapping import CHANNEL, StoredWith, coerce_messages, to_message
+from threads.checkpoint.stored_values import Undecodable
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
 from threads.models import moment
@@ -29,7 +28,7 @@ from threads.store.transaction import Transaction
 
 
 class RunLeaseContext:
-    """The `threads.checkpoint.conflicts.Turn` of an attempt that has a lease."""
+    """The `threads.checkpoint.run_config.LeaseContext` of an attempt that has a lease."""
 
     def __init__(
         self,
@@ -70,7 +69,7 @@ class RunLeaseContext:
             type, self.thread_id, self.run_id, data, self._now(), message_id, attempt=self.fence[1]
         )
 
-    def wrote(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
+    def record_writes(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
         values: dict[str, Any] = {}
         for channel, value in writes:
             if channel == CHANNEL:
@@ -80,7 +79,7 @@ class RunLeaseContext:
         if values:
             self._written[at].append(self.new_event("state", {"values": values}))
 
-    def along(self, at: str | None, stored_as: str) -> Callable[[Transaction], None]:
+    def transaction_hook(self, at: str | None, stored_as: str) -> Callable[[Transaction], None]:
         written = [_dated(each, stored_as) for each in self._written.pop(at, [])]
         for call in [call for call, (where, _) in self._calls.items() if where == at]:
             _resolve_soon(self._calls.pop(call)[1])
@@ -88,12 +87,12 @@ class RunLeaseContext:
         events = [*self._writer.take(self.run_id, self.fence[1]), *written]
         return partial(insert_events, events=events)
 
-    def refused(self, error: BaseException) -> None:
+    def on_rejected(self, error: BaseException) -> None:
         if self.rejection is None:
             self.rejection = error
             self.rejection_callback()
 
-    def raised(self, error: ThreadsError) -> None:
+    def on_library_error(self, error: ThreadsError) -> None:
         self._library_errors.append(error)
 
     def is_library_error(self, error: BaseException) -> bool:
@@ -106,7 +105,7 @@ class RunLeaseContext:
         try:
             yield
         except ThreadsError as error:
-            self.raised(error)
+            self.on_library_error(error)
             raise
 
     def with_new_lease(self, attempt: int) -> RunLeaseContext:
@@ -128,7 +127,7 @@ class RunLeaseContext:
 
     def _record_messages(self, at: str | None, value: Any) -> None:
         try:
-            messages = coerced(value)
+            messages = coerce_messages(value)
         except Undecodable:
             return  # an `Overwrite`, or something that only the graph's own reducer knows
         new = [message for message in messages if not isinstance(message, RemoveMessage)]
@@ -144,7 +143,7 @@ class RunLeaseContext:
                 self._record_message(at, message)
 
     def _record_message(self, at: str | None, message: BaseMessage) -> None:
-        read = shown(message, Origin(None, self.run_id))
+        read = to_message(message, StoredWith(None, self.run_id))
         if read.usage is not None:
             self.tokens = (
                 self.tokens[0] + read.usage.input_tokens,

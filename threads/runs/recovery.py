@@ -16,8 +16,8 @@ from typing import Any
 
 from langgraph.types import Command, Interrupt
 
-from threads.checkpoint import rewind
-from threads.checkpoint.answers import stale_answers
+from threads.checkpoint.branches import has_input_of_run
+from threads.checkpoint.resume_writes import find_stale_resumes
 from threads.errors import AlreadyAnswered, RunFailed
 from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start
@@ -176,21 +176,21 @@ async def _continue_at_head(
     removed first.
     """
     input = None if answer is None else answer.graph_input(run.thread_id, run.run_id, None)
-    change = await asyncio.to_thread(_stale_answers, state, context)
+    change = await asyncio.to_thread(_find_stale_resumes, state, context)
     if change is not None:
         await attempt.write(lambda tx: change(tx.connection))
     saved = await context.checkpointer.aget_tuple({"configurable": {"thread_id": attempt.lease.thread_id}})
     if saved is not None:
         pending = [(channel, value) for _, channel, value in saved.pending_writes or ()]
-        attempt.lease.wrote(str(saved.checkpoint["id"]), pending)
+        attempt.lease.record_writes(str(saved.checkpoint["id"]), pending)
     return Start(input)
 
 
-def _stale_answers(state: Any, context: RegistryContext) -> Any:
+def _find_stale_resumes(state: Any, context: RegistryContext) -> Any:
     if state.metadata is None:
         return None
     with context.store.read() as tx:
-        return stale_answers(tx.connection, state, context.checkpointer.serde)
+        return find_stale_resumes(tx.connection, state, context.checkpointer.serde)
 
 
 def _without_run_id(config: dict[str, Any]) -> dict[str, Any]:
@@ -204,4 +204,4 @@ def _lacks_input(run: RunRecord, request: Request, context: RegistryContext) -> 
     if request.kind not in INPUT_KINDS:
         return False
     with context.store.read() as tx:
-        return not rewind.has_input_of(tx.connection, run.thread_id, run.run_id)
+        return not has_input_of_run(tx.connection, run.thread_id, run.run_id)

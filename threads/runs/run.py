@@ -95,7 +95,7 @@ class Run:
     def messages(self) -> tuple[Message, ...]:
         """Return the messages that this run has added to the thread by now, the user's first."""
         context = self._context
-        context.checkpointer.settle(self.thread_id)
+        context.checkpointer.wait_for_writes(self.thread_id)
         with context.store.read() as tx:
             head_id = tx.runs.get(self.id).head_id or tx.threads.get(self.thread_id).head_id
             if head_id is None:

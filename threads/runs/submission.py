@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from langchain_core.messages import BaseMessage
 
 from threads import ids
-from threads.checkpoint.branches import Place
+from threads.checkpoint.branches import MessageOrigin
 from threads.errors import AlreadyAnswered, InvalidValue, KeyReused, MessageNotFound, NothingToResume
 from threads.models import Message
 from threads.registry import Registry
@@ -57,7 +57,7 @@ class EditTarget(NamedTuple):
     message: Message
     user_message: Message
     """The user message that it answers; of a user message, that itself."""
-    origin: Place
+    origin: MessageOrigin
     """Where `user_message` came into the thread."""
 
 

@@ -16,8 +16,8 @@ from langgraph.constants import END
 from langgraph.errors import GraphBubbleUp
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
-from threads.checkpoint.conflicts import TURN
 from threads.checkpoint.message_mapping import CHANNEL
+from threads.checkpoint.run_config import LEASE_CONTEXT_KEY
 from threads.dangling_tool_calls import DanglingCall, DanglingCalls, MessageCalls, dangling_tool_calls
 from threads.runs.event_writer import EventWriter
 from threads.runs.failures import error_message, error_type
@@ -40,7 +40,7 @@ def tool_key(config: Mapping[str, Any], tool_call_id: str) -> str:
     `tool_call_id` its `InjectedToolCallId`. Pass the key to the service that the tool calls.
     """
     configurable = config["configurable"]
-    lease = configurable.get(TURN)
+    lease = configurable.get(LEASE_CONTEXT_KEY)
     run_id = lease.origin_id if lease is not None else (config.get("metadata") or {}).get("run_id", "")
     return f"{configurable['thread_id']}/{run_id}/{tool_call_id}"
 

@@ -31,20 +31,18 @@ ORDER BY rowid DESC LIMIT 1
 SELECT type, checkpoint, metadata FROM checkpoints
 WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
 
--- From a checkpoint to the root, itself first. CROSS JOIN keeps it at one key lookup a step.
+-- From a checkpoint to the root, itself first. CROSS JOIN keeps it at one key lookup a step; rows come lazily.
 -- name: ancestors
-WITH RECURSIVE ancestor (checkpoint_id, parent_checkpoint_id, depth) AS (
-    SELECT checkpoint_id, parent_checkpoint_id, 0 FROM checkpoints
-    WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
-    UNION
-    SELECT c.checkpoint_id, c.parent_checkpoint_id, a.depth + 1 FROM ancestor a CROSS JOIN checkpoints c
-    WHERE c.thread_id = :thread_id AND c.checkpoint_ns = '' AND c.checkpoint_id = a.parent_checkpoint_id
-      AND a.depth < :deepest
+WITH RECURSIVE ancestor (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, metadata) AS (
+    SELECT thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, {metadata} FROM checkpoints c
+    WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?
+    UNION ALL
+    SELECT c.thread_id, c.checkpoint_ns, c.checkpoint_id, c.parent_checkpoint_id, {metadata}
+    FROM ancestor a CROSS JOIN checkpoints c
+    WHERE c.thread_id = a.thread_id AND c.checkpoint_ns = a.checkpoint_ns
+      AND c.checkpoint_id = a.parent_checkpoint_id
 )
-SELECT checkpoint_id, parent_checkpoint_id FROM ancestor
-
--- name: size
-SELECT count(*) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+SELECT checkpoint_id, parent_checkpoint_id, metadata FROM ancestor
 
 -- name: metadata
 SELECT checkpoint_id, metadata FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
