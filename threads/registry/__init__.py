@@ -522,7 +522,7 @@ class Registry(Closeable):
     ) -> Pruned:
         """Delete all but the newest `keep` checkpoints of these threads, or all. State is unaffected.
 
-        Checkpoints that the remaining ones are built from are kept too. Threads that are trashed, busy, or
+        Checkpoints that the remaining ones are built from remain too. Threads that are trashed, busy, or
         unreadable (`skipped`) are left unchanged, unless they are among `ids`: then `ThreadTrashed`,
         `ThreadBusy` or `StateUnreadable` is raised. `dry_run` only reports what would be deleted.
 

@@ -78,5 +78,5 @@ class IdleWorker:
                 task(stop)
         except DatabaseGone:
             pass  # logged when it was noticed
-        except ThreadsError as error:  # a full disk, for example: whoever reads these rows gets the error
+        except ThreadsError as error:  # a full disk, say: the next reader gets the error
             logging.getLogger(__name__).warning("projections stay stale for now: %s", error)
