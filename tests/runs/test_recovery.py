@@ -436,7 +436,7 @@ def test_run_whose_write_was_rejected_by_an_expired_lease_is_recovered(path):
         run = runner.start("a", "Hi", if_not_exists="create")
         assert gate.reached.wait(20)
         until(lambda: texts(registry, "a") == ["Hi"])
-        runner._executor._active[run.id].lease.refused(LeaseLost("a"))
+        runner._executor._active[run.id].lease.on_rejected(LeaseLost("a"))
         gate.opened.set()
         assert run.result(20)["messages"][-1].text == "at last"
         assert (run.status, run.info.attempts, texts(registry, "a")) == ("success", 2, ["Hi", "at last"])
