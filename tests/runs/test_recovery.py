@@ -629,7 +629,7 @@ def test_close_hands_over_active_runs(path):
         assert registry.verify() == []
 
 
-def test_the_failure_of_a_run_that_was_taken_over_is_not_stored(tmp_path):
+def test_failure_of_a_run_that_was_taken_over_is_not_stored(tmp_path):
     path, gate = tmp_path / "threads.db", Gate()
 
     def node(state):
