@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import until
-from serving import HERE, PREFIX, bearer, client, events, process
+from run_helpers import until
+from server_helpers import HERE, PREFIX, bearer, client, events, process
 
 import threads
 from agent import build_agent

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 from graphs import Plain, compiled, config, echo, plain_graph, said
-from running import Gate
-from serving import PREFIX, client
+from run_helpers import Gate
+from server_helpers import PREFIX, client
 
 import threads
 

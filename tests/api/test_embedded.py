@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from graphs import plain_graph
-from running import until
-from serving import HERE, PREFIX, bearer, events, served_by
+from run_helpers import until
+from server_helpers import HERE, PREFIX, bearer, events, served_by
 
 import threads
 from threads.api import create_app

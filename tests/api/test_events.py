@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 from locations import SUPPORT
-from running import Gate, slow_agent, until, waiting_graph
-from serving import PREFIX, bearer, client, events, listening, process
+from run_helpers import Gate, slow_agent, until, waiting_graph
+from server_helpers import PREFIX, bearer, client, events, listening, process
 
 import threads
 from threads.api import Limits, create_app
@@ -22,7 +22,7 @@ from threads.api.trust import LocalTrust
 AGENTS = """
 import sys
 sys.path.insert(0, {tests!r})
-from running import slow_agent
+from run_helpers import slow_agent
 agents = {{"slow": slow_agent(words=60, delay=0.05)}}
 """
 

@@ -3,7 +3,7 @@
 import threading
 
 import httpx
-from serving import PREFIX, bearer, listening
+from server_helpers import PREFIX, bearer, listening
 
 import threads
 from agent import build_agent

@@ -23,7 +23,7 @@ from noninterference import (
     reply_graph,
     requests,
 )
-from serving import PREFIX, bearer, client
+from server_helpers import PREFIX, bearer, client
 
 import threads
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 from graphs import plain_graph
 from langchain_core.messages import HumanMessage
-from running import Gate, approving_graph, failing_once_graph, slow_agent, until, waiting_graph
-from serving import PREFIX, client, events, process
+from run_helpers import Gate, approving_graph, failing_once_graph, slow_agent, until, waiting_graph
+from server_helpers import PREFIX, client, events, process
 
 import threads
 from agent import catalog

@@ -9,8 +9,8 @@ import httpx
 import pytest
 import uvicorn
 from graphs import config, plain_graph, said
-from running import Gate, approving_graph, failing_once_graph, slow_agent, until, waiting_graph
-from serving import PREFIX, bearer, client, events, listening
+from run_helpers import Gate, approving_graph, failing_once_graph, slow_agent, until, waiting_graph
+from server_helpers import PREFIX, bearer, client, events, listening
 
 import threads
 from agent import build_agent

@@ -6,7 +6,7 @@ import sys
 
 import jsonschema
 from graphs import plain_graph
-from serving import client, listening
+from server_helpers import client, listening
 
 import threads
 from agent import build_agent

@@ -16,8 +16,8 @@ import pytest
 from graphs import Plain, compiled
 from langchain_core.messages import AIMessage
 from locations import SUPPORT
-from running import until
-from serving import PREFIX, process
+from run_helpers import until
+from server_helpers import PREFIX, process
 
 import threads
 

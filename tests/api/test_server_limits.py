@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from running import until
-from serving import PREFIX, process
+from run_helpers import until
+from server_helpers import PREFIX, process
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from threads.api.connection_limits import ConnectionLimits, limits_for

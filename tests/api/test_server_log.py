@@ -10,7 +10,7 @@ import textwrap
 
 import httpx
 import pytest
-from serving import PREFIX, process
+from server_helpers import PREFIX, process
 
 from threads.api.log import JsonFormatter, LogRateLimit
 

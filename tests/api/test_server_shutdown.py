@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from locations import SUPPORT
-from running import until
+from run_helpers import until
 from served_agents import RECOVERING
-from serving import PREFIX, process
+from server_helpers import PREFIX, process
 
 import threads
 

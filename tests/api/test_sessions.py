@@ -7,7 +7,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from graphs import plain_graph
-from serving import HERE, PREFIX, bearer, client, process
+from server_helpers import HERE, PREFIX, bearer, client, process
 
 import threads
 from threads.cli.group import threads as group

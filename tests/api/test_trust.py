@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from graphs import plain_graph
 from locations import SUPPORT
 from proxies import caddy, nginx
-from running import until
-from serving import HERE, PREFIX, bearer, client, process, served_by
+from run_helpers import until
+from server_helpers import HERE, PREFIX, bearer, client, process, served_by
 
 import threads
 from threads.api import create_app

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 from graphs import Plain, compiled, echo, plain_graph
-from running import Gate, approving_graph, until
-from serving import PREFIX, bearer, client, events, listening
+from run_helpers import Gate, approving_graph, until
+from server_helpers import PREFIX, bearer, client, events, listening
 
 import threads
 from threads.api import create_app

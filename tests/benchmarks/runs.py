@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from graphs import Plain, compiled, config, said
 from langchain_core.messages import AIMessage
-from running import Talking
+from run_helpers import Talking
 
 import threads
 from agent import build_agent

@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from serving import PREFIX, process
+from server_helpers import PREFIX, process
 
 import threads
 from threads.store.threads import NewThread

@@ -17,7 +17,7 @@ from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Send
-from running import until
+from run_helpers import until
 
 import threads
 from agent import build_agent

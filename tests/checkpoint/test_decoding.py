@@ -26,7 +26,7 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Command, Interrupt, Overwrite, Send
 from locations import SUPPORT
 from pydantic import BaseModel
-from running import until
+from run_helpers import until
 
 import threads
 from threads.checkpoint.serde import LenientSerializer, StrictSerializer

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
-from running import Gate, waiting_graph
+from run_helpers import Gate, waiting_graph
 
 import threads
 from agent import build_agent

@@ -5,7 +5,7 @@ import json
 import click
 import pytest
 from click.testing import CliRunner
-from running import Gate, waiting_graph
+from run_helpers import Gate, waiting_graph
 
 import threads
 from threads.cli.bulk import change_threads

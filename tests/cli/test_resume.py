@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from graphs import Plain, compiled
 from langchain_core.messages import AIMessage
 from langgraph.types import interrupt
-from running import Gate, effects
+from run_helpers import Gate, effects
 
 import threads
 from threads.cli.group import threads as group

@@ -12,7 +12,7 @@ import pytest
 from asking_agents import EFFECTS, refund
 from graphs import config, plain_graph, said
 from locations import SUPPORT
-from running import effects
+from run_helpers import effects
 
 import threads
 

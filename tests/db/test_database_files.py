@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 from commands import ids_in, run_threads
-from running import Gate, texts, until, waiting_graph
-from serving import PREFIX, process
+from run_helpers import Gate, texts, until, waiting_graph
+from server_helpers import PREFIX, process
 
 import threads
 

@@ -16,7 +16,7 @@ import pytest
 from commands import ids_in, run_threads
 from faults import integrity, warm
 from graphs import config, plain_graph, said, stock_saver
-from serving import process
+from server_helpers import process
 
 import threads
 from threads.db.migrations import MIGRATIONS

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from locations import ROOT
-from serving import PREFIX, client, process
+from server_helpers import PREFIX, client, process
 
 import threads
 from agent import build_agent

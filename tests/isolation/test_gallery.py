@@ -1,9 +1,9 @@
 """The gallery: each leaking agent is reported with its mistake, no other agent is reported."""
 
 import pytest
+from audit_replay import shows_it
 from faults import LONG
 from isolation_gallery import AGENTS_WITHOUT_LEAK, AGENTS_WITHOUT_MEMORY, LEAKING_AGENTS
-from replaying import shows_it
 
 from threads.isolation import audit, mistakes
 from threads.isolation.attacks import ATTACKS

@@ -11,7 +11,7 @@ from faults import foreign_lock, impatient
 from graphs import Plain, compiled, config, plain_graph, said
 from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
-from running import Gate, until, waiting_graph
+from run_helpers import Gate, until, waiting_graph
 
 import threads
 from threads.background import run_with_restarts

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from graphs import asking_graph, config, plain_graph, said, three_turns
-from running import until
+from run_helpers import until
 
 import threads
 from agent import build_agent

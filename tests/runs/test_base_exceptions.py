@@ -16,8 +16,8 @@ from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import interrupt
-from running import Gate, Talking, tool_agent, until, waiting_graph
-from serving import PREFIX, client
+from run_helpers import Gate, Talking, tool_agent, until, waiting_graph
+from server_helpers import PREFIX, client
 
 import threads
 from agent import build_agent

@@ -15,7 +15,7 @@ from langchain_core.tools import tool
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from locations import SUPPORT
-from running import Gate, texts, told, tool_agent, types, until
+from run_helpers import Gate, texts, told, tool_agent, types, until
 
 import threads
 from agent import build_agent

@@ -8,7 +8,7 @@ from graphs import Counter, Plain, compiled, config
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import tool
 from langgraph.graph import END, START, StateGraph
-from running import (
+from run_helpers import (
     Gate,
     Talking,
     plain_tool_graph,

@@ -13,8 +13,16 @@ from langgraph.channels import LastValue
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from pydantic import BaseModel
-from running import Gate, asking_at_once_graph, failing_once_graph, tool_agent, types, until, waiting_graph
-from serving import PREFIX, bearer, client, events
+from run_helpers import (
+    Gate,
+    asking_at_once_graph,
+    failing_once_graph,
+    tool_agent,
+    types,
+    until,
+    waiting_graph,
+)
+from server_helpers import PREFIX, bearer, client, events
 
 import threads
 from threads import (

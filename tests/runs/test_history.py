@@ -6,7 +6,7 @@ import random
 import pytest
 from faults import LONG, warm
 from histories import Said, clients, faults, logged, plans, send_twice
-from running import effects, texts
+from run_helpers import effects, texts
 
 import threads
 

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import interrupt
-from running import Talking, approving_graph, calls, slow_agent, told, until
+from run_helpers import Talking, approving_graph, calls, slow_agent, told, until
 
 import threads
 from agent import build_agent, catalog

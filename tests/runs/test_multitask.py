@@ -3,11 +3,11 @@
 import signal
 
 import pytest
-from breaking import dying_as_it_makes_room
 from graphs import Plain, compiled, echo
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, StateGraph
-from running import Gate, failing_once_graph, texts, told, types, until, waiting_graph
+from run_helpers import Gate, failing_once_graph, texts, told, types, until, waiting_graph
+from runner_processes import dying_as_it_makes_room
 
 import threads
 from agent.state import AgentState

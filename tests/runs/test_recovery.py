@@ -10,7 +10,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from breaking import (
+from faults import LONG
+from graphs import Plain, compiled, config, plain_graph, said
+from langchain_core.messages import ToolMessage
+from run_helpers import Gate, effects, slow_agent, texts, types, until, waiting_graph
+from runner_processes import (
     AGENTS,
     careful_agent,
     careless_agent,
@@ -21,10 +25,6 @@ from breaking import (
     slow_counting_agent,
     talking_agent,
 )
-from faults import LONG
-from graphs import Plain, compiled, config, plain_graph, said
-from langchain_core.messages import ToolMessage
-from running import Gate, effects, slow_agent, texts, types, until, waiting_graph
 
 import threads
 from agent import build_agent

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import pytest
-from breaking import calling_graph
 from faults import LONG
 from graphs import Plain, asking_graph, compiled, config, said, stock_saver, talk_graph
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -13,7 +12,7 @@ from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
-from running import (
+from run_helpers import (
     Gate,
     approving_graph,
     asking_at_once_graph,
@@ -27,6 +26,7 @@ from running import (
     types,
     until,
 )
+from runner_processes import calling_graph
 
 import threads
 from agent import build_agent

@@ -7,8 +7,8 @@ from graphs import Plain, compiled
 from langchain_core.messages import AIMessage
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
-from running import Gate, asking_at_once_graph, effects, noting, texts, until
-from serving import PREFIX, client
+from run_helpers import Gate, asking_at_once_graph, effects, noting, texts, until
+from server_helpers import PREFIX, client
 
 import threads
 from threads import AlreadyAnswered, InvalidValue, KeyReused, NothingToResume, RunFailed

@@ -13,8 +13,8 @@ from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from locations import SUPPORT
-from running import plain_tool_graph, texts
-from serving import PREFIX, client
+from run_helpers import plain_tool_graph, texts
+from server_helpers import PREFIX, client
 
 import threads
 from threads import NothingToResume, RunFailed

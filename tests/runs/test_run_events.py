@@ -4,9 +4,9 @@ import asyncio
 import threading as threading_
 
 import pytest
-from breaking import heard, performing
 from graphs import config, plain_graph, said
-from running import Gate, slow_agent, texts, told, types, until, waiting_graph
+from run_helpers import Gate, slow_agent, texts, told, types, until, waiting_graph
+from runner_processes import heard, performing
 
 import threads
 from agent import build_agent

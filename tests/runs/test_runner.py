@@ -20,7 +20,7 @@ from graphs import (
     trimming_graph,
 )
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
-from running import Gate, failing_once_graph, slow_agent, texts, told, types, until, waiting_graph
+from run_helpers import Gate, failing_once_graph, slow_agent, texts, told, types, until, waiting_graph
 
 import threads
 from agent import build_agent

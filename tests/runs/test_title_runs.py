@@ -10,7 +10,7 @@ from graphs import config, plain_graph, said
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from running import until
+from run_helpers import until
 
 import threads
 

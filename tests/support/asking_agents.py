@@ -9,7 +9,7 @@ from graphs import Plain, compiled
 from langchain_core.messages import AIMessage
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
-from running import asking_at_once_graph, noting
+from run_helpers import asking_at_once_graph, noting
 
 EFFECTS = Path("effects")
 """What the agents have done, in the current folder."""

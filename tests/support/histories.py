@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from graphs import compiled, echo
-from running import noting
+from run_helpers import noting
 
 import threads
 from agent.state import AgentState

@@ -21,8 +21,8 @@ from graphs import Plain, compiled, config, plain_graph, stock_saver
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 from langgraph.types import interrupt
-from running import until
-from serving import PREFIX, bearer, client
+from run_helpers import until
+from server_helpers import PREFIX, bearer, client
 
 import threads
 from threads.api import Limits

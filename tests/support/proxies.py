@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from running import until
+from run_helpers import until
 
 NGINX = """
 daemon off;

@@ -41,7 +41,7 @@ class Submission(NamedTuple):
     key: str | None
 
 
-class Target(NamedTuple):
+class SubmissionTarget(NamedTuple):
     """What is stored of a request's key and thread."""
 
     known: RunRecord | None
@@ -76,7 +76,7 @@ class RunSubmitter:
 
     def find_target(
         self, thread_id: str, key: str | None, requested_agent: str | None, if_not_exists: str
-    ) -> Target:
+    ) -> SubmissionTarget:
         """Return what is stored of this key and thread, and the agent that answers.
 
         Raises `ThreadNotFound`, `AgentNotFound`, `InvalidValue`.
@@ -84,15 +84,15 @@ class RunSubmitter:
         with self._context.store.read() as tx:  # the thread's projection need not be up to date
             known = None if key is None else tx.runs.find_by_key(thread_id, key)
             if known is not None and known.agent_id is not None and not requested_agent:
-                return Target(known, known.agent_id)
+                return SubmissionTarget(known, known.agent_id)
             if if_not_exists not in ("reject", "create"):
                 raise InvalidValue("if_not_exists", f"{if_not_exists!r} is neither 'reject' nor 'create'")
             find = tx.threads.find if if_not_exists == "create" else tx.threads.get
             thread = find(thread_id)
         if thread is None:
             ids.check_new(thread_id)
-            return Target(known, self._agents.choose(requested_agent, None), is_new=True)
-        return Target(known, self._agents.choose(requested_agent, thread.agent_id))
+            return SubmissionTarget(known, self._agents.choose(requested_agent, None), is_new=True)
+        return SubmissionTarget(known, self._agents.choose(requested_agent, thread.agent_id))
 
     def submit(
         self,

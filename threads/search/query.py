@@ -19,7 +19,7 @@ from threads.durations import moment_of
 from threads.errors import InvalidValue
 from threads.models import Role
 from threads.search.index import TITLE
-from threads.search.tokenizer import Token, decode_symbol, fold, fts_text, positions, trigram_text
+from threads.search.tokenizer import SearchToken, decode_symbol, fold, fts_text, positions, trigram_text
 from threads.store.validation import checked_name
 
 OPERATORS = "tag|agent|owner|is|before|after|role"
@@ -64,7 +64,7 @@ class Term:
         folded = trigram_text(self.text)
         return folded if len(folded) >= MIN_SUBSTRING else ""
 
-    def find(self, tokens: Sequence[Token]) -> Iterator[int]:
+    def find(self, tokens: Sequence[SearchToken]) -> Iterator[int]:
         """The indexes of the tokens at which it matches."""
         return positions(tokens, self.words, prefix=self.is_prefix) if self.words else iter(())
 

@@ -47,7 +47,7 @@ LONG_TOKEN = re.compile(rf"[A-Za-z0-9]{{{MAX_TOKEN_LENGTH + 1}}}")
 ENCODINGS = {code: FIRST_ENCODED + code for code in map(ord, "$+<=>^`|~" + SYMBOLS)}
 
 
-class Token(NamedTuple):
+class SearchToken(NamedTuple):
     """A token, and its place in the text."""
 
     text: str
@@ -55,16 +55,16 @@ class Token(NamedTuple):
     end: int
 
 
-def tokens(text: str) -> Iterator[Token]:
+def tokens(text: str) -> Iterator[SearchToken]:
     """The tokens of `text` in their order."""
     if text.isascii():
         for found in ASCII_TOKEN.finditer(text):
-            yield Token(_encode(found[0].lower()), found.start(), found.end())
+            yield SearchToken(_encode(found[0].lower()), found.start(), found.end())
         return
     for start, end in _spans(text):
         folded = fold(text[start:end])
         for first, last in _spans(folded):
-            yield Token(_encode(folded[first:last]), start, end)
+            yield SearchToken(_encode(folded[first:last]), start, end)
 
 
 def fts_text(text: str) -> str:
@@ -132,7 +132,7 @@ def trigram_text(text: str) -> str:
     return " ".join(fold(text).split())
 
 
-def positions(found: Sequence[Token], wanted: Sequence[str], *, prefix: bool) -> Iterator[int]:
+def positions(found: Sequence[SearchToken], wanted: Sequence[str], *, prefix: bool) -> Iterator[int]:
     """The indexes at which `wanted` begins in `found`; `prefix`: the last token matches as a prefix."""
     *whole, last = wanted
     for index in range(len(found) - len(wanted) + 1):

@@ -21,7 +21,7 @@ from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Send, interrupt
-from running import Talking, counting_agent, noting, tool_agent, until
+from run_helpers import Talking, counting_agent, noting, tool_agent, until
 
 import threads
 from agent import build_agent

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvicorn
 from fastapi.testclient import TestClient
-from running import until
+from run_helpers import until
 
 import threads
 from threads.api import Limits, create_app
