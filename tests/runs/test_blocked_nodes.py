@@ -99,7 +99,7 @@ def test_node_that_ignores_cancellation_is_abandoned(registry, gate, how):
         is_untouched(registry, gate, runner, ["hi", "at once", *kept, *new])
 
 
-@pytest.mark.parametrize("how", ["keep", "rollback"])
+@pytest.mark.parametrize("how", ["cancel", "rollback"])
 def test_abandoned_node_that_ends_during_settlement_stores_nothing(registry, gate, how):
     def is_abandoned():
         return any(attempt.lease.fence[1] > 1 for attempt in runner._executor._active.values())
@@ -120,7 +120,7 @@ def test_abandoned_node_that_ends_during_settlement_stores_nothing(registry, gat
         assert runner._executor.stop(run.id, StopReason(how))
         run.result(20)
         assert gate.ended, "before the run had"
-        is_untouched(registry, gate, runner, ["stay"] if how == "keep" else [])
+        is_untouched(registry, gate, runner, ["stay"] if how == "cancel" else [])
 
 
 def test_partial_output_of_a_model_that_ignores_cancellation_is_kept(registry, gate):

@@ -288,7 +288,7 @@ def talking_node(word):
     return node
 
 
-def test_a_rollback_that_comes_while_a_stopped_run_settles_takes_its_words_back(registry):
+def test_rollback_during_settlement_discards_partial_output(registry):
     reached, stopped, opened = threading.Event(), threading.Event(), threading.Event()
 
     async def node(state):
@@ -307,7 +307,7 @@ def test_a_rollback_that_comes_while_a_stopped_run_settles_takes_its_words_back(
         stopping = threading.Thread(target=run.stop)
         stopping.start()
         assert stopped.wait(20)
-        assert runner._engine.ask_to_stop(run.id, "rollback")
+        assert runner._executor.stop(run.id, StopReason.ROLLBACK)
         opened.set()
         stopping.join(20)
         until(lambda: run.info.status == "stopped")

@@ -222,7 +222,7 @@ def test_process_killed_while_skipping_runs_loses_no_message(tmp_path, number):
         assert registry.verify() == []
 
 
-def test_a_run_that_waits_in_another_runner_is_begun_there(tmp_path):
+def test_queued_run_of_another_runner_starts_there(tmp_path):
     path, gate = tmp_path / "threads.db", Gate()
     with (
         threads.open(path) as here,

@@ -436,7 +436,7 @@ def test_run_whose_write_was_rejected_by_an_expired_lease_is_recovered(path):
         run = runner.start("a", "Hi", if_not_exists="create")
         assert gate.reached.wait(20)
         until(lambda: texts(registry, "a") == ["Hi"])
-        runner._executor._active[run.id].lease.refused(LeaseLost("a"))
+        runner._executor._active[run.id].lease.on_rejected(LeaseLost("a"))
         gate.opened.set()
         assert run.result(20)["messages"][-1].text == "at last"
         assert (run.status, run.info.attempts, texts(registry, "a")) == ("success", 2, ["Hi", "at last"])
@@ -629,7 +629,7 @@ def test_close_hands_over_active_runs(path):
         assert registry.verify() == []
 
 
-def test_the_failure_of_a_run_that_was_taken_over_is_not_stored(tmp_path):
+def test_failure_of_a_run_that_was_taken_over_is_not_stored(tmp_path):
     path, gate = tmp_path / "threads.db", Gate()
 
     def node(state):

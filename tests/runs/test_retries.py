@@ -302,7 +302,7 @@ def test_interrupt_of_a_functional_task_is_reported_once(registry):
     assert bank.paid == [("yes", "no")]
 
 
-def test_the_tokens_of_a_failed_attempt_and_of_its_retry_add_up(registry):
+def test_tokens_of_a_failed_attempt_and_its_retry_add_up(registry):
     failures = [ConnectionError("once")]
 
     def answer(input_tokens, output_tokens):

@@ -34,17 +34,17 @@ CANCEL_TIMEOUT = 0.5
 class StopReason(StrEnum):
     """Why a run is to end early; the first three are stored as its stop request."""
 
-    CANCEL = "keep"
+    CANCEL = "cancel"
     """Its partial output is kept."""
     ROLLBACK = "rollback"
     """It is to be as if the run had not been."""
     SKIP = "skip"
     """Of a run that waits: its message gets into the thread in its turn, and is not answered."""
-    HANDOVER = "hand over"
+    HANDOVER = "handover"
     """Stopped here for another process to recover."""
-    WRITE_REJECTED = "refused"
+    WRITE_REJECTED = "write_rejected"
     """Stopped here because a checkpoint of it could not be stored."""
-    LEASE_LOST = "lost"
+    LEASE_LOST = "lease_lost"
     """Stopped here because its lease expired, or another runner has it."""
 
 
