@@ -518,7 +518,7 @@ def test_a_conversation_of_an_unknown_graph_is_not_continued_by_guess(here):
 
     with threads.open(here / "threads.db") as registry:
         plain_graph(registry.checkpointer).invoke(said("hi"), config("foreign"))
-    assert "which agent speaks" in call("send", "foreign", "hi", code=2).stderr
+    assert "which agent answers" in call("send", "foreign", "hi", code=2).stderr
     out("send", "foreign", "hi", "--agent", "assistant")
     assert rows()[0][4] == "assistant"
 

@@ -143,10 +143,11 @@ def test_at_least_one_state_is_kept(path, command):
 
 
 @pytest.mark.parametrize("command", ["prune", "compact"])
-def test_the_help_says_what_stays_and_what_is_over(command):
+def test_help_names_what_pruning_deletes_and_what_stays(command):
     text = " ".join(out(command, "--help").split()).lower()
-    assert "what is remembered stays as it is; only going back to older states is over" in text
-    assert "when a message was said is forgotten" in text
+    assert "current state" in text and "unaffected" in text
+    assert "older states cannot be restored any more" in text
+    assert "the time of a message is lost" in text
 
 
 @pytest.mark.parametrize("words", [["prune"], ["compact"], ["backup", "copy.db"]])
@@ -231,7 +232,7 @@ sys.stdin.read()
     finally:
         reader.communicate()
     assert result.stdout.endswith(": 0 bytes won\n")
-    assert "somebody is reading the file" in result.stderr
+    assert "another process reads the file" in result.stderr
     assert states("a") == 1
 
 

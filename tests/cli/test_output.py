@@ -272,7 +272,7 @@ def test_what_is_empty_is_told_with_the_remedy_of_the_command_line(tmp_path, mon
     with threads.open("threads.db") as registry:
         registry.create(id="a")
     for words, told in (
-        (["rename", "a", " "], "the title is empty; --auto brings"),
+        (["rename", "a", " "], "the title is empty; --auto restores"),
         (["tag", " ", "a"], "tags: one of them is empty\n"),
         (["new", "--owner", ""], "owner: it is empty\n"),
         (["search", 'agent:""'], "text: agent: it is empty\n"),

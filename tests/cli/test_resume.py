@@ -94,7 +94,7 @@ def test_an_id_may_be_cut_short_and_must_be_there():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ([], "--yes, --no, --text TEXT, --json VALUE"),
+        ([], "an answer is required: --yes, --no, --text TEXT or --json VALUE"),
         (["--yes", "--no"], "one answer only"),
         (["--text", "x", "--json", "1"], "one answer only"),
         (["--json", "{'a': 1}"], "is not JSON: Expecting property name enclosed in double quotes"),
@@ -290,8 +290,8 @@ def test_a_chat_answers_by_resume(line, reply):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("/resume", "what is the answer?"),
-        ("/resume no", "what is the answer?"),
+        ("/resume", "an answer is required: /resume"),
+        ("/resume no", "an answer is required: /resume"),
         ("/resume --no way", "takes no value"),
         ("/resume --text", "takes a value"),
         ("/resume --json {", "is not JSON"),

@@ -154,17 +154,20 @@ def test_a_table_is_laid_out_for_the_encoding_that_the_terminal_has(registry, en
 
 
 def test_an_empty_list_says_so_in_words(registry):
-    assert "no threads here" in on_screen("ls")
+    assert "no threads\r\n" in on_screen("ls")
 
 
 def test_prune_and_compact_tell_sizes_as_people_say_them(registry):
     for number in range(20):
         plain_graph(registry.checkpointer).invoke(said(f"{number} " + "x" * 2000), config("a"))
     shown = on_screen("prune", "--dry-run")
-    assert re.search(r"59 checkpoints \(\d+(\.\d)? MB\) would be deleted", shown) and "threads compact" not in shown
+    assert (
+        re.search(r"59 checkpoints \(\d+(\.\d)? MB\) would be deleted", shown)
+        and "threads compact" not in shown
+    )
     shown = on_screen("prune", "--keep", "2")
     assert re.search(r"58 checkpoints \(\d+(\.\d)? MB\) deleted", shown)
-    assert "threads compact gives the room back" in shown
+    assert "threads compact returns the space" in shown
     shown = on_screen("compact")
     assert "1 checkpoint (" in shown
     assert re.search(r"threads\.db took [\d.]+ MB and takes \d+ kB now: [\d.]+ MB won", shown)
@@ -295,7 +298,9 @@ def asking(registry, monkeypatch):
 def test_send_asks_what_a_text_is_where_a_question_is_open(asking, choice, reply, texts, done):
     with Terminal("send", "a", "no", *REFUND) as terminal:
         shown = terminal.until(CHOICE)
-        assert "answer to: refund?" in shown and "counts as true" in shown and "discards the question" in shown
+        assert (
+            "answer to: refund?" in shown and "counts as true" in shown and "discards the question" in shown
+        )
         terminal.type("no\n")  # is no letter that is offered
         terminal.until(CHOICE)
         terminal.type(f"{choice}\n")

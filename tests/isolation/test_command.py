@@ -72,7 +72,7 @@ def test_an_agent_that_forgets_ends_with_1():
         (("builds:leaves",), "builds:leaves makes no agent: SystemExit: no key"),
         (("builds:later",), "builds:later is a coroutine function"),
         (("builds:quits",), "answers nothing: SystemExit: 3"),
-        (("builds:chat", "--attack", "forks"), "nothing could be tried: an application keeps its own memory"),
+        (("builds:chat", "--attack", "forks"), "no attack could run: an application keeps its own memory"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_wrong(words, reason, tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ def test_without_a_name_the_built_in_assistant_is_audited():
 
 def test_on_a_terminal_it_is_a_table(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    from threads.cli.audit_report import draw_report
+    from threads.cli.audit import draw_report
     from threads.isolation import audit
 
     draw_report(audit(LEAKING, attacks=["taking turns", "forks"], users=2, turns=8, seed=1))

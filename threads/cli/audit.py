@@ -57,7 +57,7 @@ def audit(
     if json:
         print_json(report.as_dict())
     elif on_terminal():
-        _draw_report(report)
+        draw_report(report)
     else:
         print_text(escape_block(str(report)))
     context.exit(0 if report.clean else 1)
@@ -85,7 +85,7 @@ def _list_attacks() -> None:
         print_note("threads audit MODULE:NAME --attack NAME tries one of them")
 
 
-def _draw_report(report: Any) -> None:
+def draw_report(report: Any) -> None:
     """Print the report on a terminal: a table of the attacks, and the findings."""
     from rich.text import Text
 
