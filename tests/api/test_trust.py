@@ -368,7 +368,7 @@ def test_invalid_unix_socket_path_is_reported(tmp_path, place, message):
 def test_unix_socket_excludes_host_and_port(tmp_path):
     for option in (["--port", "8000"], ["--host", "127.0.0.1"]):
         result = CliRunner().invoke(group, ["serve", "--uds", str(tmp_path / "s"), *option])
-        assert result.exit_code == 2 and "--uds takes the place of --host and --port" in result.output
+        assert result.exit_code == 2 and "--uds cannot be combined with --host or --port" in result.output
 
 
 @UNIX

@@ -42,14 +42,14 @@ def call(*words, code=0):
 
 
 @pytest.mark.parametrize("words", [["trash"], ["rm", "--yes"]])
-def test_where_a_run_is_under_way_the_others_are_changed_and_both_are_told(registry, busy, words):
+def test_bulk_change_skips_and_names_threads_with_an_active_run(registry, busy, words):
     result = call(*words, "free", "busy", code=1)
     assert result.stdout == "free\n"
     assert "thread 'busy' was not changed, because a run is active in it" in result.stderr
     assert [thread.id for thread in registry.list()] == ["busy"]
 
 
-def test_json_tells_who_was_changed_and_who_was_not(busy):
+def test_json_lists_changed_and_skipped_threads(busy):
     told = json.loads(call("trash", "free", "busy", "--json", code=1).stdout)
     assert [thread["id"] for thread in told["threads"]] == ["free"]
     assert (told["missing"], told["busy"]) == ([], ["busy"])
@@ -57,18 +57,18 @@ def test_json_tells_who_was_changed_and_who_was_not(busy):
     assert told == {"deleted": ["free"], "missing": [], "busy": ["busy"]}
 
 
-def test_marks_do_not_wait_for_a_run(registry, busy):
+def test_marks_are_set_during_a_run(registry, busy):
     assert call("pin", "free", "busy").stdout == "free\nbusy\n"
     assert all(thread.pinned for thread in registry.list())
 
 
-def test_where_one_change_is_refused_none_is_made(registry):
+def test_bulk_change_is_all_or_nothing_if_one_is_refused(registry):
     registry.update("busy", tags=[f"tag{number}" for number in range(100)])
     assert "more than" in call("tag", "new", "free", "busy", code=2).stderr
     assert registry.get("free").tags == ("x",)
 
 
-def test_a_thread_that_is_erased_meanwhile_is_named(registry, capsys):
+def test_thread_deleted_by_another_process_is_named(registry, capsys):
     found = [registry.get("free"), registry.get("busy")]
     registry.delete("busy")
     with click.Context(group), pytest.raises(click.exceptions.Exit) as ended:

@@ -75,7 +75,7 @@ def titles(*words):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_says_what_it_does_and_gives_an_example(name):
+def test_every_command_has_help_and_an_example(name):
     text = out(name, "--help")
     command = group.get_command(click.Context(group), name)
     assert command is not None and command.name == name and command.help
@@ -83,13 +83,13 @@ def test_every_command_says_what_it_does_and_gives_an_example(name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_of_every_command_is_explained(name):
+def test_every_option_of_every_command_has_help(name):
     command = group.get_command(click.Context(group), name)
     options = [each for each in command.params if isinstance(each, click.Option)]
     assert [each.name for each in options if not each.help and each.name != "sort_by"] == []
 
 
-def test_every_command_can_be_asked_for_a_traceback_and_where_its_database_is():
+def test_every_command_has_the_options_traceback_and_db():
     for name in COMMANDS:
         taken = {
             option for each in group.get_command(click.Context(group), name).params for option in each.opts
@@ -101,18 +101,18 @@ def test_every_command_can_be_asked_for_a_traceback_and_where_its_database_is():
 # threads alone
 
 
-def test_without_a_database_threads_alone_shows_the_help():
+def test_threads_without_command_or_database_shows_the_help():
     assert "Commands:" in out()
 
 
-def test_threads_alone_lists_the_threads_and_says_how_to_go_on():
+def test_threads_without_command_lists_threads_and_how_to_continue():
     thread_id = new("--title", "One")
     result = call()
     assert result.stdout.startswith(f"{thread_id}\tOne\t0\t")
     assert "threads chat -" in result.stderr
 
 
-def test_threads_alone_tells_its_list_as_json():
+def test_threads_without_command_prints_json():
     call("--json", code=1)
     new("--title", "One")
     assert told() == told("ls") and call("--json").stderr == ""
@@ -135,18 +135,18 @@ def test_new_prints_the_id_and_ls_shows_the_thread_with_tabs():
     assert row[4:] == ["support", ""]
 
 
-def test_new_takes_all_that_a_user_owns():
+def test_new_takes_title_agent_owner_tags_and_metadata():
     words = ["--id", "mine", "--title", "T", "--agent", "a", "--owner", "o", "--tag", "x", "--tag", "y"]
     made = told("new", *words, "--metadata", "order=1001", "--metadata", "note=a=b")
     assert (made["id"], made["title"], made["agent_id"], made["owner"]) == ("mine", "T", "a", "o")
     assert made["tags"] == ["x", "y"] and made["metadata"] == {"order": "1001", "note": "a=b"}
 
 
-def test_metadata_that_is_no_pair_is_a_usage_error():
+def test_metadata_without_key_and_value_is_a_usage_error():
     assert "key=value" in call("new", "--metadata", "order", code=2).stderr
 
 
-def test_an_id_that_is_taken_is_refused():
+def test_existing_id_is_refused():
     new("--id", "mine")
     assert "exists already" in call("new", "--id", "mine", code=1).stderr
 
@@ -178,12 +178,12 @@ def test_ls_filters_and_sorts():
 
 
 @pytest.mark.parametrize("when", ["yesterday", "7x", "999999w", "2026-13-01"])
-def test_a_time_that_is_none_is_a_usage_error_that_shows_how_to_write_one(when):
+def test_invalid_time_is_a_usage_error_with_examples(when):
     new()
     assert "2026-01-31" in call("ls", "--since", when, code=2).stderr
 
 
-def test_archived_and_trashed_threads_are_listed_when_they_are_asked_for(here):
+def test_archived_and_trashed_threads_are_listed_by_option(here):
     kept, archived, trashed = (new("--title", title) for title in ("kept", "archived", "trashed"))
     with threads.open(here / "threads.db") as registry:
         registry.update(archived, archived=True)
@@ -192,7 +192,7 @@ def test_archived_and_trashed_threads_are_listed_when_they_are_asked_for(here):
     assert kept in out("ls")
 
 
-def test_a_list_that_goes_on_says_how_on_stderr():
+def test_list_with_a_next_page_prints_its_cursor_on_stderr():
     for title in "abc":
         new("--title", title)
     first = call("ls", "-n", "2")
@@ -207,7 +207,7 @@ def test_a_damaged_cursor_is_a_usage_error():
     assert "start again" in call("ls", "--cursor", "nonsense", code=2).stderr
 
 
-def test_a_count_that_cannot_be_told_is_a_question_mark(here):
+def test_unknown_message_count_is_a_question_mark(here):
     from graphs import config, said, trimming_graph
 
     with threads.open(here / "threads.db") as registry:
@@ -233,12 +233,12 @@ def test_the_database_can_be_named_before_and_after_the_command_and_in_the_envir
 @pytest.mark.parametrize(
     "words", [["ls"], ["show", "-"], ["verify"], ["send", "-", "hi"], ["rm", "x", "--yes"], ["chat", "-"]]
 )
-def test_a_missing_database_is_not_made_by_looking_at_it(here, words):
+def test_reading_commands_do_not_create_a_database(here, words):
     assert "there is no file threads.db" in call(*words, code=1).stderr
     assert list(here.iterdir()) == []
 
 
-def test_a_file_that_is_no_database_is_told_in_a_sentence(here):
+def test_file_that_is_not_a_database_is_reported_in_one_sentence(here):
     (here / "threads.db").write_text(
         "this is a letter, not a database, and long enough to be seen as one " * 20
     )
@@ -279,7 +279,7 @@ def foreign(here):
         ["backup", "copy.db"],
     ],
 )
-def test_a_file_of_another_program_is_left_alone_and_named(here, foreign, words):
+def test_database_of_another_program_is_not_changed(here, foreign, words):
     before = foreign.read_bytes()
     result = call("--db", "foreign.db", *words, code=1)
     assert result.stdout == ""
@@ -287,7 +287,7 @@ def test_a_file_of_another_program_is_left_alone_and_named(here, foreign, words)
     assert foreign.read_bytes() == before and list(here.iterdir()) == [foreign]
 
 
-def test_a_file_of_another_program_that_is_writing_in_it_is_left_alone_too(foreign):
+def test_database_that_another_program_writes_is_not_changed(foreign):
     with closing(sqlite3.connect(foreign)) as connection, connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("INSERT INTO bookmark (url) VALUES ('https://example.com')")
@@ -299,7 +299,7 @@ def test_a_file_of_another_program_that_is_writing_in_it_is_left_alone_too(forei
         }
 
 
-def test_a_file_with_nothing_in_it_is_no_other_programs(here):
+def test_empty_file_is_not_the_database_of_another_program(here):
     (here / "threads.db").touch()
     assert rows() == []
     with closing(sqlite3.connect(here / "late.db")) as connection, connection:
@@ -308,7 +308,7 @@ def test_a_file_with_nothing_in_it_is_no_other_programs(here):
     assert rows("--db", "late.db") == []
 
 
-def test_a_file_of_a_stock_saver_is_adopted_by_looking_at_it(here):
+def test_reading_adopts_a_stock_savers_file(here):
     from graphs import plain_graph, stock_saver, three_turns
 
     with closing(stock_saver(here / "stock.db").conn) as connection:
@@ -329,7 +329,7 @@ os._exit(0)
 
 
 @pytest.mark.parametrize("words", [["ls"], ["verify"], ["backup", "copy.db"]])
-def test_a_file_that_a_writer_died_in_is_brought_back_and_read(here, words):
+def test_file_of_a_crashed_writer_is_rolled_back_and_read(here, words):
     out("send", "--new", "hello")
     subprocess.run([sys.executable, "-c", DYING, here / "threads.db"], check=True)
     assert (here / "threads.db-journal").stat().st_size > 0
@@ -340,7 +340,7 @@ def test_a_file_that_a_writer_died_in_is_brought_back_and_read(here, words):
 # which thread
 
 
-def test_an_id_may_be_cut_short_and_an_exact_one_wins():
+def test_unique_prefix_of_an_id_works_and_an_exact_id_wins():
     for thread_id in ("car", "cargo", "bus"):
         new("--id", thread_id)
     assert told("show", "b")["thread"]["id"] == "bus"
@@ -348,7 +348,7 @@ def test_an_id_may_be_cut_short_and_an_exact_one_wins():
     assert told("show", "carg")["thread"]["id"] == "cargo"
 
 
-def test_a_beginning_of_several_ids_names_them_and_does_nothing():
+def test_ambiguous_prefix_names_the_candidates_and_changes_nothing():
     for number in range(6):
         new("--id", f"thread-{number}")
     result = call("trash", "thread-", code=2)
@@ -356,7 +356,7 @@ def test_a_beginning_of_several_ids_names_them_and_does_nothing():
     assert titles("--trashed") == []
 
 
-def test_a_dash_is_the_first_thread_of_the_list():
+def test_dash_is_the_latest_thread():
     new("--id", "old")
     new("--id", "newest")
     assert told("show", "-")["thread"]["id"] == "newest"
@@ -365,7 +365,7 @@ def test_a_dash_is_the_first_thread_of_the_list():
     assert out("restore", "-") == "newest\n"
 
 
-def test_a_thread_that_is_not_there_ends_with_3_and_names_near_ones():
+def test_unknown_thread_exits_3_and_names_suggestions():
     new("--id", "alice")
     assert "did you mean 'alice'" in call("show", "alise", code=3).stderr
     assert call("rename", "nobody", "x", code=3).stdout == ""
@@ -384,7 +384,7 @@ def test_one_wrong_id_among_several_changes_nothing():
     assert titles("--trashed") == []
 
 
-def test_bytes_that_are_no_text_are_a_usage_error():
+def test_undecodable_bytes_are_a_usage_error():
     new()
     assert "surrogate" in call("show", "\udcff", code=2).stderr
 
@@ -392,7 +392,7 @@ def test_bytes_that_are_no_text_are_a_usage_error():
 # changing
 
 
-def test_a_title_set_by_hand_stays_until_the_automatic_one_is_asked_for():
+def test_manual_title_stays_until_rename_auto():
     out("send", "--new", "Hello there")
     out("rename", "-", "My", "title")
     out("send", "-", "And more")
@@ -401,7 +401,7 @@ def test_a_title_set_by_hand_stays_until_the_automatic_one_is_asked_for():
     assert titles() == ["Hello there"]
 
 
-def test_rename_wants_a_title_or_auto_and_not_both():
+def test_rename_requires_either_a_title_or_auto():
     new("--id", "a")
     call("rename", "a", code=2)
     call("rename", "a", "T", "--auto", code=2)
@@ -416,14 +416,14 @@ def test_trash_and_restore_take_several_and_print_their_ids():
     assert [each["id"] for each in told("restore", "a", "b")["threads"]] == ["a", "b"]
 
 
-def test_a_thread_in_the_trash_is_neither_shown_nor_spoken_in():
+def test_trashed_thread_is_neither_shown_nor_sent_messages():
     new("--id", "a")
     out("trash", "a")
     for words in (["show", "a"], ["send", "a", "hi"], ["chat", "a"]):
         assert "`threads restore` brings it back" in call(*words, code=1).stderr
 
 
-def test_rm_asks_and_refuses_where_nobody_can_answer():
+def test_rm_refuses_without_a_terminal_or_yes():
     new("--id", "a")
     result = call("rm", "a", input="y\n", code=2)
     assert "--yes" in result.stderr and [row[0] for row in rows()] == ["a"]
@@ -453,7 +453,7 @@ def test_send_answers_in_the_thread_and_remembers():
     assert rows()[0][1:3] == ["Hi, I'm Alice", "4"]
 
 
-def test_send_as_json_tells_thread_reply_and_message():
+def test_send_as_json_prints_thread_reply_and_message():
     said = told("send", "--new", "Where is order 1001?", *CATALOG, "--agent", "support")
     assert set(said) == {"thread_id", "reply", "message", "interrupts"}
     assert "ParcelFox" in said["reply"] and said["message"]["role"] == "assistant"
@@ -467,7 +467,7 @@ def test_send_reads_the_message_from_standard_input(words):
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
-def test_an_empty_message_is_a_usage_error_and_makes_no_file(here, text):
+def test_empty_message_is_a_usage_error_and_creates_no_file(here, text):
     call("send", "--new", input=text, code=2)
     call("send", code=2)
     assert list(here.iterdir()) == []
@@ -486,7 +486,7 @@ def test_an_unknown_agent_is_a_usage_error_that_names_the_known_ones(here):
     assert rows() == []
 
 
-def test_a_thread_of_an_agent_that_is_not_here_is_not_answered_by_another():
+def test_thread_of_an_agent_that_is_not_loaded_is_not_answered_by_another():
     new("--id", "a", "--agent", "billing")
     told_what_to_do = call("send", "a", "hi", code=1).stderr
     assert "'billing'" in told_what_to_do and "--agents MODULE:NAME" in told_what_to_do
@@ -518,12 +518,12 @@ def test_a_conversation_of_an_unknown_graph_is_not_continued_by_guess(here):
 
     with threads.open(here / "threads.db") as registry:
         plain_graph(registry.checkpointer).invoke(said("hi"), config("foreign"))
-    assert "which agent speaks" in call("send", "foreign", "hi", code=2).stderr
+    assert "which agent answers" in call("send", "foreign", "hi", code=2).stderr
     out("send", "foreign", "hi", "--agent", "assistant")
     assert rows()[0][4] == "assistant"
 
 
-def test_a_model_that_cannot_be_had_is_one_sentence_and_leaves_no_thread(monkeypatch):
+def test_unavailable_model_is_reported_in_one_sentence_and_leaves_no_thread(monkeypatch):
     monkeypatch.setenv("THREADS_MODEL", "nonsense")
     result = call("send", "--new", "hi", code=1)
     assert result.stderr.splitlines()[-1].startswith(
@@ -577,7 +577,7 @@ def test_of_several_agents_one_has_to_be_named(mine):
     )
 
 
-def test_an_agent_that_fails_is_one_sentence_and_a_traceback_when_asked_for(mine):
+def test_agent_error_is_one_sentence_and_a_traceback_by_option(mine):
     words = ["send", "--new", "hello", "--agents", "mine:many", "--agent", "failing"]
     done = process(*words)
     assert done.returncode == 1
@@ -587,12 +587,12 @@ def test_an_agent_that_fails_is_one_sentence_and_a_traceback_when_asked_for(mine
         assert asked.returncode == 1 and "Traceback" in asked.stderr and "graphs.py" in asked.stderr
 
 
-def test_an_agent_that_asks_a_person_is_heard(mine):
+def test_interrupt_of_an_agent_is_printed(mine):
     done = process("send", "--new", "hello", "--agents", "mine:many", "--agent", "asking")
     assert done.returncode == 0 and "the agent waits for an answer to: sure?" in done.stderr
 
 
-def test_an_answer_is_sent_to_an_agent_that_asks(mine):
+def test_answer_is_sent_to_an_interrupted_agent(mine):
     process("send", "--new", "hello", "--agents", "mine:many", "--agent", "asking")
     answered = process("send", "-", "very", "--answer", "--agents", "mine:many")
     assert answered.stdout == "you said very\n"
@@ -609,7 +609,7 @@ def test_an_answer_is_sent_to_an_agent_that_asks(mine):
         ("broken:one", 1, "broken cannot be imported: ZeroDivisionError"),
     ],
 )
-def test_agents_that_cannot_be_loaded_are_told_apart(mine, here, spec, code, words):
+def test_reasons_for_which_agents_cannot_be_loaded_are_distinguished(mine, here, spec, code, words):
     (here / "broken.py").write_text("1 / 0\n")
     done = process("send", "--new", "hello", "--agents", spec)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
@@ -637,7 +637,7 @@ def test_lines_from_a_pipe_are_messages_and_slashes_are_commands():
     assert {row[1]: row[2] for row in rows()} == {"The other": "2", "Eve's thread": "4"}
 
 
-def test_chat_goes_on_in_a_thread_and_new_begins_another():
+def test_chat_continues_a_thread_and_new_starts_another():
     out("send", "--new", "Hi, I'm Ann")
     result = call("chat", "-", input="What is my name?\n/new Second\n//slash\n")
     assert "Ann" in result.stdout
@@ -665,12 +665,12 @@ def test_chat_leaves_the_environment_as_it_is(monkeypatch):
     assert (os.environ["THREADS_OFFLINE_DELAY"], load_model("offline").delay) == ("", 0)
 
 
-def test_leaving_a_chat_without_a_word_leaves_no_thread():
+def test_chat_without_a_message_creates_no_thread():
     call("chat", input="")
     assert rows() == []
 
 
-def test_a_script_notices_what_goes_wrong_in_a_chat():
+def test_chat_from_a_pipe_ends_at_the_first_error():
     assert "/help" in call("chat", input="/nonsense\nhello\n", code=2).stderr
     assert rows() == []
     call("chat", input="/switch nobody\n", code=3)
@@ -679,7 +679,7 @@ def test_a_script_notices_what_goes_wrong_in_a_chat():
 # show, verify, detach
 
 
-def test_show_tells_the_facts_and_then_the_messages():
+def test_show_prints_the_data_and_then_the_messages():
     out("send", "--new", "Where is order 1001?", *CATALOG, "--agent", "support")
     facts, messages = out("show", "-").split("\n\n")
     assert "title\tWhere is order 1001?" in facts.splitlines()
@@ -693,13 +693,13 @@ def test_show_tells_the_facts_and_then_the_messages():
     assert told("show", "-", "-n", "0")["messages"] == []
 
 
-def test_verify_says_that_all_agree_and_does_not_touch_the_file(here):
+def test_verify_reports_agreement_and_does_not_change_the_file(here):
     out("send", "--new", "hello")
     assert out("verify") == "registry and checkpoints agree (1 thread)\n"
     assert told("verify") == {"problems": [], "mended": [], "threads": 1}
 
 
-def test_verify_ends_with_1_where_something_is_wrong_and_repair_mends_it(here):
+def test_verify_exits_1_for_an_inconsistency_and_repair_fixes_it(here):
     out("send", "--new", "hello")
     with closing(sqlite3.connect(here / "threads.db")) as connection, connection:
         connection.execute("UPDATE threads_thread SET preview = 'nonsense'")
@@ -709,7 +709,7 @@ def test_verify_ends_with_1_where_something_is_wrong_and_repair_mends_it(here):
     assert told("verify")["problems"] == []
 
 
-def test_detach_takes_the_registry_out_but_not_without_a_yes(here):
+def test_detach_removes_the_registry_only_after_confirmation(here):
     out("send", "--new", "hello")
     assert "--yes" in call("detach", "threads.db", code=2).stderr
     out("detach", "threads.db", "--yes")
@@ -722,7 +722,7 @@ def test_detach_takes_the_registry_out_but_not_without_a_yes(here):
 # in processes of their own
 
 
-def test_the_tests_of_the_terminal_are_left_out_where_there_is_none():
+def test_terminal_tests_are_skipped_without_a_terminal():
     code = "import sys; sys.modules['pty'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
     words = ["--collect-only", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
@@ -742,7 +742,7 @@ def test_exit_codes_reach_the_shell():
     assert process("show", "b").returncode == 3
 
 
-def test_looking_and_changing_load_neither_langgraph_nor_rich():
+def test_commands_without_agents_load_neither_langgraph_nor_rich():
     new("--id", "a")
     for words in (
         ["ls"],

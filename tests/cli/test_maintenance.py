@@ -83,7 +83,7 @@ def tables(path):
 # prune
 
 
-def test_prune_lets_the_older_states_of_all_threads_go_and_says_how_many(path):
+def test_prune_deletes_older_checkpoints_of_all_threads_and_prints_the_number(path):
     before = told("show", "a")
     would = out("prune", "--dry-run")
     assert (states("a"), states("b")) == (6, 6)
@@ -105,7 +105,7 @@ def test_prune_as_json_has_plain_numbers(path):
 
 
 @pytest.mark.parametrize("command", ["prune", "compact"])
-def test_a_thread_that_cannot_be_read_does_not_keep_the_others_from_being_pruned(path, command):
+def test_unreadable_thread_does_not_stop_pruning_of_others(path, command):
     with threads.open(path) as registry:
         spoilt(registry, "bad")
     would = call(command, "--dry-run")
@@ -115,7 +115,7 @@ def test_a_thread_that_cannot_be_read_does_not_keep_the_others_from_being_pruned
     assert "thread 'bad'" in call("prune", "bad", code=1).stderr
 
 
-def test_prune_by_id_leaves_the_others_alone_and_keeps_as_many_as_asked(path):
+def test_prune_by_id_keeps_the_given_number_and_does_not_touch_other_threads(path):
     assert told("prune", "a", "a", "--keep", "4")["checkpoints"] == 2
     assert (states("a"), states("b")) == (4, 6)
     out("prune", "-")  # the latest
@@ -129,7 +129,7 @@ def test_prune_with_one_wrong_thread_among_several_does_nothing(path):
     assert states("a") == 6
 
 
-def test_pruning_all_leaves_the_trash_alone(path):
+def test_prune_of_all_threads_skips_the_trash(path):
     out("trash", "b")
     assert told("prune")["checkpoints"] == 5
     out("restore", "b")
@@ -137,20 +137,21 @@ def test_pruning_all_leaves_the_trash_alone(path):
 
 
 @pytest.mark.parametrize("command", ["prune", "compact"])
-def test_at_least_one_state_is_kept(path, command):
+def test_keep_of_zero_is_a_usage_error(path, command):
     assert "--keep" in call(command, "--keep", "0", code=2).stderr
     assert states("a") == 6
 
 
 @pytest.mark.parametrize("command", ["prune", "compact"])
-def test_the_help_says_what_stays_and_what_is_over(command):
+def test_help_names_what_pruning_deletes_and_what_stays(command):
     text = " ".join(out(command, "--help").split()).lower()
-    assert "what is remembered stays as it is; only going back to older states is over" in text
-    assert "when a message was said is forgotten" in text
+    assert "current state" in text and "unaffected" in text
+    assert "older states cannot be restored any more" in text
+    assert "the time of a message is lost" in text
 
 
 @pytest.mark.parametrize("words", [["prune"], ["compact"], ["backup", "copy.db"]])
-def test_a_missing_file_is_not_made(here, words):
+def test_maintenance_creates_no_file(here, words):
     assert "there is no file threads.db" in call(*words, code=1).stderr
     assert list(here.iterdir()) == []
 
@@ -173,7 +174,7 @@ def test_compact_shrinks_a_stock_file_and_nothing_is_lost(stock):
         assert len(graph.invoke(said("and on"), config("long"))["messages"]) == 2 * TURNS + 2
 
 
-def test_compact_tells_the_size_before_and_after_and_what_was_won(path):
+def test_compact_prints_the_size_before_and_after(path):
     before = path.stat().st_size
     pruned, sizes = out("compact").splitlines()
     after = path.stat().st_size
@@ -182,7 +183,7 @@ def test_compact_tells_the_size_before_and_after_and_what_was_won(path):
     assert not Path(f"{path}-wal").exists()
 
 
-def test_a_dry_run_of_compact_only_tells_what_would_go(path):
+def test_dry_run_of_compact_changes_nothing(path):
     before = path.read_bytes()
     size = path.stat().st_size
     pruned, now = out("compact", "--dry-run").splitlines()
@@ -192,7 +193,7 @@ def test_a_dry_run_of_compact_only_tells_what_would_go(path):
 
 
 @pytest.mark.parametrize("words", [["cleanup"], ["prune"], ["prune", "a"], ["compact"]])
-def test_a_dry_run_needs_no_file_that_can_be_written(path, words):
+def test_dry_run_works_with_a_read_only_file(path, words):
     out("cleanup", "--set", "short", "--action", "prune", "--inactive", "0m")
     would = told(*words, "--dry-run")
     with path.open(
@@ -207,12 +208,12 @@ def test_a_dry_run_needs_no_file_that_can_be_written(path, words):
     assert path.read_bytes() == before
 
 
-def test_compact_keeps_as_many_states_as_asked(path):
+def test_compact_keeps_the_given_number_of_checkpoints(path):
     out("compact", "--keep", "3")
     assert (states("a"), states("b")) == (3, 3)
 
 
-def test_compact_says_so_where_a_reader_holds_the_room_back(path):
+def test_compact_reports_a_reader_that_prevents_shrinking(path):
     code = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -231,7 +232,7 @@ sys.stdin.read()
     finally:
         reader.communicate()
     assert result.stdout.endswith(": 0 bytes won\n")
-    assert "somebody is reading the file" in result.stderr
+    assert "another process reads the file" in result.stderr
     assert states("a") == 1
 
 
@@ -257,7 +258,7 @@ def test_backup_does_not_touch_the_source(here, stock):
     assert {each.name for each in here.iterdir()} == {"stock.db", "copy.db"}
 
 
-def test_backup_does_not_write_over_a_file(here, path):
+def test_backup_does_not_overwrite_a_file(here, path):
     (here / "copy.db").write_text("dear to me")
     assert "copy.db is there already" in call("backup", "copy.db", code=2).stderr
     assert "there already" in call("backup", "threads.db", code=2).stderr
@@ -268,7 +269,7 @@ def test_backup_does_not_write_over_a_file(here, path):
     ("file", "words"),
     [("nowhere/copy.db", "no folder nowhere"), (".", "is a folder"), (":memory:", "a file")],
 )
-def test_backup_to_where_no_file_can_be_is_a_usage_error(path, file, words):
+def test_backup_to_an_impossible_path_is_a_usage_error(path, file, words):
     result = call("backup", file, code=2)
     assert words in result.stderr and "threads chat" not in result.stderr
 
@@ -288,7 +289,7 @@ with threads.open(sys.argv[1]) as registry:
 """
 
 
-def test_backup_is_whole_while_another_process_goes_on_writing(path):
+def test_backup_is_consistent_while_another_process_writes(path):
     words = [sys.executable, "-c", WRITING, path, SUPPORT]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout.readline() == "writing\n"
@@ -300,7 +301,7 @@ def test_backup_is_whole_while_another_process_goes_on_writing(path):
         assert states("a", "--db", f"copy{number}.db") == 6
 
 
-def test_a_copy_that_somebody_wrote_into_is_begun_again_and_a_lock_is_not_waited_for_twice():
+def test_interrupted_read_is_retried_but_not_after_a_lock_timeout():
     outcomes = [threads.DatabaseBusy("written while it was read"), threads.DatabaseBusy("again"), "whole"]
 
     def read():

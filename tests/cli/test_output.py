@@ -72,7 +72,7 @@ def run(*words, **environment):
 @pytest.mark.parametrize(
     "words", [["ls"], ["show", "-"], ["ls", "--json"], ["show", "-", "--json"], ["rename", "-", "[b]x"]]
 )
-def test_nothing_that_others_wrote_acts_on_the_terminal(nasty, words):
+def test_untrusted_text_does_not_act_on_the_terminal(nasty, words):
     shown = run(*words).decode()
     assert harmless(shown, "\n\t")
     assert "[bold]id[/bold]" in shown or words[0] == "rename"
@@ -86,7 +86,7 @@ def test_one_record_stays_one_line_with_the_same_number_of_fields(nasty):
     assert r"\ttab\nline" in messages[0] and r"\x1b[2J[red]bold[/red] :smile:" in messages[0]
 
 
-def test_json_says_exactly_what_was_written(nasty):
+def test_json_contains_the_exact_text(nasty):
     found = json.loads(run("show", "-", "--json"))
     assert found["messages"][0]["text"] == NASTY
     assert found["thread"]["id"] == "[bold]id[/bold] \u202e☕"
@@ -115,7 +115,7 @@ def test_answers_and_errors_never_fail_on_a_narrow_encoding(nasty, words):
     assert done.returncode in (0, 2, 3)
 
 
-def test_a_reader_who_leaves_ends_the_list_quietly(nasty):
+def test_closed_pipe_ends_the_list_quietly(nasty):
     with threads.open(nasty) as registry:
         for number in range(600):
             registry.create(title=f"{number} " + "x" * 400)
@@ -128,7 +128,7 @@ def test_a_reader_who_leaves_ends_the_list_quietly(nasty):
     assert process.returncode == 0
 
 
-def test_errors_do_not_pass_on_what_others_wrote(nasty):
+def test_errors_escape_untrusted_text(nasty):
     for words in (["show", "\x1b[2J\u202e"], ["\x1b[2J"], ["ls", "--since", "\x1b"], ["ls", "--\x9b31m"]):
         done = CliRunner().invoke(group, words)
         assert done.exit_code in (2, 3) and harmless(done.stderr), words
@@ -140,27 +140,27 @@ def test_errors_do_not_pass_on_what_others_wrote(nasty):
 
 
 @given(st.text(st.characters()))
-def test_no_text_at_all_acts_once_it_is_cleaned(anything):
+def test_escaped_text_has_no_unsafe_characters(anything):
     assert harmless(sanitize.escape_line(anything), "")
     assert harmless(sanitize.escape_block(anything), "\n\t")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_cleaned_json_says_the_same(anything):
+def test_escaped_json_has_the_same_value(anything):
     for ascii_only in (True, False):
         made = sanitize.escape_json(json.dumps(anything, ensure_ascii=ascii_only))
         assert harmless(made, "") and json.loads(made) == anything
 
 
 @pytest.mark.parametrize("words", ["Zoë ☕ 你好", "שלום", "مرحبا", "👩‍👩‍👧", "नमस्ते"])
-def test_words_of_any_language_are_left_as_they_are(words):
+def test_text_of_any_language_is_not_escaped(words):
     assert sanitize.escape_line(words) == sanitize.escape_block(words) == words
 
 
 @given(
     st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["ascii", "cp1252", "utf-8", "koi8-r"])
 )
-def test_what_is_laid_out_is_what_the_encoding_can_hold(anything, encoding):
+def test_table_cells_are_encodable(anything, encoding):
     made = sanitize.encodable(anything, encoding)
     assert codecs.decode(codecs.encode(made, encoding), encoding) == made
 
@@ -180,11 +180,11 @@ NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
         (timedelta(days=13), "13 days ago"),
     ],
 )
-def test_how_long_ago_is_said_as_people_say_it(before, words):
+def test_age_in_words(before, words):
     assert sanitize.format_age(NOW - before, NOW) == words
 
 
-def test_long_ago_is_a_date_and_an_unknown_time_a_question_mark():
+def test_old_age_is_a_date_and_unknown_age_a_question_mark():
     assert sanitize.format_age(datetime(2025, 1, 31, 12, tzinfo=UTC), NOW) == "2025-01-31"
     assert (sanitize.format_age(None, NOW), sanitize.format_time(None)) == ("?", "")
 
@@ -205,11 +205,11 @@ def test_long_ago_is_a_date_and_an_unknown_time_a_question_mark():
         (5 * 10**15, "5000 TB"),
     ],
 )
-def test_a_size_is_said_as_people_say_it(count, words):
+def test_size_is_rounded_with_its_unit(count, words):
     assert sanitize.format_size(count) == words
 
 
-def test_json_holds_whatever_a_message_can_hold():
+def test_json_form_of_message_contents():
     made = to_jsonable(
         {"a": (1, None, float("nan")), 2: datetime(2026, 1, 1, tzinfo=UTC), "c": {3}, "d": b"x"}
     )
@@ -262,17 +262,17 @@ IN_PYTHON = re.compile(r"\w=|\w\(|\bNone\b|\bTrue\b|(registry|runner|threads)\.[
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_error_is_told_without_words_of_python(error):
+def test_error_messages_do_not_mention_python(error):
     assert IN_PYTHON.search(str(error))
     assert not IN_PYTHON.search(cli_error_of(error).format_message())
 
 
-def test_what_is_empty_is_told_with_the_remedy_of_the_command_line(tmp_path, monkeypatch):
+def test_empty_values_are_reported_in_terms_of_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with threads.open("threads.db") as registry:
         registry.create(id="a")
     for words, told in (
-        (["rename", "a", " "], "the title is empty; --auto brings"),
+        (["rename", "a", " "], "the title is empty; --auto restores"),
         (["tag", " ", "a"], "tags: one of them is empty\n"),
         (["new", "--owner", ""], "owner: it is empty\n"),
         (["search", 'agent:""'], "text: agent: it is empty\n"),
@@ -281,7 +281,7 @@ def test_what_is_empty_is_told_with_the_remedy_of_the_command_line(tmp_path, mon
         assert result.exit_code == 2 and told in result.stderr
 
 
-def test_a_bug_of_ours_is_not_dressed_up_as_a_mistake_of_the_users():
+def test_bug_is_not_reported_as_a_user_error():
     assert cli_error_of(ZeroDivisionError()) is None
 
 
@@ -311,7 +311,7 @@ class Screen:
 @pytest.mark.parametrize(
     ("terminal", "seconds", "drawn"), [(True, 2, True), (True, 0.5, False), (False, 2, False)]
 )
-def test_a_bar_is_drawn_on_a_terminal_for_what_takes_longer_than_a_second(terminal, seconds, drawn):
+def test_progress_bar_appears_on_a_terminal_after_the_delay(terminal, seconds, drawn):
     screen, clock = Screen(terminal), iter([0.0, *[seconds] * 20])
     with ProgressBar(screen, now=lambda: next(clock)) as bar:
         bar("reading messages", 10, 100)
@@ -333,7 +333,7 @@ class Watched(Screen):
         return super().write(words)
 
 
-def test_what_cannot_tell_how_far_it_is_is_named_where_it_takes_long_and_taken_away():
+def test_operation_without_progress_is_shown_after_the_delay_and_removed():
     screen = Watched("giving the room back")
     with ProgressBar(screen, delay=0).waiting("giving the room back"):
         assert screen.seen.wait(30)
@@ -341,14 +341,14 @@ def test_what_cannot_tell_how_far_it_is_is_named_where_it_takes_long_and_taken_a
 
 
 @pytest.mark.parametrize(("terminal", "delay"), [(True, 3600), (False, 0)])
-def test_it_is_not_named_where_it_is_quick_or_nobody_looks(terminal, delay):
+def test_quick_operation_or_no_terminal_shows_nothing(terminal, delay):
     screen = Screen(terminal)
     with ProgressBar(screen, delay=delay).waiting("giving the room back"):
         pass
     assert screen.written == ""
 
 
-def test_after_a_bar_is_full_the_next_work_has_its_own_second():
+def test_delay_starts_again_after_a_finished_operation():
     screen, moments = Screen(True), iter([0.0, 2.0, 2.0, 2.5])
     bar = ProgressBar(screen, now=lambda: next(moments))
     bar("first", 1, 2)

@@ -71,13 +71,13 @@ def test_resume_answers_with_the_value_of_its_option(answer, value):
     assert said() == ["please", repr(value)]
 
 
-def test_no_means_no():
+def test_resume_no_answers_false():
     agents = ask("refund")
     assert call("resume", "-", "--no", *agents).stdout == "kept\n"
     assert effects(EFFECTS) == []
 
 
-def test_yes_means_yes_once():
+def test_resume_yes_answers_true_once():
     agents = ask("refund")
     assert call("resume", "-", "--yes", *agents).stdout == "refunded\n"
     again = call("resume", "-", "--yes", *agents, code=1)
@@ -85,7 +85,7 @@ def test_yes_means_yes_once():
     assert effects(EFFECTS) == ["refunded"]
 
 
-def test_an_id_may_be_cut_short_and_must_be_there():
+def test_resume_takes_a_prefix_of_an_existing_id():
     agents = ask("refund", "a-long-id")
     assert call("resume", "a-lo", "--no", *agents).stdout == "kept\n"
     call("resume", "nobody", "--no", *agents, code=3)
@@ -94,7 +94,7 @@ def test_an_id_may_be_cut_short_and_must_be_there():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ([], "--yes, --no, --text TEXT, --json VALUE"),
+        ([], "an answer is required: --yes, --no, --text TEXT or --json VALUE"),
         (["--yes", "--no"], "one answer only"),
         (["--text", "x", "--json", "1"], "one answer only"),
         (["--json", "{'a': 1}"], "is not JSON: Expecting property name enclosed in double quotes"),
@@ -105,19 +105,19 @@ def test_an_id_may_be_cut_short_and_must_be_there():
         (["--yes", "--question", "none"], "is not one of"),
     ],
 )
-def test_what_is_no_answer_is_a_usage_error_and_answers_nothing(answer, words):
+def test_invalid_answer_is_a_usage_error_and_sends_nothing(answer, words):
     agents = ask("refund")
     assert words in call("resume", "a", *answer, *agents, code=2).stderr
     assert run_count() == 1 and effects(EFFECTS) == []
 
 
-def test_without_an_answer_the_question_is_shown():
+def test_resume_without_an_answer_prints_the_interrupt():
     agents = ask("refund")
     shown = call("resume", "a", *agents, code=2).stderr
     assert "the agent waits for an answer to: refund?" in shown and "threads resume a (--yes" in shown
 
 
-def test_of_several_questions_one_is_named():
+def test_question_option_selects_one_of_several_interrupts():
     agents = ask("two")
     shown = call("resume", "a", "--text", "x", *agents, code=2).stderr
     assert "left" in shown and "right" in shown and "2 pending interrupts" in shown
@@ -128,20 +128,20 @@ def test_of_several_questions_one_is_named():
     assert sorted(said()) == ["left: x", "please", "right: y"]
 
 
-def test_several_questions_are_answered_at_once_by_their_ids():
+def test_several_interrupts_are_answered_at_once_by_their_ids():
     agents = ask("two")
     ids = [each["id"] for each in json.loads(call("show", "a", "--json").stdout)["interrupts"]]
     call("resume", "a", "--json", json.dumps(dict.fromkeys(ids, "x")), *agents)
     assert sorted(said()) == ["left: x", "please", "right: x"]
 
 
-def test_a_breakpoint_is_passed_without_an_answer():
+def test_resume_continues_at_a_breakpoint_without_an_answer():
     agents = ask("paused")
     assert "without an answer" in call("resume", "a", "--yes", *agents, code=1).stderr
     assert call("resume", "a", *agents).stdout == "gone on\n"
 
 
-def test_resume_tells_the_next_question_and_its_result_as_json():
+def test_resume_as_json_contains_the_next_interrupt():
     agents = ask("two")
     id = json.loads(call("show", "a", "--json").stdout)["interrupts"][0]["id"]
     told = json.loads(call("resume", "a", "--text", "x", "--question", id, "--as-json", *agents).stdout)
@@ -149,13 +149,13 @@ def test_resume_tells_the_next_question_and_its_result_as_json():
     assert len(told["interrupts"]) == 1 and told["interrupts"][0]["id"] != id
 
 
-def test_the_reply_is_what_was_said_after_the_answer():
+def test_reply_is_the_text_after_the_answer():
     agents = ask("talking")
     assert call("resume", "a", "--text", "yes", *agents).stdout == "So yes.\n"
     assert said() == ["please", "Let me see.", "So yes."]
 
 
-def test_a_question_that_is_being_answered_is_not_open(here):
+def test_interrupt_is_not_pending_while_its_answer_runs(here):
     gate = Gate()
 
     def node(state):
@@ -175,7 +175,7 @@ def test_a_question_that_is_being_answered_is_not_open(here):
         run.result(30)
 
 
-def test_a_failed_answer_shows_the_question_that_another_answer_can_take(here):
+def test_failed_answer_prints_the_interrupt_that_can_be_answered_again(here):
     agents = ask("decisions")
     failed = call("resume", "a", "--yes", *agents, code=1).stderr
     assert "another answer: threads resume a" in failed and "threads retry a" in failed
@@ -183,7 +183,7 @@ def test_a_failed_answer_shows_the_question_that_another_answer_can_take(here):
     assert call("resume", "a", *good, *agents).stdout == "approve\n"
 
 
-def test_an_answer_whose_run_failed_is_given_again(here):
+def test_answer_of_a_failed_run_can_be_replaced(here):
     agents = ask("decisions")
     (here / "broken").touch()
     good = ["--json", '{"decisions": [{"type": "approve"}]}']
@@ -193,13 +193,13 @@ def test_an_answer_whose_run_failed_is_given_again(here):
     assert call("resume", "a", *good, *agents).stdout == "approve\n"
 
 
-def test_the_agent_that_asked_is_answered():
+def test_resume_continues_the_interrupted_agent():
     call("new", "--id", "a", "--agent", "echo")
     call("send", "a", "please", "--agents", "asking_agents:several", "--agent", "refund")
     assert call("resume", "a", "--no", "--agents", "asking_agents:several").stdout == "kept\n"
 
 
-def test_a_question_in_the_trash_is_not_answered():
+def test_interrupt_of_a_trashed_thread_is_not_answered():
     agents = ask("refund")
     call("trash", "a")
     assert "is in the trash" in call("resume", "a", "--yes", *agents, code=1).stderr
@@ -210,7 +210,7 @@ def test_a_question_in_the_trash_is_not_answered():
 
 
 @pytest.mark.parametrize("text", ["no", "yes", "What do you mean?"])
-def test_a_text_for_a_thread_with_an_open_question_is_refused_in_a_script(text):
+def test_send_without_a_terminal_refuses_a_text_while_an_interrupt_is_pending(text):
     agents = ask("refund")
     for words, input in ((["send", "-", text], None), (["send", "-"], text), (["send", "-", "-"], text)):
         refused = call(*words, *agents, input=input, code=2)
@@ -220,7 +220,7 @@ def test_a_text_for_a_thread_with_an_open_question_is_refused_in_a_script(text):
     assert said() == ["please"] and run_count() == 1 and effects(EFFECTS) == []
 
 
-def test_a_text_is_the_answer_where_a_script_says_so():
+def test_send_with_answer_option_answers_the_interrupt():
     agents = ask("echo")
     assert call("send", "-", "very", "--answer", *agents).stdout == "'very'\n"
     assert said() == ["please", "'very'"]
@@ -229,7 +229,7 @@ def test_a_text_is_the_answer_where_a_script_says_so():
 @pytest.mark.parametrize(
     ("text", "remedy"), [("no", "--no"), ("FALSE ", "--no"), ('{"a": 1}', "--json '{\"a\": 1}'")]
 )
-def test_a_text_that_means_another_value_is_no_answer_even_then(text, remedy):
+def test_send_with_answer_option_refuses_a_text_that_means_another_value(text, remedy):
     agents = ask("refund")
     refused = call("send", "-", text, "--answer", *agents, code=2).stderr
     assert (
@@ -238,27 +238,27 @@ def test_a_text_that_means_another_value_is_no_answer_even_then(text, remedy):
     assert run_count() == 1 and effects(EFFECTS) == []
 
 
-def test_a_text_is_a_new_message_where_a_script_says_so():
+def test_send_with_message_option_sends_a_new_message():
     agents = ask("refund")
     asked = call("send", "-", "no", "--message", *agents).stderr
     assert "refund?" in asked
     assert said() == ["please", "no"] and effects(EFFECTS) == []
 
 
-def test_an_answer_needs_a_question():
+def test_answer_option_requires_a_pending_interrupt():
     call("new", "--id", "a")
     assert "no pending interrupt" in call("send", "a", "x", "--answer", code=1).stderr
     assert "no pending interrupt" in call("send", "--new", "x", "--answer", code=2).stderr
     assert run_count() == 0
 
 
-def test_a_question_of_several_is_not_answered_by_a_text():
+def test_text_does_not_answer_one_of_several_interrupts():
     agents = ask("two")
     assert "--question" in call("send", "-", "x", "--answer", *agents, code=2).stderr
     assert run_count() == 1
 
 
-def test_a_message_needs_no_question():
+def test_message_option_works_without_an_interrupt():
     call("send", "--new", "hi", "--message", "--agents", "asking_agents:paused")
     assert call("ls").stdout.count("\n") == 1
 
@@ -266,7 +266,7 @@ def test_a_message_needs_no_question():
 # chat
 
 
-def test_a_line_from_a_pipe_is_no_answer():
+def test_chat_line_from_a_pipe_is_not_an_answer():
     agents = ask("refund")
     refused = call("chat", "-", *agents, input="no\nnever sent\n", code=2).stderr
     assert "refund?" in refused and "/resume (--yes" in refused and "/message TEXT" in refused
@@ -282,7 +282,7 @@ def test_a_line_from_a_pipe_is_no_answer():
         ('/resume --json {"most": 2}', "{'most': 2}"),
     ],
 )
-def test_a_chat_answers_by_resume(line, reply):
+def test_chat_answers_by_resume(line, reply):
     agents = ask("echo")
     assert call("chat", "-", *agents, input=f"{line}\n").stdout == f"{reply}\n"
 
@@ -290,21 +290,21 @@ def test_a_chat_answers_by_resume(line, reply):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("/resume", "what is the answer?"),
-        ("/resume no", "what is the answer?"),
+        ("/resume", "an answer is required: /resume"),
+        ("/resume no", "an answer is required: /resume"),
         ("/resume --no way", "takes no value"),
         ("/resume --text", "takes a value"),
         ("/resume --json {", "is not JSON"),
         ("/resume --question none --yes", "is not one of"),
     ],
 )
-def test_a_wrong_resume_in_a_chat_answers_nothing(line, words):
+def test_invalid_resume_in_a_chat_answers_nothing(line, words):
     agents = ask("refund")
     assert words in call("chat", "-", *agents, input=f"{line}\n", code=2).stderr
     assert run_count() == 1 and effects(EFFECTS) == []
 
 
-def test_a_chat_names_one_of_several_questions():
+def test_chat_resume_selects_one_of_several_interrupts():
     agents = ask("two")
     ids = [each["id"] for each in json.loads(call("show", "a", "--json").stdout)["interrupts"]]
     lines = [f"/resume --question {id} --text x" for id in ids]
@@ -312,14 +312,14 @@ def test_a_chat_names_one_of_several_questions():
     assert sorted(said()) == ["left: x", "please", "right: x"]
 
 
-def test_a_chat_passes_a_breakpoint_and_has_nothing_to_answer_then():
+def test_chat_resume_continues_at_a_breakpoint_once():
     agents = ask("paused")
     assert call("chat", "-", *agents, input="/resume\n").stdout == "gone on\n"
     assert "no pending interrupt" in call("chat", "-", *agents, input="/resume --yes\n", code=1).stderr
     assert "there are no messages yet" in call("chat", *agents, input="/resume --yes\n", code=2).stderr
 
 
-def test_a_chat_sends_a_new_message_when_told_so():
+def test_chat_message_command_sends_a_new_message():
     agents = ask("refund")
     call("chat", "-", *agents, input="/message no\n")
     assert said() == ["please", "no"] and effects(EFFECTS) == []
@@ -328,14 +328,14 @@ def test_a_chat_sends_a_new_message_when_told_so():
 # show
 
 
-def test_show_tells_the_open_question_and_how_to_answer():
+def test_show_prints_the_pending_interrupt_and_the_command_to_answer():
     ask("refund")
     facts = call("show", "a").stdout.split("\n\n")[0].splitlines()
     assert "question\trefund?" in facts
     assert "answer\tthreads resume a (--yes | --no | --text TEXT | --json VALUE)" in facts
 
 
-def test_show_tells_a_question_that_is_no_text_as_json_and_escapes_it():
+def test_show_prints_an_interrupt_that_is_not_text_as_escaped_json():
     ask("echo")
     shown = call("show", "a").stdout
     assert (
@@ -347,7 +347,7 @@ def test_show_tells_a_question_that_is_no_text_as_json_and_escapes_it():
     )
 
 
-def test_a_question_does_nothing_to_a_terminal():
+def test_interrupt_is_escaped_for_the_terminal():
     agents = ask("nasty")
     shown = [
         call("show", "a"),
@@ -361,14 +361,14 @@ def test_a_question_does_nothing_to_a_terminal():
         assert "owned" in result.output and not re.search("[\x1b\x07\x9b\u202e]", result.output)
 
 
-def test_the_answer_that_langchains_middleware_expects_is_shown():
+def test_answer_expected_by_langchains_middleware_is_printed():
     agents = ask("review")
     for shown in (call("resume", "a", *agents, code=2).stderr, call("show", "a").stdout):
         assert """--json '{"decisions": [{"type": "approve"}, {"type": "approve"}]}'""" in shown
         assert "approve, edit" in shown
 
 
-def test_show_tells_why_the_last_run_failed_and_what_to_do():
+def test_show_prints_the_error_of_the_last_run_and_the_remedy():
     agents = ask("decisions")
     call("resume", "a", "--text", "yes", *agents, code=1)
     told = json.loads(call("show", "a", "--json").stdout)["last_run"]
@@ -378,7 +378,7 @@ def test_show_tells_why_the_last_run_failed_and_what_to_do():
     assert facts["retry"] == "threads retry a" and facts["question"] == "which decisions?"
 
 
-def test_show_tells_neither_where_all_is_well():
+def test_show_prints_no_remedy_after_a_successful_run():
     agents = ask("refund")
     call("resume", "a", "--no", *agents)
     told = json.loads(call("show", "a", "--json").stdout)

@@ -135,7 +135,7 @@ def test_ls_draws_a_table_with_short_ids_that_find_the_thread(registry):
     assert len(short) == 13 and "Refund for Alice" in plain(on_screen("show", short))
 
 
-def test_markup_and_control_characters_are_shown_and_do_nothing(registry):
+def test_markup_and_control_characters_are_escaped(registry):
     plain_graph(registry.checkpointer).invoke(
         said("\x1b]0;owned\x07[red]red[/red]\x9b2J\u202e:smile:"), config("[bold]id[/bold]")
     )
@@ -147,17 +147,17 @@ def test_markup_and_control_characters_are_shown_and_do_nothing(registry):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_table_is_laid_out_for_the_encoding_that_the_terminal_has(registry, encoding):
+def test_table_fits_the_encoding_of_the_terminal(registry, encoding):
     registry.create(title="☕ " * 60)
     shown = plain(on_screen("ls", PYTHONIOENCODING=encoding))
     assert r"\u2615" in shown and max(map(len, shown.splitlines())) <= 100
 
 
-def test_an_empty_list_says_so_in_words(registry):
-    assert "no threads here" in on_screen("ls")
+def test_empty_list_says_so(registry):
+    assert "no threads\r\n" in on_screen("ls")
 
 
-def test_prune_and_compact_tell_sizes_as_people_say_them(registry):
+def test_prune_and_compact_print_rounded_sizes(registry):
     for number in range(20):
         plain_graph(registry.checkpointer).invoke(said(f"{number} " + "x" * 2000), config("a"))
     shown = on_screen("prune", "--dry-run")
@@ -167,14 +167,14 @@ def test_prune_and_compact_tell_sizes_as_people_say_them(registry):
     )
     shown = on_screen("prune", "--keep", "2")
     assert re.search(r"58 checkpoints \(\d+(\.\d)? MB\) deleted", shown)
-    assert "threads compact gives the room back" in shown
+    assert "threads compact returns the space" in shown
     shown = on_screen("compact")
     assert "1 checkpoint (" in shown
     assert re.search(r"threads\.db took [\d.]+ MB and takes \d+ kB now: [\d.]+ MB won", shown)
     assert re.search(r"copy\.db has \d+ kB", on_screen("backup", "copy.db"))
 
 
-def test_rm_asks_and_takes_no_for_an_answer(registry):
+def test_rm_asks_for_confirmation(registry):
     registry.create(id="mine", title="Dear")
     with Terminal("rm", "mine") as terminal:
         assert "Dear" in terminal.until(r"delete permanently\? \[y/N\]")
@@ -218,7 +218,7 @@ def mine(here):
     (here / "mine.py").write_text(AGENTS)
 
 
-def test_a_control_sequence_that_comes_in_pieces_does_nothing(mine):
+def test_control_sequence_split_between_chunks_is_escaped(mine):
     shown = on_screen("send", "--new", "hello", "--agents", "mine:letters")
     assert r"\x1b[2Jcleared\x9b31m" + "\r\n[b]done" in shown
     assert "\x1b[2J" not in shown and "\x9b" not in shown
@@ -243,7 +243,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(mine, registry):
     assert said[1].stopped and said[1].text.startswith("Hello Alice") and not said[3].stopped
 
 
-def test_ctrl_c_at_the_prompt_drops_the_line_and_says_once_how_to_leave(here, registry):
+def test_ctrl_c_at_the_prompt_discards_the_line_and_prints_once_how_to_leave(here, registry):
     with Terminal("chat") as terminal:
         terminal.until("> ")
         for told in (r"\(Ctrl\+D or /quit leaves\)\s+> ", r"\n> "):
@@ -262,7 +262,7 @@ def test_ctrl_c_at_the_prompt_drops_the_line_and_says_once_how_to_leave(here, re
     assert registry.messages(registry.list()[0].id)[0].text == "My name is Alice"
 
 
-def test_a_mistake_in_a_chat_is_told_and_the_talk_goes_on(here):
+def test_error_in_a_chat_is_printed_and_the_chat_continues(here):
     with Terminal("chat") as terminal:
         terminal.until("> ")
         terminal.type("/switch nobody\n")
@@ -295,7 +295,7 @@ def asking(registry, monkeypatch):
         ("m", r"answer to: refund\?", ["please", "no"], []),
     ],
 )
-def test_send_asks_what_a_text_is_where_a_question_is_open(asking, choice, reply, texts, done):
+def test_send_asks_what_a_text_means_while_an_interrupt_is_pending(asking, choice, reply, texts, done):
     with Terminal("send", "a", "no", *REFUND) as terminal:
         shown = terminal.until(CHOICE)
         assert (
@@ -310,7 +310,7 @@ def test_send_asks_what_a_text_is_where_a_question_is_open(asking, choice, reply
 
 
 @pytest.mark.parametrize(("leave", "code"), [("interrupt", 130), ("\x04", 1)])
-def test_who_leaves_the_choice_sends_nothing(asking, leave, code):
+def test_leaving_the_prompt_sends_nothing(asking, leave, code):
     with Terminal("send", "a", "yes", *REFUND) as terminal:
         terminal.until(CHOICE)
         terminal.interrupt_input() if leave == "interrupt" else terminal.type(leave)
@@ -319,7 +319,7 @@ def test_who_leaves_the_choice_sends_nothing(asking, leave, code):
     assert asking.runs("a").total == 1 and effects(EFFECTS) == []
 
 
-def test_the_choice_comes_after_a_text_that_was_typed(asking):
+def test_prompt_follows_a_typed_text(asking):
     with Terminal("send", "a", *REFUND) as terminal:
         terminal.until("end it with Ctrl")
         terminal.type("no\n\x04")
@@ -330,7 +330,7 @@ def test_the_choice_comes_after_a_text_that_was_typed(asking):
     assert effects(EFFECTS) == []
 
 
-def test_the_choice_is_not_written_into_the_output(asking, here):
+def test_prompt_is_not_written_to_stdout(asking, here):
     script = f"{sys.executable} -m threads send a no --agents asking_agents:refund > answer.txt"
     with Terminal(script, program=["sh", "-c"]) as terminal:
         terminal.until(CHOICE)
@@ -339,7 +339,7 @@ def test_the_choice_is_not_written_into_the_output(asking, here):
     assert (here / "answer.txt").read_text() == "kept\n"
 
 
-def test_a_chat_asks_what_a_line_is_where_a_question_is_open(asking):
+def test_chat_asks_what_a_line_means_while_an_interrupt_is_pending(asking):
     with Terminal("chat", "a", *REFUND) as terminal:
         assert "answer to: refund?" in terminal.until("/resume .*\n")
         terminal.until("> ")
@@ -361,7 +361,7 @@ def test_a_chat_asks_what_a_line_is_where_a_question_is_open(asking):
     assert effects(EFFECTS) == []
 
 
-def test_what_was_typed_ahead_chooses_nothing(asking):
+def test_input_typed_ahead_is_discarded_by_the_prompt(asking):
     with Terminal("chat", "a", *REFUND) as terminal:
         terminal.until("> ")
         terminal.type("no\ny\n")
@@ -374,7 +374,7 @@ def test_what_was_typed_ahead_chooses_nothing(asking):
     assert effects(EFFECTS) == []
 
 
-def test_show_ends_with_the_open_question(asking):
+def test_show_ends_with_the_pending_interrupt(asking):
     shown = plain(on_screen("show", "a"))
     assert shown.rstrip().endswith(
         "question\r\nrefund?\r\n\r\nanswer\r\nthreads resume a (--yes | --no | --text TEXT | --json VALUE)"

@@ -43,7 +43,7 @@ def told(line):
     return json.loads(call(f"{line} {option}").stdout)
 
 
-def test_search_prints_a_line_for_each_find():
+def test_search_prints_a_line_per_match():
     [[id]] = rows('new --title "Refund for Carol" --tag vip')
     call('send --new "Where is my refund?"')
     found = rows("search refund")
@@ -59,7 +59,7 @@ def test_search_prints_a_line_for_each_find():
     assert "cursor" in call("search x --cursor nonsense", code=2).stderr
 
 
-def test_one_argument_is_the_search_as_typed_and_of_several_each_stands_in_a_row():
+def test_one_argument_is_the_whole_query_and_each_of_several_is_a_phrase():
     call('new --id one --title "order 1001 in C++" --tag "big deal"')
     call('new --id two --title "C++ order"')
 
@@ -72,7 +72,7 @@ def test_one_argument_is_the_search_as_typed_and_of_several_each_stands_in_a_row
     assert found("C++ 'tag:big deal'") == found("'C++ tag:\"big deal\"'") == ["one"]
 
 
-def test_a_search_that_is_no_text_is_refused(here):
+def test_undecodable_search_is_refused(here):
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
     call("new --title 東京")
     done = subprocess.run(
@@ -82,7 +82,7 @@ def test_a_search_that_is_no_text_is_refused(here):
     assert done.returncode == 2 and b"encoding than this terminal" in done.stderr
 
 
-def test_marks_are_set_and_taken_away():
+def test_marks_are_set_and_removed():
     [[one]], [[two]] = rows("new --title one"), rows("new --title two")
     assert rows(f"pin {one} {two}") == [[one], [two]]
     assert told(f"unpin {two}")["threads"][0]["pinned"] is False
@@ -107,7 +107,7 @@ def test_tags_are_added_listed_renamed_and_removed():
         call(wrong, code=2)
 
 
-def test_what_is_unread_is_counted_and_marked_as_read():
+def test_unread_messages_are_counted_and_marked_as_read():
     call('send --new "Hi, I am Alice"')
     [[one, *_]] = rows("ls")
     call("new --id empty")
@@ -118,13 +118,13 @@ def test_what_is_unread_is_counted_and_marked_as_read():
     assert rows(f"mark-read {one} --user ann --upto {first}") == [["1"]]
     assert told("unread --user ann") == {"unread": {one: 1}}
     assert told(f"mark-read {one} --user ann") == {"thread_id": one, "unread": 0}
-    assert "nothing is unread" in call("unread --user ann").stderr
+    assert "no unread messages" in call("unread --user ann").stderr
     assert told("unread --user bob") == {"unread": {one: 2}}
     call("mark-read nobody --user ann", code=3)
     call(f"mark-read {one} --user ann --upto nothing", code=2)
 
 
-def test_what_was_sent_and_shown_here_is_not_unread(here):
+def test_messages_printed_by_send_are_not_unread(here):
     call('send --new "Hi, I am Alice"')
     [[one, *_]] = rows("ls")
     call("chat -", input="once more\n")
@@ -137,7 +137,7 @@ def test_what_was_sent_and_shown_here_is_not_unread(here):
     assert told("mark-read -") == {"thread_id": one, "unread": 0}
 
 
-def test_lists_and_searches_go_by_metadata_and_offset_and_count_when_asked():
+def test_lists_and_searches_take_metadata_offset_and_count():
     for number in range(3):
         call(f"new --id t{number} --title apple --metadata plan=gold --metadata n={number}")
     call("new --id other --title apple")
@@ -148,12 +148,12 @@ def test_lists_and_searches_go_by_metadata_and_offset_and_count_when_asked():
         assert "total" not in told(words)
         page = told(f"{words} --metadata plan=gold -n 1 --offset 1 --count")
         assert (len(page[key]), page["total"]) == (1, 3)
-        assert "4 in all" in call(f"{words} -n 1 --count").stderr
+        assert "4 in total" in call(f"{words} -n 1 --count").stderr
         call(f"{words} --offset 1 --cursor {page['next_cursor']}", code=2)
         call(f"{words} --metadata gold", code=2)
 
 
-def test_stats_and_agents_are_told():
+def test_stats_and_agents_are_printed():
     call('send --new "Where is order 1001?"')
     [[day, begun, messages, *_]] = rows("stats")
     assert (len(day), begun, messages) == (10, "1", "2")
@@ -163,12 +163,12 @@ def test_stats_and_agents_are_told():
     assert {each["id"] for each in told("agents")["agents"]} == {row[0] for row in rows("agents")}
 
 
-def test_agents_are_listed_without_a_file_and_none_is_made(here):
+def test_agents_are_listed_without_creating_a_file(here):
     assert ["assistant", "0", "default"] in rows("agents")
     assert list(here.iterdir()) == []
 
 
-def test_cleanup_goes_by_rules():
+def test_cleanup_applies_the_rules():
     [[one]] = rows("new --title one")
     call("new --title two --tag keep")
     call("cleanup --set old --action trash --inactive 0m")
@@ -190,10 +190,10 @@ def test_cleanup_goes_by_rules():
 
 
 @pytest.mark.parametrize("rule", ["--set old --action delete --inactive 0m", "--drop kept"])
-def test_a_dry_run_stores_no_rule_and_drops_none(rule):
+def test_dry_run_neither_stores_nor_drops_a_rule(rule):
     call("new")
     call("cleanup --set kept --action keep --tag keep")
-    assert "say it alone" in call(f"cleanup {rule} --dry-run", code=2).stderr
+    assert "cannot be combined with --set or --drop" in call(f"cleanup {rule} --dry-run", code=2).stderr
     assert [each["name"] for each in told("cleanup --rules")["rules"]] == ["kept"]
 
 
@@ -206,7 +206,7 @@ def test_a_rule_for_a_thread_is_stored_with_its_whole_id():
     assert [rule["name"] for rule in told("cleanup --rules")["rules"]] == ["kept"]
 
 
-def test_a_fork_that_went_on_is_compared_with_its_source():
+def test_fork_is_compared_with_its_source():
     call('send --new "Hi, I am Alice"')
     [[fork]] = rows("fork -")
     call(f'send {fork} "My order is A-1001"')
@@ -222,7 +222,7 @@ def test_a_fork_that_went_on_is_compared_with_its_source():
     call("diff - --at nowhere", code=3)
 
 
-def test_repair_mends_and_says_so():
+def test_repair_fixes_and_reports():
     call("new --tag a")
     with threads.open("threads.db") as registry:
         registry._database.write(
@@ -233,7 +233,7 @@ def test_repair_mends_and_says_so():
     call("verify")
 
 
-def test_a_talk_can_be_taken_back_repeated_copied_and_forked():
+def test_chat_undoes_retries_copies_and_forks():
     lines = [
         "Hi, I'm Alice",
         "My order is A-1001",
@@ -294,14 +294,14 @@ def test_commands_options_and_ids_are_completed(here):
     assert "abcdef" in completed("archive abc", here)
 
 
-def test_ids_are_completed_where_one_is_meant(here):
+def test_ids_are_completed_only_in_place_of_an_id(here):
     call("new --id abcdef")
     for words in ("chat a", "send a", "prune a", "prune xyz a", "unread a", "tag vip a", "untag vip a"):
         assert "abcdef" in completed(words, here), words
     assert completed("send abcdef a", here) == completed("send --new a", here) == []
 
 
-def test_open_questions_are_completed(here):
+def test_pending_interrupts_are_completed(here):
     call("new --id asking --agent refund")
     call("send asking hello --agents asking_agents:refund")
     [question] = told("show asking")["interrupts"]
@@ -384,7 +384,7 @@ graph = compiled(Plain, node, None)
 """An agent that fails until there is a file `mended`."""
 
 
-def test_a_run_that_failed_in_a_new_thread_is_found_and_goes_on(here):
+def test_failed_run_in_a_new_thread_can_be_continued(here):
     (here / "mending.py").write_text(MENDED.format(tests=str(SUPPORT)))
     for words in ("send --new hello", "send --new hello --json"):
         [[id], failed] = told_and_failed(words)
@@ -403,7 +403,7 @@ def told_and_failed(words):
     return re.findall(r"^thread (\S+)$", told, re.MULTILINE), told
 
 
-def test_every_command_tells_the_json_that_the_readme_says(here):
+def test_every_command_prints_the_json_keys_of_the_readme(here):
     table = README.split("| command | its JSON object has |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     said = {}
     for row in table:

@@ -76,7 +76,7 @@ def test_agent_without_memory_exits_1():
         (("builds:leaves",), "builds:leaves makes no agent: SystemExit: no key"),
         (("builds:later",), "builds:later is a coroutine function"),
         (("builds:quits",), "answers nothing: SystemExit: 3"),
-        (("builds:chat", "--attack", "forks"), "nothing could be tried: an application keeps its own memory"),
+        (("builds:chat", "--attack", "forks"), "no attack could run: an application keeps its own memory"),
     ],
 )
 def test_wrong_usage_exits_2_with_reason(words, reason, tmp_path, monkeypatch):
