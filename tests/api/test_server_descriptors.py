@@ -224,7 +224,7 @@ def test_run_whose_agent_can_open_nothing_is_recovered(tmp_path, caplog):
         resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 50, limits[1]))
         try:
             run = runner.start("a", "hi", if_not_exists="create")
-            until(lambda: [each for each in caplog.records if "recovered later" in each.message])
+            until(lambda: [each for each in caplog.records if "will be recovered" in each.message])
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
             for each in used:

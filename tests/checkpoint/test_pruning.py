@@ -300,7 +300,7 @@ def test_a_rule_that_prunes_goes_past_a_thread_that_cannot_be_read(registry):
 def test_a_single_id_is_no_list_of_ids(registry):
     three_turns(plain_graph(registry.checkpointer), "a")
     for ids in ("a", "bc"):
-        with pytest.raises(threads.InvalidValue, match="a list of ids is needed"):
+        with pytest.raises(threads.InvalidValue, match="must be a list of ids"):
             registry.prune(ids)
     assert len(registry.history("a")) == 9
 
