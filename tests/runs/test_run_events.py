@@ -127,11 +127,13 @@ def test_slow_subscriber_misses_nothing(registry, monkeypatch):
     monkeypatch.setattr(listening, "BUFFER_SIZE", 50)
     registry.create(id="a")
     with registry.events("a") as slow, registry.events("a") as quick:
+        record(registry, 1)
+        assert next(slow).sequence == next(quick).sequence == 1  # both receive live events from here on
         for _ in range(20):
             record(registry, 30)
             for _ in range(30):
                 next(quick)
-        assert [next(slow).sequence for _ in range(600)] == list(range(1, 601))
+        assert [next(slow).sequence for _ in range(600)] == list(range(2, 602))
 
 
 def test_subscriber_gets_a_gap_event_for_trimmed_events(registry, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
         if found := condition():
             return found
         waiting.wait(step)
-    raise AssertionError("it did not come about")
+    raise AssertionError(f"not true within {seconds} s: {inspect.getsource(condition).strip()}")
 
 
 class Gate:
