@@ -336,8 +336,9 @@ class Campaign:
             restored = self._command("restore-backup", str(rescued[-1]), "--yes")
             if restored.returncode:
                 self.complaints.append(f"restore-backup: {restored.stderr[-300:]}")
-            for each in self._rescued():
-                each.unlink()
+            else:
+                for each in self._rescued():
+                    each.unlink()
         else:
             self.complaints.append("nothing was rescued from a file that was lost")
         for each in self.place.glob("chat.db.before-*"):
@@ -526,7 +527,7 @@ def all_messages(registry: Any, id: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int = 1024) -> Iterator[Path | None]:
+def small_disk(folder: Path, megabytes: int = 4096) -> Iterator[Path | None]:
     """Mount a file system of that size on the folder; yields None where that is not allowed."""
     folder.mkdir(exist_ok=True)
     mount = shutil.which("mount")
