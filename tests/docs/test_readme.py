@@ -218,3 +218,12 @@ def test_each_file_named_beside_a_figure_is_there():
     )
     assert named
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+TEST_COMMANDS = re.findall(r"pytest (tests/\S+\.py)(?: -k (\w+))?", README)
+
+
+@pytest.mark.parametrize(("path", "word"), sorted(set(TEST_COMMANDS)))
+def test_test_commands_select_tests(path: str, word: str) -> None:
+    names = re.findall(r"def (test_\w+)", (ROOT / path).read_text(encoding="utf-8"))
+    assert any(word in name for name in names)
