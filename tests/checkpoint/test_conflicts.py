@@ -1,6 +1,7 @@
 """Two turns at once: at least one is stored, the other is refused, and nothing acknowledged is lost."""
 
 import asyncio
+import logging
 import operator
 import sqlite3
 import threading
@@ -208,6 +209,25 @@ def test_a_turn_does_not_end_with_what_another_said_in_its_step(registry, durabi
     acknowledged = [log for log in race.outcomes.values() if isinstance(log, list)]
     assert all(race.graph.get_state(config("a")).values["log"] == log for log in acknowledged)
     assert isinstance(race.outcomes["A"], threads.ThreadMoved)
+
+
+@pytest.mark.parametrize("durability", ["sync", "async"])
+def test_early_result_of_a_rejected_run_is_not_in_the_state_of_another(registry, durability, caplog):
+    """The other run began after its step, and the state of a delta channel is the sum of all writes before."""
+    caplog.set_level(logging.INFO)
+    race = Racing(registry)
+    turn = race.begin("A", {"log": ["hi"]}, durability)
+    race.opened["fast", "B"].set()
+    race.opened["slow", "B"].set()
+    race.say("B", {"log": ["and"]}, durability)
+    race.opened["fast", "A"].set()
+    until(lambda: race.is_stored("fast:A") or "pending writes rejected" in caplog.text)
+    race.opened["slow", "A"].set()
+    turn.join(20)
+    assert isinstance(race.outcomes["A"], threads.ThreadMoved)
+    assert race.outcomes["B"] == ["hi", "and", "fast:B", "slow:B"]
+    assert race.graph.get_state(config("a")).values == {"log": race.outcomes["B"]}
+    assert registry.verify() == []
 
 
 def test_a_step_that_a_crash_ended_is_gone_on_with_what_was_stored_of_it(registry):

@@ -233,9 +233,10 @@ def test_queued_run_of_another_runner_starts_there(tmp_path):
         running = first.start("a", "one", agent_id="first", if_not_exists="create")
         assert gate.reached.wait(20)
         waiting = second.start("a", "two", agent_id="second", multitask_strategy="enqueue")
-        assert waiting.info.status == "pending"
+        last = first.start("a", "three", agent_id="first", multitask_strategy="enqueue")
+        assert (waiting.info.status, last.info.status) == ("pending", "pending")
         gate.opened.set()
-        running.result(20)
-        waiting.result(20)
-        assert (waiting.info.status, waiting.info.attempts) == ("success", 1)
-        assert texts(here, "a")[-1] == "well again"
+        for run in (running, waiting, last):
+            run.result(20)
+            assert (run.info.status, run.info.attempts) == ("success", 1)
+        assert texts(here, "a") == ["one", "at last", "two", "well again", "three", "at last"]

@@ -647,3 +647,24 @@ def test_failure_of_a_run_that_was_taken_over_is_not_stored(tmp_path):
             gate.opened.set()
         assert (registry.runs("a")[0].status, registry.get("a").status) == ("running", "busy")
         assert "failed" not in [event.type for event in registry.events("a", follow=False)]
+
+
+def test_failure_of_a_run_with_an_expired_lease_is_not_stored(path):
+    """No runner has taken it over yet, but any may at this moment."""
+    gate = Gate()
+
+    def node(state):
+        gate.wait()
+        raise RuntimeError("too late")
+
+    with threads.open(path) as registry:
+        with threads.Runner(registry, compiled(Plain, node, None), lease_seconds=600.0) as runner:
+            run = runner.start("a", "hi", if_not_exists="create")
+            assert gate.reached.wait(20)
+            registry._database.write(
+                lambda connection: connection.execute("UPDATE threads_run SET expires_at = 1")
+            )
+            gate.opened.set()
+            until(lambda: run.id not in runner._executor.running_ids())
+        assert registry.runs("a")[0].status == "running", "its recovery ends it"
+        assert "failed" not in [event.type for event in registry.events("a", follow=False)]
