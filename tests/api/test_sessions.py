@@ -83,7 +83,7 @@ def test_local_user_stream_is_closed_when_users_are_added(tmp_path):
         registry.users.add("zoe")
         ended = threading.Event()
         threading.Thread(target=lambda: (list(lines), ended.set()), daemon=True).start()
-        assert ended.wait(2)
+        assert ended.wait(20)
 
 
 @pytest.mark.parametrize("origin", ["http://[::1", "http://", "//", "http://127.0.0.1:8000/x", "\x7f"])

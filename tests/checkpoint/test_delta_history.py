@@ -3,7 +3,7 @@
 import gc
 import itertools
 import sqlite3
-import sys
+import tracemalloc
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
@@ -315,12 +315,16 @@ def test_the_weight_of_messages_is_about_what_they_take():
     def made() -> list:
         return [plan_copy([HumanMessage("x" * 200 + str(number), id=f"{number}")]) for number in range(1000)]
 
+    made()  # what is loaded at the first time
     gc.collect()
-    before = sys.getallocatedblocks()
-    several = made()
-    told = sum(map(plan_size, several))
-    assert 1000 * 600 < told < 1000 * 3000
-    assert sys.getallocatedblocks() > before
+    tracemalloc.start()
+    try:
+        several = made()
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / 2 < sum(map(plan_size, several)) < 2 * taken
 
 
 @dataclass
