@@ -221,7 +221,8 @@ def test_a_task_cancelled_at_any_await_leaves_nothing_half_done(tmp_path, source
                 assert cancelling.cancelled
             other = sqlite3.connect(path, timeout=0.05)  # another program's write gets through
             registry._database.submit(lambda connection: None).result()  # what was under way has ended
-            assert not registry._database._writer._connection.in_transaction
+            with registry._database._writer._lock:  # what follows a deletion may be in its own transaction
+                assert not registry._database._writer._connection.in_transaction
             with other:
                 other.execute("CREATE TABLE other (x)")
             other.close()
