@@ -211,6 +211,7 @@ def test_admin_routes_refuse_other_users(tenants, operation):
     assert answer.status_code in (200, 204, 404) and answer.text.find("AdminsOnly") < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", [name for name, (who, _) in ACCESS.items() if who != "admin"])
 def test_owner_and_admin_are_authorized(tenants, operation):
     for name in ("alice", "root"):
@@ -331,6 +332,7 @@ def requests(draw):
     )
 
 
+@pytest.mark.slow
 @given(requests())
 @settings(
     max_examples=REQUESTS, derandomize=REQUESTS < 1000,
@@ -542,6 +544,7 @@ def listener(*arguments):
     return heard, done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["token", "user", "owner"])
 def test_stream_is_closed_after_access_is_revoked(served, how):
     registry, url, tokens = served
@@ -560,6 +563,7 @@ def test_stream_is_closed_after_access_is_revoked(served, how):
     assert heard.count(("title", mine)) == 1
 
 
+@pytest.mark.slow
 def test_stream_of_all_threads_has_only_own_events(served):
     registry, url, tokens = served
     mine, theirs, unowned = (registry.create(owner=owner).id for owner in ("alice", "bob", None))

@@ -69,6 +69,7 @@ def users(folder, *words):
     subprocess.run(words, cwd=folder, capture_output=True, timeout=60, check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["a token", "a user", "in the same process"])
 @pytest.mark.parametrize("way", WAYS)
 def test_revoked_token_closes_its_stream_within_a_second(registry, tmp_path, way, how):
@@ -92,6 +93,7 @@ def test_revoked_token_closes_its_stream_within_a_second(registry, tmp_path, way
         registry.users.revoke("bob")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_first_user_closes_streams_of_the_local_user(registry, tmp_path, way):
     with embedded(registry, way) as url:
@@ -102,6 +104,7 @@ def test_first_user_closes_streams_of_the_local_user(registry, tmp_path, way):
         assert httpx.get(f"{url}{PREFIX}/events").status_code == 401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_health_checks_work_mounted_and_without_lifespan(registry, way):
     registry.users.add("alice")

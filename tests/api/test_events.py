@@ -172,6 +172,7 @@ def _drop(registry, id, upto):
     registry._database.write(work)
 
 
+@pytest.mark.slow
 def test_disconnected_client_stops_no_run_and_releases_its_stream_slot(registry):
     with (
         threads.Runner(registry, slow_agent(words=30, delay=0.02)) as runner,
@@ -290,6 +291,7 @@ def tell(url, id, heard, after=None):
                 return
 
 
+@pytest.mark.crash
 def test_stream_and_run_are_recovered_after_the_server_is_killed(tmp_path):
     (tmp_path / "mine.py").write_text(AGENTS.format(tests=str(SUPPORT)))
     words = ("--agents", "mine:agents")
@@ -330,6 +332,7 @@ def test_stream_and_run_are_recovered_after_the_server_is_killed(tmp_path):
     assert [type for _, type, _ in heard][-1] == "finished"
 
 
+@pytest.mark.slow
 def test_serve_streams_the_offline_model_at_reading_pace(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from agent import build_agent, load_model\n"
@@ -344,6 +347,7 @@ def test_serve_streams_the_offline_model_at_reading_pace(tmp_path):
     assert float(answered.json()["reply"]) > 0
 
 
+@pytest.mark.slow
 def test_server_hands_runs_over_on_sigterm(tmp_path):
     (tmp_path / "mine.py").write_text(AGENTS.format(tests=str(SUPPORT)).replace("60", "600"))
     with process(tmp_path, "--agents", "mine:agents") as server:

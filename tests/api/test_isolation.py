@@ -3,6 +3,7 @@
 import threading
 
 import httpx
+import pytest
 from server_helpers import PREFIX, bearer, listening
 
 import threads
@@ -20,6 +21,7 @@ SEEN = (
 )
 
 
+@pytest.mark.slow
 def test_isolation_audit_of_the_http_api_is_clean(tmp_path):
     limits = Limits(per_second=10_000, burst=10_000)
     with (

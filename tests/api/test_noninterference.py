@@ -43,6 +43,7 @@ def asked():
     return openapi()
 
 
+@pytest.mark.slow
 def test_no_http_response_depends_on_other_users(databases, asked):
     step = st.one_of(requests(asked, databases), st.builds(NextPage))
     done = []
@@ -58,6 +59,7 @@ def test_no_http_response_depends_on_other_users(databases, asked):
     assert set(done) >= {each["operationId"] for paths in asked["paths"].values() for each in paths.values()}
 
 
+@pytest.mark.slow
 def test_no_result_in_python_depends_on_other_owners(databases):
     step = calls(databases)
     done = []
@@ -152,6 +154,7 @@ class ShowsPlaces(Leaking):
         return replace(page, next_cursor=base64.urlsafe_b64encode(place.encode()).decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("leak", "operations"),
     [
@@ -244,11 +247,13 @@ def is_noise(values):
     return all("0" in column and "1" in column for column in columns[12:-8])
 
 
+@pytest.mark.slow
 def test_cursors_and_event_ids_look_random(databases):
     for name, values in shown(databases).items():
         assert is_noise(values), name
 
 
+@pytest.mark.slow
 def test_cursor_that_is_only_encoded_does_not_look_random(databases):
     found = shown(databases, ShowsPlaces)
     assert not is_noise(found["list"])
@@ -261,6 +266,7 @@ def test_cursor_that_is_only_encoded_does_not_look_random(databases):
 CANDIDATES = ("refund", "pregnant", "lawsuit", "resignation", "京", "x9")
 
 
+@pytest.mark.slow
 def test_search_does_not_reveal_words_of_another_user(tmp_path):
     with (
         threads.open(tmp_path / "threads.db") as registry,

@@ -209,6 +209,7 @@ def test_run_response_can_be_an_event_stream(api):
     assert "error" not in {type for _, type, _ in told}
 
 
+@pytest.mark.slow
 def test_prefer_header_gives_202_with_location(registry):
     gate = Gate()
     with client(registry, waiting_graph(gate)) as api:
@@ -419,6 +420,7 @@ def test_thread_ids_of_other_programs_work_in_paths(api, registry):
 # errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -456,6 +458,7 @@ def test_unknown_parameters_are_refused(api):
     refused(api.get(f"{PREFIX}/threads?metadata=["), 422, "InvalidValue", "metadata")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body", "field"),
     [
@@ -501,6 +504,7 @@ def test_not_found_suggests_no_other_id(api):
 # the server
 
 
+@pytest.mark.slow
 def test_health_docs_and_openapi_load_nothing_external(api):
     assert api.get("/healthz").json() == {"status": "alive"}
     assert api.get("/readyz").json() == {"status": "ready"}
@@ -550,6 +554,7 @@ const base = process.argv[2];
 """
 
 
+@pytest.mark.slow
 def test_three_basic_calls_run_from_node(tmp_path):
     node = shutil.which("node")
     assert node, "node is needed: apt-get install nodejs"

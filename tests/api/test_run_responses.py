@@ -49,6 +49,7 @@ def sent(api, method, path, body):
 # what cannot be said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body", "field"),
     [
@@ -253,6 +254,7 @@ def ending(app, grace):
     assert not thread.is_alive()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [{}, STREAMED])
 def test_shutdown_answers_waiting_clients_with_the_location(registry, headers):
     gate = Gate()
@@ -273,6 +275,7 @@ def test_shutdown_answers_waiting_clients_with_the_location(registry, headers):
         assert (answer.status_code, answer.json()["status"]) == (202, "running")
 
 
+@pytest.mark.slow
 def test_shutdown_completes_an_active_event_stream(registry):
     id = registry.create().id
     with (
@@ -295,6 +298,7 @@ def test_shutdown_completes_an_active_event_stream(registry):
     assert reply["text"].split()[-1] == "w19"
 
 
+@pytest.mark.slow
 def test_shutdown_during_an_initial_message_leaves_the_thread(registry):
     gate = Gate()
     with threads.Runner(registry, waiting_graph(gate)) as runner:

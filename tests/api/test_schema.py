@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import jsonschema
+import pytest
 from graphs import plain_graph
 from server_helpers import client, listening
 
@@ -23,6 +24,7 @@ CHECKS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_no_undocumented_response(tmp_path):
     with (
         threads.open(tmp_path / "threads.db") as registry,

@@ -59,6 +59,7 @@ def statuses(folder):
         return until(ended, 60)
 
 
+@pytest.mark.slow
 def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_path):
     seen, done, begun = Counter(), threading.Event(), threading.Barrier(5)
     with served(tmp_path) as server:
@@ -89,6 +90,7 @@ def test_server_without_descriptors_fails_no_run_and_answers_503_at_worst(tmp_pa
     assert (tmp_path / "serve.log").stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_idle_unauthenticated_connections_leave_room_for_others(tmp_path):
     seen, done = Counter(), threading.Event()
     with served(tmp_path, descriptors=(64, 64)) as server:
@@ -139,6 +141,7 @@ def program(folder, text):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_reader_waits_for_the_connection_of_another_one(tmp_path):
     [found, error] = program(
         tmp_path,
@@ -164,6 +167,7 @@ def test_reader_waits_for_the_connection_of_another_one(tmp_path):
     assert found == "['a']" and "too many files are open" in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "kept"), [(64, 4), (256, 16)])
 def test_few_idle_connections_stay_open_where_few_files_may_be_open(tmp_path, limit, kept):
     [at_once, after] = program(
@@ -193,6 +197,7 @@ def test_few_idle_connections_stay_open_where_few_files_may_be_open(tmp_path, li
     assert int(at_once) >= 19 and int(after) <= kept
 
 
+@pytest.mark.slow
 def test_writing_needs_no_descriptor(tmp_path):
     found = program(
         tmp_path,

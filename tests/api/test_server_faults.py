@@ -8,6 +8,7 @@ from server_faults import Campaign, small_disk
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, limits and mounts of Linux")
 
 
+@pytest.mark.crash
 def test_server_survives_faults_without_losing_an_acknowledged_message(tmp_path):
     with small_disk(tmp_path / "disk") as disk:
         campaign = Campaign(tmp_path, clients=4, disk=disk)

@@ -134,6 +134,7 @@ def flood(port, first, piece=b"a" * 1_000_000, times=150):
         return said[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "expected"),
     [
@@ -166,6 +167,7 @@ def test_more_than_256_header_lines_are_refused(server):
             assert status(heard(client)) == expected
 
 
+@pytest.mark.slow
 def test_endless_chunked_body_is_refused_and_closed(server):
     before = memory(server)
     said = flood(
@@ -200,6 +202,7 @@ def test_pipelined_requests_are_answered_in_order_up_to_a_limit(server):
 # times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pieces", "expected"),
     [
@@ -229,6 +232,7 @@ def test_head_that_drips_times_out(limited):
         assert status(said[0]) == 408
 
 
+@pytest.mark.slow
 def test_slow_but_steady_body_is_read(limited):
     size = 300_000
     with connected(
@@ -240,6 +244,7 @@ def test_slow_but_steady_body_is_read(limited):
         assert heard(client).endswith(b"%d\r\n0\r\n\r\n" % size)
 
 
+@pytest.mark.slow
 def test_idle_connection_is_closed_and_a_busy_one_is_not(limited):
     port = limited(QUICK)
     with connected(port, head("/"), head("/")) as client:
@@ -249,6 +254,7 @@ def test_idle_connection_is_closed_and_a_busy_one_is_not(limited):
     assert len(answer.content) > 8 * 65_536 and time.monotonic() - begun > 4 * QUICK.idle_seconds
 
 
+@pytest.mark.slow
 def test_client_that_reads_nothing_is_disconnected(limited):
     port = limited(QUICK)
     client = socket.socket()
@@ -261,6 +267,7 @@ def test_client_that_reads_nothing_is_disconnected(limited):
         assert len(heard(client)) < 4096 * 65_536
 
 
+@pytest.mark.slow
 def test_response_before_the_end_of_the_body_leaves_the_connection_usable(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.putrequest("POST", "/nothing/here")
@@ -288,6 +295,7 @@ def test_idle_connections_make_room_for_others(limited):
         client.close()
 
 
+@pytest.mark.slow
 def test_busy_connections_leave_room_for_health_checks_alone(limited):
     port = limited(ConnectionLimits(connections=3, spare=2))
     busy = [connected(port, head("/wait")) for _ in range(3)]
@@ -303,6 +311,7 @@ def test_busy_connections_leave_room_for_health_checks_alone(limited):
     until(lambda: httpx.get(f"http://127.0.0.1:{port}/").status_code == 200)
 
 
+@pytest.mark.slow
 def test_unread_connections_make_room_for_others(limited):
     port = limited(ConnectionLimits(connections=3, spare=2))
     unread = [connected(port, head("/much")) for _ in range(3)]
@@ -325,6 +334,7 @@ def test_connection_limit_follows_the_descriptor_limit():
     assert few == replace(ConnectionLimits(), connections=21, spare=5)
 
 
+@pytest.mark.slow
 def test_descriptor_limit_is_raised_to_the_hard_limit(tmp_path):
     with process(tmp_path, descriptors=(128, 512)) as server:
         lines = Path(f"/proc/{server.pid}/limits").read_text().splitlines()

@@ -68,6 +68,7 @@ def test_authenticated_requests_are_all_logged(is_authenticated, status, count):
     assert sum(map(limit.filter, records)) == count
 
 
+@pytest.mark.slow
 def test_health_checks_are_rate_limited_in_the_log(tmp_path):
     with process(tmp_path) as server, httpx.Client(base_url=server.url) as web:
         for _ in range(200):
@@ -101,6 +102,7 @@ def test_asyncio_errors_are_rate_limited_together():
     assert len(kept) == 1 and written(kept[0])["error"] == "OSError"
 
 
+@pytest.mark.slow
 def test_unread_log_blocks_no_logger(tmp_path):
     program = """
         import logging, os, sys

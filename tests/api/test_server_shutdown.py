@@ -48,6 +48,7 @@ def asked(url, agent):
     return id, answer
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("agent", ["blocked", "blocking", "deaf"])
 def test_server_exits_with_a_blocked_node_and_the_next_one_recovers_the_run(tmp_path, agent):
     with served(tmp_path) as server:
@@ -63,6 +64,7 @@ def test_server_exits_with_a_blocked_node_and_the_next_one_recovers_the_run(tmp_
         assert [message.text for message in registry.messages(id)] == ["hi", "re: hi"]
 
 
+@pytest.mark.crash
 def test_first_interrupt_logs_open_work_and_completes_it(tmp_path):
     with served(tmp_path) as server:
         _, answer = asked(server.url, "slow")
@@ -73,6 +75,7 @@ def test_first_interrupt_logs_open_work_and_completes_it(tmp_path):
     assert answer.result(10).json()["reply"] == "at last"
 
 
+@pytest.mark.crash
 def test_second_interrupt_answers_waiting_clients_and_exits(tmp_path):
     with served(tmp_path) as server, socket.create_connection(("127.0.0.1", int(server.url[-5:]))) as sending:
         _, answer = asked(server.url, "blocked")
@@ -90,6 +93,7 @@ def test_second_interrupt_answers_waiting_clients_and_exits(tmp_path):
     assert answer.result(10).status_code == 202 and "location" in answer.result().headers
 
 
+@pytest.mark.crash
 def test_server_exits_though_its_log_is_not_read(tmp_path):
     words = (sys.executable, "-m", "threads", "serve", "--port", "0", "--agents", "served_agents:GRAPHS")
     server = subprocess.Popen(
@@ -108,6 +112,7 @@ def test_server_exits_though_its_log_is_not_read(tmp_path):
         server.communicate()
 
 
+@pytest.mark.crash
 def test_embedded_uvicorn_exits_with_open_streams(tmp_path):
     program = """
 import sys, uvicorn, threads

@@ -72,6 +72,7 @@ def test_session_limit_of_a_token_ends_the_oldest(api, registry):
     assert (me(api, others[-1]), me(api, first)) == (200, 401)
 
 
+@pytest.mark.slow
 def test_local_user_stream_is_closed_when_users_are_added(tmp_path):
     with (
         threads.open(tmp_path / "threads.db") as registry,
@@ -167,6 +168,7 @@ def test_create_app_refuses_an_invalid_origin(tmp_path, origin):
     assert result.exit_code == 2 and "origin: " in result.output, result.output
 
 
+@pytest.mark.slow
 def test_port_in_use_is_reported(tmp_path):
     with process(tmp_path) as server:
         port = server.url.rpartition(":")[2]
@@ -200,6 +202,7 @@ def test_head_is_answered_as_get_except_on_streams(api, registry):
     assert api.head(f"{PREFIX}/events", headers=token).status_code == 405
 
 
+@pytest.mark.slow
 def test_head_request_leaves_the_connection_usable(tmp_path):
     with process(tmp_path) as server, httpx.Client(base_url=server.url, timeout=20) as web:
         for _ in range(3):

@@ -63,6 +63,7 @@ def server(tmp_path_factory):
 ME = f"GET {PREFIX}/me HTTP/1.1\nHost: 127.0.0.1:PORT\nConnection: close"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [
@@ -152,6 +153,7 @@ def test_health_checks_by_another_name_are_refused(server):
     assert ask(server, "GET /healthz HTTP/1.1\nHost: evil.example\nConnection: close")[0] == 400
 
 
+@pytest.mark.slow
 def test_http_1_0_without_a_token_reaches_health_checks_only(server, tmp_path):
     for path, status in (("/healthz", 200), ("/readyz", 200), ("/docs", 401), ("/openapi.json", 401)):
         assert ask(server, f"GET {path} HTTP/1.0\nHost: 127.0.0.1:PORT")[0] == status, path
@@ -197,6 +199,7 @@ def test_allowed_origin_needs_a_token(tmp_path):
 # behind a proxy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proxy", [nginx, caddy])
 def test_requests_through_a_proxy_need_a_token(tmp_path, proxy):
     with process(tmp_path) as server, proxy(tmp_path, server.url) as front:
@@ -218,6 +221,7 @@ def test_requests_through_a_proxy_need_a_token(tmp_path, proxy):
 STRICT = [["--name", "chat.example"], ["--https"], ["--require-login"], ["--name", "localhost"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", STRICT)
 def test_options_for_others_end_local_trust(tmp_path, options):
     with process(tmp_path, *options) as server:
@@ -229,6 +233,7 @@ def test_options_for_others_end_local_trust(tmp_path, options):
         assert httpx.get(f"{server.url}{PREFIX}/me", headers=bearer(token)).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--name", "chat.example", "--https"]])
 def test_removing_the_last_user_does_not_restore_local_trust(tmp_path, options):
     token = users(tmp_path, "add", "alice")
@@ -242,6 +247,7 @@ def test_removing_the_last_user_does_not_restore_local_trust(tmp_path, options):
     assert "there are users" in log_of(tmp_path)[0]["event"]
 
 
+@pytest.mark.slow
 def test_adding_users_ends_local_trust_until_restart(tmp_path):
     with process(tmp_path) as server:
         assert httpx.get(f"{server.url}{PREFIX}/me").status_code == 200
@@ -251,6 +257,7 @@ def test_adding_users_ends_local_trust_until_restart(tmp_path):
         assert [line["local_user"] for line in log_of(tmp_path) if "local_user" in line] == [True, False]
 
 
+@pytest.mark.slow
 def test_first_log_line_states_local_trust_and_its_limit(tmp_path):
     with process(tmp_path) as server:
         httpx.get(f"{server.url}/healthz")
@@ -294,6 +301,7 @@ def test_create_app_logs_local_trust_with_the_first_request(tmp_path, caplog):
     assert [each.fields["local_user"] for each in caplog.records if "local_user" in each.fields] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address", [None, ("", 0), ("10.0.0.7", 1), ("testclient", 1), ("::ffff:10.0.0.7", 1)]
 )
@@ -312,6 +320,7 @@ def by_socket(path):
     return httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://localhost", timeout=20)
 
 
+@pytest.mark.slow
 @UNIX
 def test_unix_socket_is_private_and_trusted(tmp_path):
     path = tmp_path / "chat.sock"
@@ -330,6 +339,7 @@ def test_unix_socket_is_private_and_trusted(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.slow
 @UNIX
 def test_stale_unix_socket_is_replaced_and_one_in_use_is_not(tmp_path):
     path = tmp_path / "chat.sock"
@@ -394,6 +404,7 @@ app = create_app(registry, threads.Runner(registry, {"echo": plain_graph(None)})
 """
 
 
+@pytest.mark.slow
 def test_embedded_application_logs_local_trust(tmp_path):
     (tmp_path / "own.py").write_text(OWN_SERVER)
     path = os.pathsep.join([str(tmp_path), str(SUPPORT)])

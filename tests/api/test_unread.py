@@ -126,6 +126,7 @@ def test_unread_counts_for_the_local_user_without_users(tmp_path):
         assert registry.unread([id], "carol") == {id: 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [{}, STREAMED], ids=["json", "stream"])
 def test_reply_to_a_disconnected_client_is_unread(tmp_path, headers):
     gate = Gate()

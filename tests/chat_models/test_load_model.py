@@ -212,6 +212,7 @@ def chosen(environment: dict[str, str], code: str) -> tuple[str, str]:
 TWICE = "from threads.chat_models import load_model as m; print({getattr(x, 'model_name', x._llm_type) for x in (m(), m())})"
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize(
     ("environment", "model"),
     [
@@ -233,6 +234,7 @@ def test_default_without_a_key_is_the_offline_model():
     assert err == "threads: using the offline model; set THREADS_MODEL=openai:NAME to use another."
 
 
+@pytest.mark.slow
 def test_model_loaded_by_name_is_not_printed():
     _, err = chosen(
         {"OPENAI_API_KEY": "k"}, "from threads.chat_models import load_model; load_model('openai:m')"

@@ -26,6 +26,7 @@ KILLS = int(os.environ.get("THREADS_TEST_KILLS", "25"))
 """How often a talking process is killed; THREADS_TEST_KILLS=200 is the long measurement."""
 
 
+@pytest.mark.crash
 def test_a_process_killed_at_random_moments_leaves_registry_and_memory_in_step(tmp_path, record_property):
     path = tmp_path / "threads.db"
     for acknowledged in killed_at_random(path, KILLS, seed=7):
@@ -70,6 +71,7 @@ HARM = {
 }
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("kind", HARM)
 def test_harm_is_seen_and_mended(path, kind):
     connection = sqlite3.connect(path)

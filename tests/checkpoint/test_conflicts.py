@@ -48,6 +48,7 @@ async def turns_at_once(graph, id: str, begun: bool) -> list[str]:
     return [text for text, result in zip(texts, done, strict=True) if isinstance(result, dict)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [False, True], ids=["new", "begun"])
 def test_no_acknowledged_turn_is_lost_to_another_at_the_same_time(registry, graph, begun):
     for number in range(ROUNDS):

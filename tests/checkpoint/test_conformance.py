@@ -47,6 +47,7 @@ for name in SYNC:
 Through.alist = alist
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["sync", "async"])
 @pytest.mark.parametrize("place", ["file", "memory"])
 def test_all_eight_capabilities_conform(tmp_path: Path, place: str, path: str):

@@ -88,6 +88,7 @@ LOOKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raises", [KeyboardInterrupt, MemoryError, SystemExit, Panic])
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("place", PLACES)
@@ -228,6 +229,7 @@ def test_what_is_nested_without_end_is_damaged_and_stops_nothing():
         StrictSerializer().loads_typed(("json", b"[" * 100_000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raises", [KeyboardInterrupt, MemoryError, Panic])
 def test_an_interrupt_while_threads_are_refreshed_at_rest_stores_nothing_and_ends_nothing(
     tmp_path, fuse, raises, caplog

@@ -110,6 +110,7 @@ def test_what_a_node_or_a_caller_changes_in_place_is_not_what_the_next_turn_read
     assert read["ours"] == read["stock"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["overwrite", "removal", "replacement", "nothing"])
 def test_whatever_a_turn_writes_the_next_one_reads_what_is_on_file(registry, tmp_path, kind):
     def node(state):
@@ -311,6 +312,7 @@ def test_a_copy_is_equal_and_shares_nothing_that_can_be_changed(value):
     assert not places(first, set()) & places(value, set())
 
 
+@pytest.mark.slow
 def test_the_weight_of_messages_is_about_what_they_take():
     def made() -> list:
         return [plan_copy([HumanMessage("x" * 200 + str(number), id=f"{number}")]) for number in range(1000)]

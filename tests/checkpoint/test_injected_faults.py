@@ -54,6 +54,7 @@ def messages_in(found):
     return sum(len(each[1] or ()) for each in found.values() if each[0] != "unlisted")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_killed_at_any_statement_is_wholly_there_or_not_at_all(source, name, record_property):
     with threads.open(source, read_only=True) as registry:
@@ -74,6 +75,7 @@ def test_an_operation_killed_at_any_statement_is_wholly_there_or_not_at_all(sour
                     [len(outcomes), messages_in(before) * len(outcomes)])  # fmt: skip
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("name", TURNS)
 def test_a_turn_killed_at_any_statement_is_whole_up_to_a_checkpoint_and_the_thread_goes_on(
     source, name, record_property
@@ -125,6 +127,7 @@ def remembered(registry):
     return [(m.id, m.text) for m in state.values["messages"]], registry.messages("long"), registry.get("long")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("name", PRUNES)
 def test_a_prune_killed_at_any_statement_changes_nothing_that_is_remembered(
     long_thread, name, record_property
@@ -207,6 +210,7 @@ def counted(path):
         return seen(registry)
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("name", CANCELLED)
 def test_a_task_cancelled_at_any_await_leaves_nothing_half_done(tmp_path, source, name, record_property):
     before, wholes = counted(source), []
@@ -254,6 +258,7 @@ def test_a_task_cancelled_at_any_await_leaves_nothing_half_done(tmp_path, source
     record_property("a write cancelled at an await", [len(wholes), messages_in(before) * len(wholes)])
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("durability", ["sync", "async", "exit"])
 @pytest.mark.parametrize("build", [plain_graph, ours], ids=["add_messages", "delta"])
 def test_a_run_cancelled_while_any_task_of_it_waits_loses_nothing_acknowledged(
@@ -305,6 +310,7 @@ def test_a_run_cancelled_while_any_task_of_it_waits_loses_nothing_acknowledged(
 SECONDS = (0, 0.05, 0.3, 1, 3, 9, 12, 30) if LONG else (0, 0.05, 0.3)
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("patience", [50, 10_000], ids=["impatient", "patient"])
 @pytest.mark.parametrize("seconds", SECONDS)
 def test_a_foreign_lock_is_waited_for_or_named_and_over_when_it_is_over(

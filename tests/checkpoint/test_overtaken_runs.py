@@ -78,6 +78,7 @@ def asks_in_a_subgraph(registry, delete, state):
 NODES = (asks, fails, answers, begins_a_subgraph, ends_in_a_subgraph, asks_in_a_subgraph)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("durability", ["sync", "async"])
 @pytest.mark.parametrize("delete", DELETE)
 @pytest.mark.parametrize("node", NODES, ids=lambda node: node.__name__)

@@ -75,6 +75,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_results_are_stored_once_and_silently_where_a_commit_takes_long(tmp_path, way, graph, caplog):

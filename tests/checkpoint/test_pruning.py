@@ -47,6 +47,7 @@ def state(graph, id="a"):
     return [(m.id, m.text) for m in found.values["messages"]], found.next, found.interrupts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BUILDERS)
 @pytest.mark.parametrize("keep", [1, 2, 5])
 @pytest.mark.parametrize("turns", [1, 3, 60])
@@ -69,6 +70,7 @@ def test_the_state_is_the_same_before_and_after_and_goes_on(registry, kind, keep
     assert registry.verify() == []
 
 
+@pytest.mark.slow
 def test_every_kept_checkpoint_reads_as_before(registry):
     graph = BUILDERS["ours"](registry.checkpointer)
     for number in range(60):
@@ -224,6 +226,7 @@ def test_a_backup_taken_while_turns_go_on_is_whole(tmp_path):
     connection.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(st.sampled_from(["turn", "prune", "fork", "branch", "copy", "rewrite"]), max_size=14))
 def test_nothing_changes_what_is_remembered_but_turns(steps):

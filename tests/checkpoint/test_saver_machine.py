@@ -29,6 +29,8 @@ from langgraph.types import Overwrite
 import threads
 from agent import build_agent
 
+pytestmark = pytest.mark.slow
+
 Place = tuple[str, str, str]
 """Thread, namespace, checkpoint."""
 
@@ -579,6 +581,7 @@ def test_what_was_pruned_can_be_copied_and_forked_to_an_id_that_was_deleted():
 
 
 # Not with durability "async": there the stock saver stores what the node makes of a message, or not, as it happens.
+@pytest.mark.slow
 @pytest.mark.parametrize("durability", ["sync", "exit"])
 @pytest.mark.parametrize("build", [tutorial, agent])
 def test_what_a_node_changes_in_place_is_remembered_as_by_the_stock_saver(tmp_path, build, durability):

@@ -401,6 +401,7 @@ ANCESTORS = {
 """Where a delta thread keeps what its state is the sum of: an ancestor's results, an ancestor's snapshot."""
 
 
+@pytest.mark.crash
 @WHOSE
 @pytest.mark.parametrize("where", ANCESTORS)
 @pytest.mark.parametrize("name", payloads())
@@ -480,6 +481,7 @@ def test_what_a_reader_kept_from_going_goes_as_soon_as_it_can(later, tmp_path):
 # A15
 
 
+@pytest.mark.crash
 @WHOSE
 def test_a_row_about_the_thread_is_right_whenever_the_process_is_killed(whose, tmp_path):
     path = tmp_path / "t.db"

@@ -38,6 +38,7 @@ OVERWRITES = st.lists(MESSAGES.filter(lambda m: not isinstance(m, RemoveMessage)
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(st.lists(UPDATES | OVERWRITES, max_size=6))
 def test_the_reader_replays_writes_as_a_delta_channel_does(updates):
@@ -96,6 +97,7 @@ def test_edits_removals_and_overwrites_are_followed(opened):
     assert registry.verify() == []
 
 
+@pytest.mark.slow
 def test_snapshots_of_a_long_conversation_are_read(opened):
     registry, graph = opened
     for number in range(70):

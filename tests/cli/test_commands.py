@@ -493,6 +493,7 @@ def test_thread_of_an_agent_that_is_not_loaded_is_not_answered_by_another():
     assert told("show", "a")["messages"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["send", "a", "hi"], ["send", "a", "hi", "--agents", "mine:many"]])
 def test_a_thread_of_an_agent_of_the_repository_names_the_option_that_loads_it(mine, words):
     new("--id", "a", "--agent", "support")
@@ -561,6 +562,7 @@ def mine(here):
     (here / "mine.py").write_text(AGENTS.format(tests=str(SUPPORT)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one", "make"])
 def test_a_graph_or_a_function_that_makes_one_is_an_agent(mine, name):
     done = process("send", "--new", "hello", "--agents", f"mine:{name}")
@@ -569,6 +571,7 @@ def test_a_graph_or_a_function_that_makes_one_is_an_agent(mine, name):
     assert process("--agents", f"mine:{name}", "send", "-", "again").stdout == "re: again\n"
 
 
+@pytest.mark.slow
 def test_of_several_agents_one_has_to_be_named(mine):
     done = process("send", "--new", "hello", "--agents", "mine:many")
     assert done.returncode == 2 and "plain, failing, asking" in done.stderr
@@ -577,6 +580,7 @@ def test_of_several_agents_one_has_to_be_named(mine):
     )
 
 
+@pytest.mark.slow
 def test_agent_error_is_one_sentence_and_a_traceback_by_option(mine):
     words = ["send", "--new", "hello", "--agents", "mine:many", "--agent", "failing"]
     done = process(*words)
@@ -587,11 +591,13 @@ def test_agent_error_is_one_sentence_and_a_traceback_by_option(mine):
         assert asked.returncode == 1 and "Traceback" in asked.stderr and "graphs.py" in asked.stderr
 
 
+@pytest.mark.slow
 def test_interrupt_of_an_agent_is_printed(mine):
     done = process("send", "--new", "hello", "--agents", "mine:many", "--agent", "asking")
     assert done.returncode == 0 and "the agent waits for an answer to: sure?" in done.stderr
 
 
+@pytest.mark.slow
 def test_answer_is_sent_to_an_interrupted_agent(mine):
     process("send", "--new", "hello", "--agents", "mine:many", "--agent", "asking")
     answered = process("send", "-", "very", "--answer", "--agents", "mine:many")
@@ -599,6 +605,7 @@ def test_answer_is_sent_to_an_interrupted_agent(mine):
     assert [message["text"] for message in told("show", "-")["messages"]] == ["hello", "you said very"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "code", "words"),
     [
@@ -645,6 +652,7 @@ def test_chat_continues_a_thread_and_new_starts_another():
     assert told("show", "-")["messages"][0]["text"] == "/slash"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "variable", "is_slow"),
     [("chat", "", True), ("chat", "0", False), ("send --new hello", "", False)],
@@ -722,6 +730,7 @@ def test_detach_removes_the_registry_only_after_confirmation(here):
 # in processes of their own
 
 
+@pytest.mark.slow
 def test_terminal_tests_are_skipped_without_a_terminal():
     code = "import sys; sys.modules['pty'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
     words = ["--collect-only", "-q", "-p", "no:cacheprovider"]
@@ -742,6 +751,7 @@ def test_exit_codes_reach_the_shell():
     assert process("show", "b").returncode == 3
 
 
+@pytest.mark.slow
 def test_commands_without_agents_load_neither_langgraph_nor_rich():
     new("--id", "a")
     for words in (
@@ -766,6 +776,7 @@ main()
         assert done.stderr == "[]\n", (words, done.stderr)
 
 
+@pytest.mark.slow
 def test_a_list_starts_within_twice_the_time_of_its_ingredients(tmp_path):
     new("--id", "a")
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -289,6 +289,7 @@ with threads.open(sys.argv[1]) as registry:
 """
 
 
+@pytest.mark.slow
 def test_backup_is_consistent_while_another_process_writes(path):
     words = [sys.executable, "-c", WRITING, path, SUPPORT]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:

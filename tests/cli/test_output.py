@@ -69,6 +69,7 @@ def run(*words, **environment):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["ls"], ["show", "-"], ["ls", "--json"], ["show", "-", "--json"], ["rename", "-", "[b]x"]]
 )
@@ -92,6 +93,7 @@ def test_json_contains_the_exact_text(nasty):
     assert found["thread"]["id"] == "[bold]id[/bold] \u202e☕"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8", "utf-16", "koi8-r", "cp437"])
 @pytest.mark.parametrize("words", [["ls"], ["show", "-"], ["ls", "--json"]])
 def test_output_never_fails_on_a_narrow_encoding(nasty, encoding, words):
@@ -101,6 +103,7 @@ def test_output_never_fails_on_a_narrow_encoding(nasty, encoding, words):
         assert json.loads(shown)["threads"][0]["id"] == "[bold]id[/bold] \u202e☕"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["send", "-", "Ünïcode ☕", "--agent", "assistant"], ["nonsense☕"], ["show", "☕"]]
 )

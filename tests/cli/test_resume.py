@@ -51,6 +51,7 @@ def run_count(id="a"):
 # threads resume
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "value"),
     [

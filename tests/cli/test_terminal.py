@@ -135,6 +135,7 @@ def test_ls_draws_a_table_with_short_ids_that_find_the_thread(registry):
     assert len(short) == 13 and "Refund for Alice" in plain(on_screen("show", short))
 
 
+@pytest.mark.slow
 def test_markup_and_control_characters_are_escaped(registry):
     plain_graph(registry.checkpointer).invoke(
         said("\x1b]0;owned\x07[red]red[/red]\x9b2J\u202e:smile:"), config("[bold]id[/bold]")
@@ -157,6 +158,7 @@ def test_empty_list_says_so(registry):
     assert "no threads\r\n" in on_screen("ls")
 
 
+@pytest.mark.slow
 def test_prune_and_compact_print_rounded_sizes(registry):
     for number in range(20):
         plain_graph(registry.checkpointer).invoke(said(f"{number} " + "x" * 2000), config("a"))
@@ -188,6 +190,7 @@ def test_rm_asks_for_confirmation(registry):
     assert list(registry.list()) == []
 
 
+@pytest.mark.slow
 def test_send_streams_the_answer_and_names_the_tools_it_calls(here):
     shown = plain(
         on_screen(
@@ -218,12 +221,14 @@ def mine(here):
     (here / "mine.py").write_text(AGENTS)
 
 
+@pytest.mark.slow
 def test_control_sequence_split_between_chunks_is_escaped(mine):
     shown = on_screen("send", "--new", "hello", "--agents", "mine:letters")
     assert r"\x1b[2Jcleared\x9b31m" + "\r\n[b]done" in shown
     assert "\x1b[2J" not in shown and "\x9b" not in shown
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_answer_and_not_the_chat(mine, registry):
     with Terminal("chat", "--agents", "mine:slow") as terminal:
         terminal.until("> ")
@@ -243,6 +248,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(mine, registry):
     assert said[1].stopped and said[1].text.startswith("Hello Alice") and not said[3].stopped
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_the_prompt_discards_the_line_and_prints_once_how_to_leave(here, registry):
     with Terminal("chat") as terminal:
         terminal.until("> ")
@@ -262,6 +268,7 @@ def test_ctrl_c_at_the_prompt_discards_the_line_and_prints_once_how_to_leave(her
     assert registry.messages(registry.list()[0].id)[0].text == "My name is Alice"
 
 
+@pytest.mark.slow
 def test_error_in_a_chat_is_printed_and_the_chat_continues(here):
     with Terminal("chat") as terminal:
         terminal.until("> ")
@@ -286,6 +293,7 @@ def asking(registry, monkeypatch):
     return registry
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "reply", "texts", "done"),
     [
@@ -309,6 +317,7 @@ def test_send_asks_what_a_text_means_while_an_interrupt_is_pending(asking, choic
     assert [message.text for message in asking.messages("a")] == texts and effects(EFFECTS) == done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("leave", "code"), [("interrupt", 130), ("\x04", 1)])
 def test_leaving_the_prompt_sends_nothing(asking, leave, code):
     with Terminal("send", "a", "yes", *REFUND) as terminal:
@@ -319,6 +328,7 @@ def test_leaving_the_prompt_sends_nothing(asking, leave, code):
     assert asking.runs("a").total == 1 and effects(EFFECTS) == []
 
 
+@pytest.mark.slow
 def test_prompt_follows_a_typed_text(asking):
     with Terminal("send", "a", *REFUND) as terminal:
         terminal.until("end it with Ctrl")
@@ -330,6 +340,7 @@ def test_prompt_follows_a_typed_text(asking):
     assert effects(EFFECTS) == []
 
 
+@pytest.mark.slow
 def test_prompt_is_not_written_to_stdout(asking, here):
     script = f"{sys.executable} -m threads send a no --agents asking_agents:refund > answer.txt"
     with Terminal(script, program=["sh", "-c"]) as terminal:
@@ -339,6 +350,7 @@ def test_prompt_is_not_written_to_stdout(asking, here):
     assert (here / "answer.txt").read_text() == "kept\n"
 
 
+@pytest.mark.slow
 def test_chat_asks_what_a_line_means_while_an_interrupt_is_pending(asking):
     with Terminal("chat", "a", *REFUND) as terminal:
         assert "answer to: refund?" in terminal.until("/resume .*\n")
@@ -361,6 +373,7 @@ def test_chat_asks_what_a_line_means_while_an_interrupt_is_pending(asking):
     assert effects(EFFECTS) == []
 
 
+@pytest.mark.slow
 def test_input_typed_ahead_is_discarded_by_the_prompt(asking):
     with Terminal("chat", "a", *REFUND) as terminal:
         terminal.until("> ")

@@ -294,6 +294,7 @@ def test_commands_options_and_ids_are_completed(here):
     assert "abcdef" in completed("archive abc", here)
 
 
+@pytest.mark.slow
 def test_ids_are_completed_only_in_place_of_an_id(here):
     call("new --id abcdef")
     for words in ("chat a", "send a", "prune a", "prune xyz a", "unread a", "tag vip a", "untag vip a"):
@@ -301,6 +302,7 @@ def test_ids_are_completed_only_in_place_of_an_id(here):
     assert completed("send abcdef a", here) == completed("send --new a", here) == []
 
 
+@pytest.mark.slow
 def test_pending_interrupts_are_completed(here):
     call("new --id asking --agent refund")
     call("send asking hello --agents asking_agents:refund")

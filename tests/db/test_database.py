@@ -243,6 +243,7 @@ def test_a_writer_in_another_process_is_waited_for_and_named_when_it_takes_too_l
     database.close()
 
 
+@pytest.mark.slow
 def test_a_writer_comes_to_its_turn_among_others_that_hardly_pause(tmp_path):
     """SQLite's own waiting asks ten times a second, so it would miss most of these pauses."""
     path = tmp_path / "x.db"

@@ -96,6 +96,7 @@ def ready(server: Any) -> int:
     return httpx.get(f"{server.url}/readyz").status_code
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("lose", [remove, move, replace, move_folder])
 def test_server_whose_file_is_lost_refuses_writes_and_rescues_what_was_acknowledged(path, tmp_path, lose):
     with process(tmp_path, "--db", str(path)) as server:
@@ -120,6 +121,7 @@ def test_server_whose_file_is_lost_refuses_writes_and_rescues_what_was_acknowled
         assert run_threads("verify", "--db", path).returncode == 0
 
 
+@pytest.mark.crash
 def test_server_goes_on_when_its_file_comes_back(path, tmp_path):
     elsewhere = path.with_name("elsewhere.db")
     with process(tmp_path, "--db", str(path)) as server, threads.open(path) as other:
@@ -145,6 +147,7 @@ def test_server_goes_on_when_its_file_comes_back(path, tmp_path):
     assert run_threads("verify", "--db", path).returncode == 0
 
 
+@pytest.mark.crash
 def test_server_goes_on_when_its_file_comes_back_after_another_was_in_its_place(path, tmp_path):
     elsewhere = path.with_name("elsewhere.db")
     with process(tmp_path, "--db", str(path)) as server:
@@ -161,6 +164,7 @@ def test_server_goes_on_when_its_file_comes_back_after_another_was_in_its_place(
     assert ids_in(path) == created
 
 
+@pytest.mark.crash
 def test_server_whose_log_is_removed_loses_nothing_and_goes_on(path, tmp_path):
     with process(tmp_path, "--db", str(path)) as server:
         with Talkers(server.url) as talkers:
@@ -177,6 +181,7 @@ def test_server_whose_log_is_removed_loses_nothing_and_goes_on(path, tmp_path):
     assert log_lines(tmp_path, "error") == []
 
 
+@pytest.mark.crash
 def test_log_that_others_use_too_is_not_begun_again(path):
     with threads.open(path) as registry:
         registry.create(id="a")
@@ -303,6 +308,7 @@ def test_new_reader_does_not_open_a_file_that_took_the_place(path):
             assert not path.exists()
 
 
+@pytest.mark.crash
 def test_run_in_flight_gives_no_answer_that_its_file_does_not_hold(path):
     gate = Gate()
     with threads.open(path) as registry, threads.Runner(registry, waiting_graph(gate)) as runner:
@@ -429,6 +435,7 @@ def test_on_a_full_disk_the_log_that_a_crash_left_is_read_too(small_disk):
         assert registry.verify() == []
 
 
+@pytest.mark.crash
 def test_rescue_waits_for_room(small_disk, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(small_disk))  # so that there is no other place
     path = small_disk / "t.db"

@@ -66,6 +66,7 @@ def test_backup_takes_the_place_of_a_file_with_a_log_and_the_old_one_is_kept_who
     assert (ids(path), ids(kept), ids(backup_of(path))) == (OLD, NEW, OLD)
 
 
+@pytest.mark.crash
 def test_restore_is_refused_while_a_server_has_the_file(path, tmp_path):
     with process(tmp_path, "--db", str(path)):
         done = run_threads("restore-backup", backup_of(path), "--db", path, "--yes")
@@ -75,6 +76,7 @@ def test_restore_is_refused_while_a_server_has_the_file(path, tmp_path):
     assert ids(path) == OLD
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("other", ["registry", "stock"])
 def test_restore_is_refused_while_this_process_has_the_file(path, other):
     if other == "registry":
@@ -238,6 +240,7 @@ def restore_until(path: Path, step: int, told) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.crash
 def test_kill_at_any_step_leaves_the_old_file_or_the_new_one(path, tmp_path):
     context, seen = warm(), []
     for step in itertools.count(1):

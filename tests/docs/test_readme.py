@@ -63,6 +63,7 @@ def table(heading: str) -> dict[str, str]:
 # Python
 
 
+@pytest.mark.slow
 def test_each_python_block_runs_and_prints_what_is_said(tmp_path):
     assert len(SCRIPTS) >= 5
     for number, script in enumerate(SCRIPTS):
@@ -157,6 +158,7 @@ def test_every_command_is_named_and_no_other():
     assert [name.removeprefix("threads ") for name in table("command | what it does")] == list(COMMANDS)
 
 
+@pytest.mark.slow
 def test_the_shell_session_runs_as_it_stands(tmp_path):
     session = [shlex.split(line) for line in LINES if line.startswith("threads ")]
     assert len(session) >= 8

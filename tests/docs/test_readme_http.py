@@ -3,6 +3,7 @@
 import re
 import subprocess
 
+import pytest
 from locations import ROOT
 from server_helpers import PREFIX, client, process
 
@@ -23,6 +24,7 @@ def test_route_table_matches_the_routes(tmp_path):
     assert set(named) == there and len(named) == len(there)
 
 
+@pytest.mark.slow
 def test_curl_session_runs_unchanged(tmp_path):
     [block] = [
         each

@@ -41,6 +41,7 @@ def quick(check: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return check
 
 
+@pytest.mark.slow
 def test_the_first_failure_is_shown_with_what_was_expected_and_where_to_look(tmp_path: Path) -> None:
     learner = tmp_path / "mine.py"
     source = half_solved("02", ["ThreadManager", "create_thread_manager"])
@@ -153,6 +154,7 @@ def test_one_task_is_judged_alone(quick: Any, tmp_path: Path) -> None:
     assert "[->] Task 2" in text
 
 
+@pytest.mark.slow
 def test_programs_get_json(quick: Any) -> None:
     data = json.loads(report(quick, 0, "--file", program("02", "starter"), "--json")[0])
     assert (data["exercise"], data["ok"]) == ("02", False)
@@ -163,6 +165,7 @@ def test_programs_get_json(quick: Any) -> None:
     assert (data["ok"], data["finding"]) == (True, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "finding", "got"),
     [
@@ -203,6 +206,7 @@ def test_wrong_usage_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...],
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exercise", "changes", "where", "got"),
     [

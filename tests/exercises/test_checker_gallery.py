@@ -35,6 +35,7 @@ def write_variant(exercise: str, changes: tuple[tuple[str, str], ...], folder: P
     return program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MISTAKES)
 def test_wrong_solution_gets_the_finding_of_its_mistake(judge: Any, tmp_path: Path, name: str) -> None:
     from checker.findings import load_texts
@@ -50,6 +51,7 @@ def test_wrong_solution_gets_the_finding_of_its_mistake(judge: Any, tmp_path: Pa
     assert verdict.passed == ([] if only else list(range(1, mistake.task)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INNOCENTS)
 def test_right_solution_in_another_style_passes(judge: Any, tmp_path: Path, name: str) -> None:
     innocent = INNOCENTS[name]

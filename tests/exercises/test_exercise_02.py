@@ -91,12 +91,14 @@ def functions(source: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_solution_prints_what_the_instructions_expect(solution: subprocess.CompletedProcess[str]) -> None:
     assert solution.returncode == 0, solution.stderr
     assert solution.stdout.startswith(EXPECTED)
     assert "offline model" in solution.stderr  # which model answers is said, but not on stdout
 
 
+@pytest.mark.slow
 def test_a_second_run_prints_the_same_and_leaves_nothing_behind(
     solution: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_second_run_prints_the_same_and_leaves_nothing_behind(
     assert files(folder) == before
 
 
+@pytest.mark.slow
 def test_the_solution_works_under_the_starters_name(
     folder: Path, solution: subprocess.CompletedProcess[str]
 ) -> None:
@@ -218,6 +221,7 @@ def test_a_model_that_cannot_be_had_is_one_sentence(folder: Path, monkeypatch: p
     assert "There is no model 'nobody'" in done.said
 
 
+@pytest.mark.slow
 def test_pytest_runs_the_functions_named_test_and_says_what_is_not_solved(folder: Path) -> None:
     broken = one_for_all(folder).name
     done = run(folder, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", SOLUTION, STARTER, broken)

@@ -71,6 +71,7 @@ EQUIVALENT: dict[str, str] = {
 """Mutants that do what the exercise asks for, and why."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CAN_FORK, reason="mutants are judged in forks, so that each costs no imports")
 def test_no_mutant_of_a_solution_passes_unless_it_does_what_is_asked(tmp_path: Path) -> None:
     """About 15 seconds alone on one core; with THREADS_TEST_LONG=1, all mutants, about 100 seconds.
@@ -105,6 +106,7 @@ assert left.stdout.readline() == "locked\\n"
 NEVER_ENDS = "while True:\n    pass\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CAN_FORK, reason="mutants are judged in forks, so that each costs no imports")
 def test_a_mutant_cannot_run_for_ever_nor_begin_ever_more_processes(tmp_path: Path) -> None:
     sources = (BEGINS_ITSELF, LEAVES_A_PROCESS, NEVER_ENDS)

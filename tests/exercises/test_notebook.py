@@ -47,6 +47,7 @@ def execute(book: Any, folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_unsolved_it_stops_at_the_first_task(tmp_path: Path) -> None:
     said = execute(notebook(), tmp_path)
     assert "[->] Task 1" in said["check-1"]
@@ -55,6 +56,7 @@ def test_unsolved_it_stops_at_the_first_task(tmp_path: Path) -> None:
     assert "[->] Task 1" in said["check-all"]
 
 
+@pytest.mark.slow
 def test_solved_it_shows_what_the_solution_prints(tmp_path: Path) -> None:
     book = notebook()
     source = program("02", "solution").read_text("utf-8")

@@ -30,6 +30,7 @@ def functions_of(checker: Any, exercise: str, solved: int) -> list[str]:
     return [name for task in checker.tasks.EXERCISES[exercise][:solved] for name in task.functions]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise", NAMES)
 def test_a_solution_prints_what_the_text_expects_and_leaves_nothing_behind(
     checker: Any, tmp_path: Path, exercise: str
@@ -39,6 +40,7 @@ def test_a_solution_prints_what_the_text_expects_and_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", ["cookie_or_thread.py", "double_click.py"])
 def test_an_example_prints_what_the_answers_say(tmp_path: Path, example: str) -> None:
     done = run(FOLDER.parent / example, cwd=tmp_path)
@@ -47,6 +49,7 @@ def test_an_example_prints_what_the_answers_say(tmp_path: Path, example: str) ->
     assert f"```text\n{done.stdout}```" in (FOLDER.parent / "discussion.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise", NAMES)
 def test_a_solution_passes(checker: Any, exercise: str) -> None:
     verdict = checker.judge.judge_file(exercise, program(exercise, "solution"))
@@ -61,6 +64,7 @@ def test_a_starter_stops_with_a_sentence_and_a_hint(checker: Any, exercise: str)
     assert re.fullmatch(r"Task 1 is not solved yet: .+\. Hint: .+", done.said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solved", range(4))
 @pytest.mark.parametrize("exercise", NAMES)
 def test_a_starter_fails_at_the_first_task_that_is_not_solved(
@@ -123,6 +127,7 @@ def test_everything_that_can_be_found_has_a_sentence_and_three_hints(checker: An
     assert raised <= set(words)
 
 
+@pytest.mark.slow
 def test_pytest_runs_what_is_named_test(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_bytes((FOLDER / "conftest.py").read_bytes())
     names = [program(exercise, kind).name for exercise in ("01", "03") for kind in ("solution", "starter")]
@@ -181,6 +186,7 @@ def answer(body: Body) -> Text:
     return Text(["Well, let me see. ", reply.text, " Anything else?"])
 
 
+@pytest.mark.slow
 def test_a_model_behind_http_is_judged_by_the_same_state(tmp_path: Path) -> None:
     with serve(answer) as server:
         model = {"THREADS_MODEL": "openai:scripted", "OPENAI_BASE_URL": server.url}
@@ -196,6 +202,7 @@ def test_a_model_behind_http_is_judged_by_the_same_state(tmp_path: Path) -> None
         assert len(server.requests) > asked + 10
 
 
+@pytest.mark.slow
 def test_without_a_model_nothing_is_judged(tmp_path: Path) -> None:
     check = [EXERCISES / "check.py", "--file", program("02", "solution")]
     done = run(*check, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"), THREADS_MODEL="nobody")

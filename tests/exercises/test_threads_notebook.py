@@ -67,6 +67,7 @@ def comparable(outputs: Outputs) -> str:
     return re.sub(r"object at 0x[0-9a-f]+", "object", text)
 
 
+@pytest.mark.slow
 def test_run_again_it_shows_the_same(runs: list[Outputs]) -> None:
     first, again, new_kernel = map(comparable, runs)
     assert first == again

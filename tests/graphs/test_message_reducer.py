@@ -81,12 +81,14 @@ def without_drawn_ids(state: list[BaseMessage] | None) -> list[dict[str, Any]] |
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(histories)
 def test_any_history_folds_to_what_add_messages_makes_of_it(history):
     assert without_drawn_ids(ours(history)) == without_drawn_ids(reference(history))
 
 
+@pytest.mark.slow
 @settings(max_examples=800)
 @given(histories, st.data())
 def test_batches_may_be_cut_anywhere(history, data):
@@ -195,6 +197,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(json_values)
 def test_whatever_json_comes_in_is_folded_or_refused(value):

@@ -32,6 +32,7 @@ IN_PROCESS_ATTACKS = [attack.name for attack in ATTACKS if not attack.is_slow]
 """Attacks that start no processes, which would take seconds."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["support", "tutor", "assistant"])
 def test_catalog_agents_do_not_leak(name):
     attacks = IN_PROCESS_ATTACKS if LONG else ["taking turns", "asyncio", "failed turns", "forks", "runs"]
@@ -39,6 +40,7 @@ def test_catalog_agents_do_not_leak(name):
     assert (report.verdict, report.leaked, report.findings) == ("clean", 0, ())
 
 
+@pytest.mark.slow
 def test_build_agent_does_not_leak_under_any_attack_without_api_key(monkeypatch):
     monkeypatch.delenv("THREADS_MODEL", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "would cost money")
@@ -61,6 +63,7 @@ def test_compiled_graph_is_audited_on_copy():
     assert list(saver.list(None)) == []
 
 
+@pytest.mark.slow
 def test_store_of_compiled_graph_is_probed_and_not_written():
     def remember(state, *, store):
         store.put(("all",), state["messages"][-1].id, {"text": last_text(state)})
@@ -93,6 +96,7 @@ def functional(text: str) -> str:
     return f"you said {text}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "factory",
     [
@@ -205,6 +209,7 @@ def test_same_seed_sends_same_words():
     assert messages_sent(4) != messages_sent(5)
 
 
+@pytest.mark.slow
 def test_replay_of_a_leak_does_not_depend_on_other_attacks():
     spec = "isolation_gallery.leaks:closure_memory"
     alone = audit(spec, seed=3, attacks=["taking turns"], users=2).findings[0].replay
@@ -243,6 +248,7 @@ def test_users_and_turns_options_set_their_number():
     assert len(users) == 6 + 1  # and the user of the memory check
 
 
+@pytest.mark.slow
 def test_audit_leaves_no_files(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)

@@ -50,6 +50,7 @@ def test_clean_agent_exits_0_with_counts():
     assert "no word was found where it does not belong" in text
 
 
+@pytest.mark.slow
 def test_leak_exits_1_with_mistake_remedy_and_steps():
     text = run_audit(LEAKING_AGENT, *QUICK, exit_code=1).stdout
     assert "constant-thread-id: every user speaks in the same thread" in text
@@ -57,6 +58,7 @@ def test_leak_exits_1_with_mistake_remedy_and_steps():
     assert "    1. 'alice-" in text
 
 
+@pytest.mark.slow
 def test_agent_without_memory_exits_1():
     text = run_audit("isolation_gallery.no_memory:saver_per_call", *QUICK, exit_code=1).stdout
     assert "saver-per-call: it does not remember" in text
@@ -128,6 +130,7 @@ def test_interrupted_audit_exits_130(tmp_path):
     assert "Traceback" not in stderr
 
 
+@pytest.mark.slow
 def test_readme_command_audits_gallery_from_a_clone():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     [line] = re.findall(r"`cd exercises && threads (audit isolation_gallery[^`]*)`", readme)
@@ -171,6 +174,7 @@ def test_terminal_report_is_a_table(capsys, monkeypatch):
     assert "an application keeps its own memory" in text
 
 
+@pytest.mark.slow
 def test_agent_is_imported_from_working_directory_without_leaving_files(tmp_path):
     (tmp_path / "my_app.py").write_text(
         "from isolation_gallery.fake_model import answer, compile_graph\n"

@@ -58,6 +58,7 @@ def audit_briefly(agent):
     return report
 
 
+@pytest.mark.slow
 @by_name(LEAKING_AGENTS)
 def test_each_leak_is_found_with_its_mistake_and_few_steps(agent, tmp_path):
     report = audit_briefly(agent)
@@ -75,6 +76,7 @@ def test_each_leak_is_found_with_its_mistake_and_few_steps(agent, tmp_path):
         assert shows_it(finding.replay.code, tmp_path)
 
 
+@pytest.mark.slow
 def test_leak_in_events_is_found_by_the_runs_attack_alone():
     agent = next(each for each in LEAKING_AGENTS if each.name == "progress of all threads")
     assert audit(agent.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5).clean
@@ -82,6 +84,7 @@ def test_leak_in_events_is_found_by_the_runs_attack_alone():
     assert set(finding.surfaces) == {"events", "rows of the database"}
 
 
+@pytest.mark.slow
 @by_name(AGENTS_WITHOUT_MEMORY)
 def test_agent_without_memory_gets_verdict_forgets(agent):
     report = audit(agent.spec, attacks=["taking turns", "asyncio"], users=2, turns=8, seed=5)
@@ -90,6 +93,7 @@ def test_agent_without_memory_gets_verdict_forgets(agent):
     assert "does not remember" in str(report)
 
 
+@pytest.mark.slow
 @by_name(AGENTS_WITHOUT_LEAK)
 def test_agent_without_leak_is_clean(agent):
     attacks = IN_PROCESS_ATTACKS if LONG or agent.name in AGENTS_WITH_OWN_DATA else STATE_ATTACKS
@@ -106,6 +110,7 @@ def test_failed_turns_are_counted_and_are_no_leak():
     assert report.clean
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ["processes", "kills"])
 def test_leak_by_a_shared_file_is_found_between_processes(attack, tmp_path, monkeypatch):
     (tmp_path / "filed.py").write_text(

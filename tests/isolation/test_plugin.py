@@ -44,6 +44,7 @@ def run(pytester, monkeypatch):
     return suites
 
 
+@pytest.mark.slow
 def test_fixture_makes_one_test_for_each_attack_and_a_clean_agent_passes(run):
     short = () if LONG else ("-k", "not processes and not kills")  # seconds, and tried with other agents
     result = run("-v", *short, clean="'my_app:clean'")
@@ -56,6 +57,7 @@ def test_fixture_makes_one_test_for_each_attack_and_a_clean_agent_passes(run):
         assert f"test_isolation[{name}] PASSED" in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_leak_fails_missing_memory_fails_and_impossible_attack_skips(run):
     result = run(
         "-v", "-rs", "-k", "taking or remembers or forks",
@@ -82,6 +84,7 @@ def test_leak_fails_missing_memory_fails_and_impossible_attack_skips(run):
     assert "audit(target" not in text
 
 
+@pytest.mark.slow
 def test_invalid_target_fails_with_one_line(run):
     result = run("-k", "taking", absent="'my_app:absent'")
     result.assert_outcomes(failed=1, deselected=len(ATTACKS))

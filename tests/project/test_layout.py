@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from locations import ROOT
 
 
@@ -75,6 +76,7 @@ print(sorted(name for name in sys.modules if name.split(".")[0] in ("langgraph",
     assert run(code) == "[]\n"
 
 
+@pytest.mark.slow
 def test_an_application_with_its_own_package_called_agent_can_use_threads(tmp_path):
     (tmp_path / "agent").mkdir()
     (tmp_path / "agent" / "__init__.py").write_text("MINE = True\n")

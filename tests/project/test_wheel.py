@@ -95,6 +95,7 @@ def test_the_wheel_has_all_files_of_threads_and_no_other_package(wheel):
     assert "threads/chat_models/offline/language.toml" in inside
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [("wheel", "project"), ("project", "wheel")], ids="-then-".join)
 def test_the_wheel_and_a_project_with_its_own_package_agent_work_together(
     wheel, project, python, tmp_path, order: Sequence[str]

@@ -58,6 +58,7 @@ def no_more_threads():
         threading.stack_size(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Panic, KeyboardInterrupt, SystemExit, MemoryError, ValueError])
 def test_failed_thread_is_restarted_and_logged_without_message(error, caplog):
     left = [error(SECRET), error(SECRET)]
@@ -153,6 +154,7 @@ def test_subscriber_that_raises_does_not_affect_others(path, caplog):
     assert any("subscriber" in each and "Panic" in each for each in errors(caplog))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Panic, MemoryError, ValueError])
 def test_idle_worker_refreshes_stale_threads_after_failure(path, error, caplog):
     clock = Clock("threads-idle")
@@ -175,6 +177,7 @@ def test_idle_worker_refreshes_stale_threads_after_failure(path, error, caplog):
     assert "threads-idle" in errors(caplog)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Panic, SystemExit, MemoryError])
 def test_runs_renew_leases_while_another_run_cannot_be_recovered(path, error, caplog):
     clock, gate = Clock("threads-writer"), Gate()

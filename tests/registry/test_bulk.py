@@ -145,6 +145,7 @@ def test_read_marks_are_per_user(registry):
         registry.mark_read("nobody", "bob")
 
 
+@pytest.mark.slow
 def test_read_marks_are_deleted_with_thread(tmp_path):
     path = tmp_path / "threads.db"
     with threads.open(path) as registry:

@@ -169,6 +169,7 @@ def check(kind, path, tmp_path, named=()):
 ADOPTED = pytest.mark.parametrize("adopted", [False, True], ids=["not adopted", "adopted"])
 
 
+@pytest.mark.slow
 @ADOPTED
 def test_corrupt_head_makes_only_its_thread_unreadable(template, tmp_path, adopted):
     path = copied(template, tmp_path, adopted=adopted)
@@ -179,6 +180,7 @@ def test_corrupt_head_makes_only_its_thread_unreadable(template, tmp_path, adopt
     check(template[0], path, tmp_path, named=[*BLOBS, *(f"metadata {name}" for name in METADATA)])
 
 
+@pytest.mark.slow
 @ADOPTED
 def test_corrupt_pending_write_is_reported_by_verify(template, tmp_path, adopted):
     path = copied(template, tmp_path, adopted=adopted)
@@ -196,6 +198,7 @@ def test_corrupt_pending_write_is_reported_by_verify(template, tmp_path, adopted
         upkeep_is_well(registry, tmp_path, template[0])
 
 
+@pytest.mark.slow
 @ADOPTED
 def test_corrupt_old_write_hides_no_other_thread(template, tmp_path, adopted):
     path = copied(template, tmp_path, adopted=adopted)
@@ -204,6 +207,7 @@ def test_corrupt_old_write_hides_no_other_thread(template, tmp_path, adopted):
     check(template[0], path, tmp_path)
 
 
+@pytest.mark.slow
 @ADOPTED
 @pytest.mark.parametrize("name", IDS)
 def test_corrupt_ids_hide_no_other_thread(template, tmp_path, name, adopted):

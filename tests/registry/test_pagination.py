@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from graphs import config, plain_graph, said
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -9,6 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import threads
 from threads.models import Thread
+
+pytestmark = pytest.mark.slow
 
 
 class Reader(RuleBasedStateMachine):

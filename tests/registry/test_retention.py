@@ -194,6 +194,7 @@ def test_interrupted_thread_is_not_abandoned(registry, clock):
     assert "asking" in cleaned(registry)["old"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["pending", "running"])
 @pytest.mark.parametrize("action", ["archive", "trash", "delete", "prune"])
 def test_cleanup_skips_threads_with_active_or_queued_run(registry, clock, action, status):
@@ -227,6 +228,7 @@ def test_cleanup_prunes_thread_once(registry, clock):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_while_idle_the_trash_alone_is_emptied(registry, clock):
     for action in ("delete", "archive", "trash", "prune"):
         registry.set_rule(action, action, inactive=30 * DAY, agent_id="tutor")

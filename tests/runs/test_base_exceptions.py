@@ -161,6 +161,7 @@ def answers_itself(place, error):
 CASES = [(place, error) for place in AGENTS for error in RAISED if not answers_itself(place, error)]
 
 
+@pytest.mark.crash
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("place", "error"), CASES)
 def test_any_exception_of_a_graph_fails_its_run_and_releases_the_lease(registry, place, error, caplog):
@@ -215,6 +216,7 @@ def test_exception_of_a_callback_fails_the_run(registry, kind, error):
         assert registry.get("a").status != "busy"
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("error", [*RAISED, ValueError], ids=lambda kind: kind.__name__)
 def test_exception_of_a_title_model_fails_only_the_title_run(registry, error):
     with threads.Runner(registry, good(), title_model=Model(error=error(SECRET))) as runner:

@@ -78,6 +78,7 @@ def is_untouched(registry, gate, runner, expected):
     assert registry.verify() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stop", "interrupt", "rollback"])
 def test_node_that_ignores_cancellation_is_abandoned(registry, gate, how):
     with threads.Runner(registry, deaf_once(gate)) as runner:
@@ -99,6 +100,7 @@ def test_node_that_ignores_cancellation_is_abandoned(registry, gate, how):
         is_untouched(registry, gate, runner, ["hi", "at once", *kept, *new])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cancel", "rollback"])
 def test_abandoned_node_that_ends_during_settlement_stores_nothing(registry, gate, how):
     def is_abandoned():
@@ -236,6 +238,7 @@ def test_write_of_a_sync_node_after_the_stop_is_rejected(registry, gate):
     assert len(refused) == 1
 
 
+@pytest.mark.slow
 def test_close_abandons_a_blocked_node_and_the_next_runner_recovers(registry, gate, tmp_path):
     runner = threads.Runner(registry, deaf_once(gate))
     run = runner.start("a", "stay", if_not_exists="create")
@@ -274,6 +277,7 @@ def test_title_model_that_ignores_cancellation_sets_no_title_later(registry, gat
         assert registry.get("a").title == "hi"
 
 
+@pytest.mark.slow
 def test_process_exits_though_a_node_never_ends(tmp_path):
     program = """
         import asyncio, sys, threading

@@ -57,6 +57,7 @@ TALKERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", TALKERS.values(), ids=TALKERS)
 @pytest.mark.parametrize("how", ["run", "thread", "another process"])
 def test_stop_keeps_partial_output_as_a_stopped_message(registry, tmp_path, build, how):

@@ -90,6 +90,7 @@ def people(registry):
     return [bearer(registry.users.new_token(name)) for name in ("alice", "root")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ERRORS)
 def test_users_see_the_error_type_and_admins_the_message(registry, people, case):
     error, type_name = ERRORS[case]

@@ -40,6 +40,7 @@ def test_history_judge_finds_violations(said, sent, found, fault):
     assert any(fault in told for told in faults(said, sent, found))
 
 
+@pytest.mark.crash
 def test_history_of_several_killed_processes_is_legal(tmp_path):
     path = tmp_path / "threads.db"
     with threads.open(path):

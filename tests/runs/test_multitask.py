@@ -38,6 +38,7 @@ def queued(gate, runner, other, count=3):
     return runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [Plain, AgentState], ids=["add_messages", "delta"])
 @pytest.mark.parametrize("is_last_here", [True, False], ids=["here", "elsewhere"])
 def test_interrupt_strategy_skips_queued_runs_and_keeps_their_messages(
@@ -203,6 +204,7 @@ def test_stop_keeps_the_message_however_early(registry, how):
     assert registry.verify() == []
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("number", range(8))
 def test_process_killed_while_skipping_runs_loses_no_message(tmp_path, number):
     path = tmp_path / "threads.db"

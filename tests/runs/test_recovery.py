@@ -64,6 +64,7 @@ def is_answered_once(registry, path):
     assert registry.verify() == []
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("number", range(5))
 def test_recovery_after_a_kill_at_each_event(path, number):
     process, told = performing(path, "slow", die_at=number, seconds=0.5)
@@ -80,6 +81,7 @@ def test_recovery_after_a_kill_at_each_event(path, number):
         assert registry.get("a").message_count == 2
 
 
+@pytest.mark.crash
 def test_recovery_after_random_kills_loses_and_repeats_nothing(path):
     chance = random.Random(11)
     for _ in range(KILLS):
@@ -109,6 +111,7 @@ def hanging_in_a_tool(path, agent):
     path.with_name("hang").unlink()
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("answer", ["again", "it was booked"])
 def test_recovery_asks_about_a_tool_in_flight(path, answer):
     hanging_in_a_tool(path, "careless")
@@ -179,6 +182,7 @@ def effects_of(path):
     return sorted(name for name, _ in told)
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("agent", ["apart", "together", "inner"])
 @pytest.mark.parametrize("answer", ["again", "it went through"])
 def test_recovery_asks_about_an_approved_tool_in_flight(path, agent, answer):
@@ -193,6 +197,7 @@ def test_recovery_asks_about_an_approved_tool_in_flight(path, agent, answer):
     assert effects_of(path) == (["approve"] * 2 if answer == "again" else ["approve"])
 
 
+@pytest.mark.crash
 def test_recovery_asks_again_about_a_rerun_that_was_killed(path):
     dying(path, "apart", "pay", who="pay")
     dying(path, "apart", "pay", "again", who="pay")
@@ -213,6 +218,7 @@ def test_recovery_asks_about_a_tool_in_flight_beside_an_interrupt(path):
     assert effects_of(path) == ["approve", "pay"]
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("agent", ["apart", "inner"])
 def test_answer_for_one_tool_keeps_the_results_of_others(path, agent):
     dying(path, agent, "look pay", who="pay", when=RESULT)
@@ -255,6 +261,7 @@ def test_resume_value_is_not_taken_for_the_recovery_interrupt(path):
         assert [question.value for question in registry.interrupts("a")] == ["2"]
 
 
+@pytest.mark.crash
 def test_recovery_decision_stays_given_after_another_kill(path):
     dying(path, "together", "look pay", who="pay", when=FINISHED)
     dying(path, "together", "", {"pay-1": "declined", "look-1": "again"}, who="look")
@@ -289,6 +296,7 @@ def test_recovered_regeneration_starts_at_its_base_checkpoint(path):
     assert len(others) == 2 and {first, *others} == {first, others[0]} and first != others[0]
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize(("agent", "when"), [("apart", RESULT), ("together", FINISHED)])
 def test_new_message_instead_of_a_recovery_decision_answers_the_calls(path, agent, when):
     dying(path, agent, "look pay", who="pay", when=when)
@@ -315,6 +323,7 @@ def test_call_of_an_unstored_step_is_uncertain():
     )
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("value", [None, True, "", {}, {"pay-1": None}, {"pay-2": "paid"}, ["again"]])
 def test_invalid_recovery_decision_is_refused(path, value):
     dying(path, "apart", "pay", who="pay")
@@ -426,6 +435,7 @@ def test_expired_lease_is_renewed_if_no_runner_took_over(path):
         assert (run.info.attempts, texts(registry, "a")) == (1, ["Hi", "at last"])
 
 
+@pytest.mark.crash
 def test_run_whose_write_was_rejected_by_an_expired_lease_is_recovered(path):
     """Though the lease is good again when the refusal is heard of."""
     gate = Gate()
@@ -442,6 +452,7 @@ def test_run_whose_write_was_rejected_by_an_expired_lease_is_recovered(path):
         assert (run.status, run.info.attempts, texts(registry, "a")) == ("success", 2, ["Hi", "at last"])
 
 
+@pytest.mark.crash
 def test_run_taken_over_from_a_living_process_counts_as_late(path):
     gate = Gate()
     taken = "UPDATE threads_run SET holder = 'another', attempt = attempt + 1"  # and lives
@@ -463,6 +474,7 @@ def late(registry):
         return connection.execute("SELECT late_attempts FROM threads_run").fetchone()[0]
 
 
+@pytest.mark.crash
 def test_heartbeat_keeps_the_lease_of_a_long_run(path):
     with threads.open(path) as registry, threads.open(path) as elsewhere:
         gate = Gate()
@@ -480,6 +492,7 @@ def test_heartbeat_keeps_the_lease_of_a_long_run(path):
         assert texts(registry, "a") == ["Hi", "at last"]
 
 
+@pytest.mark.crash
 def test_node_that_blocks_the_loop_keeps_the_lease(path):
     async def blocks(state):
         time.sleep(3)  # as careless code does
@@ -492,6 +505,7 @@ def test_node_that_blocks_the_loop_keeps_the_lease(path):
         assert (run.status, run.info.attempts) == ("success", 1)
 
 
+@pytest.mark.crash
 def test_write_of_a_paused_process_is_fenced_off(path):
     """Stopped in the middle of its answer, overtaken, and woken: nothing that it says is stored."""
     holders = 100 if LONG else 4
@@ -549,6 +563,7 @@ def test_close_works_with_a_locked_or_closed_database(path):
     assert "threads-runs" not in alive and "threads-watch" not in alive
 
 
+@pytest.mark.crash
 def test_result_of_a_recovered_run_is_returned(path):
     """Another process took it over meanwhile, and died: what it asked is answered, once."""
     gate, calls = Gate(), []

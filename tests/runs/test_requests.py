@@ -203,6 +203,7 @@ def test_resume_continues_from_a_breakpoint(registry):
     assert (registry.get("a").status, texts(registry, "a")) == ("idle", ["Hi", "after the break"])
 
 
+@pytest.mark.slow
 def test_concurrent_resumes_have_one_effect(registry, tmp_path):
     """By two registries on the file."""
     count = 200 if LONG else 20

@@ -266,6 +266,7 @@ def test_http_retry_asks_the_next_interrupt(registry):
     assert bank.paid == []
 
 
+@pytest.mark.slow
 def test_cli_retry_asks_the_next_interrupt(tmp_path):
     (tmp_path / "teller.py").write_text(
         textwrap.dedent(f"""

@@ -37,6 +37,7 @@ def reading(event, screen):
         screen[event.data["message"]["id"]] = event.data["message"]["text"]
 
 
+@pytest.mark.slow
 def test_subscriber_that_reconnects_at_every_event_misses_nothing(registry):
     """Each listener leaves after its own number of events, and comes back with the last number it saw."""
     with threads.Runner(registry, slow_agent(WORDS, delay=0.03)) as runner:
@@ -163,6 +164,7 @@ def test_subscription_replays_or_starts_now(registry):
         registry.events("nobody")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["deleted", "deleted elsewhere", "closed", "registry closed"])
 def test_subscription_without_follow_ends(path, how):
     registry = threads.open(path)

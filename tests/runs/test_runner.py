@@ -317,6 +317,7 @@ POISON = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON.keys())
 @pytest.mark.parametrize("build", [lambda: build_agent(), lambda: plain_graph(None)], ids=["ours", "plain"])
 def test_invalid_messages_are_refused_before_anything_is_stored(registry, poison, build):

@@ -89,6 +89,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "words"), CASES)
 def test_any_text_finds_what_a_person_means_by_it(text, words):
     with threads.open(":memory:") as registry:
@@ -100,6 +101,7 @@ def test_any_text_finds_what_a_person_means_by_it(text, words):
             assert found(registry, text) == ["that"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ['"', "'", "''", "?!", "*", "^", "NEAR(", "a" * 100_000, "\0", "( OR )", ":", "text:x"]
 )
@@ -251,6 +253,7 @@ def pages(registry, text, **asked):
             return ids, totals
 
 
+@pytest.mark.slow
 def test_a_search_with_an_owner_is_the_same_whatever_others_say_and_however_much(tmp_path):
     with threads.open(tmp_path / "threads.db") as registry:
         few = ["rare common", *["common"] * 399]
@@ -418,6 +421,7 @@ def test_the_find_is_marked_and_in_sight(registry):
     assert [hit.snippet[start:end] for start, end in hit.matches] == ["Café", "is"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filler", ["filler words here ", "wörter hier ", "x" * 30_000 + " "])
 @pytest.mark.parametrize(("text", "marked"), [("needleword", "needleword"), ("eedlewor", "eedlewor")])
 def test_a_find_far_down_in_a_long_text_is_in_sight(registry, filler, text, marked):
@@ -447,6 +451,7 @@ def test_a_find_in_letters_that_are_folded_is_marked(text, said, marked):
     assert piece == marked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [90, 101, 119, 120, 121, 300])
 @pytest.mark.parametrize("word", ["brown fox ", "x", "ü"])
 def test_a_find_longer_than_a_snippet_is_cut_at_its_end(registry, length, word):
@@ -502,6 +507,7 @@ def test_nothing_of_an_erased_thread_is_left_in_the_file(tmp_path):
             assert [fragment for fragment in fragments if fragment in content] == [], beside.name
 
 
+@pytest.mark.slow
 def test_what_another_program_deletes_is_gone_from_the_search_at_once(tmp_path):
     path = tmp_path / "threads.db"
     with threads.open(path) as registry:

@@ -129,6 +129,7 @@ def talked(tmp_path_factory):
         yield registry
 
 
+@pytest.mark.slow
 @settings(FUZZ, max_examples=300)
 @given(text=ANYTHING, limit=st.integers(1, 5), offset=st.integers(0, 3))
 def test_any_text_gives_an_answer_or_a_clear_error(talked, text, limit, offset):
@@ -217,6 +218,7 @@ KEYS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(FUZZ, max_examples=150)
 @given(
     filters=FILTERS,

@@ -109,6 +109,7 @@ def test_a_graph_without_messages_is_listed_too(registry):
     assert row(registry, "n") == ("New conversation", 0, "idle")
 
 
+@pytest.mark.slow
 def test_a_second_process_with_the_stock_saver_only(tmp_path):
     path = tmp_path / "shared.db"
     with threads.open(path) as registry:
@@ -122,6 +123,7 @@ def test_a_second_process_with_the_stock_saver_only(tmp_path):
         assert registry.verify() == []
 
 
+@pytest.mark.slow
 def test_a_stock_delete_leaves_no_ghost_and_the_id_begins_anew(tmp_path):
     path = tmp_path / "shared.db"
     with threads.open(path) as registry:
@@ -145,6 +147,7 @@ def test_storing_a_checkpoint_again_does_not_make_it_the_head(registry, graph):
     assert len(graph.get_state(config("a")).values["messages"]) == 6
 
 
+@pytest.mark.slow
 def test_the_stock_savers_replace_does_not_make_it_the_head_either(tmp_path):
     path = tmp_path / "shared.db"
     with threads.open(path) as registry:
