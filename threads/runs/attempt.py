@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from langchain_core.messages import AIMessageChunk
 from langgraph.types import Interrupt
 
-from threads.checkpoint.run_config import LEASE_CONTEXT_KEY
+from threads.checkpoint.conflicts import LEASE_CONTEXT_KEY
 from threads.errors import LeaseLost
 from threads.runs.event_writer import EventWriter, insert_events
 from threads.runs.lease_context import RunLeaseContext

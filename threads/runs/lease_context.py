@@ -16,8 +16,9 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
-from threads.checkpoint.message_mapping import CHANNEL, StoredWith, coerce_messages, to_message
-from threads.checkpoint.stored_values import Undecodable
+from threads.checkpoint.message_channel import CHANNEL
+from threads.checkpoint.serde import Undecodable
+from threads.checkpoint.transcript import StoredWith, coerce_messages, to_message
 from threads.db.migrations import uuid_milliseconds
 from threads.errors import ThreadsError
 from threads.models import moment
@@ -28,7 +29,7 @@ from threads.store.transaction import Transaction
 
 
 class RunLeaseContext:
-    """The `threads.checkpoint.run_config.LeaseContext` of an attempt that has a lease."""
+    """The `threads.checkpoint.conflicts.LeaseContext` of an attempt that has a lease."""
 
     def __init__(
         self,

@@ -16,8 +16,8 @@ from langgraph.constants import END
 from langgraph.errors import GraphBubbleUp
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
-from threads.checkpoint.message_mapping import CHANNEL
-from threads.checkpoint.run_config import LEASE_CONTEXT_KEY
+from threads.checkpoint.conflicts import LEASE_CONTEXT_KEY
+from threads.checkpoint.message_channel import CHANNEL
 from threads.dangling_tool_calls import DanglingCall, DanglingCalls, MessageCalls, dangling_tool_calls
 from threads.runs.event_writer import EventWriter
 from threads.runs.failures import error_message, error_type
