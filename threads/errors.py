@@ -252,13 +252,16 @@ class MessageNotFound(ThreadsError, LookupError):
 
 
 class MessagesUnknown(ThreadsError):
-    """The thread's messages cannot be decoded from its checkpoints."""
+    """The thread's messages cannot be decoded from its checkpoints; `reducer` names what is missing."""
 
-    def __init__(self, thread_id: str) -> None:
-        self.thread_id = thread_id
+    def __init__(self, thread_id: str, why: str = "", *, reducer: str | None = None) -> None:
+        self.thread_id, self.why, self.reducer = thread_id, why, reducer
+        if not why:
+            self.why = f"its graph has a reducer of its own{f' ({reducer})' if reducer else ''}"
+        hint = "pass it when opening the file: threads.open(..., reducer=...), or the graph to a Runner"
         super().__init__(
-            f"the messages of thread {thread_id!r} cannot be decoded: its graph has a reducer of its own",
-            "pass it when opening the file: threads.open(..., reducer=...)",
+            f"the messages of thread {thread_id!r} cannot be decoded: {self.why}",
+            "the graph that wrote them can read its state: graph.get_state(config)" if why else hint,
         )
 
 
