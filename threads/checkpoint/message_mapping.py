@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 
 from threads.checkpoint.stored_values import Undecodable, must_propagate
+from threads.db.queries import moment
 from threads.langgraph_internals import DeltaSnapshot
 from threads.message_reducer import read_update
-from threads.models import Message, Role, ToolCall, Usage, moment
+from threads.models import Message, Role, ToolCall, Usage
 
 CHANNEL = "messages"
 """The channel that holds the conversation."""

@@ -44,9 +44,9 @@ from threads.checkpoint.stored_values import (
     parse_metadata,
     raise_unreadable,
 )
-from threads.db.migrations import uuid_milliseconds
 from threads.db.queries import statements
 from threads.errors import MessagesUnknown, StateDamaged
+from threads.ids import uuid_milliseconds
 from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL
 from threads.message_reducer import merge_messages
 from threads.models import Interrupt, Message

@@ -18,9 +18,9 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 
 from threads.checkpoint.message_mapping import CHANNEL, StoredWith, coerce_messages, to_message
 from threads.checkpoint.stored_values import Undecodable
-from threads.db.migrations import uuid_milliseconds
+from threads.db.queries import moment
 from threads.errors import ThreadsError
-from threads.models import moment
+from threads.ids import uuid_milliseconds
 from threads.runs.event_writer import EventWriter, insert_events
 from threads.serialization import to_jsonable
 from threads.store.event_log import NewEvent

@@ -14,9 +14,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from threads.db.queries import statements, to_json
+from threads.db.queries import moment, statements, to_json
 from threads.errors import RunFailed, RunNotFound
-from threads.models import RunInfo, RunKind, RunStatus, moment
+from threads.models import RunInfo, RunKind, RunStatus
 from threads.store.leases import MAX_SECONDS, is_valid
 
 LAST_POSITION = 2**62
