@@ -16,13 +16,8 @@ from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from threads.checkpoint.stored_values import (
-    ancestors,
-    delta_channels,
-    name_thread_in_errors,
-    parse_metadata,
-    verify_checkpoint,
-)
+from threads.checkpoint.delta_history import ancestors, delta_channels
+from threads.checkpoint.serde import name_thread_in_errors, parse_metadata, verify_checkpoint
 from threads.checkpoint.transcript import Transcripts
 from threads.db.queries import milliseconds, statements
 from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed

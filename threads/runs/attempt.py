@@ -17,7 +17,7 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessageChunk, ToolMessage
 from langgraph.errors import GraphBubbleUp
 
-from threads.checkpoint.run_config import LEASE_CONTEXT_KEY
+from threads.checkpoint.conflicts import LEASE_CONTEXT_KEY
 from threads.errors import LeaseLost
 from threads.runs.completion import Outcome, OutcomeStatus
 from threads.runs.event_loop import CancellableTask

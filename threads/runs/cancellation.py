@@ -14,7 +14,8 @@ from langgraph.constants import END
 from langgraph.types import Command
 
 from threads.checkpoint.branches import discard_run, has_input_of_run, put_empty_head
-from threads.checkpoint.message_mapping import CHANNEL, STOPPED
+from threads.checkpoint.message_channel import CHANNEL
+from threads.checkpoint.transcript import STOPPED
 from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Start
 from threads.runs.completion import Outcome, OutcomeStatus

@@ -19,8 +19,9 @@ from typing import Any
 from langchain_core.messages import BaseMessage, RemoveMessage
 
 from threads.background import log_failure
-from threads.checkpoint.message_mapping import CHANNEL, StoredWith, coerce_messages, to_message
-from threads.checkpoint.stored_values import Undecodable
+from threads.checkpoint.message_channel import CHANNEL
+from threads.checkpoint.serde import Undecodable
+from threads.checkpoint.transcript import StoredWith, coerce_messages, to_message
 from threads.db.queries import moment
 from threads.delays import EVENT_BATCHING
 from threads.errors import LeaseLost, ThreadsError
@@ -96,7 +97,7 @@ class EventWriter:
 
 
 class RunLeaseContext:
-    """The `threads.checkpoint.run_config.LeaseContext` of an attempt that has a lease."""
+    """The `threads.checkpoint.conflicts.LeaseContext` of an attempt that has a lease."""
 
     def __init__(
         self,

@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolM
 from langgraph.constants import END
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
-from threads.checkpoint.message_mapping import CHANNEL
-from threads.checkpoint.run_config import LEASE_CONTEXT_KEY
+from threads.checkpoint.conflicts import LEASE_CONTEXT_KEY
+from threads.checkpoint.message_channel import CHANNEL
 from threads.dangling_tool_calls import DanglingCall, DanglingCalls, MessageCalls, dangling_tool_calls
 
 NAMESPACE = "langgraph_checkpoint_ns"
