@@ -121,7 +121,7 @@ class Attempt:
         events = self._writer.take(lease.run_id, lease.fence[1])
 
         def bump_fencing_token(tx: Transaction) -> int:
-            attempt = tx.runs.increment_attempt(lease.run_id, lease.fence[1])
+            attempt = tx.leases.increment_attempt(lease.run_id, lease.fence[1])
             if attempt is None:
                 raise LeaseLost(lease.thread_id)
             insert_events(tx, events)
@@ -134,7 +134,7 @@ class Attempt:
         """Change what is stored in the thread, under this run's lease; raises `LeaseLost`."""
 
         def change_if_leased(tx: Transaction) -> None:
-            if not tx.runs.has_lease(self.lease.run_id, self.lease.fence[1]):
+            if not tx.leases.has_lease(self.lease.run_id, self.lease.fence[1]):
                 raise LeaseLost(self.lease.thread_id)
             change(tx)
 

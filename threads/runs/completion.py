@@ -85,7 +85,7 @@ async def complete(
         outcome = await _store(lease, outcome, writer, now)
     if outcome.is_unfinished:
         with suppress(ThreadsError):  # locked, or closed: then the lease expires by itself
-            await writer.write(lambda tx: tx.runs.release(lease.run_id, lease.fence[1]))
+            await writer.write(lambda tx: tx.leases.release(lease.run_id, lease.fence[1]))
     return outcome
 
 
@@ -95,7 +95,7 @@ async def _store(
     events = writer.take(lease.run_id, lease.fence[1])
 
     def insert_end(tx: Transaction) -> None:
-        if not tx.runs.has_lease(lease.run_id, lease.fence[1]):
+        if not tx.leases.has_lease(lease.run_id, lease.fence[1]):
             raise LeaseLost(lease.thread_id)
         if lease.rejection is not None and outcome.error is None:
             raise lease.rejection

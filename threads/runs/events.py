@@ -73,7 +73,7 @@ class EventWriter:
         events = [*self.take(run_id, attempt), event]
 
         def insert_if_leased(tx: Transaction) -> None:
-            if not tx.runs.has_lease(run_id, attempt):
+            if not tx.leases.has_lease(run_id, attempt):
                 raise LeaseLost(event.thread_id)
             insert_events(tx, events)
 
@@ -250,7 +250,7 @@ def insert_events(tx: Transaction, events: Sequence[NewEvent]) -> None:
 def _insert_leased(waiting: list[NewEvent], tx: Transaction) -> None:
     """Store the events of the attempts that still have their lease."""
     attempts = {(str(each.run_id), each.attempt) for each in waiting}
-    leased = {attempt for attempt in attempts if tx.runs.has_lease(*attempt)}
+    leased = {attempt for attempt in attempts if tx.leases.has_lease(*attempt)}
     insert_events(tx, [each for each in waiting if (str(each.run_id), each.attempt) in leased])
 
 

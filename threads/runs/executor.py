@@ -303,7 +303,7 @@ class RunExecutor:
         self._requests.pop(run_id, None)
         if not self._recovers:
             self._futures.resolve(run_id, Outcome(OutcomeStatus.UNFINISHED), run.thread_id)
-        await self._writer.write(lambda tx: tx.runs.release(run_id, run.attempt))
+        await self._writer.write(lambda tx: tx.leases.release(run_id, run.attempt))
 
     async def _stop_here(self, run_id: str, reason: StopReason) -> None:
         if attempt := self._active.get(run_id):
@@ -367,7 +367,7 @@ class RunExecutor:
         """Expire the leases of what is unfinished, so that another runner can recover it without waiting."""
         log = logging.getLogger(__name__)
         try:
-            left = self._store.write(lambda tx: tx.runs.release_all(self._queue.worker_id))
+            left = self._store.write(lambda tx: tx.leases.release_all(self._queue.worker_id))
         except ThreadsError as error:  # locked, or closed already: then the leases expire by themselves
             log.warning("the leases of unfinished runs could not be released: %s", error)
             return

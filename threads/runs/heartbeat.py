@@ -43,8 +43,8 @@ class Heartbeat:
             return
 
         def renew(tx: Transaction) -> set[str]:
-            lost = run_ids - tx.runs.renew(self._queue.worker_id, run_ids, self._queue.lease_seconds)
-            tx.runs.count_late(self._executor.performed_ids(lost))
+            lost = run_ids - tx.leases.renew(self._queue.worker_id, run_ids, self._queue.lease_seconds)
+            tx.leases.count_late(self._executor.performed_ids(lost))
             return lost
 
         self._executor.lose_leases(await asyncio.wrap_future(self._store.submit(renew)))

@@ -361,7 +361,8 @@ class RunQueue:
 
     def _start(self, tx: Transaction, run_id: str) -> RunRecord:
         at = self._now()
-        run = tx.runs.begin(run_id, self.worker_id, self.lease_seconds, at)
+        tx.leases.acquire(run_id, self.worker_id, self.lease_seconds, at)
+        run = tx.runs.get(run_id)
         data = {"kind": run.kind, "agent_id": run.agent_id, "attempt": run.attempt}
         tx.events.append([NewEvent("started", run.thread_id, run_id, data, at)])
         return run

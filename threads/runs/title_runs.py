@@ -159,7 +159,7 @@ def _cleaned(title: str) -> str:
 
 async def _store(context: RegistryContext, run: RunRecord, title: str) -> None:
     def set_title(tx: Transaction) -> None:
-        if not tx.runs.has_lease(run.run_id, run.attempt):
+        if not tx.leases.has_lease(run.run_id, run.attempt):
             raise LeaseLost(run.thread_id)
         tx.threads.set_model_title(run.thread_id, title)
 

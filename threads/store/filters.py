@@ -19,7 +19,7 @@ from threads.db.seals import Seals
 from threads.errors import InvalidCursor, InvalidValue
 from threads.models import SortBy, SortOrder, Status
 from threads.store.cursors import CursorCodec
-from threads.store.validation import checked_flag, checked_metadata, checked_name, checked_tags
+from threads.store.validation import checked_metadata, checked_name, checked_tags
 
 MOST_AT_ONCE = 1000
 PROJECTED: frozenset[str] = frozenset(("title", "message_count"))
@@ -133,7 +133,9 @@ def _status(field: str, value: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _flag(field: str, value: Any) -> tuple[str, dict[str, Any]]:
-    return FLAG_FILTERS[field, checked_flag(field, value)], {}
+    if not isinstance(value, bool):
+        raise InvalidValue(field, f"True or False is needed, not {value!r}")
+    return FLAG_FILTERS[field, value], {}
 
 
 def _metadata(field: str, value: Any) -> tuple[str, dict[str, Any]]:

@@ -24,6 +24,7 @@ from threads.store import projection
 from threads.store.authorization import AccessTable
 from threads.store.bulk import BulkChanges
 from threads.store.event_log import EventTable
+from threads.store.leases import LeaseTable
 from threads.store.projection import Decoder, Projectable, Projection, ProjectionTable
 from threads.store.read_marks import ReadMarks
 from threads.store.retention import RetentionRules
@@ -66,6 +67,11 @@ class Transaction:
         return EventTable(self.connection)
 
     @property
+    def leases(self) -> LeaseTable:
+        """The leases of runs."""
+        return LeaseTable(self.connection)
+
+    @property
     def projections(self) -> ProjectionTable:
         """What is derived from heads, and what is stale."""
         return ProjectionTable(self.connection)
@@ -82,7 +88,7 @@ class Transaction:
 
     @property
     def runs(self) -> RunTable:
-        """Runs, their queues and leases."""
+        """Runs and their queues."""
         return RunTable(self.connection)
 
     @property
