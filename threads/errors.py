@@ -264,6 +264,13 @@ class MessagesUnknown(ThreadsError):
             "the graph that wrote them can read its state: graph.get_state(config)" if why else hint,
         )
 
+    @property
+    def reducer_option(self) -> str:
+        """How the command line names the reducer that is missing, if it is one."""
+        if "reducer" not in self.why:
+            return ""
+        return f", or its reducer with --reducer {self.reducer or 'MODULE:NAME'}"
+
 
 class StateUnreadable(ThreadsError):
     """A stored value cannot be read."""
@@ -301,8 +308,14 @@ class TypeNotAllowed(StateUnreadable):
         super().__init__(
             summary or f"the stored state holds {', '.join(self.blocked)}, which is not on the allow-list",
             hint
-            or f"if you trust the file, name the type when opening it: threads.open(..., types=[{names}])",
+            or f"if you trust the file, name the type when opening it: threads.open(..., types=[{names}]), "
+            "or pass the graph that stores it to a Runner",
         )
+
+    @property
+    def type_options(self) -> str:
+        """How the command line names the types."""
+        return " ".join(f"--types {':'.join(name.rsplit('.', 1))}" for name in self.blocked)
 
 
 class KindNotAllowed(TypeNotAllowed):

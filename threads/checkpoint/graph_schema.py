@@ -22,10 +22,7 @@ from langgraph.pregel import Pregel
 
 from threads.checkpoint.message_channel import (
     CHANNEL,
-    CHANNEL_METADATA,
-    REDUCER_METADATA,
-    Reducer,
-    reducer_name,
+    GraphSchema,
     stored_reducer_name,
 )
 from threads.langgraph_internals import PregelNode, RunnableCallable, build_serde_allowlist
@@ -36,30 +33,6 @@ RESPONSE_FORMAT = "response_format"
 """The variable of `create_react_agent` that holds a response's type, or a prompt and the type."""
 MAX_PARTS = 10_000
 """Objects that are looked at in one graph, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphSchema:
-    """What a graph says about its state."""
-
-    types: frozenset[tuple[str, ...]]
-    """Module and name of the types in its state, its context and its subgraphs' states."""
-    channel: str | None
-    """The channel that holds the conversation; None if it has none, or several that may."""
-    reducer: Reducer | None
-    """The reducer of that channel if it is a `DeltaChannel`: checkpoints alone do not tell its value."""
-    is_named: bool
-    """Whether checkpoints of the graph name that reducer without the Runner's help."""
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What the graph's checkpoints say in their metadata, for readers without the graph."""
-        found = {}
-        if self.channel not in (None, CHANNEL):
-            found[CHANNEL_METADATA] = str(self.channel)
-        if self.reducer is not None:
-            found[REDUCER_METADATA] = reducer_name(self.reducer)
-        return found
 
 
 def read_schema(graph: Pregel[Any, Any, Any, Any]) -> GraphSchema:
@@ -150,15 +123,21 @@ def _parts(graph: Pregel[Any, Any, Any, Any]) -> Iterator[Any]:
         if id(part) in seen:
             continue
         seen[id(part)] = part  # the reference keeps its id from being reused
-        if isinstance(part, Pregel):
-            yield part
-        elif type(part).__module__ == RESPONSE_FORMATS and hasattr(part, "schema"):
-            yield part.schema
-        elif isinstance(part, _ResponseFormat):
-            yield part.schema
-            continue
+        found, inside = None, list[Any]()
         with suppress(Exception):  # an object of the application's may refuse to be looked at
-            waiting += _inside(part)
+            found, inside = _look_at(part), list(_inside(part))
+        if found is not None:
+            yield found
+        waiting += inside
+
+
+def _look_at(part: Any) -> Any:
+    """The part if it is a graph, the schema if it is a response format, else None."""
+    if isinstance(part, Pregel):
+        return part
+    if isinstance(part, _ResponseFormat) or type(part).__module__ == RESPONSE_FORMATS:
+        return getattr(part, "schema", None)
+    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

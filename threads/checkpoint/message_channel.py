@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -41,6 +42,33 @@ KNOWN_REDUCERS: Mapping[str, Callable[[], Reducer]] = {
 }
 """Reducers by their names in metadata. deepagents has the same as LangGraph, but for chunks, which it never
 writes. A test compares the three."""
+DEEPAGENTS = ("deepagents", "deepagents-code")
+"""What deepagents and its command line call themselves in `ls_integration` of checkpoint metadata. Their
+reducer is always `_messages_delta_reducer`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSchema:
+    """What a graph says about its state."""
+
+    types: frozenset[tuple[str, ...]]
+    """Module and name of the types in its state, its context and its subgraphs' states."""
+    channel: str | None
+    """The channel that holds the conversation; None if it has none, or several that may."""
+    reducer: Reducer | None
+    """The reducer of that channel if it is a `DeltaChannel`: checkpoints alone do not tell its value."""
+    is_named: bool
+    """Whether checkpoints of the graph name that reducer without the Runner's help."""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the graph's checkpoints say in their metadata, for readers without the graph."""
+        found = {}
+        if self.channel not in (None, CHANNEL):
+            found[CHANNEL_METADATA] = str(self.channel)
+        if self.reducer is not None:
+            found[REDUCER_METADATA] = reducer_name(self.reducer)
+        return found
 
 
 class UnknownReducer(Undecodable):
@@ -56,22 +84,21 @@ class KnownGraphs:
 
     def __init__(self, reducer: Reducer | None) -> None:
         self._given = reducer
-        self._channels: set[str] = set()
+        self._channels = frozenset((CHANNEL,))
         self._reducers: dict[str, Reducer] = {}
         self._unnamed: dict[str, Reducer] = {}
 
-    def add(self, channel: str | None, reducer: Reducer | None, *, is_named: bool) -> None:
-        """Add a graph's message channel and, if it is a `DeltaChannel`, its reducer.
-
-        `is_named`: whether its checkpoints name the reducer also where it is invoked without a Runner.
-        """
-        if channel is not None:
-            self._channels = {*self._channels, channel}
-        if reducer is not None:
-            name = reducer_name(reducer)
-            self._reducers = {**self._reducers, name: reducer}
-            if not is_named:
-                self._unnamed = {**self._unnamed, name: reducer}
+    def add(self, schema: GraphSchema) -> bool:
+        """Add a graph's message channel and reducer; return whether one of them was not known."""
+        before = (self._channels, self._reducers)
+        if schema.channel is not None:
+            self._channels = self._channels | {schema.channel}
+        if schema.reducer is not None:
+            named = {reducer_name(schema.reducer): schema.reducer}
+            self._reducers = {**self._reducers, **named}
+            if not schema.is_named:
+                self._unnamed = {**self._unnamed, **named}
+        return before != (self._channels, self._reducers)
 
     def find_channel(self, values: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
         """Return the channel of a checkpoint that holds the conversation; None if it has no messages.
@@ -117,21 +144,13 @@ def stored_reducer_name(metadata: Mapping[str, Any]) -> str | None:
     name = metadata.get(REDUCER_METADATA)
     if isinstance(name, str):
         return name
-    return "_messages_delta_reducer" if is_of_deepagents(metadata) else None
+    return "_messages_delta_reducer" if metadata.get("ls_integration") in DEEPAGENTS else None
 
 
 def reducer_name(reducer: Reducer) -> str:
     """Return the name of a reducer in checkpoint metadata: that of a known one, else `module:name`."""
     path = (getattr(reducer, "__module__", ""), getattr(reducer, "__qualname__", type(reducer).__name__))
     return MERGED_AS.get(path, ":".join(path))
-
-
-def is_of_deepagents(metadata: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint says that an agent of deepagents, or of its command line, wrote it."""
-    versions = metadata.get("lc_versions")
-    return metadata.get("ls_integration") == "deepagents" or (
-        isinstance(versions, Mapping) and not versions.keys().isdisjoint(("deepagents", "deepagents-code"))
-    )
 
 
 def snapshot_value(stored: Any) -> Any:

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 from langgraph.checkpoint.base import writes_sort_key
-from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT
 
 from threads.checkpoint.branches import Branch, MessageOrigin, find_origins, list_tips
@@ -27,6 +26,7 @@ from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.message_channel import (
     CHANNEL,
     FUNCTIONAL_CHANNELS,
+    GraphSchema,
     KnownGraphs,
     Reducer,
     UnknownReducer,
@@ -36,6 +36,7 @@ from threads.checkpoint.message_channel import (
     snapshot_value,
 )
 from threads.checkpoint.serde import (
+    LenientSerializer,
     Undecodable,
     Unreadable,
     checked_metadata,
@@ -72,14 +73,15 @@ class StoredWith(NamedTuple):
 class Transcripts:
     """Reads transcripts with `serde`; `reducer` merges the delta channels whose checkpoints name none."""
 
-    def __init__(self, serde: SerializerProtocol, reducer: Reducer | None = None) -> None:
+    def __init__(self, serde: LenientSerializer, reducer: Reducer | None = None) -> None:
         self._serde = serde
         self._graphs = KnownGraphs(reducer)
         self._sql = statements("checkpoints")
 
-    def learn(self, channel: str | None, reducer: Reducer | None, *, is_named: bool) -> None:
-        """Read states of a graph that is at hand by its message channel and reducer, see `KnownGraphs`."""
-        self._graphs.add(channel, reducer, is_named=is_named)
+    def learn(self, schema: GraphSchema) -> bool:
+        """Read states by what a graph says about them; return whether more of them may be known now."""
+        self._serde.allow(schema.types)
+        return self._graphs.add(schema)
 
     def messages(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, *, dated: bool = False
