@@ -30,6 +30,7 @@ from server_helpers import PREFIX, client
 from typed_agents import BUILDERS, Weather, deep, structured
 
 import threads
+from threads.api import create_app
 from threads.cli.group import threads as group
 
 SUPPORT = str(Path(__file__).parents[1] / "support")
@@ -176,6 +177,15 @@ def test_plain_invoke_is_unknown_until_its_graph_is_handed_over(path):
             assert [each.text for each in registry.messages("a")] == ["hello", "ok"]
             assert registry.get("a").message_count == 2
             assert len(registry.search("hello")) == 1
+
+
+def test_application_reads_by_the_graphs_of_its_runner(path):
+    with threads.open(path) as registry, threads.open(path) as beside:
+        trimming_graph(registry.checkpointer).invoke(said("hello"), config("a"))
+        assert beside.get("a").message_count is None
+        with threads.Runner(registry, trimming_graph(None)) as runner:
+            create_app(beside, runner)
+            assert beside.get("a").message_count == 2
 
 
 def test_graph_that_names_its_reducer_does_not_explain_other_threads(path):
