@@ -1,4 +1,4 @@
-"""Runs, their events and their interrupts."""
+"""Runs and their events."""
 
 from __future__ import annotations
 
@@ -58,11 +58,3 @@ class Event:
     def is_end(self) -> bool:
         """Whether it is the last event of its run."""
         return self.type in END_EVENTS
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """A pending interrupt: a paused graph's question, answered by `Runner.resume`."""
-
-    id: str
-    value: Any
