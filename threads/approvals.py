@@ -1,7 +1,8 @@
 """Requests for approval as LangChain's `HumanInTheLoopMiddleware` makes them, and the answers that it takes.
 
-deepagents' `interrupt_on` is the same middleware. In its mode `batched` one interrupt is about all calls of a model's
-turn, and takes a list of decisions; in `per_call` each call has an interrupt of its own, and takes one decision.
+deepagents' `interrupt_on` is the same middleware. In its mode `batched` one interrupt is about all calls of
+a model's turn, and takes a list of decisions; in `per_call` each call has an interrupt of its own, and takes
+one decision.
 """
 
 from __future__ import annotations
@@ -44,22 +45,20 @@ class ApprovalRequest:
 
     def allowed(self) -> str:
         """Return the allowed decisions in words, by action."""
-        return "; ".join(f"{action.name}: {', '.join(action.decisions)}" for action in self.actions)
+        return "; ".join(f"for {action.name}: {', '.join(action.decisions)}" for action in self.actions)
 
     def expected(self) -> str:
         """Return the form of an answer in words."""
-        one = '{"type": ...}'
-        if not self.is_batched:
-            return f"the answer is one decision, {one}; allowed are for {self.allowed()}"
-        number = len(self.actions)
-        what = "a decision" if number == 1 else f"{number} decisions in this order"
-        return f'the answer is {{"decisions": [{one}]}} with {what}; allowed are for {self.allowed()}'
+        form = (
+            '{"decisions": [{"type": ...}]}, a decision for each call' if self.is_batched else '{"type": ...}'
+        )
+        return f"pass {form}. Allowed {self.allowed()}"
 
     def answer(self, decision: str, **fields: Any) -> dict[str, Any]:
-        """Return the answer that decides so about every action. Raises `InvalidValue` where it is not allowed."""
+        """Return the answer that decides so about every action. Raises `InvalidValue` if one forbids it."""
         for action in self.actions:
             if decision not in action.decisions:
-                raise InvalidValue("value", f"{decision!r} is not allowed; allowed are for {self.allowed()}")
+                raise InvalidValue("value", f"{decision!r} is not allowed. Allowed {self.allowed()}")
         made = {"type": decision, **fields}
         return {"decisions": [made] * len(self.actions)} if self.is_batched else made
 
@@ -90,8 +89,8 @@ def find_approval_request(value: Any, schema: Any) -> ApprovalRequest | None:
     """Return the request for approval that an interrupt of this value and schema is; None if it is none."""
     if not isinstance(value, Mapping):
         return None
-    actions, configs = value.get("action_requests"), value.get("review_configs")
-    if _are_mappings(actions) and _are_mappings(configs) and all("name" in each for each in actions):
+    actions, configs = _mappings(value.get("action_requests")), _mappings(value.get("review_configs"))
+    if actions is not None and configs is not None and all("name" in each for each in actions):
         allowed = {each.get("action_name"): _decisions_of(each.get("allowed_decisions")) for each in configs}
         found = tuple(_action(each, allowed.get(each["name"], DECISIONS)) for each in actions)
         return ApprovalRequest(found, is_batched=True) if found else None
@@ -110,12 +109,13 @@ def _action(request: Mapping[str, Any], decisions: tuple[str, ...]) -> ReviewedA
     )
 
 
-def _are_mappings(value: Any) -> bool:
-    return isinstance(value, Sequence) and all(isinstance(each, Mapping) for each in value)
+def _mappings(value: Any) -> Sequence[Mapping[str, Any]] | None:
+    is_list = isinstance(value, list | tuple) and all(isinstance(each, Mapping) for each in value)
+    return value if is_list else None
 
 
 def _decisions_of(given: Any) -> tuple[str, ...]:
-    found = tuple(each for each in given if isinstance(each, str)) if isinstance(given, Sequence) else ()
+    found = tuple(each for each in given if isinstance(each, str)) if isinstance(given, list | tuple) else ()
     return tuple(dict.fromkeys(found)) or DECISIONS
 
 

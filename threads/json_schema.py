@@ -1,8 +1,8 @@
 """Whether a value fits a JSON schema, for answers to interrupts that publish one.
 
 It covers what pydantic writes and what a form needs, reads no file and follows no address: schemas come out
-of stored checkpoints. Keywords that it does not know, such as `pattern` and `format`, accept everything, and so does
-a schema that is none.
+of stored checkpoints. Keywords that it does not know, such as `pattern` and `format`, accept everything, and
+so does a schema that is none.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Violation(NamedTuple):
 
 
 def find_violation(schema: object, value: Any) -> Violation | None:
-    """Return the first place in which a value does not fit; None if it fits, or has parts that JSON has not."""
+    """Return the first place in which a value does not fit; None if it fits, or JSON has no such value."""
     return _find(schema, value, "", schema, MAX_DEPTH)
 
 
 def branches(schema: object) -> list[Mapping[str, Any]]:
-    """Return the schemas of which a value has to fit one: those of `oneOf` or `anyOf`, else the schema itself."""
+    """Return the schemas of which a value has to fit one: of `oneOf` or `anyOf`, else the schema itself."""
     resolved = _resolved(schema, schema, MAX_DEPTH)
     found = _list_of(resolved, "oneOf") or _list_of(resolved, "anyOf") or [resolved]
     return [_resolved(each, schema, MAX_DEPTH) for each in found]

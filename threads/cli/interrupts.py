@@ -112,9 +112,7 @@ def format_value(value: Any) -> str:
 
 def format_inline(value: Any) -> str:
     """Return an interrupt's value as one escaped line."""
-    return escape_line(
-        value if isinstance(value, str) else json.dumps(to_jsonable(value), ensure_ascii=False)
-    )
+    return escape_line(value if isinstance(value, str) else _as_json(value))
 
 
 def describe(question: Interrupt, formatted: Callable[[Any], str] = format_value) -> str:
@@ -122,12 +120,12 @@ def describe(question: Interrupt, formatted: Callable[[Any], str] = format_value
     request = question.approval_request
     if question.kind == "breakpoint":
         due = question.value["next"]
-        return f"a breakpoint{f' before {", ".join(due)}' if due else ''}"
+        return f"a breakpoint before {', '.join(due)}" if due else "a breakpoint"
     if request is None:
         return formatted(question.value)
     shown = []
     for action in request.actions:
-        args = json.dumps(to_jsonable(action.args), ensure_ascii=False)
+        args = _as_json(action.args)
         is_repeated = f"Args: {action.args}" in action.description
         description = "" if is_repeated or not action.description else f": {action.description}"
         shown.append(f"{action.name} {args}{description} [{', '.join(action.decisions)}]")
@@ -154,9 +152,9 @@ def expected_answer(question: Interrupt) -> str | None:
     if request := question.approval_request:
         decisions = [{"type": action.decisions[0]} for action in request.actions]
         form = json.dumps({"decisions": decisions} if request.is_batched else decisions[0])
-        return f"--json {shlex.quote(form)}; a type is one of: {request.allowed()}"
+        return f"--json {shlex.quote(form)}; types {request.allowed()}"
     if question.kind in ("text", "value") and question.choices:
-        return f"one of {', '.join(json.dumps(to_jsonable(each), ensure_ascii=False) for each in question.choices)}"
+        return f"one of {', '.join(map(_as_json, question.choices))}"
     if question.kind == "value" and question.response_schema is not None:
         return (
             f"a value of the schema {json.dumps(to_jsonable(question.response_schema), ensure_ascii=False)}"
@@ -323,26 +321,24 @@ def _choose_meaning(text: str, questions: Sequence[Interrupt]) -> Answer | None:
         if choice == "m":
             return None
         question = numbers[choice]
-    offers = _meanings(text, question)
-    described = {letter: what for letter, (what, _) in offers.items()}
-    if len(questions) == 1:
-        described["m"] = "is a new message, which discards the question"
+    meanings = _meanings(text, question)
+    described = {letter: what for letter, (what, _) in meanings.items()}
+    described["m"] = f"is a new message, which discards the question{'s' * (len(questions) > 1)}"
     choice = _ask_choice(text, described)
-    return None if choice == "m" else {question.id: offers[choice][1]}
+    return None if choice == "m" else {question.id: meanings[choice][1]}
 
 
 def _meanings(text: str, question: Interrupt) -> dict[str, tuple[str, Any]]:
     """Return what a text may mean as the answer of this interrupt, by letter: in words, and as a value."""
     if question.kind == "approval":
-        decisions = question.choices
-        found = {
-            "a": ("is not needed: approve", "approve", lambda: question.approve()),
-            "r": ("is the reason: reject", "reject", lambda: question.reject(text)),
-            "s": ("is the result of the tool: respond", "respond", lambda: question.respond(text)),
-        }
-        return {key: (what, make()) for key, (what, name, make) in found.items() if name in decisions}
+        decisions: list[tuple[str, str, str, Callable[[], Any]]] = [
+            ("approve", "a", "means yes: approve", question.approve),
+            ("reject", "r", "is the reason to reject", lambda: question.reject(text)),
+            ("respond", "s", "is the answer in place of the tool's", lambda: question.respond(text)),
+        ]
+        return {key: (what, make()) for name, key, what, make in decisions if name in question.choices}
     value, is_negative = _json_or_none(text), text.strip().lower() in NEGATIVE
-    offers = {}
+    offers: dict[str, tuple[str, Any]] = {}
     if question.kind in TEXT_KINDS:
         offers["t"] = ("is the answer, as a text" + ", which counts as true" * is_negative, text)
     if value is not None and not isinstance(value, str):
@@ -364,6 +360,10 @@ def _ask_choice(text: str, offers: Mapping[str, str]) -> str:
             prompt = ""
         if (choice := input(prompt).strip().lower()) in offers:
             return choice
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(to_jsonable(value), ensure_ascii=False)
 
 
 def _shorten(text: str) -> str:

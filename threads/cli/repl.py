@@ -39,7 +39,8 @@ from threads.cli.thread_ref import resolve_thread
 RESUME = "/resume"
 """The command that answers a pending interrupt here."""
 RESUME_FORM = re.compile(
-    r"(?:--question +(?P<id>\S+) +)?--(?P<form>yes|no|approve|text|json|reject|edit|respond)(?: (?P<value>.*))?",
+    r"(?:--question +(?P<id>\S+) +)?"
+    r"--(?P<form>yes|no|approve|text|json|reject|edit|respond)(?: (?P<value>.*))?",
     re.DOTALL,
 )
 MAX_COPY = 74_994

@@ -18,8 +18,6 @@ from threads.models.types import (
     SortBy,
     SortOrder,
     Status,
-    milliseconds,
-    moment,
 )
 
 __all__ = [
@@ -56,6 +54,4 @@ __all__ = [
     "ToolCall",
     "Usage",
     "User",
-    "milliseconds",
-    "moment",
 ]

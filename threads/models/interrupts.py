@@ -26,20 +26,26 @@ class Interrupt:
 
     id: str
     value: Any
-    """What the graph passed to `interrupt`; of a breakpoint the nodes that are due, as `{"next": [...]}`."""
+    """What the graph passed to `interrupt`; of a breakpoint `{"next": nodes that are due}`."""
     kind: InterruptKind = "value"
-    """`text`: a text, which any answer may follow. `value`: anything else. `approval`: tool calls that wait for
-    decisions. `breakpoint`: it takes no answer. `recovery`: tool calls whose outcome is unknown."""
+    """`text`: a question in words. `value`: anything else. `approval`: tool calls that wait for decisions, as
+    LangChain's `HumanInTheLoopMiddleware` asks for them. `breakpoint`: a run that was paused there, and takes
+    no answer. `recovery`: tool calls whose outcome is unknown."""
     choices: tuple[Any, ...] = ()
-    """The answers that are possible, where they are known; of an approval the decisions allowed for each call."""
+    """The possible answers, where they are known; of an approval the decisions allowed for every call."""
     response_schema: Mapping[str, Any] | None = None
     """The JSON schema of an answer; None where that is unknown."""
 
     @classmethod
+    def from_langgraph(cls, interrupt: Any) -> Self:
+        """Return an interrupt of LangGraph, or of recovery, with what is known of its answers."""
+        return cls.of(interrupt.id, interrupt.value, getattr(interrupt, "response_schema", None))
+
+    @classmethod
     def of(cls, id: str, value: Any, response_schema: Any = None) -> Self:
-        """Return an interrupt of the graph, or of recovery, with what is known of its answers."""
+        """Return an interrupt with what is known of its answers."""
         schema = response_schema if isinstance(response_schema, Mapping) else None
-        if id.startswith(RECOVERY_ID):
+        if isinstance(id, str) and id.startswith(RECOVERY_ID):
             return cls(id, value, "recovery", ("again",), RECOVERY_SCHEMA)
         if request := find_approval_request(value, schema):
             known = request.response_schema() if request.is_batched else schema
@@ -62,15 +68,18 @@ class Interrupt:
         return self._approval().answer("approve")
 
     def reject(self, reason: str = "") -> dict[str, Any]:
-        """Return the answer that rejects all tool calls, with a reason for the model. Raises `InvalidValue`."""
+        """Return the answer that rejects all tool calls, for a reason. Raises `InvalidValue`."""
         return self._approval().answer("reject", **({"message": reason} if reason else {}))
 
     def edit(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer that runs the tool with `args` changed, the others as requested. Raises `InvalidValue`."""
+        """Return the answer that runs the one tool, with these of its arguments changed.
+
+        Raises `InvalidValue`, also where there are several tool calls.
+        """
         return self._approval().edit(args)
 
     def respond(self, text: str) -> dict[str, Any]:
-        """Return the answer that gives the model this text in place of the tool's result. Raises `InvalidValue`."""
+        """Return the answer that stands for the results of the tools. Raises `InvalidValue`."""
         return self._approval().answer("respond", message=text)
 
     def check_answer(self, value: Any) -> None:

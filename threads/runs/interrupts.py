@@ -20,9 +20,10 @@ from langgraph.types import StateSnapshot
 from threads.errors import AgentNotFound, InvalidValue, NothingToResume, ThreadBusy
 from threads.models import Interrupt
 from threads.registry import Registry
-from threads.runs.agents import AgentRegistry
+from threads.runs.agents import choose_agent
+from threads.runs.history import RunHistory
+from threads.runs.queue import Submission
 from threads.runs.request import ANSWER_KINDS, LANGGRAPH_INTERRUPT_ID, Request, named_interrupts
-from threads.runs.submission import RunHistory, Submission
 from threads.runs.tool_recovery import checked_decision
 from threads.store.runs import RunRecord
 
@@ -36,7 +37,7 @@ def new_answer(value: Any, context: Any) -> Request:
 def resolve_resume(
     registry: Registry,
     history: RunHistory,
-    agents: AgentRegistry,
+    agents: Mapping[str, Any],
     thread_id: str,
     answer: Request,
     key: str | None,
@@ -49,7 +50,7 @@ def resolve_resume(
     """
     last = history.last(thread_id)
     failed = last is not None and last.kind in ANSWER_KINDS and last.status == "error"
-    is_loaded = last is not None and agents.has(last.agent_id) and agent_id in (None, last.agent_id)
+    is_loaded = last is not None and last.agent_id in agents and agent_id in (None, last.agent_id)
     if last is not None and failed and is_loaded and history.took(last, answer):
         return _repeat(answer, last)  # never an answer to what waits now
     questions = registry.interrupts(thread_id)
@@ -73,7 +74,7 @@ class _Resume:
 
     registry: Registry
     history: RunHistory
-    agents: AgentRegistry
+    agents: Mapping[str, Any]
     thread_id: str
     answer: Request
     key: str | None
@@ -171,16 +172,16 @@ class _Resume:
         own = self.registry.get(self.thread_id).agent_id
         interrupted = None if self.last is None else self.last.agent_id
         if self.agent_id is not None or interrupted is None:
-            return self.agents.choose(self.agent_id, own)
-        found = next((each for each in (interrupted, own) if each and self.agents.has(each)), None)
+            return choose_agent(self.agents, self.agent_id, own)
+        found = next((each for each in (interrupted, own) if each in self.agents), None)
         if found is None:
-            raise AgentNotFound(interrupted, self.agents.ids, thread_id=self.thread_id)
+            raise AgentNotFound(interrupted, tuple(self.agents), thread_id=self.thread_id)
         return found
 
     def _state(self, agent_id: str) -> StateSnapshot:
         """Return where the thread stands in the graph of this agent."""
         config = {"configurable": {"thread_id": self.thread_id}}
-        state: StateSnapshot = self.agents.get(agent_id).get_state(config)
+        state: StateSnapshot = self.agents[agent_id].get_state(config)
         return state
 
     def _find_taken(self) -> RunRecord | None:
