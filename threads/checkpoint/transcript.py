@@ -176,7 +176,7 @@ class Transcripts:
             return ()
         resumed = {each.id for waits, each in found if not waits and hasattr(each, "value")}
         pending = {
-            each.id: Interrupt(each.id, each.value)
+            each.id: Interrupt.from_langgraph(each)
             for _, each in found
             if hasattr(each, "value") and each.id not in resumed
         }
@@ -211,6 +211,23 @@ class Transcripts:
         except Undecodable:  # the messages are unknown here; its graph can read them
             pass
         return None
+
+    def due_nodes(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> list[str] | None:
+        """Return the nodes of a `StateGraph` that are due at a checkpoint; None where that is unknown."""
+        try:
+            with raise_unreadable():
+                checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
+        except Undecodable:
+            return None
+        values = checkpoint.get("channel_values") or {}
+        prefix, start = NODE_DUE_PREFIXES
+        names = [str(name).removeprefix(prefix) for name in values if str(name).startswith(prefix)]
+        is_partly_known = values.get(TASKS_CHANNEL) or any(
+            str(name).startswith(("join:", start)) for name in values
+        )
+        return None if is_partly_known or not names else names
 
     def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
         """Whether no node of a `StateGraph` is due at a checkpoint; False where that is unknown."""

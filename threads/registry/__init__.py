@@ -381,9 +381,10 @@ class Registry(Closeable):
         return self._runs.runs(id, limit, cursor)
 
     def interrupts(self, id: str) -> tuple[Interrupt, ...]:
-        """Return the pending interrupts of a thread, which `Runner.resume` answers.
+        """Return the pending interrupts of a thread, which `Runner.resume` answers, or its breakpoint.
 
-        Raises `ThreadNotFound`, `ThreadTrashed`.
+        Each with its kind and, where they are known, its choices and the schema of an answer. Raises
+        `ThreadNotFound`, `ThreadTrashed`.
         """
         return self._runs.interrupts(id)
 

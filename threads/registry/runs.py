@@ -43,14 +43,16 @@ class RunService:
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)
             last = tx.runs.find_last(thread.thread_id)
-            if last is not None and last.status == "interrupted" and last.recovery_question is not None:
-                return (Interrupt(**json.loads(last.recovery_question)),)
+            interrupted = last if last is not None and last.status == "interrupted" else None
+            if interrupted is not None and interrupted.recovery_question is not None:
+                return (Interrupt.of(**json.loads(interrupted.recovery_question)),)
             if thread.head_id is None:
                 return ()
-            found: tuple[Interrupt, ...] = self._context.decoder.interrupts(
-                tx.connection, thread.thread_id, thread.head_id
-            )
-        return found
+            at, decoder = (tx.connection, thread.thread_id, thread.head_id), self._context.decoder
+            found: tuple[Interrupt, ...] = decoder.interrupts(*at)
+            if found or interrupted is None or interrupted.head_id != thread.head_id:
+                return found
+            return (Interrupt.at_breakpoint(interrupted.run_id, decoder.due_nodes(*at)),)
 
     def _count(self, thread_id: str) -> int:
         with self._store.read() as tx:

@@ -151,6 +151,10 @@ class Attempt:
             async for namespace, mode, chunk in self._stream(start):
                 if not self.ignores_cancellation:
                     self._on_stream_item(outcome, namespace, mode, chunk)
+            if outcome.status is OutcomeStatus.INTERRUPTED and not outcome.interrupts:
+                state = await self.graph.aget_state({"configurable": self.config["configurable"]})
+                if not state.next:  # a breakpoint behind the last node
+                    outcome.status = OutcomeStatus.SUCCESS
         except asyncio.CancelledError as error:
             return Outcome(OutcomeStatus.STOPPED, error=error)
         except BaseException as error:  # noqa: BLE001  it is the run's outcome; a Rust panic is no Exception

@@ -85,8 +85,9 @@ class RunResponder:
         state = self._state
         try:
             return start(state.runner, self._thread, *arguments, **options)
-        except AgentNotFound:
-            if options.get("agent_id") is not None or state.registry.get(self._thread).agent_id is not None:
+        except AgentNotFound as error:
+            is_named = options.get("agent_id") is not None or error.thread_id is not None
+            if is_named or state.registry.get(self._thread).agent_id is not None:
                 raise
         if "agent_id" in options:
             options = {**options, "agent_id": state.default_agent}
