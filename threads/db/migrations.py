@@ -24,7 +24,7 @@ from threads.errors import DatabaseError, ForeignDatabase, NewerDatabase
 Progress = Callable[[str, int, int], None]
 """Called often with what is done, how much of it, and how much there is; it should be quick."""
 
-MIGRATIONS = ("0001_initial",)
+MIGRATIONS = ("0001_initial", "0002_second_spellings")
 ADOPTED_AT_ONCE = 5000
 UUID_EPOCH_MS = 12_219_292_800_000
 """From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
