@@ -26,10 +26,10 @@ INPUT_CHANNEL = "__start__"
 
 
 def trace_branch(
-    transcripts: Transcripts, connection: sqlite3.Connection, thread_id: str, tip: str
+    transcripts: Transcripts, connection: sqlite3.Connection, thread_id: str, tip: str | None
 ) -> BranchTrace:
     """Return the origins of the messages of the branch that ends at checkpoint `tip`."""
-    return BranchTrace(BranchReader(transcripts, connection, thread_id).steps(tip))
+    return BranchTrace(thread_id, BranchReader(transcripts, connection, thread_id).steps(tip or ""))
 
 
 class StoredStep(NamedTuple):
@@ -73,7 +73,11 @@ class BranchReader:
             yield StoredStep(id, parent_id, parse_metadata(stored), values)
 
     def _is_delta(self, step: StoredStep) -> bool:
-        return step.values is not None and CHANNEL not in step.values and CHANNEL in delta_channels(step.metadata)
+        return (
+            step.values is not None
+            and CHANNEL not in step.values
+            and CHANNEL in delta_channels(step.metadata)
+        )
 
     def _merged(self, steps: list[StoredStep]) -> Iterator[BranchStep]:
         """Steps of a delta channel, newest first: the last one has a snapshot, or nothing is before it."""
@@ -117,7 +121,9 @@ class BranchReader:
     def _step(self, step: StoredStep, messages: list[BaseMessage] | None) -> BranchStep:
         source, values = step.metadata.get("source"), step.values or {}
         is_input = source == "input" or INPUT_CHANNEL in values
-        return BranchStep(step.id, step.parent_id, source, is_input, messages, partial(self._by_tasks, step.id))
+        return BranchStep(
+            step.id, step.parent_id, source, is_input, messages, partial(self._by_tasks, step.id)
+        )
 
 
 def _coerced(

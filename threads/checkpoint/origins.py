@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage
 
 from threads.checkpoint.transcript import content_key
+from threads.errors import MessageNotFound
 
 PRUNED = "the checkpoint before it was pruned"
+TOGETHER = "it was stored in one checkpoint with its answer"
 UNREADABLE = "a checkpoint before it cannot be read"
 
 
@@ -37,36 +39,57 @@ class BranchStep(NamedTuple):
     """Returns what the tasks at this checkpoint wrote to the conversation."""
 
 
-class OriginUnknown(Exception):
-    """The stored history does not show where a message is from; the argument says why."""
-
-
 class BranchTrace:
     """The origins of the messages of one branch, by position, found as they are requested.
 
-    All methods raise `OriginUnknown`.
+    All methods raise `MessageNotFound` where the stored history does not show the origin.
     """
 
-    def __init__(self, steps: Iterable[BranchStep]) -> None:
-        """`steps`: the branch's checkpoints, the newest first; at least one."""
+    def __init__(self, thread_id: str, steps: Iterable[BranchStep]) -> None:
+        """`steps`: the branch's checkpoints, the newest first."""
+        self.thread_id = thread_id
         self._unread = iter(steps)
-        self._steps = [next(self._unread)]
+        self._steps = list(islice(self._unread, 1))
         self._end: str | None = None
         """Why no older step can be read."""
-        self.messages = list(self._steps[0].messages or ())
+        self.messages = list(self._steps[0].messages or ()) if self._steps else []
         self._here = {position: position for position in range(len(self.messages))}
         """Of the messages that are still followed: their positions in the oldest step that was read."""
         self._origins: dict[int, int] = {}
         """The first step that holds a message, as an index of `_steps`."""
 
+    def not_found(self, position: int, why: str) -> MessageNotFound:
+        """Return the error for a message whose origin cannot be used."""
+        return MessageNotFound(self.thread_id, self.messages[position].id or "", why)
+
     def first_checkpoint(self, position: int) -> str:
-        """Return the first checkpoint that holds the message."""
-        return self._steps[self._origin(position)].id
+        """Return the first checkpoint that holds the message.
+
+        Of a user message that is not the one that holds the answer, too.
+        """
+        origin = self._origin(position)
+        step = self._steps[origin]
+        if (
+            self.messages[position].type == "human"
+            and step.source != "update"
+            and self._is_whole_turn(position)
+        ):
+            raise self.not_found(position, TOGETHER)
+        return step.id
+
+    def _is_whole_turn(self, position: int) -> bool:
+        """Whether one step added the message and its answer, so that no checkpoint is between them."""
+        origin = self._origin(position)
+        before = self._step(position, origin + 1)
+        if (before is not None and before.is_input) or self.is_by_node(position):
+            return False
+        later = range(position + 1, len(self.messages))
+        return any(self.messages[n].type == "ai" and self._origins.get(n) == origin for n in later)
 
     def is_by_node(self, position: int) -> bool:
         """Whether a node wrote the message, and no client."""
         origin = self._origin(position)
-        before = self._step(origin + 1)
+        before = self._step(position, origin + 1)
         if before is None or before.is_input or self._steps[origin].source == "update":
             return False
         return any(is_same(self.messages[position], written) for written in before.written())
@@ -83,37 +106,37 @@ class BranchTrace:
         """Return the last checkpoint before the message's turn; None if the thread begins with the turn."""
         index = self._turn_start(position)
         if index is not None and self._steps[index].is_input:
-            before = self._step(index + 1)
+            before = self._step(position, index + 1)
             return None if before is None else before.id
         return None if index is None else self._steps[index].id
 
     def _turn_start(self, position: int) -> int | None:
         """The step that the message's turn began from: what a node wrote belongs to the last input."""
         index = self._origin(position) + 1
-        step = self._step(index)
+        step = self._step(position, index)
         if not self.is_by_node(position):
             return None if step is None else index
         while step is not None and not step.is_input:
             index += 1
-            step = self._step(index)
+            step = self._step(position, index)
         return None if step is None else index
 
     def _origin(self, position: int) -> int:
         while position not in self._origins and self._read_parent():
             pass
         if position not in self._origins:
-            raise OriginUnknown(self._end)
+            raise self.not_found(position, self._end or PRUNED)
         return self._origins[position]
 
-    def _step(self, index: int) -> BranchStep | None:
-        """A step, by index; None behind the thread's first one."""
+    def _step(self, position: int, index: int) -> BranchStep | None:
+        """A step that the origin of a message depends on, by index; None behind the thread's first one."""
         while index >= len(self._steps) and self._read_parent():
             pass
         if index < len(self._steps):
             return self._steps[index]
         if self._steps[-1].parent_id is None:
             return None
-        raise OriginUnknown(self._end)
+        raise self.not_found(position, self._end or PRUNED)
 
     def _read_parent(self) -> bool:
         """Read one more step, and follow the messages to it; False if there is none."""
@@ -165,10 +188,10 @@ def align(messages: list[BaseMessage], parent: BranchStep) -> tuple[int, dict[in
     anchors = [(same - 1, same - 1), *sorted(moved.items()), (len(messages), len(before))]
     for (left, left_before), (right, right_before) in pairwise(anchors):
         if left_before < right_before:  # else a node changed the order
-            gap = messages[left + 1 : right], before[left_before + 1 : right_before]
-            keys = [[content_key(each) for each in part] for part in gap]
-            for here, there, size in SequenceMatcher(None, *keys, autojunk=False).get_matching_blocks():
-                moved |= {left + 1 + here + n: left_before + 1 + there + n for n in range(size)}
+            here = [content_key(each) for each in messages[left + 1 : right]]
+            there = [content_key(each) for each in before[left_before + 1 : right_before]]
+            for a, b, size in SequenceMatcher(None, here, there, autojunk=False).get_matching_blocks():
+                moved |= {left + 1 + a + n: left_before + 1 + b + n for n in range(size)}
     return same, moved
 
 

@@ -78,7 +78,7 @@ class LenientSerializer(JsonPlusSerializer):
         self._shared: dict[tuple[int, bytes], Any] | None = None
 
     def sharing(self) -> Self:
-        """Return a serializer that makes one object of the same bytes in all values; these are not to be changed."""
+        """Return a serializer that makes one object of the same bytes, however often: never change these."""
         sharing = copy.copy(self)
         sharing._shared = {}
         return sharing
@@ -102,8 +102,8 @@ class LenientSerializer(JsonPlusSerializer):
         if kind != "msgpack":
             return super().loads_typed(data)
         allowed = self._allowed_msgpack_modules
-        allowed = allowed if isinstance(allowed, set) else ()
-        return MsgpackDecoder(allowed, blocked, self._shared).decode(blob)
+        types = allowed if isinstance(allowed, set) else ()
+        return MsgpackDecoder(types, blocked, self._shared).decode(blob)
 
     def _revive_lc2(self, value: dict[str, Any]) -> Any:
         """Like the stock method, which returns None for a lack of memory."""

@@ -302,7 +302,7 @@ class Transcripts:
                 yield step, value
 
     def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
-        """The messages that the tasks at a checkpoint wrote, the last one first; without those that cannot be read."""
+        """The messages that the tasks at a checkpoint wrote, the last one first."""
         query = {**_key(thread_id, checkpoint_id), "channel": CHANNEL}
         written: list[Message] = []
         for value in self._decodable(connection.execute(self._sql["writes_at"], query)):
