@@ -60,7 +60,7 @@ class BranchService:
 
     def undo(self, id: str) -> Message:
         """Rewind to before the last user message; see `Registry.undo`."""
-        from threads.checkpoint.branch_steps import trace_branch
+        from threads.checkpoint.branch_steps import find_question, trace_branch
         from threads.checkpoint.branches import put_empty_head, rewind
 
         self._context.flush(ids.text_of(id))
@@ -68,11 +68,10 @@ class BranchService:
             thread = tx.threads.get_visible(id)
             tx.threads.check_free(thread.thread_id)
             messages = self._messages.view(tx, thread, None)
-            users = [position for position, each in enumerate(messages) if each.role == "user"]
-            if not users:
-                raise InvalidValue("id", f"thread {id!r} has no user message")
             trace = trace_branch(self._context.decoder, tx.connection, thread.thread_id, thread.head_id)
-            last = next((each for each in reversed(users) if not trace.is_by_node(each)), users[0])
+            last = find_question(trace, messages)
+            if last is None:
+                raise InvalidValue("id", f"thread {id!r} has no user message")
             base = trace.base(last)
         if base is None:
             put_empty_head(self._context.checkpointer, thread.thread_id, {})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import NamedTuple
 
-from threads.checkpoint.branch_steps import trace_branch
+from threads.checkpoint.branch_steps import find_question, trace_branch
 from threads.checkpoint.origins import BranchTrace
 from threads.errors import MessageNotFound
 from threads.models import Message
@@ -83,7 +83,7 @@ class EditResolver:
                 raise MessageNotFound(thread_id, message_id or "", why)
             position = found[-1] if message_id is None else found[0]  # a list may hold one message twice
             trace = trace_branch(decoder, tx.connection, thread_id, head_id)
-            user = _user_position(trace, messages, position)
+            user = find_question(trace, messages[: position + 1])
             if user is None:
                 raise trace.not_found(position, "no user message is before it")
             return EditTarget(messages[position], messages[user], find_base(tx, trace, user))
@@ -99,12 +99,3 @@ class EditResolver:
         if self._context.decoder.is_finished(tx.connection, trace.thread_id, base):
             raise trace.not_found(position, "no node is due at the checkpoint that added it")
         return base
-
-
-def _user_position(trace: BranchTrace, messages: Sequence[Message], position: int) -> int | None:
-    """Return the position of the user message that a message answers; of a user message its own.
-
-    What a node wrote in the user's name belongs to the turn that it was written in.
-    """
-    users = (n for n in range(position, -1, -1) if messages[n].role == "user")
-    return next((n for n in users if not trace.is_by_node(n)), None)
