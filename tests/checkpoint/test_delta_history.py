@@ -17,8 +17,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Overwrite
 
 import threads
+from threads.checkpoint.delta_history import ByteLRUCache
 from threads.checkpoint.fast_copy import plan_copy, plan_size
-from threads.checkpoint.lru_cache import ByteLRUCache
 from threads.graphs import merge_messages
 
 FREQUENCY = 6

@@ -30,8 +30,7 @@ from locations import ROOT
 
 import threads
 from threads import langgraph_internals as internals
-from threads.checkpoint.conflicts import HeadRead
-from threads.checkpoint.run_config import LEASE_CONTEXT_KEY, is_in_run, run_identity
+from threads.checkpoint.conflicts import LEASE_CONTEXT_KEY, HeadRead, is_in_run, run_identity
 from threads.graphs import MessageChannel
 
 CONFIG: Any = {"configurable": {"thread_id": "a"}}
@@ -306,7 +305,7 @@ def test_serializer_has_the_hooks_that_ours_overrides():
     ids=repr,
 )
 def test_overwrites_have_these_three_forms(update):
-    from threads.checkpoint.message_mapping import replay
+    from threads.checkpoint.message_channel import replay
 
     channel = DeltaChannel(lambda state, writes: [*state, *writes], list).from_checkpoint(["before"])
     channel.update([update])

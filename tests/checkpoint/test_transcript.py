@@ -18,7 +18,7 @@ from langgraph.types import Command, Overwrite
 
 import threads
 from agent import build_agent
-from threads.checkpoint.message_mapping import replay
+from threads.checkpoint.message_channel import replay
 from threads.graphs import MessageRefused, merge_messages
 
 IDS = st.sampled_from([None, "a", "b", "c", "d"])

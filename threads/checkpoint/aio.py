@@ -8,9 +8,7 @@ here: a run that follows a cancelled one must not begin before that one's last c
 from __future__ import annotations
 
 import asyncio
-import threading
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -27,17 +25,16 @@ from langgraph.checkpoint.base import (
     get_checkpoint_id,
 )
 
-from threads.checkpoint.conflicts import HeadRead
-from threads.checkpoint.delta_history import to_langgraph
-from threads.checkpoint.pending_writes import PutFn, WriteFn, step_key
-from threads.checkpoint.run_config import (
+from threads.checkpoint.conflicts import (
+    HeadRead,
     LeaseContext,
     checkpoint_config,
     lease_context_of,
     report_errors,
     thread_and_namespace,
 )
-from threads.checkpoint.writer import CheckpointWriter
+from threads.checkpoint.delta_history import to_langgraph
+from threads.checkpoint.writer import CheckpointWriter, PutFn, WriteFn, step_key
 from threads.db.database import Database
 from threads.delays import PUT_GATHERING
 
@@ -61,23 +58,10 @@ class AsyncMethods(BaseCheckpointSaver[str]):
         self._pending = writer.pending
         self._on_put = on_put
         self._readers = ThreadPoolExecutor(max_workers=READER_THREADS, thread_name_prefix="threads-reader")
-        self._count_lock = threading.Lock()
-        self._submitted: Counter[str] = Counter()
-        """By thread id: async writes that are not committed yet."""
 
     @abstractmethod
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", n: int = 1) -> None:
         """LangGraph's `prune`, and the strategy `keep_n`."""
-
-    def is_writing(self, thread_id: str) -> bool:
-        """Whether async writes to this thread are not committed yet."""
-        return thread_id in self._submitted
-
-    def wait_for_writes(self, thread_id: str) -> None:
-        """Return when all that was submitted to this thread is stored."""
-        if self.is_writing(thread_id):
-            self._database.wait_for_writes()
-        self._pending.flush(thread_id)
 
     def close_threads(self) -> None:
         """Wait for the running reads, and end the reader threads."""
@@ -172,18 +156,7 @@ class AsyncMethods(BaseCheckpointSaver[str]):
             self._database.flush_now()
 
     def _submit(self, config: RunnableConfig, put: PutFn, *, soon: bool = True) -> Future[Sequence[WriteFn]]:
-        thread_id = thread_and_namespace(config)[0]
-        future = self._pending.submit(step_key(config), put, soon=soon)
-        with self._count_lock:
-            self._submitted[thread_id] += 1
-        future.add_done_callback(lambda _: self._count_down(thread_id))
-        return future
-
-    def _count_down(self, thread_id: str) -> None:
-        with self._count_lock:
-            self._submitted[thread_id] -= 1
-            if not self._submitted[thread_id]:
-                del self._submitted[thread_id]
+        return self._pending.submit(step_key(config), put, soon=soon)
 
 
 async def _shielded(future: Future[T]) -> T:

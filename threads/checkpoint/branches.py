@@ -22,7 +22,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import RESUME
 
-from threads.checkpoint.stored_values import ancestors
+from threads.checkpoint.delta_history import ancestors
 from threads.db.queries import statements
 from threads.errors import CheckpointNotFound
 from threads.langgraph_internals import NULL_TASK_ID

@@ -15,22 +15,27 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from langgraph.checkpoint.base import DeltaChannelHistory, PendingWrite, writes_sort_key
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from threads.checkpoint.fast_copy import COPY_ERRORS, CopyPlan, no_copy, plan_copy, plan_size
-from threads.checkpoint.lru_cache import ByteLRUCache
-from threads.checkpoint.stored_values import (
-    CheckpointKey,
-    ancestors,
-    delta_channels,
-    parse_metadata,
-    verify_checkpoint,
-)
+from threads.checkpoint.serde import CheckpointKey, parse_metadata, verify_checkpoint
 from threads.db.queries import statements
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+CacheKey = tuple[str, int, str, str]
+"""Thread id, its revision, checkpoint id, channel."""
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_ENTRIES = 10_000
 
 HEAD = ""
 """Stands for checkpoint and channel in the cache key of a thread's head."""
@@ -198,3 +203,109 @@ def _sized_plan(value: Any) -> tuple[CopyPlan, int]:
     except COPY_ERRORS:  # only msgpack knows this type: it is decoded for every run, as by the stock saver
         return no_copy(value), -1
     return plan, plan_size(plan)
+
+
+def delta_channels(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the delta channels that have no snapshot in a checkpoint, as its metadata count them."""
+    counted = metadata.get("counters_since_delta_snapshot")
+    return counted if isinstance(counted, dict) else {}
+
+
+def ancestors(
+    connection: sqlite3.Connection, key: CheckpointKey, *, with_metadata: bool = False
+) -> Iterator[tuple[str, str | None, Any]]:
+    """Yield a checkpoint and its ancestors, newest first: id, parent's id, metadata (None unless requested).
+
+    Rows are read one by one, so a caller that stops early pays for what it has read. A loop in the stored
+    parents ends where it would begin again.
+    """
+    visited: set[str] = set()
+    for checkpoint_id, parent_id, metadata in connection.execute(_ancestors_sql(with_metadata), key):
+        if checkpoint_id in visited:
+            return
+        visited.add(checkpoint_id)
+        yield checkpoint_id, parent_id, metadata
+
+
+@cache
+def _ancestors_sql(with_metadata: bool) -> str:
+    # metadata stand behind the checkpoint in the row: they are read only where needed
+    return statements("checkpoints")["ancestors"].format(metadata="c.metadata" if with_metadata else "NULL")
+
+
+class ByteLRUCache:
+    """Cache of up to `max_bytes`; evicts the least recently used entries.
+
+    Entries never become stale: a thread's revision is part of the key, and the database gives a thread
+    another one whenever any program changes what is stored there.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[CacheKey, tuple[Any, int]] = OrderedDict()
+        self.size = 0
+
+    def get(self, key: CacheKey) -> Any:
+        """Return the cached value; None if there is none."""
+        with self._lock:
+            value, _ = self._entries.get(key, (None, 0))
+            if value is not None:
+                self._entries.move_to_end(key)
+            return value
+
+    def put(self, key: CacheKey, value: Any, size: int) -> None:
+        """Store a value of `size` bytes."""
+        with self._lock:
+            self.size += size - self._entries.pop(key, (None, 0))[1]
+            self._entries[key] = (value, size)
+            while self.size > self._max_bytes:
+                self.size -= self._entries.popitem(last=False)[1][1]
+
+    def discard_thread(self, thread_id: str) -> None:
+        """Remove all entries of a thread."""
+        with self._lock:
+            for key in [key for key in self._entries if key[0] == thread_id]:
+                self.size -= self._entries.pop(key)[1]
+
+
+class BoundedDict(Generic[K, V]):
+    """Dict of the `max_entries` keys that were added last."""
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[K, V] = OrderedDict()
+
+    def put(self, key: K, value: V) -> None:
+        """Add or replace an entry; the oldest one goes if there are too many."""
+        with self._lock:
+            self._entries[key] = value
+            if len(self._entries) > self._max_entries:
+                self._entries.popitem(last=False)
+
+    def get(self, key: K) -> V | None:
+        """Return the value; None if there is none."""
+        return self._entries.get(key)
+
+    def discard(self, key: K) -> None:
+        """Remove an entry if it is there."""
+        if self._entries:
+            with self._lock:
+                self._entries.pop(key, None)
+
+    def items(self) -> list[tuple[K, V]]:
+        """Return a copy of all entries, oldest first."""
+        with self._lock:
+            return list(self._entries.items())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
+
+class BoundedSet(BoundedDict[K, None]):
+    """Set of the `max_entries` keys that were added last."""
+
+    def add(self, key: K) -> None:
+        """Add a key; the oldest one goes if there are too many."""
+        self.put(key, None)

@@ -9,11 +9,11 @@ interrupt's id, which belongs to one place in the list.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME
+from langgraph.checkpoint.serde.types import RESUME
 from langgraph.types import StateSnapshot
 
 from threads.db.queries import statements
@@ -42,14 +42,6 @@ class InterruptedTask(NamedTuple):
         own = f"{self.name}{TASK_SEPARATOR}{self.task_id}"
         namespace = f"{self.checkpoint_ns}{NAMESPACE_SEPARATOR}{own}".removeprefix(NAMESPACE_SEPARATOR)
         return next((n for n in range(most + 1) if interrupt_id(namespace, n) == self.interrupt_id), None)
-
-
-def without_failed_resumes(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
-    """Return a task's writes, without the resume values that it had taken when it failed."""
-    channels = {channel for channel, _ in writes}
-    if ERROR not in channels or INTERRUPT in channels:
-        return writes
-    return [(channel, value) for channel, value in writes if channel != RESUME]
 
 
 def find_stale_resumes(

@@ -35,25 +35,21 @@ from threads.checkpoint.aio import AsyncMethods
 from threads.checkpoint.conflicts import (
     ConcurrentRuns,
     HeadRead,
-    mark_explicit,
-    mark_head_read,
-    writable_thread,
-)
-from threads.checkpoint.delta_history import DeltaReader, to_langgraph
-from threads.checkpoint.lru_cache import ByteLRUCache
-from threads.checkpoint.pending_writes import PutFn, step_key
-from threads.checkpoint.pruning import copy_thread, delete_runs, keep_count, prune_thread
-from threads.checkpoint.run_config import (
     check_lease,
     checkpoint_config,
     is_in_run,
     lease_context_of,
+    mark_explicit,
+    mark_head_read,
     report_errors,
     thread_and_namespace,
+    writable_thread,
 )
-from threads.checkpoint.stored_values import CheckpointKey, name_thread_in_errors, verify_checkpoint
+from threads.checkpoint.delta_history import ByteLRUCache, DeltaReader, to_langgraph
+from threads.checkpoint.pruning import copy_thread, delete_runs, keep_count, prune_thread
+from threads.checkpoint.serde import CheckpointKey, name_thread_in_errors, verify_checkpoint
 from threads.checkpoint.transcript import Transcripts
-from threads.checkpoint.writer import CheckpointWriter
+from threads.checkpoint.writer import CheckpointWriter, PutFn, step_key
 from threads.db.database import Database
 from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, ThreadTrashed
@@ -236,6 +232,16 @@ class Checkpointer(AsyncMethods, SqliteSaver):
         self._pending.flush(must=True)
         self._database.write(lambda connection: delete_runs(connection, wanted, self.serde))
         self._database.purge_deleted_text()
+
+    def is_writing(self, thread_id: str) -> bool:
+        """Whether a write to this thread is submitted and not committed yet."""
+        return self._pending.is_writing(thread_id)
+
+    def wait_for_writes(self, thread_id: str) -> None:
+        """Return when all that was submitted to this thread is stored."""
+        if self.is_writing(thread_id):
+            self._database.wait_for_writes()
+        self._pending.flush(thread_id)
 
     def forget(self, thread_id: str) -> None:
         """Drop what is cached of this thread, which was deleted."""

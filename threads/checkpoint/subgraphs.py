@@ -20,19 +20,16 @@ from threads.checkpoint.conflicts import (
     ExplicitCheckpointId,
     HeadRead,
     check_not_deleted,
+    is_in_run,
+    root_checkpoint_id,
+    thread_and_namespace,
     writable_head,
 )
-from threads.checkpoint.lru_cache import BoundedSet
-from threads.checkpoint.run_config import is_in_run, thread_and_namespace
-from threads.checkpoint.stored_values import CheckpointKey
+from threads.checkpoint.delta_history import BoundedSet
+from threads.checkpoint.serde import CheckpointKey
 from threads.db.queries import statements
 from threads.errors import ThreadDeleted, ThreadMoved
 from threads.langgraph_internals import REPLAY_STATE_KEY, TASK_SEPARATOR
-
-
-def root_checkpoint_id(metadata: CheckpointMetadata) -> str | None:
-    """Return the root's checkpoint that a subgraph's belongs to."""
-    return (metadata.get("parents") or {}).get("")
 
 
 def check_subgraph_put(

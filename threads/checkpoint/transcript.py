@@ -1,4 +1,4 @@
-"""A thread's messages and interrupts, read from its checkpoints without the graph that wrote them.
+"""A thread's messages and interrupts, read from its checkpoints without the graph, as `threads.models`.
 
 What stands in the checkpoint's `messages` is taken as it is. A `DeltaChannel` stores only what each step
 added; its writes are merged as the checkpoint's metadata say (`messages_reducer`), or by the reducer passed
@@ -8,52 +8,62 @@ a channel of another name is recognised where exactly one channel holds a list o
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT
 
 from threads.checkpoint.branches import Branch, MessageOrigin, find_origins, list_tips
-from threads.checkpoint.message_mapping import (
+from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.message_channel import (
     CHANNEL,
+    REDUCER_METADATA,
     Reducer,
-    StoredWith,
-    coerce_channel,
-    coerce_messages,
-    content_key,
     find_messages,
     replay,
     snapshot_value,
-    to_message,
 )
-from threads.checkpoint.stored_values import (
+from threads.checkpoint.serde import (
     Undecodable,
     Unreadable,
-    ancestors,
     checked_metadata,
     find_damage,
     must_propagate,
     parse_metadata,
     raise_unreadable,
 )
-from threads.db.migrations import uuid_milliseconds
-from threads.db.queries import statements
+from threads.db.queries import moment, statements
 from threads.errors import MessagesUnknown, StateDamaged
-from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL
-from threads.message_reducer import merge_messages
-from threads.models import Interrupt, Message
+from threads.ids import uuid_milliseconds
+from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL, DeltaSnapshot
+from threads.message_reducer import merge_messages, read_update
+from threads.models import Interrupt, Message, Role, ToolCall, Usage
 from threads.search.index import IndexedMessage
 
-REDUCER_METADATA = ("messages_reducer", "add_messages")
-"""Key and value in a checkpoint's metadata that name the reducer; `guard_messages` sets them."""
+STOPPED = "stopped"
+"""Key in a message's `response_metadata`: it is incomplete, because its run was stopped."""
+MAX_TOKENS = 2**53
+"""A reported count above this is no count."""
+ROLES: Mapping[str, Role] = {
+    "human": "user", "user": "user", "ai": "assistant", "assistant": "assistant",
+    "system": "system", "developer": "system", "tool": "tool", "function": "tool",
+}  # fmt: skip
+
+
+class StoredWith(NamedTuple):
+    """The step that stored a message: when, in milliseconds since 1970, and in which run."""
+
+    milliseconds: int | None = None
+    run_id: str | None = None
 
 
 class Transcripts:
@@ -218,7 +228,7 @@ class Transcripts:
         deltas = metadata.get("counters_since_delta_snapshot") or {}
         if CHANNEL in deltas:
             return self._merged_deltas(connection, at, metadata)
-        return find_messages(values, deltas)
+        return coerce_messages(find_messages(values, deltas))
 
     def _merged_deltas(
         self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
@@ -365,3 +375,60 @@ def _find_times(
         if len(found) == len(ids):
             break
     return {id: time for id, time in found.items() if time is not None}
+
+
+def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
+    """Convert a LangChain message to a `Message`."""
+    if not isinstance(message.id, str | None):
+        raise TypeError(f"a message's id is a {type(message.id).__name__}")
+    role = message.role if isinstance(message, ChatMessage) else message.type
+    return Message(
+        id=message.id,
+        role=ROLES.get(role.lower().removesuffix("messagechunk"), "assistant"),
+        text=str(message.text),
+        content=tuple(dict(block) for block in message.content_blocks),
+        tool_calls=tuple(
+            ToolCall(call["id"], call["name"], call["args"])
+            for call in (message.tool_calls if isinstance(message, AIMessage) else ())
+        ),
+        tool_call_id=message.tool_call_id if isinstance(message, ToolMessage) else None,
+        name=message.name,
+        created_at=moment(stored_with.milliseconds),
+        run_id=stored_with.run_id,
+        usage=_usage(message),
+        stopped=message.response_metadata.get(STOPPED) is True,
+    )
+
+
+def _usage(message: BaseMessage) -> Usage | None:
+    """The tokens that a model reported; an answer from LangChain's cache reports a cost and no tokens."""
+    reported = message.usage_metadata if isinstance(message, AIMessage) else None
+    if not reported or "total_tokens" not in reported:
+        return None
+    counts = reported["input_tokens"], reported["output_tokens"], reported["total_tokens"]
+    if not all(type(count) is int and 0 <= count < MAX_TOKENS for count in counts):
+        return None  # another program stored it
+    return Usage(*counts)
+
+
+def content_key(message: BaseMessage) -> tuple[str, str]:
+    """Return what identifies a message that has no id: its type and content."""
+    return message.type, json.dumps(message.content, default=str)
+
+
+def coerce_messages(value: Any) -> list[BaseMessage]:
+    """Return the messages in an update: one or a list, in any of LangChain's forms. Raises `Undecodable`."""
+    try:
+        return read_update([value] if isinstance(value, tuple) else value)
+    except Exception as error:  # what LangChain raises for other values is not documented
+        if must_propagate(error):
+            raise
+        raise Undecodable(str(error) or type(error).__name__) from error
+
+
+def coerce_channel(stored: Any) -> list[BaseMessage]:
+    """Return the messages of a channel's stored value. Raises `Undecodable` if it is no list of messages."""
+    value = stored.value if isinstance(stored, DeltaSnapshot) else stored
+    if not isinstance(value, list):
+        raise Undecodable("messages is not a list")
+    return coerce_messages(value)

@@ -27,7 +27,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.types import Command, Interrupt, StateSnapshot
 
-from threads.checkpoint.message_mapping import CHANNEL
+from threads.checkpoint.message_channel import CHANNEL
 from threads.errors import InvalidValue
 from threads.runs.tool_calls import NAMESPACE, unanswered_calls
 from threads.store.runs import RunRecord, ToolRecord
