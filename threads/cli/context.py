@@ -92,8 +92,10 @@ class CliContext:
 
     def _learn_agents(self, registry: threads.Registry) -> None:
         """Let the graphs of `--agents` tell how their threads are read, where no Runner gets them anyway."""
+        if self.agents is None:
+            return
         command = click.get_current_context().command
-        if self.agents is None or any(parameter.name == "agents" for parameter in command.params):
+        if any(parameter.name == "agents" for parameter in command.params):
             return
         from threads.cli.agent_loader import load_agents
 
