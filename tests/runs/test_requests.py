@@ -52,7 +52,10 @@ def test_resume_answers_an_interrupt(registry, tmp_path):
         assert values["__interrupt__"][0].value == "question 0"
         (question,) = registry.interrupts("a")
         assert question.value == "question 0"
-        assert told(run, "interrupted", "interrupts") == [[{"id": question.id, "value": "question 0"}]]
+        [[described]] = told(run, "interrupted", "interrupts")
+        assert described == {
+            "id": question.id, "value": "question 0", "kind": "text", "choices": [], "response_schema": None,
+        }  # fmt: skip
         answer = runner.resume("a", "yes")
         assert answer.result(10)["messages"][-1].text == "you said yes"
         assert (registry.get("a").status, registry.interrupts("a")) == ("idle", ())
