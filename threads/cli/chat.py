@@ -121,7 +121,9 @@ def resume(
     with cli.open() as registry:
         thread = resolve_thread(registry, id)
         questions = pending_interrupts(registry, thread.id)
-        if not questions and (given or question or not is_paused(last_run(registry, thread.id))):
+        run = last_run(registry, thread.id)
+        may_wait = run is None or is_paused(run)  # of a plain `invoke` only the graph can tell
+        if not questions and (given or question or not may_wait):
             raise_no_interrupt(registry, thread.id)
         if questions and given is None:
             print_interrupts(questions, resume_command(thread.id, questions))
