@@ -20,9 +20,8 @@ from langgraph.types import StateSnapshot
 from threads.errors import AgentNotFound, InvalidValue, NothingToResume, ThreadBusy
 from threads.models import Interrupt
 from threads.registry import Registry
-from threads.runs.agents import choose_agent
 from threads.runs.history import RunHistory
-from threads.runs.queue import Submission
+from threads.runs.queue import Submission, choose_agent
 from threads.runs.request import ANSWER_KINDS, LANGGRAPH_INTERRUPT_ID, Request, named_interrupts
 from threads.runs.tool_recovery import checked_decision
 from threads.store.runs import RunRecord
