@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import approval_agents
 import pytest
 from asking_agents import EFFECTS, refund
 from graphs import config, plain_graph, said
@@ -385,6 +386,29 @@ def test_input_typed_ahead_is_discarded_by_the_prompt(asking):
         terminal.type("\x04")
         assert terminal.rest()[1] == 0
     assert effects(EFFECTS) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("choice", "reply", "done"),
+    [("a", "paid 10 to Ann", ["pay:10:Ann"]), ("r", "with reason: too much", []), ("s", "too much", [])],
+)
+def test_send_asks_what_a_text_decides_while_a_tool_call_waits(registry, monkeypatch, choice, reply, done):
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    with threads.Runner(registry, {"one": approval_agents.one}) as runner:
+        registry.create(id="a", agent_id="one")
+        runner.start("a", "please").result(30)
+    with Terminal("send", "a", "too much", "--agents", "approval_agents:one") as terminal:
+        shown = terminal.until(r"Choose a, r, s, m \(Ctrl\+C: nothing is sent\): ")
+        assert 'pay {"amount": 10, "to": "Ann"} [approve, edit, reject, respond]' in plain(shown)
+        assert "is the answer, as a text" not in shown
+        terminal.type("t\n")  # is no letter that is offered
+        terminal.until("Choose a, r, s, m ")
+        terminal.type(f"{choice}\n")
+        terminal.until(reply)
+        assert terminal.rest()[1] == 0
+    assert effects(EFFECTS) == done
+    assert registry.interrupts("a") == ()
 
 
 def test_show_ends_with_the_pending_interrupt(asking):

@@ -13,7 +13,7 @@ from run_helpers import asking_at_once_graph, effects, texts
 from server_helpers import PREFIX, client
 
 import threads
-from threads import AgentNotFound, Interrupt, InvalidValue, NothingToResume, RunFailed
+from threads import AgentNotFound, AlreadyAnswered, Interrupt, InvalidValue, NothingToResume, RunFailed
 
 APPROVE, REJECT = {"type": "approve"}, {"type": "reject"}
 ALLOWED = "Allowed for pay: approve, edit, reject, respond"
@@ -247,6 +247,23 @@ def test_breakpoint_is_over_once_the_thread_moved(registry):
         assert registry.interrupts("a") == ()
 
 
+@pytest.mark.parametrize("runs_before", [0, 1])
+def test_breakpoint_of_a_plain_invoke_is_continued(registry, runs_before):
+    graph = pausing_graph(interrupt_before=["second"])
+    with threads.Runner(registry, {"agent": graph, "straight": pausing_graph()}) as runner:
+        if runs_before:
+            runner.start("a", "before", agent_id="straight", if_not_exists="create").result(30)
+        plain = pausing_graph(interrupt_before=["second"], checkpointer=registry.checkpointer)
+        plain.invoke(said("go"), config("a"))
+        registry.update("a", agent_id="agent")
+        with pytest.raises(NothingToResume):
+            runner.resume("a", "an answer")
+        run = runner.resume("a")
+        run.result(30)
+        assert runner.resume("a").id == run.id
+    assert texts(registry, "a")[-3:] == ["go", "one", "two"]
+
+
 # the agent that continues
 
 
@@ -392,6 +409,44 @@ def test_http_resume_that_reaches_no_node_is_a_conflict(registry):
         refused = api.post(f"{PREFIX}/threads/a/resume", json={"value": "yes"})
         assert (refused.status_code, refused.json()["code"]) == (409, "NothingToResume")
         assert "agent_id=" not in refused.json()["error"]
+
+
+# failures
+
+
+@pytest.mark.parametrize("mode", ["batched", "per_call"])
+def test_retry_of_an_approved_tool_call_asks_no_second_time(registry, mode):
+    approval_agents.FAILURES.append(ConnectionError("bank API timed out"))
+    with threads.Runner(registry, paying_agent(PAY, mode=mode)) as runner:
+        [question] = asked(registry, runner)
+        with pytest.raises(RunFailed, match="timed out"):
+            runner.resume("a", question.approve()).result(30)
+        assert runner.retry("a").result(30)["messages"][-1].text == "paid 10 to Ann"
+        assert registry.interrupts("a") == ()
+    assert effects(EFFECTS) == ["pay:10:Ann"]
+
+
+def test_decision_of_a_failed_call_may_be_replaced_where_its_own_node_asked(registry):
+    approval_agents.FAILURES.append(ConnectionError("bank API timed out"))
+    with threads.Runner(registry, paying_agent(PAY, mode="per_call")) as runner:
+        [question] = asked(registry, runner)
+        with pytest.raises(RunFailed, match="timed out"):
+            runner.resume("a", question.approve()).result(30)
+        runner.resume("a", question.reject("not now")).result(30)
+    assert effects(EFFECTS) == []
+
+
+def test_taken_decision_stays_taken_and_the_remedies_are_named(registry):
+    """In one step the middleware takes the decisions, in the next one the tool fails."""
+    approval_agents.FAILURES.append(ConnectionError("bank API timed out"))
+    with threads.Runner(registry, paying_agent(PAY)) as runner:
+        [question] = asked(registry, runner)
+        with pytest.raises(RunFailed, match="timed out"):
+            runner.resume("a", question.approve()).result(30)
+        with pytest.raises(AlreadyAnswered, match=r"runner\.retry.*runner\.regenerate.*runner\.start"):
+            runner.resume("a", question.reject())
+        runner.retry("a").result(30)
+    assert effects(EFFECTS) == ["pay:10:Ann"]
 
 
 # where an interrupt comes from

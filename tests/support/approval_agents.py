@@ -21,6 +21,8 @@ from run_helpers import noting
 
 EFFECTS = Path("effects")
 """What the tools have done, in the current folder."""
+FAILURES: list[Exception] = []
+"""What the next calls of `pay` raise."""
 PAY = ("pay", {"amount": 10, "to": "Ann"})
 BOOK = ("book", {"day": "Monday"})
 INTERRUPT_ON: dict[str, Any] = {"pay": True, "book": {"allowed_decisions": ["approve", "reject"]}}
@@ -29,6 +31,8 @@ INTERRUPT_ON: dict[str, Any] = {"pay": True, "book": {"allowed_decisions": ["app
 @tool
 def pay(amount: int, to: str = "nobody") -> str:
     """Pay somebody."""
+    if FAILURES:
+        raise FAILURES.pop()
     noting(EFFECTS, f"pay:{amount}:{to}")
     return f"paid {amount} to {to}"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
 
-from threads.errors import AgentNotFound, InvalidValue
+from threads.errors import InvalidValue
 from threads.registry.context import RegistryContext
 
 DEFAULT_GRAPH_NAME = "LangGraph"
@@ -27,19 +27,6 @@ def bind_agents(agents: Any, context: RegistryContext) -> dict[str, Any]:
             "agents", "no agents were given; pass a compiled graph, or a mapping of id to graph"
         )
     return {str(id): _bound(id, graph, context) for id, graph in given.items()}
-
-
-def choose_agent(agent_ids: Collection[str], requested: str | None, thread_agent: str | None) -> str:
-    """Return the id of the agent that answers; `AgentNotFound`.
-
-    It is the requested one, else the thread's own, else the only one.
-    """
-    chosen = thread_agent if requested is None else requested
-    if chosen is None and len(agent_ids) == 1:
-        return next(iter(agent_ids))
-    if chosen is None or chosen not in agent_ids:
-        raise AgentNotFound(chosen, tuple(agent_ids))
-    return chosen
 
 
 def _name(graph: Any) -> str:

@@ -30,7 +30,6 @@ from threads.errors import (
     ThreadBusy,
 )
 from threads.registry import Registry
-from threads.runs.agents import choose_agent
 from threads.runs.history import RunHistory
 from threads.runs.request import ANSWER_KINDS, Request, checked_key
 from threads.store.event_log import NewEvent
@@ -187,6 +186,19 @@ class RunSubmitter:
             if "messages" not in builder.schemas[builder.input_schema]:
                 what = f"agent {agent_id!r} takes no messages; pass its input with input="
                 raise InvalidValue("message", what)
+
+
+def choose_agent(agent_ids: Collection[str], requested: str | None, thread_agent: str | None) -> str:
+    """Return the id of the agent that answers; `AgentNotFound`.
+
+    It is the requested one, else the thread's own, else the only one.
+    """
+    chosen = thread_agent if requested is None else requested
+    if chosen is None and len(agent_ids) == 1:
+        return next(iter(agent_ids))
+    if chosen is None or chosen not in agent_ids:
+        raise AgentNotFound(chosen, tuple(agent_ids))
+    return chosen
 
 
 class RunQueue:
