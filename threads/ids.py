@@ -1,4 +1,4 @@
-"""Thread ids: validation and creation.
+"""Ids: validation and creation of thread ids, and the time in ids that have one.
 
 An id is stored exactly as given, never trimmed, case-folded or normalised: `"a"` and `"a "` are two
 threads. Values that a saver would silently turn into the same text (`1` and `"1"`, `None` and `"None"`)
@@ -15,6 +15,8 @@ from uuid import UUID
 from threads.errors import InvalidThreadId
 
 MAX_LENGTH = 255
+UUID_EPOCH_MS = 12_219_292_800_000
+"""From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
 
 
 def text_of(thread_id: object) -> str:
@@ -54,3 +56,17 @@ def new_id() -> str:
     random = int.from_bytes(os.urandom(10)) >> 6  # 74 bits; `secrets` would load hashes to get them
     value = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
     return str(UUID(int=value))
+
+
+def uuid_milliseconds(checkpoint_id: object) -> int | None:
+    """Milliseconds since 1970 of a time-based checkpoint id (UUID version 6); None for any other id."""
+    if not isinstance(checkpoint_id, str):
+        return None
+    try:
+        parsed = UUID(checkpoint_id)
+    except ValueError:
+        return None
+    if parsed.version != 6:
+        return None
+    ticks = (parsed.int >> 80) << 12 | (parsed.int >> 64) & 0x0FFF
+    return ticks // 10_000 - UUID_EPOCH_MS

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import threads
-from threads.db.connections import connect
+from threads.db.database import connect
 from threads.db.migrations import MIGRATIONS
 from threads.db.open import check_search, open_database
 from threads.db.write_queue import Writer

@@ -19,7 +19,7 @@ from run_helpers import Gate, texts, told, tool_agent, types, until
 
 import threads
 from agent import build_agent
-from threads.runs.attempt import StopReason
+from threads.runs.queue import StopReason
 
 
 class Deaf(Gate):

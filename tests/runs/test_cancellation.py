@@ -25,7 +25,7 @@ from run_helpers import (
 import threads
 from agent import build_agent
 from agent.state import AgentState
-from threads.runs.attempt import StopReason
+from threads.runs.queue import StopReason
 
 
 @pytest.fixture

@@ -36,8 +36,8 @@ from threads import (
     ThreadNotFound,
     TypeNotAllowed,
 )
-from threads.runs.attempt import StopReason
 from threads.runs.failures import failure_of
+from threads.runs.queue import StopReason
 
 SECRET = "hunter2"
 STREAMED = {"Accept": "text/event-stream"}
@@ -389,7 +389,7 @@ def test_queued_run_whose_agent_is_gone_fails_and_names_the_agents(registry):
         runner.start("a", "Hi", agent_id="slow", if_not_exists="create")
         assert gate.reached.wait(20)
         waiting = runner.start("a", "Hi", agent_id="gone", multitask_strategy="enqueue")
-        del runner._agents._graphs["gone"]
+        del runner._agents["gone"]
         gate.opened.set()
         with pytest.raises(AgentNotFound, match="agent_id can be 'slow'"):
             waiting.result(20)

@@ -11,7 +11,7 @@ from runner_processes import dying_as_it_makes_room
 
 import threads
 from agent.state import AgentState
-from threads.runs.attempt import StopReason
+from threads.runs.queue import StopReason
 from threads.store.transaction import Store
 
 

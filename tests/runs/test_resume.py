@@ -298,10 +298,10 @@ def test_late_resume_is_not_passed_to_another_interrupt(registry):
 
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
         asked(runner)
-        late = resolve_resume(registry, runner._submitter.history, "a", new_answer("late", None), "second")
+        late = resolve_resume(registry, runner._history, "a", new_answer("late", None), "second")
         runner.resume("a", "early", key="first").result(20)
         with pytest.raises(AlreadyAnswered):
-            runner._submitter.submit("a", late).result(20)
+            runner._accept(runner._submitter.submit("a", late)).result(20)
         assert paid == []
         assert [question.value for question in registry.interrupts("a")] == ["two"]
         runner.resume("a", "and two", key="third").result(20)

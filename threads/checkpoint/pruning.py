@@ -19,10 +19,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from threads.checkpoint.delta_history import ancestors, delta_channels
 from threads.checkpoint.serde import name_thread_in_errors, parse_metadata, verify_checkpoint
 from threads.checkpoint.transcript import Transcripts
-from threads.db.queries import statements
+from threads.db.queries import milliseconds, statements
 from threads.errors import InvalidValue, StateDamaged, ThreadExists, ThreadNotFound, TypeNotAllowed
 from threads.langgraph_internals import NAMESPACE_SEPARATOR, TASK_SEPARATOR
-from threads.models import Pruned, milliseconds
+from threads.models import Pruned
 from threads.store.deletion import delete_leftovers, delete_thread
 
 

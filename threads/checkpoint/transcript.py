@@ -41,12 +41,12 @@ from threads.checkpoint.serde import (
     parse_metadata,
     raise_unreadable,
 )
-from threads.db.migrations import uuid_milliseconds
-from threads.db.queries import statements
+from threads.db.queries import moment, statements
 from threads.errors import MessagesUnknown, StateDamaged
+from threads.ids import uuid_milliseconds
 from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL, DeltaSnapshot
 from threads.message_reducer import merge_messages, read_update
-from threads.models import Interrupt, Message, Role, ToolCall, Usage, moment
+from threads.models import Interrupt, Message, Role, ToolCall, Usage
 from threads.search.index import IndexedMessage
 
 STOPPED = "stopped"

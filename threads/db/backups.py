@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from threads.db import migrations
-from threads.db.connections import connect
+from threads.db.database import connect
 from threads.db.errors import translated
 from threads.db.file_copy import appear, copy_into, part_beside, set_logs_aside, stamped, sync_folder
 from threads.db.migrations import Progress

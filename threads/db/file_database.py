@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from threads.db import purge
-from threads.db.connections import FIRST_READ, connect, snapshot
-from threads.db.database import Database
+from threads.db.database import FIRST_READ, Database, Registration, WriteFn, connect, snapshot
 from threads.db.errors import translated
-from threads.db.file_guard import FileGuard
-from threads.db.file_watch import FileWatch, watcher
-from threads.db.registration import Registration
-from threads.db.write_queue import WriteFn, Writer
+from threads.db.file_guard import FileGuard, watcher
+from threads.db.file_rescue import FileRescue
+from threads.db.write_queue import Writer
 from threads.errors import DatabaseError
 
 T = TypeVar("T")
@@ -74,7 +72,7 @@ class FileDatabase(Database):
         self._returned = threading.Condition(self._lock)
         self._log_purge_due = False
         self._closed = False
-        self._watch = FileWatch(path, guard, self._writer)
+        self._rescue = FileRescue(path, guard, self._writer)
         watcher.add(self)
 
     @contextmanager
@@ -138,7 +136,7 @@ class FileDatabase(Database):
         if self._worker is not None:
             self._worker.shutdown(wait=True)
         try:
-            self._watch.check(self._disconnect_idle)  # the last chance to rescue a removed file
+            self._rescue_lost_files()  # the last chance
         finally:
             self._disconnect_idle()
             self._writer.close()
@@ -146,7 +144,11 @@ class FileDatabase(Database):
     def check_files(self) -> None:
         """Detect that the files were removed or replaced, and rescue their content; called periodically."""
         if not self._closed and not self.is_foreign():
-            self._watch.check(self._disconnect_idle)
+            self._rescue_lost_files()
+
+    def _rescue_lost_files(self) -> None:
+        if self._guard.is_lost():
+            self._rescue.react(self._disconnect_idle)
 
     def _truncate_log(self, writer: sqlite3.Connection) -> bool:
         writer.execute("PRAGMA busy_timeout=0")  # do not hold all writers up for one long reader

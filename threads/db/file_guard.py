@@ -5,21 +5,29 @@ then is lost when the last of them is closed, and the write-ahead log, found by 
 applied to whatever file is there next. So the identities of the files (device and inode) are compared
 with those at opening. While a file is open its inode is not reused. Windows removes and replaces no open
 file, and a file that is overwritten in place (`cp`) stays the same file: neither is detected.
+
+One thread watches all databases of the process, so that a loss is detected where nothing is written, too.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import threading
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+from weakref import WeakSet
 
+from threads.background import start_thread
 from threads.errors import DatabaseGone
 
 NOT_FOUND = {errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)}
 """The error numbers of `stat` for a file that does not exist."""
+INTERVAL = 0.25
+"""Seconds between two checks of the files."""
 
 
 class Loss(StrEnum):
@@ -36,7 +44,6 @@ REMEDIES = {
     Loss.REPLACED: "stop all that use it, restore with `threads restore-backup` and start again",
     Loss.LOG: "stop all that use it and start again",
 }
-
 Identity = tuple[int, int]
 
 
@@ -87,6 +94,10 @@ class FileGuard:
             self.loss = self.find_loss()
         self.check()
 
+    def is_lost(self) -> bool:
+        """Whether the files are other ones now, or were when they were last compared."""
+        return self.loss is not None or self.find_loss() is not None
+
     def find_loss(self) -> Loss | None:
         """What happened to the files; None if nothing did, or it cannot be determined."""
         if self._files is None:
@@ -128,3 +139,66 @@ class FileGuard:
                 return None
             raise
         return stat.st_dev, stat.st_ino
+
+
+class Watched(Protocol):
+    """A database that is watched."""
+
+    def check_files(self) -> None:
+        """Check the files now."""
+
+
+class Watcher:
+    """The thread that watches the files of all open databases of this process."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start again without databases."""
+        self._lock = threading.Lock()
+        self._watched: WeakSet[Watched] = WeakSet()
+        self._removed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, database: Watched) -> None:
+        """Watch this one until it is removed or garbage collected."""
+        with self._lock:
+            self._watched.add(database)
+            if self._thread is None or not self._thread.is_alive():
+                self._begin()
+
+    def _begin(self) -> None:
+        try:
+            self._thread = start_thread(self._run, "threads-files", lambda: False)
+        except RuntimeError as error:  # no thread can be started; each write checks its own files
+            logging.getLogger(__name__).error("the files of idle databases are not watched: %s", error)
+
+    def remove(self, database: Watched) -> None:
+        """Stop watching this one."""
+        with self._lock:
+            self._watched.discard(database)
+        self._removed.set()
+
+    def _run(self) -> None:
+        while True:
+            self._removed.wait(INTERVAL)
+            self._removed.clear()
+            with self._lock:
+                if not self._watched:
+                    self._thread = None
+                    return
+                watched = list(self._watched)
+            while watched:
+                self._check(watched.pop())
+
+    def _check(self, database: Watched) -> None:
+        try:
+            database.check_files()
+        except Exception:  # the others are checked all the same
+            logging.getLogger(__name__).exception("checking the files of a database failed")
+
+
+watcher = Watcher()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=watcher.forget)  # the child has no such thread

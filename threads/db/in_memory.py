@@ -9,9 +9,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
-from threads.db.connections import snapshot
-from threads.db.database import Database
-from threads.db.write_queue import WriteFn, Writer
+from threads.db.database import Database, WriteFn, snapshot
+from threads.db.write_queue import Writer
 from threads.errors import DatabaseError
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from threads.db.backups import KNOWN_TABLES
-from threads.db.connections import connect
+from threads.db.database import connect
 from threads.db.open import BUSY_TIMEOUT
 from threads.db.readonly import ReadOnlyFile
 from threads.errors import DatabaseBusy, ReadOnly

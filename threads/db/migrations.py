@@ -15,20 +15,16 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from uuid import UUID
 
 from threads.db import development, seals
 from threads.db.queries import FOLDER, statements
 from threads.errors import DatabaseError, ForeignDatabase, NewerDatabase
+from threads.ids import uuid_milliseconds
 
 Progress = Callable[[str, int, int], None]
 """Called often with what is done, how much of it, and how much there is; it should be quick."""
-
 MIGRATIONS = ("0001_initial",)
 ADOPTED_AT_ONCE = 5000
-UUID_EPOCH_MS = 12_219_292_800_000
-"""From 1582-10-15, where the clock of UUID versions 1 and 6 starts, to 1970, in milliseconds."""
-
 STOCK = {
     "checkpoints": {
         "thread_id",
@@ -168,20 +164,6 @@ def adopt(connection: sqlite3.Connection, progress: Progress | None = None) -> N
             progress("reading checkpoints", done, max(size, done))
     connection.execute(sql["adopt"])
     connection.execute(sql["finish"])
-
-
-def uuid_milliseconds(checkpoint_id: object) -> int | None:
-    """Milliseconds since 1970 of a time-based checkpoint id (UUID version 6); None for any other id."""
-    if not isinstance(checkpoint_id, str):
-        return None
-    try:
-        parsed = UUID(checkpoint_id)
-    except ValueError:
-        return None
-    if parsed.version != 6:
-        return None
-    ticks = (parsed.int >> 80) << 12 | (parsed.int >> 64) & 0x0FFF
-    return ticks // 10_000 - UUID_EPOCH_MS
 
 
 def _milliseconds(checkpoint_id: bytes) -> int | None:

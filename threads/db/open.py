@@ -10,8 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from threads.db import migrations
-from threads.db.connections import connect, make_durable
-from threads.db.database import Database
+from threads.db.database import Database, connect, make_durable
 from threads.db.errors import translated
 from threads.db.file_copy import appear, copy_into, create_private, part_beside
 from threads.db.file_database import FileDatabase

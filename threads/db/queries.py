@@ -1,4 +1,6 @@
-"""Named SQL: each statement is in a `.sql` file under `-- name: what_it_does`, after a line of description.
+"""Named SQL, and how values are stored.
+
+Each statement is in a `.sql` file under `-- name: what_it_does`, after a line of description.
 
 Statements are only run with bound values; lists are bound as JSON (`to_json`) and read with `json_each`.
 Parts in braces are filled with other statements of these files, never with values.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -37,3 +40,13 @@ def load_all() -> None:
     """Read every file of statements now, for a process that may have no file descriptors left later."""
     for path in FOLDER.glob("*.sql"):
         statements(path.stem)
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """Return a stored time, in milliseconds since 1970, as a `datetime` in UTC."""
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def milliseconds(moment: datetime | None) -> int | None:
+    """Return a `datetime` as it is stored: in milliseconds since 1970."""
+    return None if moment is None else round(moment.timestamp() * 1000)

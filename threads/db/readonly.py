@@ -17,10 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from threads.db.connections import FIRST_READ, connect, snapshot
-from threads.db.database import Database
+from threads.db.database import FIRST_READ, Database, WriteFn, connect, snapshot
 from threads.db.errors import translated
-from threads.db.write_queue import WriteFn
 from threads.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseNotFound, ReadOnly
 
 T = TypeVar("T")

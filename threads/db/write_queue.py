@@ -21,13 +21,11 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from threads.background import is_main_thread, log_failure
+from threads.db.database import Registration, WriteFn
 from threads.db.errors import translated
-from threads.db.registration import Registration
 from threads.errors import DatabaseGone, RegistryDetached
 
 T = TypeVar("T")
-WriteFn = Callable[[sqlite3.Connection], T]
-"""A write: what is changed in one transaction, and the result for the caller."""
 LOCK_POLL = (0.0005, 0.004)
 """Seconds between two attempts to get the file's lock: the least and the most."""
 MAX_ATTEMPTS = 3

@@ -16,8 +16,6 @@ from threads.models.types import (
     SortBy,
     SortOrder,
     Status,
-    milliseconds,
-    moment,
 )
 
 __all__ = [
@@ -53,6 +51,4 @@ __all__ = [
     "ToolCall",
     "Usage",
     "User",
-    "milliseconds",
-    "moment",
 ]

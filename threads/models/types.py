@@ -1,8 +1,7 @@
-"""Closed sets of values, as the public API types them, and the conversion of stored times."""
+"""Closed sets of values, as the public API types them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Literal
 
 Status = Literal["idle", "busy", "interrupted", "error"]
@@ -19,13 +18,3 @@ END_EVENTS = frozenset(("interrupted", "finished", "failed", "stopped"))
 """Types of the events that end a run."""
 Action = Literal["keep", "prune", "archive", "trash", "delete"]
 Measured = Literal["day", "agent", "owner", "tag"]
-
-
-def moment(milliseconds: int | None) -> datetime | None:
-    """Return a stored time, in milliseconds since 1970, as a `datetime` in UTC."""
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def milliseconds(moment: datetime | None) -> int | None:
-    """Return a `datetime` as it is stored: in milliseconds since 1970."""
-    return None if moment is None else round(moment.timestamp() * 1000)

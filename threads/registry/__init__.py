@@ -44,12 +44,11 @@ from threads.registry.bulk import BulkService
 from threads.registry.context import Clock, Closeable, RegistryContext
 from threads.registry.maintenance import MaintenanceService
 from threads.registry.messages import MessageService
-from threads.registry.projections import PATIENCE, ProjectionRefresher
 from threads.registry.retention import RetentionService
 from threads.registry.runs import RunService
 from threads.registry.stats import StatsService
 from threads.registry.subscription import EventSubscription
-from threads.registry.threads import ThreadService
+from threads.registry.threads import PATIENCE, ProjectionRefresher, ThreadService
 from threads.registry.users import AccessService, UserService
 from threads.store.authorization import Actor, Verb
 from threads.store.filters import Filters

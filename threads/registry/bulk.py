@@ -9,7 +9,7 @@ from threads import ids as thread_ids
 from threads.errors import InvalidValue
 from threads.models import Report, Tag
 from threads.registry.context import RegistryContext
-from threads.registry.projections import ProjectionRefresher
+from threads.registry.threads import ProjectionRefresher
 from threads.store import validation
 from threads.store.bulk import Outcome
 from threads.store.filters import MOST_AT_ONCE, Filters

@@ -10,7 +10,7 @@ from threads.errors import InvalidValue, StateUnreadable
 from threads.models import Action, Cleaned, Rule
 from threads.registry.bulk import MAX_CHANGED, BulkService
 from threads.registry.context import RegistryContext
-from threads.registry.projections import ProjectionRefresher
+from threads.registry.threads import ProjectionRefresher
 from threads.store.retention import checked_rule
 from threads.store.transaction import Transaction
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from threads.db.queries import moment
 from threads.errors import InvalidValue
-from threads.models import Hit, Hits, Message, Thread, moment
+from threads.models import Hit, Hits, Message, Thread
 from threads.registry.context import RegistryContext
-from threads.registry.projections import ProjectionRefresher, deadline_after
-from threads.registry.threads import ThreadService
+from threads.registry.threads import ProjectionRefresher, ThreadService, deadline_after
 from threads.search.engine import END, Match, Search, cursor_of, digest_of, place_of
 from threads.search.query import Query, parse_query
 from threads.search.snippets import snippet

@@ -6,7 +6,7 @@ from datetime import date
 
 from threads.models import Measured, Stats
 from threads.registry.context import RegistryContext
-from threads.registry.projections import ProjectionRefresher, deadline_after
+from threads.registry.threads import ProjectionRefresher, deadline_after
 from threads.store.stats import check_arguments, day_of
 
 LAST_DAY = 2**31

@@ -8,79 +8,29 @@ What ends it is its end, an error, or a stop reason; then partial output is kept
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
-from langchain_core.messages import AIMessageChunk
-from langgraph.types import Interrupt
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import AIMessageChunk, ToolMessage
+from langgraph.errors import GraphBubbleUp
 
 from threads.checkpoint.conflicts import LEASE_CONTEXT_KEY
 from threads.errors import LeaseLost
-from threads.runs.event_writer import EventWriter, insert_events
-from threads.runs.lease_context import RunLeaseContext
+from threads.runs.completion import Outcome, OutcomeStatus
+from threads.runs.event_loop import CancellableTask
+from threads.runs.events import EventWriter, RunLeaseContext, insert_events
+from threads.runs.failures import error_message, error_type
+from threads.runs.queue import StopReason
 from threads.runs.request import Request
-from threads.runs.tool_calls import ToolEventHandler
+from threads.runs.tool_calls import IDEMPOTENT_HINTS, NAMESPACE
 from threads.serialization import to_jsonable
+from threads.store.event_log import NewEvent
 from threads.store.transaction import Transaction
 
-T = TypeVar("T")
 STREAM_MODES = ["values", "updates", "messages", "custom"]
-CANCEL_TIMEOUT = 0.5
-"""Seconds that a task has to end once it is cancelled."""
-
-
-class StopReason(StrEnum):
-    """Why a run is to end early; the first three are stored as its stop request."""
-
-    CANCEL = "cancel"
-    """Its partial output is kept."""
-    ROLLBACK = "rollback"
-    """It is to be as if the run had not been."""
-    SKIP = "skip"
-    """Of a run that waits: its message gets into the thread in its turn, and is not answered."""
-    HANDOVER = "handover"
-    """Stopped here for another process to recover."""
-    WRITE_REJECTED = "write_rejected"
-    """Stopped here because a checkpoint of it could not be stored."""
-    LEASE_LOST = "lease_lost"
-    """Stopped here because its lease expired, or another runner has it."""
-
-
-class OutcomeStatus(StrEnum):
-    """How an attempt ended."""
-
-    SUCCESS = "success"
-    ERROR = "error"
-    INTERRUPTED = "interrupted"
-    STOPPED = "stopped"
-    UNFINISHED = "unfinished"
-    """The run has not ended: it is left to a recovery."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """The end of an attempt."""
-
-    status: OutcomeStatus
-    values: Any = None
-    """What `invoke` would have returned."""
-    error: BaseException | None = None
-    interrupts: list[Interrupt] = field(default_factory=list)
-    is_rolled_back: bool = False
-    """Whether it is to be as if the run had not been."""
-    by_agent: bool = False
-    """Whether the agent raised the error: whatever class it is of, it says nothing about this run."""
-    is_superseded: bool = False
-    """Whether the thread went on without this run: then it is not the thread's error."""
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether the run has not ended, and may not be ended here any more."""
-        return self.status is OutcomeStatus.UNFINISHED or (
-            isinstance(self.error, LeaseLost) and not self.by_agent
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +121,7 @@ class Attempt:
         events = self._writer.take(lease.run_id, lease.fence[1])
 
         def bump_fencing_token(tx: Transaction) -> int:
-            attempt = tx.runs.increment_attempt(lease.run_id, lease.fence[1])
+            attempt = tx.leases.increment_attempt(lease.run_id, lease.fence[1])
             if attempt is None:
                 raise LeaseLost(lease.thread_id)
             insert_events(tx, events)
@@ -184,7 +134,7 @@ class Attempt:
         """Change what is stored in the thread, under this run's lease; raises `LeaseLost`."""
 
         def change_if_leased(tx: Transaction) -> None:
-            if not tx.runs.has_lease(self.lease.run_id, self.lease.fence[1]):
+            if not tx.leases.has_lease(self.lease.run_id, self.lease.fence[1]):
                 raise LeaseLost(self.lease.thread_id)
             change(tx)
 
@@ -253,41 +203,62 @@ class Attempt:
         self._writer.add(self.lease.new_event("token", data, message.id))
 
 
-class CancellableTask(Generic[T]):
-    """A task on the running loop that is abandoned where it ignores its cancellation.
+class ToolEventHandler(AsyncCallbackHandler):
+    """Stores that a tool was started before it starts: a crash must not hide what may have had effects."""
 
-    A node, a tool or a model may catch the cancellation and go on, for ever perhaps. The task cannot be
-    killed: whatever abandons it sees to it that nothing it stores is accepted.
-    """
+    raise_error = True
+    run_inline = True
+    """Else langchain makes a task for each event of any kind, though only those of tools are handled."""
+    ignore_llm = True
+    ignore_chat_model = True
+    ignore_chain = True
+    ignore_retriever = True
+    ignore_custom_event = True
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(coroutine)
-        self._abandoned: asyncio.Future[None] = self._loop.create_future()
+    def __init__(self, lease: RunLeaseContext, writer: EventWriter) -> None:
+        self._lease = lease
+        self._writer = writer
+        self._calls: dict[UUID, dict[str, Any]] = {}
 
-    def cancel(self) -> None:
-        """Cancel it; `result` returns after `CANCEL_TIMEOUT` seconds at most."""
-        self._task.cancel()
-        self._loop.call_later(CANCEL_TIMEOUT, self._abandon)
+    async def on_tool_start(
+        self, serialized: dict[str, Any], input_str: str, *, run_id: UUID, **options: Any
+    ) -> None:
+        """Store `tool_started`, once the message that makes the call is being stored."""
+        metadata = options.get("metadata") or {}
+        name = (serialized or {}).get("name") or options.get("name") or ""
+        call = {
+            "tool_call_id": options.get("tool_call_id") or str(run_id),
+            "name": name,
+            "task": metadata.get(NAMESPACE, ""),
+        }
+        self._calls[run_id] = call
+        inputs = options.get("inputs")
+        data = {
+            **call,
+            "args": to_jsonable(inputs if inputs is not None else input_str),
+            "idempotent": any(metadata.get(hint) is True for hint in IDEMPOTENT_HINTS),
+        }
+        await self._lease.wait_for_call(call["tool_call_id"])
+        with self._lease.library_errors():
+            await self._writer.write_event(self._lease.new_event("tool_started", data))
 
-    async def result(self) -> T | None:
-        """Return or raise what the task does; None if it was cancelled and did not end."""
-        await asyncio.wait((self._task, self._abandoned), return_when=asyncio.FIRST_COMPLETED)
-        return self._task.result() if self._task.done() else None
+    async def on_tool_end(self, output: Any, *, run_id: UUID, **options: Any) -> None:
+        """Report `tool_finished`."""
+        failed = isinstance(output, ToolMessage) and output.status == "error"
+        if event := self._finished(run_id, {"error": str(output.text)} if failed else {}):
+            self._writer.add(event)
 
-    def _abandon(self) -> None:
-        if not self._abandoned.done():
-            self._abandoned.set_result(None)
-            self._task.add_done_callback(_ignore_result)
+    async def on_tool_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
+        """Report that a tool failed or interrupts the graph; it will run again when that is answered."""
+        interrupts = isinstance(error, GraphBubbleUp)
+        failure = {"error": error_message(error) or error_type(error), "error_type": error_type(error)}
+        event = self._finished(run_id, {"interrupted": True} if interrupts else failure)
+        if event is not None and interrupts:  # before the interrupt is: else recovery asks after a crash
+            with self._lease.library_errors():
+                await self._writer.write_event(event)
+        elif event is not None:
+            self._writer.add(event)
 
-
-def is_cancelled(error: BaseException) -> bool:
-    """Return whether `error` is the cancellation of the running task, not one that a node raised."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-
-
-def _ignore_result(task: asyncio.Task[Any]) -> None:
-    """Retrieve the exception of an abandoned task, so that asyncio does not log it."""
-    if not task.cancelled():
-        task.exception()
+    def _finished(self, run_id: UUID, outcome: dict[str, Any]) -> NewEvent | None:
+        call = self._calls.pop(run_id, None)
+        return None if call is None else self._lease.new_event("tool_finished", {**call, **outcome})

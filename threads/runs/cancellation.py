@@ -17,7 +17,10 @@ from threads.checkpoint.branches import discard_run, has_input_of_run, put_empty
 from threads.checkpoint.message_channel import CHANNEL
 from threads.checkpoint.transcript import STOPPED
 from threads.registry.context import RegistryContext
-from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start, StopReason, is_cancelled
+from threads.runs.attempt import Attempt, Start
+from threads.runs.completion import Outcome, OutcomeStatus
+from threads.runs.event_loop import is_cancelled
+from threads.runs.queue import StopReason
 from threads.runs.request import INPUT_KINDS
 from threads.runs.tool_calls import STOPPED_TEXT, answer_dangling_calls
 from threads.store.runs import RunRecord

@@ -1,15 +1,20 @@
-"""Event loops in threads of their own: runs need one, whatever the caller has (script, notebook, server)."""
+"""Event loops in threads of their own: runs need one, whatever the caller has (script, notebook, server).
+
+What runs on them: coroutines of any thread, tasks that may ignore their cancellation, and steps that repeat.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from threads.background import log_failure, start_thread
+from threads.errors import DatabaseGone, ThreadsError
 
 T = TypeVar("T")
 
@@ -18,6 +23,9 @@ MAX_SYNC_NODES = 64
 
 CLOSE_TIMEOUT = 1.0
 """Seconds that tasks have to end when the loop is closed."""
+
+CANCEL_TIMEOUT = 0.5
+"""Seconds that a task has to end once it is cancelled."""
 
 
 class LoopThread:
@@ -71,7 +79,68 @@ class LoopThread:
         self.loop.close()
 
 
+class CancellableTask(Generic[T]):
+    """A task on the running loop that is abandoned where it ignores its cancellation.
+
+    A node, a tool or a model may catch the cancellation and go on, for ever perhaps. The task cannot be
+    killed: whatever abandons it sees to it that nothing it stores is accepted.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(coroutine)
+        self._abandoned: asyncio.Future[None] = self._loop.create_future()
+
+    def cancel(self) -> None:
+        """Cancel it; `result` returns after `CANCEL_TIMEOUT` seconds at most."""
+        self._task.cancel()
+        self._loop.call_later(CANCEL_TIMEOUT, self._abandon)
+
+    async def result(self) -> T | None:
+        """Return or raise what the task does; None if it was cancelled and did not end."""
+        await asyncio.wait((self._task, self._abandoned), return_when=asyncio.FIRST_COMPLETED)
+        return self._task.result() if self._task.done() else None
+
+    def _abandon(self) -> None:
+        if not self._abandoned.done():
+            self._abandoned.set_result(None)
+            self._task.add_done_callback(_ignore_result)
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Return whether `error` is the cancellation of the running task, not one that a node raised."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+async def repeat(pause: Callable[[], float], step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a step again and again, with `pause()` seconds between, until cancelled."""
+    while True:
+        await attempted(step())
+        await asyncio.sleep(pause())
+
+
+async def attempted(step: Coroutine[Any, Any, None]) -> None:
+    """Await a step and log its errors: the next one may succeed."""
+    try:
+        await step
+    except DatabaseGone:
+        pass  # logged when it was noticed
+    except ThreadsError as error:  # the database is locked or full
+        logging.getLogger(__name__).warning("the step of a runner failed and will be repeated: %s", error)
+    except BaseException as error:
+        if is_cancelled(error):
+            raise
+        log_failure("the step of a runner failed and will be repeated", error)
+
+
 def _log_failure(failure: str, future: Future[Any]) -> None:
     error = CancelledError() if future.cancelled() else future.exception()
     if error is not None and not isinstance(error, CancelledError):
         log_failure(failure, error)
+
+
+def _ignore_result(task: asyncio.Task[Any]) -> None:
+    """Retrieve the exception of an abandoned task, so that asyncio does not log it."""
+    if not task.cancelled():
+        task.exception()

@@ -2,7 +2,7 @@
 
 Whatever several processes could disagree about is decided in a transaction (`threads.runs.queue`); the
 memory here holds the runs of this process only. Its methods may be called from any thread, async ones on
-the loop or on the supervisor's.
+the loop or on the heartbeat's.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from typing import Any
 
 from threads.background import log_failure
 from threads.db.errors import came_of_no_descriptors, is_temporary
-from threads.errors import InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
+from threads.errors import AgentNotFound, InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.registry.context import RegistryContext
-from threads.runs.agents import AgentRegistry
-from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start, StopReason, is_cancelled
+from threads.runs.attempt import Attempt, Start
 from threads.runs.cancellation import settle_stopped
-from threads.runs.completion import complete
-from threads.runs.event_loop import CLOSE_TIMEOUT, LoopThread
-from threads.runs.event_writer import EventWriter
-from threads.runs.lease_context import RunLeaseContext
-from threads.runs.queue import RunQueue, SubmitResult, follows_unclean_end
+from threads.runs.completion import Outcome, OutcomeStatus, RunFutures, complete
+from threads.runs.event_loop import CLOSE_TIMEOUT, LoopThread, is_cancelled
+from threads.runs.events import EventWriter, RunLeaseContext
+from threads.runs.queue import RunQueue, StopReason, SubmitResult, follows_unclean_end
 from threads.runs.recovery import first_start, restart
 from threads.runs.request import ANSWER_KINDS, Request
-from threads.runs.results import RunFutures
-from threads.runs.title_runs import TITLE_REQUEST, TitleTask, new_title_run
-from threads.store.runs import NewRun, RunRecord
-from threads.store.transaction import Transaction
+from threads.runs.title_runs import TitleRuns, TitleTask
+from threads.store.runs import RunRecord
+
+QUEUE_POLL = 0.02
+"""Polling interval in seconds while a run waits for its thread."""
+STOP_POLL = 0.2
+"""Polling interval in seconds for what other processes stored; at most an eighth of a lease."""
 
 STOP_TIMEOUT = 1.5
 """Seconds that runs which are stopped at the end have to notice it."""
@@ -45,20 +46,21 @@ class RunExecutor:
     def __init__(
         self,
         context: RegistryContext,
-        agents: AgentRegistry,
+        agents: Mapping[str, Any],
         queue: RunQueue,
+        titles: TitleRuns,
         *,
         config: Mapping[str, Any],
-        title_model: Any,
         recover: bool,
     ) -> None:
-        """`config`: of every run. `recover`: whether unfinished runs are recovered here."""
+        """`agents`: the graphs by their ids. `recover`: whether unfinished runs are recovered here."""
         self._context = context
         self._store = context.store
         self._agents = agents
         self._queue = queue
+        self._titles = titles
+        self._makes_titles = titles.has_model
         self._config = dict(config)
-        self._title_model = title_model
         self._recovers = recover
         self._loop = LoopThread("threads-runs")
         self._writer = EventWriter(context.store, context.events, self._loop.loop)
@@ -81,18 +83,15 @@ class RunExecutor:
         if self._is_closing:
             raise UsageError("the runner was closed")
 
-    def accept(self, submitted: SubmitResult, request: Request | None) -> Future[Any]:
-        """Perform a submitted run, now or when its thread is free; returns the future of its result.
-
-        `request` is None where the stored one counts.
-        """
+    def accept(self, submitted: SubmitResult) -> Future[Any]:
+        """Perform a submitted run, now or when its thread is free; returns the future of its result."""
         run = submitted.run
         self._context.events.wake()
         if not submitted.accepted_here:
             return self._futures.get(run.run_id)
         future = self._futures.create(run.run_id)
-        if request is not None:
-            self._requests.setdefault(run.run_id, request)
+        if submitted.request is not None:
+            self._requests.setdefault(run.run_id, submitted.request)
         if submitted.started:
             self._start(run)
         else:
@@ -104,22 +103,6 @@ class RunExecutor:
         self.check_open()
         self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id))))
         return self._futures.get(run_id)  # only now: before, its old end would resolve it
-
-    def make_title(self, new_run: NewRun) -> tuple[SubmitResult, Future[Any]]:
-        """Start a run that makes a title; `InvalidValue` where it was set by hand."""
-        submitted = self._store.write(lambda tx: self._queue.submit_title(tx, new_run))
-        return submitted, self.accept(submitted, TITLE_REQUEST)
-
-    def _make_title_after(self, run: RunRecord) -> None:
-        """Start a run that makes a title, if `run` was the thread's first exchange and it has no title."""
-        new_run = new_title_run(run.thread_id, run.agent_id)
-
-        def submit_if_needed(tx: Transaction) -> SubmitResult | None:
-            needs_title = tx.runs.needs_title(run.thread_id, run.run_id)
-            return self._queue.submit_title(tx, new_run) if needs_title else None
-
-        if submitted := self._store.write(submit_if_needed):
-            self.accept(submitted, TITLE_REQUEST)
 
     def future(self, run_id: str) -> Future[Any]:
         """Return the future of the result of any run."""
@@ -136,7 +119,7 @@ class RunExecutor:
         """Return whether the caller is on the loop that performs the runs, and so must not block it."""
         return self._loop.is_current_thread()
 
-    # what the supervisor wants of it
+    # what the heartbeat wants of it
 
     def running_ids(self) -> set[str]:
         """Return the runs that have a lease of this runner."""
@@ -150,14 +133,6 @@ class RunExecutor:
         """Return those of these runs that are performed now."""
         return {run_id for run_id in run_ids if run_id in self._active}
 
-    def awaited_ids(self) -> list[str]:
-        """Return the runs whose result is awaited here, but which are not performed here."""
-        return [run_id for run_id in self._futures.unresolved() if run_id not in self._active]
-
-    def is_idle(self) -> bool:
-        """Return whether no run is performed, waits or is awaited here."""
-        return not (self._leased or self._waiting or self._futures.unresolved())
-
     def stop_here(self, run_id: str, reason: StopReason) -> None:
         """Stop a run that is performed here, or withdraw it if it waits here."""
         self._loop.start_task(self._stop_here(run_id, reason), f"run {run_id} was not stopped")
@@ -169,11 +144,26 @@ class RunExecutor:
             if attempt := self._active.get(run_id):
                 self._loop.call_soon(attempt.stop, StopReason.LEASE_LOST)
 
-    def resolve_stored(self, run_id: str) -> None:
-        """Resolve the future of a run that ended elsewhere, or was withdrawn, from the database."""
-        self._waiting.pop(run_id, None)
-        self._requests.pop(run_id, None)
-        self._futures.resolve_stored(run_id)
+    def poll_pause(self) -> float:
+        """Return the seconds until the next `poll`."""
+        return QUEUE_POLL if self._waiting else min(STOP_POLL, self._queue.lease_seconds / 8)
+
+    async def poll(self) -> None:
+        """Act on what other processes stored: stop requests, ends of runs, and threads that became free.
+
+        What this process does itself is acted on at once.
+        """
+        if self._leased or self._waiting or self._futures.unresolved():
+            stop_requests, ended = await asyncio.to_thread(self._changes)
+            for run_id, reason in stop_requests.items():
+                self.stop_here(run_id, StopReason(reason))
+            for run_id in ended:
+                self._waiting.pop(run_id, None)
+                self._requests.pop(run_id, None)
+                await asyncio.to_thread(self._futures.resolve_stored, run_id)
+        if self._waiting:
+            for thread_id in await asyncio.to_thread(self._unblocked_threads):
+                await self.start_next(thread_id)
 
     async def start_next(self, thread_id: str) -> None:
         """Start the run that waits longest for this thread, if it was accepted here."""
@@ -224,8 +214,9 @@ class RunExecutor:
         try:
             with lease.library_errors():
                 request = self._requests.get(run_id) or self._stored_request(run)
-                graph = self._agents.get(run.agent_id)
-            attempt = Attempt(graph, lease, request, self._writer, self._config)
+                if run.agent_id not in self._agents:
+                    raise AgentNotFound(run.agent_id, tuple(self._agents))
+            attempt = Attempt(self._agents[str(run.agent_id)], lease, request, self._writer, self._config)
             self._active[run_id] = attempt
             if run.stop_request is not None:  # since it waits, or since before a crash
                 attempt.stop(StopReason(run.stop_request))
@@ -240,7 +231,7 @@ class RunExecutor:
         await self._start_following(run, outcome)
 
     async def _perform_title(self, run: RunRecord, lease: RunLeaseContext) -> None:
-        task = self._active[run.run_id] = TitleTask(self._title_model, self._context, run)
+        task = self._active[run.run_id] = self._titles.new_task(run)
         await self._complete(lease, await task.run())
 
     async def _outcome(self, attempt: Attempt, run: RunRecord, request: Request) -> Outcome:
@@ -294,8 +285,10 @@ class RunExecutor:
         run_id, thread_id = run.run_id, run.thread_id
         try:
             await self.start_next(thread_id)
-            if self._title_model is not None and outcome.status is OutcomeStatus.SUCCESS:
-                await asyncio.to_thread(self._make_title_after, run)
+            if self._makes_titles and outcome.status is OutcomeStatus.SUCCESS:
+                title_run = await asyncio.to_thread(self._titles.submit_if_needed, run)
+                if title_run is not None:
+                    self.accept(title_run)
         except (ThreadNotFound, InvalidValue):  # deleted, or given a title by hand, a moment ago
             pass
         except BaseException as error:
@@ -310,13 +303,24 @@ class RunExecutor:
         self._requests.pop(run_id, None)
         if not self._recovers:
             self._futures.resolve(run_id, Outcome(OutcomeStatus.UNFINISHED), run.thread_id)
-        await self._writer.write(lambda tx: tx.runs.release(run_id, run.attempt))
+        await self._writer.write(lambda tx: tx.leases.release(run_id, run.attempt))
 
     async def _stop_here(self, run_id: str, reason: StopReason) -> None:
         if attempt := self._active.get(run_id):
             attempt.stop(reason)
         elif reason is not StopReason.SKIP and self._waiting.pop(run_id, None) is not None:
             await self._writer.write(lambda tx: self._queue.withdraw(tx, run_id))
+
+    def _changes(self) -> tuple[dict[str, str], set[str]]:
+        """Return the stop requests, and the runs that are awaited but not performed here and have ended."""
+        awaited = [run_id for run_id in self._futures.unresolved() if run_id not in self._active]
+        with self._store.read() as tx:
+            stop_requests = tx.runs.list_stop_requests(self._queue.worker_id)
+            return stop_requests, tx.runs.list_finished(awaited) if awaited else set()
+
+    def _unblocked_threads(self) -> set[str]:
+        with self._store.read() as tx:
+            return tx.runs.list_free_threads(self._queue.worker_id)
 
     def _stored_request(self, run: RunRecord) -> Request:
         with self._store.read() as tx:
@@ -333,10 +337,10 @@ class RunExecutor:
 
     # closing
 
-    def close(self, supervision: Future[None], timeout: float, hurry: Callable[[], bool]) -> None:
+    def close(self, heartbeat: Future[None], timeout: float, hurry: Callable[[], bool]) -> None:
         """Wait for the runs under way, leave to others what is unfinished then, and stop the loop.
 
-        Their leases are renewed until then, by `supervision`. The loop gets `STOP_TIMEOUT` seconds: a node
+        Their leases are renewed until then, by `heartbeat`. The loop gets `STOP_TIMEOUT` seconds: a node
         may have blocked it.
         """
         if self._is_closing or self._store.database.is_foreign():
@@ -347,7 +351,7 @@ class RunExecutor:
         while not hurry() and (seconds := until - time.monotonic()) > 0:
             if not wait(under_way, min(seconds, HURRY_POLL)).not_done:
                 break
-        supervision.cancel()
+        heartbeat.cancel()
         stopping = self._loop.submit(self._stop_all())
         is_blocked = bool(wait([stopping], STOP_TIMEOUT).not_done)
         self._hand_over()
@@ -363,7 +367,7 @@ class RunExecutor:
         """Expire the leases of what is unfinished, so that another runner can recover it without waiting."""
         log = logging.getLogger(__name__)
         try:
-            left = self._store.write(lambda tx: tx.runs.release_all(self._queue.worker_id))
+            left = self._store.write(lambda tx: tx.leases.release_all(self._queue.worker_id))
         except ThreadsError as error:  # locked, or closed already: then the leases expire by themselves
             log.warning("the leases of unfinished runs could not be released: %s", error)
             return

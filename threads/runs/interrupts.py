@@ -16,8 +16,9 @@ from typing import Any
 
 from threads.errors import InvalidValue, NothingToResume, ThreadBusy
 from threads.registry import Registry
+from threads.runs.history import RunHistory
+from threads.runs.queue import Submission
 from threads.runs.request import ANSWER_KINDS, LANGGRAPH_INTERRUPT_ID, Request, named_interrupts
-from threads.runs.submission import RunHistory, Submission
 from threads.runs.tool_recovery import checked_decision
 from threads.store.runs import RunRecord
 

@@ -1,20 +1,37 @@
-"""The queue of each thread: which run has the lease, which wait, and which are given up.
+"""From a request to a stored run, which has the lease of its thread or waits for it in the thread's queue.
 
-Each method is one step of a transaction, for several processes want the same threads. A request becomes a
-row; the row gets the lease where the thread is free and waits where it is not; it is started again after
-a crash or a failure, and is withdrawn before it started where a newer request wants that.
+Each method of `RunQueue` is one step of a transaction, for several processes want the same threads. A request
+becomes a row; the row gets the lease where the thread is free and waits where it is not; it is started again
+after a crash or a failure, and is withdrawn before it started where a newer request wants that.
+
+A request that was submitted before is recognised by its key before the thread is looked at, for the
+thread has changed since: the message that was edited is no longer in view, the interrupt no longer waits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from typing import Any, NamedTuple
 
-from threads.errors import InvalidValue, KeyReused, QueueFull, ThreadBusy
-from threads.runs.agents import AgentRegistry
-from threads.runs.attempt import StopReason
-from threads.runs.request import ANSWER_KINDS
+from langgraph.graph.state import CompiledStateGraph
+
+from threads import ids
+from threads.errors import (
+    AgentNotFound,
+    AlreadyAnswered,
+    InvalidValue,
+    KeyReused,
+    MessageNotFound,
+    NothingToResume,
+    QueueFull,
+    ThreadBusy,
+)
+from threads.registry import Registry
+from threads.runs.history import RunHistory
+from threads.runs.request import ANSWER_KINDS, Request, checked_key
 from threads.store.event_log import NewEvent
 from threads.store.runs import NewRun, RunRecord, process_lost
 from threads.store.transaction import Store, Transaction
@@ -24,6 +41,42 @@ MAX_ATTEMPTS = 10
 """How often a run is recovered whose process ends each time; it may be what ends the process."""
 MAX_SLOW_ATTEMPTS = 100
 """The same, with the attempts whose process was only too slow to renew the lease."""
+
+
+class StopReason(StrEnum):
+    """Why a run is to end early; the first three are stored as its stop request."""
+
+    CANCEL = "cancel"
+    """Its partial output is kept."""
+    ROLLBACK = "rollback"
+    """It is to be as if the run had not been."""
+    SKIP = "skip"
+    """Of a run that waits: its message gets into the thread in its turn, and is not answered."""
+    HANDOVER = "handover"
+    """Stopped here for another process to recover."""
+    WRITE_REJECTED = "write_rejected"
+    """Stopped here because a checkpoint of it could not be stored."""
+    LEASE_LOST = "lease_lost"
+    """Stopped here because its lease expired, or another runner has it."""
+
+
+class Submission(NamedTuple):
+    """A request, for which agent, under which key."""
+
+    request: Request
+    agent_id: str | None
+    """None: the thread's own."""
+    key: str | None
+
+
+class SubmissionTarget(NamedTuple):
+    """What is stored of a request's key and thread."""
+
+    known: RunRecord | None
+    """The run that the key has already."""
+    agent_id: str
+    is_new: bool = False
+    """Whether the thread is yet to be created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +89,115 @@ class SubmitResult:
     started: bool = False
     after_sequence: int = 0
     """The thread's last event before it."""
+    request: Request | None = None
+    """The request, if this made the run; else the stored one counts."""
+
+
+class RunSubmitter:
+    """Submits the requests of one runner."""
+
+    def __init__(
+        self, registry: Registry, agents: Mapping[str, Any], queue: RunQueue, history: RunHistory
+    ) -> None:
+        """`agents`: the graphs by their ids."""
+        self._registry = registry
+        self._context = registry._context
+        self._agents = agents
+        self._queue = queue
+        self._history = history
+
+    def find_target(
+        self, thread_id: str, key: str | None, requested_agent: str | None, if_not_exists: str
+    ) -> SubmissionTarget:
+        """Return what is stored of this key and thread, and the agent that answers.
+
+        Raises `ThreadNotFound`, `AgentNotFound`, `InvalidValue`.
+        """
+        with self._context.store.read() as tx:  # the thread's projection need not be up to date
+            known = None if key is None else tx.runs.find_by_key(thread_id, key)
+            if known is not None and known.agent_id is not None and not requested_agent:
+                return SubmissionTarget(known, known.agent_id)
+            if if_not_exists not in ("reject", "create"):
+                raise InvalidValue("if_not_exists", f"{if_not_exists!r} is neither 'reject' nor 'create'")
+            find = tx.threads.find if if_not_exists == "create" else tx.threads.get
+            thread = find(thread_id)
+        if thread is None:
+            ids.check_new(thread_id)
+            return SubmissionTarget(known, self._choose_agent(requested_agent, None), is_new=True)
+        return SubmissionTarget(known, self._choose_agent(requested_agent, thread.agent_id))
+
+    def submit(
+        self,
+        thread_id: str,
+        submission: Submission,
+        strategy: str = "reject",
+        *,
+        thread_agent: str | None = None,
+        is_new: bool = False,
+    ) -> SubmitResult:
+        """Store a run, with the lease of its thread if that is free.
+
+        `thread_agent` becomes the thread's own agent if it has none. `is_new`: create the thread.
+        """
+        if strategy not in STRATEGIES:
+            raise InvalidValue("multitask_strategy", f"{strategy!r} is none of {', '.join(STRATEGIES)}")
+        request, agent_id, key = submission
+        agent_id = agent_id or self.find_target(thread_id, None, None, "reject").agent_id
+        serde = self._context.checkpointer.serde
+        stored, digest = request.dumped(serde), request.digest(serde, agent_id)
+        new_run = NewRun(ids.new_id(), thread_id, request.kind, agent_id, key, digest, stored, thread_agent)
+        if is_new:  # last of all: what is refused leaves no empty thread
+            self._registry.create(id=thread_id, agent_id=agent_id, if_exists="do_nothing")
+        submit = partial(self._queue.submit, new_run=new_run, strategy=strategy)
+        submitted: SubmitResult = self._context.store.write(submit)
+        is_made = submitted.run.run_id == new_run.run_id
+        return replace(submitted, request=request) if is_made else submitted
+
+    def submit_idempotent(
+        self, thread_id: str, request: Request, key: str | None, resolve: Callable[[], Submission]
+    ) -> SubmitResult:
+        """Return the run that this key has, else submit what `resolve` returns."""
+        known = self._history.find_by_key(thread_id, checked_key(key))
+        if known is None:
+            try:
+                submission = resolve()
+            except (MessageNotFound, NothingToResume, InvalidValue):
+                known = self._history.find_by_key(thread_id, key)  # the same was submitted a moment ago
+                if known is None:
+                    raise
+        if known is not None:
+            submission = Submission(request, known.agent_id, key)
+        try:
+            return self.submit(thread_id, submission)
+        except KeyReused:
+            if submission.key == key:
+                raise
+        taken = self._history.find_by_key(thread_id, submission.key)  # a key made from the thread, not given
+        last = self._history.last(thread_id)
+        if taken is None or last is None or taken.run_id != last.run_id:
+            raise AlreadyAnswered(thread_id)
+        raise AlreadyAnswered(thread_id, last.run_id, last.status)
+
+    def check_takes_messages(self, agent_id: str) -> None:
+        """Raise `InvalidValue` if this agent is loaded and its input has no channel `messages`."""
+        graph = self._agents.get(agent_id)
+        if isinstance(graph, CompiledStateGraph):
+            builder = graph.builder
+            if "messages" not in builder.schemas[builder.input_schema]:
+                what = f"agent {agent_id!r} takes no messages; pass its input with input="
+                raise InvalidValue("message", what)
+
+    def _choose_agent(self, requested: str | None, thread_agent: str | None) -> str:
+        """Return the id of the agent that answers; `AgentNotFound`.
+
+        It is the requested one, else the thread's own, else the only one.
+        """
+        chosen = thread_agent if requested is None else requested
+        if chosen is None and len(self._agents) == 1:
+            return next(iter(self._agents))
+        if chosen is None or chosen not in self._agents:
+            raise AgentNotFound(chosen, tuple(self._agents))
+        return chosen
 
 
 class RunQueue:
@@ -43,13 +205,13 @@ class RunQueue:
 
     def __init__(
         self,
-        agents: AgentRegistry,
+        agent_ids: Collection[str],
         worker_id: str,
         lease_seconds: float,
         max_waiting: int,
         now: Callable[[], int],
     ) -> None:
-        self._agents = agents
+        self._agent_ids = agent_ids
         self.worker_id = worker_id
         self.lease_seconds = lease_seconds
         self._max_waiting = max_waiting
@@ -134,7 +296,7 @@ class RunQueue:
             raise KeyReused(new_run.thread_id, str(new_run.key))
         if (
             known.status != "error"
-            or not self._agents.has(known.agent_id)
+            or known.agent_id not in self._agent_ids
             or not self._may_restart(tx, known)
         ):
             return SubmitResult(known, False)
@@ -184,7 +346,7 @@ class RunQueue:
                 return waiting
 
     def _give_up(self, tx: Transaction, run: RunRecord) -> bool:
-        if run.has_lease or self._agents.has(run.agent_id):
+        if run.has_lease or run.agent_id in self._agent_ids:
             return False
         reason = f"its process ended, and agent {run.agent_id!r} is not loaded to recover it"
         self._fail(tx, run, reason)
@@ -199,7 +361,8 @@ class RunQueue:
 
     def _start(self, tx: Transaction, run_id: str) -> RunRecord:
         at = self._now()
-        run = tx.runs.begin(run_id, self.worker_id, self.lease_seconds, at)
+        tx.leases.acquire(run_id, self.worker_id, self.lease_seconds, at)
+        run = tx.runs.get(run_id)
         data = {"kind": run.kind, "agent_id": run.agent_id, "attempt": run.attempt}
         tx.events.append([NewEvent("started", run.thread_id, run_id, data, at)])
         return run

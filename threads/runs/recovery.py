@@ -20,7 +20,8 @@ from threads.checkpoint.branches import has_input_of_run
 from threads.checkpoint.resume_writes import find_stale_resumes
 from threads.errors import AlreadyAnswered, RunFailed
 from threads.registry.context import RegistryContext
-from threads.runs.attempt import Attempt, Outcome, OutcomeStatus, Start
+from threads.runs.attempt import Attempt, Start
+from threads.runs.completion import Outcome, OutcomeStatus
 from threads.runs.queue import follows_unclean_end
 from threads.runs.request import ANSWER_KINDS, INPUT_KINDS, Request, named_interrupts
 from threads.runs.tool_calls import FAILED_TEXT, repair_dangling_calls

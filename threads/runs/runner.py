@@ -2,38 +2,150 @@
 
 It guarantees what a plain `invoke` cannot: over all processes one run has a thread at a time, the same
 idempotency key never runs twice, a run does not need its subscribers, and after a crash it is recovered
-or marked as failed. A request passes submission, queue, executor, attempt, checkpointer and completion,
-in this order.
+or marked as failed. A request passes queue, executor, attempt, checkpointer and completion, in this order.
 """
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, Literal
 
 from threads import ids
-from threads.errors import InvalidValue, NothingToResume
+from threads.errors import InvalidValue, NothingToResume, UsageError
+from threads.models import Event, Message, RunInfo, RunStatus
 from threads.registry import Registry
 from threads.registry.context import Closeable
-from threads.runs.agents import AgentRegistry
-from threads.runs.attempt import StopReason
+from threads.registry.subscription import EventSubscription, subscribe
+from threads.runs.agents import bind_agents
+from threads.runs.edits import EditResolver
 from threads.runs.event_loop import LoopThread
 from threads.runs.executor import RunExecutor
+from threads.runs.heartbeat import Heartbeat
+from threads.runs.history import RunHistory
 from threads.runs.interrupts import new_answer, resolve_resume
-from threads.runs.queue import RunQueue
+from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult
 from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
-from threads.runs.run import Run
-from threads.runs.submission import RunSubmitter, Submission
-from threads.runs.supervisor import Supervisor
-from threads.runs.title_runs import new_title_run
+from threads.runs.title_runs import TitleRuns
 
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 LEASE_SECONDS = 15.0
 MAX_WAITING = 100
 """The default for how many runs may wait for one thread."""
+
+
+class Run:
+    """A run of an agent in a thread, performed by this process or another."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        executor: RunExecutor,
+        id: str,
+        thread_id: str,
+        after_sequence: int,
+        future: Future[Any],
+    ) -> None:
+        """`after_sequence`: the thread's last event before the run."""
+        self.id = id
+        self.thread_id = thread_id
+        self._registry = registry
+        self._context = registry._context
+        self._executor = executor
+        self._after_sequence = after_sequence
+        self._future = future
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, thread_id={self.thread_id!r}, status={self.status!r})"
+
+    @property
+    def info(self) -> RunInfo:
+        """Its stored state; `RunNotFound` if its thread was deleted."""
+        with self._context.store.read() as tx:
+            return tx.runs.get(self.id).info()
+
+    @property
+    def status(self) -> RunStatus:
+        """`pending`, `running`, or how it ended: `success`, `error`, `interrupted`, `stopped`."""
+        return self.info.status
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the graph's output, as `invoke` does, once the run has ended; waits up to `timeout` seconds.
+
+        Of a stopped run, the state with its partial output; of an interrupted one, with `__interrupt__`; of
+        one whose lease expired, the result of its recovery. Raises `RunFailed` with the reason,
+        `TimeoutError`, `ThreadDeleted`, and `LeaseLost` if this runner does not recover runs.
+        """
+        if self._executor.is_current_thread():
+            raise UsageError("an async node must not wait for another run like this", "use `await run`")
+        return self._future.result(timeout)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the run's events from its start, as they come, to its end."""
+        with self.events() as events:
+            for event in events:
+                if event.run_id == self.id:
+                    yield event
+                    if self.ends_with(event):
+                        return
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        with self.events() as events:
+            async for event in events:
+                if event.run_id == self.id:
+                    yield event
+                    if self.ends_with(event):
+                        return
+
+    def stop(self) -> None:
+        """Cancel the run, within a second. Its partial output is kept, as a message with `stopped=True`.
+
+        Does nothing if the run has ended.
+        """
+        self._executor.stop(self.id, StopReason.CANCEL)
+
+    def messages(self) -> tuple[Message, ...]:
+        """Return the messages that this run has added to the thread by now, the user's first."""
+        context = self._context
+        context.checkpointer.wait_for_writes(self.thread_id)
+        with context.store.read() as tx:
+            head_id = tx.runs.get(self.id).head_id or tx.threads.get(self.thread_id).head_id
+            if head_id is None:
+                return ()
+            found = context.decoder.messages(tx.connection, self.thread_id, head_id, dated=True) or ()
+        return tuple(message for message in found if message.run_id == self.id)
+
+    def mark_read(self, user: str) -> int:
+        """Mark the thread as read by `user` up to this run's last message; returns how many are unread.
+
+        Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        """
+        registry = self._registry
+        if message_ids := [message.id for message in self.messages() if message.id]:
+            return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
+        return registry.unread([self.thread_id], user)[self.thread_id]
+
+    def events(self, *, owner: str | None = None) -> EventSubscription:
+        """Subscribe to its thread's events from its start on; of a run that has ended, only the stored ones.
+
+        `owner` as in `Registry.events`.
+        """
+        follow = self.status in ("pending", "running")
+        after = self._after_sequence
+        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow)
+
+    def ends_with(self, event: Event) -> bool:
+        """Return whether the run ends with this event, and was not started again after it."""
+        if event.run_id != self.id or not event.is_end:
+            return False
+        with self._context.store.read() as tx:
+            return not tx.events.was_restarted(event)
 
 
 class Runner(Closeable):
@@ -63,21 +175,23 @@ class Runner(Closeable):
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
         context = self._context = registry._context
-        self._agents = AgentRegistry(agents, context.checkpointer)
+        self._agents = bind_agents(agents, context.checkpointer)
+        self._history = RunHistory(context)
+        self._edits = EditResolver(registry, self._history, self._agents)
         queue = RunQueue(self._agents, uuid.uuid4().hex, lease_seconds, max_waiting, context.now)
+        self._submitter = RunSubmitter(registry, self._agents, queue, self._history)
+        self._titles = TitleRuns(context, queue, title_model)
         self._executor = RunExecutor(
-            context, self._agents, queue, config=extra, title_model=title_model, recover=recover
+            context, self._agents, queue, self._titles, config=extra, recover=recover
         )
-        self._submitter = RunSubmitter(registry, self._agents, queue, self._executor)
-        self._has_title_model = title_model is not None
-        self._supervisor_loop = LoopThread("threads-supervisor")
-        supervisor = Supervisor(self._executor, queue, context.store, self._agents)
-        self._supervision = self._supervisor_loop.submit(supervisor.run(recover=recover))
+        self._heartbeat_loop = LoopThread("threads-heartbeat")
+        heartbeat = Heartbeat(self._executor, queue, context.store, self._agents)
+        self._heartbeat = self._heartbeat_loop.submit(heartbeat.run(recover=recover))
 
     @property
     def agent_ids(self) -> tuple[str, ...]:
         """The ids of the agents."""
-        return self._agents.ids
+        return tuple(self._agents)
 
     def start(
         self,
@@ -103,20 +217,22 @@ class Runner(Closeable):
         """
         if (message is None) == (input is None):
             raise InvalidValue("message", "pass either message or input")
+        self._executor.check_open()
         thread_id, key = ids.text_of(thread_id), checked_key(key)
         target = self._submitter.find_target(thread_id, key, agent_id, if_not_exists)
         if message is not None:
             request = Request("message", checked_message(message), context)
-            self._agents.check_takes_messages(target.agent_id)
+            self._submitter.check_takes_messages(target.agent_id)
         else:
             known_ids = partial(self._message_ids, thread_id) if not target.is_new else tuple
-            graph = self._agents.find(target.agent_id)
+            graph = self._agents.get(target.agent_id)
             checked = checked_input(input, graph, None if target.known is not None else known_ids)
             request = Request("input", checked, context)
         submission = Submission(request, target.agent_id, key)
-        return self._submitter.submit(
+        submitted = self._submitter.submit(
             thread_id, submission, multitask_strategy, thread_agent=agent_id, is_new=target.is_new
         )
+        return self._accept(submitted)
 
     def resume(
         self, thread_id: str, value: Any = None, *, context: Any = None, key: str | None = None
@@ -131,10 +247,11 @@ class Runner(Closeable):
         `InvalidValue`, `AlreadyAnswered` if it was answered differently, and `KeyReused`.
         """
         thread_id = self.registry.get(thread_id).id
-        answer, history = new_answer(value, context), self._submitter.history
-        return self._submitter.submit_idempotent(
-            thread_id, answer, key, lambda: resolve_resume(self.registry, history, thread_id, answer, key)
-        )
+        answer = new_answer(value, context)
+        return self._submit_idempotent(
+            thread_id, answer, key,
+            lambda: resolve_resume(self.registry, self._history, thread_id, answer, key),
+        )  # fmt: skip
 
     def edit(
         self,
@@ -152,17 +269,10 @@ class Runner(Closeable):
         `KeyReused`.
         """
         thread_id, content = self.registry.get(thread_id).id, checked_message(message)
-        submitter = self._submitter
-
-        def resolve() -> Submission:
-            target = submitter.find_edit_target(thread_id, message_id, ("user",))
-            input = submitter.history.edited_input(target.user_message.run_id, message_id, content)
-            edited = replace(request, input=input, base=target.origin.before)
-            return submitter.resubmit(edited, thread_id, target, key)
-
         identity = {"message_id": message_id, "message": content, "context": context}
         request = Request("edit", content, context, identity=identity)
-        return submitter.submit_idempotent(thread_id, request, key, resolve)
+        resolve = partial(self._edits.resolve_edit, thread_id, request, key, message_id, content)
+        return self._submit_idempotent(thread_id, request, key, resolve)
 
     def regenerate(
         self,
@@ -179,23 +289,17 @@ class Runner(Closeable):
         `KeyReused`.
         """
         thread_id = self.registry.get(thread_id).id
-        roles = ("assistant", "user") if message_id is None else ("assistant",)
-        submitter = self._submitter
-
-        def resolve() -> Submission:
-            target = submitter.find_edit_target(thread_id, message_id, roles)
-            return submitter.resubmit(replace(request, base=target.origin.after), thread_id, target, key)
-
         identity = {"message_id": message_id, "context": context}
         request = Request("regenerate", None, context, identity=identity)
-        return submitter.submit_idempotent(thread_id, request, key, resolve)
+        resolve = partial(self._edits.resolve_regeneration, thread_id, request, key, message_id)
+        return self._submit_idempotent(thread_id, request, key, resolve)
 
     def retry(self, thread_id: str) -> Run:
         """Start the thread's last run, which failed, again where it failed; its message is not added twice.
 
         Raises `NothingToResume` if the last run did not fail, `ThreadBusy`.
         """
-        last = self._submitter.history.last(self.registry.get(thread_id).id)
+        last = self._history.last(self.registry.get(thread_id).id)
         if last is None or last.status != "error":
             raise NothingToResume(thread_id, "its last run did not fail")
         with self._context.store.read() as tx:
@@ -208,12 +312,10 @@ class Runner(Closeable):
 
         Raises `InvalidValue` if there is no `title_model`, or if the title was set by hand.
         """
-        if not self._has_title_model:
+        if not self._titles.has_model:
             raise InvalidValue("title_model", "none was given", "pass a chat model to the Runner")
         thread = self.registry.get(thread_id)
-        submitted, future = self._executor.make_title(new_title_run(thread.id, thread.agent_id))
-        run_id, after_sequence = submitted.run.run_id, submitted.after_sequence
-        return Run(self.registry, self._executor, run_id, thread.id, after_sequence, future)
+        return self._accept(self._titles.submit(thread.id, thread.agent_id))
 
     def stop(self, thread_id: str) -> bool:
         """Cancel the thread's active run, in whatever process; False if there is none."""
@@ -233,12 +335,24 @@ class Runner(Closeable):
 
     def _close(self, timeout: float, hurry: Callable[[], bool] = lambda: False) -> None:
         """As `close`, for `threads.api`: stop waiting once `hurry()` is true."""
-        self._executor.close(self._supervision, timeout, hurry)
-        self._supervisor_loop.close()
+        self._executor.close(self._heartbeat, timeout, hurry)
+        self._heartbeat_loop.close()
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""
         return len(self._executor.running_ids())
+
+    def _submit_idempotent(
+        self, thread_id: str, request: Request, key: str | None, resolve: Callable[[], Submission]
+    ) -> Run:
+        self._executor.check_open()
+        return self._accept(self._submitter.submit_idempotent(thread_id, request, key, resolve))
+
+    def _accept(self, submitted: SubmitResult) -> Run:
+        """Perform a submitted run, now or when its thread is free; returns its handle."""
+        run, future = submitted.run, self._executor.accept(submitted)
+        after_sequence = submitted.after_sequence
+        return Run(self.registry, self._executor, run.run_id, run.thread_id, after_sequence, future)
 
     def _message_ids(self, thread_id: str) -> Sequence[str | None]:
         return [message.id for message in self.registry.messages(thread_id)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
@@ -16,8 +17,10 @@ from threads import ids
 from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
 from threads.models import Message
 from threads.registry.context import RegistryContext
-from threads.runs.attempt import CancellableTask, Outcome, OutcomeStatus, StopReason, is_cancelled
+from threads.runs.completion import Outcome, OutcomeStatus
+from threads.runs.event_loop import CancellableTask, is_cancelled
 from threads.runs.failures import failure_of
+from threads.runs.queue import RunQueue, StopReason, SubmitResult
 from threads.runs.request import Request
 from threads.store.runs import NewRun, RunRecord
 from threads.store.transaction import Transaction
@@ -36,9 +39,39 @@ PROMPT = (
 TITLE_REQUEST = Request("title", None)
 
 
-def new_title_run(thread_id: str, agent_id: str | None) -> NewRun:
-    """Return a run that makes a title."""
-    return NewRun(ids.new_id(), thread_id, "title", agent_id, None, "", None)
+class TitleRuns:
+    """The title runs of one runner."""
+
+    def __init__(self, context: RegistryContext, queue: RunQueue, model: Any) -> None:
+        self._context = context
+        self._queue = queue
+        self._model = model
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to make titles."""
+        return self._model is not None
+
+    def submit(self, thread_id: str, agent_id: str | None) -> SubmitResult:
+        """Store and start a title run; `InvalidValue` where the title was set by hand."""
+        new_run = _new_run(thread_id, agent_id)
+        submitted = self._context.store.write(lambda tx: self._queue.submit_title(tx, new_run))
+        return replace(submitted, request=TITLE_REQUEST)
+
+    def submit_if_needed(self, run: RunRecord) -> SubmitResult | None:
+        """As `submit`, if `run` was the thread's first exchange and the thread has no title."""
+        new_run = _new_run(run.thread_id, run.agent_id)
+
+        def submit(tx: Transaction) -> SubmitResult | None:
+            needs_title = tx.runs.needs_title(run.thread_id, run.run_id)
+            return self._queue.submit_title(tx, new_run) if needs_title else None
+
+        submitted = self._context.store.write(submit)
+        return None if submitted is None else replace(submitted, request=TITLE_REQUEST)
+
+    def new_task(self, run: RunRecord) -> TitleTask:
+        """Return the task of a title run that has its lease."""
+        return TitleTask(self._model, self._context, run)
 
 
 class TitleTask:
@@ -98,6 +131,10 @@ async def make_title(model: Any, context: RegistryContext, run: RunRecord) -> st
     return title
 
 
+def _new_run(thread_id: str, agent_id: str | None) -> NewRun:
+    return NewRun(ids.new_id(), thread_id, "title", agent_id, None, "", None)
+
+
 def _beginning(context: RegistryContext, thread_id: str) -> Sequence[Message]:
     with context.store.read() as tx:
         head_id = tx.threads.get(thread_id).head_id
@@ -122,7 +159,7 @@ def _cleaned(title: str) -> str:
 
 async def _store(context: RegistryContext, run: RunRecord, title: str) -> None:
     def set_title(tx: Transaction) -> None:
-        if not tx.runs.has_lease(run.run_id, run.attempt):
+        if not tx.leases.has_lease(run.run_id, run.attempt):
             raise LeaseLost(run.thread_id)
         tx.threads.set_model_title(run.thread_id, title)
 

@@ -1,4 +1,4 @@
-"""Tool calls in runs: their events, their idempotency key, and answers to those that were left without one.
+"""Tool calls in runs: their idempotency key, and answers to those that were left without one.
 
 A tool declares that it may safely run twice by its metadata: `{"idempotent": True}`, or MCP's
 `idempotentHint` and `readOnlyHint`. Recovery runs only such tools again.
@@ -8,22 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
-from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage, ToolMessage
 from langgraph.constants import END
-from langgraph.errors import GraphBubbleUp
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from threads.checkpoint.conflicts import LEASE_CONTEXT_KEY
 from threads.checkpoint.message_channel import CHANNEL
 from threads.dangling_tool_calls import DanglingCall, DanglingCalls, MessageCalls, dangling_tool_calls
-from threads.runs.event_writer import EventWriter
-from threads.runs.failures import error_message, error_type
-from threads.runs.lease_context import RunLeaseContext
-from threads.serialization import to_jsonable
-from threads.store.event_log import NewEvent
 
 NAMESPACE = "langgraph_checkpoint_ns"
 """The key in LangGraph's metadata of the graph's task that runs a tool."""
@@ -43,67 +35,6 @@ def tool_key(config: Mapping[str, Any], tool_call_id: str) -> str:
     lease = configurable.get(LEASE_CONTEXT_KEY)
     run_id = lease.origin_id if lease is not None else (config.get("metadata") or {}).get("run_id", "")
     return f"{configurable['thread_id']}/{run_id}/{tool_call_id}"
-
-
-class ToolEventHandler(AsyncCallbackHandler):
-    """Stores that a tool was started before it starts: a crash must not hide what may have had effects."""
-
-    raise_error = True
-    run_inline = True
-    """Else langchain makes a task for each event of any kind, though only those of tools are handled."""
-    ignore_llm = True
-    ignore_chat_model = True
-    ignore_chain = True
-    ignore_retriever = True
-    ignore_custom_event = True
-
-    def __init__(self, lease: RunLeaseContext, writer: EventWriter) -> None:
-        self._lease = lease
-        self._writer = writer
-        self._calls: dict[UUID, dict[str, Any]] = {}
-
-    async def on_tool_start(
-        self, serialized: dict[str, Any], input_str: str, *, run_id: UUID, **options: Any
-    ) -> None:
-        """Store `tool_started`, once the message that makes the call is being stored."""
-        metadata = options.get("metadata") or {}
-        name = (serialized or {}).get("name") or options.get("name") or ""
-        call = {
-            "tool_call_id": options.get("tool_call_id") or str(run_id),
-            "name": name,
-            "task": metadata.get(NAMESPACE, ""),
-        }
-        self._calls[run_id] = call
-        inputs = options.get("inputs")
-        data = {
-            **call,
-            "args": to_jsonable(inputs if inputs is not None else input_str),
-            "idempotent": any(metadata.get(hint) is True for hint in IDEMPOTENT_HINTS),
-        }
-        await self._lease.wait_for_call(call["tool_call_id"])
-        with self._lease.library_errors():
-            await self._writer.write_event(self._lease.new_event("tool_started", data))
-
-    async def on_tool_end(self, output: Any, *, run_id: UUID, **options: Any) -> None:
-        """Report `tool_finished`."""
-        failed = isinstance(output, ToolMessage) and output.status == "error"
-        if event := self._finished(run_id, {"error": str(output.text)} if failed else {}):
-            self._writer.add(event)
-
-    async def on_tool_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
-        """Report that a tool failed or interrupts the graph; it will run again when that is answered."""
-        interrupts = isinstance(error, GraphBubbleUp)
-        failure = {"error": error_message(error) or error_type(error), "error_type": error_type(error)}
-        event = self._finished(run_id, {"interrupted": True} if interrupts else failure)
-        if event is not None and interrupts:  # before the interrupt is: else recovery asks after a crash
-            with self._lease.library_errors():
-                await self._writer.write_event(event)
-        elif event is not None:
-            self._writer.add(event)
-
-    def _finished(self, run_id: UUID, outcome: dict[str, Any]) -> NewEvent | None:
-        call = self._calls.pop(run_id, None)
-        return None if call is None else self._lease.new_event("tool_finished", {**call, **outcome})
 
 
 def unanswered_calls(messages: Sequence[Any]) -> list[DanglingCall]:

@@ -18,15 +18,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zlib import crc32
 
-from threads.db.queries import statements, to_json
+from threads.db.queries import milliseconds, statements, to_json
 from threads.db.seals import Seals
 from threads.errors import InvalidCursor
-from threads.models import Role, milliseconds
+from threads.models import Role
 from threads.search.index import ORDINAL_BITS
 from threads.search.query import Query, Term, trigram_match, word_match
 from threads.store.cursors import CursorCodec
-from threads.store.filters import Filters
-from threads.store.query_planner import plan_query
+from threads.store.filters import Filters, plan_query
 
 Mode = Literal["best", "newest", "substrings", "messages", "nothing"]
 """How a search is done: by words, ranked; by words, newest first; by substrings, newest first; without terms,

@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from threads.db.queries import statements, to_json
-from threads.models import Event, EventType, Message, moment
+from threads.db.queries import moment, statements, to_json
+from threads.models import Event, EventType, Message
 from threads.serialization import to_jsonable
 
 Topic = tuple[Literal["thread", "owner", "all"], str | None]

@@ -14,9 +14,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from threads.db.queries import statements, to_json
+from threads.db.queries import moment, statements, to_json
 from threads.errors import RunFailed, RunNotFound
-from threads.models import RunInfo, RunKind, RunStatus, moment
+from threads.models import RunInfo, RunKind, RunStatus
 from threads.store.leases import MAX_SECONDS, is_valid
 
 LAST_POSITION = 2**62
@@ -284,43 +284,6 @@ class RunTable:
     def reassign(self, run_id: str, holder: str, seconds: float) -> None:
         """Let another runner have a queued run."""
         self._execute("reassign", _lease(run_id, holder, seconds))
-
-    # lease
-
-    def begin(self, run_id: str, holder: str, seconds: float, at: int) -> RunRecord:
-        """Acquire the lease for the run's next attempt; a unique index refuses a second one in a thread."""
-        self._execute("begin", {**_lease(run_id, holder, seconds), "at": at})
-        return self.get(run_id)
-
-    def has_lease(self, run_id: str, attempt: int) -> bool:
-        """Whether this attempt has a valid lease."""
-        values = {"run_id": run_id, "attempt": attempt, "now": time.monotonic()}
-        return self._execute("has_lease", values).fetchone() is not None
-
-    def increment_attempt(self, run_id: str, attempt: int) -> int | None:
-        """Give a running attempt a new fencing token; the new attempt, None if its lease is lost."""
-        values = {"run_id": run_id, "attempt": attempt, "now": time.monotonic()}
-        rows = self._execute("increment_attempt", values).fetchall()
-        return int(rows[0][0]) if rows else None
-
-    def renew(self, holder: str, run_ids: Collection[str], seconds: float) -> set[str]:
-        """Renew the leases of these runs of the runner; those that it still has."""
-        values = {
-            "holder": holder, "run_ids": to_json(list(run_ids)), "expires_at": time.monotonic() + seconds,
-        }  # fmt: skip
-        return {row[0] for row in self._execute("renew", values).fetchall()}
-
-    def release(self, run_id: str, attempt: int) -> None:
-        """Expire the lease of this attempt, so that another runner can recover the run at once."""
-        self._execute("release", {"run_id": run_id, "attempt": attempt})
-
-    def release_all(self, holder: str) -> list[str]:
-        """Expire all leases of this runner; the ids of its runs."""
-        return [row[0] for row in self._execute("release_all", {"holder": holder}).fetchall()]
-
-    def count_late(self, run_ids: Collection[str]) -> None:
-        """Count an attempt of these runs as late: their runner lives, and renewed the lease too late."""
-        self._execute("count_late", {"run_ids": to_json(list(run_ids))})
 
     def request_stop(self, run_id: str, reason: str) -> bool:
         """Request that the run's holder ends it; False if it has ended."""

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from threads import ids
-from threads.db.queries import statements, to_json
+from threads.db.queries import moment, statements, to_json
 from threads.db.seals import seals_of
 from threads.errors import ThreadExists, ThreadNotFound, ThreadTrashed
-from threads.models import Status, Thread, moment
+from threads.models import Status, Thread
 from threads.store import validation
 from threads.store.deletion import delete_leftovers, delete_thread
-from threads.store.filters import Filters, Order
+from threads.store.filters import Filters, Order, plan_query, plan_scan
 from threads.store.leases import check_free
 from threads.store.protocol import Unset
-from threads.store.query_planner import plan_query, plan_scan
 
 
 @dataclass(frozen=True, slots=True)

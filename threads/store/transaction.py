@@ -7,6 +7,7 @@ again if the transaction was rolled back by another one, so they must be repeata
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -15,19 +16,22 @@ from typing import TypeVar
 
 from threads.db.database import Database
 from threads.db.migrations import Progress, version
+from threads.db.queries import moment, statements
 from threads.db.seals import Seals, seals_of
+from threads.ids import uuid_milliseconds
+from threads.models import Checkpoint
 from threads.store import projection
 from threads.store.authorization import AccessTable
 from threads.store.bulk import BulkChanges
-from threads.store.checkpoints import CheckpointTable
 from threads.store.event_log import EventTable
+from threads.store.leases import LeaseTable
 from threads.store.projection import Decoder, Projectable, Projection, ProjectionTable
 from threads.store.read_marks import ReadMarks
 from threads.store.retention import RetentionRules
 from threads.store.runs import RunTable
 from threads.store.stats import StatisticsTable
 from threads.store.tags import TagTable
-from threads.store.threads import ThreadTable
+from threads.store.threads import ThreadTable, decode_id
 from threads.store.users import UserTable
 
 T = TypeVar("T")
@@ -63,6 +67,11 @@ class Transaction:
         return EventTable(self.connection)
 
     @property
+    def leases(self) -> LeaseTable:
+        """The leases of runs."""
+        return LeaseTable(self.connection)
+
+    @property
     def projections(self) -> ProjectionTable:
         """What is derived from heads, and what is stale."""
         return ProjectionTable(self.connection)
@@ -79,7 +88,7 @@ class Transaction:
 
     @property
     def runs(self) -> RunTable:
-        """Runs, their queues and leases."""
+        """Runs and their queues."""
         return RunTable(self.connection)
 
     @property
@@ -165,3 +174,44 @@ class Store:
     ) -> None:
         """Make and store all stale projections, of an owner or of all, until `stop()`."""
         projection.refresh_all(self.database, decoder, progress=progress, stop=stop, owner=owner)
+
+
+class CheckpointTable:
+    """Reads checkpoints within one transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def exists(self, thread_id: str, checkpoint_id: str) -> bool:
+        """Whether the thread has this checkpoint."""
+        values = {"thread_id": thread_id, "checkpoint_id": checkpoint_id}
+        sql = statements("checkpoints")["checkpoint_metadata"]
+        return self._connection.execute(sql, values).fetchone() is not None
+
+    def has_branches(self, thread_id: str) -> bool:
+        """Whether the thread has several lines of checkpoints."""
+        rows = self._connection.execute(statements("rewinding")["tips"], {"thread_id": thread_id})
+        return len(rows.fetchall()) > 1
+
+    def list_history(self, thread_id: str) -> list[Checkpoint]:
+        """The thread's checkpoints, the one written last first."""
+        rows = self._connection.execute(statements("checkpoints")["history"], {"thread_id": thread_id})
+        return [_checkpoint_of(row) for row in rows]
+
+
+def _checkpoint_of(row: sqlite3.Row) -> Checkpoint:
+    try:
+        metadata = json.loads(row["metadata"] or "{}")
+    except (ValueError, TypeError, RecursionError):  # of another program; the checkpoint exists all the same
+        metadata = {}
+    metadata = metadata if isinstance(metadata, dict) else {}
+    source, step = metadata.get("source"), metadata.get("step")
+    return Checkpoint(
+        id=str(decode_id(row["checkpoint_id"])),
+        parent_id=decode_id(row["parent_checkpoint_id"]),
+        created_at=moment(uuid_milliseconds(row["checkpoint_id"])),
+        source=source if isinstance(source, str) else None,
+        step=step if isinstance(step, int) else None,
+    )

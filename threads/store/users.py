@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from threads.db.queries import statements, to_json
+from threads.db.queries import moment, statements, to_json
 from threads.errors import InvalidValue
-from threads.models import Token, User, moment
+from threads.models import Token, User
 from threads.store.authorization import Actor
 from threads.store.user_names import check_user_name
 from threads.store.validation import checked_name

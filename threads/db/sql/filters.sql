@@ -1,4 +1,4 @@
--- Looking threads up by filters; see threads/store/query_planner.py.
+-- Looking threads up by filters; see threads/store/filters.py.
 
 -- How many threads a lookup finds, but at most so many.
 -- name: count_up_to

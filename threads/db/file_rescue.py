@@ -1,12 +1,8 @@
-"""Watches the files of open databases, and rescues their content when they are removed or replaced.
-
-One thread watches all databases of the process, so that a loss is detected where nothing is written, too.
-"""
+"""Rescues the content of a database whose files were removed or replaced while it was open."""
 
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import tempfile
 import threading
@@ -14,25 +10,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
-from weakref import WeakSet
 
-from threads.background import start_thread
 from threads.db.file_copy import stamped, write_copy
 from threads.db.file_guard import FileGuard, Loss
 from threads.db.write_queue import Writer
 from threads.errors import DatabaseError
 
-INTERVAL = 0.25
-"""Seconds between two checks of the files."""
 RETRY_AFTER = 5.0
 """Seconds after which a copy that could not be written is tried again."""
 MAX_LOG_ATTEMPTS = 4
 """Attempts to create a write-ahead log again, before a copy is written."""
 
 
-class FileWatch:
-    """Watches the files of one open database."""
+class FileRescue:
+    """Reacts to the loss of the files of one open database, and to their return."""
 
     def __init__(self, path: Path, guard: FileGuard, writer: Writer) -> None:
         self._path = path
@@ -43,8 +34,8 @@ class FileWatch:
         self._failures = 0
         self._next_try = 0.0
 
-    def check(self, disconnect_readers: Callable[[], None]) -> None:
-        """Compare the files with those that were opened, and react.
+    def react(self, disconnect_readers: Callable[[], None]) -> None:
+        """Continue with files that are back, store a lost log in the file, or copy a lost file.
 
         `disconnect_readers`: close the connections that read, but those that are at change.
         """
@@ -56,7 +47,7 @@ class FileWatch:
                 self._rescue(loss)
 
     def _continue(self) -> None:
-        """The files are the ones that were opened."""
+        """Use the files again: they are the ones that were opened."""
         if self._is_logged:
             _log().warning("%s is back, and used again", self._guard.where)
         self._reset()
@@ -108,69 +99,6 @@ class FileWatch:
                 _log().error("%s could not be written: %s", target, error)
             return False
         return True
-
-
-class Watched(Protocol):
-    """A database that is watched."""
-
-    def check_files(self) -> None:
-        """Check the files now."""
-
-
-class Watcher:
-    """The thread that watches the files of all open databases of this process."""
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Start again without databases."""
-        self._lock = threading.Lock()
-        self._watched: WeakSet[Watched] = WeakSet()
-        self._removed = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def add(self, database: Watched) -> None:
-        """Watch this one until it is removed or garbage collected."""
-        with self._lock:
-            self._watched.add(database)
-            if self._thread is None or not self._thread.is_alive():
-                self._begin()
-
-    def _begin(self) -> None:
-        try:
-            self._thread = start_thread(self._run, "threads-files", lambda: False)
-        except RuntimeError as error:  # no thread can be started; each write checks its own files
-            _log().error("the files of idle databases are not watched: %s", error)
-
-    def remove(self, database: Watched) -> None:
-        """Stop watching this one."""
-        with self._lock:
-            self._watched.discard(database)
-        self._removed.set()
-
-    def _run(self) -> None:
-        while True:
-            self._removed.wait(INTERVAL)
-            self._removed.clear()
-            with self._lock:
-                if not self._watched:
-                    self._thread = None
-                    return
-                watched = list(self._watched)
-            while watched:
-                self._check(watched.pop())
-
-    def _check(self, database: Watched) -> None:
-        try:
-            database.check_files()
-        except Exception:  # the others are checked all the same
-            logging.getLogger(__name__).exception("checking the files of a database failed")
-
-
-watcher = Watcher()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=watcher.forget)  # the child has no such thread
 
 
 def _log() -> logging.Logger:
