@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from threads.models import Message
 
@@ -22,7 +22,16 @@ MAX_READ = 4000
 """Characters of a message that are read for a title or a preview."""
 
 
-def title(messages: Sequence[Message]) -> str:
+class Spoken(Protocol):
+    """What a title needs of a message."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+def title(messages: Sequence[Spoken]) -> str:
     """The first user message in one line."""
     if not messages:
         return NEW_TITLE

@@ -103,6 +103,8 @@ class StaleThread:
     head_id: str | None
     created_at: int | None
     updated_at: int | None
+    projected_id: str | None
+    auto_title: str
 
 
 class BegunOnce(NamedTuple):

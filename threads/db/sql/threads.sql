@@ -137,7 +137,7 @@ ORDER BY thread_id LIMIT :limit
 
 -- Those of these threads whose projection is stale.
 -- name: list_stale_of
-SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+SELECT position, thread_id, head_id, created_at, updated_at, projected_id, auto_title FROM threads_thread
 WHERE head_id IS NOT projected_id AND thread_id IN (SELECT value FROM json_each(:ids))
 
 -- All threads with checkpoints, but for those in the trash.
