@@ -39,6 +39,7 @@ from threads.checkpoint.message_channel import (
     replay,
     snapshot_value,
 )
+from threads.checkpoint.removals import BranchReader, Conversation, MessageKey, find_conversation
 from threads.checkpoint.serde import (
     Undecodable,
     Unreadable,
@@ -48,7 +49,6 @@ from threads.checkpoint.serde import (
     parse_metadata,
     raise_unreadable,
 )
-from threads.checkpoint.trimmed import Conversation, find_conversation
 from threads.db.queries import moment, statements
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.ids import uuid_milliseconds
@@ -133,18 +133,26 @@ class Transcripts:
         checkpoint_id: str,
         state: Sequence[Message],
         since: str | None,
+        known: Sequence[MessageKey] = (),
     ) -> Conversation:
         """Return the messages `state` of a checkpoint, and those that were removed from it before.
 
-        `since`: an earlier checkpoint, to read back to; None: all of the branch.
+        `since`: an earlier checkpoint, to read back to, and what is `known` of that part; None: all.
         """
-        return find_conversation(
-            state,
+        branch = BranchReader(
             self._chain(connection, thread_id, checkpoint_id),
             lambda at: self._written(connection, thread_id, at),
             lambda at: self.messages(connection, thread_id, at),
-            since,
+            lambda: _find_updates(connection, thread_id, checkpoint_id, since),
         )
+        return find_conversation(state, branch, since, known)
+
+    def last_with(
+        self, connection: sqlite3.Connection, thread_id: str, tip: str | None, message_id: str
+    ) -> str | None:
+        """Return the last checkpoint with a message on the branch that ends at `tip`; None if none has it."""
+        chain = self._chain(connection, thread_id, tip) if tip else ()
+        return next((at for at in chain if self._holds(connection, thread_id, at, message_id)), None)
 
     def place(
         self, connection: sqlite3.Connection, thread_id: str, tip: str, message_id: str
@@ -376,6 +384,17 @@ def _metadata(stored: Any) -> dict[str, Any]:
         return checked_metadata(stored)
     except StateDamaged as error:
         raise Unreadable(error.why) from error
+
+
+def _find_updates(
+    connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, since: str | None
+) -> Iterator[tuple[str, str]]:
+    """The checkpoints of a branch, back to `since`, that `update_state` made, each with its parent."""
+    for id, parent, stored in ancestors(connection, (thread_id, "", checkpoint_id), with_metadata=True):
+        if id == since:
+            return
+        if parent is not None and parse_metadata(stored).get("source") == "update":
+            yield id, parent
 
 
 def _find_times(

@@ -8,7 +8,7 @@ handed in: the store does not know how a checkpoint is encoded.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
@@ -32,6 +32,8 @@ class BranchMessages(Protocol):
     def messages(self) -> Sequence[Message]: ...
     @property
     def trimmed(self) -> Sequence[Message]: ...
+    @property
+    def deleted(self) -> Collection[str | tuple[str, str]]: ...
     @property
     def is_whole(self) -> bool: ...
 
@@ -58,6 +60,7 @@ class Decoder(Protocol):
         checkpoint_id: str,
         state: Sequence[Message],
         since: str | None,
+        known: Sequence[str | tuple[str, str]],
     ) -> BranchMessages: ...
 
     def written_at(
@@ -168,15 +171,18 @@ def _describe(
     if has_rows and has_table(connection, "threads_message_text"):
         stored = index.list_messages(connection, row.position)
     since = row.projected_id if stored else None
-    branch = decoder.conversation(connection, row.thread_id, row.head_id, messages, since)
+    known = [each.key for each in stored if each.role != "system"] if since else []
+    branch = decoder.conversation(connection, row.thread_id, row.head_id, messages, since, known)
     trimmed = {id(message) for message in branch.trimmed}
     found = [_indexed(each, is_trimmed=id(each) in trimmed) for each in branch.messages]
     by_key = {each.key: each for each in found}
     if branch.is_whole:
         said = found
     else:
-        earlier = [each for each in stored if each.role != "system" and each.key not in by_key]
-        said = [by_key.get(each.key, each) for each in stored if each.role == "user"] + found
+        remaining = [each for each in stored if each.role != "system" and each.key not in branch.deleted]
+        without_id = {(each.role, each.text) for each in found}
+        earlier = [each for each in remaining if each.key not in by_key and each.key not in without_id]
+        said = [by_key.get(each.key, each) for each in remaining if each.role == "user"] + found
         found = [each._replace(is_counted=False) for each in earlier] + found
     title, first = previews.title(said), next((each for each in stored if each.role == "user"), None)
     has_title = row.auto_title not in (previews.NEW_TITLE, previews.UNTITLED_TITLE)
