@@ -6,10 +6,10 @@ cut falls between grapheme clusters, never inside an accented character or an em
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from threads import graphemes
 from threads.models import Message
 
 NEW_TITLE = "New conversation"
@@ -66,20 +66,7 @@ def shorten(text: str, length: int) -> str:
     text = " ".join(text.split())
     if len(text) <= length:
         return text
-    while length > 1 and joins(text[length - 1], text[length]):
-        length -= 1
-    return text[:length].rstrip() + "…"
-
-
-def joins(left: str, right: str) -> bool:
-    """Whether the two code points belong to one grapheme cluster."""
-    zero_width_joiner = "\u200d"
-    return (
-        zero_width_joiner in (left, right)
-        or unicodedata.category(right) in ("Mn", "Me", "Mc")
-        or "\U0001f3fb" <= right <= "\U0001f3ff"  # skin tones
-        or ("\U0001f1e6" <= left <= "\U0001f1ff" and "\U0001f1e6" <= right <= "\U0001f1ff")  # flags
-    )
+    return graphemes.cut(text, length).rstrip() + "…"
 
 
 def strip_markdown(text: str) -> str:

@@ -41,8 +41,9 @@ activity
 -- name: sort_created_at
 position
 
+-- By a function in Python: SQLite knows upper and lower case of ASCII only. As bytes, which may be no UTF-8.
 -- name: sort_title
-lower(coalesce(title, model_title, auto_title))
+threads_title_key(CAST(coalesce(title, model_title, auto_title) AS BLOB))
 
 -- name: sort_message_count
 coalesce(message_count, -1)
