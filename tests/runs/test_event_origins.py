@@ -272,6 +272,18 @@ def test_nostream_tag_keeps_a_model_out(registry, pace):
     assert words(events, True) == ["An answer."] and words(events, False) == []
 
 
+@pytest.mark.parametrize("key", ["lc_source", "lc_internal_call"])
+def test_model_that_middleware_calls_for_itself_is_not_shown(registry, pace, key):
+    async def respond(state: MessagesState) -> Any:
+        await model("a choice of tools").with_config(metadata={key: "tool_selection"}).ainvoke("Hi")
+        return {"messages": [await model("An answer.").ainvoke("Hi")]}
+
+    graph = StateGraph(MessagesState).add_node("respond", respond).add_edge(START, "respond").compile()
+    with threads.Runner(registry, graph) as runner:
+        events = live(runner.start("a", "Hi", if_not_exists="create"), True, pace)
+    assert words(events, True) == ["An answer."] and words(events, False) == ["a choice of tools"]
+
+
 def test_message_of_a_subagent_that_a_tool_adds_belongs_to_the_conversation(registry):
     """It was reported as an inner one while the tool ran; the one of the conversation takes its place."""
     from langchain_core.messages import ToolMessage
@@ -320,7 +332,8 @@ def test_stop_keeps_nothing_of_a_model_inside_a_tool(registry):
         run.stop()
         opened.set()
         run.result(20)
-    assert [text for text in texts(registry, "a") if "inner" in text] == []
+    spoken = [message.text for message in registry.messages("a") if message.role == "assistant"]
+    assert spoken == ["I think."]
 
 
 class BlockModel(BaseChatModel):

@@ -24,8 +24,8 @@ TASK_KEY = "langgraph_checkpoint_ns"
 """The key in LangGraph's metadata of the task that runs a model or a tool, behind those it is nested in."""
 NODE_KEY = "langgraph_node"
 """The key of the node of that task."""
-SOURCE_KEY = "lc_source"
-"""The key by which LangChain's middleware marks what it calls a model for; that is no answer."""
+INTERNAL_KEYS = frozenset(("lc_source", "lc_internal_call"))
+"""The keys by which LangChain's middleware marks that it calls a model for itself; that is no answer."""
 
 
 class Foresight:
@@ -171,7 +171,7 @@ class RunStreams:
             task = str(metadata.get(TASK_KEY, ""))
             found = StreamedMessage(message.id, metadata.get(NODE_KEY), namespace, task, True)
             found.in_conversation = (
-                SOURCE_KEY not in metadata
+                INTERNAL_KEYS.isdisjoint(metadata)
                 and not self.is_in_tool(task)
                 and self._foresight.expects(found.path)
             )
