@@ -16,6 +16,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.background import log_failure
+from threads.checkpoint.message_channel import CHANNEL
 from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import AgentNotFound, InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.registry.context import RegistryContext
@@ -201,7 +202,7 @@ class RunExecutor:
         lease = RunLeaseContext(
             run_id, thread_id, run.fence, self._writer,
             known_messages=lambda: self._known_messages(thread_id),
-            streams=RunStreams(run_id, self._foresight[run.agent_id]), now=self._context.now,
+            streams=self._new_streams(run), now=self._context.now,
         )  # fmt: skip
         lease.origin_id = run.first_id
         try:
@@ -213,6 +214,10 @@ class RunExecutor:
         finally:
             self._leased.discard(run_id)
             self._tasks.discard(asyncio.current_task())
+
+    def _new_streams(self, run: RunRecord) -> RunStreams:
+        channels = getattr(self._agents.get(str(run.agent_id)), "channels", ())
+        return RunStreams(run.run_id, self._foresight[run.agent_id], has_channel=CHANNEL in channels)
 
     async def _perform_run(self, run: RunRecord, lease: RunLeaseContext) -> None:
         run_id = run.run_id
