@@ -219,9 +219,10 @@ class AlreadyAnswered(KeyReused):
 class NothingToResume(ThreadsError):
     """The thread has no pending interrupt and no failed run that could be continued."""
 
-    def __init__(self, thread_id: str, why: str) -> None:
+    def __init__(self, thread_id: str, why: str, hint: str = "") -> None:
+        """`hint`: what to do instead, in terms of the Python API."""
         self.thread_id = thread_id
-        super().__init__(f"thread {thread_id!r}: {why}")
+        super().__init__(f"thread {thread_id!r}: {why}", hint)
 
 
 CATALOG_AGENTS = frozenset({"support", "tutor", "assistant", "my-agent"})
@@ -236,11 +237,18 @@ def catalog_hint(agent_id: str | None) -> str:
 class AgentNotFound(UsageError, LookupError):
     """The Runner has no agent with this id. `known` are the ids that it has."""
 
-    def __init__(self, agent_id: str | None, known: Sequence[str]) -> None:
-        self.agent_id, self.known = agent_id, tuple(known)
+    def __init__(self, agent_id: str | None, known: Sequence[str], *, thread_id: str | None = None) -> None:
+        """`thread_id`: of a thread that waits for this agent."""
+        self.agent_id, self.known, self.thread_id = agent_id, tuple(known), thread_id
         what = "agent_id is required" if agent_id is None else f"there is no agent {agent_id!r}"
-        options = f"agent_id can be {', '.join(map(repr, self.known)) or 'none: there are no agents'}"
-        super().__init__(what, "; ".join(filter(None, (catalog_hint(agent_id), options))))
+        what += "" if thread_id is None else f", which thread {thread_id!r} waits for"
+        remedy = "" if thread_id is None else "load it, or name another by registry.update(id, agent_id=...)"
+        super().__init__(what, "; ".join(filter(None, (catalog_hint(agent_id), remedy, self.options))))
+
+    @property
+    def options(self) -> str:
+        """The agents that there are, in words."""
+        return f"agent_id can be {', '.join(map(repr, self.known)) or 'none: there are no agents'}"
 
 
 class MessageNotFound(ThreadsError, LookupError):

@@ -52,7 +52,10 @@ def test_resume_answers_an_interrupt(registry, tmp_path):
         assert values["__interrupt__"][0].value == "question 0"
         (question,) = registry.interrupts("a")
         assert question.value == "question 0"
-        assert told(run, "interrupted", "interrupts") == [[{"id": question.id, "value": "question 0"}]]
+        [[described]] = told(run, "interrupted", "interrupts")
+        assert described == {
+            "id": question.id, "value": "question 0", "kind": "text", "choices": [], "response_schema": None,
+        }  # fmt: skip
         answer = runner.resume("a", "yes")
         assert answer.result(10)["messages"][-1].text == "you said yes"
         assert (registry.get("a").status, registry.interrupts("a")) == ("idle", ())
@@ -322,7 +325,8 @@ def test_tool_events_are_stored_before_and_after_the_call(registry, build):
     assert story == ["message", "message", "tool_started", "tool_finished", "message", "message"]
     (started,) = [event.data for event in events if event.type == "tool_started"]
     assert started["task"].startswith("tools:")
-    call = {"tool_call_id": "call-0", "name": "look", "task": started["task"]}
+    origin = {"node": "tools", "namespace": [], "in_conversation": True}
+    call = {"tool_call_id": "call-0", "name": "look", "task": started["task"], **origin}
     assert started == {**call, "args": {"n": 1}, "idempotent": False}
     (finished,) = [event.data for event in events if event.type == "tool_finished"]
     assert finished == call

@@ -67,7 +67,7 @@ STATUS_BY_ERROR: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.QueueFull, 429, "{error.limit} runs are queued in the thread; try again when one has ended"),
     (errors.ThreadMoved, 409, OWN_MESSAGE),
     (errors.LeaseLost, 409, "another server took over the run; GET .../runs shows its state"),
-    (errors.NothingToResume, 409, OWN_MESSAGE),
+    (errors.NothingToResume, 409, "{error.summary}"),
     (errors.AlreadyAnswered, 409, "the interrupt was already resumed with another value; POST .../retry "
         "continues its failed run, POST .../regenerate runs it again, POST .../messages starts a new run"),
     (errors.MessagesUnknown, 409, "the messages cannot be decoded: {error.why}"),
@@ -75,6 +75,7 @@ STATUS_BY_ERROR: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.StateDamaged, 409, "a value that is stored in the thread is damaged"),
     (errors.ThreadDeleted, 410, "the thread was deleted meanwhile"),
     (errors.InvalidValue, 422, "{error.field}: {error.reason}"),
+    (errors.AgentNotFound, 422, "{error.summary}; {error.options} (PUT on the thread sets its agent_id)"),
     (errors.UsageError, 422, OWN_MESSAGE),
     (errors.RunFailed, 502, "the agent failed: {error.reason} (run {error.run_id})"),
     (errors.DatabaseFull, 507, "the disk of the server is full; nothing was stored"),

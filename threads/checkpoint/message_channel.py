@@ -172,9 +172,7 @@ def find_channel(
     if isinstance(named, str):
         return named if named in values or named in deltas else None
     if not values.keys().isdisjoint(FUNCTIONAL_CHANNELS):
-        found = [
-            name for name in FUNCTIONAL_CHANNELS if _holds_messages(functional_messages(values.get(name)))
-        ]
+        found = [name for name in FUNCTIONAL_CHANNELS if _holds_messages(messages_in(name, values.get(name)))]
         if not found:
             raise Undecodable("what its functional agent returned holds no `messages`")
         return found[0]
@@ -186,9 +184,13 @@ def find_channel(
     return found[0] if found else None
 
 
-def functional_messages(value: Any) -> Any:
-    """Return the messages in what a functional agent returned: a mapping with `messages`, or these alone."""
-    return value.get(CHANNEL) if isinstance(value, dict) else value
+def messages_in(channel: str, value: Any) -> Any:
+    """Return the messages in a channel's value.
+
+    What a functional agent returned may be a mapping with `messages`, or these alone.
+    """
+    is_mapping = channel in FUNCTIONAL_CHANNELS and isinstance(value, dict)
+    return value.get(CHANNEL) if is_mapping else value
 
 
 def _holds_messages(stored: Any) -> bool:

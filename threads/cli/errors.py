@@ -75,6 +75,12 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
         "the interrupt of thread {error.thread_id!r} was answered already, with another answer; `threads "
         "show` shows what followed, and `threads retry` continues that answer's run if it failed",
     ),
+    (errors.NothingToResume, CliError, "{error.summary}"),
+    (
+        errors.AgentNotFound,
+        UsageCliError,
+        "{error.summary}; load it with --agents, or name another with --agent: {error.options}",
+    ),
     (errors.RunNotFound, CliError, "there is no run {error.run_id!r}"),
     (
         errors.MessagesUnknown,

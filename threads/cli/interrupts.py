@@ -1,35 +1,27 @@
-"""Pending interrupts at the command line: printed, and answered only by an explicit answer.
-
-A text becomes an answer only if the user confirms it at a prompt or a script passes an option: as a text,
-`no` would count as true in the `if interrupt(...)` of a graph.
-"""
+"""Pending interrupts at the command line: in words, with the options that answer them."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-import click
-
-from threads import Interrupt, Registry, RunInfo
+from threads import Interrupt, InvalidValue, Registry, RunInfo
 from threads.cli.errors import CliError
 from threads.cli.output import print_text
-from threads.cli.sanitize import checked_text, escape_block, escape_line
+from threads.cli.sanitize import escape_block, escape_line
 from threads.serialization import to_jsonable
 
-ANSWER_OPTIONS = "--yes | --no | --text TEXT | --json VALUE"
-"""The options that give an answer."""
-NEGATIVE = {"no", "n", "nope", "false", "off", "none", "null", "0"}
-"""Texts that mean no but count as true in Python."""
+DECISION_OPTIONS = {
+    "approve": "--approve", "edit": "--edit JSON", "reject": "--reject REASON", "respond": "--respond TEXT",
+}  # fmt: skip
+"""The options that decide about tool calls."""
+TEXT_KINDS = ("text", "recovery")
+"""Kinds of interrupts that a plain text may answer."""
 RECENT_RUNS = 5
 """Latest runs of a thread to search for one that is not a title run."""
-
-Answer = Mapping[str, Any]
-"""Values by the ids of the interrupts that they answer."""
 
 
 def last_run(registry: Registry, thread_id: str) -> RunInfo | None:
@@ -38,11 +30,43 @@ def last_run(registry: Registry, thread_id: str) -> RunInfo | None:
     return next((run for run in runs if run.kind != "title"), None)
 
 
-def pending_interrupts(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
-    """Return the pending interrupts, none while a run is active. Raises `ThreadTrashed`."""
+def waiting_for(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
+    """Return the pending interrupts and breakpoints, none while a run is active. Raises `ThreadTrashed`."""
     questions = registry.interrupts(thread_id)
     last = last_run(registry, thread_id) if questions else None
     return () if last is not None and last.status in ("pending", "running") else questions
+
+
+def pending_interrupts(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
+    """Return the interrupts that wait for an answer, none while a run is active. Raises `ThreadTrashed`."""
+    return tuple(each for each in waiting_for(registry, thread_id) if each.kind != "breakpoint")
+
+
+def answer_options(questions: Sequence[Interrupt]) -> list[str]:
+    """Return the options that answer one of these interrupts."""
+    return list(dict.fromkeys(option for each in questions for option in _options_of(each)))
+
+
+def _options_of(question: Interrupt) -> Iterable[str]:
+    if request := question.approval_request:
+        choices = [each for each in question.choices if each != "edit" or len(request.actions) == 1]
+        return [*(DECISION_OPTIONS[each] for each in choices if each in DECISION_OPTIONS), "--json VALUE"]
+    if question.kind == "breakpoint":
+        return []
+    if question.kind == "recovery":
+        return ["--text again", "--text TEXT", "--json VALUE"]
+    booleans = [name for name, value in (("--yes", True), ("--no", False)) if fits(question, value)]
+    texts = ["--text TEXT"] if question.kind == "text" or question.response_schema is None else []
+    return [*booleans, *texts, "--json VALUE"]
+
+
+def fits(question: Interrupt, value: Any) -> bool:
+    """Return whether a value has the form of an answer, as far as that is known."""
+    try:
+        question.check_answer(value)
+    except InvalidValue:
+        return False
+    return True
 
 
 def format_value(value: Any) -> str:
@@ -52,81 +76,65 @@ def format_value(value: Any) -> str:
 
 def format_inline(value: Any) -> str:
     """Return an interrupt's value as one escaped line."""
-    return escape_line(
-        value if isinstance(value, str) else json.dumps(to_jsonable(value), ensure_ascii=False)
-    )
+    return escape_line(value if isinstance(value, str) else _as_json(value))
 
 
-def resume_command(thread_id: str, questions: Sequence[Interrupt]) -> str:
-    """Return the command that answers."""
+def describe(question: Interrupt, formatted: Callable[[Any], str] = format_value) -> str:
+    """Return what an interrupt waits for as text: of an approval, each tool call with its decisions."""
+    request = question.approval_request
+    if question.kind == "breakpoint":
+        due = question.value["next"]
+        return f"a breakpoint before {', '.join(due)}" if due else "a breakpoint"
+    if request is None:
+        return formatted(question.value)
+    shown = []
+    for action in request.actions:
+        args = _as_json(action.args)
+        is_repeated = f"Args: {action.args}" in action.description
+        description = "" if is_repeated or not action.description else f": {action.description}"
+        shown.append(f"{action.name} {args}{description} [{', '.join(action.decisions)}]")
+    return ("\n" if formatted is format_value else "; ").join(shown)
+
+
+def describe_inline(question: Interrupt) -> str:
+    """Return what an interrupt waits for as one escaped line."""
+    return escape_line(describe(question, format_inline))
+
+
+def resume_command(
+    thread_id: str, questions: Sequence[Interrupt], command: str = "threads resume", *, with_id: bool = True
+) -> str:
+    """Return the command that answers; at a breakpoint it takes no answer."""
     which = " --question ID" if len(questions) > 1 else ""
-    return f"threads resume {shlex.quote(thread_id)}{which} ({ANSWER_OPTIONS})"
+    options = " | ".join(answer_options(questions))
+    id = f" {shlex.quote(thread_id)}" if with_id else ""
+    return f"{command}{id}{which}{f' ({options})' if options else ''}"
 
 
 def expected_answer(question: Interrupt) -> str | None:
-    """Return the answer that LangChain's `HumanInTheLoopMiddleware` expects; None for other interrupts."""
-    value = question.value
-    actions = value.get("action_requests") if isinstance(value, Mapping) else None
-    if not isinstance(actions, list) or not isinstance(value.get("review_configs"), list):
-        return None
-    allowed = [
-        each.get("allowed_decisions") or () for each in value["review_configs"] if isinstance(each, Mapping)
-    ]
-    kinds = sorted({str(kind) for each in allowed for kind in each}) or ["approve", "reject"]
-    form = json.dumps({"decisions": [{"type": kinds[0]}] * len(actions)})
-    return f"--json {shlex.quote(form)}; a type is one of: {', '.join(kinds)}"
+    """Return the form of an answer in words, where it is known and not plain."""
+    if request := question.approval_request:
+        decisions = [{"type": action.decisions[0]} for action in request.actions]
+        form = json.dumps({"decisions": decisions} if request.is_batched else decisions[0])
+        return f"--json {shlex.quote(form)}; types {request.allowed()}"
+    if question.kind in ("text", "value") and question.choices:
+        return f"one of {', '.join(map(_as_json, question.choices))}"
+    if question.kind == "value" and question.response_schema is not None:
+        return f"a value of the schema {_as_json(question.response_schema)}"
+    return None
 
 
 def print_interrupts(questions: Sequence[Interrupt], how: str | None = None) -> None:
     """Print the interrupts on stderr, and how to answer them."""
     for question in questions:
         which = f" (question {question.id})" if len(questions) > 1 else ""
-        text = f"the agent waits for an answer to{which}: {format_value(question.value)}"
-        print_text(escape_block(text), to=sys.stderr)
+        what = "paused at" if question.kind == "breakpoint" else f"waits for an answer to{which}:"
+        print_text(escape_block(f"the agent {what} {describe(question)}"), to=sys.stderr)
         if form := expected_answer(question):
             print_text(escape_block(f"expected: {form}"), to=sys.stderr)
     if questions and how is not None:
-        print_text(escape_block(f"answer: {how}"), to=sys.stderr)
-
-
-def answer_values(json: str | None, text: str | None, yes: bool, no: bool) -> list[Any]:
-    """Return the answer of these options in a list of none or one. Raises `UsageError` for several."""
-    values: list[Any] = [checked_text("--text", text)] if text is not None else []
-    values += [True] * yes + [False] * no
-    values += [parse_json(json)] if json is not None else []
-    if len(values) > 1:
-        raise click.UsageError(f"give one answer only: {ANSWER_OPTIONS}")
-    return values
-
-
-def parse_json(text: str) -> Any:
-    """Parse the value of `--json`. Raises `UsageError` with the position of the error."""
-    try:
-        return json.loads(checked_text("--json", text), parse_constant=_reject_constant)
-    except RecursionError:
-        raise click.UsageError("--json: the value is nested too deeply") from None
-    except ValueError as error:
-        hint = f"; to answer with this text, use --text {shlex.quote(text)}" if text.strip() else ""
-        raise click.UsageError(f"--json: {text!r} is not JSON: {error}{hint}") from None
-
-
-def answer_for(thread_id: str, questions: Sequence[Interrupt], value: Any, id: str | None = None) -> Answer:
-    """Return the answer by its interrupt's id. Raises `UsageError` if the interrupt is ambiguous."""
-    ids = [question.id for question in questions]
-    if id is not None:
-        found = [each for each in ids if each == id] or [each for each in ids if each.startswith(id)]
-        if len(set(found)) != 1:
-            raise click.UsageError(f"--question: {id!r} is not one of: {', '.join(ids)}")
-        return {found[0]: value}
-    if isinstance(value, Mapping) and value and value.keys() <= set(ids):
-        return value
-    if len(questions) > 1:
-        print_interrupts(questions)
-        raise click.UsageError(
-            f"Thread {thread_id!r} has {len(questions)} pending interrupts. "
-            "Name one by --question, or map their ids to answers by --json."
-        )
-    return {ids[0]: value}
+        name = "to continue" if all(each.kind == "breakpoint" for each in questions) else "answer"
+        print_text(escape_block(f"{name}: {how}"), to=sys.stderr)
 
 
 def raise_no_interrupt(registry: Registry, thread_id: str) -> NoReturn:
@@ -147,104 +155,5 @@ def is_paused(last: RunInfo | None) -> bool:
     return last is not None and last.status == "interrupted"
 
 
-def resolve_text(
-    thread_id: str, text: str, questions: Sequence[Interrupt], ways: str, is_answer: bool | None = None
-) -> Answer | None:
-    """Return the answer that `text` is to these interrupts; None if it is a new message.
-
-    `is_answer`: what the caller says it is. If it is None, a prompt asks; without a terminal a `UsageError`
-    names the `ways` to say so. Raises `KeyboardInterrupt` or `EOFError` if the user leaves the prompt.
-    """
-    if not questions or is_answer is False:
-        return None
-    if is_answer:
-        return answer_for(thread_id, questions, _checked_text(thread_id, text))
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        shown = "; ".join(format_inline(question.value) for question in questions)
-        raise click.UsageError(
-            f"Thread {thread_id!r} waits for an answer to: {shown}\nNothing was sent. {ways}"
-        )
-    print_interrupts(questions)
-    return _choose_meaning(text, questions)
-
-
-def _checked_text(thread_id: str, text: str) -> str:
-    """Return a text that was given as the answer. Raises `UsageError` if it rather means another value."""
-    is_negative, is_json = text.strip().lower() in NEGATIVE, isinstance(_json_or_none(text), dict | list)
-    if not is_negative and not is_json:
-        return text
-    command, quoted = f"threads resume {shlex.quote(thread_id)}", shlex.quote(text)
-    reason = "is JSON" if is_json else "would count as true, as any text does"
-    other = f"--json {quoted}" if is_json else "--no"
-    raise click.UsageError(
-        f"The answer {text!r} {reason}. Nothing was sent. "
-        f"`{command} {other}` answers by the value, `{command} --text {quoted}` by the text."
-    )
-
-
-def _choose_meaning(text: str, questions: Sequence[Interrupt]) -> Answer | None:
-    question = questions[0]
-    if len(questions) > 1:
-        numbers = {str(number): each for number, each in enumerate(questions, start=1)}
-        offers = {number: f"answers question {each.id}" for number, each in numbers.items()}
-        choice = _ask_choice(text, {**offers, "m": "is a new message"})
-        if choice == "m":
-            return None
-        question = numbers[choice]
-    value = _json_or_none(text)
-    offers = {
-        "t": "is the answer, as a text" + (", which counts as true" * (text.strip().lower() in NEGATIVE))
-    }
-    if value is not None and not isinstance(value, str):
-        offers["j"] = "is the answer, as JSON"
-    offers |= {"y": "means yes: answer true", "n": "means no: answer false"}
-    if len(questions) == 1:
-        offers["m"] = "is a new message, which discards the question"
-    values: dict[str, Callable[[], Any]] = {
-        "t": lambda: text, "j": lambda: value, "y": lambda: True, "n": lambda: False,
-    }  # fmt: skip
-    choice = _ask_choice(text, offers)
-    return None if choice == "m" else {question.id: values[choice]()}
-
-
-def _ask_choice(text: str, offers: Mapping[str, str]) -> str:
-    """Return the letter that the user chooses; input typed before the prompt appeared is discarded."""
-    print_text(escape_block(f"Your text {_shorten(text)!r}"), to=sys.stderr)
-    for letter, what in offers.items():
-        print_text(f"  {letter}  {what}", to=sys.stderr)
-    while True:
-        _discard_typed_ahead()
-        prompt = f"Choose {', '.join(offers)} (Ctrl+C: nothing is sent): "
-        if not sys.stdout.isatty():  # there `input` would write the prompt into the output
-            print_text(prompt, end=False, to=sys.stderr)
-            prompt = ""
-        if (choice := input(prompt).strip().lower()) in offers:
-            return choice
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-def _json_or_none(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_reject_constant)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _reject_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON value")
-
-
-def _discard_typed_ahead() -> None:
-    try:
-        import termios
-    except ImportError:  # Windows
-        import msvcrt
-
-        while msvcrt.kbhit():  # type: ignore[attr-defined]
-            msvcrt.getwch()  # type: ignore[attr-defined]
-        return
-    with suppress(termios.error, OSError):
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+def _as_json(value: Any) -> str:
+    return json.dumps(to_jsonable(value), ensure_ascii=False)

@@ -87,7 +87,7 @@ class Run:
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield the run's events from its start, as they come, to its end."""
+        """Yield the run's events from its start, as they come, to its end; only those of the conversation."""
         with self.events() as events:
             for event in events:
                 if event.run_id == self.id:
@@ -139,14 +139,14 @@ class Run:
             return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
-    def events(self, *, owner: str | None = None) -> EventSubscription:
+    def events(self, *, owner: str | None = None, inner: bool = False) -> EventSubscription:
         """Subscribe to its thread's events from its start on; of a run that has ended, only the stored ones.
 
-        `owner` as in `Registry.events`.
+        `owner` and `inner` as in `Registry.events`.
         """
         follow = self.status in ("pending", "running")
         after = self._after_sequence
-        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow)
+        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow, inner=inner)
 
     def ends_with(self, event: Event) -> bool:
         """Return whether the run ends with this event, and was not started again after it."""
@@ -243,7 +243,13 @@ class Runner(Closeable):
         return self._accept(submitted)
 
     def resume(
-        self, thread_id: str, value: Any = None, *, context: Any = None, key: str | None = None
+        self,
+        thread_id: str,
+        value: Any = None,
+        *,
+        context: Any = None,
+        agent_id: str | None = None,
+        key: str | None = None,
     ) -> Run:
         """Start a run that answers the thread's interrupt; the same answer again returns the same run.
 
@@ -251,14 +257,19 @@ class Runner(Closeable):
         An answer that neither names its interrupt so nor has a `key` is one to the interrupt that waits now:
         given twice where the agent interrupts again at once, it answers the next interrupt, too; a `key`
         distinguishes the two. Where the run of an answer failed in the node that asked, another answer may
-        take its place. `context` is by default that of the interrupted run. Raises `NothingToResume`,
-        `InvalidValue`, `AlreadyAnswered` if it was answered differently, and `KeyReused`.
+        take its place. `context` is by default that of the interrupted run; `agent_id` the agent that was
+        interrupted, or where that is not loaded the thread's own. Raises `NothingToResume`, also where no
+        node of that agent waits; `InvalidValue`, also for an answer that does not have the form which
+        `registry.interrupts` names; `AgentNotFound`; `AlreadyAnswered` if it was answered differently, and
+        `KeyReused`. Then the interrupt stays pending.
         """
         thread_id = self.registry.get(thread_id).id
         answer = new_answer(value, context)
         return self._submit_idempotent(
             thread_id, answer, key,
-            lambda: resolve_resume(self.registry, self._history, thread_id, answer, key),
+            lambda: resolve_resume(
+                self.registry, self._history, self._agents, thread_id, answer, key, agent_id
+            ),
         )  # fmt: skip
 
     def edit(

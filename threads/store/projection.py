@@ -8,7 +8,7 @@ handed in: the store does not know how a checkpoint is encoded.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
@@ -25,6 +25,19 @@ BATCH_SIZE = 100
 """Threads whose projections are stored in one transaction."""
 
 
+class BranchMessages(Protocol):
+    """The messages of a branch, with those that its graph removed from the state."""
+
+    @property
+    def messages(self) -> Sequence[Message]: ...
+    @property
+    def trimmed(self) -> Sequence[Message]: ...
+    @property
+    def deleted(self) -> Collection[str | tuple[str, str]]: ...
+    @property
+    def is_whole(self) -> bool: ...
+
+
 class Decoder(Protocol):
     """What the checkpoint package offers for reading checkpoints."""
 
@@ -39,6 +52,16 @@ class Decoder(Protocol):
         checkpoint_id: str,
         wanted: Sequence[IndexedMessage],
     ) -> dict[str, int]: ...
+
+    def conversation(
+        self,
+        connection: sqlite3.Connection,
+        thread_id: str,
+        checkpoint_id: str,
+        state: Sequence[Message],
+        since: str | None,
+        known: Sequence[str | tuple[str, str]],
+    ) -> BranchMessages: ...
 
     def written_at(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -64,6 +87,10 @@ class Projectable(Protocol):
     def created_at(self) -> int | None: ...
     @property
     def updated_at(self) -> int | None: ...
+    @property
+    def projected_id(self) -> str | None: ...
+    @property
+    def auto_title(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +137,59 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
         first_id = connection.execute(statements("projections")["first_checkpoint"], values).fetchone()[0]
         created_at = decoder.written_at(connection, thread_id, first_id)
         updated_at = decoder.written_at(connection, thread_id, head_id)
+    title, indexed = previews.UNTITLED_TITLE, list[IndexedMessage]()
+    if messages is not None:
+        title, indexed = _describe(row, messages, connection, decoder)
     return Projection(
         position=row.position,
         thread_id=thread_id,
         head_id=head_id,
         created_at=created_at,
         updated_at=updated_at,
-        auto_title=previews.UNTITLED_TITLE if messages is None else previews.title(messages),
+        auto_title=title,
         preview=None if messages is None else previews.preview(messages),
         message_count=None if messages is None else previews.count(messages),
-        messages=[_indexed(message) for message in messages or ()],
+        messages=indexed,
         unanswered=lost,
     )
+
+
+def _describe(
+    row: Projectable, messages: Sequence[Message], connection: sqlite3.Connection, decoder: Decoder
+) -> tuple[str, list[IndexedMessage]]:
+    """The title of a thread, and the messages that are searched: also those that its state lost.
+
+    What the rows of the index know is not read again from the history, as long as the thread stays on the
+    same branch.
+    """
+    from threads.store import previews
+
+    if row.head_id is None:
+        return previews.title(messages), []
+    has_rows = row.projected_id is not None or row.auto_title != previews.NEW_TITLE
+    stored = []
+    if has_rows and has_table(connection, "threads_message_text"):
+        stored = index.list_messages(connection, row.position)
+    since = row.projected_id if stored else None
+    known = [each.key for each in stored if each.role != "system"] if since else []
+    branch = decoder.conversation(connection, row.thread_id, row.head_id, messages, since, known)
+    trimmed = {id(message) for message in branch.trimmed}
+    found = [_indexed(each, is_trimmed=id(each) in trimmed) for each in branch.messages]
+    by_key = {each.key: each for each in found}
+    if branch.is_whole:
+        said = found
+    else:
+        remaining = [each for each in stored if each.role != "system" and each.key not in branch.deleted]
+        without_id = {(each.role, each.text) for each in found}
+        earlier = [each for each in remaining if each.key not in by_key and each.key not in without_id]
+        said = [by_key.get(each.key, each) for each in remaining if each.role == "user"] + found
+        found = [each._replace(is_counted=False) for each in earlier] + found
+    title, first = previews.title(said), next((each for each in stored if each.role == "user"), None)
+    has_title = row.auto_title not in (previews.NEW_TITLE, previews.UNTITLED_TITLE)
+    if has_title and (first is None or previews.title([first]) != row.auto_title or first.key not in by_key):
+        cut = connection.execute(statements("projections")["is_cut"], {"thread_id": row.thread_id}).fetchone()
+        title = row.auto_title if cut is not None and cut[0] else title
+    return title, found
 
 
 class IndexBacklog(NamedTuple):
@@ -304,7 +372,7 @@ def unanswered_calls(messages: Sequence[Message]) -> tuple[list[str], list[str]]
     return lost, waiting
 
 
-def _indexed(message: Message) -> IndexedMessage:
+def _indexed(message: Message, *, is_trimmed: bool) -> IndexedMessage:
     """What the index stores of a message; lone surrogates, which no file can hold, become question marks."""
     from threads.store import previews
 
@@ -312,4 +380,5 @@ def _indexed(message: Message) -> IndexedMessage:
     id = message.id and message.id.encode(errors="replace").decode()
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
-    return IndexedMessage(id, message.role, text, previews.is_counted(message), *tokens)
+    is_counted = not is_trimmed and previews.is_counted(message)
+    return IndexedMessage(id, message.role, text, is_counted, *tokens)
