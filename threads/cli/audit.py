@@ -46,8 +46,8 @@ def audit(
     """Try to make an agent leak text from one conversation into another.
 
     MODULE:NAME is a function that takes checkpointer=, a compiled graph, or a whole application
-    chat(user, text); MODULE:NAME[KEY] one of several graphs. Without it, the built-in
-    assistant. Exits with 0 if nothing leaks, 1 if something does or is forgotten, 2 if it cannot
+    chat(user, text); MODULE:NAME[KEY] one of several graphs. A langgraph.json is read too, with
+    langgraph.json[KEY] for one of several graphs. Without it, the built-in assistant. Exits with 0 if nothing leaks, 1 if something does or is forgotten, 2 if it cannot
     be tried.
     """
     if show:

@@ -88,8 +88,9 @@ class CliContext:
 OPTIONS: dict[str, dict[str, Any]] = {
     "--db": {"metavar": "FILE", "help": f"The database.  [default: {DATABASE}]"},
     "--agents": {
-        "metavar": "MODULE:NAME",
-        "help": "Agents of your own: a graph, a mapping of id to graph, or a function that returns one.",
+        "metavar": "MODULE:NAME|FILE",
+        "help": "Agents of your own: a graph, a mapping of id to graph, a function that returns one, or a "
+        "langgraph.json.",
     },
     "--traceback": {"is_flag": True, "default": None, "help": "Show where in the code an error was raised."},
 }
