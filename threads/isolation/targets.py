@@ -173,7 +173,8 @@ def _select_graph(graphs: Mapping[Any, Any], key: str | None, label: str) -> Any
         return next(iter(graphs.values()))
     if key not in graphs:
         known = ", ".join(map(str, graphs))
-        raise InvalidValue("target", f"{label} has several graphs; name one of them as {label}[ID]: {known}")
+        form = "module:name[KEY]" if SPEC.fullmatch(label) else f"{label}[KEY]"
+        raise InvalidValue("target", f"{label} has several graphs, say which: {form} with {known}")
     return graphs[key]
 
 
