@@ -61,7 +61,7 @@ class ChatSession:
         self, registry: Registry, spec: str | None, agent_id: str | None, *, offline_delay: float = 0.0
     ) -> None:
         self._registry = registry
-        self._agents: LoadedAgents = load_agents(spec, registry, offline_delay=offline_delay)
+        self._agents: LoadedAgents = load_agents(spec, offline_delay=offline_delay)
         self._agent_id = agent_id
         self._runners: dict[str, Runner] = {}
 
@@ -144,7 +144,7 @@ class ChatSession:
 
     def _runner(self, agent_id: str) -> Runner:
         if agent_id not in self._runners:
-            self._runners[agent_id] = Runner(self._registry, {agent_id: self._agents.graph(agent_id)})
+            self._runners[agent_id] = self._agents.runner(self._registry, [agent_id])
         return self._runners[agent_id]
 
     def _print_interrupts(self, thread_id: str, command: str | None) -> tuple[Interrupt, ...]:

@@ -52,11 +52,15 @@ class RunExecutor:
         agents: Mapping[str, Any],
         queue: RunQueue,
         titles: TitleRuns,
+        loop: LoopThread,
         *,
         config: Mapping[str, Any],
         recover: bool,
     ) -> None:
-        """`agents`: the graphs by their ids. `recover`: whether unfinished runs are recovered here."""
+        """`agents`: the graphs by their ids. `loop`: performs the runs, and is closed with this executor.
+
+        `recover`: whether unfinished runs are recovered here.
+        """
         self._context = context
         self._store = context.store
         self._agents = agents
@@ -65,7 +69,7 @@ class RunExecutor:
         self._makes_titles = titles.has_model
         self._config = dict(config)
         self._recovers = recover
-        self._loop = LoopThread("threads-runs")
+        self._loop = loop
         self._writer = EventWriter(context.store, context.events, self._loop.loop)
         self._futures = RunFutures(context.store, agents)
         self._is_closing = False
