@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
@@ -29,35 +28,12 @@ from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 
 
-class MessageOrigin(NamedTuple):
-    """The step in which a message came into its thread."""
-
-    before: str
-    """The checkpoint that the step started from."""
-    after: str
-    """The first checkpoint that holds the message."""
-
-
 class Branch(NamedTuple):
     """One line of a thread's checkpoints."""
 
     tip: str
     """Its last checkpoint."""
     message_ids: tuple[str | None, ...]
-
-
-def find_origins(chain: Sequence[str], written: Iterable[Sequence[Message]]) -> dict[str, MessageOrigin]:
-    """Return where the messages of a branch came in, by id.
-
-    `chain`: its checkpoints, newest first; `written`: what the tasks at each of them wrote, in the same
-    order, without the first.
-    """
-    found: dict[str, MessageOrigin] = {}
-    for (child, parent), messages in zip(pairwise(chain), written, strict=False):
-        for message in messages:
-            if message.id:
-                found[message.id] = MessageOrigin(parent, child)  # the earliest comes last, and counts
-    return found
 
 
 def list_tips(connection: sqlite3.Connection, thread_id: str) -> list[str]:

@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 from langgraph.checkpoint.base import writes_sort_key
-from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT
 
-from threads.checkpoint.branches import Branch, MessageOrigin, find_origins, list_tips
+from threads.checkpoint.branches import Branch, list_tips
 from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.message_channel import (
     CHANNEL,
@@ -33,6 +32,7 @@ from threads.checkpoint.message_channel import (
     snapshot_value,
 )
 from threads.checkpoint.serde import (
+    LenientSerializer,
     Undecodable,
     Unreadable,
     checked_metadata,
@@ -69,7 +69,7 @@ class StoredWith(NamedTuple):
 class Transcripts:
     """Reads transcripts with `serde`; `reducer` merges the delta channels whose checkpoints name none."""
 
-    def __init__(self, serde: SerializerProtocol, reducer: Reducer | None = None) -> None:
+    def __init__(self, serde: LenientSerializer, reducer: Reducer | None = None) -> None:
         self._serde = serde
         self._reducer = reducer
         self._sql = statements("checkpoints")
@@ -118,28 +118,46 @@ class Transcripts:
         )
         return _find_times(wanted, saved, written)
 
-    def place(
-        self, connection: sqlite3.Connection, thread_id: str, tip: str, message_id: str
-    ) -> MessageOrigin | None:
-        """Return where a message came into the branch that ends at `tip`; None if that is unknown."""
-        chain = list(self._chain(connection, thread_id, tip))
-        written = (self._written(connection, thread_id, each) for each in chain[1:])
-        if found := find_origins(chain, written).get(message_id):
-            return found
-        # it came without an id, or in a whole list: search for the oldest checkpoint that holds it
-        newer, older = 0, len(chain)
-        if not self._holds(connection, thread_id, tip, message_id):
-            return None
-        while older - newer > 1:
-            middle = (newer + older) // 2
-            if self._holds(connection, thread_id, chain[middle], message_id):
-                newer = middle
-            else:
-                older = middle
-        return MessageOrigin(chain[older], chain[newer]) if older < len(chain) else None
+    def sharing(self) -> Transcripts:
+        """Return a reader that decodes what several values have in common once, as one object."""
+        return Transcripts(self._serde.sharing(), self._reducer)
 
-    def _holds(self, connection: sqlite3.Connection, thread_id: str, at: str, message_id: str) -> bool:
-        return any(message.id == message_id for message in self.messages(connection, thread_id, at) or ())
+    def channel_values(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> dict[str, Any]:
+        """Return the channels that are stored whole in a checkpoint. Raises `Undecodable`."""
+        checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
+        return checkpoint.get("channel_values") or {}
+
+    def writes(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> list[tuple[str, Any]]:
+        """Return the task ids and values of the writes to the messages at a checkpoint, in LangGraph's order.
+
+        Raises `Undecodable`.
+        """
+        query = {**_key(thread_id, checkpoint_id), "channel": CHANNEL}
+        rows = connection.execute(self._sql["writes_at"], query)
+        return [(row["task_id"], value) for row, value in self._decoded(rows)]
+
+    def reducer(self, metadata: Mapping[str, Any]) -> Reducer | None:
+        """Return the reducer of the delta channel of a checkpoint with these metadata; None if unknown."""
+        key, value = REDUCER_METADATA
+        return merge_messages if metadata.get(key) == value else self._reducer
+
+    @staticmethod
+    def merge(reducer: Reducer | None, state: Any, writes: Sequence[Any]) -> Any:
+        """Return a delta channel's value after `writes`. Raises `Undecodable`."""
+        if reducer is None:
+            raise Undecodable("a delta channel with a reducer of its own")
+        try:
+            return replay(reducer, state, writes)
+        except Undecodable:
+            raise
+        except Exception as error:  # an application's reducer may raise anything
+            if must_propagate(error):
+                raise
+            raise Undecodable(f"the reducer failed: {error}") from error
 
     def branches(self, connection: sqlite3.Connection, thread_id: str) -> list[Branch]:
         """Return all branches of a thread, in the order in which they were written last."""
@@ -233,31 +251,21 @@ class Transcripts:
     def _merged_deltas(
         self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
     ) -> list[BaseMessage]:
-        key, value = REDUCER_METADATA
-        reducer = merge_messages if metadata.get(key) == value else self._reducer
+        reducer, thread_id = self.reducer(metadata), at["thread_id"]
         if reducer is None:
             raise Undecodable("a delta channel with a reducer of its own")
         snapshot: Any = []
         steps: list[list[Any]] = []
-        chain = self._chain(connection, at["thread_id"], at["checkpoint_id"])
+        chain = self._chain(connection, thread_id, at["checkpoint_id"])
         next(chain, None)
         for ancestor in chain:
-            here = {**at, "checkpoint_id": ancestor}
-            rows = connection.execute(self._sql["writes_at"], {**here, "channel": CHANNEL})
-            steps.append([value for _, value in self._decoded(rows)])
-            stored = (self._checkpoint(connection, here)[0].get("channel_values") or {}).get(CHANNEL)
+            steps.append([value for _, value in self.writes(connection, thread_id, ancestor)])
+            stored = self.channel_values(connection, thread_id, ancestor).get(CHANNEL)
             if stored is not None:
                 snapshot = snapshot_value(stored)
                 break
         writes = [write for step in reversed(steps) for write in step]
-        try:
-            return coerce_channel(replay(reducer, snapshot, writes))
-        except Undecodable:
-            raise
-        except Exception as error:  # an application's reducer may raise anything
-            if must_propagate(error):
-                raise
-            raise Undecodable(f"the reducer failed: {error}") from error
+        return coerce_channel(self.merge(reducer, snapshot, writes))
 
     def _stored_with(
         self, connection: sqlite3.Connection, at: dict[str, Any], state: list[BaseMessage]

@@ -28,11 +28,7 @@ class MessageService:
         self._context.flush(ids.text_of(id))
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)
-            found = self._decode(tx, thread, at, dated=True)
-            if found and tx.checkpoints.has_branches(thread.thread_id):
-                from threads.checkpoint.branches import with_versions
-
-                found = with_versions(found, self._context.decoder.branches(tx.connection, thread.thread_id))
+            found = self.view(tx, thread, at)
         total = len(found)
         if before is not None:
             places = [place for place, message in enumerate(found) if message.id == before]
@@ -41,6 +37,15 @@ class MessageService:
             found = found[: places[0]]
         shown = found if limit is None else found[-limit:]
         return Page(tuple(shown), shown[0].id if len(shown) < len(found) else None, lambda: total)
+
+    def view(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> list[Message]:
+        """Return all messages of the branch that ends at checkpoint `at`, by default the head."""
+        found = self._decode(tx, thread, at, dated=True)
+        if found and tx.checkpoints.has_branches(thread.thread_id):
+            from threads.checkpoint.branches import with_versions
+
+            found = with_versions(found, self._context.decoder.branches(tx.connection, thread.thread_id))
+        return found
 
     def history(self, id: str) -> Page[Checkpoint]:
         """Return the checkpoints of a thread; see `Registry.history`."""
