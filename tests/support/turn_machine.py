@@ -174,9 +174,10 @@ class TurnMachine(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def rewind(self, which: int) -> None:
-        if entry := self.entry(which):
+        entry = self.entry(which)
+        if entry and not (self.waiting and entry.stood == self.view):  # else the head may be this very checkpoint
             self.do.rewind(self.id, entry.id)
-            self.show(entry.stood, self.waiting if entry.stood == self.view else None)
+            self.show(entry.stood)
 
     def teardown(self) -> None:
         if self.is_settled:
