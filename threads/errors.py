@@ -219,9 +219,10 @@ class AlreadyAnswered(KeyReused):
 class NothingToResume(ThreadsError):
     """The thread has no pending interrupt and no failed run that could be continued."""
 
-    def __init__(self, thread_id: str, why: str) -> None:
+    def __init__(self, thread_id: str, why: str, hint: str = "") -> None:
+        """`hint`: what to do instead, in terms of the Python API."""
         self.thread_id = thread_id
-        super().__init__(f"thread {thread_id!r}: {why}")
+        super().__init__(f"thread {thread_id!r}: {why}", hint)
 
 
 CATALOG_AGENTS = frozenset({"support", "tutor", "assistant", "my-agent"})
@@ -236,11 +237,18 @@ def catalog_hint(agent_id: str | None) -> str:
 class AgentNotFound(UsageError, LookupError):
     """The Runner has no agent with this id. `known` are the ids that it has."""
 
-    def __init__(self, agent_id: str | None, known: Sequence[str]) -> None:
-        self.agent_id, self.known = agent_id, tuple(known)
+    def __init__(self, agent_id: str | None, known: Sequence[str], *, thread_id: str | None = None) -> None:
+        """`thread_id`: of a thread that waits for this agent."""
+        self.agent_id, self.known, self.thread_id = agent_id, tuple(known), thread_id
         what = "agent_id is required" if agent_id is None else f"there is no agent {agent_id!r}"
-        options = f"agent_id can be {', '.join(map(repr, self.known)) or 'none: there are no agents'}"
-        super().__init__(what, "; ".join(filter(None, (catalog_hint(agent_id), options))))
+        what += "" if thread_id is None else f", which thread {thread_id!r} waits for"
+        remedy = "" if thread_id is None else "load it, or name another by registry.update(id, agent_id=...)"
+        super().__init__(what, "; ".join(filter(None, (catalog_hint(agent_id), remedy, self.options))))
+
+    @property
+    def options(self) -> str:
+        """The agents that there are, in words."""
+        return f"agent_id can be {', '.join(map(repr, self.known)) or 'none: there are no agents'}"
 
 
 class MessageNotFound(ThreadsError, LookupError):
@@ -252,14 +260,24 @@ class MessageNotFound(ThreadsError, LookupError):
 
 
 class MessagesUnknown(ThreadsError):
-    """The thread's messages cannot be decoded from its checkpoints."""
+    """The thread's messages cannot be decoded from its checkpoints; `reducer` names what is missing."""
 
-    def __init__(self, thread_id: str) -> None:
-        self.thread_id = thread_id
+    def __init__(self, thread_id: str, why: str = "", *, reducer: str | None = None) -> None:
+        self.thread_id, self.why, self.reducer = thread_id, why, reducer
+        if not why:
+            self.why = f"its graph has a reducer of its own{f' ({reducer})' if reducer else ''}"
+        hint = "pass it when opening the file: threads.open(..., reducer=...), or the graph to a Runner"
         super().__init__(
-            f"the messages of thread {thread_id!r} cannot be decoded: its graph has a reducer of its own",
-            "pass it when opening the file: threads.open(..., reducer=...)",
+            f"the messages of thread {thread_id!r} cannot be decoded: {self.why}",
+            "the graph that wrote them can read its state: graph.get_state(config)" if why else hint,
         )
+
+    @property
+    def reducer_option(self) -> str:
+        """How the command line names the reducer that is missing, if it is one."""
+        if "reducer" not in self.why:
+            return ""
+        return f", or its reducer with --reducer {self.reducer or 'MODULE:NAME'}"
 
 
 class StateUnreadable(ThreadsError):
@@ -298,8 +316,14 @@ class TypeNotAllowed(StateUnreadable):
         super().__init__(
             summary or f"the stored state holds {', '.join(self.blocked)}, which is not on the allow-list",
             hint
-            or f"if you trust the file, name the type when opening it: threads.open(..., types=[{names}])",
+            or f"if you trust the file, name the type when opening it: threads.open(..., types=[{names}]), "
+            "or pass the graph that stores it to a Runner",
         )
+
+    @property
+    def type_options(self) -> str:
+        """How the command line names the types."""
+        return " ".join(f"--types {':'.join(name.rsplit('.', 1))}" for name in self.blocked)
 
 
 class KindNotAllowed(TypeNotAllowed):

@@ -3,6 +3,7 @@
 import json
 import re
 
+import asking_agents
 import pytest
 from asking_agents import EFFECTS
 from click.testing import CliRunner
@@ -207,6 +208,128 @@ def test_interrupt_of_a_trashed_thread_is_not_answered():
     assert effects(EFFECTS) == []
 
 
+def approve(agent, id="a"):
+    """A thread in which this agent waits for decisions, and the options that bring the agent along."""
+    call("new", "--id", id)
+    call("send", id, "please", "--agents", f"approval_agents:{agent}")
+    return ["--agents", f"approval_agents:{agent}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("answer", "done"),
+    [
+        (["--approve"], ["pay:10:Ann"]),
+        (["--edit", '{"amount": 5}'], ["pay:5:Ann"]),
+        (["--reject", "too much"], []),
+        (["--reject", ""], []),
+        (["--respond", "paid in cash"], []),
+        (["--json", '{"decisions": [{"type": "approve"}]}'], ["pay:10:Ann"]),
+    ],
+)
+def test_resume_decides_about_tool_calls(answer, done):
+    agents = approve("one")
+    call("resume", "a", *answer, *agents)
+    assert effects(EFFECTS) == done
+    assert json.loads(call("show", "a", "--json").stdout)["interrupts"] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ([], "an answer is required: --approve, --reject REASON or --json VALUE"),
+        (["--yes"], "True is not an object"),
+        (["--text", "yes"], "'yes' is not an object"),
+        (["--json", '{"decisions": []}'], "fewer than 2 items"),
+        (["--respond", "done"], "'respond' is not allowed"),
+        (["--edit", '{"amount": 5}'], "2 actions: pay, book"),
+        (["--edit", "5"], "a JSON object"),
+        (["--edit", "{"], "--edit: '{' is not JSON"),
+        (["--approve", "--no"], "give one answer only, not --no and --approve"),
+    ],
+)
+def test_answer_of_a_wrong_form_is_a_usage_error_and_starts_no_run(answer, words):
+    """No agent is loaded for it: the form is known without one."""
+    approve("both")
+    refused = call("resume", "a", *answer, "--agents", "no_such_module:agent", code=2).stderr
+    assert words in refused
+    if "not an object" in words or "not allowed" in words:
+        assert "Allowed for pay: approve, edit, reject, respond; for book: approve, reject" in refused
+    assert run_count() == 1 and effects(EFFECTS) == []
+    assert len(json.loads(call("show", "a", "--json").stdout)["interrupts"]) == 1
+
+
+def test_approve_is_refused_where_no_tool_call_waits():
+    agents = ask("refund")
+    refused = call("resume", "a", "--approve", *agents, code=2).stderr
+    assert "--approve decides about tool calls" in refused and "--yes | --no" in refused
+    assert run_count() == 1 and effects(EFFECTS) == []
+
+
+def test_question_option_selects_one_of_several_tool_calls():
+    agents = approve("each")
+    questions = json.loads(call("show", "a", "--json").stdout)["interrupts"]
+    by_name = {question["value"]["name"]: question["id"] for question in questions}
+    assert "2 pending interrupts" in call("resume", "a", "--approve", *agents, code=2).stderr
+    call("resume", "a", "--reject", "full", "--question", by_name["book"], *agents)
+    call("resume", "a", "--approve", *agents)
+    assert effects(EFFECTS) == ["pay:10:Ann"]
+
+
+@pytest.mark.parametrize(("agent", "right"), [("colour", '"red"'), ("form", '{"colour": "red"}')])
+def test_answer_is_checked_by_the_schema_of_the_graph(agent, right):
+    agents = approve(agent)
+    refused = call("resume", "a", "--json", right.replace("red", "blue"), *agents, code=2).stderr
+    assert "'blue' is not one of 'red', 'green'" in refused and run_count() == 1
+    assert "red" in call("resume", "a", "--json", right, *agents).stdout
+
+
+@pytest.mark.parametrize("command", ["show", "resume", "send"])
+def test_tool_calls_are_shown_with_their_decisions(command):
+    agents = approve("both")
+    words = {"show": ["show", "a"], "resume": ["resume", "a"], "send": ["send", "a", "hm"]}[command]
+    shown = call(*words, *([] if command == "show" else agents), code=0 if command == "show" else 2)
+    for part in (
+        'pay {"amount": 10, "to": "Ann"} [approve, edit, reject, respond]',
+        'book {"day": "Monday"} [approve, reject]',
+        "threads resume a (--approve | --reject REASON | --json VALUE)",
+    ):
+        assert part in shown.output
+
+
+def test_choices_of_a_schema_are_shown():
+    approve("colour")
+    assert 'expected\tone of "red", "green"\n' in call("show", "a").stdout
+    approve("form", "b")
+    assert "expected\ta value of the schema {" in call("show", "b").stdout
+
+
+def test_breakpoint_is_shown_with_the_node_behind_it():
+    ask("paused")
+    shown = call("show", "a").stdout.splitlines()
+    assert "paused\ta breakpoint before model" in shown and "continue\tthreads resume a" in shown
+    [question] = json.loads(call("show", "a", "--json").stdout)["interrupts"]
+    assert (question["kind"], question["value"]) == ("breakpoint", {"next": ["model"]})
+
+
+def test_resume_of_an_agent_that_is_gone_names_the_remedy():
+    ask("refund")
+    other = ["--agents", "asking_agents:talking", "--agent", "talking"]
+    gone = call("resume", "a", "--no", *other, code=1).stderr
+    assert "no node of agent 'talking' waits for this answer" in gone and run_count() == 1
+    call("new", "--id", "b", "--agent", "old")
+    with (
+        threads.open("threads.db") as registry,
+        threads.Runner(registry, {"old": asking_agents.refund}) as old,
+    ):
+        old.start("b", "please").result(30)
+    gone = call("resume", "b", "--no", "--agents", "asking_agents:refund", code=1).stderr
+    assert "'old', which is not loaded" in gone and "--agent" in gone
+    named = ["--agents", "asking_agents:refund", "--agent", "refund"]
+    assert call("resume", "b", "--no", *named).stdout == "kept\n"
+    assert effects(EFFECTS) == []
+
+
 # send
 
 
@@ -221,10 +344,19 @@ def test_send_without_a_terminal_refuses_a_text_while_an_interrupt_is_pending(te
     assert said() == ["please"] and run_count() == 1 and effects(EFFECTS) == []
 
 
-def test_send_with_answer_option_answers_the_interrupt():
-    agents = ask("echo")
-    assert call("send", "-", "very", "--answer", *agents).stdout == "'very'\n"
-    assert said() == ["please", "'very'"]
+def test_send_with_answer_option_answers_an_interrupt_that_is_a_text():
+    agents = ask("talking")
+    assert call("send", "-", "very", "--answer", *agents).stdout == "So very.\n"
+    assert said() == ["please", "Let me see.", "So very."]
+
+
+@pytest.mark.parametrize("agent", ["echo", "review"])
+def test_send_with_answer_option_refuses_a_text_for_other_interrupts(agent):
+    agents = ask(agent)
+    refused = call("send", "-", "very", "--answer", *agents, code=2).stderr
+    for part in ("an answer that is not a text", "Nothing was sent.", "threads resume a (--"):
+        assert part in refused
+    assert run_count() == 1
 
 
 @pytest.mark.parametrize(
@@ -297,6 +429,9 @@ def test_chat_answers_by_resume(line, reply):
         ("/resume --text", "takes a value"),
         ("/resume --json {", "is not JSON"),
         ("/resume --question none --yes", "is not one of"),
+        ("/resume --approve", "--approve decides about tool calls"),
+        ("/resume --approve yes", "takes no value"),
+        ("/resume --reject", "takes a value"),
     ],
 )
 def test_invalid_resume_in_a_chat_answers_nothing(line, words):
@@ -311,6 +446,25 @@ def test_chat_resume_selects_one_of_several_interrupts():
     lines = [f"/resume --question {id} --text x" for id in ids]
     call("chat", "-", *agents, input="\n".join(lines))
     assert sorted(said()) == ["left: x", "please", "right: x"]
+
+
+@pytest.mark.parametrize(
+    ("line", "done"),
+    [("/resume --approve", ["pay:10:Ann"]), ("/resume --reject too much", []),
+     ('/resume --edit {"amount": 5}', ["pay:5:Ann"]), ("/resume --respond in cash", [])],
+)  # fmt: skip
+def test_chat_decides_about_tool_calls(line, done):
+    agents = approve("one")
+    call("chat", "-", *agents, input=f"{line}\n")
+    assert effects(EFFECTS) == done and said()[-1] != ""
+
+
+def test_chat_line_is_no_answer_to_tool_calls():
+    agents = approve("one")
+    refused = call("chat", "-", *agents, input="yes\n", code=2).stderr
+    assert 'pay {"amount": 10, "to": "Ann"}' in refused
+    assert "/resume (--approve | --edit JSON | --reject REASON | --respond TEXT | --json VALUE)" in refused
+    assert run_count() == 1 and effects(EFFECTS) == []
 
 
 def test_chat_resume_continues_at_a_breakpoint_once():

@@ -298,7 +298,8 @@ def test_late_resume_is_not_passed_to_another_interrupt(registry):
 
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
         asked(runner)
-        late = resolve_resume(registry, runner._history, "a", new_answer("late", None), "second")
+        answer = new_answer("late", None)
+        late = resolve_resume(registry, runner._history, runner._agents, "a", answer, "second")
         runner.resume("a", "early", key="first").result(20)
         with pytest.raises(AlreadyAnswered):
             runner._accept(runner._submitter.submit("a", late)).result(20)

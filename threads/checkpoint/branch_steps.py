@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
 
-from threads.checkpoint.delta_history import ancestors, delta_channels
-from threads.checkpoint.message_channel import CHANNEL, Reducer, find_messages, snapshot_value
+from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.message_channel import CHANNEL, Reducer, messages_in, snapshot_value
 from threads.checkpoint.origins import BranchStep, BranchTrace
 from threads.checkpoint.serde import Undecodable, parse_metadata
 from threads.checkpoint.transcript import Transcripts, coerce_channel, coerce_messages
@@ -30,7 +30,7 @@ def trace_branch(
     transcripts: Transcripts, connection: sqlite3.Connection, thread_id: str, tip: str | None
 ) -> BranchTrace:
     """Return the origins of the messages of the branch that ends at checkpoint `tip`."""
-    return BranchTrace(thread_id, BranchReader(transcripts, connection, thread_id).steps(tip or ""))
+    return BranchTrace(thread_id, StepReader(transcripts, connection, thread_id).steps(tip or ""))
 
 
 def find_question(trace: BranchTrace, messages: Sequence[Message]) -> int | None:
@@ -50,10 +50,17 @@ class StoredStep(NamedTuple):
     parent_id: str | None
     metadata: dict[str, Any]
     values: dict[str, Any] | None
-    """Its channels; None if they cannot be read."""
+    """Its channels; None if they cannot be read, or do not show which one holds the conversation."""
+    channel: str | None
+    """The channel that holds the conversation."""
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether its conversation is not stored whole, but as what was written since the last snapshot."""
+        return self.values is not None and self.channel is not None and self.channel not in self.values
 
 
-class BranchReader:
+class StepReader:
     """Reads the branches of one thread."""
 
     def __init__(self, transcripts: Transcripts, connection: sqlite3.Connection, thread_id: str) -> None:
@@ -65,9 +72,9 @@ class BranchReader:
         """Yield the checkpoints of a branch, the newest first."""
         unmerged: list[StoredStep] = []
         for step in self._stored_steps(tip):
-            if unmerged or self._is_delta(step):
+            if unmerged or step.is_delta:
                 unmerged.append(step)
-                if step.values is None or CHANNEL in step.values:
+                if step.values is None or unmerged[0].channel in step.values:
                     yield from self._merged(unmerged)
                     unmerged = []
             else:
@@ -78,69 +85,65 @@ class BranchReader:
     def _stored_steps(self, tip: str) -> Iterator[StoredStep]:
         key = (self._thread_id, "", tip)
         for id, parent_id, stored in ancestors(self._connection, key, with_metadata=True):
-            values = None
+            metadata, values, channel = parse_metadata(stored), None, None
             with suppress(Undecodable):
-                values = self._transcripts.channel_values(self._connection, self._thread_id, id)
-            yield StoredStep(id, parent_id, parse_metadata(stored), values)
-
-    def _is_delta(self, step: StoredStep) -> bool:
-        return (
-            step.values is not None
-            and CHANNEL not in step.values
-            and CHANNEL in delta_channels(step.metadata)
-        )
+                found = self._transcripts.channel_values(self._connection, self._thread_id, id)
+                channel, values = self._transcripts.channel(found, metadata), found
+            yield StoredStep(id, parent_id, metadata, values, channel)
 
     def _merged(self, steps: list[StoredStep]) -> Iterator[BranchStep]:
         """Steps of a delta channel, newest first: the last one has a snapshot, or nothing is before it."""
-        reducer, oldest = self._transcripts.reducer(steps[0].metadata), steps[-1].values
-        states: list[Any] = [None if oldest is None else snapshot_value(oldest.get(CHANNEL, []))]
-        for step in reversed(steps[1:]):
-            states.append(None if states[-1] is None else self._next_state(reducer, states[-1], step.id))
-        for step, state in zip(steps, reversed(states), strict=True):
-            yield self._step(step, None if state is None else _coerced(state, coerce_channel))
-
-    def _next_state(self, reducer: Reducer | None, state: Any, checkpoint_id: str) -> Any:
+        newest, oldest = steps[0], steps[-1].values
+        channel = str(newest.channel)
+        at = {"thread_id": self._thread_id, "checkpoint_id": newest.id}
+        states: list[Any] = [None if oldest is None else snapshot_value(oldest.get(channel, []))]
         try:
-            writes = [value for _, value in self._writes(checkpoint_id)]
+            reducer = self._transcripts.reducer(self._connection, at, newest.metadata)
+        except Undecodable:
+            states = [None] * len(steps)
+        else:
+            for step in reversed(steps[1:]):
+                states.append(self._next_state(reducer, states[-1], step.id, channel))
+        for step, state in zip(steps, reversed(states), strict=True):
+            yield self._step(step, None if state is None else _coerced(channel, state))
+
+    def _next_state(self, reducer: Reducer, state: Any, checkpoint_id: str, channel: str) -> Any:
+        if state is None:
+            return None
+        try:
+            writes = [value for _, value in self._writes(checkpoint_id, channel)]
             return self._transcripts.merge(reducer, state, writes)
         except Undecodable:
             return None
 
-    def _writes(self, checkpoint_id: str) -> list[tuple[str, Any]]:
+    def _writes(self, checkpoint_id: str, channel: str) -> list[tuple[str, Any]]:
         """What the tasks at a checkpoint wrote to the conversation: their ids and the values."""
-        return self._transcripts.writes(self._connection, self._thread_id, checkpoint_id)
+        return self._transcripts.writes(self._connection, self._thread_id, checkpoint_id, channel)
 
-    def _by_tasks(self, checkpoint_id: str) -> list[BaseMessage]:
+    def _by_tasks(self, checkpoint_id: str, channel: str) -> list[BaseMessage]:
         found: list[BaseMessage] = []
         with suppress(Undecodable):
-            for task_id, value in self._writes(checkpoint_id):
+            for task_id, value in self._writes(checkpoint_id, channel):
                 if task_id != NULL_TASK_ID:
-                    found += _coerced(value) or ()
+                    found += _coerced(channel, value, coerce_messages) or ()
         return found
 
     def _messages(self, step: StoredStep) -> list[BaseMessage] | None:
-        values = step.values
-        if values is None:
-            return None
-        if CHANNEL in values:
-            return _coerced(values[CHANNEL], coerce_channel)
-        try:
-            return _coerced(find_messages(values, delta_channels(step.metadata)))
-        except Undecodable:
-            return None
+        if step.values is None or step.channel is None:
+            return None if step.values is None else []
+        return _coerced(step.channel, step.values[step.channel])
 
     def _step(self, step: StoredStep, messages: list[BaseMessage] | None) -> BranchStep:
         source, values = step.metadata.get("source"), step.values or {}
         is_input = source == "input" or INPUT_CHANNEL in values
-        return BranchStep(
-            step.id, step.parent_id, source, is_input, messages, partial(self._by_tasks, step.id)
-        )
+        written = partial(self._by_tasks, step.id, step.channel or CHANNEL)
+        return BranchStep(step.id, step.parent_id, source, is_input, messages, written)
 
 
 def _coerced(
-    value: Any, coerce: Callable[[Any], list[BaseMessage]] = coerce_messages
+    channel: str, value: Any, coerce: Callable[[Any], list[BaseMessage]] = coerce_channel
 ) -> list[BaseMessage] | None:
     try:
-        return coerce(value)
+        return coerce(messages_in(channel, value))
     except Undecodable:
         return None

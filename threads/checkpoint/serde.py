@@ -83,6 +83,14 @@ class LenientSerializer(JsonPlusSerializer):
         sharing._shared = {}
         return sharing
 
+    def allow(self, types: Iterable[tuple[str, ...]]) -> None:
+        """Add types, by module and name, that a graph of this process has in its state."""
+        self._allowed_msgpack_modules = {*self._allowed(), *types}
+
+    def _allowed(self) -> Collection[tuple[str, ...]]:
+        allowed = self._allowed_msgpack_modules
+        return allowed if isinstance(allowed, set) else ()
+
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Serialize like the stock one, which raises `TypeError` where Ctrl+C is pressed meanwhile."""
         try:
@@ -101,9 +109,7 @@ class LenientSerializer(JsonPlusSerializer):
         kind, blob = data
         if kind != "msgpack":
             return super().loads_typed(data)
-        allowed = self._allowed_msgpack_modules
-        types = allowed if isinstance(allowed, set) else ()
-        return MsgpackDecoder(types, blocked, self._shared).decode(blob)
+        return MsgpackDecoder(self._allowed(), blocked, self._shared).decode(blob)
 
     def _revive_lc2(self, value: dict[str, Any]) -> Any:
         """Like the stock method, which returns None for a lack of memory."""

@@ -8,6 +8,7 @@ a channel of another name is recognised where exactly one channel holds a list o
 
 from __future__ import annotations
 
+import copy
 import json
 import sqlite3
 from collections import defaultdict
@@ -25,9 +26,12 @@ from threads.checkpoint.branches import Branch, list_tips
 from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.message_channel import (
     CHANNEL,
-    REDUCER_METADATA,
+    GraphSchema,
+    KnownGraphs,
     Reducer,
-    find_messages,
+    UnknownReducer,
+    messages_in,
+    reducer_name,
     replay,
     snapshot_value,
 )
@@ -45,7 +49,7 @@ from threads.db.queries import moment, statements
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.ids import uuid_milliseconds
 from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL, DeltaSnapshot
-from threads.message_reducer import merge_messages, read_update
+from threads.message_reducer import read_update
 from threads.models import Interrupt, Message, Role, ToolCall, Usage
 from threads.search.index import IndexedMessage
 
@@ -71,8 +75,13 @@ class Transcripts:
 
     def __init__(self, serde: LenientSerializer, reducer: Reducer | None = None) -> None:
         self._serde = serde
-        self._reducer = reducer
+        self._graphs = KnownGraphs(reducer)
         self._sql = statements("checkpoints")
+
+    def learn(self, schema: GraphSchema) -> bool:
+        """Read states by what a graph says about them; return whether more of them may be known now."""
+        self._serde.allow(schema.types)
+        return self._graphs.add(schema)
 
     def messages(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, *, dated: bool = False
@@ -90,13 +99,16 @@ class Transcripts:
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> MessagesUnknown | StateDamaged:
         """Return the error that says why `messages` at a checkpoint are None."""
+        why, reducer = "", None
         try:
             self._messages(connection, _key(thread_id, checkpoint_id))
         except Unreadable as error:
             return StateDamaged(str(error)).with_thread(thread_id)
-        except Undecodable:
-            pass
-        return MessagesUnknown(thread_id)
+        except UnknownReducer as error:
+            reducer = error.name
+        except Undecodable as error:
+            why = str(error)
+        return MessagesUnknown(thread_id, why, reducer=reducer)
 
     def said_at(
         self,
@@ -120,7 +132,9 @@ class Transcripts:
 
     def sharing(self) -> Transcripts:
         """Return a reader that decodes what several values have in common once, as one object."""
-        return Transcripts(self._serde.sharing(), self._reducer)
+        sharing = copy.copy(self)
+        sharing._serde = self._serde.sharing()
+        return sharing
 
     def channel_values(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -129,27 +143,36 @@ class Transcripts:
         checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
         return checkpoint.get("channel_values") or {}
 
+    def channel(self, values: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
+        """Return the channel of a checkpoint that holds the conversation; None if it has no messages.
+
+        Raises `Undecodable` if that does not show.
+        """
+        return self._graphs.find_channel(values, metadata)
+
+    def reducer(
+        self, connection: sqlite3.Connection, at: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> Reducer:
+        """Return the reducer of the delta channel of a checkpoint with these metadata.
+
+        Raises `UnknownReducer`.
+        """
+        return self._graphs.find_reducer(connection, at, metadata)
+
     def writes(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, channel: str
     ) -> list[tuple[str, Any]]:
-        """Return the task ids and values of the writes to the messages at a checkpoint, in LangGraph's order.
+        """Return the task ids and values of the writes to a channel at a checkpoint, in LangGraph's order.
 
         Raises `Undecodable`.
         """
-        query = {**_key(thread_id, checkpoint_id), "channel": CHANNEL}
+        query = {**_key(thread_id, checkpoint_id), "channel": channel}
         rows = connection.execute(self._sql["writes_at"], query)
         return [(row["task_id"], value) for row, value in self._decoded(rows)]
 
-    def reducer(self, metadata: Mapping[str, Any]) -> Reducer | None:
-        """Return the reducer of the delta channel of a checkpoint with these metadata; None if unknown."""
-        key, value = REDUCER_METADATA
-        return merge_messages if metadata.get(key) == value else self._reducer
-
     @staticmethod
-    def merge(reducer: Reducer | None, state: Any, writes: Sequence[Any]) -> Any:
+    def merge(reducer: Reducer, state: Any, writes: Sequence[Any]) -> Any:
         """Return a delta channel's value after `writes`. Raises `Undecodable`."""
-        if reducer is None:
-            raise Undecodable("a delta channel with a reducer of its own")
         try:
             return replay(reducer, state, writes)
         except Undecodable:
@@ -157,7 +180,7 @@ class Transcripts:
         except Exception as error:  # an application's reducer may raise anything
             if must_propagate(error):
                 raise
-            raise Undecodable(f"the reducer failed: {error}") from error
+            raise Undecodable(f"the reducer {reducer_name(reducer)} failed: {error}") from error
 
     def branches(self, connection: sqlite3.Connection, thread_id: str) -> list[Branch]:
         """Return all branches of a thread, in the order in which they were written last."""
@@ -182,7 +205,7 @@ class Transcripts:
             return ()
         resumed = {each.id for waits, each in found if not waits and hasattr(each, "value")}
         pending = {
-            each.id: Interrupt(each.id, each.value)
+            each.id: Interrupt.from_langgraph(each)
             for _, each in found
             if hasattr(each, "value") and each.id not in resumed
         }
@@ -218,6 +241,23 @@ class Transcripts:
             pass
         return None
 
+    def due_nodes(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> list[str] | None:
+        """Return the nodes of a `StateGraph` that are due at a checkpoint; None where that is unknown."""
+        try:
+            with raise_unreadable():
+                checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
+        except Undecodable:
+            return None
+        values = checkpoint.get("channel_values") or {}
+        prefix, start = NODE_DUE_PREFIXES
+        names = [str(name).removeprefix(prefix) for name in values if str(name).startswith(prefix)]
+        is_partly_known = values.get(TASKS_CHANNEL) or any(
+            str(name).startswith(("join:", start)) for name in values
+        )
+        return None if is_partly_known or not names else names
+
     def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
         """Whether no node of a `StateGraph` is due at a checkpoint; False where that is unknown."""
         try:
@@ -233,34 +273,42 @@ class Transcripts:
         self, connection: sqlite3.Connection, at: dict[str, Any], *, dated: bool = False
     ) -> list[Message]:
         with raise_unreadable():
-            state = self._state(connection, at)
-            steps = self._stored_with(connection, at, state) if dated else [StoredWith()] * len(state)
+            channel, state = self._state(connection, at)
+            steps = (
+                self._stored_with(connection, {**at, "channel": channel}, state)
+                if dated and state
+                else [StoredWith()] * len(state)
+            )
             return [to_message(message, step) for message, step in zip(state, steps, strict=True)]
 
-    def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
+    def _state(
+        self, connection: sqlite3.Connection, at: dict[str, Any]
+    ) -> tuple[str | None, list[BaseMessage]]:
+        """The channel that holds the conversation at a checkpoint, if any, and its messages."""
         checkpoint, stored_metadata = self._checkpoint(connection, at)
         values = checkpoint.get("channel_values") or {}
         if CHANNEL in values:
-            return coerce_channel(values[CHANNEL])
+            return CHANNEL, coerce_channel(values[CHANNEL])
         metadata = _metadata(stored_metadata)  # without them a delta channel would look like none
-        deltas = metadata.get("counters_since_delta_snapshot") or {}
-        if CHANNEL in deltas:
-            return self._merged_deltas(connection, at, metadata)
-        return coerce_messages(find_messages(values, deltas))
+        channel = self._graphs.find_channel(values, metadata)
+        if channel is None:
+            return None, []
+        if channel not in values:
+            reducer = self._graphs.find_reducer(connection, {**at, "channel": channel}, metadata)
+            return channel, self._merged_deltas(connection, {**at, "channel": channel}, reducer)
+        return channel, coerce_channel(messages_in(channel, values[channel]))
 
     def _merged_deltas(
-        self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
+        self, connection: sqlite3.Connection, at: dict[str, Any], reducer: Reducer
     ) -> list[BaseMessage]:
-        reducer, thread_id = self.reducer(metadata), at["thread_id"]
-        if reducer is None:
-            raise Undecodable("a delta channel with a reducer of its own")
+        thread_id, channel = at["thread_id"], at["channel"]
         snapshot: Any = []
         steps: list[list[Any]] = []
         chain = self._chain(connection, thread_id, at["checkpoint_id"])
         next(chain, None)
         for ancestor in chain:
-            steps.append([value for _, value in self.writes(connection, thread_id, ancestor)])
-            stored = self.channel_values(connection, thread_id, ancestor).get(CHANNEL)
+            steps.append([value for _, value in self.writes(connection, thread_id, ancestor, channel)])
+            stored = self.channel_values(connection, thread_id, ancestor).get(channel)
             if stored is not None:
                 snapshot = snapshot_value(stored)
                 break
@@ -293,13 +341,13 @@ class Transcripts:
         chain = list(self._chain(connection, at["thread_id"], at["checkpoint_id"]))
         metadata = {row[0]: parse_metadata(row[1]) for row in connection.execute(self._sql["metadata"], at)}
         rows: defaultdict[str, list[sqlite3.Row]] = defaultdict(list)
-        for row in connection.execute(self._sql["channel_writes"], {**at, "channel": CHANNEL}):
+        for row in connection.execute(self._sql["channel_writes"], at):
             rows[row["checkpoint_id"]].append(row)
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
             run_id = metadata.get(child, {}).get("run_id")
             step = StoredWith(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
             for value in self._decodable(rows[parent]):
-                yield step, value
+                yield step, messages_in(at["channel"], value)
 
     def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
         """The messages that the tasks at a checkpoint wrote, the last one first."""

@@ -15,9 +15,11 @@ from threads.cli.completion import complete_id_then_text, complete_interrupt_ids
 from threads.cli.context import CliContext, common_options
 from threads.cli.errors import AgentCliError
 from threads.cli.interrupts import (
+    TEXT_KINDS,
     Answer,
     answer_for,
-    answer_values,
+    answer_options,
+    given_answer,
     is_paused,
     last_run,
     pending_interrupts,
@@ -86,6 +88,12 @@ def send(
 @click.option("--text", "text", metavar="TEXT", help="The answer is this text.")
 @click.option("--yes", "yes", is_flag=True, help="The answer is yes: true in JSON.")
 @click.option("--no", "no", is_flag=True, help="The answer is no: false in JSON.")
+@click.option("--approve", "approve", is_flag=True, help="Approve the tool calls.")
+@click.option(
+    "--reject", "reject", metavar="REASON", help="Reject the tool calls; the model gets the reason."
+)
+@click.option("--edit", "edit", metavar="JSON", help="Approve with these arguments changed: a JSON object.")
+@click.option("--respond", "respond", metavar="TEXT", help="Give the model TEXT as the tool's result.")
 @click.option(
     "--question",
     metavar="ID",
@@ -106,18 +114,20 @@ def resume(
 ) -> None:
     """Answer the pending interrupt of a thread, and print the agent's answer.
 
-    One of --yes, --no, --text and --json gives the answer. At a breakpoint the run continues without one.
+    One option gives the answer; `threads show` shows the interrupt and the options that it takes. At a
+    breakpoint the run continues without an answer.
     """
-    values = answer_values(**answer)
+    given = given_answer(**answer)
     with cli.open() as registry:
         thread = resolve_thread(registry, id)
         questions = pending_interrupts(registry, thread.id)
-        if not questions and (values or question or not is_paused(last_run(registry, thread.id))):
+        if not questions and (given or question or not is_paused(last_run(registry, thread.id))):
             raise_no_interrupt(registry, thread.id)
-        if questions and not values:
+        if questions and given is None:
             print_interrupts(questions, resume_command(thread.id, questions))
-            raise click.UsageError("an answer is required: --yes, --no, --text TEXT or --json VALUE")
-        value = answer_for(thread.id, questions, values[0], question) if questions else None
+            *options, last = answer_options(questions)
+            raise click.UsageError(f"an answer is required: {', '.join(options)} or {last}")
+        value = None if given is None else answer_for(thread.id, questions, given, question)
         from threads.cli.chat_session import ChatSession
 
         with ChatSession(registry, cli.agents, agent_id) as session, _print_remedies(thread, registry):
@@ -190,8 +200,10 @@ def _resolve(registry: Registry, thread_id: str, text: str, is_answer: bool | No
     questions = pending_interrupts(registry, thread_id)
     if is_answer and not questions:
         raise_no_interrupt(registry, thread_id)
+    takes_text = any(question.kind in TEXT_KINDS for question in questions)
     ways = (
-        f"To answer: {resume_command(thread_id, questions)}, or add --answer if the text is the answer. "
+        f"To answer: {resume_command(thread_id, questions)}"
+        f"{', or add --answer if the text is the answer' * takes_text}. "
         "To send a new message, which discards the interrupt: add --message."
     )
     return resolve_text(thread_id, text, questions, ways, is_answer)

@@ -31,7 +31,7 @@ from threads import (
 )
 from threads.cli.agent_loader import LoadedAgents, load_agents
 from threads.cli.errors import AgentCliError
-from threads.cli.interrupts import last_run, pending_interrupts, print_interrupts, resume_command
+from threads.cli.interrupts import last_run, print_interrupts, resume_command, waiting_for
 from threads.cli.output import on_terminal, print_json, print_text
 from threads.cli.sanitize import escape_block, escape_line
 
@@ -100,7 +100,7 @@ class ChatSession:
         interrupted = None if last is None or self._agent_id is not None else last.agent_id
         known = interrupted is not None and interrupted in self._agents.ids
         agent_id = str(interrupted) if known else self._agents.choose(self._agent_id, thread)
-        return self._runner(agent_id).resume(thread.id, value)
+        return self._runner(agent_id).resume(thread.id, value, agent_id=agent_id)
 
     def regenerate_or_retry(self, thread: Thread) -> Run:
         """Continue the last run if it failed, otherwise answer the last message again."""
@@ -114,17 +114,17 @@ class ChatSession:
         """Continue the failed last run. Raises `NothingToResume` if it did not fail."""
         return self._runner(self._agents.choose(self._agent_id, thread)).retry(thread.id)
 
-    def print_answer(self, run: Run, *, json: bool = False, how: str | None = None) -> None:
-        """Print the answer, streamed on a terminal, otherwise complete, and then the pending interrupts.
+    def print_answer(self, run: Run, *, json: bool = False, command: str | None = None) -> None:
+        """Print the answer, streamed on a terminal, otherwise complete, and then what the agent waits for.
 
-        `how`: how to answer those, if not by a command.
+        `command`: what answers that, if not `threads resume`.
         """
         if on_terminal() and not json:
             _print_chunks(stream_answer(run))
-            self._print_interrupts(run.thread_id, how)
+            self._print_interrupts(run.thread_id, command)
         else:
             reply, message = self._complete_answer(run)
-            questions = self._print_interrupts(run.thread_id, how)
+            questions = self._print_interrupts(run.thread_id, command)
             result = {"thread_id": run.thread_id, "reply": reply, "message": message, "interrupts": questions}
             print_json(result) if json else print_text(escape_block(reply))
         with suppress(ThreadsError):  # the answer was printed; it merely stays unread
@@ -147,10 +147,11 @@ class ChatSession:
             self._runners[agent_id] = Runner(self._registry, {agent_id: self._agents.graph(agent_id)})
         return self._runners[agent_id]
 
-    def _print_interrupts(self, thread_id: str, how: str | None) -> tuple[Interrupt, ...]:
-        """Print and return the pending interrupts."""
-        questions = pending_interrupts(self._registry, thread_id)
-        print_interrupts(questions, how or resume_command(thread_id, questions))
+    def _print_interrupts(self, thread_id: str, command: str | None) -> tuple[Interrupt, ...]:
+        """Print and return the pending interrupts and breakpoints."""
+        questions = waiting_for(self._registry, thread_id)
+        how = resume_command(thread_id, questions, command or "threads resume", with_id=command is None)
+        print_interrupts(questions, how)
         return questions
 
 

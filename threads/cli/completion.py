@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from threads import Registry, ThreadsError
 from threads.cli.context import CliContext, common_options
-from threads.cli.interrupts import format_inline
+from threads.cli.interrupts import describe_inline, pending_interrupts
 from threads.cli.output import print_text
 from threads.cli.sanitize import escape_line
 from threads.cli.thread_ref import resolve_thread
@@ -92,9 +92,9 @@ def complete_interrupt_ids(
     named = context.args[:1]  # not a parameter yet: Click stops at the option that has no value
 
     def ids(registry: Registry) -> Iterable[CompletionItem]:
-        for question in registry.interrupts(resolve_thread(registry, named[0]).id):
+        for question in pending_interrupts(registry, resolve_thread(registry, named[0]).id):
             if question.id.startswith(incomplete):
-                yield CompletionItem(question.id, help=format_inline(question.value))
+                yield CompletionItem(question.id, help=describe_inline(question))
 
     return _completions(context, ids) if named else []
 

@@ -75,15 +75,25 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
         "the interrupt of thread {error.thread_id!r} was answered already, with another answer; `threads "
         "show` shows what followed, and `threads retry` continues that answer's run if it failed",
     ),
+    (errors.NothingToResume, CliError, "{error.summary}"),
+    (
+        errors.AgentNotFound,
+        UsageCliError,
+        "{error.summary}; load it with --agents, or name another with --agent: {error.options}",
+    ),
     (errors.RunNotFound, CliError, "there is no run {error.run_id!r}"),
     (
         errors.MessagesUnknown,
         CliError,
-        "the messages of thread {error.thread_id!r} cannot be decoded: its graph has a reducer of its own, "
-        "which can only be passed in Python",
+        "the messages of thread {error.thread_id!r} cannot be decoded: {error.why}; name its graph with "
+        "--agents MODULE:NAME{error.reducer_option}",
     ),
     (errors.KindNotAllowed, CliError, "{error.summary}"),
-    (errors.TypeNotAllowed, CliError, "{error.summary}; types can only be passed in Python"),
+    (
+        errors.TypeNotAllowed,
+        CliError,
+        "{error.summary}; if you trust the file, name it with {error.type_options}",
+    ),
     (
         errors.StateDamaged,
         CliError,

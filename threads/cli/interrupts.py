@@ -1,7 +1,7 @@
 """Pending interrupts at the command line: printed, and answered only by an explicit answer.
 
-A text becomes an answer only if the user confirms it at a prompt or a script passes an option: as a text,
-`no` would count as true in the `if interrupt(...)` of a graph.
+A text becomes an answer only where the interrupt is a text, and only if the user confirms it at a prompt or a
+script passes an option: as a text, `no` would count as true in the `if interrupt(...)` of a graph.
 """
 
 from __future__ import annotations
@@ -9,20 +9,24 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
-from threads import Interrupt, Registry, RunInfo
+from threads import Interrupt, InvalidValue, Registry, RunInfo
 from threads.cli.errors import CliError
 from threads.cli.output import print_text
 from threads.cli.sanitize import checked_text, escape_block, escape_line
 from threads.serialization import to_jsonable
 
-ANSWER_OPTIONS = "--yes | --no | --text TEXT | --json VALUE"
-"""The options that give an answer."""
+DECISION_OPTIONS = {
+    "approve": "--approve", "edit": "--edit JSON", "reject": "--reject REASON", "respond": "--respond TEXT",
+}  # fmt: skip
+"""The options that decide about tool calls."""
+TEXT_KINDS = ("text", "recovery")
+"""Kinds of interrupts that a plain text may answer."""
 NEGATIVE = {"no", "n", "nope", "false", "off", "none", "null", "0"}
 """Texts that mean no but count as true in Python."""
 RECENT_RUNS = 5
@@ -32,17 +36,73 @@ Answer = Mapping[str, Any]
 """Values by the ids of the interrupts that they answer."""
 
 
+class GivenAnswer(NamedTuple):
+    """An answer as the options give it."""
+
+    option: str
+    """Without its dashes."""
+    value: Any = None
+
+    def to(self, question: Interrupt) -> Any:
+        """Return the value that answers this interrupt. Raises `UsageError`, `InvalidValue`."""
+        if self.option not in DECISION_OPTIONS:
+            return self.value
+        if question.kind != "approval":
+            raise click.UsageError(
+                f"--{self.option} decides about tool calls, and the agent asks about none. "
+                f"Answer with {' | '.join(answer_options([question]))}."
+            )
+        decide: dict[str, Callable[[], Any]] = {
+            "approve": question.approve,
+            "edit": lambda: question.edit(self.value),
+            "reject": lambda: question.reject(self.value),
+            "respond": lambda: question.respond(self.value),
+        }
+        return decide[self.option]()
+
+
 def last_run(registry: Registry, thread_id: str) -> RunInfo | None:
     """Return the thread's last run that is not a title run; None if there is none."""
     runs = registry.runs(thread_id, limit=RECENT_RUNS)
     return next((run for run in runs if run.kind != "title"), None)
 
 
-def pending_interrupts(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
-    """Return the pending interrupts, none while a run is active. Raises `ThreadTrashed`."""
+def waiting_for(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
+    """Return the pending interrupts and breakpoints, none while a run is active. Raises `ThreadTrashed`."""
     questions = registry.interrupts(thread_id)
     last = last_run(registry, thread_id) if questions else None
     return () if last is not None and last.status in ("pending", "running") else questions
+
+
+def pending_interrupts(registry: Registry, thread_id: str) -> tuple[Interrupt, ...]:
+    """Return the interrupts that wait for an answer, none while a run is active. Raises `ThreadTrashed`."""
+    return tuple(each for each in waiting_for(registry, thread_id) if each.kind != "breakpoint")
+
+
+def answer_options(questions: Sequence[Interrupt]) -> list[str]:
+    """Return the options that answer one of these interrupts."""
+    return list(dict.fromkeys(option for each in questions for option in _options_of(each)))
+
+
+def _options_of(question: Interrupt) -> Iterable[str]:
+    if request := question.approval_request:
+        choices = [each for each in question.choices if each != "edit" or len(request.actions) == 1]
+        return [*(DECISION_OPTIONS[each] for each in choices if each in DECISION_OPTIONS), "--json VALUE"]
+    if question.kind == "breakpoint":
+        return []
+    if question.kind == "recovery":
+        return ["--text again", "--text TEXT", "--json VALUE"]
+    fits = [name for name, value in (("--yes", True), ("--no", False)) if _fits(question, value)]
+    texts = ["--text TEXT"] if question.kind == "text" or question.response_schema is None else []
+    return [*fits, *texts, "--json VALUE"]
+
+
+def _fits(question: Interrupt, value: Any) -> bool:
+    try:
+        question.check_answer(value)
+    except InvalidValue:
+        return False
+    return True
 
 
 def format_value(value: Any) -> str:
@@ -52,81 +112,141 @@ def format_value(value: Any) -> str:
 
 def format_inline(value: Any) -> str:
     """Return an interrupt's value as one escaped line."""
-    return escape_line(
-        value if isinstance(value, str) else json.dumps(to_jsonable(value), ensure_ascii=False)
-    )
+    return escape_line(value if isinstance(value, str) else _as_json(value))
 
 
-def resume_command(thread_id: str, questions: Sequence[Interrupt]) -> str:
-    """Return the command that answers."""
+def describe(question: Interrupt, formatted: Callable[[Any], str] = format_value) -> str:
+    """Return what an interrupt waits for as text: of an approval, each tool call with its decisions."""
+    request = question.approval_request
+    if question.kind == "breakpoint":
+        due = question.value["next"]
+        return f"a breakpoint before {', '.join(due)}" if due else "a breakpoint"
+    if request is None:
+        return formatted(question.value)
+    shown = []
+    for action in request.actions:
+        args = _as_json(action.args)
+        is_repeated = f"Args: {action.args}" in action.description
+        description = "" if is_repeated or not action.description else f": {action.description}"
+        shown.append(f"{action.name} {args}{description} [{', '.join(action.decisions)}]")
+    return ("\n" if formatted is format_value else "; ").join(shown)
+
+
+def describe_inline(question: Interrupt) -> str:
+    """Return what an interrupt waits for as one escaped line."""
+    return escape_line(describe(question, format_inline))
+
+
+def resume_command(
+    thread_id: str, questions: Sequence[Interrupt], command: str = "threads resume", *, with_id: bool = True
+) -> str:
+    """Return the command that answers; at a breakpoint it takes no answer."""
     which = " --question ID" if len(questions) > 1 else ""
-    return f"threads resume {shlex.quote(thread_id)}{which} ({ANSWER_OPTIONS})"
+    options = " | ".join(answer_options(questions))
+    id = f" {shlex.quote(thread_id)}" if with_id else ""
+    return f"{command}{id}{which}{f' ({options})' if options else ''}"
 
 
 def expected_answer(question: Interrupt) -> str | None:
-    """Return the answer that LangChain's `HumanInTheLoopMiddleware` expects; None for other interrupts."""
-    value = question.value
-    actions = value.get("action_requests") if isinstance(value, Mapping) else None
-    if not isinstance(actions, list) or not isinstance(value.get("review_configs"), list):
-        return None
-    allowed = [
-        each.get("allowed_decisions") or () for each in value["review_configs"] if isinstance(each, Mapping)
-    ]
-    kinds = sorted({str(kind) for each in allowed for kind in each}) or ["approve", "reject"]
-    form = json.dumps({"decisions": [{"type": kinds[0]}] * len(actions)})
-    return f"--json {shlex.quote(form)}; a type is one of: {', '.join(kinds)}"
+    """Return the form of an answer in words, where it is known and not plain."""
+    if request := question.approval_request:
+        decisions = [{"type": action.decisions[0]} for action in request.actions]
+        form = json.dumps({"decisions": decisions} if request.is_batched else decisions[0])
+        return f"--json {shlex.quote(form)}; types {request.allowed()}"
+    if question.kind in ("text", "value") and question.choices:
+        return f"one of {', '.join(map(_as_json, question.choices))}"
+    if question.kind == "value" and question.response_schema is not None:
+        return (
+            f"a value of the schema {json.dumps(to_jsonable(question.response_schema), ensure_ascii=False)}"
+        )
+    return None
 
 
 def print_interrupts(questions: Sequence[Interrupt], how: str | None = None) -> None:
     """Print the interrupts on stderr, and how to answer them."""
     for question in questions:
         which = f" (question {question.id})" if len(questions) > 1 else ""
-        text = f"the agent waits for an answer to{which}: {format_value(question.value)}"
-        print_text(escape_block(text), to=sys.stderr)
+        what = "paused at" if question.kind == "breakpoint" else f"waits for an answer to{which}:"
+        print_text(escape_block(f"the agent {what} {describe(question)}"), to=sys.stderr)
         if form := expected_answer(question):
             print_text(escape_block(f"expected: {form}"), to=sys.stderr)
     if questions and how is not None:
-        print_text(escape_block(f"answer: {how}"), to=sys.stderr)
+        name = "to continue" if all(each.kind == "breakpoint" for each in questions) else "answer"
+        print_text(escape_block(f"{name}: {how}"), to=sys.stderr)
 
 
-def answer_values(json: str | None, text: str | None, yes: bool, no: bool) -> list[Any]:
-    """Return the answer of these options in a list of none or one. Raises `UsageError` for several."""
-    values: list[Any] = [checked_text("--text", text)] if text is not None else []
-    values += [True] * yes + [False] * no
-    values += [parse_json(json)] if json is not None else []
-    if len(values) > 1:
-        raise click.UsageError(f"give one answer only: {ANSWER_OPTIONS}")
-    return values
+def given_answer(
+    *,
+    yes: bool = False,
+    no: bool = False,
+    approve: bool = False,
+    json: str | None = None,
+    text: str | None = None,
+    reject: str | None = None,
+    edit: str | None = None,
+    respond: str | None = None,
+) -> GivenAnswer | None:
+    """Return the answer of these options, None if there is none. Raises `UsageError` for several."""
+    given = [GivenAnswer("yes", True)] * yes + [GivenAnswer("no", False)] * no
+    given += [GivenAnswer("approve")] * approve
+    texts = {"text": text, "reject": reject, "respond": respond}
+    given += [GivenAnswer(k, checked_text(f"--{k}", each)) for k, each in texts.items() if each is not None]
+    given += [GivenAnswer(k, parse_json(each, f"--{k}")) for k, each in (("json", json), ("edit", edit))
+              if each is not None]  # fmt: skip
+    if len(given) > 1:
+        raise click.UsageError(
+            f"give one answer only, not {' and '.join(f'--{each.option}' for each in given)}"
+        )
+    if given and given[0].option == "edit" and not isinstance(given[0].value, dict):
+        raise click.UsageError("--edit: the arguments that change are required, as a JSON object")
+    return given[0] if given else None
 
 
-def parse_json(text: str) -> Any:
-    """Parse the value of `--json`. Raises `UsageError` with the position of the error."""
+def parse_json(text: str, option: str = "--json") -> Any:
+    """Parse the value of an option. Raises `UsageError` with the position of the error."""
     try:
-        return json.loads(checked_text("--json", text), parse_constant=_reject_constant)
+        return json.loads(checked_text(option, text), parse_constant=_reject_constant)
     except RecursionError:
-        raise click.UsageError("--json: the value is nested too deeply") from None
+        raise click.UsageError(f"{option}: the value is nested too deeply") from None
     except ValueError as error:
-        hint = f"; to answer with this text, use --text {shlex.quote(text)}" if text.strip() else ""
-        raise click.UsageError(f"--json: {text!r} is not JSON: {error}{hint}") from None
+        is_text = option == "--json" and text.strip()
+        hint = f"; to answer with this text, use --text {shlex.quote(text)}" if is_text else ""
+        raise click.UsageError(f"{option}: {text!r} is not JSON: {error}{hint}") from None
 
 
-def answer_for(thread_id: str, questions: Sequence[Interrupt], value: Any, id: str | None = None) -> Answer:
-    """Return the answer by its interrupt's id. Raises `UsageError` if the interrupt is ambiguous."""
-    ids = [question.id for question in questions]
+def answer_for(
+    thread_id: str, questions: Sequence[Interrupt], given: GivenAnswer, id: str | None = None
+) -> Answer:
+    """Return the answer by its interrupt's id.
+
+    Raises `UsageError` if the interrupt is ambiguous, and `InvalidValue` if it takes no such answer.
+    """
+    by_id = {question.id: question for question in questions}
+    if id is None and isinstance(given.value, Mapping) and given.value and given.value.keys() <= by_id.keys():
+        answer = given.value
+    else:
+        question = _choose_question(thread_id, questions, id)
+        answer = {question.id: given.to(question)}
+    for name, value in answer.items():
+        by_id[name].check_answer(value)
+    return answer
+
+
+def _choose_question(thread_id: str, questions: Sequence[Interrupt], id: str | None) -> Interrupt:
     if id is not None:
-        found = [each for each in ids if each == id] or [each for each in ids if each.startswith(id)]
-        if len(set(found)) != 1:
-            raise click.UsageError(f"--question: {id!r} is not one of: {', '.join(ids)}")
-        return {found[0]: value}
-    if isinstance(value, Mapping) and value and value.keys() <= set(ids):
-        return value
+        found = [each for each in questions if each.id == id]
+        found = found or [each for each in questions if each.id.startswith(id)]
+        if len(found) != 1:
+            ids = ", ".join(each.id for each in questions)
+            raise click.UsageError(f"--question: {id!r} is not one of: {ids}")
+        return found[0]
     if len(questions) > 1:
         print_interrupts(questions)
         raise click.UsageError(
             f"Thread {thread_id!r} has {len(questions)} pending interrupts. "
             "Name one by --question, or map their ids to answers by --json."
         )
-    return {ids[0]: value}
+    return questions[0]
 
 
 def raise_no_interrupt(registry: Registry, thread_id: str) -> NoReturn:
@@ -158,14 +278,24 @@ def resolve_text(
     if not questions or is_answer is False:
         return None
     if is_answer:
-        return answer_for(thread_id, questions, _checked_text(thread_id, text))
+        _check_takes_text(thread_id, questions)
+        return answer_for(thread_id, questions, GivenAnswer("text", _checked_text(thread_id, text)))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        shown = "; ".join(format_inline(question.value) for question in questions)
+        shown = "; ".join(describe_inline(question) for question in questions)
         raise click.UsageError(
             f"Thread {thread_id!r} waits for an answer to: {shown}\nNothing was sent. {ways}"
         )
     print_interrupts(questions)
     return _choose_meaning(text, questions)
+
+
+def _check_takes_text(thread_id: str, questions: Sequence[Interrupt]) -> None:
+    """Raise `UsageError` if a text answers none of these interrupts."""
+    if not any(question.kind in TEXT_KINDS for question in questions):
+        raise click.UsageError(
+            f"Thread {thread_id!r} waits for an answer that is not a text: {describe_inline(questions[0])}\n"
+            f"Nothing was sent. To answer: {resume_command(thread_id, questions)}"
+        )
 
 
 def _checked_text(thread_id: str, text: str) -> str:
@@ -191,20 +321,30 @@ def _choose_meaning(text: str, questions: Sequence[Interrupt]) -> Answer | None:
         if choice == "m":
             return None
         question = numbers[choice]
-    value = _json_or_none(text)
-    offers = {
-        "t": "is the answer, as a text" + (", which counts as true" * (text.strip().lower() in NEGATIVE))
-    }
+    meanings = _meanings(text, question)
+    described = {letter: what for letter, (what, _) in meanings.items()}
+    described["m"] = f"is a new message, which discards the question{'s' * (len(questions) > 1)}"
+    choice = _ask_choice(text, described)
+    return None if choice == "m" else {question.id: meanings[choice][1]}
+
+
+def _meanings(text: str, question: Interrupt) -> dict[str, tuple[str, Any]]:
+    """Return what a text may mean as the answer of this interrupt, by letter: in words, and as a value."""
+    if question.kind == "approval":
+        decisions: list[tuple[str, str, str, Callable[[], Any]]] = [
+            ("approve", "a", "means yes: approve", question.approve),
+            ("reject", "r", "is the reason to reject", lambda: question.reject(text)),
+            ("respond", "s", "is the answer in place of the tool's", lambda: question.respond(text)),
+        ]
+        return {key: (what, make()) for name, key, what, make in decisions if name in question.choices}
+    value, is_negative = _json_or_none(text), text.strip().lower() in NEGATIVE
+    offers: dict[str, tuple[str, Any]] = {}
+    if question.kind in TEXT_KINDS:
+        offers["t"] = ("is the answer, as a text" + ", which counts as true" * is_negative, text)
     if value is not None and not isinstance(value, str):
-        offers["j"] = "is the answer, as JSON"
-    offers |= {"y": "means yes: answer true", "n": "means no: answer false"}
-    if len(questions) == 1:
-        offers["m"] = "is a new message, which discards the question"
-    values: dict[str, Callable[[], Any]] = {
-        "t": lambda: text, "j": lambda: value, "y": lambda: True, "n": lambda: False,
-    }  # fmt: skip
-    choice = _ask_choice(text, offers)
-    return None if choice == "m" else {question.id: values[choice]()}
+        offers["j"] = ("is the answer, as JSON", value)
+    offers |= {"y": ("means yes: answer true", True), "n": ("means no: answer false", False)}
+    return {key: offer for key, offer in offers.items() if _fits(question, offer[1])}
 
 
 def _ask_choice(text: str, offers: Mapping[str, str]) -> str:
@@ -220,6 +360,10 @@ def _ask_choice(text: str, offers: Mapping[str, str]) -> str:
             prompt = ""
         if (choice := input(prompt).strip().lower()) in offers:
             return choice
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(to_jsonable(value), ensure_ascii=False)
 
 
 def _shorten(text: str) -> str:

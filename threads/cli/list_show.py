@@ -13,12 +13,12 @@ from threads import Interrupt, Message, Page, Registry, RunInfo, Thread
 from threads.cli.completion import complete_thread_ids
 from threads.cli.context import CliContext, common_options
 from threads.cli.interrupts import (
+    describe,
+    describe_inline,
     expected_answer,
-    format_inline,
-    format_value,
     last_run,
-    pending_interrupts,
     resume_command,
+    waiting_for,
 )
 from threads.cli.options import filter_options, list_filters, page_options
 from threads.cli.output import (
@@ -111,7 +111,7 @@ def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
     with cli.open_for_reading() as registry:
         thread = resolve_thread(registry, id)
         messages = registry.messages(thread.id, limit=last or None).items
-        questions, run = pending_interrupts(registry, thread.id), last_run(registry, thread.id)
+        questions, run = waiting_for(registry, thread.id), last_run(registry, thread.id)
     messages = () if last == 0 else messages
     if json:
         print_json({"thread": thread, "messages": messages, "interrupts": questions, "last_run": run})
@@ -122,7 +122,7 @@ def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
     else:
         for name, value in facts_of(thread).items():
             print_record(name, value)
-        for name, value in actions_of(thread, questions, run, formatted=format_inline):
+        for name, value in actions_of(thread, questions, run, described=describe_inline):
             print_record(name, value)
         print_text()
         for message in messages:
@@ -168,15 +168,17 @@ def actions_of(
     thread: Thread,
     questions: Sequence[Interrupt],
     run: RunInfo | None,
-    formatted: Callable[[Any], str] = format_value,
+    described: Callable[[Interrupt], str] = describe,
 ) -> list[tuple[str, str]]:
     """Return what needs an action, by name: pending interrupts, a failed last run, and the commands."""
-    found = [("question", formatted(each.value)) for each in questions]
+    is_paused = all(each.kind == "breakpoint" for each in questions)
+    name = "paused" if is_paused else "question"
+    found = [(name, described(each)) for each in questions]
     if len(questions) > 1:
-        found = [("question", f"{each.id}  {formatted(each.value)}") for each in questions]
+        found = [(name, f"{each.id}  {described(each)}") for each in questions]
     found += [("expected", form) for each in questions if (form := expected_answer(each))]
     if questions:
-        found.append(("answer", resume_command(thread.id, questions)))
+        found.append(("continue" if is_paused else "answer", resume_command(thread.id, questions)))
     if run is not None and run.status == "error":
         found.append(("failed", run.error or "the reason is unknown"))
         found.append(("run", run.id))

@@ -11,6 +11,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
@@ -18,26 +19,29 @@ from threads import Interrupt, Registry, Thread
 from threads.cli.chat_session import ChatSession
 from threads.cli.errors import cli_error_of
 from threads.cli.interrupts import (
-    ANSWER_OPTIONS,
     Answer,
     answer_for,
-    answer_values,
+    given_answer,
     is_paused,
     last_run,
     pending_interrupts,
     print_interrupts,
     raise_no_interrupt,
     resolve_text,
+    resume_command,
+    waiting_for,
 )
 from threads.cli.list_show import show_list
 from threads.cli.output import on_terminal, print_note, print_text
 from threads.cli.sanitize import checked_message, escape_block
 from threads.cli.thread_ref import resolve_thread
 
-RESUME_HELP = f"/resume ({ANSWER_OPTIONS})"
-"""How a pending interrupt is answered here."""
+RESUME = "/resume"
+"""The command that answers a pending interrupt here."""
 RESUME_FORM = re.compile(
-    r"(?:--question +(?P<id>\S+) +)?--(?P<form>yes|no|text|json)(?: (?P<value>.*))?", re.DOTALL
+    r"(?:--question +(?P<id>\S+) +)?"
+    r"--(?P<form>yes|no|approve|text|json|reject|edit|respond)(?: (?P<value>.*))?",
+    re.DOTALL,
 )
 MAX_COPY = 74_994
 """Characters of base64 that terminals accept at once for the clipboard."""
@@ -134,16 +138,16 @@ class ChatLoop:
         if self._thread is None:
             return None
         questions = pending_interrupts(self._registry, self._thread.id)
-        ways = f"{RESUME_HELP} answers; /message TEXT sends a new message, which discards the interrupt."
+        ways = f"{_how(questions)} answers; /message TEXT sends a new message, which discards the interrupt."
         return resolve_text(self._thread.id, text, questions, ways)
 
     def _send(self, text: str) -> None:
         if self._thread is None:
             self._thread = self._session.prepare(None, title=self._title)
-        self._session.print_answer(self._session.send(self._thread, text), how=RESUME_HELP)
+        self._session.print_answer(self._session.send(self._thread, text), command=RESUME)
 
     def _answer(self, answer: Answer | None) -> None:
-        self._session.print_answer(self._session.resume(self._current_thread(), answer), how=RESUME_HELP)
+        self._session.print_answer(self._session.resume(self._current_thread(), answer), command=RESUME)
 
     def _message(self, text: str) -> None:
         self._send(checked_message(text))
@@ -154,7 +158,7 @@ class ChatLoop:
         given = RESUME_FORM.fullmatch(rest)
         if given is None and (rest or questions):
             print_interrupts(questions)
-            raise click.UsageError(f"an answer is required: {RESUME_HELP}")
+            raise click.UsageError(f"an answer is required: {_how(questions)}")
         if not questions and (given or not is_paused(last_run(self._registry, thread_id))):
             raise_no_interrupt(self._registry, thread_id)
         self._answer(None if given is None else _parse_answer(thread_id, questions, given))
@@ -188,7 +192,7 @@ class ChatLoop:
         print_note(f"undone: {self._registry.undo(self._current_thread().id).text}")
 
     def _retry(self, _rest: str) -> None:
-        self._session.print_answer(self._session.regenerate_or_retry(self._current_thread()), how=RESUME_HELP)
+        self._session.print_answer(self._session.regenerate_or_retry(self._current_thread()), command=RESUME)
 
     def _fork(self, _rest: str) -> None:
         self._thread = self._session.prepare(self._registry.fork(self._current_thread().id))
@@ -226,20 +230,24 @@ class ChatLoop:
         where = "a new thread" if self._thread is None else f"{self._thread.title}, {self._thread.id}"
         print_note(f"{where} (/help for help, Ctrl+D to leave)")
         if self._thread is not None:
-            print_interrupts(pending_interrupts(self._registry, self._thread.id), RESUME_HELP)
+            questions = waiting_for(self._registry, self._thread.id)
+            print_interrupts(questions, _how(questions))
+
+
+def _how(questions: Sequence[Interrupt]) -> str:
+    """Return how these interrupts are answered here."""
+    return resume_command("", questions, RESUME, with_id=False)
 
 
 def _parse_answer(thread_id: str, questions: Sequence[Interrupt], given: re.Match[str]) -> Answer:
-    """Parse the answer after /resume. Raises `UsageError`."""
+    """Parse the answer after /resume. Raises `UsageError`, `InvalidValue`."""
     form, value = given["form"], given["value"]
-    if (form in ("yes", "no")) == bool(value):
+    is_flag = form in ("yes", "no", "approve")
+    if is_flag == bool(value):
         raise click.UsageError(f"/resume --{form} takes {'no value' if value else 'a value'}")
-    [found] = answer_values(
-        json=value if form == "json" else None,
-        text=value if form == "text" else None,
-        yes=form == "yes",
-        no=form == "no",
-    )
+    options: dict[str, Any] = {form: True if is_flag else value}
+    found = given_answer(**options)
+    assert found is not None
     return answer_for(thread_id, questions, found, given["id"])
 
 
@@ -247,7 +255,7 @@ COMMANDS: dict[str, tuple[Callable[[ChatLoop, str], None], str]] = {
     "/new": (ChatLoop._new, "start a new thread: /new [TITLE]"),
     "/switch": (ChatLoop._switch, "continue in another thread: /switch ID"),
     "/title": (ChatLoop._rename, "set the title of this thread: /title TEXT"),
-    "/resume": (ChatLoop._resume, "answer the pending interrupt: --yes, --no, --text TEXT, --json VALUE"),
+    "/resume": (ChatLoop._resume, "answer the pending interrupt; without an answer it shows the ways"),
     "/message": (ChatLoop._message, "send TEXT as a message, even if an interrupt is pending"),
     "/retry": (ChatLoop._retry, "answer your last message again; the old answer stays on its branch"),
     "/undo": (ChatLoop._undo, "undo your last message and its answer"),

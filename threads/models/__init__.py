@@ -1,14 +1,16 @@
 """The frozen dataclasses that the public API returns: threads, messages, runs, pages and more."""
 
 from threads.models.admin import Cleaned, Problem, Pruned, Report, Rule, Token, User
+from threads.models.interrupts import Interrupt
 from threads.models.pagination import Page
-from threads.models.runs import Event, Interrupt, RunInfo
+from threads.models.runs import Event, RunInfo
 from threads.models.search import Hit, Hits, Stat, Stats
 from threads.models.threads import Checkpoint, Diff, Message, Tag, Thread, ToolCall, Usage
 from threads.models.types import (
     END_EVENTS,
     Action,
     EventType,
+    InterruptKind,
     Measured,
     Role,
     RunKind,
@@ -29,6 +31,7 @@ __all__ = [
     "Hit",
     "Hits",
     "Interrupt",
+    "InterruptKind",
     "Measured",
     "Message",
     "Page",

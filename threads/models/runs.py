@@ -1,4 +1,4 @@
-"""Runs, their events and their interrupts."""
+"""Runs and their events."""
 
 from __future__ import annotations
 
@@ -59,10 +59,7 @@ class Event:
         """Whether it is the last event of its run."""
         return self.type in END_EVENTS
 
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """A pending interrupt: a paused graph's question, answered by `Runner.resume`."""
-
-    id: str
-    value: Any
+    @property
+    def in_conversation(self) -> bool:
+        """Whether it belongs to the conversation; what a model or a tool does inside a tool does not."""
+        return bool(self.data.get("in_conversation", True))

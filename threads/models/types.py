@@ -14,6 +14,7 @@ EventType = Literal[
     "started", "token", "message", "tool_started", "tool_finished", "state", "custom", "title", "interrupted",
     "finished", "failed", "stopped", "gap",
 ]  # fmt: skip
+InterruptKind = Literal["text", "value", "approval", "breakpoint", "recovery"]
 END_EVENTS = frozenset(("interrupted", "finished", "failed", "stopped"))
 """Types of the events that end a run."""
 Action = Literal["keep", "prune", "archive", "trash", "delete"]

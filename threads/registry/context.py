@@ -104,6 +104,19 @@ class RegistryContext:
                     self._decoder = Transcripts(LenientSerializer(self._types), self._reducer)
         return self._decoder
 
+    def learn(self, graph: Any) -> dict[str, str]:
+        """Use a compiled graph to read states: its types, its message channel and that channel's reducer.
+
+        Returns what the graph's checkpoints should say in their metadata, for readers without the graph.
+        """
+        from threads.checkpoint.graph_schema import read_schema
+
+        schema = read_schema(graph)
+        self.checkpointer.serde.allow(schema.types)
+        if self.decoder.learn(schema) and not self.database.read_only:
+            self.store.write(lambda tx: tx.projections.invalidate_unknown())
+        return schema.metadata
+
     def load_decoder(self) -> Any:
         """Return `decoder`, for code that may turn out not to need it."""
         return self.decoder

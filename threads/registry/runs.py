@@ -19,10 +19,10 @@ class RunService:
         self._store = context.store
 
     def events(
-        self, thread_id: str | None, owner: str | None, after: int | None, follow: bool
+        self, thread_id: str | None, owner: str | None, after: int | None, follow: bool, inner: bool
     ) -> EventSubscription:
         """Subscribe to events; see `Registry.events`."""
-        return subscribe(self._context, thread_id, after, owner=owner, follow=follow)
+        return subscribe(self._context, thread_id, after, owner=owner, follow=follow, inner=inner)
 
     def runs(self, id: str, limit: int, cursor: str | None) -> Page[RunInfo]:
         """Return a page of the thread's runs; see `Registry.runs`."""
@@ -43,14 +43,16 @@ class RunService:
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)
             last = tx.runs.find_last(thread.thread_id)
-            if last is not None and last.status == "interrupted" and last.recovery_question is not None:
-                return (Interrupt(**json.loads(last.recovery_question)),)
+            interrupted = last if last is not None and last.status == "interrupted" else None
+            if interrupted is not None and interrupted.recovery_question is not None:
+                return (Interrupt.of(**json.loads(interrupted.recovery_question)),)
             if thread.head_id is None:
                 return ()
-            found: tuple[Interrupt, ...] = self._context.decoder.interrupts(
-                tx.connection, thread.thread_id, thread.head_id
-            )
-        return found
+            at, decoder = (tx.connection, thread.thread_id, thread.head_id), self._context.decoder
+            found: tuple[Interrupt, ...] = decoder.interrupts(*at)
+            if found or interrupted is None or interrupted.head_id != thread.head_id:
+                return found
+            return (Interrupt.at_breakpoint(interrupted.run_id, decoder.due_nodes(*at)),)
 
     def _count(self, thread_id: str) -> int:
         with self._store.read() as tx:

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
 
-from threads.errors import InvalidValue
+from threads.errors import AgentNotFound, InvalidValue
+from threads.registry.context import RegistryContext
 
 DEFAULT_GRAPH_NAME = "LangGraph"
 """What LangGraph calls a graph without a name."""
 
 
-def bind_agents(agents: Any, checkpointer: Any) -> dict[str, Any]:
-    """Return graphs by agent id, from one graph or a mapping; the caller's own graphs are not changed."""
+def bind_agents(agents: Any, context: RegistryContext) -> dict[str, Any]:
+    """Return graphs by agent id, from one graph or a mapping; the caller's own graphs are not changed.
+
+    The registry reads their states by what they say about them, and their checkpoints' metadata say how
+    their messages merge.
+    """
     given = agents if isinstance(agents, Mapping) else {_name(agents): agents}
     if not given:
         raise InvalidValue(
             "agents", "no agents were given; pass a compiled graph, or a mapping of id to graph"
         )
-    return {str(id): _bound(id, graph, checkpointer) for id, graph in given.items()}
+    return {str(id): _bound(id, graph, context) for id, graph in given.items()}
+
+
+def choose_agent(agent_ids: Collection[str], requested: str | None, thread_agent: str | None) -> str:
+    """Return the id of the agent that answers; `AgentNotFound`.
+
+    It is the requested one, else the thread's own, else the only one.
+    """
+    chosen = thread_agent if requested is None else requested
+    if chosen is None and len(agent_ids) == 1:
+        return next(iter(agent_ids))
+    if chosen is None or chosen not in agent_ids:
+        raise AgentNotFound(chosen, tuple(agent_ids))
+    return chosen
 
 
 def _name(graph: Any) -> str:
@@ -29,7 +47,9 @@ def _name(graph: Any) -> str:
     return name if isinstance(name, str) and name not in ("", DEFAULT_GRAPH_NAME) else "agent"
 
 
-def _bound(id: object, graph: Any, checkpointer: Any) -> Any:
+def _bound(id: object, graph: Any, context: RegistryContext) -> Any:
     if not isinstance(graph, (Pregel, CompiledStateGraph)):
         raise InvalidValue("agents", f"{id!r} is not a compiled LangGraph graph: {graph!r}")
-    return graph.copy(update={"checkpointer": checkpointer})
+    metadata = context.learn(graph)
+    bound = graph.copy(update={"checkpointer": context.checkpointer})
+    return bound.with_config(metadata=metadata) if metadata else bound

@@ -9,12 +9,13 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 from langgraph.types import Interrupt
 
+from threads import models
 from threads.background import is_main_thread
 from threads.db.errors import is_temporary
 from threads.errors import LeaseLost, RunFailed, RunNotFound, ThreadDeleted, ThreadsError, UsageError
@@ -120,10 +121,11 @@ async def _store(
 
 def _insert_outcome(tx: Transaction, lease: RunLeaseContext, outcome: Outcome, at: int) -> None:
     failure = None if outcome.error is None else failure_of(outcome.error)
-    interrupts = [{"id": each.id, "value": to_jsonable(each.value)} for each in outcome.interrupts]
-    asked_by_recovery = bool(interrupts) and is_recovery_interrupt(outcome.interrupts[0].value)
+    interrupts = [_described(each) for each in outcome.interrupts]
+    is_recovery = bool(interrupts) and is_recovery_interrupt(outcome.interrupts[0].value)
+    question = {name: interrupts[0][name] for name in ("id", "value")} if is_recovery else None
     tx.runs.end(lease.run_id, outcome.status, at,
-        failure=failure, question=interrupts[0] if asked_by_recovery else None, tokens=lease.tokens,
+        failure=failure, question=question, tokens=lease.tokens,
         is_aside=outcome.is_superseded,
     )  # fmt: skip
     if outcome.is_rolled_back:
@@ -140,6 +142,13 @@ def _insert_outcome(tx: Transaction, lease: RunLeaseContext, outcome: Outcome, a
         tx.events.delete_before_end(lease.thread_id, lease.run_id)
     tx.events.delete_tokens(lease.thread_id, lease.run_id)
     tx.events.trim(lease.thread_id)
+
+
+def _described(interrupt: Interrupt[Any]) -> dict[str, Any]:
+    """Return an interrupt as the event has it: the fields of `threads.Interrupt`."""
+    described = models.Interrupt.from_langgraph(interrupt)
+    names = [each.name for each in fields(described)]
+    return {name: to_jsonable(getattr(described, name)) for name in names}
 
 
 class RunFutures:

@@ -5,7 +5,8 @@ from the run that was interrupted: the same answer again gets the run that took 
 LangGraph by the id of its interrupt: passed a second time, after a crash, it answers nothing else. An
 answer that names its interrupt is recognised however late it comes. One that does not, and that has no
 key, is taken for an answer to the interrupt that waits now. Where the run of an answer failed while its
-interrupt still waits, another answer may take its place; the same one starts that run again.
+interrupt still waits, another answer may take its place; the same one starts that run again. An answer of
+a wrong form, where its form is known, and one that no node of the agent waits for, start no run.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from threads.errors import InvalidValue, NothingToResume, ThreadBusy
+from langgraph.types import StateSnapshot
+
+from threads.errors import AgentNotFound, InvalidValue, NothingToResume, ThreadBusy
+from threads.models import Interrupt
 from threads.registry import Registry
+from threads.runs.agents import choose_agent
 from threads.runs.history import RunHistory
 from threads.runs.queue import Submission
 from threads.runs.request import ANSWER_KINDS, LANGGRAPH_INTERRUPT_ID, Request, named_interrupts
@@ -30,43 +35,60 @@ def new_answer(value: Any, context: Any) -> Request:
 
 
 def resolve_resume(
-    registry: Registry, history: RunHistory, thread_id: str, answer: Request, key: str | None
+    registry: Registry,
+    history: RunHistory,
+    agents: Mapping[str, Any],
+    thread_id: str,
+    answer: Request,
+    key: str | None,
+    agent_id: str | None = None,
 ) -> Submission:
     """Return the submission that this answer is to the thread as it is now.
 
-    Raises `NothingToResume`, `InvalidValue`, `ThreadBusy`.
+    `agent_id`: the agent that continues, instead of the one that was interrupted. Raises `NothingToResume`,
+    `InvalidValue`, `ThreadBusy`, `AgentNotFound`.
     """
     last = history.last(thread_id)
     failed = last is not None and last.kind in ANSWER_KINDS and last.status == "error"
-    if last is not None and failed and history.took(last, answer):
+    is_loaded = last is not None and last.agent_id in agents and agent_id in (None, last.agent_id)
+    if last is not None and failed and is_loaded and history.took(last, answer):
         return _repeat(answer, last)  # never an answer to what waits now
-    pending = [interrupt.id for interrupt in registry.interrupts(thread_id)]
-    resume = _Resume(history, thread_id, answer, key, last, pending)
+    questions = registry.interrupts(thread_id)
+    resume = _Resume(registry, history, agents, thread_id, answer, key, last, questions, agent_id)
     if last is not None and last.kind in ANSWER_KINDS and last.is_unfinished:
         return resume.while_answering(last)
-    if not resume.named <= set(pending):
+    if not resume.named <= {question.id for question in questions}:
         return resume.late()
     is_paused = last is not None and last.status == "interrupted"  # or at a breakpoint
-    if not pending and not is_paused:
+    if not resume.pending and not is_paused:
         return resume.without_interrupt()
     resume.complete_context(last if is_paused or failed else None)
     if last is not None and is_paused and last.recovery_question is not None:
         return resume.to_recovery(last, last.recovery_question)
-    return resume.to_interrupts() if pending else resume.at_breakpoint()
+    return resume.to_interrupts() if resume.pending else resume.at_breakpoint()
 
 
 @dataclass(slots=True)
 class _Resume:
     """An answer, and the state of the thread that it is to resume."""
 
+    registry: Registry
     history: RunHistory
+    agents: Mapping[str, Any]
     thread_id: str
     answer: Request
     key: str | None
     last: RunRecord | None
-    pending: Sequence[str]
-    """The ids of the interrupts that wait."""
+    questions: Sequence[Interrupt]
+    """The interrupts that wait, or the breakpoint."""
+    agent_id: str | None
+    """The agent that the caller named."""
     context: Any = None
+
+    @property
+    def pending(self) -> list[str]:
+        """The ids of the interrupts that wait for an answer."""
+        return [question.id for question in self.questions if question.kind != "breakpoint"]
 
     @property
     def named(self) -> set[str]:
@@ -114,22 +136,53 @@ class _Resume:
         decision = checked_decision(question, self.answer.input)
         request = replace(self.answer, kind="recovery", input=decision, context=self.context)
         key = self.key or f"resume:recovery:{interrupted.run_id}"
-        return Submission(request, interrupted.agent_id, key)
+        return Submission(request, self._choose_agent(), key)
 
     def at_breakpoint(self) -> Submission:
         """The graph waits at a breakpoint, which takes no answer."""
-        return self._submission(None, "")
+        agent_id = self._choose_agent()
+        if not self._state(agent_id).next:
+            raise NothingToResume(self.thread_id, f"no node of agent {agent_id!r} is due")
+        return self._submission(None, agent_id, "")
 
     def to_interrupts(self) -> Submission:
         """The graph waits with interrupts."""
         input = answers_by_interrupt(self.pending, self.answer.input)
-        return self._submission(input, ",".join(sorted(self.pending)))
+        answers = input if named_interrupts(input) else {self.pending[0]: input}
+        for question in self.questions:
+            if question.id in answers:
+                question.check_answer(answers[question.id])
+        agent_id = self._choose_agent()
+        waiting = {interrupt.id for interrupt in self._state(agent_id).interrupts}
+        if not answers.keys() <= waiting:
+            raise NothingToResume(
+                self.thread_id,
+                f"no node of agent {agent_id!r} waits for this answer; its graph is not the one that asked",
+                "name the agent that asked by agent_id=, or send a new message",
+            )
+        return self._submission(input, agent_id, ",".join(sorted(self.pending)))
 
-    def _submission(self, input: Any, interrupt_ids: str) -> Submission:
+    def _submission(self, input: Any, agent_id: str, interrupt_ids: str) -> Submission:
         request = replace(self.answer, input=input, context=self.context)
         since = self.thread_id if self.last is None else self.last.run_id
-        agent_id = None if self.last is None else self.last.agent_id
         return Submission(request, agent_id, self.key or f"resume:{since}:{interrupt_ids}")
+
+    def _choose_agent(self) -> str:
+        """Return the agent that continues: the one named, else the one interrupted, else the thread's own."""
+        own = self.registry.get(self.thread_id).agent_id
+        interrupted = None if self.last is None else self.last.agent_id
+        if self.agent_id is not None or interrupted is None:
+            return choose_agent(self.agents, self.agent_id, own)
+        found = next((each for each in (interrupted, own) if each in self.agents), None)
+        if found is None:
+            raise AgentNotFound(interrupted, tuple(self.agents), thread_id=self.thread_id)
+        return found
+
+    def _state(self, agent_id: str) -> StateSnapshot:
+        """Return where the thread stands in the graph of this agent."""
+        config = {"configurable": {"thread_id": self.thread_id}}
+        state: StateSnapshot = self.agents[agent_id].get_state(config)
+        return state
 
     def _find_taken(self) -> RunRecord | None:
         """Return the run that took this answer."""

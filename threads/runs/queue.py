@@ -30,6 +30,7 @@ from threads.errors import (
     ThreadBusy,
 )
 from threads.registry import Registry
+from threads.runs.agents import choose_agent
 from threads.runs.history import RunHistory
 from threads.runs.request import ANSWER_KINDS, Request, checked_key
 from threads.store.event_log import NewEvent
@@ -123,8 +124,8 @@ class RunSubmitter:
             thread = find(thread_id)
         if thread is None:
             ids.check_new(thread_id)
-            return SubmissionTarget(known, self._choose_agent(requested_agent, None), is_new=True)
-        return SubmissionTarget(known, self._choose_agent(requested_agent, thread.agent_id))
+            return SubmissionTarget(known, choose_agent(self._agents, requested_agent, None), is_new=True)
+        return SubmissionTarget(known, choose_agent(self._agents, requested_agent, thread.agent_id))
 
     def submit(
         self,
@@ -187,18 +188,6 @@ class RunSubmitter:
                 what = f"agent {agent_id!r} takes no messages; pass its input with input="
                 raise InvalidValue("message", what)
 
-    def _choose_agent(self, requested: str | None, thread_agent: str | None) -> str:
-        """Return the id of the agent that answers; `AgentNotFound`.
-
-        It is the requested one, else the thread's own, else the only one.
-        """
-        chosen = thread_agent if requested is None else requested
-        if chosen is None and len(self._agents) == 1:
-            return next(iter(self._agents))
-        if chosen is None or chosen not in self._agents:
-            raise AgentNotFound(chosen, tuple(self._agents))
-        return chosen
-
 
 class RunQueue:
     """Admits runs for one runner, which is `worker_id` in the leases."""
@@ -250,11 +239,21 @@ class RunQueue:
         return SubmitResult(self._start(tx, new_run.run_id), True, True, after)
 
     def restart(self, tx: Transaction, run: RunRecord) -> RunRecord:
-        """Start a failed run again; returns its row. Raises `ThreadBusy`."""
+        """Start a failed run again; returns its row. Raises `ThreadBusy`, `AgentNotFound`."""
         running = self._running(tx, run.thread_id)
         if running is not None and running.run_id != run.run_id:
             raise ThreadBusy(run.thread_id, running.run_id)
+        self._ensure_agent(tx, run)
         return self._start(tx, run.run_id)
+
+    def _ensure_agent(self, tx: Transaction, run: RunRecord) -> None:
+        """Give a run whose agent is gone to the thread's own agent. Raises `AgentNotFound`."""
+        if run.kind == "title" or run.agent_id in self._agent_ids:
+            return
+        own = tx.threads.get(run.thread_id).agent_id
+        if own is None or own not in self._agent_ids:
+            raise AgentNotFound(run.agent_id, tuple(self._agent_ids), thread_id=run.thread_id)
+        tx.runs.set_agent(run.run_id, own)
 
     def start_next(self, tx: Transaction, thread_id: str) -> RunRecord | None:
         """Start the run that waits longest for this thread, if it is this runner's and the thread is free."""

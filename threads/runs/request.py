@@ -20,6 +20,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
 from threads.errors import InvalidValue, StateDamaged, TypeNotAllowed
+from threads.models.interrupts import BREAKPOINT_ID, RECOVERY_ID
 from threads.serialization import to_canonical
 from threads.store.validation import checked_name
 
@@ -32,8 +33,8 @@ INPUT_KINDS = ("message", "edit", "input")
 """Kinds of runs that add an input of their own to the thread."""
 LANGGRAPH_INTERRUPT_ID = re.compile("[0-9a-f]{32}")
 """The ids of interrupts that LangGraph takes answers by."""
-RECOVERY_INTERRUPT_ID = "recovery:"
-"""How the ids of the interrupts begin that recovery makes."""
+OWN_INTERRUPT_IDS = (RECOVERY_ID, BREAKPOINT_ID)
+"""How the ids begin that are not LangGraph's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def named_interrupts(value: Any) -> set[str]:
 
 
 def _is_interrupt_id(key: str) -> bool:
-    return LANGGRAPH_INTERRUPT_ID.fullmatch(key) is not None or key.startswith(RECOVERY_INTERRUPT_ID)
+    return LANGGRAPH_INTERRUPT_ID.fullmatch(key) is not None or key.startswith(OWN_INTERRUPT_IDS)
 
 
 def _messages_of(input: Mapping[str, Any]) -> list[BaseMessage]:

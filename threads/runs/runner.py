@@ -87,7 +87,7 @@ class Run:
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield the run's events from its start, as they come, to its end."""
+        """Yield the run's events from its start, as they come, to its end; only those of the conversation."""
         with self.events() as events:
             for event in events:
                 if event.run_id == self.id:
@@ -110,35 +110,43 @@ class Run:
         """
         self._executor.stop(self.id, StopReason.CANCEL)
 
-    def messages(self) -> tuple[Message, ...]:
-        """Return the messages that this run has added to the thread by now, the user's first."""
+    def messages(self) -> tuple[Message, ...] | None:
+        """Return the messages that this run has added to the thread by now, the user's first.
+
+        None if the thread's messages are unknown (`MessagesUnknown` says why).
+        """
         context = self._context
         context.checkpointer.wait_for_writes(self.thread_id)
         with context.store.read() as tx:
-            head_id = tx.runs.get(self.id).head_id or tx.threads.get(self.thread_id).head_id
+            head_id = tx.runs.get(self.id).head_id
+            if head_id is None or not tx.checkpoints.exists(
+                self.thread_id, head_id
+            ):  # pruned, or rolled back
+                head_id = tx.threads.get(self.thread_id).head_id
             if head_id is None:
                 return ()
-            found = context.decoder.messages(tx.connection, self.thread_id, head_id, dated=True) or ()
-        return tuple(message for message in found if message.run_id == self.id)
+            found = context.decoder.messages(tx.connection, self.thread_id, head_id, dated=True)
+        return None if found is None else tuple(message for message in found if message.run_id == self.id)
 
-    def mark_read(self, user: str) -> int:
+    def mark_read(self, user: str) -> int | None:
         """Mark the thread as read by `user` up to this run's last message; returns how many are unread.
 
+        None if the thread's messages are unknown.
         Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
         registry = self._registry
-        if message_ids := [message.id for message in self.messages() if message.id]:
+        if message_ids := [message.id for message in self.messages() or () if message.id]:
             return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
-    def events(self, *, owner: str | None = None) -> EventSubscription:
+    def events(self, *, owner: str | None = None, inner: bool = False) -> EventSubscription:
         """Subscribe to its thread's events from its start on; of a run that has ended, only the stored ones.
 
-        `owner` as in `Registry.events`.
+        `owner` and `inner` as in `Registry.events`.
         """
         follow = self.status in ("pending", "running")
         after = self._after_sequence
-        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow)
+        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow, inner=inner)
 
     def ends_with(self, event: Event) -> bool:
         """Return whether the run ends with this event, and was not started again after it."""
@@ -175,7 +183,7 @@ class Runner(Closeable):
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
         context = self._context = registry._context
-        self._agents = bind_agents(agents, context.checkpointer)
+        self._agents = bind_agents(agents, context)
         self._history = RunHistory(context)
         self._edits = EditResolver(registry, self._history, self._agents)
         queue = RunQueue(self._agents, uuid.uuid4().hex, lease_seconds, max_waiting, context.now)
@@ -235,7 +243,13 @@ class Runner(Closeable):
         return self._accept(submitted)
 
     def resume(
-        self, thread_id: str, value: Any = None, *, context: Any = None, key: str | None = None
+        self,
+        thread_id: str,
+        value: Any = None,
+        *,
+        context: Any = None,
+        agent_id: str | None = None,
+        key: str | None = None,
     ) -> Run:
         """Start a run that answers the thread's interrupt; the same answer again returns the same run.
 
@@ -243,14 +257,19 @@ class Runner(Closeable):
         An answer that neither names its interrupt so nor has a `key` is one to the interrupt that waits now:
         given twice where the agent interrupts again at once, it answers the next interrupt, too; a `key`
         distinguishes the two. Where the run of an answer failed in the node that asked, another answer may
-        take its place. `context` is by default that of the interrupted run. Raises `NothingToResume`,
-        `InvalidValue`, `AlreadyAnswered` if it was answered differently, and `KeyReused`.
+        take its place. `context` is by default that of the interrupted run; `agent_id` the agent that was
+        interrupted, or where that is not loaded the thread's own. Raises `NothingToResume`, also where no
+        node of that agent waits; `InvalidValue`, also for an answer that does not have the form which
+        `registry.interrupts` names; `AgentNotFound`; `AlreadyAnswered` if it was answered differently, and
+        `KeyReused`. Then the interrupt stays pending.
         """
         thread_id = self.registry.get(thread_id).id
         answer = new_answer(value, context)
         return self._submit_idempotent(
             thread_id, answer, key,
-            lambda: resolve_resume(self.registry, self._history, thread_id, answer, key),
+            lambda: resolve_resume(
+                self.registry, self._history, self._agents, thread_id, answer, key, agent_id
+            ),
         )  # fmt: skip
 
     def edit(
@@ -337,6 +356,12 @@ class Runner(Closeable):
         """As `close`, for `threads.api`: stop waiting once `hurry()` is true."""
         self._executor.close(self._heartbeat, timeout, hurry)
         self._heartbeat_loop.close()
+
+    def _teach(self, registry: Registry) -> None:
+        """Let another registry of the same file read states by these agents, for `threads.api`."""
+        if registry is not self.registry:
+            for graph in self._agents.values():
+                registry._context.learn(graph)
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""

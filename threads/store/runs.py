@@ -276,6 +276,10 @@ class RunTable:
             self._execute("set_thread_agent", {"thread_id": new.thread_id, "agent_id": new.thread_agent})
         return self.get(new.run_id)
 
+    def set_agent(self, run_id: str, agent_id: str) -> None:
+        """Let another agent perform the run."""
+        self._execute("set_agent", {"run_id": run_id, "agent_id": agent_id})
+
     def requeue(self, run_id: str, holder: str, seconds: float) -> RunRecord:
         """Queue a failed run again."""
         self._execute("requeue", _lease(run_id, holder, seconds))

@@ -21,6 +21,9 @@ VALUES (:run_id, :thread_id, CASE WHEN :kind IN ('resume', 'recovery') THEN (
 -- name: set_thread_agent
 UPDATE threads_thread SET agent_id = :agent_id WHERE thread_id = :thread_id AND agent_id IS NULL
 
+-- name: set_agent
+UPDATE threads_run SET agent_id = :agent_id WHERE run_id = :run_id
+
 -- Queue a failed run again.
 -- name: requeue
 UPDATE threads_run SET status = 'pending', holder = :holder, expires_at = :expires_at, error = NULL, error_type = NULL,
