@@ -175,7 +175,8 @@ class TurnMachine(RuleBasedStateMachine):
     @rule(which=WHICH)
     def rewind(self, which: int) -> None:
         entry = self.entry(which)
-        if entry and not (self.waiting and entry.stood == self.view):  # else the head may be this very checkpoint
+        is_head = self.waiting and entry and entry.stood == self.view  # perhaps, or a copy that waits no more
+        if entry and not is_head:
             self.do.rewind(self.id, entry.id)
             self.show(entry.stood)
 
