@@ -236,7 +236,7 @@ def test_every_error_of_ours_has_an_exit_code(kind):
         else 1
     )
     error = kind.__new__(kind)
-    for name in ("thread_id", "run_id", "field", "reason", "blocked", "limit"):
+    for name in ("thread_id", "run_id", "field", "reason", "blocked", "limit", "why", "reducer"):
         setattr(error, name, "x")
     fault = cli_error_of(error)
     assert isinstance(fault, CliError) and fault.exit_code == wanted

@@ -75,6 +75,14 @@ class LenientSerializer(JsonPlusSerializer):
     def __init__(self, types: Iterable[AllowedType] = ()) -> None:
         super().__init__(pickle_fallback=False, allowed_msgpack_modules=tuple(types))
 
+    def allow(self, types: Iterable[tuple[str, ...]]) -> None:
+        """Add types, by module and name, that a graph of this process has in its state."""
+        self._allowed_msgpack_modules = {*self._allowed(), *types}
+
+    def _allowed(self) -> Collection[tuple[str, ...]]:
+        allowed = self._allowed_msgpack_modules
+        return allowed if isinstance(allowed, set) else ()
+
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Serialize like the stock one, which raises `TypeError` where Ctrl+C is pressed meanwhile."""
         try:
@@ -93,8 +101,7 @@ class LenientSerializer(JsonPlusSerializer):
         kind, blob = data
         if kind != "msgpack":
             return super().loads_typed(data)
-        allowed = self._allowed_msgpack_modules
-        return MsgpackDecoder(allowed if isinstance(allowed, set) else (), blocked).decode(blob)
+        return MsgpackDecoder(self._allowed(), blocked).decode(blob)
 
     def _revive_lc2(self, value: dict[str, Any]) -> Any:
         """Like the stock method, which returns None for a lack of memory."""

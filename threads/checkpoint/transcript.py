@@ -19,20 +19,24 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 from langgraph.checkpoint.base import writes_sort_key
-from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT
 
 from threads.checkpoint.branches import Branch, MessageOrigin, find_origins, list_tips
 from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.message_channel import (
     CHANNEL,
-    REDUCER_METADATA,
+    FUNCTIONAL_CHANNELS,
+    GraphSchema,
+    KnownGraphs,
     Reducer,
-    find_messages,
+    UnknownReducer,
+    functional_messages,
+    reducer_name,
     replay,
     snapshot_value,
 )
 from threads.checkpoint.serde import (
+    LenientSerializer,
     Undecodable,
     Unreadable,
     checked_metadata,
@@ -45,7 +49,7 @@ from threads.db.queries import moment, statements
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.ids import uuid_milliseconds
 from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL, DeltaSnapshot
-from threads.message_reducer import merge_messages, read_update
+from threads.message_reducer import read_update
 from threads.models import Interrupt, Message, Role, ToolCall, Usage
 from threads.search.index import IndexedMessage
 
@@ -69,10 +73,15 @@ class StoredWith(NamedTuple):
 class Transcripts:
     """Reads transcripts with `serde`; `reducer` merges the delta channels whose checkpoints name none."""
 
-    def __init__(self, serde: SerializerProtocol, reducer: Reducer | None = None) -> None:
+    def __init__(self, serde: LenientSerializer, reducer: Reducer | None = None) -> None:
         self._serde = serde
-        self._reducer = reducer
+        self._graphs = KnownGraphs(reducer)
         self._sql = statements("checkpoints")
+
+    def learn(self, schema: GraphSchema) -> bool:
+        """Read states by what a graph says about them; return whether more of them may be known now."""
+        self._serde.allow(schema.types)
+        return self._graphs.add(schema)
 
     def messages(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, *, dated: bool = False
@@ -90,13 +99,16 @@ class Transcripts:
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> MessagesUnknown | StateDamaged:
         """Return the error that says why `messages` at a checkpoint are None."""
+        why, reducer = "", None
         try:
             self._messages(connection, _key(thread_id, checkpoint_id))
         except Unreadable as error:
             return StateDamaged(str(error)).with_thread(thread_id)
-        except Undecodable:
-            pass
-        return MessagesUnknown(thread_id)
+        except UnknownReducer as error:
+            reducer = error.name
+        except Undecodable as error:
+            why = str(error)
+        return MessagesUnknown(thread_id, why, reducer=reducer)
 
     def said_at(
         self,
@@ -215,37 +227,46 @@ class Transcripts:
         self, connection: sqlite3.Connection, at: dict[str, Any], *, dated: bool = False
     ) -> list[Message]:
         with raise_unreadable():
-            state = self._state(connection, at)
-            steps = self._stored_with(connection, at, state) if dated else [StoredWith()] * len(state)
+            channel, state = self._state(connection, at)
+            steps = (
+                self._stored_with(connection, {**at, "channel": channel}, state)
+                if dated and state
+                else [StoredWith()] * len(state)
+            )
             return [to_message(message, step) for message, step in zip(state, steps, strict=True)]
 
-    def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
+    def _state(
+        self, connection: sqlite3.Connection, at: dict[str, Any]
+    ) -> tuple[str | None, list[BaseMessage]]:
+        """The channel that holds the conversation at a checkpoint, if any, and its messages."""
         checkpoint, stored_metadata = self._checkpoint(connection, at)
         values = checkpoint.get("channel_values") or {}
         if CHANNEL in values:
-            return coerce_channel(values[CHANNEL])
+            return CHANNEL, coerce_channel(values[CHANNEL])
         metadata = _metadata(stored_metadata)  # without them a delta channel would look like none
-        deltas = metadata.get("counters_since_delta_snapshot") or {}
-        if CHANNEL in deltas:
-            return self._merged_deltas(connection, at, metadata)
-        return coerce_messages(find_messages(values, deltas))
+        channel = self._graphs.find_channel(values, metadata)
+        if channel is None:
+            return None, []
+        if channel not in values:
+            reducer = self._graphs.find_reducer(connection, {**at, "channel": channel}, metadata)
+            return channel, self._merged_deltas(connection, {**at, "channel": channel}, reducer)
+        value = values[channel]
+        return channel, coerce_channel(
+            functional_messages(value) if channel in FUNCTIONAL_CHANNELS else value
+        )
 
     def _merged_deltas(
-        self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
+        self, connection: sqlite3.Connection, at: dict[str, Any], reducer: Reducer
     ) -> list[BaseMessage]:
-        key, value = REDUCER_METADATA
-        reducer = merge_messages if metadata.get(key) == value else self._reducer
-        if reducer is None:
-            raise Undecodable("a delta channel with a reducer of its own")
         snapshot: Any = []
         steps: list[list[Any]] = []
         chain = self._chain(connection, at["thread_id"], at["checkpoint_id"])
         next(chain, None)
         for ancestor in chain:
             here = {**at, "checkpoint_id": ancestor}
-            rows = connection.execute(self._sql["writes_at"], {**here, "channel": CHANNEL})
+            rows = connection.execute(self._sql["writes_at"], here)
             steps.append([value for _, value in self._decoded(rows)])
-            stored = (self._checkpoint(connection, here)[0].get("channel_values") or {}).get(CHANNEL)
+            stored = (self._checkpoint(connection, here)[0].get("channel_values") or {}).get(at["channel"])
             if stored is not None:
                 snapshot = snapshot_value(stored)
                 break
@@ -257,7 +278,7 @@ class Transcripts:
         except Exception as error:  # an application's reducer may raise anything
             if must_propagate(error):
                 raise
-            raise Undecodable(f"the reducer failed: {error}") from error
+            raise Undecodable(f"the reducer {reducer_name(reducer)} failed: {error}") from error
 
     def _stored_with(
         self, connection: sqlite3.Connection, at: dict[str, Any], state: list[BaseMessage]
@@ -285,13 +306,14 @@ class Transcripts:
         chain = list(self._chain(connection, at["thread_id"], at["checkpoint_id"]))
         metadata = {row[0]: parse_metadata(row[1]) for row in connection.execute(self._sql["metadata"], at)}
         rows: defaultdict[str, list[sqlite3.Row]] = defaultdict(list)
-        for row in connection.execute(self._sql["channel_writes"], {**at, "channel": CHANNEL}):
+        for row in connection.execute(self._sql["channel_writes"], at):
             rows[row["checkpoint_id"]].append(row)
+        is_functional = at["channel"] in FUNCTIONAL_CHANNELS
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
             run_id = metadata.get(child, {}).get("run_id")
             step = StoredWith(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
             for value in self._decodable(rows[parent]):
-                yield step, value
+                yield step, functional_messages(value) if is_functional else value
 
     def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
         """The messages that the tasks at a checkpoint wrote, the last one first."""

@@ -79,11 +79,15 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
     (
         errors.MessagesUnknown,
         CliError,
-        "the messages of thread {error.thread_id!r} cannot be decoded: its graph has a reducer of its own, "
-        "which can only be passed in Python",
+        "the messages of thread {error.thread_id!r} cannot be decoded: {error.why}; name its graph with "
+        "--agents MODULE:NAME{error.reducer_option}",
     ),
     (errors.KindNotAllowed, CliError, "{error.summary}"),
-    (errors.TypeNotAllowed, CliError, "{error.summary}; types can only be passed in Python"),
+    (
+        errors.TypeNotAllowed,
+        CliError,
+        "{error.summary}; if you trust the file, name it with {error.type_options}",
+    ),
     (
         errors.StateDamaged,
         CliError,

@@ -450,18 +450,19 @@ class Registry(Closeable):
             agent_id=agent_id, metadata=metadata,
         )  # fmt: skip
 
-    def mark_read(self, id: str, user: str, *, upto: str | None = None) -> int:
+    def mark_read(self, id: str, user: str, *, upto: str | None = None) -> int | None:
         """Note that `user` has read a thread up to message `upto`, or all of it; return their unread count.
 
-        A mark never moves back. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        It is None if the thread's messages are unknown. A mark never moves back. Raises `ThreadNotFound`,
+        `ThreadTrashed`, `InvalidValue`.
         """
         return self._bulk.mark_read(id, user, upto)
 
-    def unread(self, ids: Sequence[str], user: str) -> dict[str, int]:
+    def unread(self, ids: Sequence[str], user: str) -> dict[str, int | None]:
         """Return the number of messages that `user` has not read, by thread id; missing threads are left out.
 
         Counted like `message_count`, without the user's own messages: user messages belong to the thread's
-        owner, or to the local user (`"local user"`) if it has none.
+        owner, or to the local user (`"local user"`) if it has none. None where the messages are unknown.
 
         Raises `InvalidValue`.
         """

@@ -110,24 +110,32 @@ class Run:
         """
         self._executor.stop(self.id, StopReason.CANCEL)
 
-    def messages(self) -> tuple[Message, ...]:
-        """Return the messages that this run has added to the thread by now, the user's first."""
+    def messages(self) -> tuple[Message, ...] | None:
+        """Return the messages that this run has added to the thread by now, the user's first.
+
+        None if the thread's messages are unknown (`MessagesUnknown` says why).
+        """
         context = self._context
         context.checkpointer.wait_for_writes(self.thread_id)
         with context.store.read() as tx:
-            head_id = tx.runs.get(self.id).head_id or tx.threads.get(self.thread_id).head_id
+            head_id = tx.runs.get(self.id).head_id
+            if head_id is None or not tx.checkpoints.exists(
+                self.thread_id, head_id
+            ):  # pruned, or rolled back
+                head_id = tx.threads.get(self.thread_id).head_id
             if head_id is None:
                 return ()
-            found = context.decoder.messages(tx.connection, self.thread_id, head_id, dated=True) or ()
-        return tuple(message for message in found if message.run_id == self.id)
+            found = context.decoder.messages(tx.connection, self.thread_id, head_id, dated=True)
+        return None if found is None else tuple(message for message in found if message.run_id == self.id)
 
-    def mark_read(self, user: str) -> int:
+    def mark_read(self, user: str) -> int | None:
         """Mark the thread as read by `user` up to this run's last message; returns how many are unread.
 
+        None if the thread's messages are unknown.
         Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
         registry = self._registry
-        if message_ids := [message.id for message in self.messages() if message.id]:
+        if message_ids := [message.id for message in self.messages() or () if message.id]:
             return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
@@ -175,7 +183,7 @@ class Runner(Closeable):
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
         context = self._context = registry._context
-        self._agents = bind_agents(agents, context.checkpointer)
+        self._agents = bind_agents(agents, context)
         self._history = RunHistory(context)
         self._edits = EditResolver(registry, self._history, self._agents)
         queue = RunQueue(self._agents, uuid.uuid4().hex, lease_seconds, max_waiting, context.now)

@@ -22,6 +22,7 @@ NAMESPACE = "langgraph_checkpoint_ns"
 IDEMPOTENT_HINTS = ("idempotent", "idempotentHint", "readOnlyHint")
 STOPPED_TEXT = "The call was not answered: the run was stopped."
 FAILED_TEXT = "The call was not answered: the run failed."
+REPLACED_TEXT = "The call was not answered: the user sent another message instead."
 
 
 def tool_key(config: Mapping[str, Any], tool_call_id: str) -> str:
@@ -71,6 +72,7 @@ async def repair_dangling_calls(graph: Any, config: dict[str, Any], text: str) -
     if not isinstance(messages, list):
         return
     if unanswered_calls(messages):
+        text = REPLACED_TEXT if state.interrupts else text
         await answer_dangling_calls(graph, config, text, replace_interrupts=True)
         return
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}

@@ -69,7 +69,7 @@ class RunResponder:
             return json_response(visible_run(self._caller.actor, info), 202, headers)
         reply = await asyncio.to_thread(build_reply, state, run)
         if not await self._request.is_disconnected():
-            ids = [message["id"] for message in reply["messages"] if message["id"]]
+            ids = [message["id"] for message in reply["messages"] or () if message["id"]]
             if ids:
                 mark_read = partial(
                     state.registry.mark_read, run.thread_id, self._caller.reader, upto=ids[-1]
@@ -164,7 +164,7 @@ def build_reply(state: AppState, run: Run) -> dict[str, Any]:
     if info.status == "error":
         raise run_failed(info)
     messages = run.messages()
-    texts = [message.text for message in messages if message.role == "assistant" and message.text]
+    texts = [message.text for message in messages or () if message.role == "assistant" and message.text]
     interrupts = state.registry.interrupts(run.thread_id) if info.status == "interrupted" else ()
     reply = {
         "run": info, "reply": texts[-1] if texts else None, "messages": messages, "interrupts": interrupts,

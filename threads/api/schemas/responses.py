@@ -23,8 +23,12 @@ class Reply(BaseModel):
     """The result of a run."""
 
     run: RunInfo
-    reply: str | None = Field(description="The text of the last assistant message; null if there is none.")
-    messages: list[Message] = Field(description="The messages that the run stored, the user's first.")
+    reply: str | None = Field(
+        description="The text of the last assistant message; null if there is none, or if it is unknown."
+    )
+    messages: list[Message] | None = Field(
+        description="The messages that the run stored, the user's first; null if they are unknown."
+    )
     interrupts: list[Interrupt] = Field(description="The pending interrupts of the thread.")
 
 
@@ -73,9 +77,9 @@ class Stopped(BaseModel):
 
 
 class Unread(BaseModel):
-    """The number of unread messages."""
+    """The number of unread messages; null if the messages are unknown."""
 
-    unread: int
+    unread: int | None
 
 
 class Health(BaseModel):
