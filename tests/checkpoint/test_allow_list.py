@@ -148,7 +148,7 @@ def test_a_type_is_allowed_by_who_opens_the_file_and_no_other_with_it(planted):
 def test_a_graph_that_is_handed_over_allows_its_own_types_alone(planted):
     canary = sys.modules[PRESENT].Canary
 
-    state: Any = TypedDict("State", {"messages": Annotated[list, add_messages], "beside": canary})  # noqa: UP013
+    state: Any = TypedDict("State", {"messages": Annotated[list, add_messages], "beside": canary})
     graph = compiled(state, lambda state: {"messages": [AIMessage("yes")]}, None)
     with threads.open(planted) as registry, threads.Runner(registry, {"agent": graph}):
         read_registry(registry)

@@ -9,6 +9,7 @@ import sys
 import types
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def planted_modules(folder: Path) -> Iterator[None]:
     code = "from planted_types import CALLED\nCALLED.append('{0} is imported')\n"
     (folder / f"{ABSENT}.py").write_text(code.format(ABSENT) + "def reducer(*_): CALLED.append('reducer')\n")
     present: Any = types.ModuleType(PRESENT)
-    present.Canary = type("Canary", (), {"__module__": PRESENT, "__init__": _called, "__call__": _called})
+    made = type("Canary", (), {"__module__": PRESENT, "__init__": _called, "__call__": _called})
+    present.Canary = dataclass(init=False)(made)  # LangGraph allows the dataclasses of a graph's state
     present.reducer = present.build = lambda *_: CALLED.append("reducer")
     sys.path.insert(0, str(folder))
     sys.modules[PRESENT] = present
