@@ -126,7 +126,7 @@ def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
             print_record(name, value)
         print_text()
         for message in messages:
-            print_record(format_time(message.created_at), message.role, message.text, *_calls_of(message))
+            print_record(format_time(message.created_at), message.label, message.text, *_calls_of(message))
 
 
 @click.command(epilog="Example: threads history - --json")
@@ -191,7 +191,7 @@ def _print_thread(thread: Thread, messages: tuple[Message, ...]) -> None:
         created_at = message.created_at or datetime.now(UTC)
         when = f"  {created_at.astimezone():%Y-%m-%d %H:%M}" if message.created_at else ""
         colour = "cyan" if message.role == "user" else "green" if message.role == "assistant" else None
-        print_text("\n" + click.style(message.role, fg=colour, bold=True) + click.style(when, dim=True))
+        print_text("\n" + click.style(message.label, fg=colour, bold=True) + click.style(when, dim=True))
         for call in _calls_of(message):
             print_text(escape_line(call), dim=True)
         if message.text:

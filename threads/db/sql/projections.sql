@@ -2,7 +2,7 @@
 
 -- Threads with a stale projection, the last active first, because these are looked for.
 -- name: list_stale
-SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+SELECT position, thread_id, head_id, created_at, updated_at, projected_id, auto_title FROM threads_thread
 WHERE head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
 
 -- How many threads have a stale projection.
@@ -11,7 +11,7 @@ SELECT count(*) FROM threads_thread WHERE head_id IS NOT projected_id
 
 -- The stale threads of an owner. (The + keeps SQLite from reading the index of all stale threads.)
 -- name: list_stale_of_owner
-SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+SELECT position, thread_id, head_id, created_at, updated_at, projected_id, auto_title FROM threads_thread
 WHERE owner = :owner AND +head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
 
 -- How many threads of an owner have a stale projection.
@@ -30,6 +30,13 @@ WHERE thread_id = :thread_id AND head_id IS :head_id
 -- The first checkpoint of a thread.
 -- name: first_checkpoint
 SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+
+-- Whether the beginning of a thread's history was pruned.
+-- name: is_cut
+SELECT parent_checkpoint_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM checkpoints p
+    WHERE p.thread_id = c.thread_id AND p.checkpoint_ns = '' AND p.checkpoint_id = c.parent_checkpoint_id)
+FROM checkpoints c WHERE thread_id = :thread_id AND checkpoint_ns = '' ORDER BY checkpoint_id LIMIT 1
 
 -- Whether this connection has a temporary copy of the threads.
 -- name: has_temporary_threads
