@@ -322,7 +322,8 @@ def test_tool_events_are_stored_before_and_after_the_call(registry, build):
     assert story == ["message", "message", "tool_started", "tool_finished", "message", "message"]
     (started,) = [event.data for event in events if event.type == "tool_started"]
     assert started["task"].startswith("tools:")
-    call = {"tool_call_id": "call-0", "name": "look", "task": started["task"]}
+    origin = {"node": "tools", "namespace": [], "in_conversation": True}
+    call = {"tool_call_id": "call-0", "name": "look", "task": started["task"], **origin}
     assert started == {**call, "args": {"n": 1}, "idempotent": False}
     (finished,) = [event.data for event in events if event.type == "tool_finished"]
     assert finished == call

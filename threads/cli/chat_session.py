@@ -230,6 +230,7 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
 def _chunks(events: Iterator[Event]) -> Iterator[Chunk]:
     last: Any = None
     streamed: defaultdict[Any, str] = defaultdict(str)
+    """What was streamed of messages that are not complete."""
     for event in events:
         if event.type == "token":
             id, text = event.data["message_id"], event.data["text"]
@@ -239,11 +240,15 @@ def _chunks(events: Iterator[Event]) -> Iterator[Chunk]:
         elif event.type == "message" and event.data["message"]["role"] == "assistant":
             message = event.data["message"]
             id, text = message["id"], message["text"]
+            if id not in streamed:  # a node may make a message of its own of what the model streamed
+                id = next((each for each, begun in streamed.items() if text.startswith(begun)), id)
             # the complete message follows its tokens: print only what they did not contain
-            text = text[len(streamed[id]) :] if text.startswith(streamed[id]) else text
+            begun = streamed.pop(id, "")
+            text = text[len(begun) :] if text.startswith(begun) else text
         else:
             continue
         if text:
             yield Chunk(text, is_first=id != last)
-            streamed[id] += text
             last = id
+            if event.type == "token":
+                streamed[id] += text

@@ -362,17 +362,19 @@ class Registry(Closeable):
         owner: str | None = None,
         after: int | None = 0,
         follow: bool = True,
+        inner: bool = False,
     ) -> EventSubscription:
         """Subscribe to a thread's events after sequence `after`; iterate with `for` or `async for`.
 
         Stored events are replayed, then new ones follow live; those of other processes within 100 ms.
         `after=None` starts with new events; `follow=False` ends after the stored ones. Without `thread_id`
         the events of all threads, or of an owner's, come after position `after`. With an `owner`, positions
-        are sealed: they are only good for `after`.
+        are sealed: they are only good for `after`. `inner` adds what does not belong to the conversation,
+        such as the tokens of a model inside a tool.
 
         Raises `ThreadNotFound`, `InvalidValue`.
         """
-        return self._runs.events(thread_id, owner, after, follow)
+        return self._runs.events(thread_id, owner, after, follow, inner)
 
     def runs(self, id: str, *, limit: int = 20, cursor: str | None = None) -> Page[RunInfo]:
         """Return a page of a thread's runs, newest first. Raises `ThreadNotFound`, `InvalidCursor`."""

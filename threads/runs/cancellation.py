@@ -77,10 +77,9 @@ async def _keep_input(attempt: Attempt, run: RunRecord, start: Start, context: R
 async def _keep_partial_output(attempt: Attempt) -> None:
     """End the thread's unfinished step, with the partial output as its last message."""
     graph, config = attempt.graph, attempt.config
-    for partial in attempt.partial_messages.values() if CHANNEL in graph.channels else ():
-        if partial.id not in attempt.lease.stored_messages and partial.node in graph.nodes:
-            message = AIMessage(partial.text, id=partial.id, response_metadata={STOPPED: True})
-            await graph.aupdate_state(config, {CHANNEL: [message]}, as_node=partial.node)
+    for partial in attempt.partial_messages() if CHANNEL in graph.channels else ():
+        message = AIMessage(partial.text, id=partial.id, response_metadata={STOPPED: True})
+        await graph.aupdate_state(config, {CHANNEL: [message]}, as_node=partial.root_node)
     await answer_dangling_calls(graph, config, STOPPED_TEXT)
     for _ in range(2):  # the results of a task may start others
         if (await graph.aget_state(config)).tasks:

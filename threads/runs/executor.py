@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.background import log_failure
+from threads.checkpoint.message_channel import CHANNEL
 from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import AgentNotFound, InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.registry.context import RegistryContext
@@ -26,6 +28,7 @@ from threads.runs.events import EventWriter, RunLeaseContext
 from threads.runs.queue import RunQueue, StopReason, SubmitResult, follows_unclean_end
 from threads.runs.recovery import first_start, restart
 from threads.runs.request import ANSWER_KINDS, Request
+from threads.runs.streams import Foresight, RunStreams
 from threads.runs.title_runs import TitleRuns, TitleTask
 from threads.store.runs import RunRecord
 
@@ -75,6 +78,8 @@ class RunExecutor:
         self._requests: dict[str, Request] = {}
         """The requests of runs accepted here; those of others are read from the database."""
         self._tasks: set[asyncio.Task[Any] | None] = set()
+        self._foresight: defaultdict[str | None, Foresight] = defaultdict(Foresight)
+        """What the runs of each agent have shown of its nodes."""
 
     # what callers want of it
 
@@ -196,7 +201,8 @@ class RunExecutor:
         run_id, thread_id = run.run_id, run.thread_id
         lease = RunLeaseContext(
             run_id, thread_id, run.fence, self._writer,
-            known_messages=lambda: self._known_messages(thread_id), now=self._context.now,
+            known_messages=lambda: self._known_messages(thread_id),
+            streams=self._new_streams(run), now=self._context.now,
         )  # fmt: skip
         lease.origin_id = run.first_id
         try:
@@ -208,6 +214,10 @@ class RunExecutor:
         finally:
             self._leased.discard(run_id)
             self._tasks.discard(asyncio.current_task())
+
+    def _new_streams(self, run: RunRecord) -> RunStreams:
+        channels = getattr(self._agents.get(str(run.agent_id)), "channels", ())
+        return RunStreams(run.run_id, self._foresight[run.agent_id], has_channel=CHANNEL in channels)
 
     async def _perform_run(self, run: RunRecord, lease: RunLeaseContext) -> None:
         run_id = run.run_id

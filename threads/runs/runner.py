@@ -87,7 +87,7 @@ class Run:
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield the run's events from its start, as they come, to its end."""
+        """Yield the run's events from its start, as they come, to its end; only those of the conversation."""
         with self.events() as events:
             for event in events:
                 if event.run_id == self.id:
@@ -139,14 +139,14 @@ class Run:
             return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
-    def events(self, *, owner: str | None = None) -> EventSubscription:
+    def events(self, *, owner: str | None = None, inner: bool = False) -> EventSubscription:
         """Subscribe to its thread's events from its start on; of a run that has ended, only the stored ones.
 
-        `owner` as in `Registry.events`.
+        `owner` and `inner` as in `Registry.events`.
         """
         follow = self.status in ("pending", "running")
         after = self._after_sequence
-        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow)
+        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow, inner=inner)
 
     def ends_with(self, event: Event) -> bool:
         """Return whether the run ends with this event, and was not started again after it."""

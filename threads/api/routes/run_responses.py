@@ -13,12 +13,13 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from threads import AgentNotFound, Run, ThreadsError
 from threads.api.dependencies import CallerDep, StateDep, WaitSeconds, WritableThread
 from threads.api.redaction import visible_run
+from threads.api.schemas.query_params import INNER
 from threads.api.schemas.responses import EVENT_STREAM, RUN_ERRORS, Reply, json_response, location_header
 from threads.api.sse import EventStreamResponse
 from threads.api.state import AppState
@@ -50,12 +51,14 @@ class RunResponder:
         thread: WritableThread,
         request: Request,
         wait_seconds: WaitSeconds,
+        inner: Annotated[bool, Query(description=INNER)] = False,
     ) -> None:
         self._state = state
         self._caller = caller
         self._thread = thread
         self._request = request
         self._wait_seconds = wait_seconds
+        self._inner = inner
 
     async def respond(self, start: Callable[..., Run], *arguments: Any, **options: Any) -> Response:
         """Start a run with this method of the runner, its thread and these arguments; return the response."""
@@ -97,7 +100,7 @@ class RunResponder:
             slot = state.streams.acquire(caller.actor, caller.token_id, self._thread, is_run_response=True)
             undo.callback(state.streams.release, slot)
             run = await asyncio.to_thread(self._start, start, arguments, options)
-            slot.attach(await asyncio.to_thread(run.events, owner=caller.actor.scope))
+            slot.attach(await asyncio.to_thread(run.events, owner=caller.actor.scope, inner=self._inner))
             undo.pop_all()
         headers = location_header("threads", run.thread_id, "runs", run.id)
         return EventStreamResponse(
