@@ -366,12 +366,6 @@ class Runner(Closeable):
         self._executor.close(self._heartbeat, timeout, hurry)
         self._heartbeat_loop.close()
 
-    def _teach(self, registry: Registry) -> None:
-        """Let another registry of the same file read states by these agents, for `threads.api`."""
-        if registry is not self.registry:
-            for graph in self._agents.values():
-                registry._context.learn(graph)
-
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""
         return len(self._executor.running_ids())

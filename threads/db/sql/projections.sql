@@ -18,12 +18,14 @@ WHERE owner = :owner AND +head_id IS NOT projected_id ORDER BY activity DESC LIM
 -- name: count_stale_of_owner
 SELECT count(*) FROM threads_thread WHERE owner = :owner AND +head_id IS NOT projected_id
 
--- Store a projection, unless the head has changed since it was derived.
+-- Store a projection, unless the head has changed since it was derived. What a reader with the graph knows is not
+-- replaced by a reader without it.
 -- name: store
 UPDATE threads_thread
 SET projected_id = :head_id, auto_title = :auto_title, preview = :preview, message_count = :message_count,
     created_at = coalesce(created_at, :created_at), updated_at = coalesce(updated_at, :updated_at)
 WHERE thread_id = :thread_id AND head_id IS :head_id
+    AND (:message_count IS NOT NULL OR message_count IS NULL OR projected_id IS NOT :head_id)
 
 -- The first checkpoint of a thread.
 -- name: first_checkpoint
