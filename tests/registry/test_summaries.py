@@ -179,14 +179,22 @@ def test_trimmed_messages_are_found_without_the_rows_of_before(registry):
     assert registry.get("a").title == "question 1"
 
 
-def test_what_an_application_deletes_is_gone(registry):
+@pytest.mark.parametrize("remove", ["update_state", "invoke"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_an_application_deletes_is_gone(registry, remove, listed):
     graph = trimming_agent(registry.checkpointer)
     invoke(graph, 1)
     first = registry.messages("a")[0]
-    graph.update_state(config("a"), {"messages": [RemoveMessage(first.id)]})
+    if listed:
+        registry.list()
+    messages = [RemoveMessage(first.id)]
+    if remove == "update_state":
+        graph.update_state(config("a"), {"messages": messages})
+    else:
+        graph.invoke({"messages": [*messages, HumanMessage("question 1b")]}, config("a"))
     invoke(graph, 3, start=2)
-    assert registry.search(first.text).total == 1  # the answer repeats it
-    assert registry.get("a").title == "question 2"
+    assert registry.search('"question 1"').total == 1  # the answer repeats it
+    assert registry.get("a").title == ("question 2" if remove == "update_state" else "question 1b")
     assert registry.verify() == []
 
 
