@@ -116,7 +116,7 @@ def test_only_new_messages_are_unread_while_old_ones_are_summarized(registry):
         assert registry.unread(["a"], "bob") == {"a": 0}
 
 
-def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry):
+def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry, path):
     invoke(summarizing_agent(registry.checkpointer))
     [hit] = [each for each in registry.search("question 1") if each.message.role == "user"]
     found = registry.messages("a", at=hit.message.id).items
@@ -125,6 +125,11 @@ def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry):
     assert len(held) == 1
     with pytest.raises(threads.CheckpointNotFound):
         registry.messages("a", at="elsewhere")
+    shown = json.loads(call(path, "show", "a", "--at", hit.message.id, "--json"))["messages"]
+    assert [each["id"] for each in shown] == [each.id for each in found]
+    with client(registry, summarizing_agent()) as api:
+        answer = api.get(f"{PREFIX}/threads/a/messages", params={"at": hit.message.id})
+        assert [each["id"] for each in answer.json()] == [each.id for each in found]
 
 
 def test_undo_takes_the_turn_and_not_the_summary(registry):
