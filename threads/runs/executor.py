@@ -107,10 +107,13 @@ class RunExecutor:
             self._waiting[run.run_id] = run.thread_id
         return future
 
-    def retry(self, run_id: str) -> Future[Any]:
-        """Start a failed run again where it failed; returns its future. `ThreadBusy`, `UsageError`."""
+    def retry(self, run_id: str, agent_id: str | None) -> Future[Any]:
+        """Start a failed run again where it failed, by its own agent or another; returns its future.
+
+        Raises `ThreadBusy`, `AgentNotFound`, `UsageError`.
+        """
         self.check_open()
-        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id))))
+        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id), agent_id)))
         return self._futures.get(run_id)  # only now: before, its old end would resolve it
 
     def future(self, run_id: str) -> Future[Any]:
