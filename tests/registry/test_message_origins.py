@@ -12,6 +12,7 @@ from langgraph.graph.message import _messages_delta_reducer
 from langgraph.types import Command
 
 import threads
+from threads.checkpoint.branches import Branch, with_versions
 
 
 class Added(TypedDict):
@@ -259,3 +260,49 @@ def test_what_pruning_took_is_refused_with_the_reason(three_turns, build):
             with pytest.raises(threads.MessageNotFound, match="was pruned"):
                 call()
     assert (registry.history("a").total, texts(registry)) == (history, TURNS)
+
+
+def version(message: threads.Message) -> tuple[int, int]:
+    return message.version, len(message.versions)
+
+
+@pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
+def test_regenerated_answer_has_versions(three_turns, build):
+    registry = three_turns(build)
+    with threads.Runner(registry, build(None)) as runner:
+        runner.regenerate("a").result(20)
+    messages = registry.messages("a")
+    assert [version(message) for message in messages] == [(1, 0)] * 5 + [(2, 2)]
+    registry.rewind("a", to=messages[5].versions[0])
+    assert texts(registry) == TURNS
+
+
+def test_versions_of_a_branch_that_was_trimmed(registry):
+    """The messages of branches are compared from the first one on that both have."""
+    with threads.Runner(registry, SHAPES["add_messages, trim and append"].build(Script())) as runner:
+        for number in "123":
+            runner.start("a", f"q{number}", if_not_exists="create").result(20)
+        trimmed = registry.messages("a").items
+        assert [message.text for message in trimmed] == ["q2", "done 1", "q3", "done 2"]
+        runner.regenerate("a", trimmed[1].id).result(20)
+    whole = registry.messages("a").items
+    assert [message.text for message in whole] == ["q1", "done 0", "q2", "done 3"]
+    assert [version(message) for message in whole] == [(1, 0), (1, 0), (1, 0), (2, 2)]
+    registry.rewind("a", to=whole[3].versions[0])
+    assert [version(message) for message in registry.messages("a")] == [(1, 0), (1, 2), (1, 0), (1, 0)]
+
+
+def test_summary_is_no_version_of_what_it_replaces():
+    first, answer, summary, other = (
+        threads.Message(id, role, id)
+        for id, role in (("q", "user"), ("a", "assistant"), ("s", "system"), ("b", "assistant"))
+    )
+    branches = [
+        Branch("1", (first, answer)),
+        Branch("2", (summary, first, other)),
+        Branch("3", (summary, answer)),
+    ]
+    found = with_versions(branches[0].messages, branches)
+    assert [message.versions for message in found] == [(), ("3", "2")]
+    found = with_versions(branches[1].messages, branches)
+    assert [message.versions for message in found] == [(), (), ("1", "2")]

@@ -252,7 +252,7 @@ class Transcripts:
         """Return all branches of a thread, in the order in which they were written last."""
         tips = list_tips(connection, thread_id)
         found = ((tip, self.messages(connection, thread_id, tip)) for tip in tips)
-        return [Branch(tip, tuple(message.id for message in messages or ())) for tip, messages in found]
+        return [Branch(tip, tuple(messages or ())) for tip, messages in found]
 
     def interrupts(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
