@@ -116,7 +116,7 @@ def test_only_new_messages_are_unread_while_old_ones_are_summarized(registry):
         assert registry.unread(["a"], "bob") == {"a": 0}
 
 
-def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry):
+def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry, path):
     invoke(summarizing_agent(registry.checkpointer))
     [hit] = [each for each in registry.search("question 1") if each.message.role == "user"]
     found = registry.messages("a", at=hit.message.id).items
@@ -125,6 +125,11 @@ def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry):
     assert len(held) == 1
     with pytest.raises(threads.CheckpointNotFound):
         registry.messages("a", at="elsewhere")
+    shown = json.loads(call(path, "show", "a", "--at", hit.message.id, "--json"))["messages"]
+    assert [each["id"] for each in shown] == [each.id for each in found]
+    with client(registry, summarizing_agent()) as api:
+        answer = api.get(f"{PREFIX}/threads/a/messages", params={"at": hit.message.id})
+        assert [each["id"] for each in answer.json()] == [each.id for each in found]
 
 
 def test_undo_takes_the_turn_and_not_the_summary(registry):
@@ -179,14 +184,22 @@ def test_trimmed_messages_are_found_without_the_rows_of_before(registry):
     assert registry.get("a").title == "question 1"
 
 
-def test_what_an_application_deletes_is_gone(registry):
+@pytest.mark.parametrize("remove", ["update_state", "invoke"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_an_application_deletes_is_gone(registry, remove, listed):
     graph = trimming_agent(registry.checkpointer)
     invoke(graph, 1)
     first = registry.messages("a")[0]
-    graph.update_state(config("a"), {"messages": [RemoveMessage(first.id)]})
+    if listed:
+        registry.list()
+    messages = [RemoveMessage(first.id)]
+    if remove == "update_state":
+        graph.update_state(config("a"), {"messages": messages})
+    else:
+        graph.invoke({"messages": [*messages, HumanMessage("question 1b")]}, config("a"))
     invoke(graph, 3, start=2)
-    assert registry.search(first.text).total == 1  # the answer repeats it
-    assert registry.get("a").title == "question 2"
+    assert registry.search('"question 1"').total == 1  # the answer repeats it
+    assert registry.get("a").title == ("question 2" if remove == "update_state" else "question 1b")
     assert registry.verify() == []
 
 

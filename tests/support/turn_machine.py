@@ -26,6 +26,12 @@ class Operations:
     def __init__(self, registry: threads.Registry, runner: threads.Runner) -> None:
         self.registry, self.runner = registry, runner
 
+    def neighbour(self, id: str, message_id: str | None, role: str | None, step: int) -> str | None:
+        """The id of the message of this role before or after this one, or the last one; None if it has none."""
+        ids = [each.id for each in self.registry.messages(id) if role in (None, each.role)]
+        place = (ids.index(message_id) if message_id in ids else len(ids) - 1) + step
+        return ids[place] if 0 <= place < len(ids) else None
+
     def undo(self, id: str) -> threads.Message:
         return self.registry.undo(id)
 
@@ -85,8 +91,10 @@ class TurnMachine(RuleBasedStateMachine):
         self.registry.create(id=self.id, agent_id=name)
         self.world.script.numbers, self.numbers = itertools.count(), itertools.count()
 
-    @rule(text=TEXTS, by_run=st.booleans(), form=st.sampled_from(("dict", "message", "id")))
-    def say(self, text: str, by_run: bool, form: str) -> None:
+    @rule(
+        text=TEXTS, by_run=st.booleans(), form=st.sampled_from(("dict", "message", "id")), goes_on=st.booleans()
+    )  # fmt: skip
+    def say(self, text: str, by_run: bool, form: str, goes_on: bool) -> None:
         message: Any = {"role": "user", "content": text}
         if form != "dict":
             message = HumanMessage(text, id=next(self.world.ids) if form == "id" else None)
@@ -97,6 +105,13 @@ class TurnMachine(RuleBasedStateMachine):
         else:
             self.plainly(given)
         self.take(text, self.view, by_run)
+        if goes_on and self.waiting:
+            self.go_on()
+
+    @rule(texts=st.lists(TEXTS, min_size=2, max_size=3))
+    def talk(self, texts: list[str]) -> None:
+        for text in texts:
+            self.say(text, by_run=False, form="dict", goes_on=False)
 
     @precondition(lambda self: self.waiting is not None)
     @rule()
@@ -159,9 +174,11 @@ class TurnMachine(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def rewind(self, which: int) -> None:
-        if entry := self.entry(which):
+        entry = self.entry(which)
+        is_head = self.waiting and entry and entry.stood == self.view  # perhaps, or a copy that waits no more
+        if entry and not is_head:
             self.do.rewind(self.id, entry.id)
-            self.show(entry.stood, self.waiting if entry.stood == self.view else None)
+            self.show(entry.stood)
 
     def teardown(self) -> None:
         if self.is_settled:
@@ -180,7 +197,7 @@ class TurnMachine(RuleBasedStateMachine):
     def entry(self, which: int, role: str | None = None) -> Entry | None:
         """A message in view that has an id, of any role or of this one."""
         found = [entry for entry in reversed(self.view) if entry.id and role in (None, entry.role)]
-        return found[which] if which < len(found) else None
+        return found[which % len(found)] if found else None
 
     def plainly(self, given: Any) -> None:
         with contextlib.suppress(ConnectionError):
@@ -194,6 +211,7 @@ class TurnMachine(RuleBasedStateMachine):
 
     def take(self, text: str, before: View, by_run: bool) -> None:
         """The model of a turn."""
+        self.world.script.fails = False
         question = Entry("user", text, before)
         question.stood = self.shape.merged(before, (question,))
         self.answer(question.stood, 0, by_run, fails=True)

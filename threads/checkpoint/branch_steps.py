@@ -30,7 +30,7 @@ def trace_branch(
     transcripts: Transcripts, connection: sqlite3.Connection, thread_id: str, tip: str | None
 ) -> BranchTrace:
     """Return the origins of the messages of the branch that ends at checkpoint `tip`."""
-    return BranchTrace(thread_id, BranchReader(transcripts, connection, thread_id).steps(tip or ""))
+    return BranchTrace(thread_id, StepReader(transcripts, connection, thread_id).steps(tip or ""))
 
 
 def find_question(trace: BranchTrace, messages: Sequence[Message]) -> int | None:
@@ -60,7 +60,7 @@ class StoredStep(NamedTuple):
         return self.values is not None and self.channel is not None and self.channel not in self.values
 
 
-class BranchReader:
+class StepReader:
     """Reads the branches of one thread."""
 
     def __init__(self, transcripts: Transcripts, connection: sqlite3.Connection, thread_id: str) -> None:

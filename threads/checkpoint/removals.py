@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from threads.ids import uuid_milliseconds
 from threads.models import Message
 
 MAX_MISSES = 20
@@ -28,7 +29,9 @@ class Conversation(NamedTuple):
     trimmed: list[Message]
     """Those of them that the state does not hold."""
     deleted: frozenset[MessageKey]
-    """Keys of messages that an update of the state deleted; they are in none of the lists."""
+    """Keys of messages that the application deleted; they are in none of the lists."""
+    times: dict[str, int]
+    """When messages were written first, in milliseconds since 1970, by id, as far as it was read."""
     is_whole: bool
     """Whether all of the branch was read; False: only what came after the checkpoint `since`."""
 
@@ -43,7 +46,7 @@ class BranchReader(NamedTuple):
     state_at: Callable[[str], Sequence[Message] | None]
     """The messages that stood in the conversation at a checkpoint; None if unknown."""
     updates: Callable[[], Iterable[tuple[str, str]]]
-    """The checkpoints after `since` that `update_state` made, each with its parent."""
+    """The steps after `since` in which an application may have deleted messages: checkpoint and parent."""
 
 
 class WrittenMessage(NamedTuple):
@@ -63,16 +66,17 @@ def find_conversation(
     """Return the messages of `state`, and those that runs of the graph removed from it.
 
     `since`: the checkpoint to read back to; `known`: what stood in the conversation there and before. What
-    an application deleted by an update of the state is gone: that was its purpose. System messages are no
-    part of what was said: none of them counts as trimmed.
+    an application deleted, by an update of the state or by its input, is gone: that was its purpose.
+    System messages are no part of what was said: none of them counts as trimmed.
     """
     steps, oldest = _read_steps(branch, since)
     is_whole = since is None or oldest != since
     first = branch.state_at(oldest) or () if is_whole and oldest is not None else ()
     held = _by_key(state)
+    spoken = [each for each in steps if each.message.role != "system"]
     removed = {
         **{keys_of(each)[0]: each for each in first if not _find(held, each) and each.role != "system"},
-        **_find_removed([each for each in steps if not _find(held, each.message)], branch),
+        **_find_removed([each for each in spoken if not _find(held, each.message)], branch),
     }
     deleted: frozenset[MessageKey] = frozenset()
     if removed or not held.keys() >= {*known}:
@@ -80,7 +84,20 @@ def find_conversation(
     order = _order([*first, *(each.message for each in reversed(steps))])
     trimmed = [each for each in removed.values() if keys_of(each)[0] not in deleted]
     trimmed.sort(key=lambda each: _place(order, each))
-    return Conversation(_merge(state, trimmed, order), trimmed, deleted, is_whole)
+    merged = _merge(state, trimmed, order)
+    return Conversation(merged, trimmed, deleted, _times(merged, steps), is_whole)
+
+
+def _times(messages: Iterable[Message], steps: Sequence[WrittenMessage]) -> dict[str, int]:
+    """When these messages were written first, by id."""
+    checkpoints = {key: each.checkpoint_id for each in steps for key in keys_of(each.message)}
+    written = {
+        each.id: checkpoints[key]
+        for each in messages
+        for key in reversed(keys_of(each))
+        if each.id and key in checkpoints
+    }
+    return {id: time for id, at in written.items() if (time := uuid_milliseconds(at)) is not None}
 
 
 def _find_deleted(branch: BranchReader) -> frozenset[MessageKey]:

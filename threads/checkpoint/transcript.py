@@ -155,9 +155,36 @@ class Transcripts:
             self._chain(connection, thread_id, checkpoint_id),
             lambda at: self._written(connection, thread_id, at),
             lambda at: self.messages(connection, thread_id, at),
-            lambda: _find_updates(connection, thread_id, checkpoint_id, since),
+            lambda: self._updates_since(connection, thread_id, checkpoint_id, since),
         )
         return find_conversation(state, branch, since, known)
+
+    def _updates_since(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, since: str | None
+    ) -> Iterator[tuple[str, str]]:
+        """The steps of a branch, back to `since`, in which an application may have deleted messages.
+
+        Each as its checkpoint and the one before: an `update_state`, and an input that removes a message.
+        """
+        child = None
+        for id, parent, stored in ancestors(connection, (thread_id, "", checkpoint_id), with_metadata=True):
+            source = parse_metadata(stored).get("source")
+            if child is not None and source == "input" and self._removes(connection, thread_id, id):
+                yield child, id
+            if id == since:
+                return
+            if parent is not None and source == "update":
+                yield id, parent
+            child = id
+
+    def _removes(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
+        """Whether a task at a checkpoint removed messages by their ids."""
+        query = {**_key(thread_id, checkpoint_id), "channel": CHANNEL}
+        for value in self._decodable(connection.execute(self._sql["writes_at"], query)):
+            with suppress(Undecodable):
+                if any(isinstance(each, RemoveMessage) for each in coerce_messages(value)):
+                    return True
+        return False
 
     def last_with(
         self, connection: sqlite3.Connection, thread_id: str, tip: str | None, message_id: str
@@ -225,7 +252,7 @@ class Transcripts:
         """Return all branches of a thread, in the order in which they were written last."""
         tips = list_tips(connection, thread_id)
         found = ((tip, self.messages(connection, thread_id, tip)) for tip in tips)
-        return [Branch(tip, tuple(message.id for message in messages or ())) for tip, messages in found]
+        return [Branch(tip, tuple(messages or ())) for tip, messages in found]
 
     def interrupts(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -443,17 +470,6 @@ def _metadata(stored: Any) -> dict[str, Any]:
         return checked_metadata(stored)
     except StateDamaged as error:
         raise Unreadable(error.why) from error
-
-
-def _find_updates(
-    connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, since: str | None
-) -> Iterator[tuple[str, str]]:
-    """The checkpoints of a branch, back to `since`, that `update_state` made, each with its parent."""
-    for id, parent, stored in ancestors(connection, (thread_id, "", checkpoint_id), with_metadata=True):
-        if id == since:
-            return
-        if parent is not None and parse_metadata(stored).get("source") == "update":
-            yield id, parent
 
 
 def _find_times(

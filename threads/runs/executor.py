@@ -52,11 +52,15 @@ class RunExecutor:
         agents: Mapping[str, Any],
         queue: RunQueue,
         titles: TitleRuns,
+        loop: LoopThread,
         *,
         config: Mapping[str, Any],
         recover: bool,
     ) -> None:
-        """`agents`: the graphs by their ids. `recover`: whether unfinished runs are recovered here."""
+        """`agents`: the graphs by their ids. `loop`: performs the runs, and is closed with this executor.
+
+        `recover`: whether unfinished runs are recovered here.
+        """
         self._context = context
         self._store = context.store
         self._agents = agents
@@ -65,7 +69,7 @@ class RunExecutor:
         self._makes_titles = titles.has_model
         self._config = dict(config)
         self._recovers = recover
-        self._loop = LoopThread("threads-runs")
+        self._loop = loop
         self._writer = EventWriter(context.store, context.events, self._loop.loop)
         self._futures = RunFutures(context.store, agents)
         self._is_closing = False
@@ -103,10 +107,13 @@ class RunExecutor:
             self._waiting[run.run_id] = run.thread_id
         return future
 
-    def retry(self, run_id: str) -> Future[Any]:
-        """Start a failed run again where it failed; returns its future. `ThreadBusy`, `UsageError`."""
+    def retry(self, run_id: str, agent_id: str | None) -> Future[Any]:
+        """Start a failed run again where it failed, by its own agent or another; returns its future.
+
+        Raises `ThreadBusy`, `AgentNotFound`, `UsageError`.
+        """
         self.check_open()
-        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id))))
+        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id), agent_id)))
         return self._futures.get(run_id)  # only now: before, its old end would resolve it
 
     def future(self, run_id: str) -> Future[Any]:

@@ -94,11 +94,11 @@ def list_messages(connection: sqlite3.Connection, position: int) -> list[Indexed
 
 
 def new_messages(
-    connection: sqlite3.Connection, position: int, messages: Sequence[IndexedMessage]
+    stored: Sequence[IndexedMessage], messages: Sequence[IndexedMessage]
 ) -> list[IndexedMessage]:
-    """Those of `messages` that have no row yet."""
-    stored = {row["message_id"] for row in _select(connection, position)}
-    return [message for message in messages if message.message_id not in stored]
+    """Those of `messages` that are not among the stored ones."""
+    ids = {each.message_id for each in stored}
+    return [message for message in messages if message.message_id not in ids]
 
 
 def matches(connection: sqlite3.Connection, position: int, messages: Sequence[IndexedMessage]) -> bool:

@@ -33,6 +33,8 @@ class BranchMessages(Protocol):
     @property
     def trimmed(self) -> Sequence[Message]: ...
     @property
+    def times(self) -> Mapping[str, int]: ...
+    @property
     def deleted(self) -> Collection[str | tuple[str, str]]: ...
     @property
     def is_whole(self) -> bool: ...
@@ -110,7 +112,9 @@ class Projection:
     unanswered: Sequence[str]
     """Tool calls without an answer that wedge the thread."""
     times: Mapping[str, int] = field(default_factory=dict)
-    """When messages that have no row yet were written, by id."""
+    """When messages were written, by id; all that have no row yet, as far as that is known."""
+    stored: Sequence[IndexedMessage] = ()
+    """The messages that have a row already."""
 
     def columns(self) -> dict[str, Any]:
         """The projected columns by name."""
@@ -137,27 +141,39 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
         first_id = connection.execute(statements("projections")["first_checkpoint"], values).fetchone()[0]
         created_at = decoder.written_at(connection, thread_id, first_id)
         updated_at = decoder.written_at(connection, thread_id, head_id)
-    title, indexed = previews.UNTITLED_TITLE, list[IndexedMessage]()
+    said = Said(previews.UNTITLED_TITLE)
     if messages is not None:
-        title, indexed = _describe(row, messages, connection, decoder)
+        said = _describe(row, messages, connection, decoder)
     return Projection(
         position=row.position,
         thread_id=thread_id,
         head_id=head_id,
         created_at=created_at,
         updated_at=updated_at,
-        auto_title=title,
+        auto_title=said.title,
         preview=None if messages is None else previews.preview(messages),
         message_count=None if messages is None else previews.count(messages),
-        messages=indexed,
+        messages=said.messages,
         unanswered=lost,
+        times=said.times,
+        stored=said.stored,
     )
+
+
+class Said(NamedTuple):
+    """What was said in a thread, also what its state does not hold any more."""
+
+    title: str
+    messages: Sequence[IndexedMessage] = ()
+    stored: Sequence[IndexedMessage] = ()
+    """The messages that have rows, if these are of the same thread."""
+    times: Mapping[str, int] = {}
 
 
 def _describe(
     row: Projectable, messages: Sequence[Message], connection: sqlite3.Connection, decoder: Decoder
-) -> tuple[str, list[IndexedMessage]]:
-    """The title of a thread, and the messages that are searched: also those that its state lost.
+) -> Said:
+    """The title of a thread, and the messages that are searched.
 
     What the rows of the index know is not read again from the history, as long as the thread stays on the
     same branch.
@@ -165,7 +181,7 @@ def _describe(
     from threads.store import previews
 
     if row.head_id is None:
-        return previews.title(messages), []
+        return Said(previews.title(messages))
     has_rows = row.projected_id is not None or row.auto_title != previews.NEW_TITLE
     stored = []
     if has_rows and has_table(connection, "threads_message_text"):
@@ -189,7 +205,7 @@ def _describe(
     if has_title and (first is None or previews.title([first]) != row.auto_title or first.key not in by_key):
         cut = connection.execute(statements("projections")["is_cut"], {"thread_id": row.thread_id}).fetchone()
         title = row.auto_title if cut is not None and cut[0] else title
-    return title, found
+    return Said(title, found, stored, branch.times)
 
 
 class IndexBacklog(NamedTuple):
@@ -333,7 +349,7 @@ def _derive(
         for record in records:
             each = project(record, connection, decoder)
             if not database.read_only:
-                new = index.new_messages(connection, each.position, each.messages)
+                new = index.new_messages(each.stored, each.messages)
                 each = replace(each, times=_times(each, connection, decoder, new))
             made.append(each)
             if stop():
@@ -349,11 +365,12 @@ def _store(
 
 def _times(
     made: Projection, connection: sqlite3.Connection, decoder: Decoder, messages: Sequence[IndexedMessage]
-) -> dict[str, int]:
+) -> Mapping[str, int]:
     """When these messages were written, by id, as far as the history tells."""
-    if not messages or made.head_id is None:
-        return {}
-    return decoder.said_at(connection, made.thread_id, made.head_id, messages)
+    unknown = [each for each in messages if each.message_id not in made.times]
+    if not unknown or made.head_id is None:
+        return made.times
+    return {**made.times, **decoder.said_at(connection, made.thread_id, made.head_id, unknown)}
 
 
 def unanswered_calls(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
