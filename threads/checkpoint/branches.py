@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from copy import copy as shallow_copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -22,8 +23,9 @@ from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import RESUME
 
 from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.serde import RawSerializer
 from threads.db.queries import statements
-from threads.errors import CheckpointNotFound
+from threads.errors import CheckpointNotFound, KindNotAllowed, TypeNotAllowed
 from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 
@@ -124,9 +126,19 @@ def copy_branch(connection: sqlite3.Connection, source: str, target: str, checkp
 
 
 def rewind(saver: BaseCheckpointSaver[str], thread_id: str, to: str) -> str:
-    """Make a copy of checkpoint `to` the head, and return its id. Raises `CheckpointNotFound`."""
+    """Make a copy of checkpoint `to` the head, and return its id. Raises `CheckpointNotFound`.
+
+    Types of its state that are not on the allow-list are copied as they are stored.
+    """
     at = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": to}
-    found = saver.get_tuple({"configurable": at})
+    try:
+        found = saver.get_tuple({"configurable": at})
+    except KindNotAllowed:
+        raise
+    except TypeNotAllowed:
+        saver = shallow_copy(saver)  # as LangGraph's `with_allowlist`
+        saver.serde = RawSerializer()
+        found = saver.get_tuple({"configurable": at})
     if found is None:
         raise CheckpointNotFound(thread_id, to)
     parent = found.parent_config["configurable"]["checkpoint_id"] if found.parent_config else None
