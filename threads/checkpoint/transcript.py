@@ -413,7 +413,7 @@ class Transcripts:
             run_id = metadata.get(child, {}).get("run_id")
             step = StoredWith(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
             for value in self._decodable(rows[parent]):
-                yield step, messages_in(at["channel"], value)
+                yield step, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
 
     def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
         """The messages that the tasks at a checkpoint wrote, the last one first."""
