@@ -114,9 +114,7 @@ def _read_steps(branch: BranchReader, since: str | None) -> tuple[list[WrittenMe
     child: str | None = None
     for checkpoint_id in branch.chain:
         if child is not None:
-            steps += [
-                WrittenMessage(child, each) for each in branch.written(checkpoint_id) if each.role != "system"
-            ]
+            steps += [WrittenMessage(child, each) for each in branch.written(checkpoint_id)]
         child = checkpoint_id
         if child == since:
             break
