@@ -260,14 +260,24 @@ class MessageNotFound(ThreadsError, LookupError):
 
 
 class MessagesUnknown(ThreadsError):
-    """The thread's messages cannot be decoded from its checkpoints."""
+    """The thread's messages cannot be decoded from its checkpoints; `reducer` names what is missing."""
 
-    def __init__(self, thread_id: str) -> None:
-        self.thread_id = thread_id
+    def __init__(self, thread_id: str, why: str = "", *, reducer: str | None = None) -> None:
+        self.thread_id, self.why, self.reducer = thread_id, why, reducer
+        if not why:
+            self.why = f"its graph has a reducer of its own{f' ({reducer})' if reducer else ''}"
+        hint = "pass it when opening the file: threads.open(..., reducer=...), or the graph to a Runner"
         super().__init__(
-            f"the messages of thread {thread_id!r} cannot be decoded: its graph has a reducer of its own",
-            "pass it when opening the file: threads.open(..., reducer=...)",
+            f"the messages of thread {thread_id!r} cannot be decoded: {self.why}",
+            "the graph that wrote them can read its state: graph.get_state(config)" if why else hint,
         )
+
+    @property
+    def reducer_option(self) -> str:
+        """How the command line names the reducer that is missing, if it is one."""
+        if "reducer" not in self.why:
+            return ""
+        return f", or its reducer with --reducer {self.reducer or 'MODULE:NAME'}"
 
 
 class StateUnreadable(ThreadsError):
@@ -306,8 +316,14 @@ class TypeNotAllowed(StateUnreadable):
         super().__init__(
             summary or f"the stored state holds {', '.join(self.blocked)}, which is not on the allow-list",
             hint
-            or f"if you trust the file, name the type when opening it: threads.open(..., types=[{names}])",
+            or f"if you trust the file, name the type when opening it: threads.open(..., types=[{names}]), "
+            "or pass the graph that stores it to a Runner",
         )
+
+    @property
+    def type_options(self) -> str:
+        """How the command line names the types."""
+        return " ".join(f"--types {':'.join(name.rsplit('.', 1))}" for name in self.blocked)
 
 
 class KindNotAllowed(TypeNotAllowed):

@@ -28,7 +28,8 @@ def text_of(thread_id: object) -> str:
         return str(thread_id)
     if not isinstance(thread_id, str):
         raise InvalidThreadId(
-            thread_id, f"it is a {type(thread_id).__name__}, not a str, and would be confused with its text"
+            thread_id,
+            f"it is of type {type(thread_id).__name__}, not str, and would be mixed up with its text",
         )
     try:
         thread_id.encode()

@@ -55,6 +55,10 @@ _OBJECTS: Mapping[str, str] = {
     "PregelNode": "langgraph.pregel._read:PregelNode",
     "ChannelWrite": "langgraph.pregel._write:ChannelWrite",
     "ChannelWriteTupleEntry": "langgraph.pregel._write:ChannelWriteTupleEntry",
+    # the types of state schemas and channels, as `StateGraph.compile` collects them for a checkpointer
+    "build_serde_allowlist": "langgraph._internal._serde:build_serde_allowlist",
+    # the reducer of messages for delta channels
+    "messages_delta_reducer": "langgraph.graph.message:_messages_delta_reducer",
     # the id of a task's nth interrupt
     "interrupt_id": "langgraph.types:_interrupt_id",
     # the stored form of a `DeltaChannel`'s value

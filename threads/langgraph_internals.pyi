@@ -2,6 +2,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from langgraph._internal._runnable import RunnableCallable as RunnableCallable
+from langgraph._internal._serde import build_serde_allowlist as build_serde_allowlist
 from langgraph.checkpoint.serde._msgpack import SAFE_MSGPACK_METHODS as SAFE_MSGPACK_METHODS
 from langgraph.checkpoint.serde._msgpack import SAFE_MSGPACK_TYPES as SAFE_MSGPACK_TYPES
 from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_KW_ARGS as EXT_CONSTRUCTOR_KW_ARGS
@@ -15,6 +16,7 @@ from langgraph.checkpoint.serde.jsonplus import EXT_PYDANTIC_V2 as EXT_PYDANTIC_
 from langgraph.checkpoint.serde.jsonplus import _msgpack_ext_hook as msgpack_ext_hook
 from langgraph.checkpoint.serde.jsonplus import _send_from_args as send_from_args
 from langgraph.checkpoint.serde.types import _DeltaSnapshot as DeltaSnapshot
+from langgraph.graph.message import _messages_delta_reducer as messages_delta_reducer
 from langgraph.pregel._read import ChannelRead as ChannelRead
 from langgraph.pregel._read import PregelNode as PregelNode
 from langgraph.pregel._write import ChannelWrite as ChannelWrite
@@ -57,7 +59,9 @@ __all__ = [
     "DeltaSnapshot",
     "PregelNode",
     "RunnableCallable",
+    "build_serde_allowlist",
     "interrupt_id",
+    "messages_delta_reducer",
     "msgpack_ext_hook",
     "pydantic_setters",
     "send_from_args",

@@ -10,16 +10,18 @@ import operator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 from uuid import UUID
 
 import ormsgpack
 import pydantic
 import pydantic.v1
 import pytest
-from langchain_core.messages import HumanMessage
+from graphs import Case
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph._internal import _constants
+from langgraph.channels import LastValue
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.base import get_checkpoint_metadata
 from langgraph.checkpoint.memory import InMemorySaver
@@ -275,6 +277,34 @@ def test_send_is_made_of_its_stored_arguments():
     ((module, name, arguments),) = found
     assert (module, name) == ("langgraph.types", "Send")
     assert internals.send_from_args(arguments) == Send("node", {"x": 1})
+
+
+def test_types_of_schemas_and_channels_are_collected():
+    class Inner(pydantic.BaseModel):
+        number: int
+
+    class Outer(pydantic.BaseModel):
+        inner: Inner
+
+    class State(TypedDict):
+        outer: NotRequired[Annotated[Outer | None, "reducer"]]
+
+    found = internals.build_serde_allowlist(
+        schemas=[State, {"title": "a JSON schema"}], channels={"case": LastValue(list[Case])}
+    )
+    own = {each for each in found if not each[0].startswith("langchain_core.")}
+    assert own == {(__name__, "Inner"), (__name__, "Outer"), (Case.__module__, "Case")}
+
+
+def test_delta_reducer_of_messages_appends_replaces_and_removes():
+    state = [HumanMessage("a", id="1"), HumanMessage("b", id="2")]
+    writes = [
+        [RemoveMessage(id="1"), HumanMessage("B", id="2")],
+        AIMessage("c", id="3"),
+        [RemoveMessage(id="?")],
+    ]
+    found = internals.messages_delta_reducer(state, writes)
+    assert [(each.id, each.text) for each in found] == [("2", "B"), ("3", "c")]
 
 
 def test_serializer_has_the_hooks_that_ours_overrides():

@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from graphs import (
     three_turns,
     trimming_graph,
 )
+from typed_agents import deep
 
 import threads
 from agent import build_agent
@@ -197,6 +199,109 @@ def test_a_delta_channel_with_a_reducer_of_its_own_is_unknown_until_the_reducer_
     with threads.open(stock_file, reducer=keep_last_three) as registry:
         assert registry.get("trimmed").message_count == 3
         assert len(registry.messages("trimmed")) == 3
+
+
+DCODE = {
+    "ls_agent_purpose": "coding", "ls_integration": "deepagents-code", "ls_agent_runtime": "Deep Agents Code",
+    "thread_id": "bug", "turn_number": 1, "cwd": "/src", "git_branch": "main",
+    "lc_versions": {"deepagents-code": "0.1.57"}, "dcode_agent_name": "coder", "agent_name": "coder",
+    "updated_at": "2026-11-29T08:00:00+00:00",
+}  # fmt: skip
+"""The metadata of each run of deepagents' command line, as its version 0.1.57 sets them."""
+
+
+@pytest.fixture
+def dcode_file(tmp_path: Path) -> Path:
+    """A file of deepagents' command line: the stock saver's tables, an index of its own, and other tables."""
+    path = tmp_path / "sessions.db"
+    saver = stock_saver(path)
+    agent = deep(saver)
+    for text in ("fix the bug", "and the other one"):
+        agent.invoke(said(text), {**config("bug"), "metadata": DCODE})
+    saver.conn.execute("CREATE TABLE dcode_settings (key TEXT PRIMARY KEY, value TEXT)")
+    saver.conn.execute("INSERT INTO dcode_settings VALUES ('theme', 'dark')")
+    with suppress(sqlite3.OperationalError):  # dcode does the same: SQLite before 3.45 reads no JSON in blobs
+        saver.conn.execute(
+            "CREATE INDEX idx_dcode_threads_list ON checkpoints(thread_id, "
+            "json_extract(metadata, '$.updated_at'), checkpoint_id, json_extract(metadata, '$.agent_name'))"
+        )
+    saver.conn.commit()
+    saver.conn.close()
+    return path
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_file_of_deepagents_command_line_is_read_without_its_graph(dcode_file, read_only):
+    with threads.open(dcode_file, read_only=read_only) as registry:
+        thread = registry.get("bug")
+        assert (thread.title, thread.message_count, thread.agent_id) == ("fix the bug", 4, "coder")
+        assert [each.text for each in registry.messages("bug")] == [
+            "fix the bug", "answer 2", "and the other one", "answer 4",
+        ]  # fmt: skip
+        assert len(registry.search("other")) == 1
+        assert [each.id for each in registry.list(agent_id="coder")] == ["bug"]
+
+
+def test_file_of_deepagents_command_line_is_continued_and_given_back(dcode_file):
+    with threads.open(dcode_file) as registry, threads.Runner(registry, {"coder": deep()}) as runner:
+        runner.start("bug", "thanks").result(30)
+        deep(registry.checkpointer).invoke(said("again"), {**config("new"), "metadata": DCODE})
+        assert [registry.get(id).message_count for id in ("bug", "new")] == [6, 2]
+        assert registry.get("new").agent_id == "coder"
+        assert registry.verify() == []
+    threads.detach(dcode_file)
+    connection = sqlite3.connect(dcode_file)
+    assert connection.execute("SELECT value FROM dcode_settings").fetchall() == [("dark",)]
+    connection.close()
+    saver = stock_saver(dcode_file)
+    assert len(deep(saver).get_state(config("bug")).values["messages"]) == 6
+    saver.conn.close()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "agent_id"),
+    [
+        ({"agent_name": "coder", "assistant_id": "other"}, "coder"),
+        ({"graph_id": "chat", "assistant_id": "fe096781-5601-53d2-b2f6-0d3403f7e9ca"}, "chat"),
+        ({"assistant_id": "helper"}, "helper"),
+        ({"agent_id": "mine", "agent_name": "coder"}, "mine"),
+        ({"agent_name": 7, "graph_id": ["chat"]}, None),
+        ({}, None),
+    ],
+)
+def test_agents_that_other_programs_name_are_read(tmp_path, metadata, agent_id):
+    path = tmp_path / "stock.db"
+    saver = stock_saver(path)
+    plain_graph(saver).invoke(said("before"), {**config("before"), "metadata": metadata})
+    saver.conn.close()
+    with threads.open(path, read_only=True) as registry:
+        assert registry.get("before").agent_id == agent_id
+    threads.open(path).close()
+    saver = stock_saver(path)
+    plain_graph(saver).invoke(said("beside"), {**config("beside"), "metadata": metadata})
+    saver.conn.close()
+    with threads.open(path) as registry:
+        assert [registry.get(id).agent_id for id in ("before", "beside")] == [agent_id, agent_id]
+        registry.update("beside", agent_id="another")
+        plain_graph(registry.checkpointer).invoke(said("on"), {**config("beside"), "metadata": metadata})
+        assert registry.get("beside").agent_id == "another"
+        assert registry.verify() == []
+
+
+def test_file_of_the_first_schema_gets_the_agents_of_its_threads(tmp_path):
+    path = tmp_path / "first.db"
+    with threads.open(path) as registry:
+        graph = plain_graph(registry.checkpointer)
+        graph.invoke(said("hi"), {**config("a"), "metadata": {"graph_id": "chat"}})
+        graph.invoke(said("hi"), config("b"))
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TRIGGER threads_ledger_agent")
+    connection.execute("UPDATE threads_thread SET agent_id = NULL")
+    connection.execute("DELETE FROM threads_migration WHERE name = '0003_agent_keys'")
+    connection.commit()
+    connection.close()
+    with threads.open(path) as registry:
+        assert [registry.get(id).agent_id for id in ("a", "b")] == ["chat", None]
 
 
 def test_progress_is_told_while_a_file_is_adopted(stock_file):

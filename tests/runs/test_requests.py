@@ -258,6 +258,27 @@ def test_new_message_replaces_a_waiting_interrupt(registry, tmp_path):
     assert texts(registry, "a") == ["Do it", "Do something else", "you said yes"]
 
 
+def test_call_whose_question_a_new_message_replaces_is_not_said_to_have_failed(registry):
+    def model(state):
+        call = {"name": "pay", "args": {}, "id": f"call {len(state['messages'])}"}
+        return {"messages": [AIMessage("", tool_calls=[call])]}
+
+    def tools(state):
+        call = state["messages"][-1].tool_calls[0]
+        return {"messages": [ToolMessage(interrupt("sure?"), tool_call_id=call["id"])]}
+
+    builder = StateGraph(Plain)
+    builder.add_node("model", model)
+    builder.add_node("tools", tools)
+    builder.add_edge(START, "model")
+    builder.add_edge("model", "tools")
+    with threads.Runner(registry, builder.compile()) as runner:
+        runner.start("a", "Pay", if_not_exists="create").result(10)
+        runner.start("a", "Rather not").result(10)
+    replaced = "The call was not answered: the user sent another message instead."
+    assert texts(registry, "a") == ["Pay", "", replaced, "Rather not", ""]
+
+
 def test_resume_has_the_context_of_the_interrupted_run(registry):
     with threads.Runner(registry, talk_graph(dict)) as runner:
         runner.start("a", "ask", context={"user": "al"}, if_not_exists="create").result(10)
@@ -304,7 +325,8 @@ def test_tool_events_are_stored_before_and_after_the_call(registry, build):
     assert story == ["message", "message", "tool_started", "tool_finished", "message", "message"]
     (started,) = [event.data for event in events if event.type == "tool_started"]
     assert started["task"].startswith("tools:")
-    call = {"tool_call_id": "call-0", "name": "look", "task": started["task"]}
+    origin = {"node": "tools", "namespace": [], "in_conversation": True}
+    call = {"tool_call_id": "call-0", "name": "look", "task": started["task"], **origin}
     assert started == {**call, "args": {"n": 1}, "idempotent": False}
     (finished,) = [event.data for event in events if event.type == "tool_finished"]
     assert finished == call

@@ -86,7 +86,47 @@ CASES = [
     ("efun", "a refund"),
     ("...", "well... yes"),
     ("half \ud800", "half ?"),
+    ("cooperate", "let us co\u00adoperate"),
+    ("co\u00adoperate", "let us cooperate"),
+    ("zerowidth", "zero\u200bwidth here"),
+    ("width", "zero\u200bwidth here"),
+    ("joined", "joi\u200dned here"),
+    ("wordjoiner", "word\u2060joiner"),
+    ("leftright", "left\u200eright"),
+    ("bom", "\ufeffbom first"),
+    ("می\u200cخواهم", "من می\u200cخواهم بروم"),
+    ("میخواهم", "من می\u200cخواهم بروم"),
+    ("می خواهم", "من می\u200cخواهم بروم"),
+    ("خواهم", "من می\u200cخواهم بروم"),
+    ("می\u200cخواهم", "من میخواهم بروم"),
+    ("می\u200cخواهم", "من می خواهم بروم"),
+    ("muellheim", "aus Müllheim"),
+    ("muell", "aus MÜLLHEIM"),
+    ("Muellheim", unicodedata.normalize("NFD", "aus Müllheim")),
+    ("müllheim", "aus Muellheim"),
+    (unicodedata.normalize("NFD", "müllheim"), "aus Muellheim"),
+    ("müllheim", "aus Mullheim"),
+    ("muellheim", "der Bergmüllheimer Hof"),
+    ('"herr mueller aus koeln"', "Herr Müller aus Köln"),
+    ('"Herr Mueller aus Köln"', "Herr Müller aus Koeln"),
+    ("oel", "Öl und Gas"),
+    ("smoerrebroed", "Smørrebrød"),
+    ("aarhus", "nach Århus"),
+    ("strasse", "die Stra\u00adße"),
+    ("👨👩", "👨\u200d👩"),
 ]
+
+DISTINCT = [
+    ("blu", "the duell"),
+    ("dull", "ein Duell um Blue"),
+    ("blü", "a duel"),
+    ("mullheim", "aus Muellheim"),
+    ("bloe", "blood"),
+    ("mueller muller", "Mueller"),
+    ('"mueller muller"', "Müller"),
+    ('"koln muller"', "Müller in Köln"),
+]
+"""A text that a query does not mean."""
 
 
 @pytest.mark.slow
@@ -99,6 +139,24 @@ def test_any_text_finds_what_a_person_means_by_it(text, words):
             assert found(registry, text) in ([], ["that"])
         else:
             assert found(registry, text) == ["that"]
+
+
+@pytest.mark.parametrize(("text", "words"), DISTINCT)
+def test_second_spelling_confuses_no_words(registry, text, words):
+    registry.create(id="a", title=words)
+    assert found(registry, text) == []
+
+
+@pytest.mark.parametrize(("text", "words"), [case for case in CASES if "half" not in case[0]])
+def test_titles_are_found_as_messages_are(registry, text, words):
+    registry.create(id="that", title=words.replace("\0", ""))
+    registry.create(id="other", title="something else")
+    assert found(registry, text) == ["that"]
+
+
+def test_words_with_umlauts_are_the_words_themselves_too(registry):
+    speak(registry, "a", "blue")
+    assert found(registry, "blu") == found(registry, "blue") == ["a"]
 
 
 @pytest.mark.slow
@@ -442,6 +500,12 @@ def test_a_find_far_down_in_a_long_text_is_in_sight(registry, filler, text, mark
         ("odz", "Łódź", "Ł**ódź**"),
         ("ether", "Æther", "**Æther**"),
         ("محمد", "هذا مُحَمَّد", "هذا **مُحَمَّد**"),
+        ("cooperate", "we co\u00adoperate\u200b now", "we **co\u00adoperate**\u200b now"),
+        ("muell", "nach Müllheim", "nach **Müllheim**"),
+        ("muell", unicodedata.normalize("NFD", "nach Müll"), unicodedata.normalize("NFD", "nach **Müll**")),
+        ("müll", "nach Muellheim", "nach **Muellheim**"),
+        ("uellh", "nach Müllheim", "nach M**üllh**eim"),
+        ("خواهم", "می\u200cخواهم", "**می\u200cخواهم**"),
     ],
 )
 def test_a_find_in_letters_that_are_folded_is_marked(text, said, marked):
@@ -584,3 +648,30 @@ def test_harm_to_the_index_is_seen_and_mended(tmp_path):
             assert registry.verify() == []
             assert set(found(registry, "hello")) == {"a", "t"}, harm
             assert set(found(registry, "ello")) == {"a", "t"}, harm
+
+
+def test_older_index_is_filled_again_and_keeps_read_marks(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        registry.create(id="a", title="Müllheim")
+        speak(registry, "a", "co\u00adoperate", "Müller")
+        [first, *_] = registry.messages("a")
+        registry.mark_read("a", "alice", upto=first.id)
+        unread = registry.unread(["a"], "alice")
+    connection = sqlite3.connect(path)
+    connection.executescript("""
+        DELETE FROM threads_migration WHERE version >= 2;
+        DROP TRIGGER threads_ledger_agent;
+        INSERT INTO threads_fts_words (threads_fts_words) VALUES ('delete-all');
+        INSERT INTO threads_fts_words (rowid, text) SELECT id, 'what an older version made of it' FROM threads_message_text;
+    """)
+    connection.close()
+    with threads.open(path) as registry:
+        assert [len(registry.search(text)) for text in ("cooperate", "mueller", "muellheim", "older")] == [
+            2,
+            2,
+            1,
+            0,
+        ]
+        assert registry.unread(["a"], "alice") == unread
+        assert registry.verify() == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import threads
 
-LETTERS = "abéEßŁ1"
+LETTERS = "abéEßŁ1ü\u00ad\u200c"
 SINGLE = "京東ก한+#🎉"
 OTHER = " .,-'!?\t\n\0"
 TEXTS = st.text(alphabet=LETTERS + SINGLE + OTHER + '"', min_size=1, max_size=12)
@@ -25,15 +25,21 @@ def folded(text):
     bare = "".join(
         c for c in unicodedata.normalize("NFD", text.casefold()) if unicodedata.category(c) != "Mn"
     )
-    bare = unicodedata.normalize("NFC", bare).replace("ł", "l")
+    bare = unicodedata.normalize("NFC", bare).replace("ł", "l").replace("\u00ad", "").replace("\u200c", "")
     return " ".join(bare.replace("\0", " ").split())
+
+
+def spellings(text):
+    """A text, and how else it may be spelled."""
+    second = unicodedata.normalize("NFC", text.casefold()).replace("ü", "ue").replace("\u200c", " ")
+    return {text, second}
 
 
 def words(text):
     """The words of a text in the letters above: runs of letters, and every single sign for itself."""
     found, run = [], ""
     for character in [*folded(text), " "]:
-        if character in "abesl1":
+        if character in "abesul1":
             run += character
             continue
         if run:
@@ -45,12 +51,23 @@ def words(text):
 
 
 def in_words(term, exact, text):
-    wanted, there = words(term), words(text)
+    return any(
+        stand_in(words(wanted), exact, words(there))
+        for wanted in spellings(term)
+        for there in spellings(text)
+    )
+
+
+def stand_in(wanted, exact, there):
     for place in range(len(there) - len(wanted) + 1):
         part = there[place : place + len(wanted)]
         if part == wanted or (not exact and part[:-1] == wanted[:-1] and part[-1].startswith(wanted[-1])):
             return True
     return False
+
+
+def is_part(term, text):
+    return any(folded(part) in folded(whole) for part in spellings(term) for whole in spellings(text))
 
 
 def model(said, terms):
@@ -60,13 +77,13 @@ def model(said, terms):
         found = {id for id, text in said.items() if all(in_words(*term, text) for term in with_words)}
         if found:
             return found
-    long = [folded(term) for term, _ in terms if len(folded(term)) >= 3]
+    long = [term for term, _ in terms if len(folded(term)) >= 3]
     short = [(term, exact) for term, exact in with_words if len(folded(term)) < 3]
     if not long:
         return set()
     return {
         id for id, text in said.items()
-        if all(part in folded(text) for part in long) and all(in_words(*term, text) for term in short)
+        if all(is_part(term, text) for term in long) and all(in_words(*term, text) for term in short)
     }  # fmt: skip
 
 

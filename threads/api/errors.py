@@ -70,7 +70,7 @@ STATUS_BY_ERROR: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.NothingToResume, 409, "{error.summary}"),
     (errors.AlreadyAnswered, 409, "the interrupt was already resumed with another value; POST .../retry "
         "continues its failed run, POST .../regenerate runs it again, POST .../messages starts a new run"),
-    (errors.MessagesUnknown, 409, "the messages cannot be decoded: the graph uses its own reducer"),
+    (errors.MessagesUnknown, 409, "the messages cannot be decoded: {error.why}"),
     (errors.TypeNotAllowed, 409, "the stored state holds a type that this server does not allow"),
     (errors.StateDamaged, 409, "a value that is stored in the thread is damaged"),
     (errors.ThreadDeleted, 410, "the thread was deleted meanwhile"),

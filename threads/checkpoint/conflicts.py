@@ -62,7 +62,9 @@ class LeaseContext(Protocol):
     def fence(self) -> tuple[int, int]:
         """The fencing token: unique to this lease."""
 
-    def record_writes(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
+    def record_writes(
+        self, at: str | None, writes: Sequence[tuple[str, Any]], task_id: str | None = None
+    ) -> None:
         """A task of the root graph wrote this at a checkpoint; it is stored with the one that follows."""
 
     def transaction_hook(self, at: str | None, stored_as: str) -> Callable[[Transaction], None]:

@@ -20,6 +20,7 @@ thread's id, see `name_thread_in_errors`.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import logging
@@ -28,7 +29,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import ormsgpack
 from langgraph.checkpoint.serde.event_hooks import emit_serde_event
@@ -74,6 +75,21 @@ class LenientSerializer(JsonPlusSerializer):
 
     def __init__(self, types: Iterable[AllowedType] = ()) -> None:
         super().__init__(pickle_fallback=False, allowed_msgpack_modules=tuple(types))
+        self._shared: dict[tuple[int, bytes], Any] | None = None
+
+    def sharing(self) -> Self:
+        """Return a serializer that makes one object of the same bytes, however often: never change these."""
+        sharing = copy.copy(self)
+        sharing._shared = {}
+        return sharing
+
+    def allow(self, types: Iterable[tuple[str, ...]]) -> None:
+        """Add types, by module and name, that a graph of this process has in its state."""
+        self._allowed_msgpack_modules = {*self._allowed(), *types}
+
+    def _allowed(self) -> Collection[tuple[str, ...]]:
+        allowed = self._allowed_msgpack_modules
+        return allowed if isinstance(allowed, set) else ()
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Serialize like the stock one, which raises `TypeError` where Ctrl+C is pressed meanwhile."""
@@ -93,8 +109,7 @@ class LenientSerializer(JsonPlusSerializer):
         kind, blob = data
         if kind != "msgpack":
             return super().loads_typed(data)
-        allowed = self._allowed_msgpack_modules
-        return MsgpackDecoder(allowed if isinstance(allowed, set) else (), blocked).decode(blob)
+        return MsgpackDecoder(self._allowed(), blocked, self._shared).decode(blob)
 
     def _revive_lc2(self, value: dict[str, Any]) -> Any:
         """Like the stock method, which returns None for a lack of memory."""
@@ -135,10 +150,19 @@ class StrictSerializer(LenientSerializer):
 class MsgpackDecoder:
     """Decoder of one value. Types are those that LangGraph has as safe, and `allowed` ones."""
 
-    def __init__(self, allowed: Collection[tuple[str, ...]], blocked: list[str]) -> None:
-        """Names of types that are not allowed are added to `blocked`; their values stay raw data."""
+    def __init__(
+        self,
+        allowed: Collection[tuple[str, ...]],
+        blocked: list[str],
+        shared: dict[tuple[int, bytes], Any] | None = None,
+    ) -> None:
+        """Names of types that are not allowed are added to `blocked`; their values stay raw data.
+
+        `shared`: objects made before, by extension type and bytes, to be used again; new ones are added.
+        """
         self._allowed = allowed
         self._blocked = blocked
+        self._shared = shared
         self._raised: BaseException | None = None
 
     def decode(self, data: bytes) -> Any:
@@ -176,12 +200,19 @@ class MsgpackDecoder:
             if code == EXT_NUMPY_ARRAY:
                 return self._array(data)
             if code in CONSTRUCTOR_TYPES:
-                return self._construct(code, self.decode(data))
+                return self._shared_or_new(code, data)
             return msgpack_ext_hook(code, data)
         except BaseException as error:
             if self._raised is None:
                 self._raised = error
             raise
+
+    def _shared_or_new(self, code: int, data: bytes) -> Any:
+        if self._shared is None:
+            return self._construct(code, self.decode(data))
+        if (code, data) not in self._shared:
+            self._shared[code, data] = self._construct(code, self.decode(data))
+        return self._shared[code, data]
 
     def _construct(self, code: int, named: Any) -> Any:
         """Return what the named constructor makes; its arguments as they are where it is blocked or fails."""

@@ -8,6 +8,7 @@ a channel of another name is recognised where exactly one channel holds a list o
 
 from __future__ import annotations
 
+import copy
 import json
 import sqlite3
 from collections import defaultdict
@@ -17,22 +18,33 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    RemoveMessage,
+    ToolMessage,
+    get_notification_metadata,
+)
 from langgraph.checkpoint.base import writes_sort_key
-from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import INTERRUPT
 
-from threads.checkpoint.branches import Branch, MessageOrigin, find_origins, list_tips
+from threads.checkpoint.branches import Branch, list_tips
 from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.message_channel import (
     CHANNEL,
-    REDUCER_METADATA,
+    GraphSchema,
+    KnownGraphs,
     Reducer,
-    find_messages,
+    UnknownReducer,
+    messages_in,
+    reducer_name,
     replay,
     snapshot_value,
 )
+from threads.checkpoint.removals import BranchReader, Conversation, MessageKey, find_conversation
 from threads.checkpoint.serde import (
+    LenientSerializer,
     Undecodable,
     Unreadable,
     checked_metadata,
@@ -45,7 +57,7 @@ from threads.db.queries import moment, statements
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.ids import uuid_milliseconds
 from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL, DeltaSnapshot
-from threads.message_reducer import merge_messages, read_update
+from threads.message_reducer import read_update
 from threads.models import Interrupt, Message, Role, ToolCall, Usage
 from threads.search.index import IndexedMessage
 
@@ -69,10 +81,15 @@ class StoredWith(NamedTuple):
 class Transcripts:
     """Reads transcripts with `serde`; `reducer` merges the delta channels whose checkpoints name none."""
 
-    def __init__(self, serde: SerializerProtocol, reducer: Reducer | None = None) -> None:
+    def __init__(self, serde: LenientSerializer, reducer: Reducer | None = None) -> None:
         self._serde = serde
-        self._reducer = reducer
+        self._graphs = KnownGraphs(reducer)
         self._sql = statements("checkpoints")
+
+    def learn(self, schema: GraphSchema) -> bool:
+        """Read states by what a graph says about them; return whether more of them may be known now."""
+        self._serde.allow(schema.types)
+        return self._graphs.add(schema)
 
     def messages(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, *, dated: bool = False
@@ -90,13 +107,16 @@ class Transcripts:
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> MessagesUnknown | StateDamaged:
         """Return the error that says why `messages` at a checkpoint are None."""
+        why, reducer = "", None
         try:
             self._messages(connection, _key(thread_id, checkpoint_id))
         except Unreadable as error:
             return StateDamaged(str(error)).with_thread(thread_id)
-        except Undecodable:
-            pass
-        return MessagesUnknown(thread_id)
+        except UnknownReducer as error:
+            reducer = error.name
+        except Undecodable as error:
+            why = str(error)
+        return MessagesUnknown(thread_id, why, reducer=reducer)
 
     def said_at(
         self,
@@ -118,34 +138,121 @@ class Transcripts:
         )
         return _find_times(wanted, saved, written)
 
-    def place(
-        self, connection: sqlite3.Connection, thread_id: str, tip: str, message_id: str
-    ) -> MessageOrigin | None:
-        """Return where a message came into the branch that ends at `tip`; None if that is unknown."""
-        chain = list(self._chain(connection, thread_id, tip))
-        written = (self._written(connection, thread_id, each) for each in chain[1:])
-        if found := find_origins(chain, written).get(message_id):
-            return found
-        # it came without an id, or in a whole list: search for the oldest checkpoint that holds it
-        newer, older = 0, len(chain)
-        if not self._holds(connection, thread_id, tip, message_id):
-            return None
-        while older - newer > 1:
-            middle = (newer + older) // 2
-            if self._holds(connection, thread_id, chain[middle], message_id):
-                newer = middle
-            else:
-                older = middle
-        return MessageOrigin(chain[older], chain[newer]) if older < len(chain) else None
+    def conversation(
+        self,
+        connection: sqlite3.Connection,
+        thread_id: str,
+        checkpoint_id: str,
+        state: Sequence[Message],
+        since: str | None,
+        known: Sequence[MessageKey] = (),
+    ) -> Conversation:
+        """Return the messages `state` of a checkpoint, and those that were removed from it before.
+
+        `since`: an earlier checkpoint, to read back to, and what is `known` of that part; None: all.
+        """
+        branch = BranchReader(
+            self._chain(connection, thread_id, checkpoint_id),
+            lambda at: self._written(connection, thread_id, at),
+            lambda at: self.messages(connection, thread_id, at),
+            lambda: self._updates_since(connection, thread_id, checkpoint_id, since),
+        )
+        return find_conversation(state, branch, since, known)
+
+    def _updates_since(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, since: str | None
+    ) -> Iterator[tuple[str, str]]:
+        """The steps of a branch, back to `since`, in which an application may have deleted messages.
+
+        Each as its checkpoint and the one before: an `update_state`, and an input that removes a message.
+        """
+        child = None
+        for id, parent, stored in ancestors(connection, (thread_id, "", checkpoint_id), with_metadata=True):
+            source = parse_metadata(stored).get("source")
+            if child is not None and source == "input" and self._removes(connection, thread_id, id):
+                yield child, id
+            if id == since:
+                return
+            if parent is not None and source == "update":
+                yield id, parent
+            child = id
+
+    def _removes(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
+        """Whether a task at a checkpoint removed messages by their ids."""
+        query = {**_key(thread_id, checkpoint_id), "channel": CHANNEL}
+        for value in self._decodable(connection.execute(self._sql["writes_at"], query)):
+            with suppress(Undecodable):
+                if any(isinstance(each, RemoveMessage) for each in coerce_messages(value)):
+                    return True
+        return False
+
+    def last_with(
+        self, connection: sqlite3.Connection, thread_id: str, tip: str | None, message_id: str
+    ) -> str | None:
+        """Return the last checkpoint with a message on the branch that ends at `tip`; None if none has it."""
+        chain = self._chain(connection, thread_id, tip) if tip else ()
+        return next((at for at in chain if self._holds(connection, thread_id, at, message_id)), None)
 
     def _holds(self, connection: sqlite3.Connection, thread_id: str, at: str, message_id: str) -> bool:
         return any(message.id == message_id for message in self.messages(connection, thread_id, at) or ())
+
+    def sharing(self) -> Transcripts:
+        """Return a reader that decodes what several values have in common once, as one object."""
+        sharing = copy.copy(self)
+        sharing._serde = self._serde.sharing()
+        return sharing
+
+    def channel_values(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> dict[str, Any]:
+        """Return the channels that are stored whole in a checkpoint. Raises `Undecodable`."""
+        checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
+        return checkpoint.get("channel_values") or {}
+
+    def channel(self, values: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
+        """Return the channel of a checkpoint that holds the conversation; None if it has no messages.
+
+        Raises `Undecodable` if that does not show.
+        """
+        return self._graphs.find_channel(values, metadata)
+
+    def reducer(
+        self, connection: sqlite3.Connection, at: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> Reducer:
+        """Return the reducer of the delta channel of a checkpoint with these metadata.
+
+        Raises `UnknownReducer`.
+        """
+        return self._graphs.find_reducer(connection, at, metadata)
+
+    def writes(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, channel: str
+    ) -> list[tuple[str, Any]]:
+        """Return the task ids and values of the writes to a channel at a checkpoint, in LangGraph's order.
+
+        Raises `Undecodable`.
+        """
+        query = {**_key(thread_id, checkpoint_id), "channel": channel}
+        rows = connection.execute(self._sql["writes_at"], query)
+        return [(row["task_id"], value) for row, value in self._decoded(rows)]
+
+    @staticmethod
+    def merge(reducer: Reducer, state: Any, writes: Sequence[Any]) -> Any:
+        """Return a delta channel's value after `writes`. Raises `Undecodable`."""
+        try:
+            return replay(reducer, state, writes)
+        except Undecodable:
+            raise
+        except Exception as error:  # an application's reducer may raise anything
+            if must_propagate(error):
+                raise
+            raise Undecodable(f"the reducer {reducer_name(reducer)} failed: {error}") from error
 
     def branches(self, connection: sqlite3.Connection, thread_id: str) -> list[Branch]:
         """Return all branches of a thread, in the order in which they were written last."""
         tips = list_tips(connection, thread_id)
         found = ((tip, self.messages(connection, thread_id, tip)) for tip in tips)
-        return [Branch(tip, tuple(message.id for message in messages or ())) for tip, messages in found]
+        return [Branch(tip, tuple(messages or ())) for tip, messages in found]
 
     def interrupts(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -232,49 +339,47 @@ class Transcripts:
         self, connection: sqlite3.Connection, at: dict[str, Any], *, dated: bool = False
     ) -> list[Message]:
         with raise_unreadable():
-            state = self._state(connection, at)
-            steps = self._stored_with(connection, at, state) if dated else [StoredWith()] * len(state)
+            channel, state = self._state(connection, at)
+            steps = (
+                self._stored_with(connection, {**at, "channel": channel}, state)
+                if dated and state
+                else [StoredWith()] * len(state)
+            )
             return [to_message(message, step) for message, step in zip(state, steps, strict=True)]
 
-    def _state(self, connection: sqlite3.Connection, at: dict[str, Any]) -> list[BaseMessage]:
+    def _state(
+        self, connection: sqlite3.Connection, at: dict[str, Any]
+    ) -> tuple[str | None, list[BaseMessage]]:
+        """The channel that holds the conversation at a checkpoint, if any, and its messages."""
         checkpoint, stored_metadata = self._checkpoint(connection, at)
         values = checkpoint.get("channel_values") or {}
         if CHANNEL in values:
-            return coerce_channel(values[CHANNEL])
+            return CHANNEL, coerce_channel(values[CHANNEL])
         metadata = _metadata(stored_metadata)  # without them a delta channel would look like none
-        deltas = metadata.get("counters_since_delta_snapshot") or {}
-        if CHANNEL in deltas:
-            return self._merged_deltas(connection, at, metadata)
-        return coerce_messages(find_messages(values, deltas))
+        channel = self._graphs.find_channel(values, metadata)
+        if channel is None:
+            return None, []
+        if channel not in values:
+            reducer = self._graphs.find_reducer(connection, {**at, "channel": channel}, metadata)
+            return channel, self._merged_deltas(connection, {**at, "channel": channel}, reducer)
+        return channel, coerce_channel(messages_in(channel, values[channel]))
 
     def _merged_deltas(
-        self, connection: sqlite3.Connection, at: dict[str, Any], metadata: dict[str, Any]
+        self, connection: sqlite3.Connection, at: dict[str, Any], reducer: Reducer
     ) -> list[BaseMessage]:
-        key, value = REDUCER_METADATA
-        reducer = merge_messages if metadata.get(key) == value else self._reducer
-        if reducer is None:
-            raise Undecodable("a delta channel with a reducer of its own")
+        thread_id, channel = at["thread_id"], at["channel"]
         snapshot: Any = []
         steps: list[list[Any]] = []
-        chain = self._chain(connection, at["thread_id"], at["checkpoint_id"])
+        chain = self._chain(connection, thread_id, at["checkpoint_id"])
         next(chain, None)
         for ancestor in chain:
-            here = {**at, "checkpoint_id": ancestor}
-            rows = connection.execute(self._sql["writes_at"], {**here, "channel": CHANNEL})
-            steps.append([value for _, value in self._decoded(rows)])
-            stored = (self._checkpoint(connection, here)[0].get("channel_values") or {}).get(CHANNEL)
+            steps.append([value for _, value in self.writes(connection, thread_id, ancestor, channel)])
+            stored = self.channel_values(connection, thread_id, ancestor).get(channel)
             if stored is not None:
                 snapshot = snapshot_value(stored)
                 break
         writes = [write for step in reversed(steps) for write in step]
-        try:
-            return coerce_channel(replay(reducer, snapshot, writes))
-        except Undecodable:
-            raise
-        except Exception as error:  # an application's reducer may raise anything
-            if must_propagate(error):
-                raise
-            raise Undecodable(f"the reducer failed: {error}") from error
+        return coerce_channel(self.merge(reducer, snapshot, writes))
 
     def _stored_with(
         self, connection: sqlite3.Connection, at: dict[str, Any], state: list[BaseMessage]
@@ -302,13 +407,13 @@ class Transcripts:
         chain = list(self._chain(connection, at["thread_id"], at["checkpoint_id"]))
         metadata = {row[0]: parse_metadata(row[1]) for row in connection.execute(self._sql["metadata"], at)}
         rows: defaultdict[str, list[sqlite3.Row]] = defaultdict(list)
-        for row in connection.execute(self._sql["channel_writes"], {**at, "channel": CHANNEL}):
+        for row in connection.execute(self._sql["channel_writes"], at):
             rows[row["checkpoint_id"]].append(row)
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
             run_id = metadata.get(child, {}).get("run_id")
             step = StoredWith(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
             for value in self._decodable(rows[parent]):
-                yield step, value
+                yield step, messages_in(at["channel"], value)
 
     def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
         """The messages that the tasks at a checkpoint wrote, the last one first."""
@@ -316,7 +421,8 @@ class Transcripts:
         written: list[Message] = []
         for value in self._decodable(connection.execute(self._sql["writes_at"], query)):
             with suppress(Undecodable), raise_unreadable():
-                written += [to_message(message, StoredWith()) for message in coerce_messages(value)]
+                added = [each for each in coerce_messages(value) if not isinstance(each, RemoveMessage)]
+                written += [to_message(message, StoredWith()) for message in added]
         return written[::-1]
 
     def _chain(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> Iterator[str]:
@@ -398,10 +504,12 @@ def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
     """Convert a LangChain message to a `Message`."""
     if not isinstance(message.id, str | None):
         raise TypeError(f"a message's id is a {type(message.id).__name__}")
-    role = message.role if isinstance(message, ChatMessage) else message.type
+    stored_role = message.role if isinstance(message, ChatMessage) else message.type
+    role = ROLES.get(stored_role.lower().removesuffix("messagechunk"), "assistant")
+    source = _source(message) if role in ("user", "system") else None
     return Message(
         id=message.id,
-        role=ROLES.get(role.lower().removesuffix("messagechunk"), "assistant"),
+        role="system" if source else role,
         text=str(message.text),
         content=tuple(dict(block) for block in message.content_blocks),
         tool_calls=tuple(
@@ -414,7 +522,20 @@ def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
         run_id=stored_with.run_id,
         usage=_usage(message),
         stopped=message.response_metadata.get(STOPPED) is True,
+        source=source,
     )
+
+
+def _source(message: BaseMessage) -> str | None:
+    """Which middleware wrote a message in the user's name; None: the user, or the application itself.
+
+    LangChain marks such messages (`add_notification_metadata`). Two of deepagents carry another mark.
+    """
+    if marked := get_notification_metadata(message):
+        return marked["source"] or None
+    if message.additional_kwargs.get("read_file_media_result") is True:
+        return "read_file"
+    return message.name if (message.name or "").startswith("nemotron_") else None
 
 
 def _usage(message: BaseMessage) -> Usage | None:

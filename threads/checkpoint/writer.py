@@ -235,7 +235,7 @@ def prepare_writes_insert(
     if context is not None:
         writes = without_failed_resumes(writes)
         if not checkpoint_ns:
-            context.record_writes(checkpoint_id, writes)
+            context.record_writes(checkpoint_id, writes, task_id)
     task = (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path)
     rows = [
         (*task, WRITES_IDX_MAP.get(channel, idx), channel, *serde.dumps_typed(value))

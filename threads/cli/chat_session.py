@@ -61,7 +61,7 @@ class ChatSession:
         self, registry: Registry, spec: str | None, agent_id: str | None, *, offline_delay: float = 0.0
     ) -> None:
         self._registry = registry
-        self._agents: LoadedAgents = load_agents(spec, registry, offline_delay=offline_delay)
+        self._agents: LoadedAgents = load_agents(spec, offline_delay=offline_delay)
         self._agent_id = agent_id
         self._runners: dict[str, Runner] = {}
 
@@ -148,7 +148,7 @@ class ChatSession:
 
     def _runner(self, agent_id: str) -> Runner:
         if agent_id not in self._runners:
-            self._runners[agent_id] = Runner(self._registry, {agent_id: self._agents.graph(agent_id)})
+            self._runners[agent_id] = self._agents.runner(self._registry, [agent_id])
         return self._runners[agent_id]
 
     def _print_interrupts(self, thread_id: str, command: str | None) -> tuple[Interrupt, ...]:
@@ -235,6 +235,7 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
 def _chunks(events: Iterator[Event]) -> Iterator[Chunk]:
     last: Any = None
     streamed: defaultdict[Any, str] = defaultdict(str)
+    """What was streamed of messages that are not complete."""
     for event in events:
         if event.type == "token":
             id, text = event.data["message_id"], event.data["text"]
@@ -244,11 +245,15 @@ def _chunks(events: Iterator[Event]) -> Iterator[Chunk]:
         elif event.type == "message" and event.data["message"]["role"] == "assistant":
             message = event.data["message"]
             id, text = message["id"], message["text"]
+            if id not in streamed:  # a node may make a message of its own of what the model streamed
+                id = next((each for each, begun in streamed.items() if text.startswith(begun)), id)
             # the complete message follows its tokens: print only what they did not contain
-            text = text[len(streamed[id]) :] if text.startswith(streamed[id]) else text
+            begun = streamed.pop(id, "")
+            text = text[len(begun) :] if text.startswith(begun) else text
         else:
             continue
         if text:
             yield Chunk(text, is_first=id != last)
-            streamed[id] += text
             last = id
+            if event.type == "token":
+                streamed[id] += text

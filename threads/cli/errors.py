@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from threads import errors
+from threads.agent_sources import AgentNotBuilt
 from threads.cli.sanitize import escape_block
 from threads.db.errors import DriverError
+from threads.langgraph_json import InvalidLangGraphJson
 
 
 class CliError(click.ClickException):
@@ -85,11 +87,15 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
     (
         errors.MessagesUnknown,
         CliError,
-        "the messages of thread {error.thread_id!r} cannot be decoded: its graph has a reducer of its own, "
-        "which can only be passed in Python",
+        "the messages of thread {error.thread_id!r} cannot be decoded: {error.why}; name its graph with "
+        "--agents MODULE:NAME{error.reducer_option}",
     ),
     (errors.KindNotAllowed, CliError, "{error.summary}"),
-    (errors.TypeNotAllowed, CliError, "{error.summary}; types can only be passed in Python"),
+    (
+        errors.TypeNotAllowed,
+        CliError,
+        "{error.summary}; if you trust the file, name it with {error.type_options}",
+    ),
     (
         errors.StateDamaged,
         CliError,
@@ -101,6 +107,8 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
         CliError,
         "{error} (--db FILE names another; `threads new` and `threads chat` create one)",
     ),
+    (AgentNotBuilt, CliError, "{error.reason}"),
+    (InvalidLangGraphJson, UsageCliError, "--agents: {error.reason}"),
     (errors.InvalidValue, UsageCliError, "{error.summary}"),
     (errors.UsageError, UsageCliError, UNCHANGED),
     (errors.ThreadsError, CliError, UNCHANGED),

@@ -16,6 +16,9 @@ from threads.cli.sanitize import escape_json, escape_line, format_size
 from threads.models import Thread
 from threads.serialization import to_jsonable
 
+UNKNOWN = "?"
+"""What stands for a number that cannot be known."""
+
 
 def on_terminal() -> bool:
     """Return whether stdout is a terminal."""
@@ -50,7 +53,7 @@ def print_json(value: Any) -> None:
 
 def shown_count(thread: Thread) -> str:
     """Return the number of messages as text; a question mark where it is unknown."""
-    return "?" if thread.message_count is None else str(thread.message_count)
+    return UNKNOWN if thread.message_count is None else str(thread.message_count)
 
 
 def shown_size(count: int) -> str:

@@ -12,7 +12,7 @@ from threads import Stat
 from threads.cli.completion import complete_tags
 from threads.cli.context import CliContext, common_options
 from threads.cli.options import TimeType
-from threads.cli.output import on_terminal, print_json, print_note, print_record
+from threads.cli.output import UNKNOWN, on_terminal, print_json, print_note, print_record
 from threads.models import Measured
 
 ALL = "all"
@@ -73,11 +73,11 @@ def agents(cli: CliContext, json: bool) -> None:
 
     if cli.exists():
         with cli.open_for_reading() as registry:
-            known = load_agents(cli.agents, registry)
+            known = load_agents(cli.agents)
             counts = {id: registry.list(agent_id=id, archived=None, limit=1).total for id in known.ids}
     else:
         with threads.open(":memory:") as registry:
-            known = load_agents(cli.agents, registry)
+            known = load_agents(cli.agents)
             counts = dict.fromkeys(known.ids, 0)
     if json:
         rows = [{"id": id, "default": id == known.default, "threads": counts[id]} for id in known.ids]
@@ -92,4 +92,4 @@ def _cells(stat: Stat) -> tuple[str, ...]:
     counts = (
         stat.threads, stat.messages, stat.input_tokens, stat.output_tokens, stat.runs, stat.failures,
     )  # fmt: skip
-    return (stat.key or "", *map(str, counts), latency)
+    return (stat.key or "", *(UNKNOWN if count is None else str(count) for count in counts), latency)

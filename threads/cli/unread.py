@@ -9,7 +9,7 @@ import click
 from threads import LOCAL, Registry, Thread
 from threads.cli.completion import complete_thread_ids
 from threads.cli.context import CliContext, common_options
-from threads.cli.output import on_terminal, print_json, print_note, print_record
+from threads.cli.output import UNKNOWN, on_terminal, print_json, print_note, print_record
 from threads.cli.thread_ref import resolve_thread, resolve_threads
 
 PAGE_SIZE = 1000
@@ -40,13 +40,13 @@ def unread(cli: CliContext, ids: tuple[str, ...], user: str, json: bool) -> None
             (thread, count)
             for batch in batches
             for thread, count in _counted(registry, batch, user)
-            if ids or count
+            if ids or count is None or count
         ]
     if json:
         print_json({"unread": {thread.id: count for thread, count in found}})
         return
     for thread, count in found:
-        print_record(thread.id, count, thread.title)
+        print_record(thread.id, UNKNOWN if count is None else count, thread.title)
     if not found:
         print_note("no unread messages")
 
@@ -69,7 +69,8 @@ def mark_read(cli: CliContext, id: str, user: str, upto: str | None, json: bool)
     if json:
         print_json({"thread_id": thread.id, "unread": left})
     else:
-        print_record(f"{left} message{'' if left == 1 else 's'} unread" if on_terminal() else left)
+        shown = UNKNOWN if left is None else left
+        print_record(f"{shown} message{'' if left == 1 else 's'} unread" if on_terminal() else shown)
 
 
 def _pages(registry: Registry) -> Iterator[list[Thread]]:
@@ -83,6 +84,6 @@ def _pages(registry: Registry) -> Iterator[list[Thread]]:
             return
 
 
-def _counted(registry: Registry, batch: list[Thread], user: str) -> list[tuple[Thread, int]]:
+def _counted(registry: Registry, batch: list[Thread], user: str) -> list[tuple[Thread, int | None]]:
     counts = registry.unread([thread.id for thread in batch], user)
     return [(thread, counts[thread.id]) for thread in batch if thread.id in counts]

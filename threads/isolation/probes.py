@@ -84,7 +84,7 @@ def _messages(context: ProbeContext) -> Iterator[str]:
 
 def _events(context: ProbeContext) -> Iterator[str]:
     try:
-        with context.registry.events(context.thread_id, follow=False) as events:
+        with context.registry.events(context.thread_id, follow=False, inner=True) as events:
             yield from event_texts(events)
     except ThreadNotFound:
         return

@@ -179,7 +179,7 @@ class _Program:
             yield f"state = agent.get_state({participant.config!r}).values"
             yield f"assert {leak.word!r}.lower() not in str(state).lower(), state"
         elif leak.surface == EVENTS:
-            events = f"registry.events({participant.thread_id!r}, follow=False)"
+            events = f"registry.events({participant.thread_id!r}, follow=False, inner=True)"
             yield f"events = [event.data for event in {events}]"
             yield f"assert {leak.word!r}.lower() not in str(events).lower(), events"
         elif leak.surface in INPUT_SURFACES and is_graph and not self.simulation.scenario.runners:

@@ -48,7 +48,7 @@ class RunnerDriver(AgentDriver):
     ) -> Any:
         with callback_context(handler):
             run = self._start_run(participant, text, verb)
-        for event_text in event_texts(run):
+        for event_text in event_texts(_all_events(run)):
             self.observations.search_text(participant.index, EVENTS, event_text)
         return run.result()
 
@@ -91,6 +91,16 @@ def open_driver(
         others = [stack.enter_context(threads.open(path, types=types)) for _ in range(runners - 1)]
         opened = [stack.enter_context(Runner(each, driver.graph)) for each in (registry, *others)]
         yield RunnerDriver(driver, opened)
+
+
+def _all_events(run: Run) -> Iterator[threads.Event]:
+    """Yield the run's events to its end, also those that do not belong to the conversation."""
+    with run.events(inner=True) as events:
+        for event in events:
+            if event.run_id == run.id:
+                yield event
+                if run.ends_with(event):
+                    return
 
 
 def _find_last_user_message(registry: threads.Registry, thread_id: str) -> str | None:

@@ -58,3 +58,8 @@ class Event:
     def is_end(self) -> bool:
         """Whether it is the last event of its run."""
         return self.type in END_EVENTS
+
+    @property
+    def in_conversation(self) -> bool:
+        """Whether it belongs to the conversation; what a model or a tool does inside a tool does not."""
+        return bool(self.data.get("in_conversation", True))

@@ -48,9 +48,10 @@ class Stat(NotebookDisplay):
     """The day (`2026-01-31`, UTC), agent, owner or tag; None for none, or for all together."""
     threads: int
     """Created threads."""
-    messages: int
-    input_tokens: int
-    output_tokens: int
+    messages: int | None
+    """None where a thread is among them whose messages are unknown; so are the tokens then."""
+    input_tokens: int | None
+    output_tokens: int | None
     runs: int
     failures: int
     latency: float | None

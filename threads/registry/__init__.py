@@ -305,7 +305,7 @@ class Registry(Closeable):
         """Return messages, oldest first: the last `limit`, or the last ones before message `before`.
 
         `next_cursor` is the `before` of the page with older messages. `at` selects the state at a checkpoint,
-        on any branch.
+        on any branch, or the last state with a message, which the current one may not hold any more.
 
         Raises `ThreadNotFound`, `ThreadTrashed`, `CheckpointNotFound`, and `MessagesUnknown` or
         `StateDamaged` if the state cannot be decoded.
@@ -362,17 +362,19 @@ class Registry(Closeable):
         owner: str | None = None,
         after: int | None = 0,
         follow: bool = True,
+        inner: bool = False,
     ) -> EventSubscription:
         """Subscribe to a thread's events after sequence `after`; iterate with `for` or `async for`.
 
         Stored events are replayed, then new ones follow live; those of other processes within 100 ms.
         `after=None` starts with new events; `follow=False` ends after the stored ones. Without `thread_id`
         the events of all threads, or of an owner's, come after position `after`. With an `owner`, positions
-        are sealed: they are only good for `after`.
+        are sealed: they are only good for `after`. `inner` adds what does not belong to the conversation,
+        such as the tokens of a model inside a tool.
 
         Raises `ThreadNotFound`, `InvalidValue`.
         """
-        return self._runs.events(thread_id, owner, after, follow)
+        return self._runs.events(thread_id, owner, after, follow, inner)
 
     def runs(self, id: str, *, limit: int = 20, cursor: str | None = None) -> Page[RunInfo]:
         """Return a page of a thread's runs, newest first. Raises `ThreadNotFound`, `InvalidCursor`."""
@@ -451,18 +453,19 @@ class Registry(Closeable):
             agent_id=agent_id, metadata=metadata,
         )  # fmt: skip
 
-    def mark_read(self, id: str, user: str, *, upto: str | None = None) -> int:
+    def mark_read(self, id: str, user: str, *, upto: str | None = None) -> int | None:
         """Note that `user` has read a thread up to message `upto`, or all of it; return their unread count.
 
-        A mark never moves back. Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
+        It is None if the thread's messages are unknown. A mark never moves back. Raises `ThreadNotFound`,
+        `ThreadTrashed`, `InvalidValue`.
         """
         return self._bulk.mark_read(id, user, upto)
 
-    def unread(self, ids: Sequence[str], user: str) -> dict[str, int]:
+    def unread(self, ids: Sequence[str], user: str) -> dict[str, int | None]:
         """Return the number of messages that `user` has not read, by thread id; missing threads are left out.
 
         Counted like `message_count`, without the user's own messages: user messages belong to the thread's
-        owner, or to the local user (`"local user"`) if it has none.
+        owner, or to the local user (`"local user"`) if it has none. None where the messages are unknown.
 
         Raises `InvalidValue`.
         """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 from threads import ids
-from threads.errors import CheckpointNotFound, InvalidValue, MessageNotFound
+from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Message, Thread
 from threads.registry.context import RegistryContext
 from threads.registry.messages import MessageService
@@ -59,23 +60,24 @@ class BranchService:
 
     def undo(self, id: str) -> Message:
         """Rewind to before the last user message; see `Registry.undo`."""
+        from threads.checkpoint.branch_steps import find_question, trace_branch
         from threads.checkpoint.branches import put_empty_head, rewind
 
-        messages = self._messages.messages(id, None, None, None).items
-        last = next((each for each in reversed(messages) if each.role == "user" and each.id), None)
-        if last is None:
-            raise InvalidValue("id", f"thread {id!r} has no user message")
+        self._context.flush(ids.text_of(id))
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)
             tx.threads.check_free(thread.thread_id)
-            place = self._context.decoder.place(tx.connection, thread.thread_id, thread.head_id, last.id)
-        if place is not None:
-            rewind(self._context.checkpointer, thread.thread_id, place.before)
-        elif messages[0].id == last.id:
+            messages = self._messages.view(tx, thread, None)
+            trace = trace_branch(self._context.decoder, tx.connection, thread.thread_id, thread.head_id)
+            last = find_question(trace, messages)
+            if last is None:
+                raise InvalidValue("id", f"thread {id!r} has no user message")
+            base = trace.base(last)
+        if base is None:
             put_empty_head(self._context.checkpointer, thread.thread_id, {})
         else:
-            raise MessageNotFound(id, last.id or "", "the checkpoint before it was pruned")
-        return last
+            rewind(self._context.checkpointer, thread.thread_id, base)
+        return messages[last]
 
     def _resolve(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> str:
         """Return checkpoint `at`, the first checkpoint that holds message `at`, or the head for None."""
@@ -86,10 +88,22 @@ class BranchService:
             return head_id
         if tx.checkpoints.exists(thread_id, ids.text_of(at)):
             return at
+        return self._find_message(tx, thread, at)
+
+    def _find_message(self, tx: Transaction, thread: ThreadRecord, message_id: str) -> str:
+        """Return the first checkpoint that holds a message: of the branch in view, else of any other."""
+        from threads.checkpoint.branch_steps import trace_branch
+
         decoder = self._context.decoder
-        branches = reversed(decoder.branches(tx.connection, thread_id))
-        others = (branch.tip for branch in branches if at in branch.message_ids)
-        for tip in itertools.chain((head_id,), others):
-            if place := decoder.place(tx.connection, thread_id, tip, at):
-                return str(place.after)
-        raise CheckpointNotFound(thread_id, at)
+
+        def other_tips() -> Iterator[str]:
+            for branch in reversed(decoder.branches(tx.connection, thread.thread_id)):
+                if any(message.id == message_id for message in branch.messages):
+                    yield branch.tip
+
+        for tip in itertools.chain((thread.head_id,), other_tips()):
+            trace = trace_branch(decoder, tx.connection, thread.thread_id, tip)
+            position = next((n for n, each in enumerate(trace.messages) if each.id == message_id), None)
+            if position is not None:
+                return trace.first_checkpoint(position)
+        raise CheckpointNotFound(thread.thread_id, message_id)

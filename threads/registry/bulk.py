@@ -67,19 +67,19 @@ class BulkService:
             self._context.release_deleted(report["changed"])
         return Report(**report)
 
-    def mark_read(self, id: str, user: str, upto: str | None) -> int:
+    def mark_read(self, id: str, user: str, upto: str | None) -> int | None:
         """Note how far a user has read; see `Registry.mark_read`."""
         reader = _checked_reader(user)
         self._projections.refresh_threads([id])
 
-        def set_mark(tx: Transaction) -> int:
+        def set_mark(tx: Transaction) -> int | None:
             thread_id = tx.threads.get_visible(id).thread_id
             tx.read_marks.set(thread_id, reader, upto)
             return tx.read_marks.count_unread([thread_id], reader)[thread_id]
 
         return self._store.write(set_mark)
 
-    def unread(self, ids: Sequence[str], user: str) -> dict[str, int]:
+    def unread(self, ids: Sequence[str], user: str) -> dict[str, int | None]:
         """Count unread messages by thread; see `Registry.unread`."""
         reader = _checked_reader(user)
         if len(_checked_ids(ids)) > MOST_AT_ONCE:

@@ -28,11 +28,7 @@ class MessageService:
         self._context.flush(ids.text_of(id))
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)
-            found = self._decode(tx, thread, at, dated=True)
-            if found and tx.checkpoints.has_branches(thread.thread_id):
-                from threads.checkpoint.branches import with_versions
-
-                found = with_versions(found, self._context.decoder.branches(tx.connection, thread.thread_id))
+            found = self.view(tx, thread, at)
         total = len(found)
         if before is not None:
             places = [place for place, message in enumerate(found) if message.id == before]
@@ -41,6 +37,15 @@ class MessageService:
             found = found[: places[0]]
         shown = found if limit is None else found[-limit:]
         return Page(tuple(shown), shown[0].id if len(shown) < len(found) else None, lambda: total)
+
+    def view(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> list[Message]:
+        """Return all messages of the branch that ends at checkpoint `at`, by default the head."""
+        found = self._decode(tx, thread, at, dated=True)
+        if found and tx.checkpoints.has_branches(thread.thread_id):
+            from threads.checkpoint.branches import with_versions
+
+            found = with_versions(found, self._context.decoder.branches(tx.connection, thread.thread_id))
+        return found
 
     def history(self, id: str) -> Page[Checkpoint]:
         """Return the checkpoints of a thread; see `Registry.history`."""
@@ -65,14 +70,18 @@ class MessageService:
     ) -> list[Message]:
         """Return the messages of the branch that ends at checkpoint `at`, by default the head.
 
-        Raises `CheckpointNotFound`, and `MessagesUnknown` or `StateDamaged` where they cannot be decoded.
+        `at`: a message stands for the last checkpoint that holds it. Raises `CheckpointNotFound`, and
+        `MessagesUnknown` or `StateDamaged` where they cannot be decoded.
         """
         thread_id, checkpoint_id = thread.thread_id, thread.head_id if at is None else ids.text_of(at)
         if checkpoint_id is None:
             return []
-        if not tx.checkpoints.exists(thread_id, checkpoint_id):
-            raise CheckpointNotFound(thread_id, checkpoint_id)
         decoder = self._context.decoder
+        if not tx.checkpoints.exists(thread_id, checkpoint_id):
+            found_at = decoder.last_with(tx.connection, thread_id, thread.head_id, checkpoint_id)
+            if found_at is None:
+                raise CheckpointNotFound(thread_id, checkpoint_id)
+            checkpoint_id = found_at
         found: list[Message] | None = decoder.messages(tx.connection, thread_id, checkpoint_id, dated=dated)
         if found is None:
             raise decoder.why_unknown(tx.connection, thread_id, checkpoint_id)

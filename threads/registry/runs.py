@@ -19,10 +19,10 @@ class RunService:
         self._store = context.store
 
     def events(
-        self, thread_id: str | None, owner: str | None, after: int | None, follow: bool
+        self, thread_id: str | None, owner: str | None, after: int | None, follow: bool, inner: bool
     ) -> EventSubscription:
         """Subscribe to events; see `Registry.events`."""
-        return subscribe(self._context, thread_id, after, owner=owner, follow=follow)
+        return subscribe(self._context, thread_id, after, owner=owner, follow=follow, inner=inner)
 
     def runs(self, id: str, limit: int, cursor: str | None) -> Page[RunInfo]:
         """Return a page of the thread's runs; see `Registry.runs`."""

@@ -78,8 +78,10 @@ class EventSubscription(Closeable, Iterator[Event], AsyncIterator[Event]):
         start: StartPosition,
         *,
         follow: bool,
+        inner: bool,
     ) -> None:
         self.topic = topic
+        self._inner = inner
         self._store = store
         self._poller = poller
         self._positions = positions
@@ -174,15 +176,16 @@ class EventSubscription(Closeable, Iterator[Event], AsyncIterator[Event]):
                 arrived = list(self._arrived)
                 self._arrived.clear()
             self._ready.extend(event for event in arrived if self._number(event) > self._last)
-        if not self._ready:
-            return None
-        event = self._ready.popleft()
-        if event.type == "gap":
-            return event
-        self._last = self._number(event)
-        event = replace(event, position=self._positions.encode(event.position))
-        self._shown_last = self._number(event)
-        return event
+        while self._ready:
+            event = self._ready.popleft()
+            if event.type == "gap":
+                return event
+            self._last = self._number(event)
+            if self._inner or event.in_conversation:
+                event = replace(event, position=self._positions.encode(event.position))
+                self._shown_last = self._number(event)
+                return event
+        return None
 
     def _read_missed(self) -> None:
         """Read the next events from the table."""
@@ -248,9 +251,11 @@ def subscribe(
     *,
     owner: str | None = None,
     follow: bool = True,
+    inner: bool = False,
 ) -> EventSubscription:
     """Subscribe to the events after number `after`; None: to those that come from now on.
 
+    `inner`: also to those that do not belong to the conversation.
     With an `owner`, positions are sealed. A number that the owner was never shown, or that the file does not
     have, gives a `gap` event. Raises `ThreadNotFound`, also for another owner's thread.
     """
@@ -269,7 +274,9 @@ def subscribe(
     topic: Topic = ("owner", owner) if owner is not None else ("all", None)
     if text is not None:
         topic = ("thread", text)
-    return EventSubscription(context.store, context.events, topic, positions, start, follow=follow)
+    return EventSubscription(
+        context.store, context.events, topic, positions, start, follow=follow, inner=inner
+    )
 
 
 def _end(tx: Transaction, positions: PositionCodec) -> StartPosition:

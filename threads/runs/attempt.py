@@ -25,12 +25,13 @@ from threads.runs.events import EventWriter, RunLeaseContext, insert_events
 from threads.runs.failures import error_message, error_type
 from threads.runs.queue import StopReason
 from threads.runs.request import Request
+from threads.runs.streams import StreamedMessage, content_of
 from threads.runs.tool_calls import IDEMPOTENT_HINTS, NAMESPACE
 from threads.serialization import to_jsonable
 from threads.store.event_log import NewEvent
 from threads.store.transaction import Transaction
 
-STREAM_MODES = ["values", "updates", "messages", "custom"]
+STREAM_MODES = ["values", "updates", "messages", "custom", "tasks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,6 @@ class Start:
 
     input: Any
     base: str | None = None
-
-
-@dataclass(slots=True)
-class PartialMessage:
-    """A message that a model is streaming."""
-
-    id: str
-    node: str
-    """The root graph's node that streams it."""
-    text: str = ""
 
 
 class Attempt:
@@ -64,8 +55,6 @@ class Attempt:
     ) -> None:
         self.graph = graph
         self.lease = lease
-        self.partial_messages: dict[str, PartialMessage] = {}
-        """What models stream and is not stored yet, by message; several may stream at once."""
         self.stop_reason: StopReason | None = None
         self.ignores_cancellation = False
         """Whether its task did not end within `CANCEL_TIMEOUT`; it may go on still."""
@@ -141,6 +130,17 @@ class Attempt:
         with self.lease.library_errors():
             await self._writer.write(change_if_leased)
 
+    def partial_messages(self) -> list[StreamedMessage]:
+        """Return what models have streamed for the conversation and is not stored; several may at once."""
+        return [
+            each
+            for each in self.lease.streams.messages.values()
+            if each.text
+            and each.in_conversation
+            and each.root_node in self.graph.nodes
+            and each.id not in self.lease.stored_messages
+        ]
+
     def failed(self, error: BaseException) -> Outcome:
         """Return the outcome of an attempt that ended with this error."""
         return Outcome(OutcomeStatus.ERROR, error=error, by_agent=not self.lease.is_library_error(error))
@@ -177,11 +177,16 @@ class Attempt:
 
     def _on_stream_item(self, outcome: Outcome, namespace: tuple[str, ...], mode: str, chunk: Any) -> None:
         if mode == "messages":
-            self._on_token(namespace, *chunk)
+            self._on_message(namespace, *chunk)
+        elif mode == "tasks":
+            self.lease.streams.on_task(namespace, chunk)
         elif mode == "custom":
-            self._writer.add(self.lease.new_event("custom", {"value": to_jsonable(chunk)}))
-        elif namespace:
-            pass  # the state of a subgraph is its own
+            where = self.lease.streams.origin_of_value(namespace)
+            self._writer.add(self.lease.new_event("custom", {"value": to_jsonable(chunk), **where}))
+        elif namespace:  # the state of a subgraph is its own
+            if mode == "updates":
+                for message in self.lease.streams.on_update(chunk):
+                    self._report_inner(message)
         elif mode == "updates":
             if isinstance(chunk, dict) and "__interrupt__" in chunk:  # empty at a breakpoint
                 outcome.status = OutcomeStatus.INTERRUPTED
@@ -189,22 +194,27 @@ class Attempt:
         elif not (isinstance(chunk, dict) and chunk.keys() == {"__interrupt__"}):
             outcome.values = chunk
 
-    def _on_token(self, namespace: tuple[str, ...], message: Any, metadata: dict[str, Any]) -> None:
-        if (
-            not isinstance(message, AIMessageChunk)
-            or not message.id
-            or message.id in self.lease.stored_messages
-        ):
+    def _on_message(self, namespace: tuple[str, ...], message: Any, metadata: dict[str, Any]) -> None:
+        if message.id in self.lease.stored_messages:
             return
-        text = str(message.text)
-        if not text:
+        streamed = self.lease.streams.on_message(namespace, message, metadata)
+        if streamed is None:
             return
-        if message.id not in self.partial_messages:
-            node = namespace[0].partition(":")[0] if namespace else metadata.get("langgraph_node", "")
-            self.partial_messages[message.id] = PartialMessage(message.id, node)
-        self.partial_messages[message.id].text += text
-        data = {"message_id": message.id, "text": text}
-        self._writer.add(self.lease.new_event("token", data, message.id))
+        if isinstance(message, AIMessageChunk):
+            text, content = str(message.text), content_of(message)
+            if text or content:
+                streamed.text += text
+                data = {"message_id": message.id, "text": text, **streamed.origin()}
+                if content is not None:
+                    data["content"] = content
+                self._writer.add(self.lease.new_event("token", data, message.id))
+        self._report_inner(streamed)
+
+    def _report_inner(self, message: StreamedMessage) -> None:
+        """Report a complete message of a model inside a tool; whether others are inner is known later."""
+        known = message.complete is not None and not message.is_reported
+        if known and not message.in_conversation and self.lease.streams.is_in_tool(message.task):
+            self._writer.add(self.lease.inner_message_event(message))
 
 
 class ToolEventHandler(AsyncCallbackHandler):
@@ -235,6 +245,8 @@ class ToolEventHandler(AsyncCallbackHandler):
             "name": name,
             "task": metadata.get(NAMESPACE, ""),
         }
+        call.update(self._lease.streams.origin_of_tool(call["task"]))
+        self._lease.streams.on_tool(call["task"], begins=True)
         self._calls[run_id] = call
         inputs = options.get("inputs")
         data = {
@@ -265,4 +277,7 @@ class ToolEventHandler(AsyncCallbackHandler):
 
     def _finished(self, run_id: UUID, outcome: dict[str, Any]) -> NewEvent | None:
         call = self._calls.pop(run_id, None)
-        return None if call is None else self._lease.new_event("tool_finished", {**call, **outcome})
+        if call is None:
+            return None
+        self._lease.streams.on_tool(call["task"], begins=False)
+        return self._lease.new_event("tool_finished", {**call, **outcome})

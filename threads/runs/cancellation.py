@@ -16,6 +16,7 @@ from langgraph.types import Command
 from threads.checkpoint.branches import discard_run, has_input_of_run, put_empty_head
 from threads.checkpoint.message_channel import CHANNEL
 from threads.checkpoint.transcript import STOPPED
+from threads.registry import Registry
 from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Start
 from threads.runs.completion import Outcome, OutcomeStatus
@@ -27,6 +28,17 @@ from threads.store.runs import RunRecord
 
 INPUT_NODE = "__start__"
 """LangGraph's node that moves an input from a checkpoint of its own to the state."""
+
+
+def request_stop(registry: Registry, run_id: str, *, rollback: bool = False) -> bool:
+    """Ask the process that performs a run to stop it; False if the run has ended.
+
+    With `rollback` what it stored is removed. Works without the agents of the run: the process that has its
+    lease acts on it, or the next that recovers it.
+    """
+    reason = StopReason.ROLLBACK if rollback else StopReason.CANCEL
+    requested: bool = registry._context.store.write(lambda tx: tx.runs.request_stop(run_id, reason))
+    return requested
 
 
 async def settle_stopped(attempt: Attempt, run: RunRecord, start: Start, context: RegistryContext) -> Outcome:
@@ -77,10 +89,9 @@ async def _keep_input(attempt: Attempt, run: RunRecord, start: Start, context: R
 async def _keep_partial_output(attempt: Attempt) -> None:
     """End the thread's unfinished step, with the partial output as its last message."""
     graph, config = attempt.graph, attempt.config
-    for partial in attempt.partial_messages.values() if CHANNEL in graph.channels else ():
-        if partial.id not in attempt.lease.stored_messages and partial.node in graph.nodes:
-            message = AIMessage(partial.text, id=partial.id, response_metadata={STOPPED: True})
-            await graph.aupdate_state(config, {CHANNEL: [message]}, as_node=partial.node)
+    for partial in attempt.partial_messages() if CHANNEL in graph.channels else ():
+        message = AIMessage(partial.text, id=partial.id, response_metadata={STOPPED: True})
+        await graph.aupdate_state(config, {CHANNEL: [message]}, as_node=partial.root_node)
     await answer_dangling_calls(graph, config, STOPPED_TEXT)
     for _ in range(2):  # the results of a task may start others
         if (await graph.aget_state(config)).tasks:

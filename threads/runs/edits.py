@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import NamedTuple
 
-from threads.checkpoint.branches import MessageOrigin
+from threads.checkpoint.branch_steps import find_question, trace_branch
+from threads.checkpoint.origins import BranchTrace
 from threads.errors import MessageNotFound
 from threads.models import Message
 from threads.registry import Registry
 from threads.runs.history import RunHistory
 from threads.runs.queue import Submission
 from threads.runs.request import Content, Request
+from threads.store.transaction import Transaction
+
+BaseFinder = Callable[[Transaction, BranchTrace, int], str]
+"""Returns the checkpoint that a branch begins from, for a user message of a branch; `MessageNotFound`."""
 
 
 class EditTarget(NamedTuple):
@@ -21,8 +26,8 @@ class EditTarget(NamedTuple):
     message: Message
     user_message: Message
     """The user message that it answers; of a user message, that itself."""
-    origin: MessageOrigin
-    """Where `user_message` came into the thread."""
+    base: str
+    """The checkpoint that the new branch begins from."""
 
 
 class EditResolver:
@@ -38,18 +43,17 @@ class EditResolver:
         self, thread_id: str, request: Request, key: str | None, message_id: str, content: Content
     ) -> Submission:
         """Return the submission of a user message's edit; `MessageNotFound`."""
-        target = self._find_target(thread_id, message_id, ("user",))
+        target = self._find_target(thread_id, message_id, ("user",), self._edit_base)
         input = self._history.edited_input(target.user_message.run_id, message_id, content)
-        edited = replace(request, input=input, base=target.origin.before)
-        return self._submission(edited, thread_id, target, key)
+        return self._submission(replace(request, input=input, base=target.base), thread_id, target, key)
 
     def resolve_regeneration(
         self, thread_id: str, request: Request, key: str | None, message_id: str | None
     ) -> Submission:
         """Return the submission that replaces an assistant message, by default the last."""
         roles = ("assistant", "user") if message_id is None else ("assistant",)
-        target = self._find_target(thread_id, message_id, roles)
-        return self._submission(replace(request, base=target.origin.after), thread_id, target, key)
+        target = self._find_target(thread_id, message_id, roles, self._regeneration_base)
+        return self._submission(replace(request, base=target.base), thread_id, target, key)
 
     def _submission(
         self, request: Request, thread_id: str, target: EditTarget, key: str | None
@@ -61,21 +65,37 @@ class EditResolver:
         agent_id = None if run is None or run.agent_id not in self._agent_ids else run.agent_id
         return Submission(request, agent_id, key)
 
-    def _find_target(self, thread_id: str, message_id: str | None, roles: Collection[str]) -> EditTarget:
+    def _find_target(
+        self, thread_id: str, message_id: str | None, roles: Collection[str], find_base: BaseFinder
+    ) -> EditTarget:
         """Return this message, or without an id the last one of these roles; `MessageNotFound`."""
-        messages = self._registry.messages(thread_id).items
-        found = [n for n, each in enumerate(messages) if each.role in roles and message_id in (None, each.id)]
-        if not found:
-            raise MessageNotFound(
-                thread_id, message_id or "", f"none of role {' or '.join(roles)} in the branch in view"
-            )
-        message = messages[found[-1]]
-        before = reversed(messages[: found[-1] + 1])
-        user_message = next((each for each in before if each.role == "user"), None)
+        self._context.flush(thread_id)
+        decoder = self._context.decoder
         with self._context.store.read() as tx:
-            head_id = tx.threads.get(thread_id).head_id
-            decoder, id = self._context.decoder, user_message and user_message.id
-            origin = None if id is None else decoder.place(tx.connection, thread_id, head_id, id)
-        if user_message is None or origin is None:
-            raise MessageNotFound(thread_id, message.id or "", "the checkpoint before it was pruned")
-        return EditTarget(message, user_message, origin)
+            head_id = tx.threads.get_visible(thread_id).head_id
+            messages = decoder.messages(tx.connection, thread_id, head_id, dated=True) if head_id else []
+            if messages is None:
+                raise decoder.why_unknown(tx.connection, thread_id, head_id)
+            found = [n for n, each in enumerate(messages) if each.role in roles]
+            found = [n for n in found if message_id is None or messages[n].id == message_id]
+            if not found:
+                why = f"none of role {' or '.join(roles)} in the branch in view"
+                raise MessageNotFound(thread_id, message_id or "", why)
+            position = found[-1] if message_id is None else found[0]  # a list may hold one message twice
+            trace = trace_branch(decoder, tx.connection, thread_id, head_id)
+            user = find_question(trace, messages[: position + 1])
+            if user is None:
+                raise trace.not_found(position, "no user message is before it")
+            return EditTarget(messages[position], messages[user], find_base(tx, trace, user))
+
+    def _edit_base(self, _tx: Transaction, trace: BranchTrace, position: int) -> str:
+        base = trace.input_checkpoint(position)
+        if base is None:
+            raise trace.not_found(position, "it is in the thread's first checkpoint")
+        return base
+
+    def _regeneration_base(self, tx: Transaction, trace: BranchTrace, position: int) -> str:
+        base = trace.first_checkpoint(position)
+        if self._context.decoder.is_finished(tx.connection, trace.thread_id, base):
+            raise trace.not_found(position, "no node is due at the checkpoint that added it")
+        return base

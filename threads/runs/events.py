@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
 from threads.background import log_failure
 from threads.checkpoint.message_channel import CHANNEL
 from threads.checkpoint.serde import Undecodable
-from threads.checkpoint.transcript import StoredWith, coerce_messages, to_message
+from threads.checkpoint.transcript import StoredWith, coerce_messages, content_key, to_message
 from threads.db.queries import moment
 from threads.delays import EVENT_BATCHING
 from threads.errors import LeaseLost, ThreadsError
 from threads.ids import uuid_milliseconds
 from threads.registry.event_poller import EventPoller
+from threads.runs.streams import RunStreams, Strays, StreamedMessage, joined, origin
 from threads.serialization import to_jsonable
 from threads.store.event_log import NewEvent
 from threads.store.transaction import Store, Transaction
@@ -48,8 +49,7 @@ class EventWriter:
         with self._lock:
             last = self._waiting[-1] if self._waiting else None
             if last is not None and _continues(last, event):
-                data = {**event.data, "text": last.data["text"] + event.data["text"]}
-                self._waiting[-1] = last._replace(data=data)
+                self._waiting[-1] = last._replace(data=joined(last.data, event.data))
             else:
                 self._waiting.append(event)
             if self._is_scheduled:
@@ -107,6 +107,7 @@ class RunLeaseContext:
         writer: EventWriter,
         *,
         known_messages: Callable[[], set[str | None]],
+        streams: RunStreams,
         now: Callable[[], int],
     ) -> None:
         self.run_id = self.origin_id = run_id
@@ -120,6 +121,7 @@ class RunLeaseContext:
         """Why a checkpoint could not be stored: then nothing that followed it was."""
         self.rejection_callback: Callable[[], object] = lambda: None
         """Called then, in any thread."""
+        self.streams = streams
         self.tokens = (0, 0)
         """Input and output tokens that the run's messages report."""
         self._library_errors: list[BaseException] = []
@@ -127,6 +129,8 @@ class RunLeaseContext:
         self._known_messages = known_messages
         self._messages_before: set[str | None] | None = None
         self._now = now
+        self._without_id: Counter[tuple[str, str]] = Counter()
+        """Messages that had no id when they were recorded."""
         self._written: defaultdict[str | None, list[NewEvent]] = defaultdict(list)
         """Events of what tasks wrote, by the checkpoint they ran at: steps may be ahead of the storing."""
         self._calls: dict[str, tuple[str | None, Future[None]]] = {}
@@ -138,23 +142,35 @@ class RunLeaseContext:
             type, self.thread_id, self.run_id, data, self._now(), message_id, attempt=self.fence[1]
         )
 
-    def record_writes(self, at: str | None, writes: Sequence[tuple[str, Any]]) -> None:
+    def record_writes(
+        self, at: str | None, writes: Sequence[tuple[str, Any]], task_id: str | None = None
+    ) -> None:
         values: dict[str, Any] = {}
+        self.streams.on_task_written(at, task_id, ())
         for channel, value in writes:
             if channel == CHANNEL:
-                self._record_messages(at, value)
+                self._record_messages(at, value, task_id)
             elif not channel.startswith(("__", "branch:")):
                 values[channel] = to_jsonable(value)
         if values:
             self._written[at].append(self.new_event("state", {"values": values}))
 
     def transaction_hook(self, at: str | None, stored_as: str) -> Callable[[Transaction], None]:
-        written = [_dated(each, stored_as) for each in self._written.pop(at, [])]
+        written = [self._completed(each, at, stored_as) for each in self._written.pop(at, [])]
         for call in [call for call, (where, _) in self._calls.items() if where == at]:
             _resolve_soon(self._calls.pop(call)[1])
         self.stored_messages.update(each.message_id for each in written if each.type == "message")
-        events = [*self._writer.take(self.run_id, self.fence[1]), *written]
-        return partial(insert_events, events=events)
+        strays = self.streams.settle(at, self.stored_messages)
+        inner = [self.inner_message_event(each) for each in strays.unreported]
+        events = [*self._writer.take(self.run_id, self.fence[1]), *inner, *written]
+        return partial(insert_events, events=events, strays=strays)
+
+    def inner_message_event(self, message: StreamedMessage) -> NewEvent:
+        """Return the event of a complete message that does not belong to the conversation."""
+        message.is_reported = True
+        read = to_message(cast("BaseMessage", message.complete), StoredWith(None, self.run_id))
+        where = origin(message.node, message.namespace, in_conversation=False)
+        return self.new_event("message", {"message": to_jsonable(read), **where}, message.id)
 
     def on_rejected(self, error: BaseException) -> None:
         if self.rejection is None:
@@ -181,11 +197,11 @@ class RunLeaseContext:
         """Return the same run, with what it has stored and written, under the lease of this attempt."""
         lease = RunLeaseContext(
             self.run_id, self.thread_id, (self.fence[0], attempt), self._writer,
-            known_messages=self._known_messages, now=self._now,
+            known_messages=self._known_messages, streams=self.streams, now=self._now,
         )  # fmt: skip
         lease.origin_id, lease.tokens = self.origin_id, self.tokens
         lease.stored_messages = set(self.stored_messages)
-        lease._library_errors = self._library_errors
+        lease._library_errors, lease._without_id = self._library_errors, self._without_id
         lease._written.update({at: list(written) for at, written in self._written.items()})
         return lease
 
@@ -194,12 +210,14 @@ class RunLeaseContext:
         if found := self._calls.get(tool_call_id):
             await asyncio.wrap_future(found[1])
 
-    def _record_messages(self, at: str | None, value: Any) -> None:
+    def _record_messages(self, at: str | None, value: Any, task_id: str | None) -> None:
         try:
             messages = coerce_messages(value)
         except Undecodable:
+            self.streams.on_task_written(at, task_id, None)
             return  # an `Overwrite`, or something that only the graph's own reducer knows
         new = [message for message in messages if not isinstance(message, RemoveMessage)]
+        self.streams.on_task_written(at, task_id, (message.id for message in new))
         if len(new) > 1:  # a node may return the whole conversation
             if self._messages_before is None:
                 self._messages_before = self._known_messages()
@@ -208,8 +226,19 @@ class RunLeaseContext:
             ]
         pending = {each.message_id for written in self._written.values() for each in written}
         for message in new:
+            if len(new) > 1 and self._has_got_its_id(message):
+                continue
             if message.id is None or message.id not in self.stored_messages | pending:
                 self._record_message(at, message)
+
+    def _has_got_its_id(self, message: BaseMessage) -> bool:
+        """Return whether this message of a whole conversation was recorded before the graph gave it an id."""
+        key = content_key(message)
+        if message.id is None or message.id in self.stored_messages or not self._without_id[key]:
+            return False
+        self._without_id[key] -= 1
+        self.stored_messages.add(message.id)
+        return True
 
     def _record_message(self, at: str | None, message: BaseMessage) -> None:
         read = to_message(message, StoredWith(None, self.run_id))
@@ -218,16 +247,19 @@ class RunLeaseContext:
                 self.tokens[0] + read.usage.input_tokens,
                 self.tokens[1] + read.usage.output_tokens,
             )
+        if message.id is None:
+            self._without_id[content_key(message)] += 1
         self._calls.update((call.id, (at, Future())) for call in read.tool_calls if call.id)
         self._written[at].append(self.new_event("message", {"message": to_jsonable(read)}, message.id))
 
-
-def _dated(event: NewEvent, checkpoint_id: str) -> NewEvent:
-    """Return a message's event with the time of the checkpoint that stores it; any other as it is."""
-    if event.type != "message":
-        return event
-    created_at = to_jsonable(moment(uuid_milliseconds(checkpoint_id)))
-    return event._replace(data={"message": {**event.data["message"], "created_at": created_at}})
+    def _completed(self, event: NewEvent, at: str | None, stored_as: str) -> NewEvent:
+        """Return a message's event with its origin and the time of its checkpoint; any other as it is."""
+        if event.type != "message":
+            return event
+        created_at = to_jsonable(moment(uuid_milliseconds(stored_as)))
+        message = {**event.data["message"], "created_at": created_at}
+        where = self.streams.origin_of_written(at, event.message_id)
+        return event._replace(data={"message": message, **where})
 
 
 def _resolve_soon(future: Future[None]) -> None:
@@ -238,13 +270,18 @@ def _resolve_soon(future: Future[None]) -> None:
         future.set_result(None)
 
 
-def insert_events(tx: Transaction, events: Sequence[NewEvent]) -> None:
-    """Store events; a message replaces its tokens, and the first token of a run is dated."""
-    first_tokens = {each.run_id: each.at for each in reversed(events) if each.type == "token"}
+def insert_events(tx: Transaction, events: Sequence[NewEvent], strays: Strays | None = None) -> None:
+    """Store events; a message replaces its tokens, and the first token of a run is dated.
+
+    `strays`: what does not belong to the conversation, though its events say so.
+    """
+    first_tokens = {each.run_id: each.at for each in reversed(events) if _is_answer(each)}
     whole = {each.message_id for each in events if each.type == "message"}
     tx.events.append([each for each in events if each.type != "token" or each.message_id not in whole])
     for run_id, at in first_tokens.items():
         tx.runs.record_first_token(str(run_id), at)
+    if strays is not None and (strays.message_ids or strays.tool_call_ids):
+        tx.events.exclude(strays.run_id, strays.message_ids, strays.tool_call_ids)
 
 
 def _insert_leased(waiting: list[NewEvent], tx: Transaction) -> None:
@@ -252,6 +289,10 @@ def _insert_leased(waiting: list[NewEvent], tx: Transaction) -> None:
     attempts = {(str(each.run_id), each.attempt) for each in waiting}
     leased = {attempt for attempt in attempts if tx.leases.has_lease(*attempt)}
     insert_events(tx, [each for each in waiting if (str(each.run_id), each.attempt) in leased])
+
+
+def _is_answer(event: NewEvent) -> bool:
+    return event.type == "token" and bool(event.data["text"]) and event.data["in_conversation"]
 
 
 def _continues(last: NewEvent, event: NewEvent) -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any
 
 from threads.background import log_failure
+from threads.checkpoint.message_channel import CHANNEL
 from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import AgentNotFound, InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.registry.context import RegistryContext
@@ -27,6 +29,7 @@ from threads.runs.events import EventWriter, RunLeaseContext
 from threads.runs.queue import RunQueue, StopReason, SubmitResult, follows_unclean_end
 from threads.runs.recovery import first_start, restart
 from threads.runs.request import ANSWER_KINDS, Request
+from threads.runs.streams import Foresight, RunStreams
 from threads.runs.title_runs import TitleRuns, TitleTask
 from threads.store.runs import RunRecord
 
@@ -50,11 +53,15 @@ class RunExecutor:
         agents: Mapping[str, Any],
         queue: RunQueue,
         titles: TitleRuns,
+        loop: LoopThread,
         *,
         config: Mapping[str, Any],
         recover: bool,
     ) -> None:
-        """`agents`: the graphs by their ids. `recover`: whether unfinished runs are recovered here."""
+        """`agents`: the graphs by their ids. `loop`: performs the runs, and is closed with this executor.
+
+        `recover`: whether unfinished runs are recovered here.
+        """
         self._context = context
         self._store = context.store
         self._agents = agents
@@ -63,7 +70,7 @@ class RunExecutor:
         self._makes_titles = titles.has_model
         self._config = dict(config)
         self._recovers = recover
-        self._loop = LoopThread("threads-runs")
+        self._loop = loop
         self._writer = EventWriter(context.store, context.events, self._loop.loop)
         self._futures = RunFutures(context.store, agents)
         self._is_closing = False
@@ -76,6 +83,8 @@ class RunExecutor:
         self._requests: dict[str, Request] = {}
         """The requests of runs accepted here; those of others are read from the database."""
         self._tasks: set[asyncio.Task[Any] | None] = set()
+        self._foresight: defaultdict[str | None, Foresight] = defaultdict(Foresight)
+        """What the runs of each agent have shown of its nodes."""
 
     # what callers want of it
 
@@ -200,7 +209,8 @@ class RunExecutor:
         run_id, thread_id = run.run_id, run.thread_id
         lease = RunLeaseContext(
             run_id, thread_id, run.fence, self._writer,
-            known_messages=lambda: self._known_messages(thread_id), now=self._context.now,
+            known_messages=lambda: self._known_messages(thread_id),
+            streams=self._new_streams(run), now=self._context.now,
         )  # fmt: skip
         lease.origin_id = run.first_id
         try:
@@ -212,6 +222,10 @@ class RunExecutor:
         finally:
             self._leased.discard(run_id)
             self._tasks.discard(asyncio.current_task())
+
+    def _new_streams(self, run: RunRecord) -> RunStreams:
+        channels = getattr(self._agents.get(str(run.agent_id)), "channels", ())
+        return RunStreams(run.run_id, self._foresight[run.agent_id], has_channel=CHANNEL in channels)
 
     async def _perform_run(self, run: RunRecord, lease: RunLeaseContext) -> None:
         run_id = run.run_id

@@ -20,7 +20,7 @@ from threads.models import Event, Message, RunInfo, RunStatus
 from threads.registry import Registry
 from threads.registry.context import Closeable
 from threads.registry.subscription import EventSubscription, subscribe
-from threads.runs.agents import bind_agents
+from threads.runs.agents import bind_agents, open_agents
 from threads.runs.edits import EditResolver
 from threads.runs.event_loop import LoopThread
 from threads.runs.executor import RunExecutor
@@ -87,7 +87,7 @@ class Run:
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield the run's events from its start, as they come, to its end."""
+        """Yield the run's events from its start, as they come, to its end; only those of the conversation."""
         with self.events() as events:
             for event in events:
                 if event.run_id == self.id:
@@ -110,35 +110,43 @@ class Run:
         """
         self._executor.stop(self.id, StopReason.CANCEL)
 
-    def messages(self) -> tuple[Message, ...]:
-        """Return the messages that this run has added to the thread by now, the user's first."""
+    def messages(self) -> tuple[Message, ...] | None:
+        """Return the messages that this run has added to the thread by now, the user's first.
+
+        None if the thread's messages are unknown (`MessagesUnknown` says why).
+        """
         context = self._context
         context.checkpointer.wait_for_writes(self.thread_id)
         with context.store.read() as tx:
-            head_id = tx.runs.get(self.id).head_id or tx.threads.get(self.thread_id).head_id
+            head_id = tx.runs.get(self.id).head_id
+            if head_id is None or not tx.checkpoints.exists(
+                self.thread_id, head_id
+            ):  # pruned, or rolled back
+                head_id = tx.threads.get(self.thread_id).head_id
             if head_id is None:
                 return ()
-            found = context.decoder.messages(tx.connection, self.thread_id, head_id, dated=True) or ()
-        return tuple(message for message in found if message.run_id == self.id)
+            found = context.decoder.messages(tx.connection, self.thread_id, head_id, dated=True)
+        return None if found is None else tuple(message for message in found if message.run_id == self.id)
 
-    def mark_read(self, user: str) -> int:
+    def mark_read(self, user: str) -> int | None:
         """Mark the thread as read by `user` up to this run's last message; returns how many are unread.
 
+        None if the thread's messages are unknown.
         Raises `ThreadNotFound`, `ThreadTrashed`, `InvalidValue`.
         """
         registry = self._registry
-        if message_ids := [message.id for message in self.messages() if message.id]:
+        if message_ids := [message.id for message in self.messages() or () if message.id]:
             return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
-    def events(self, *, owner: str | None = None) -> EventSubscription:
+    def events(self, *, owner: str | None = None, inner: bool = False) -> EventSubscription:
         """Subscribe to its thread's events from its start on; of a run that has ended, only the stored ones.
 
-        `owner` as in `Registry.events`.
+        `owner` and `inner` as in `Registry.events`.
         """
         follow = self.status in ("pending", "running")
         after = self._after_sequence
-        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow)
+        return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow, inner=inner)
 
     def ends_with(self, event: Event) -> bool:
         """Return whether the run ends with this event, and was not started again after it."""
@@ -152,7 +160,11 @@ class Runner(Closeable):
     """Runs agents in the threads of a registry; close it before the registry, or use it in a `with` block.
 
     `agents` is one compiled graph or a mapping of agent id to graph; the graphs themselves are not
-    changed. `config` is a `RunnableConfig` for every run: callbacks, tags, metadata, `recursion_limit`.
+    changed. A builder is compiled, and a function that makes a graph called once, with a config if it has a
+    parameter for one; it may be async or a context manager, which is left when the runner is closed. A str is
+    `module:name` or the path of a `langgraph.json`.
+
+    `config` is a `RunnableConfig` for every run: callbacks, tags, metadata, `recursion_limit`.
     `title_model`, a chat model, gives a thread its title after the first exchange, unless it was set by hand.
     `lease_seconds`: how long the lease of a run is valid without a heartbeat. `recover=False` leaves the
     runs of processes that are gone to other runners. `max_waiting`: how many runs may wait for one thread;
@@ -175,14 +187,19 @@ class Runner(Closeable):
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
         context = self._context = registry._context
-        self._agents = bind_agents(agents, context.checkpointer)
+        loop = LoopThread("threads-runs")
+        try:
+            self._agents = bind_agents(open_agents(agents, loop), context)
+        except BaseException:
+            loop.close()
+            raise
         self._history = RunHistory(context)
         self._edits = EditResolver(registry, self._history, self._agents)
         queue = RunQueue(self._agents, uuid.uuid4().hex, lease_seconds, max_waiting, context.now)
         self._submitter = RunSubmitter(registry, self._agents, queue, self._history)
         self._titles = TitleRuns(context, queue, title_model)
         self._executor = RunExecutor(
-            context, self._agents, queue, self._titles, config=extra, recover=recover
+            context, self._agents, queue, self._titles, loop, config=extra, recover=recover
         )
         self._heartbeat_loop = LoopThread("threads-heartbeat")
         heartbeat = Heartbeat(self._executor, queue, context.store, self._agents)

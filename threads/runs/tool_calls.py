@@ -18,10 +18,11 @@ from threads.checkpoint.message_channel import CHANNEL
 from threads.dangling_tool_calls import DanglingCall, DanglingCalls, MessageCalls, dangling_tool_calls
 
 NAMESPACE = "langgraph_checkpoint_ns"
-"""The key in LangGraph's metadata of the graph's task that runs a tool."""
+"""The key in LangGraph's metadata of the task that runs a tool or a model, behind those it is nested in."""
 IDEMPOTENT_HINTS = ("idempotent", "idempotentHint", "readOnlyHint")
 STOPPED_TEXT = "The call was not answered: the run was stopped."
 FAILED_TEXT = "The call was not answered: the run failed."
+REPLACED_TEXT = "The call was not answered: the user sent another message instead."
 
 
 def tool_key(config: Mapping[str, Any], tool_call_id: str) -> str:
@@ -71,6 +72,7 @@ async def repair_dangling_calls(graph: Any, config: dict[str, Any], text: str) -
     if not isinstance(messages, list):
         return
     if unanswered_calls(messages):
+        text = REPLACED_TEXT if state.interrupts else text
         await answer_dangling_calls(graph, config, text, replace_interrupts=True)
         return
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}

@@ -2,7 +2,8 @@
 
 Any text is a query; only an operator with an impossible value is refused, by name, and quotes make it
 text: `"is:this"`. A word is matched as a prefix of tokens, a phrase as tokens in a row. Where nothing
-matches so, the same text is matched as a substring.
+matches so, the same text is matched as a substring. A term with a second spelling (`Müllheim`: `muellheim`)
+matches in either.
 """
 
 from __future__ import annotations
@@ -19,7 +20,18 @@ from threads.durations import moment_of
 from threads.errors import InvalidValue
 from threads.models import Role
 from threads.search.index import TITLE
-from threads.search.tokenizer import SearchToken, decode_symbol, fold, fts_text, positions, trigram_text
+from threads.search.tokenizer import (
+    SECOND_SPELLING,
+    SearchToken,
+    decode_symbol,
+    fold,
+    fts_text,
+    positions,
+    query_substring,
+    query_words,
+    spellings,
+    trigram_text,
+)
 from threads.store.validation import checked_name
 
 OPERATORS = "tag|agent|owner|is|before|after|role"
@@ -46,7 +58,12 @@ class Term:
     @cached_property
     def words(self) -> list[str]:
         """Its tokens, which have to be in a row."""
-        return fts_text(self.text).split()
+        return self.spelled[0]
+
+    @cached_property
+    def spelled(self) -> list[list[str]]:
+        """Its tokens in each spelling, of which one has to match; the first as it was typed."""
+        return [query_words(spelling).split() for spelling in spellings(self.text)]
 
     @property
     def length(self) -> int:
@@ -58,19 +75,34 @@ class Term:
         """Whether its last token matches as a prefix."""
         return not self.exact
 
-    @cached_property
+    @property
     def substring(self) -> str:
         """The text to be matched as a substring; empty if it is too short."""
-        folded = trigram_text(self.text)
-        return folded if len(folded) >= MIN_SUBSTRING else ""
+        return self.substrings[0]
 
-    def find(self, tokens: Sequence[SearchToken]) -> Iterator[int]:
-        """The indexes of the tokens at which it matches."""
-        return positions(tokens, self.words, prefix=self.is_prefix) if self.words else iter(())
+    @cached_property
+    def substrings(self) -> list[str]:
+        """The same in each spelling, of which one has to match."""
+        first, *others = map(query_substring, spellings(self.text))
+        return [first, *others] if len(first) >= MIN_SUBSTRING else [""]
+
+    def find(self, tokens: Sequence[SearchToken]) -> Iterator[tuple[int, int]]:
+        """The indexes of the first and last of the tokens, at each match."""
+        for words in filter(None, self.spelled):
+            for first in positions(tokens, words, prefix=self.is_prefix):
+                yield first, first + len(words) - 1
 
     def is_in(self, words: str) -> bool:
         """Whether it matches these tokens, in the form of the index (`fts_text`)."""
-        return f" {' '.join(self.words)}{'' if self.is_prefix else ' '}" in f" {words} "
+        end = "" if self.is_prefix else " "
+        return any(f" {' '.join(each)}{end}" in f" {words} " for each in self.spelled)
+
+    def count_in(self, words: str) -> int:
+        """How often it matches these tokens, with a space on both sides; whole words count twice."""
+        return max(
+            words.count(f" {wanted}") + words.count(f" {wanted} ") if wanted else 0
+            for wanted in map(" ".join, self.spelled)
+        )
 
 
 @dataclass(frozen=True)
@@ -101,8 +133,10 @@ class Query:
 
     @cached_property
     def plain_substrings(self) -> tuple[str, ...]:
-        """The substrings that have no space in them."""
-        return tuple(term.substring for term in self.terms if " " not in term.substring)
+        """The substrings that have no space in them and one spelling only."""
+        return tuple(
+            term.substring for term in self.terms if " " not in term.substring and len(term.substrings) == 1
+        )
 
     @cached_property
     def short_terms(self) -> tuple[Term, ...]:
@@ -111,13 +145,15 @@ class Query:
 
     @cached_property
     def folded_words(self) -> tuple[str, ...]:
-        """Its tokens, as they are in a folded text."""
-        return tuple(decode_symbol(word) for term in self.terms for word in term.words)
+        """Its tokens, as they are in a folded text; without those of terms with a second spelling."""
+        return tuple(
+            decode_symbol(word) for term in self.terms if len(term.spelled) == 1 for word in term.words
+        )
 
     def matches_words(self, text: str) -> bool:
         """Whether all terms match the tokens of `text`."""
         if text.isascii() or is_normalized("NFKC", text):  # nothing comes together across its tokens
-            folded = fold(text)
+            folded = "".join(map(fold, spellings(text)))
             if any(word not in folded for word in self.folded_words):
                 return False  # as below, at a tenth of the time
         words = fts_text(text)
@@ -125,12 +161,11 @@ class Query:
 
     def rank(self, text: str, role: str) -> float:
         """The rank of a text, lower is better: many matches, of whole words, in a short text, in a title."""
-        words = f" {fts_text(text)} "
-        length = 0.25 + 0.75 * words.count(" ") / AVERAGE_LENGTH
+        rows = [f" {words} " for words in fts_text(text).split(f" {SECOND_SPELLING} ")]
+        length = 0.25 + 0.75 * rows[0].count(" ") / AVERAGE_LENGTH
         score = 0.0
         for term in self.terms:
-            wanted = " ".join(term.words)
-            found = words.count(f" {wanted}") + words.count(f" {wanted} ") if wanted else 0
+            found = max(map(term.count_in, rows))
             score += found * 2.2 / (found + 1.2 * length)
         return -score * (2 if role == TITLE else 1)
 
@@ -139,7 +174,7 @@ class Query:
         if text.isascii() and any(each not in text.lower() for each in self.plain_substrings):
             return False  # as below, at a tenth of the time
         folded = trigram_text(text)
-        if not all(term.substring in folded for term in self.terms):
+        if not all(any(each in folded for each in term.substrings) for term in self.terms):
             return False
         words = fts_text(text) if self.short_terms else ""
         return all(term.is_in(words) for term in self.short_terms)
@@ -147,14 +182,26 @@ class Query:
 
 def word_match(terms: Iterable[Term]) -> str | None:
     """The FTS5 query for all these terms in the word index; None where there are no tokens."""
-    phrases = [f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}' for term in terms if term.words]
-    return " AND ".join(phrases) or None
+    return " AND ".join(_phrase_match(term) for term in terms if term.words) or None
+
+
+def _phrase_match(term: Term) -> str:
+    end = " *" if term.is_prefix else ""
+    phrases = [f'"{" ".join(words)}"{end}' for words in term.spelled]
+    return phrases[0] if len(phrases) == 1 else f"({' OR '.join(phrases)})"
 
 
 def trigram_match(terms: Iterable[Term], step: int) -> str | None:
     """The FTS5 query for every `step`-th trigram of these terms; None where all are too short."""
-    found = dict.fromkeys(trigram for term in terms for trigram in trigrams(term.substring, step))
-    return " AND ".join(f'"{trigram}"' for trigram in found) or None
+    found: dict[str, None] = {}
+    for term in terms:
+        spelled = [[f'"{each}"' for each in trigrams(substring, step)] for substring in term.substrings]
+        if len(spelled) == 1:
+            found |= dict.fromkeys(spelled[0])
+        else:
+            ways = [f"({' AND '.join(each)})" for each in spelled]
+            found[f"({' OR '.join(ways)})"] = None
+    return " AND ".join(found) or None
 
 
 def trigrams(text: str, step: int = 1) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from threads.graphemes import is_boundary
 from threads.search.query import Query
-from threads.search.tokenizer import decode_symbol, fold, tokens
+from threads.search.tokenizer import decode_symbol, fold, respell, spellings, tokens
 
 MAX_LENGTH = 120
 """Characters of a snippet, at most, without ellipses."""
@@ -37,6 +38,10 @@ def snippet(text: str, query: Query) -> tuple[str, tuple[tuple[int, int], ...]]:
         whole = (last for _, last in spans if last <= end)
         space = line.rfind(" ", max(start, first + 1, *whole), end)
         end = end if space < 0 else space
+    while not is_boundary(line, start):
+        start -= 1
+    while not is_boundary(line, end):
+        end += 1
     before, after = "…" if start else "", "…" if end < len(line) else ""
     moved = len(before) - start
     shown = tuple((max(a, start) + moved, min(b, end) + moved) for a, b in spans if a < end and b > start)
@@ -45,11 +50,11 @@ def snippet(text: str, query: Query) -> tuple[str, tuple[tuple[int, int], ...]]:
 
 def _first_matches(line: str, query: Query) -> list[tuple[int, int]]:
     """The matches in the first stretch of the line that has any: as words, else as substrings."""
-    words = [decode_symbol(term.words[0]) for term in query.terms if term.words]
-    substrings = [term.substring for term in query.terms if term.substring]
+    words = [decode_symbol(spelled[0]) for term in query.terms for spelled in term.spelled if spelled]
+    substrings = [each for term in query.terms for each in term.substrings if each]
     for find, wanted in ((_word_matches, words), (_substring_matches, substrings)):
         for start, stretch in _stretches(line):
-            folded = fold(stretch)  # cheap, and mostly there is no match
+            folded = "".join(map(fold, spellings(stretch)))  # cheap, and mostly there is no match
             spans = find(stretch, query) if any(each in folded for each in wanted) else []
             if start + len(stretch) < len(line):  # a match that continues is found in the next stretch
                 spans = [span for span in spans if span[1] < len(stretch)]
@@ -82,28 +87,40 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _word_matches(line: str, query: Query) -> list[tuple[int, int]]:
-    """Where the terms match tokens."""
-    found = list(tokens(line))
+    """Where the terms match tokens, in either spelling of the line."""
+    rows = [list(tokens(line))]
+    if respell(line) is not None:
+        rows.append(list(tokens(line, respelled=True)))
     return [
-        (found[place].start, found[place + len(term.words) - 1].end)
+        (found[first].start, found[last].end)
+        for found in rows
         for term in query.terms
-        for place in term.find(found)
+        for first, last in term.find(found)
     ]
 
 
 def _substring_matches(line: str, query: Query) -> list[tuple[int, int]]:
-    """Where the terms match substrings. Folding may change lengths, so each character is folded alone."""
+    """Where the terms match substrings, in either spelling of the line."""
+    found = []
+    for respelled in (False, True) if respell(line) is not None else (False,):
+        folded, origin = _folded_with_origin(line, respelled)
+        for wanted in (each for term in query.terms for each in term.substrings if each):
+            places = _find_all(wanted, folded)
+            found += [(origin[at], origin[at + len(wanted) - 1] + 1) for at in places]
+    return found
+
+
+def _folded_with_origin(line: str, respelled: bool) -> tuple[str, list[int]]:
+    """The folded line, and the index in `line` that each of its characters comes from.
+
+    Folding may change lengths, so each character is folded alone.
+    """
     folded, origin = "", []
     for place, character in enumerate(line):
-        piece = fold(character)
+        piece = fold((respell(character) or character) if respelled else character)
         folded += piece
         origin += [place] * len(piece)
-    return [
-        (origin[at], origin[at + len(term.substring) - 1] + 1)
-        for term in query.terms
-        if term.substring
-        for at in _find_all(term.substring, folded)
-    ]
+    return folded, origin
 
 
 def _find_all(part: str, text: str) -> Iterator[int]:

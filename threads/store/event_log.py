@@ -19,6 +19,10 @@ Topic = tuple[Literal["thread", "owner", "all"], str | None]
 """Whose events: of a thread, of the threads of an owner, or all."""
 LISTS = {"thread": "list_of_thread", "owner": "list_of_owner", "all": "list_of_all"}
 """The statements that list the events of a topic."""
+WITH_ORIGIN = frozenset(("token", "message", "tool_started", "tool_finished", "custom"))
+"""Types of the events whose data say where in the graph they come from."""
+NO_ORIGIN: Mapping[str, Any] = {"node": None, "namespace": [], "in_conversation": True}
+"""These data of an event of the conversation whose node is not known."""
 MAX_EVENTS = 2000
 """Events of a thread that are stored at most."""
 
@@ -48,7 +52,10 @@ class EventTable:
     # writing
 
     def append(self, events: Iterable[NewEvent]) -> None:
-        """Store events in their order; a `message` event replaces the `token` events of its message."""
+        """Store events in their order; a `message` event replaces the `token` events of its message.
+
+        One that belongs to the conversation also replaces one of the same message that does not.
+        """
         for event in events:
             row = {
                 "thread_id": event.thread_id, "run_id": event.run_id, "type": event.type, "at": event.at,
@@ -56,7 +63,12 @@ class EventTable:
             }  # fmt: skip
             self._execute("append", row)
             if event.type == "message":
-                self._execute("delete_tokens_of_message", row)
+                self._execute("delete_parts_of_message", row)
+
+    def exclude(self, run_id: str, message_ids: Iterable[str], tool_call_ids: Iterable[str]) -> None:
+        """Mark tokens of these messages, and events of these tool calls, as not of the conversation."""
+        lists = {"message_ids": to_json(list(message_ids)), "tool_call_ids": to_json(list(tool_call_ids))}
+        self._execute("exclude", {"run_id": run_id, **lists})
 
     def delete_tokens(self, thread_id: str, run_id: str) -> None:
         """Delete the run's `token` events: those whose message was never stored."""
@@ -149,7 +161,10 @@ def _event_of(row: sqlite3.Row) -> Event:
 
 
 def _compact(type: EventType, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The data as a row stores it: of a message, without the fields that have their default."""
+    """The data as a row stores it: without the fields of origin and message that have their default."""
+    if type not in WITH_ORIGIN:
+        return data
+    data = {k: v for k, v in data.items() if k not in NO_ORIGIN or v != NO_ORIGIN[k]}
     if type != "message":
         return data
     defaults = _defaults()
@@ -159,9 +174,16 @@ def _compact(type: EventType, data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _complete(type: EventType, data: dict[str, Any]) -> dict[str, Any]:
     """The data as a reader gets it: all fields that the type always has. The inverse of `_compact`."""
+    if type == "interrupted":
+        return {"interrupts": [], **data}
+    if type not in WITH_ORIGIN:
+        return data
+    data = {**NO_ORIGIN, "namespace": [], **data}
     if type == "message":
-        return {**data, "message": {**_defaults(), **data["message"]}}
-    return {"interrupts": [], **data} if type == "interrupted" else data
+        data["message"] = {**_defaults(), **data["message"]}
+    elif type == "token":
+        data.setdefault("content", [{"type": "text", "text": data["text"]}])
+    return data
 
 
 def _defaults() -> dict[str, Any]:

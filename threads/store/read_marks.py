@@ -32,8 +32,11 @@ class ReadMarks:
             mark = {"reader": reader, "position": position, "last_read_id": last_read_id}
             self._connection.execute(statements("read_marks")["set"], mark)
 
-    def count_unread(self, thread_ids: Sequence[str], reader: str) -> dict[str, int]:
-        """The number of unread messages of others, by thread; threads that do not exist are left out."""
+    def count_unread(self, thread_ids: Sequence[str], reader: str) -> dict[str, int | None]:
+        """The number of unread messages of others, by thread; threads that do not exist are left out.
+
+        None where the messages are unknown.
+        """
         values = {
             "ids": to_json([ids.text_of(id) for id in thread_ids]), "reader": reader, "local": LOCAL.reader,
         }  # fmt: skip

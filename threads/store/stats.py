@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from threads.db.queries import statements
 from threads.errors import InvalidValue
@@ -24,6 +25,14 @@ SPAN = 32
 DIMENSIONS = {"agent": "agent_id", "owner": "owner", "tag": "tag"}
 CONDITIONS = {"agent": "of_agent_id", "owner": "of_owner", "tag": "of_tag"}
 """The SQL conditions of threads, by dimension."""
+
+
+class UnknownThread(NamedTuple):
+    """A thread whose messages are unknown."""
+
+    key: str | None
+    first_day: int
+    last_day: int
 
 
 class StatisticsTable:
@@ -62,7 +71,24 @@ class StatisticsTable:
             "whole": min(whole, rest), "rest": rest,
         }  # fmt: skip
         found = [_stat_of(row, by) for row in self._connection.execute(query, bound)]
-        return found if by == "day" else sorted(found, key=lambda stat: (-stat.messages, stat.key or ""))
+        found = _with_unknown(found, self._list_unknown(by, values), by, days)
+        if by == "day":
+            return sorted(found, key=lambda stat: stat.key or "")
+        return sorted(
+            found, key=lambda stat: (-1 if stat.messages is None else -stat.messages, stat.key or "")
+        )
+
+    def _list_unknown(self, by: Measured | None, narrow: Mapping[str, Any]) -> builtins.list[UnknownThread]:
+        """The threads whose messages are unknown, with their key."""
+        sql = statements("statistics")
+        keys = {"agent": "t.agent_id", "owner": "t.owner", "tag": "g.tag"}
+        query = sql["unknown"].format(
+            key=keys.get(str(by), "NULL"),
+            join=sql["unknown_tags"] if by == "tag" else "",
+            where=" AND ".join(["1", *(sql[CONDITIONS[name]] for name in sorted(narrow))]),
+        )
+        bound = {**narrow, **{DIMENSIONS[name]: value for name, value in narrow.items()}}
+        return [UnknownThread(*row) for row in self._connection.execute(query, bound)]
 
 
 def check_arguments(by: object, narrow: Mapping[str, Any]) -> None:
@@ -91,8 +117,34 @@ def day_of(field: str, moment: date | None, otherwise: int) -> int:
     return (day - EPOCH).days
 
 
+def _with_unknown(
+    stats: Sequence[Stat], unknown: Sequence[UnknownThread], by: Measured | None, days: tuple[int, int]
+) -> builtins.list[Stat]:
+    """The sums, without the numbers that threads with unknown messages may be part of."""
+    found = {stat.key: stat for stat in stats}
+    for thread in unknown:
+        first, last = max(thread.first_day, days[0]), min(thread.last_day, days[1] - 1)
+        if first > last:
+            continue
+        keys = {thread.key or None}
+        if by == "day":  # it may have messages of any day, of these at least
+            keys = {_day_key(first), _day_key(last)}
+            keys |= found.keys() & {_day_key(day) for day in range(first, last + 1)}
+        for key in keys:
+            stat = found.get(key) or Stat(key, 0, None, None, None, 0, 0, None)
+            is_created = thread.first_day == first and (by != "day" or key == _day_key(first))
+            found[key] = replace(
+                stat, threads=stat.threads + is_created, messages=None, input_tokens=None, output_tokens=None
+            )
+    return list(found.values())
+
+
+def _day_key(day: int) -> str:
+    return (EPOCH + timedelta(days=day)).isoformat()
+
+
 def _stat_of(row: sqlite3.Row, by: Measured | None) -> Stat:
-    key = (EPOCH + timedelta(days=row["key"])).isoformat() if by == "day" else row["key"] or None
+    key = _day_key(row["key"]) if by == "day" else row["key"] or None
     return Stat(
         key=key,
         threads=row["threads"],

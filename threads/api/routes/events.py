@@ -52,7 +52,9 @@ def _stream(
     state: AppState, caller: Caller, thread: str | None, params: EventsParams, last_event_id: str | None
 ) -> Response:
     after = _start_after(last_event_id, params.after)
-    subscription = state.registry.events(thread, owner=caller.actor.scope, after=after, follow=params.follow)
+    subscription = state.registry.events(
+        thread, owner=caller.actor.scope, after=after, follow=params.follow, inner=params.inner
+    )
     with ExitStack() as undo:
         undo.callback(subscription.close)
         slot = state.streams.acquire(caller.actor, caller.token_id, thread)

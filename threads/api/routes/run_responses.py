@@ -13,12 +13,13 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from threads import AgentNotFound, Run, ThreadsError
 from threads.api.dependencies import CallerDep, StateDep, WaitSeconds, WritableThread
 from threads.api.redaction import visible_run
+from threads.api.schemas.query_params import INNER
 from threads.api.schemas.responses import EVENT_STREAM, RUN_ERRORS, Reply, json_response, location_header
 from threads.api.sse import EventStreamResponse
 from threads.api.state import AppState
@@ -50,12 +51,14 @@ class RunResponder:
         thread: WritableThread,
         request: Request,
         wait_seconds: WaitSeconds,
+        inner: Annotated[bool, Query(description=INNER)] = False,
     ) -> None:
         self._state = state
         self._caller = caller
         self._thread = thread
         self._request = request
         self._wait_seconds = wait_seconds
+        self._inner = inner
 
     async def respond(self, start: Callable[..., Run], *arguments: Any, **options: Any) -> Response:
         """Start a run with this method of the runner, its thread and these arguments; return the response."""
@@ -69,7 +72,7 @@ class RunResponder:
             return json_response(visible_run(self._caller.actor, info), 202, headers)
         reply = await asyncio.to_thread(build_reply, state, run)
         if not await self._request.is_disconnected():
-            ids = [message["id"] for message in reply["messages"] if message["id"]]
+            ids = [message["id"] for message in reply["messages"] or () if message["id"]]
             if ids:
                 mark_read = partial(
                     state.registry.mark_read, run.thread_id, self._caller.reader, upto=ids[-1]
@@ -98,7 +101,7 @@ class RunResponder:
             slot = state.streams.acquire(caller.actor, caller.token_id, self._thread, is_run_response=True)
             undo.callback(state.streams.release, slot)
             run = await asyncio.to_thread(self._start, start, arguments, options)
-            slot.attach(await asyncio.to_thread(run.events, owner=caller.actor.scope))
+            slot.attach(await asyncio.to_thread(run.events, owner=caller.actor.scope, inner=self._inner))
             undo.pop_all()
         headers = location_header("threads", run.thread_id, "runs", run.id)
         return EventStreamResponse(
@@ -165,7 +168,7 @@ def build_reply(state: AppState, run: Run) -> dict[str, Any]:
     if info.status == "error":
         raise run_failed(info)
     messages = run.messages()
-    texts = [message.text for message in messages if message.role == "assistant" and message.text]
+    texts = [message.text for message in messages or () if message.role == "assistant" and message.text]
     interrupts = state.registry.interrupts(run.thread_id) if info.status == "interrupted" else ()
     reply = {
         "run": info, "reply": texts[-1] if texts else None, "messages": messages, "interrupts": interrupts,

@@ -14,7 +14,7 @@ from threads.api.schemas.responses import error_responses, json_response
 router = APIRouter(tags=["many threads"])
 
 
-@router.get("/unread", response_model=dict[str, int], responses=error_responses())
+@router.get("/unread", response_model=dict[str, int | None], responses=error_responses())
 def unread(state: StateDep, caller: CallerDep, params: Annotated[UnreadParams, Query()]) -> Response:
     """Count unread messages by thread. Your own messages and replies that you received are read."""
     mine = state.registry.admitted(caller.actor, params.id, "read")

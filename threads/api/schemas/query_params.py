@@ -22,6 +22,7 @@ def _without_time(value: object) -> object:
 
 PlainDate = Annotated[date, BeforeValidator(_without_time)]
 Day = Annotated[AwareDatetime | PlainDate, Field(union_mode="left_to_right")]
+INNER = "Whether to send also what is not of the conversation, such as the tokens of a model inside a tool."
 DAY = "a date, or a time with a time zone, which stands for its UTC day."
 TRI_STATE = {"false": False, "true": True, "any": None}
 
@@ -74,7 +75,9 @@ class MessagesParams(RequestModel):
     cursor: str | None = Field(
         default=None, description="X-Next-Cursor of the previous page, instead of `before`."
     )
-    at: str | None = Field(default=None, description="The messages as of this checkpoint, or on its branch.")
+    at: str | None = Field(
+        default=None, description="The messages as of this checkpoint, or of the last one with this message."
+    )
 
 
 class PageParams(RequestModel):
@@ -92,6 +95,7 @@ class EventsParams(RequestModel):
         description="Replay the events after this event id, then follow; without it only new events.",
     )  # fmt: skip
     follow: bool = Field(default=True, description="Whether to wait for new events.")
+    inner: bool = Field(default=False, description=INNER)
 
 
 class AnalyticsParams(RequestModel):

@@ -23,8 +23,12 @@ class Reply(BaseModel):
     """The result of a run."""
 
     run: RunInfo
-    reply: str | None = Field(description="The text of the last assistant message; null if there is none.")
-    messages: list[Message] = Field(description="The messages that the run stored, the user's first.")
+    reply: str | None = Field(
+        description="The text of the last assistant message; null if there is none, or if it is unknown."
+    )
+    messages: list[Message] | None = Field(
+        description="The messages that the run stored, the user's first; null if they are unknown."
+    )
     interrupts: list[Interrupt] = Field(description="The pending interrupts of the thread.")
 
 
@@ -73,9 +77,9 @@ class Stopped(BaseModel):
 
 
 class Unread(BaseModel):
-    """The number of unread messages."""
+    """The number of unread messages; null if the messages are unknown."""
 
-    unread: int
+    unread: int | None
 
 
 class Health(BaseModel):
@@ -155,7 +159,10 @@ EVENT_SCHEMA = {
 }
 EVENT_EXAMPLE = {
     "thread_id": "0198c0de-0000-7000-8000-000000000001", "sequence": 3, "position": 41, "type": "token",
-    "run_id": "0198c0de-0000-7000-8000-000000000002", "data": {"message_id": "lc_run--7", "text": "Hello"},
+    "run_id": "0198c0de-0000-7000-8000-000000000002", "data": {
+        "message_id": "lc_run--7", "text": "Hello", "content": [{"type": "text", "text": "Hello"}],
+        "node": "model", "namespace": [], "in_conversation": True,
+    },
     "created_at": "2026-01-02T03:04:05.678Z",
 }  # fmt: skip
 EVENT_STREAM = {

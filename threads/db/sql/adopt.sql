@@ -32,7 +32,13 @@ SELECT a.thread_id, row_number() OVER (ORDER BY coalesce(a.head_id, a.last_id)),
     (SELECT CASE
         WHEN NOT json_valid(CAST(c.metadata AS TEXT)) THEN NULL
         WHEN json_type(CAST(c.metadata AS TEXT), '$.agent_id') = 'text'
-        THEN json_extract(CAST(c.metadata AS TEXT), '$.agent_id') END
+        THEN json_extract(CAST(c.metadata AS TEXT), '$.agent_id')
+        WHEN json_type(CAST(c.metadata AS TEXT), '$.agent_name') = 'text'
+        THEN json_extract(CAST(c.metadata AS TEXT), '$.agent_name')
+        WHEN json_type(CAST(c.metadata AS TEXT), '$.graph_id') = 'text'
+        THEN json_extract(CAST(c.metadata AS TEXT), '$.graph_id')
+        WHEN json_type(CAST(c.metadata AS TEXT), '$.assistant_id') = 'text'
+        THEN json_extract(CAST(c.metadata AS TEXT), '$.assistant_id') END
      FROM checkpoints c
      WHERE c.thread_id = a.thread_id AND c.checkpoint_ns = '' AND c.checkpoint_id = a.head_id)
 FROM temp.adoptable a

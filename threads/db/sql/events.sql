@@ -11,9 +11,18 @@ SELECT :thread_id, (SELECT coalesce(max(sequence), 0) + 1 FROM threads_event WHE
     :run_id, :type, :message_id, :data, :at
 WHERE EXISTS (SELECT 1 FROM threads_thread WHERE thread_id = :thread_id)
 
--- Delete the tokens of a message that is stored now.
--- name: delete_tokens_of_message
-DELETE FROM threads_event WHERE thread_id = :thread_id AND message_id = :message_id AND type = 'token'
+-- Delete what was reported of a message before the whole of it, or its place in the conversation, was known.
+-- name: delete_parts_of_message
+DELETE FROM threads_event WHERE thread_id = :thread_id AND message_id = :message_id AND (type = 'token'
+    OR type = 'message' AND json_extract(data, '$.in_conversation') = 0 AND json_extract(:data, '$.in_conversation') IS NULL)
+
+-- Mark events of a run as not belonging to the conversation: tokens of these messages, and these tool calls.
+-- name: exclude
+UPDATE threads_event SET data = json_set(data, '$.in_conversation', json('false'))
+WHERE run_id = :run_id AND thread_id = (SELECT thread_id FROM threads_run WHERE run_id = :run_id) AND (
+    type = 'token' AND message_id IN (SELECT value FROM json_each(:message_ids))
+    OR type IN ('tool_started', 'tool_finished')
+        AND json_extract(data, '$.tool_call_id') IN (SELECT value FROM json_each(:tool_call_ids)))
 
 -- Delete the tokens of a run.
 -- name: delete_tokens

@@ -11,12 +11,14 @@ SELECT max(id) FROM threads_message_text WHERE id > :first AND id <= :last AND (
     AND NOT EXISTS (SELECT 1 FROM threads_index_change u WHERE u.position = :position AND u.is_deleted)
 
 -- How many messages a user has not read. User messages are by the thread's owner; without one, by the local user.
+-- NULL where the messages are unknown.
 -- name: count_unread
-SELECT t.thread_id, (
+SELECT t.thread_id, CASE WHEN t.head_id IS NOT NULL AND (t.message_count IS NULL OR t.projected_id IS NULL) THEN NULL
+ELSE (
     SELECT count(*) FROM threads_message_text s
     WHERE s.id > coalesce(r.last_read_id, t.position << 20) AND s.id <= (t.position << 20) + 1048575 AND s.is_counted = 1
         AND NOT EXISTS (SELECT 1 FROM threads_index_change u WHERE u.position = t.position AND u.is_deleted)
     AND NOT (s.role = 'user' AND coalesce(t.owner, :local) = :reader)
-) AS unread
+) END AS unread
 FROM json_each(:ids) JOIN threads_thread t ON t.thread_id = json_each.value
 LEFT JOIN threads_read_mark r ON r.reader = :reader AND r.position = t.position

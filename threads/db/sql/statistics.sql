@@ -26,6 +26,15 @@ INDEXED BY threads_usage_sum_by_value
 (SELECT d.dimension, d.value, day.* FROM threads_thread CROSS JOIN threads_daily_usage day USING (position)
  CROSS JOIN threads_usage_dimension d USING (position) WHERE d.span = 1 AND {where})
 
+-- Threads whose messages are unknown: the days of the first and the last activity, and a key.
+-- name: unknown
+SELECT {key} AS key, coalesce(t.created_at, t.updated_at) / 86400000 AS first, t.updated_at / 86400000 AS last
+FROM threads_thread t {join} WHERE coalesce(t.message_count, -1) = -1 AND t.head_id IS NOT NULL AND {where}
+
+-- Tags of those threads, for a key.
+-- name: unknown_tags
+JOIN threads_tag g USING (thread_id)
+
 -- Conditions of those threads.
 
 -- name: of_agent_id
