@@ -9,7 +9,7 @@ from graphs import Plain, asking_graph, compiled, config, said, stock_saver
 from langchain_core.messages import AIMessage
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
-from run_helpers import asking_at_once_graph, effects, texts
+from run_helpers import asking_at_once_graph, effects, texts, until
 from server_helpers import PREFIX, client
 
 import threads
@@ -466,6 +466,27 @@ def test_taken_decision_stays_taken_and_the_remedies_are_named(registry):
             runner.resume("a", question.reject())
         runner.retry("a").result(30)
     assert effects(EFFECTS) == ["pay:10:Ann"]
+
+
+def test_task_that_finishes_after_an_interrupt_beside_it_is_not_repeated(registry):
+    """What it wrote is stored before the run releases its lease."""
+    finished = []
+
+    def beside(state):
+        until(lambda: registry.interrupts("a"))
+        finished.append(1)
+        return {"messages": [AIMessage("beside")]}
+
+    builder = StateGraph(Plain)
+    builder.add_node("asking", lambda state: {"messages": [AIMessage(interrupt("sure?"))]})
+    builder.add_node("beside", beside)
+    for name in ("asking", "beside"):
+        builder.add_edge(START, name)
+    with threads.Runner(registry, builder.compile()) as runner:
+        asked(registry, runner)
+        runner.resume("a", "yes").result(30)
+    assert finished == [1]
+    assert sorted(texts(registry, "a")[1:]) == ["beside", "yes"]
 
 
 # where an interrupt comes from
