@@ -4,7 +4,7 @@ import operator
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from conversation_shapes import SHAPES, Script
+from conversation_shapes import SHAPES, Script, keep_last
 from graphs import Plain, compiled, config, echo, plain_graph, said, stock_saver
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, StateGraph
@@ -151,15 +151,15 @@ def test_equal_messages_without_ids_are_told_apart_by_position(registry):
 
 
 def test_equal_messages_of_a_trimmed_list_are_told_apart_by_what_was_written(registry):
-    shape = SHAPES["keep_last, append"]
-    graph = shape.build(Script()).copy(update={"checkpointer": registry.checkpointer})
+    class State(TypedDict):
+        messages: Annotated[list, keep_last]
+
+    graph = compiled(State, lambda _: {"messages": [AIMessage("yes")]}, registry.checkpointer)
     for _ in range(4):
         graph.invoke(said("yes"), config("a"))
-    assert texts(registry) == ["done 2", "yes", "done 3"]
-    assert registry.undo("a").text == "yes"
-    assert texts(registry) == ["done 1", "yes", "done 2"]
-    assert registry.undo("a").text == "yes"
-    assert texts(registry) == ["yes", "done 0", "yes", "done 1"][-3:]
+    for length in (3, 3, 2, 0):
+        registry.undo("a")
+        assert texts(registry) == ["yes"] * length
 
 
 def test_whole_list_that_is_added_again_belongs_to_its_turn(registry):
@@ -187,6 +187,8 @@ def test_message_that_a_node_writes_as_the_user_begins_no_turn(registry):
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
         runner.regenerate("a").result(20)
         assert texts(registry) == ["q1", "which?", "the first", "done", "q2", "which?", "the first", "done"]
+        with pytest.raises(threads.MessageNotFound, match="the agent wrote it"):
+            runner.edit("a", registry.messages("a")[6].id, "the second")
     assert registry.undo("a").text == "q2"
     assert texts(registry) == ["q1", "which?", "the first", "done"]
 
