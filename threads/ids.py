@@ -29,7 +29,7 @@ def text_of(thread_id: object) -> str:
     if not isinstance(thread_id, str):
         raise InvalidThreadId(
             thread_id,
-            f"ids are str, and a value of type {type(thread_id).__name__} is mixed up with its text",
+            f"it is of type {type(thread_id).__name__}, not str, and would be mixed up with its text",
         )
     try:
         thread_id.encode()

@@ -149,7 +149,7 @@ def _bubble(message: Message) -> Bubble:
         f"{call.name}({', '.join(f'{key}={value!r}' for key, value in call.args.items())})"
         for call in message.tool_calls
     ]
-    label = " · ".join(filter(None, (message.role, message.name, _time(message.created_at))))
+    label = " · ".join(filter(None, (message.label, message.name, _time(message.created_at))))
     return Bubble(message.role, label, "\n".join(filter(None, (message.text, *others))), tuple(calls))
 
 

@@ -143,6 +143,15 @@ def test_resume_continues_at_a_breakpoint_without_an_answer():
     assert call("resume", "a", *agents).stdout == "gone on\n"
 
 
+def test_resume_continues_a_plain_invoke_at_a_breakpoint():
+    with threads.open("threads.db") as registry:
+        graph = asking_agents.paused.copy(update={"checkpointer": registry.checkpointer})
+        graph.invoke({"messages": [("user", "please")]}, {"configurable": {"thread_id": "a"}})
+    agents = ["--agents", "asking_agents:paused"]
+    assert call("resume", "a", *agents).stdout == "gone on\n"
+    assert "no pending interrupt" in call("resume", "a", *agents, code=1).stderr
+
+
 def test_resume_as_json_contains_the_next_interrupt():
     agents = ask("two")
     id = json.loads(call("show", "a", "--json").stdout)["interrupts"][0]["id"]
@@ -328,6 +337,15 @@ def test_resume_of_an_agent_that_is_gone_names_the_remedy():
     named = ["--agents", "asking_agents:refund", "--agent", "refund"]
     assert call("resume", "b", "--no", *named).stdout == "kept\n"
     assert effects(EFFECTS) == []
+
+
+def test_retry_may_name_another_agent():
+    agents = ask("decisions")
+    call("resume", "a", "--text", "yes", *agents, code=1)
+    other = ["--agents", "asking_agents:echo", "--agent", "echo"]
+    assert call("retry", "a", *other).stdout == "'yes'\n"
+    with threads.open("threads.db") as registry:
+        assert registry.runs("a")[0].agent_id == "echo"
 
 
 # send

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import approval_agents
 import pytest
 from asking_agents import EFFECTS, refund
 from graphs import config, plain_graph, said
@@ -206,6 +207,39 @@ def test_send_streams_the_answer_and_names_the_tools_it_calls(here):
     assert "calls look_up_order\r\n" in shown and "ParcelFox" in shown
 
 
+STREAMED = {
+    "with_model_in_tool": ["calls ponder", "That is the answer."],
+    "deep_agent": ["I delegate.", "calls task", "The final answer."],
+    "swarm": ["Bob knows that.", "calls transfer_to_bob", "calls weather", "It is sunny says Bob."],
+    "summarizing": ["An answer."],
+    "copying": ["Words of a model."],
+}
+"""What a person sees of the agents of `streaming_agents`, once each."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STREAMED)
+@pytest.mark.parametrize("word_seconds", ["0", "0.03"])
+def test_send_shows_the_conversation_and_nothing_from_inside_of_tools(here, name, word_seconds):
+    agents = ("--agents", f"streaming_agents:{name}")
+    environment = {"PYTHONPATH": str(SUPPORT), "WORD_SECONDS": word_seconds}
+    shown = plain(on_screen("send", "--new", "Hi", *agents, **environment))
+    *answer, thread = [line for line in shown.splitlines() if line]
+    assert answer == STREAMED[name] and thread.startswith("thread ")
+
+
+@pytest.mark.slow
+def test_chat_shows_the_conversation_and_nothing_from_inside_of_tools(here):
+    environment = {"PYTHONPATH": str(SUPPORT), "WORD_SECONDS": "0.03"}
+    with Terminal("chat", "--agents", "streaming_agents:deep_agent", **environment) as terminal:
+        terminal.until("> ")
+        terminal.type("Hi\n")
+        shown = plain(terminal.until("final answer."))
+        terminal.type("/quit\n")
+        terminal.rest()
+    assert "I delegate." in shown and "inner" not in shown and "inside" not in shown
+
+
 AGENTS = """
 from agent import build_agent
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
@@ -385,6 +419,29 @@ def test_input_typed_ahead_is_discarded_by_the_prompt(asking):
         terminal.type("\x04")
         assert terminal.rest()[1] == 0
     assert effects(EFFECTS) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("choice", "reply", "done"),
+    [("a", "paid 10 to Ann", ["pay:10:Ann"]), ("r", "with reason: too much", []), ("s", "too much", [])],
+)
+def test_send_asks_what_a_text_decides_while_a_tool_call_waits(registry, monkeypatch, choice, reply, done):
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    with threads.Runner(registry, {"one": approval_agents.one}) as runner:
+        registry.create(id="a", agent_id="one")
+        runner.start("a", "please").result(30)
+    with Terminal("send", "a", "too much", "--agents", "approval_agents:one") as terminal:
+        shown = terminal.until(r"Choose a, r, s, m \(Ctrl\+C: nothing is sent\): ")
+        assert 'pay {"amount": 10, "to": "Ann"} [approve, edit, reject, respond]' in plain(shown)
+        assert "is the answer, as a text" not in shown
+        terminal.type("t\n")  # is no letter that is offered
+        terminal.until("Choose a, r, s, m ")
+        terminal.type(f"{choice}\n")
+        terminal.until(reply)
+        assert terminal.rest()[1] == 0
+    assert effects(EFFECTS) == done
+    assert registry.interrupts("a") == ()
 
 
 def test_show_ends_with_the_pending_interrupt(asking):

@@ -188,6 +188,26 @@ def test_application_reads_by_the_graphs_of_its_runner(path):
             assert beside.get("a").message_count == 2
 
 
+def test_readers_with_and_without_the_graph_agree_on_one_file(path):
+    """What is stored as unknown is tried again with the graph, and what is known is not stored as unknown."""
+    with (
+        threads.open(path) as knowing,
+        threads.open(path) as other,
+        threads.Runner(knowing, trimming_graph(None)),
+    ):
+        trimming_graph(other.checkpointer).invoke(said("hello"), config("a"))
+        assert other.get("a").message_count is None
+        other._database.wait_for_writes()
+        assert knowing.get("a").message_count == 2
+        knowing._database.wait_for_writes()
+        assert other.get("a").message_count == 2
+        with other._context.store.read() as tx:
+            record = tx.threads.get("a")
+        other._context.store.refresh_projections([record], other._context.decoder)
+        other._database.wait_for_writes()
+        assert (other.get("a").message_count, other.get("a").title) == (2, "hello")
+
+
 def test_graph_that_names_its_reducer_does_not_explain_other_threads(path):
     with threads.open(path) as registry, threads.Runner(registry, {"deep": deep()}):
         trimming_graph(registry.checkpointer).invoke(said("hello"), config("a"))

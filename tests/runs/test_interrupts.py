@@ -4,8 +4,8 @@ import json
 
 import approval_agents
 import pytest
-from approval_agents import BOOK, EFFECTS, PAY, deep_paying_agent, paying_agent
-from graphs import Plain, asking_graph, compiled, config, said
+from approval_agents import BOOK, EFFECTS, PAY, deep_paying_agent, delegating_agent, paying_agent
+from graphs import Plain, asking_graph, compiled, config, said, stock_saver
 from langchain_core.messages import AIMessage
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
@@ -13,7 +13,7 @@ from run_helpers import asking_at_once_graph, effects, texts
 from server_helpers import PREFIX, client
 
 import threads
-from threads import AgentNotFound, Interrupt, InvalidValue, NothingToResume, RunFailed
+from threads import AgentNotFound, AlreadyAnswered, Interrupt, InvalidValue, NothingToResume, RunFailed
 
 APPROVE, REJECT = {"type": "approve"}, {"type": "reject"}
 ALLOWED = "Allowed for pay: approve, edit, reject, respond"
@@ -247,6 +247,23 @@ def test_breakpoint_is_over_once_the_thread_moved(registry):
         assert registry.interrupts("a") == ()
 
 
+@pytest.mark.parametrize("runs_before", [0, 1])
+def test_breakpoint_of_a_plain_invoke_is_continued(registry, runs_before):
+    graph = pausing_graph(interrupt_before=["second"])
+    with threads.Runner(registry, {"agent": graph, "straight": pausing_graph()}) as runner:
+        if runs_before:
+            runner.start("a", "before", agent_id="straight", if_not_exists="create").result(30)
+        plain = pausing_graph(interrupt_before=["second"], checkpointer=registry.checkpointer)
+        plain.invoke(said("go"), config("a"))
+        registry.update("a", agent_id="agent")
+        with pytest.raises(NothingToResume):
+            runner.resume("a", "an answer")
+        run = runner.resume("a")
+        run.result(30)
+        assert runner.resume("a").id == run.id
+    assert texts(registry, "a")[-3:] == ["go", "one", "two"]
+
+
 # the agent that continues
 
 
@@ -316,6 +333,25 @@ def test_retry_of_an_agent_that_is_gone_names_the_remedy(registry):
         run.result(30)
         assert (run.info.agent_id, run.info.attempts) == ("other", 2)
     assert texts(registry, "a") == ["go", "fine"]
+
+
+def test_retry_by_a_graph_without_the_node_that_failed_is_no_success(registry):
+    def fail(state):
+        raise RuntimeError("down")
+
+    builder = StateGraph(Plain)
+    builder.add_node("first", lambda state: {"messages": [AIMessage("one")]})
+    builder.add_node("renamed since", fail)
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "renamed since")
+    with threads.Runner(registry, {"old": builder.compile()}) as runner, pytest.raises(RunFailed):
+        runner.start("a", "go", if_not_exists="create").result(30)
+    with (
+        threads.Runner(registry, {"other": pausing_graph()}) as runner,
+        pytest.raises(RunFailed, match="'other' has no node 'renamed since'"),
+    ):
+        runner.retry("a", agent_id="other").result(30)
+    assert registry.get("a").status == "error"
 
 
 @pytest.mark.parametrize("question", ["an interrupt", "a breakpoint"])
@@ -394,6 +430,44 @@ def test_http_resume_that_reaches_no_node_is_a_conflict(registry):
         assert "agent_id=" not in refused.json()["error"]
 
 
+# failures
+
+
+@pytest.mark.parametrize("mode", ["batched", "per_call"])
+def test_retry_of_an_approved_tool_call_asks_no_second_time(registry, mode):
+    approval_agents.FAILURES.append(ConnectionError("bank API timed out"))
+    with threads.Runner(registry, paying_agent(PAY, mode=mode)) as runner:
+        [question] = asked(registry, runner)
+        with pytest.raises(RunFailed, match="timed out"):
+            runner.resume("a", question.approve()).result(30)
+        assert runner.retry("a").result(30)["messages"][-1].text == "paid 10 to Ann"
+        assert registry.interrupts("a") == ()
+    assert effects(EFFECTS) == ["pay:10:Ann"]
+
+
+def test_decision_of_a_failed_call_may_be_replaced_where_its_own_node_asked(registry):
+    approval_agents.FAILURES.append(ConnectionError("bank API timed out"))
+    with threads.Runner(registry, paying_agent(PAY, mode="per_call")) as runner:
+        [question] = asked(registry, runner)
+        with pytest.raises(RunFailed, match="timed out"):
+            runner.resume("a", question.approve()).result(30)
+        runner.resume("a", question.reject("not now")).result(30)
+    assert effects(EFFECTS) == []
+
+
+def test_taken_decision_stays_taken_and_the_remedies_are_named(registry):
+    """In one step the middleware takes the decisions, in the next one the tool fails."""
+    approval_agents.FAILURES.append(ConnectionError("bank API timed out"))
+    with threads.Runner(registry, paying_agent(PAY)) as runner:
+        [question] = asked(registry, runner)
+        with pytest.raises(RunFailed, match="timed out"):
+            runner.resume("a", question.approve()).result(30)
+        with pytest.raises(AlreadyAnswered, match=r"runner\.retry.*runner\.regenerate.*runner\.start"):
+            runner.resume("a", question.reject())
+        runner.retry("a").result(30)
+    assert effects(EFFECTS) == ["pay:10:Ann"]
+
+
 # where an interrupt comes from
 
 
@@ -410,10 +484,28 @@ def test_interrupt_of_a_fork_takes_its_own_answer(registry):
     assert effects(EFFECTS) == ["pay:10:Ann"]
 
 
-def test_interrupt_of_a_plain_invoke_is_described_and_answered(registry):
-    agent = paying_agent(PAY)
-    agent.copy(update={"checkpointer": registry.checkpointer}).invoke(said("go"), config("a"))
-    with threads.Runner(registry, agent) as runner:
+def test_interrupts_of_subagents_are_described_and_answered(registry):
+    with threads.Runner(registry, delegating_agent("pay the rent", "pay the bill")) as runner:
+        questions = asked(registry, runner)
+        assert [question.kind for question in questions] == ["approval", "approval"]
+        with pytest.raises(InvalidValue, match=ALLOWED):
+            runner.resume("a", {questions[0].id: "yes"})
+        runner.resume("a", {questions[0].id: questions[0].approve()}).result(30)
+        assert registry.interrupts("a") == questions[1:]
+        runner.resume("a", questions[1].reject()).result(30)
+    assert effects(EFFECTS) == ["pay:10:Ann"]
+
+
+@pytest.mark.parametrize("origin", ["a plain invoke", "an adopted file"])
+def test_interrupt_of_no_run_is_described_and_answered(here, origin):
+    agent, path = paying_agent(PAY), here / "threads.db"
+    if origin == "an adopted file":
+        stock = stock_saver(path)
+        agent.copy(update={"checkpointer": stock}).invoke(said("go"), config("a"))
+        stock.conn.close()
+    with threads.open(path) as registry, threads.Runner(registry, agent) as runner:
+        if origin == "a plain invoke":
+            agent.copy(update={"checkpointer": registry.checkpointer}).invoke(said("go"), config("a"))
         [question] = registry.interrupts("a")
         with pytest.raises(InvalidValue, match=ALLOWED):
             runner.resume("a", "yes")

@@ -660,7 +660,8 @@ def test_older_index_is_filled_again_and_keeps_read_marks(tmp_path):
         unread = registry.unread(["a"], "alice")
     connection = sqlite3.connect(path)
     connection.executescript("""
-        DELETE FROM threads_migration WHERE version = 2;
+        DELETE FROM threads_migration WHERE version >= 2;
+        DROP TRIGGER threads_ledger_agent;
         INSERT INTO threads_fts_words (threads_fts_words) VALUES ('delete-all');
         INSERT INTO threads_fts_words (rowid, text) SELECT id, 'what an older version made of it' FROM threads_message_text;
     """)

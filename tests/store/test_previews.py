@@ -18,6 +18,8 @@ def assistant(text: str) -> Message:
 
 FAMILY = "👩‍👩‍👧"
 FLAG = "🇫🇷"
+SCOTLAND = "🏴" + "".join(chr(0xE0000 + ord(each)) for each in "gbsct") + "\U000e007f"
+KOREAN = "\u1112\u1161\u11ab"  # one syllable, decomposed
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,17 @@ FLAG = "🇫🇷"
         ([user("x" * 48 + FAMILY + "y")], "x" * 48 + "…"),
         ([user("x" * 49 + FLAG + "y")], "x" * 49 + "…"),
         ([user("x" * 49 + "👍🏽" + "y")], "x" * 49 + "…"),
+        ([user("x" * 48 + FLAG * 3)], "x" * 48 + FLAG + "…"),
+        ([user("x" + FLAG * 40)], "x" + FLAG * 24 + "…"),
+        ([user(FLAG * 40)], FLAG * 25 + "…"),
+        ([user("x" * 47 + SCOTLAND + "y")], "x" * 47 + "…"),
+        ([user("x" * 48 + KOREAN + "y")], "x" * 48 + "…"),
+        ([user("x" * 47 + KOREAN + "y" * 9)], "x" * 47 + KOREAN + "…"),
+        ([user(KOREAN * 40)], KOREAN * 16 + "…"),
+        ([user("x" * 49 + "क्ष" + "y")], "x" * 49 + "…"),
+        ([user("x" * 49 + "1️⃣" + "y")], "x" * 49 + "…"),
+        ([user("x" * 49 + "กำ" + "y")], "x" * 49 + "…"),
+        ([user("e" + "\u0301" * 60)], "e" + "\u0301" * 49 + "…"),
     ],
 )
 def test_a_title_is_the_first_user_message_cut_between_characters(messages, title):

@@ -21,6 +21,8 @@ from run_helpers import noting
 
 EFFECTS = Path("effects")
 """What the tools have done, in the current folder."""
+FAILURES: list[Exception] = []
+"""What the next calls of `pay` raise."""
 PAY = ("pay", {"amount": 10, "to": "Ann"})
 BOOK = ("book", {"day": "Monday"})
 INTERRUPT_ON: dict[str, Any] = {"pay": True, "book": {"allowed_decisions": ["approve", "reject"]}}
@@ -29,6 +31,8 @@ INTERRUPT_ON: dict[str, Any] = {"pay": True, "book": {"allowed_decisions": ["app
 @tool
 def pay(amount: int, to: str = "nobody") -> str:
     """Pay somebody."""
+    if FAILURES:
+        raise FAILURES.pop()
     noting(EFFECTS, f"pay:{amount}:{to}")
     return f"paid {amount} to {to}"
 
@@ -75,6 +79,18 @@ def deep_paying_agent(*calls: tuple[str, dict[str, Any]]) -> Any:
 
     model = ScriptedModel(calls=list(calls))
     return create_deep_agent(model=model, tools=[pay, book], interrupt_on=INTERRUPT_ON)
+
+
+def delegating_agent(*tasks: str) -> Any:
+    """Return a `create_deep_agent` that gives each task to a subagent, which pays."""
+    from deepagents import create_deep_agent
+
+    payer: Any = {
+        "name": "payer", "description": "Pays.", "system_prompt": "Pay.", "tools": [pay],
+        "model": ScriptedModel(calls=[PAY]), "interrupt_on": INTERRUPT_ON,
+    }  # fmt: skip
+    calls = [("task", {"description": task, "subagent_type": "payer"}) for task in tasks]
+    return create_deep_agent(model=ScriptedModel(calls=calls), tools=[], subagents=[payer])
 
 
 class Choice(BaseModel):

@@ -5,7 +5,9 @@ Each function builds one, without a checkpointer, so `--agents streaming_agents:
 
 from __future__ import annotations
 
+import os
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -32,7 +34,7 @@ class StreamingModel(BaseChatModel):
 
     answer: Callable[[Sequence[BaseMessage]], Answer]
     streams: bool = True
-    before_word: Callable[[], object] = bool
+    before_word: Callable[[], object] = lambda: time.sleep(float(os.environ.get("WORD_SECONDS", 0)))
 
     @property
     def _llm_type(self) -> str:
@@ -126,16 +128,16 @@ def deep_agent(*, streams: bool = True) -> Any:
 
 def supervisor() -> Any:
     """A supervisor that hands over to an agent with a tool; of that the last message gets to the conversation."""
-    expert = create_agent(
-        model(("Inside I look.", "weather", {"city": "Rome"}), "Sunny says the expert."),
-        [weather],
-        name="expert",
-    )
+
+    def advise(messages: Sequence[BaseMessage]) -> Answer:
+        has_looked = any("sunny in" in str(each.text) for each in messages)
+        return "Sunny says the expert." if has_looked else ("Inside I look.", "weather", {"city": "Rome"})
 
     def lead(messages: Sequence[BaseMessage]) -> Answer:
-        has_heard = any("expert" in str(each.text) for each in messages if isinstance(each, AIMessage))
-        return "All is settled." if has_heard else ("I ask the expert.", "transfer_to_expert", {})
+        has_heard = any("the expert" in str(each.text) for each in messages)
+        return "All is settled." if has_heard else ("I ask.", "transfer_to_expert", {})
 
+    expert = create_agent(StreamingModel(answer=advise), [weather], name="expert")
     with warnings.catch_warnings():  # it calls create_react_agent, which moved to langchain
         warnings.simplefilter("ignore", LangGraphDeprecatedSinceV10)
         builder = create_supervisor([expert], model=StreamingModel(answer=lead))
@@ -167,6 +169,17 @@ def summarizing() -> Any:
     """LangChain's agent whose middleware summarises, with a model that streams."""
     middleware = SummarizationMiddleware(model("A summary."), trigger=("messages", 3), keep=("messages", 1))
     return create_agent(model("An answer."), [], middleware=[middleware])
+
+
+def copying() -> Any:
+    """A graph whose node makes a message of its own of what the model answered."""
+
+    async def respond(state: MessagesState) -> dict[str, Any]:
+        answer = await model("Words of a model.").ainvoke(state["messages"])
+        return {"messages": [{"role": "assistant", "content": str(answer.text)}]}
+
+    builder = StateGraph(MessagesState).add_node("respond", respond)
+    return builder.add_edge(START, "respond").add_edge("respond", END).compile()
 
 
 def routed() -> Any:

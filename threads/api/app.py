@@ -67,7 +67,7 @@ def create_app(
     requests, `InvalidValue` if one is none. `is_https`: a proxy before it speaks TLS, so cookies are for
     https alone.
     """
-    runner._teach(registry)
+    registry._context.learn_from(runner.registry._context)
     state = AppState(
         registry, runner, limits=limits or Limits(), hosts=hosts, origins=origins, is_https=is_https,
         default_agent=default_agent, require_login=require_login,

@@ -32,6 +32,7 @@ EXAMPLE_VALUES: dict[str, Any] = {
     "matches": [[3, 7]], "content": [{"type": "text", "text": "My lamp is broken"}], "field": None,
     "metadata": {"plan": "gold"}, "key": None, "value": "Shall I send a new one?", "usage": None,
     "message_count": 2, "attempts": 1, "status": "idle", "interrupts": [], "tool_calls": [], "versions": [],
+    "choices": [], "response_schema": None,
 }  # fmt: skip
 """Example values by field name, used where the schema of the field accepts them."""
 PREFERRED_VALUES = ("idle", "success", "archive")

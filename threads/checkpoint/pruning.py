@@ -74,6 +74,8 @@ def prune_thread(
         stays = required_ids(connection, at, newest, serde)
         gone = [id for id in list_ids(connection, "all", at) if id not in stays]
         pruned += measure(connection, at, gone) if dry_run else delete_checkpoints(connection, at, gone)
+    if not dry_run and pruned.checkpoints:
+        connection.execute(statements("pruning")["forget_trimmed"], {"thread_id": thread_id})
     return pruned
 
 

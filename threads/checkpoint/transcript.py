@@ -18,7 +18,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    RemoveMessage,
+    ToolMessage,
+    get_notification_metadata,
+)
 from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.types import INTERRUPT
 
@@ -35,6 +42,7 @@ from threads.checkpoint.message_channel import (
     replay,
     snapshot_value,
 )
+from threads.checkpoint.removals import BranchReader, Conversation, MessageKey, find_conversation
 from threads.checkpoint.serde import (
     LenientSerializer,
     Undecodable,
@@ -129,6 +137,64 @@ class Transcripts:
             for child, parent in steps
         )
         return _find_times(wanted, saved, written)
+
+    def conversation(
+        self,
+        connection: sqlite3.Connection,
+        thread_id: str,
+        checkpoint_id: str,
+        state: Sequence[Message],
+        since: str | None,
+        known: Sequence[MessageKey] = (),
+    ) -> Conversation:
+        """Return the messages `state` of a checkpoint, and those that were removed from it before.
+
+        `since`: an earlier checkpoint, to read back to, and what is `known` of that part; None: all.
+        """
+        branch = BranchReader(
+            self._chain(connection, thread_id, checkpoint_id),
+            lambda at: self._written(connection, thread_id, at),
+            lambda at: self.messages(connection, thread_id, at),
+            lambda: self._updates_since(connection, thread_id, checkpoint_id, since),
+        )
+        return find_conversation(state, branch, since, known)
+
+    def _updates_since(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, since: str | None
+    ) -> Iterator[tuple[str, str]]:
+        """The steps of a branch, back to `since`, in which an application may have deleted messages.
+
+        Each as its checkpoint and the one before: an `update_state`, and an input that removes a message.
+        """
+        child = None
+        for id, parent, stored in ancestors(connection, (thread_id, "", checkpoint_id), with_metadata=True):
+            source = parse_metadata(stored).get("source")
+            if child is not None and source == "input" and self._removes(connection, thread_id, id):
+                yield child, id
+            if id == since:
+                return
+            if parent is not None and source == "update":
+                yield id, parent
+            child = id
+
+    def _removes(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
+        """Whether a task at a checkpoint removed messages by their ids."""
+        query = {**_key(thread_id, checkpoint_id), "channel": CHANNEL}
+        for value in self._decodable(connection.execute(self._sql["writes_at"], query)):
+            with suppress(Undecodable):
+                if any(isinstance(each, RemoveMessage) for each in coerce_messages(value)):
+                    return True
+        return False
+
+    def last_with(
+        self, connection: sqlite3.Connection, thread_id: str, tip: str | None, message_id: str
+    ) -> str | None:
+        """Return the last checkpoint with a message on the branch that ends at `tip`; None if none has it."""
+        chain = self._chain(connection, thread_id, tip) if tip else ()
+        return next((at for at in chain if self._holds(connection, thread_id, at, message_id)), None)
+
+    def _holds(self, connection: sqlite3.Connection, thread_id: str, at: str, message_id: str) -> bool:
+        return any(message.id == message_id for message in self.messages(connection, thread_id, at) or ())
 
     def sharing(self) -> Transcripts:
         """Return a reader that decodes what several values have in common once, as one object."""
@@ -355,7 +421,8 @@ class Transcripts:
         written: list[Message] = []
         for value in self._decodable(connection.execute(self._sql["writes_at"], query)):
             with suppress(Undecodable), raise_unreadable():
-                written += [to_message(message, StoredWith()) for message in coerce_messages(value)]
+                added = [each for each in coerce_messages(value) if not isinstance(each, RemoveMessage)]
+                written += [to_message(message, StoredWith()) for message in added]
         return written[::-1]
 
     def _chain(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> Iterator[str]:
@@ -437,10 +504,12 @@ def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
     """Convert a LangChain message to a `Message`."""
     if not isinstance(message.id, str | None):
         raise TypeError(f"a message's id is a {type(message.id).__name__}")
-    role = message.role if isinstance(message, ChatMessage) else message.type
+    stored_role = message.role if isinstance(message, ChatMessage) else message.type
+    role = ROLES.get(stored_role.lower().removesuffix("messagechunk"), "assistant")
+    source = _source(message) if role in ("user", "system") else None
     return Message(
         id=message.id,
-        role=ROLES.get(role.lower().removesuffix("messagechunk"), "assistant"),
+        role="system" if source else role,
         text=str(message.text),
         content=tuple(dict(block) for block in message.content_blocks),
         tool_calls=tuple(
@@ -453,7 +522,20 @@ def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
         run_id=stored_with.run_id,
         usage=_usage(message),
         stopped=message.response_metadata.get(STOPPED) is True,
+        source=source,
     )
+
+
+def _source(message: BaseMessage) -> str | None:
+    """Which middleware wrote a message in the user's name; None: the user, or the application itself.
+
+    LangChain marks such messages (`add_notification_metadata`). Two of deepagents carry another mark.
+    """
+    if marked := get_notification_metadata(message):
+        return marked["source"] or None
+    if message.additional_kwargs.get("read_file_media_result") is True:
+        return "read_file"
+    return message.name if (message.name or "").startswith("nemotron_") else None
 
 
 def _usage(message: BaseMessage) -> Usage | None:

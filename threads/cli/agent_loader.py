@@ -1,4 +1,4 @@
-"""The agents of a command: the built-in assistant, or the user's own by `--agents module:name`.
+"""The agents of a command: the built-in assistant, or the user's own by `--agents`.
 
 A thread is answered by the agent it was created with. Another one has to be named, because two graphs need
 not understand each other's state.
@@ -6,16 +6,17 @@ not understand each other's state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import click
 
+import threads
 from threads import Registry, Thread
-from threads.cli.errors import AgentCliError, CliError
+from threads.cli.errors import CliError
 from threads.cli.sanitize import escape_line
 from threads.errors import catalog_hint
-from threads.module_loader import ModuleBroken, ObjectNotFound, load_object
 
 BUILT_IN = ("assistant", "my-agent")
 """The ids of `threads.assistant`, the default first; `my-agent` is the id in the HTTP examples."""
@@ -25,28 +26,34 @@ OFFLINE_DELAY = 0.0125
 
 
 class LoadedAgents:
-    """Agents by id. A graph is built on demand, with the registry's checkpointer.
+    """Agents by id, as `Runner` takes them: a graph is built when a runner is started for it.
 
     `offline_delay`: seconds between streamed words of an offline model that is loaded for it.
     """
 
-    def __init__(
-        self, ids: Iterable[str], default: str | None, build: Callable[[str], Any], offline_delay: float
-    ) -> None:
-        self.ids = tuple(ids)
+    def __init__(self, agents: Mapping[str, Any], default: str | None, offline_delay: float) -> None:
+        self.ids = tuple(agents)
         self.default = default
-        self._build = build
+        self._agents = agents
         self._offline_delay = offline_delay
 
-    def graph(self, agent_id: str) -> Any:
-        """Build the graph of an agent. Raises `AgentCliError`."""
+    def runner(self, registry: Registry, ids: Iterable[str]) -> threads.Runner:
+        """Start a runner of these agents. Raises `AgentNotBuilt`."""
         from threads.chat_models.loader import offline_delay
 
+        with offline_delay(self._offline_delay):
+            return threads.Runner(registry, {id: self._agents[id] for id in ids})
+
+    def describe_to(self, registry: Registry) -> None:
+        """Let the registry read states by what these graphs say about them. Raises `AgentNotBuilt`."""
+        from threads.runs.agents import bind_agents, open_agents
+        from threads.runs.event_loop import LoopThread
+
+        loop = LoopThread("threads-agents")
         try:
-            with offline_delay(self._offline_delay):
-                return self._build(agent_id)
-        except Exception as error:
-            raise AgentCliError(error, f"agent {agent_id!r} cannot be built") from error
+            bind_agents(open_agents(self._agents, loop), registry._context)
+        finally:
+            loop.close()
 
     def choose(self, agent_id: str | None, thread: Thread | None) -> str:
         """Return `agent_id` if it is given, else the thread's own agent, else in a new thread the default."""
@@ -76,64 +83,23 @@ class LoadedAgents:
         return thread.agent_id is None and len(self.ids) == 1
 
 
-def load_agents(spec: str | None, registry: Registry, *, offline_delay: float = 0.0) -> LoadedAgents:
+def load_agents(spec: str | None, *, offline_delay: float = 0.0) -> LoadedAgents:
     """Load the agents that `--agents` names, without it the built-in assistant.
 
     `offline_delay`: seconds between streamed words of the offline model, where the environment names none.
     """
-    if spec is not None:
-        from threads.chat_models import loader
+    if spec is None:
+        builders = {id: partial(_build_assistant, id) for id in BUILT_IN}
+        return LoadedAgents(builders, BUILT_IN[0], offline_delay)
+    from threads import agent_sources
+    from threads.chat_models import loader
 
-        with loader.offline_delay(offline_delay):
-            return _load_custom(spec, registry, offline_delay)
-
-    def build(agent_id: str) -> Any:
-        from threads import assistant
-
-        return assistant.build(agent_id, checkpointer=registry.checkpointer)
-
-    return LoadedAgents(BUILT_IN, BUILT_IN[0], build, offline_delay)
+    with loader.offline_delay(offline_delay):
+        found = agent_sources.load_agents(spec)
+    return LoadedAgents(found, next(iter(found)) if len(found) == 1 else None, offline_delay)
 
 
-def _load_custom(spec: str, registry: Registry, offline_delay: float) -> LoadedAgents:
-    from langgraph.pregel import Pregel
+def _build_assistant(id: str) -> Any:
+    from threads import assistant
 
-    from threads.runs.agents import DEFAULT_GRAPH_NAME
-
-    module, colon, name = spec.partition(":")
-    if not (module and colon and name):
-        raise click.UsageError(f"--agents: {spec!r} is not of the form MODULE:NAME")
-    found = _import(module, name)
-    if not isinstance(found, Pregel | Mapping) and callable(found):
-        found = _call(found, spec)
-    if isinstance(found, Pregel):
-        found = {found.name if found.name != DEFAULT_GRAPH_NAME else name: found}
-    if not isinstance(found, Mapping) or not found:
-        raise click.UsageError(f"--agents: {spec} is neither a compiled graph nor a mapping of ids to graphs")
-
-    def build(agent_id: str) -> Any:
-        graph = found[agent_id]
-        if not isinstance(graph, Pregel) and callable(graph):
-            graph = graph()
-        if not isinstance(graph, Pregel):
-            raise TypeError(f"it is a {type(graph).__name__}, not a compiled graph")
-        return graph.copy(update={"checkpointer": registry.checkpointer})
-
-    ids = tuple(map(str, found))
-    return LoadedAgents(ids, ids[0] if len(ids) == 1 else None, build, offline_delay)
-
-
-def _import(module: str, name: str) -> Any:
-    try:
-        return load_object(module, name)
-    except ObjectNotFound as error:
-        raise click.UsageError(f"--agents: {error}") from error
-    except ModuleBroken as error:
-        raise AgentCliError(error.error, str(error)) from error.error
-
-
-def _call(make: Callable[[], Any], spec: str) -> Any:
-    try:
-        return make()
-    except Exception as error:
-        raise AgentCliError(error, f"{spec} failed") from error
+    return assistant.build(id)

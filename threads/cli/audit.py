@@ -21,7 +21,7 @@ COLOURS = {"clean": "green", "leaks": "red", "forgets": "yellow"}
 
 
 @click.command(epilog="Example: threads audit my_app:build --attack asyncio --attack forks")
-@click.argument("target", metavar="[MODULE:NAME]", default=BUILT_IN)
+@click.argument("target", metavar="[MODULE:NAME|FILE]", default=BUILT_IN)
 @click.option("--thorough", is_flag=True, help="More users, turns and processes; takes minutes.")
 @click.option("--attack", "attacks", metavar="NAME", multiple=True, help="Only this attack, or these.")
 @click.option("--list", "show", is_flag=True, help="Only list the attacks.")
@@ -46,9 +46,9 @@ def audit(
     """Try to make an agent leak text from one conversation into another.
 
     MODULE:NAME is a function that takes checkpointer=, a compiled graph, or a whole application
-    chat(user, text); MODULE:NAME[KEY] one of several graphs. Without it, the built-in
-    assistant. Exits with 0 if nothing leaks, 1 if something does or is forgotten, 2 if it cannot
-    be tried.
+    chat(user, text); MODULE:NAME[KEY] one of several graphs. The path of a langgraph.json names its
+    graphs, with [KEY] one of several. Without it, the built-in assistant. Exits with 0 if nothing
+    leaks, 1 if something does or is forgotten, 2 if it cannot be tried.
     """
     if show:
         _list_attacks()

@@ -11,21 +11,18 @@ import click
 
 from threads import Registry, Thread
 from threads.cli.agent_loader import OFFLINE_DELAY
+from threads.cli.answers import Answer, answer_for, given_answer, resolve_text
 from threads.cli.completion import complete_id_then_text, complete_interrupt_ids, complete_thread_ids
 from threads.cli.context import CliContext, common_options
 from threads.cli.errors import AgentCliError
 from threads.cli.interrupts import (
     TEXT_KINDS,
-    Answer,
-    answer_for,
     answer_options,
-    given_answer,
     is_paused,
     last_run,
     pending_interrupts,
     print_interrupts,
     raise_no_interrupt,
-    resolve_text,
     resume_command,
 )
 from threads.cli.output import print_note
@@ -121,7 +118,9 @@ def resume(
     with cli.open() as registry:
         thread = resolve_thread(registry, id)
         questions = pending_interrupts(registry, thread.id)
-        if not questions and (given or question or not is_paused(last_run(registry, thread.id))):
+        run = last_run(registry, thread.id)
+        may_wait = run is None or is_paused(run)  # of a plain `invoke` only the graph can tell
+        if not questions and (given or question or not may_wait):
             raise_no_interrupt(registry, thread.id)
         if questions and given is None:
             print_interrupts(questions, resume_command(thread.id, questions))

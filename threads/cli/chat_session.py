@@ -61,7 +61,7 @@ class ChatSession:
         self, registry: Registry, spec: str | None, agent_id: str | None, *, offline_delay: float = 0.0
     ) -> None:
         self._registry = registry
-        self._agents: LoadedAgents = load_agents(spec, registry, offline_delay=offline_delay)
+        self._agents: LoadedAgents = load_agents(spec, offline_delay=offline_delay)
         self._agent_id = agent_id
         self._runners: dict[str, Runner] = {}
 
@@ -96,23 +96,20 @@ class ChatSession:
         """Start a run that continues the interrupted agent with this answer; at a breakpoint without one."""
         if thread.agent_id is None:
             thread = self.prepare(thread)
-        last = last_run(self._registry, thread.id)
-        interrupted = None if last is None or self._agent_id is not None else last.agent_id
-        known = interrupted is not None and interrupted in self._agents.ids
-        agent_id = str(interrupted) if known else self._agents.choose(self._agent_id, thread)
+        agent_id = self._interrupted_agent(thread)
         return self._runner(agent_id).resume(thread.id, value, agent_id=agent_id)
 
     def regenerate_or_retry(self, thread: Thread) -> Run:
         """Continue the last run if it failed, otherwise answer the last message again."""
-        runner = self._runner(self._agents.choose(self._agent_id, thread))
         last = last_run(self._registry, thread.id)
         if last is not None and last.status == "error":
-            return runner.retry(thread.id)
-        return runner.regenerate(thread.id)
+            return self.retry(thread)
+        return self._runner(self._agents.choose(self._agent_id, thread)).regenerate(thread.id)
 
     def retry(self, thread: Thread) -> Run:
         """Continue the failed last run. Raises `NothingToResume` if it did not fail."""
-        return self._runner(self._agents.choose(self._agent_id, thread)).retry(thread.id)
+        agent_id = self._interrupted_agent(thread)
+        return self._runner(agent_id).retry(thread.id, agent_id=agent_id)
 
     def print_answer(self, run: Run, *, json: bool = False, command: str | None = None) -> None:
         """Print the answer, streamed on a terminal, otherwise complete, and then what the agent waits for.
@@ -142,9 +139,16 @@ class ChatSession:
         stored = [each for each in since if each.role == "assistant"]
         return "\n\n".join(each.text for each in stored if each.text), stored[-1] if stored else None
 
+    def _interrupted_agent(self, thread: Thread) -> str:
+        """Return the agent that the user named, else that of the last run, else the thread's own."""
+        last = last_run(self._registry, thread.id)
+        interrupted = None if last is None or self._agent_id is not None else last.agent_id
+        is_loaded = interrupted is not None and interrupted in self._agents.ids
+        return str(interrupted) if is_loaded else self._agents.choose(self._agent_id, thread)
+
     def _runner(self, agent_id: str) -> Runner:
         if agent_id not in self._runners:
-            self._runners[agent_id] = Runner(self._registry, {agent_id: self._agents.graph(agent_id)})
+            self._runners[agent_id] = self._agents.runner(self._registry, [agent_id])
         return self._runners[agent_id]
 
     def _print_interrupts(self, thread_id: str, command: str | None) -> tuple[Interrupt, ...]:
@@ -231,6 +235,7 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
 def _chunks(events: Iterator[Event]) -> Iterator[Chunk]:
     last: Any = None
     streamed: defaultdict[Any, str] = defaultdict(str)
+    """What was streamed of messages that are not complete."""
     for event in events:
         if event.type == "token":
             id, text = event.data["message_id"], event.data["text"]
@@ -240,11 +245,15 @@ def _chunks(events: Iterator[Event]) -> Iterator[Chunk]:
         elif event.type == "message" and event.data["message"]["role"] == "assistant":
             message = event.data["message"]
             id, text = message["id"], message["text"]
+            if id not in streamed:  # a node may make a message of its own of what the model streamed
+                id = next((each for each, begun in streamed.items() if text.startswith(begun)), id)
             # the complete message follows its tokens: print only what they did not contain
-            text = text[len(streamed[id]) :] if text.startswith(streamed[id]) else text
+            begun = streamed.pop(id, "")
+            text = text[len(begun) :] if text.startswith(begun) else text
         else:
             continue
         if text:
             yield Chunk(text, is_first=id != last)
-            streamed[id] += text
             last = id
+            if event.type == "token":
+                streamed[id] += text

@@ -94,14 +94,12 @@ class CliContext:
         """Let the graphs of `--agents` tell how their threads are read, where no Runner gets them anyway."""
         if self.agents is None:
             return
-        command = click.get_current_context().command
-        if any(parameter.name == "agents" for parameter in command.params):
+        context = click.get_current_context(silent=True)  # there is none while the shell completes
+        if context is None or any(parameter.name == "agents" for parameter in context.command.params):
             return
         from threads.cli.agent_loader import load_agents
 
-        agents = load_agents(self.agents, registry)
-        for agent_id in agents.ids:
-            registry._context.learn(agents.graph(agent_id))
+        load_agents(self.agents).describe_to(registry)
 
     def _check_file(self, create: bool) -> None:
         if self.path is None:
@@ -132,8 +130,9 @@ def load_named(spec: str, option: str) -> Any:
 OPTIONS: dict[str, dict[str, Any]] = {
     "--db": {"metavar": "FILE", "help": f"The database.  [default: {DATABASE}]"},
     "--agents": {
-        "metavar": "MODULE:NAME",
-        "help": "Agents of your own: a graph, a mapping of id to graph, or a function that returns one.",
+        "metavar": "MODULE:NAME|FILE",
+        "help": "Agents of your own: a graph, a mapping of id to graph, a function that returns one, or a "
+        "langgraph.json.",
     },
     "--types": {
         "metavar": "MODULE:NAME",

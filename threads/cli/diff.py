@@ -49,5 +49,5 @@ def _print_messages(sign: str, colour: str, messages: Iterable[Message]) -> None
     for message in messages:
         calls = [f"calls {call.name} {dict(call.args)}" for call in message.tool_calls]
         text = " ".join(filter(None, (message.text, *calls)))
-        shown = f"{sign} {message.role}: {escape_line(text)}"
+        shown = f"{sign} {message.label}: {escape_line(text)}"
         print_text(click.style(shown, fg=colour) if on_terminal() else shown)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from threads import errors
+from threads.agent_sources import AgentNotBuilt
 from threads.cli.sanitize import escape_block
 from threads.db.errors import DriverError
+from threads.langgraph_json import InvalidLangGraphJson
 
 
 class CliError(click.ClickException):
@@ -105,6 +107,8 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
         CliError,
         "{error} (--db FILE names another; `threads new` and `threads chat` create one)",
     ),
+    (AgentNotBuilt, CliError, "{error.reason}"),
+    (InvalidLangGraphJson, UsageCliError, "--agents: {error.reason}"),
     (errors.InvalidValue, UsageCliError, "{error.summary}"),
     (errors.UsageError, UsageCliError, UNCHANGED),
     (errors.ThreadsError, CliError, UNCHANGED),

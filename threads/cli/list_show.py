@@ -103,14 +103,15 @@ def print_total(page: Page[Any], wanted: bool) -> None:
 @click.command(epilog="Example: threads show - -n 10")
 @click.argument("id", shell_complete=complete_thread_ids)
 @click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only the last N messages.")
+@click.option("--at", metavar="CHECKPOINT", help="The messages at a checkpoint, or with a message's id.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common_options("--db", "--traceback")
 @click.pass_obj
-def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
+def show(cli: CliContext, id: str, last: int | None, at: str | None, json: bool) -> None:
     """Show a thread: its data, its messages, a pending interrupt, and the error of its last run."""
     with cli.open_for_reading() as registry:
         thread = resolve_thread(registry, id)
-        messages = registry.messages(thread.id, limit=last or None).items
+        messages = registry.messages(thread.id, limit=last or None, at=at).items
         questions, run = waiting_for(registry, thread.id), last_run(registry, thread.id)
     messages = () if last == 0 else messages
     if json:
@@ -126,7 +127,7 @@ def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
             print_record(name, value)
         print_text()
         for message in messages:
-            print_record(format_time(message.created_at), message.role, message.text, *_calls_of(message))
+            print_record(format_time(message.created_at), message.label, message.text, *_calls_of(message))
 
 
 @click.command(epilog="Example: threads history - --json")
@@ -193,7 +194,7 @@ def _print_thread(thread: Thread, messages: tuple[Message, ...]) -> None:
         created_at = message.created_at or datetime.now(UTC)
         when = f"  {created_at.astimezone():%Y-%m-%d %H:%M}" if message.created_at else ""
         colour = "cyan" if message.role == "user" else "green" if message.role == "assistant" else None
-        print_text("\n" + click.style(message.role, fg=colour, bold=True) + click.style(when, dim=True))
+        print_text("\n" + click.style(message.label, fg=colour, bold=True) + click.style(when, dim=True))
         for call in _calls_of(message):
             print_text(escape_line(call), dim=True)
         if message.text:

@@ -16,18 +16,15 @@ from typing import Any
 import click
 
 from threads import Interrupt, Registry, Thread
+from threads.cli.answers import Answer, answer_for, given_answer, resolve_text
 from threads.cli.chat_session import ChatSession
 from threads.cli.errors import cli_error_of
 from threads.cli.interrupts import (
-    Answer,
-    answer_for,
-    given_answer,
     is_paused,
     last_run,
     pending_interrupts,
     print_interrupts,
     raise_no_interrupt,
-    resolve_text,
     resume_command,
     waiting_for,
 )

@@ -6,12 +6,10 @@ import ipaddress
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 
-import threads
 from threads.cli.agent_loader import OFFLINE_DELAY, load_agents
 from threads.cli.context import CliContext, common_options
 from threads.cli.output import print_note, print_text
@@ -66,20 +64,14 @@ def serve(
             raise click.UsageError(
                 f"{host} can be reached by others, and there are no users: threads users add NAME"
             )
-        graphs, default = _agents(cli, registry)
-        with threads.Runner(registry, graphs) as runner:
+        agents = load_agents(cli.agents, offline_delay=OFFLINE_DELAY)
+        with agents.runner(registry, agents.ids) as runner:
             app = create_app(
-                registry, runner, default_agent=default, hosts=(host, *names), origins=origins,
+                registry, runner, default_agent=agents.default, hosts=(host, *names), origins=origins,
                 is_https=is_https, require_login=require_login or bool(names),
             )  # fmt: skip
             leave = serve(app, host=host, port=port, uds=uds, announce=_announce)
     leave()
-
-
-def _agents(cli: CliContext, registry: threads.Registry) -> tuple[dict[str, Any], str | None]:
-    """Build the graphs; also return the id of the default agent."""
-    agents = load_agents(cli.agents, registry, offline_delay=OFFLINE_DELAY)
-    return {id: agents.graph(id) for id in agents.ids}, agents.default
 
 
 def _announce(url: str) -> None:

@@ -73,11 +73,11 @@ def agents(cli: CliContext, json: bool) -> None:
 
     if cli.exists():
         with cli.open_for_reading() as registry:
-            known = load_agents(cli.agents, registry)
+            known = load_agents(cli.agents)
             counts = {id: registry.list(agent_id=id, archived=None, limit=1).total for id in known.ids}
     else:
         with threads.open(":memory:") as registry:
-            known = load_agents(cli.agents, registry)
+            known = load_agents(cli.agents)
             counts = dict.fromkeys(known.ids, 0)
     if json:
         rows = [{"id": id, "default": id == known.default, "threads": counts[id]} for id in known.ids]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
@@ -137,6 +137,11 @@ def extract_text(value: Any) -> str:
 
 
 def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    with suppress(Exception):  # objects of the agent may raise anything when they are looked at
+        yield from _texts_inside(value, depth)
+
+
+def _texts_inside(value: Any, depth: int) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, BaseMessage):

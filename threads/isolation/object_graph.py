@@ -1,7 +1,8 @@
 """Searching the closures, globals and attributes that an agent can reach for a value.
 
 Only what the agent can reach is searched. Globals of libraries, checkpointers and stores are skipped: a
-checkpointer and a store are where words belong.
+checkpointer and a store are where words belong. Objects may raise anything when they are looked at, such as
+proxies outside of their context; what cannot be looked at is passed over.
 """
 
 from __future__ import annotations
@@ -36,22 +37,23 @@ class Reference:
 def find_reference(root: Any, matches: Callable[[Any], bool]) -> Reference | None:
     """Return the nearest reference, reachable from `root`, to a value that matches; None if there is none."""
     queue: deque[tuple[Any, Reference]] = deque([(root, Reference("closure", _name(root), root))])
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # with the object itself: the id of one that is freed may be another's
     while queue and len(seen) < MAX_VISITS:
         value, place = queue.popleft()
-        if matches(value):
-            return Reference(place.kind, place.label, value)
-        if id(value) in seen or isinstance(value, (*LEAVES, str)):
-            continue
-        seen.add(id(value))
-        if not isinstance(value, BaseCheckpointSaver | BaseStore):
-            queue.extend(_references(value, place))
+        with suppress(Exception):
+            if matches(value):
+                return Reference(place.kind, place.label, value)
+            if id(value) in seen or isinstance(value, (*LEAVES, str)):
+                continue
+            seen[id(value)] = value
+            if not isinstance(value, BaseCheckpointSaver | BaseStore):
+                queue.extend(_references(value, place))
     return None
 
 
 def _references(value: Any, place: Reference) -> Iterator[tuple[Any, Reference]]:
     if isinstance(value, Mapping):
-        yield from ((each, place) for each in _copy(value.items()))
+        yield from ((each, place) for item in _copy(value.items()) for each in item)
         return
     if isinstance(value, list | tuple | set | frozenset | deque):
         yield from ((each, place) for each in _copy(value))
@@ -127,15 +129,15 @@ def _nested_codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _nested_codes(each)
 
 
-def _attributes(value: Any) -> list[tuple[str, Any]]:
-    slots = [name for kind in type(value).__mro__ for name in _slots(kind) if name != "__dict__"]
-    found = [(name, getattr(value, name, None)) for name in slots]
-    return found + _copy(getattr(value, "__dict__", {}).items())
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = vars(kind).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
+def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the slots and the `__dict__` of an object, past its own `__getattr__` and `__getattribute__`."""
+    for kind in type(value).__mro__:
+        for name, slot in _copy(vars(kind).items()):
+            if isinstance(slot, types.MemberDescriptorType):
+                with suppress(AttributeError):  # it is not set
+                    yield name, slot.__get__(value)
+    with suppress(Exception):
+        yield from _copy(object.__getattribute__(value, "__dict__").items())
 
 
 def _copy(values: Iterable[Any]) -> list[Any]:
@@ -152,8 +154,11 @@ def _attribute_place(place: Reference, label: str, kind: type) -> Reference:
 
 
 def _package(value: Any) -> str:
+    """Return the package of a class or a function."""
     return str(getattr(value, "__module__", "") or "").partition(".")[0]
 
 
 def _name(value: Any) -> str:
-    return str(getattr(value, "__qualname__", type(value).__name__))
+    with suppress(Exception):
+        return str(value.__qualname__)
+    return type(value).__name__

@@ -2,17 +2,20 @@
 
 A factory is called with `checkpointer=`, and with `store=` if it takes one. A compiled graph is copied with
 the audit's own checkpointer and store, and is not changed. An application is a function of user and text
-with its own memory.
+with its own memory. A `langgraph.json` names several factories, `langgraph.json[ID]` one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,13 +23,16 @@ from langgraph.pregel import Pregel
 from langgraph.store.memory import InMemoryStore
 
 import threads
+from threads.agent_sources import compiled_graph, gives_graph, imported, made_graph
 from threads.errors import InvalidValue
 from threads.isolation.target_io import Input
+from threads.langgraph_json import GraphEntry, open_langgraph_json
 from threads.module_loader import ModuleBroken, ObjectNotFound, load_object
 
 Kind = Literal["factory", "graph", "chat"]
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 SPEC = re.compile(r"(?P<module>[\w.]+):(?P<name>[\w.]+)(?:\[(?P<key>[^\]]+)\])?")
+FILE_SPEC = re.compile(r"(?P<file>.+\.json)(?:\[(?P<key>[^\]]+)\])?")
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,16 @@ def bind_graph(graph: Any, checkpointer: Any, store: Any = None) -> Any:
 
 
 def load_target(spec: str) -> Target:
-    """Import `module:name`, or `module:name[key]` for one of several graphs. Raises `InvalidValue`."""
+    """Import `module:name` or what a `langgraph.json` names, with `[key]` one of several graphs.
+
+    Raises `InvalidValue`.
+    """
+    if found := FILE_SPEC.fullmatch(spec):
+        entry = _select_graph(open_langgraph_json(found["file"]), found["key"], found["file"])
+        return Target(spec, "factory", partial(_build_entry, entry), _absolute(spec))
     found = SPEC.fullmatch(spec)
     if found is None:
-        raise InvalidValue("target", f"{spec!r} is not of the form module:name")
+        raise InvalidValue("target", f"{spec!r} is not of the form module:name, nor a langgraph.json")
     try:
         value = load_object(found["module"], found["name"])
     except ObjectNotFound as error:
@@ -103,6 +115,26 @@ def load_target(spec: str) -> Target:
     except ModuleBroken as error:
         raise InvalidValue("target", f"{error}: {format_error(error.error)}") from error.error
     return _make_target(value, spec, spec, found["key"])
+
+
+def _build_entry(entry: GraphEntry) -> Any:
+    """The graph of an entry; what is async is awaited in a thread, as the audit may run in an event loop."""
+    made = made_graph(imported(entry))
+    if hasattr(made, "__aenter__") or hasattr(made, "__enter__"):
+        raise TypeError("it is a context manager: the audit takes a graph, or a function that returns one")
+    if gives_graph(made):
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(asyncio.run, _awaited(made)).result()
+    return compiled_graph(made)
+
+
+async def _awaited(made: Any) -> Any:
+    return await made
+
+
+def _absolute(spec: str) -> str:
+    """The spec of a file as processes in other folders read it."""
+    return str(Path(spec).expanduser().absolute())
 
 
 def format_error(error: BaseException | None) -> str:
@@ -141,7 +173,8 @@ def _select_graph(graphs: Mapping[Any, Any], key: str | None, label: str) -> Any
         return next(iter(graphs.values()))
     if key not in graphs:
         known = ", ".join(map(str, graphs))
-        raise InvalidValue("target", f"{label} has several graphs, say which: module:name[KEY] with {known}")
+        form = "module:name[KEY]" if SPEC.fullmatch(label) else f"{label}[KEY]"
+        raise InvalidValue("target", f"{label} has several graphs, say which: {form} with {known}")
     return graphs[key]
 
 

@@ -10,6 +10,9 @@ from typing import Any
 from threads.models.display import NotebookDisplay
 from threads.models.types import Role, Status
 
+SUMMARIZATION = "summarization"
+"""The source of summaries, in LangChain's and deepagents' middleware."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thread(NotebookDisplay):
@@ -86,6 +89,17 @@ class Message(NotebookDisplay):
     they were written. `Registry.rewind(to=...)` makes one of them the thread's head."""
     stopped: bool = False
     """Whether it is incomplete because its run was stopped."""
+    source: str | None = None
+    """Who wrote it in the user's name: `summarization`, `rubric_grader`, ..., as middleware names itself.
+
+    Its role is `system`; it is neither counted nor a turn. None for all other messages."""
+
+    @property
+    def label(self) -> str:
+        """Its role as it is shown to readers: `summary` for a summary of earlier messages."""
+        if self.source is None:
+            return self.role
+        return "summary" if self.source == SUMMARIZATION else f"{self.role} ({self.source})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,7 @@ class Registry(Closeable):
         """Return messages, oldest first: the last `limit`, or the last ones before message `before`.
 
         `next_cursor` is the `before` of the page with older messages. `at` selects the state at a checkpoint,
-        on any branch.
+        on any branch, or the last state with a message, which the current one may not hold any more.
 
         Raises `ThreadNotFound`, `ThreadTrashed`, `CheckpointNotFound`, and `MessagesUnknown` or
         `StateDamaged` if the state cannot be decoded.

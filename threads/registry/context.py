@@ -74,8 +74,12 @@ class RegistryContext:
         self.clock = clock
         self.progress = progress
         self.has_reducer = reducer is not None
+        """Whether a reducer, or a graph, is at hand that may tell what checkpoints alone do not."""
         self.events = EventPoller(self.store)
         self.idle = IdleWorker()
+        self.retried_heads: set[str | None] = set()
+        """Heads whose messages stayed unknown though a reducer is at hand."""
+        self._schemas: list[Any] = []
         self._types = types
         self._reducer = reducer
         self._lock = threading.Lock()
@@ -112,10 +116,22 @@ class RegistryContext:
         from threads.checkpoint.graph_schema import read_schema
 
         schema = read_schema(graph)
-        self.checkpointer.serde.allow(schema.types)
-        if self.decoder.learn(schema) and not self.database.read_only:
-            self.store.write(lambda tx: tx.projections.invalidate_unknown())
+        self._use(schema)
         return schema.metadata
+
+    def learn_from(self, other: RegistryContext) -> None:
+        """Use the graphs that another registry has learned of."""
+        for schema in other._schemas if other is not self else ():
+            self._use(schema)
+
+    def _use(self, schema: Any) -> None:
+        self._schemas.append(schema)
+        self.checkpointer.serde.allow(schema.types)
+        if self.decoder.learn(schema):
+            self.has_reducer = True
+            self.retried_heads.clear()
+            if not self.database.read_only:
+                self.store.write(lambda tx: tx.projections.invalidate_unknown())
 
     def load_decoder(self) -> Any:
         """Return `decoder`, for code that may turn out not to need it."""

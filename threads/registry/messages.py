@@ -70,14 +70,18 @@ class MessageService:
     ) -> list[Message]:
         """Return the messages of the branch that ends at checkpoint `at`, by default the head.
 
-        Raises `CheckpointNotFound`, and `MessagesUnknown` or `StateDamaged` where they cannot be decoded.
+        `at`: a message stands for the last checkpoint that holds it. Raises `CheckpointNotFound`, and
+        `MessagesUnknown` or `StateDamaged` where they cannot be decoded.
         """
         thread_id, checkpoint_id = thread.thread_id, thread.head_id if at is None else ids.text_of(at)
         if checkpoint_id is None:
             return []
-        if not tx.checkpoints.exists(thread_id, checkpoint_id):
-            raise CheckpointNotFound(thread_id, checkpoint_id)
         decoder = self._context.decoder
+        if not tx.checkpoints.exists(thread_id, checkpoint_id):
+            found_at = decoder.last_with(tx.connection, thread_id, thread.head_id, checkpoint_id)
+            if found_at is None:
+                raise CheckpointNotFound(thread_id, checkpoint_id)
+            checkpoint_id = found_at
         found: list[Message] | None = decoder.messages(tx.connection, thread_id, checkpoint_id, dated=dated)
         if found is None:
             raise decoder.why_unknown(tx.connection, thread_id, checkpoint_id)

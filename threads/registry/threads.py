@@ -21,6 +21,10 @@ PATIENCE = 1.0
 """Seconds that a search or statistics spend at most on refreshing projections first."""
 
 
+MAX_RETRIED = 10_000
+"""Heads with unknown messages that are remembered, so that they are not decoded at each read."""
+
+
 class ProjectionRefresher:
     """Refreshes stale projections of one registry; loads the decoder only when one is stale."""
 
@@ -30,7 +34,7 @@ class ProjectionRefresher:
 
     def threads_of(self, records: Sequence[ThreadRecord]) -> list[Thread]:
         """Return the threads of these records, with projections that are up to date."""
-        stale = [record for record in records if record.is_stale]
+        stale = [record for record in records if record.is_stale or self._may_be_known(record)]
         if not stale:
             return [record.thread() for record in records]
         fresh = self._store.refresh_projections(stale, self._context.decoder)
@@ -38,6 +42,16 @@ class ProjectionRefresher:
             (fresh[record.position].apply_to(record) if record.position in fresh else record).thread()
             for record in records
         ]
+
+    def _may_be_known(self, record: ThreadRecord) -> bool:
+        """Whether a reader without the graph found the messages unknown, and this one has not tried yet."""
+        retried = self._context.retried_heads
+        if record.message_count is not None or not self._context.has_reducer or record.head_id in retried:
+            return False
+        if len(retried) >= MAX_RETRIED:
+            retried.clear()
+        retried.add(record.head_id)
+        return record.head_id is not None
 
     def refresh_all(
         self,

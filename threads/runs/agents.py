@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
 
-from threads.errors import AgentNotFound, InvalidValue
+from threads.agent_sources import (
+    DEFAULT_GRAPH_NAME,
+    AgentNotBuilt,
+    compiled_graph,
+    gives_graph,
+    load_agents,
+    made_graph,
+    opened_graph,
+)
+from threads.errors import InvalidValue
+from threads.langgraph_json import InvalidLangGraphJson
 from threads.registry.context import RegistryContext
+from threads.runs.event_loop import LoopThread
 
-DEFAULT_GRAPH_NAME = "LangGraph"
-"""What LangGraph calls a graph without a name."""
+
+def open_agents(agents: Any, loop: LoopThread) -> dict[str, Any]:
+    """Return graphs by agent id, from all that `Runner` takes; `AgentNotBuilt`.
+
+    What is async or a context manager is entered on `loop`, on which the graphs run, and left when that is
+    closed.
+    """
+    given = load_agents(agents) if isinstance(agents, str | os.PathLike) else agents
+    given = given if isinstance(given, Mapping) else {_name(given): given}
+    return {id: _opened(id, value, loop) for id, value in given.items()}
+
+
+def _opened(id: object, value: Any, loop: LoopThread) -> Any:
+    try:
+        made = made_graph(value)
+        if gives_graph(made):
+            made = loop.enter(opened_graph(made))
+        return compiled_graph(made) if made is not value else made
+    except (AgentNotBuilt, InvalidLangGraphJson):
+        raise
+    except (Exception, SystemExit) as error:
+        raise AgentNotBuilt(f"agent {id!r} cannot be built", error) from error
 
 
 def bind_agents(agents: Any, context: RegistryContext) -> dict[str, Any]:
@@ -27,19 +59,6 @@ def bind_agents(agents: Any, context: RegistryContext) -> dict[str, Any]:
             "agents", "no agents were given; pass a compiled graph, or a mapping of id to graph"
         )
     return {str(id): _bound(id, graph, context) for id, graph in given.items()}
-
-
-def choose_agent(agent_ids: Collection[str], requested: str | None, thread_agent: str | None) -> str:
-    """Return the id of the agent that answers; `AgentNotFound`.
-
-    It is the requested one, else the thread's own, else the only one.
-    """
-    chosen = thread_agent if requested is None else requested
-    if chosen is None and len(agent_ids) == 1:
-        return next(iter(agent_ids))
-    if chosen is None or chosen not in agent_ids:
-        raise AgentNotFound(chosen, tuple(agent_ids))
-    return chosen
 
 
 def _name(graph: Any) -> str:

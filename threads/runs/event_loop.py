@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +25,9 @@ MAX_SYNC_NODES = 64
 CLOSE_TIMEOUT = 1.0
 """Seconds that tasks have to end when the loop is closed."""
 
+LEAVE_TIMEOUT = 5.0
+"""Seconds that context managers have to be left before."""
+
 CANCEL_TIMEOUT = 0.5
 """Seconds that a task has to end once it is cancelled."""
 
@@ -35,6 +39,8 @@ class LoopThread:
         self.loop = asyncio.new_event_loop()
         self.loop.set_default_executor(ThreadPoolExecutor(MAX_SYNC_NODES, thread_name_prefix="threads-nodes"))
         self._is_stopping = False
+        self._holders: dict[asyncio.Task[Any], asyncio.Event] = {}
+        """Tasks that hold a context manager until their event is set."""
         self._thread = start_thread(self._run, name, lambda: self.loop.is_closed())
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
@@ -45,6 +51,27 @@ class LoopThread:
         """Run a coroutine on the loop without waiting for it; log `failure` if it raises."""
         self.submit(coroutine).add_done_callback(partial(_log_failure, failure))
 
+    def enter(self, manager: AbstractAsyncContextManager[T]) -> T:
+        """Enter a context manager in a task of its own, which leaves it when the loop is closed."""
+        entered: Future[T] = Future()
+        self.start_task(self._hold(manager, entered), "a context manager of an agent failed")
+        return entered.result()
+
+    async def _hold(self, manager: AbstractAsyncContextManager[T], entered: Future[T]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._holders[task] = closing = asyncio.Event()
+        try:
+            async with manager as value:
+                entered.set_result(value)
+                await closing.wait()
+        except BaseException as error:
+            if entered.done():
+                raise
+            entered.set_exception(error)
+        finally:
+            del self._holders[task]
+
     def call_soon(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function on the loop, from any thread."""
         self.loop.call_soon_threadsafe(function, *arguments)
@@ -54,12 +81,15 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def close(self, *, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Cancel all tasks and wait up to `timeout` seconds; one that ignores that stays in the thread."""
+        """Leave context managers, cancel all tasks and wait up to `timeout` seconds for those.
+
+        A task that ignores that stays in the thread.
+        """
         if self.loop.is_closed():
             return
         self._is_stopping = True
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(timeout)
+        self._thread.join(timeout + LEAVE_TIMEOUT if self._holders and timeout else timeout)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -71,6 +101,10 @@ class LoopThread:
         self._shut_down()
 
     def _shut_down(self) -> None:
+        if holders := list(self._holders):
+            for closing in self._holders.values():
+                closing.set()
+            self.loop.run_until_complete(asyncio.wait(holders, timeout=LEAVE_TIMEOUT))
         while tasks := asyncio.all_tasks(self.loop):  # again, for they may have made others
             for task in tasks:
                 task.cancel()

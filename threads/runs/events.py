@@ -214,6 +214,7 @@ class RunLeaseContext:
         try:
             messages = coerce_messages(value)
         except Undecodable:
+            self.streams.on_task_written(at, task_id, None)
             return  # an `Overwrite`, or something that only the graph's own reducer knows
         new = [message for message in messages if not isinstance(message, RemoveMessage)]
         self.streams.on_task_written(at, task_id, (message.id for message in new))

@@ -16,6 +16,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from threads.background import log_failure
+from threads.checkpoint.message_channel import CHANNEL
 from threads.db.errors import came_of_no_descriptors, is_temporary
 from threads.errors import AgentNotFound, InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
 from threads.registry.context import RegistryContext
@@ -51,11 +52,15 @@ class RunExecutor:
         agents: Mapping[str, Any],
         queue: RunQueue,
         titles: TitleRuns,
+        loop: LoopThread,
         *,
         config: Mapping[str, Any],
         recover: bool,
     ) -> None:
-        """`agents`: the graphs by their ids. `recover`: whether unfinished runs are recovered here."""
+        """`agents`: the graphs by their ids. `loop`: performs the runs, and is closed with this executor.
+
+        `recover`: whether unfinished runs are recovered here.
+        """
         self._context = context
         self._store = context.store
         self._agents = agents
@@ -64,7 +69,7 @@ class RunExecutor:
         self._makes_titles = titles.has_model
         self._config = dict(config)
         self._recovers = recover
-        self._loop = LoopThread("threads-runs")
+        self._loop = loop
         self._writer = EventWriter(context.store, context.events, self._loop.loop)
         self._futures = RunFutures(context.store, agents)
         self._is_closing = False
@@ -102,10 +107,13 @@ class RunExecutor:
             self._waiting[run.run_id] = run.thread_id
         return future
 
-    def retry(self, run_id: str) -> Future[Any]:
-        """Start a failed run again where it failed; returns its future. `ThreadBusy`, `UsageError`."""
+    def retry(self, run_id: str, agent_id: str | None) -> Future[Any]:
+        """Start a failed run again where it failed, by its own agent or another; returns its future.
+
+        Raises `ThreadBusy`, `AgentNotFound`, `UsageError`.
+        """
         self.check_open()
-        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id))))
+        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id), agent_id)))
         return self._futures.get(run_id)  # only now: before, its old end would resolve it
 
     def future(self, run_id: str) -> Future[Any]:
@@ -201,7 +209,7 @@ class RunExecutor:
         lease = RunLeaseContext(
             run_id, thread_id, run.fence, self._writer,
             known_messages=lambda: self._known_messages(thread_id),
-            streams=RunStreams(run_id, self._foresight[run.agent_id]), now=self._context.now,
+            streams=self._new_streams(run), now=self._context.now,
         )  # fmt: skip
         lease.origin_id = run.first_id
         try:
@@ -213,6 +221,10 @@ class RunExecutor:
         finally:
             self._leased.discard(run_id)
             self._tasks.discard(asyncio.current_task())
+
+    def _new_streams(self, run: RunRecord) -> RunStreams:
+        channels = getattr(self._agents.get(str(run.agent_id)), "channels", ())
+        return RunStreams(run.run_id, self._foresight[run.agent_id], has_channel=CHANNEL in channels)
 
     async def _perform_run(self, run: RunRecord, lease: RunLeaseContext) -> None:
         run_id = run.run_id

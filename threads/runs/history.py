@@ -38,6 +38,11 @@ class RunHistory:
         with self._store.read() as tx:
             return tx.runs.find_last(thread_id)
 
+    def head_id(self, thread_id: str) -> str | None:
+        """Return the newest checkpoint of a thread, or None."""
+        with self._store.read() as tx:
+            return tx.threads.get(thread_id).head_id
+
     def run_of(self, thread_id: str, run_id: str | None) -> RunRecord | None:
         """Return the run with this id, if it was one of this thread and not of one it was forked from."""
         run = self._find(run_id)

@@ -20,9 +20,8 @@ from langgraph.types import StateSnapshot
 from threads.errors import AgentNotFound, InvalidValue, NothingToResume, ThreadBusy
 from threads.models import Interrupt
 from threads.registry import Registry
-from threads.runs.agents import choose_agent
 from threads.runs.history import RunHistory
-from threads.runs.queue import Submission
+from threads.runs.queue import Submission, choose_agent
 from threads.runs.request import ANSWER_KINDS, LANGGRAPH_INTERRUPT_ID, Request, named_interrupts
 from threads.runs.tool_recovery import checked_decision
 from threads.store.runs import RunRecord
@@ -122,8 +121,15 @@ class _Resume:
         return _repeat(self.answer, taken)
 
     def without_interrupt(self) -> Submission:
-        """Nothing waits: an answer without the id of its interrupt may be a repetition of the last one."""
+        """Nothing waits: an answer without the id of its interrupt may be a repetition of the last one.
+
+        Where a plain `invoke` was the last, it may wait at a breakpoint: only its graph can tell.
+        """
         last = self.last
+        if self.answer.input is None and self._head_moved_since(last):
+            agent_id = self._choose_agent()
+            if self._state(agent_id).next:
+                return self._submission(None, agent_id, "")
         was_answered = last is not None and last.kind in ANSWER_KINDS
         if last is not None and was_answered and (last.status == "error" or self.key in (None, last.key)):
             return _repeat(self.answer, last)
@@ -177,6 +183,11 @@ class _Resume:
         if found is None:
             raise AgentNotFound(interrupted, tuple(self.agents), thread_id=self.thread_id)
         return found
+
+    def _head_moved_since(self, run: RunRecord | None) -> bool:
+        """Return whether something else than this run was the last to write to the thread."""
+        head_id = self.history.head_id(self.thread_id)
+        return head_id is not None and (run is None or head_id != run.head_id)
 
     def _state(self, agent_id: str) -> StateSnapshot:
         """Return where the thread stands in the graph of this agent."""

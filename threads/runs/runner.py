@@ -20,7 +20,7 @@ from threads.models import Event, Message, RunInfo, RunStatus
 from threads.registry import Registry
 from threads.registry.context import Closeable
 from threads.registry.subscription import EventSubscription, subscribe
-from threads.runs.agents import bind_agents
+from threads.runs.agents import bind_agents, open_agents
 from threads.runs.edits import EditResolver
 from threads.runs.event_loop import LoopThread
 from threads.runs.executor import RunExecutor
@@ -160,7 +160,11 @@ class Runner(Closeable):
     """Runs agents in the threads of a registry; close it before the registry, or use it in a `with` block.
 
     `agents` is one compiled graph or a mapping of agent id to graph; the graphs themselves are not
-    changed. `config` is a `RunnableConfig` for every run: callbacks, tags, metadata, `recursion_limit`.
+    changed. A builder is compiled, and a function that makes a graph called once, with a config if it has a
+    parameter for one; it may be async or a context manager, which is left when the runner is closed. A str is
+    `module:name` or the path of a `langgraph.json`.
+
+    `config` is a `RunnableConfig` for every run: callbacks, tags, metadata, `recursion_limit`.
     `title_model`, a chat model, gives a thread its title after the first exchange, unless it was set by hand.
     `lease_seconds`: how long the lease of a run is valid without a heartbeat. `recover=False` leaves the
     runs of processes that are gone to other runners. `max_waiting`: how many runs may wait for one thread;
@@ -183,14 +187,19 @@ class Runner(Closeable):
         extra = {key: value for key, value in (config or {}).items() if key != "configurable"}
         self.registry = registry
         context = self._context = registry._context
-        self._agents = bind_agents(agents, context)
+        loop = LoopThread("threads-runs")
+        try:
+            self._agents = bind_agents(open_agents(agents, loop), context)
+        except BaseException:
+            loop.close()
+            raise
         self._history = RunHistory(context)
         self._edits = EditResolver(registry, self._history, self._agents)
         queue = RunQueue(self._agents, uuid.uuid4().hex, lease_seconds, max_waiting, context.now)
         self._submitter = RunSubmitter(registry, self._agents, queue, self._history)
         self._titles = TitleRuns(context, queue, title_model)
         self._executor = RunExecutor(
-            context, self._agents, queue, self._titles, config=extra, recover=recover
+            context, self._agents, queue, self._titles, loop, config=extra, recover=recover
         )
         self._heartbeat_loop = LoopThread("threads-heartbeat")
         heartbeat = Heartbeat(self._executor, queue, context.store, self._agents)
@@ -313,17 +322,18 @@ class Runner(Closeable):
         resolve = partial(self._edits.resolve_regeneration, thread_id, request, key, message_id)
         return self._submit_idempotent(thread_id, request, key, resolve)
 
-    def retry(self, thread_id: str) -> Run:
+    def retry(self, thread_id: str, *, agent_id: str | None = None) -> Run:
         """Start the thread's last run, which failed, again where it failed; its message is not added twice.
 
-        Raises `NothingToResume` if the last run did not fail, `ThreadBusy`.
+        `agent_id`: the agent that continues, by default that of the run, or where that is not loaded the
+        thread's own. Raises `NothingToResume` if the last run did not fail, `AgentNotFound`, `ThreadBusy`.
         """
         last = self._history.last(self.registry.get(thread_id).id)
         if last is None or last.status != "error":
             raise NothingToResume(thread_id, "its last run did not fail")
         with self._context.store.read() as tx:
             after_sequence = tx.events.last_sequence(last.thread_id)
-        future = self._executor.retry(last.run_id)
+        future = self._executor.retry(last.run_id, agent_id)
         return Run(self.registry, self._executor, last.run_id, last.thread_id, after_sequence, future)
 
     def make_title(self, thread_id: str) -> Run:
@@ -356,12 +366,6 @@ class Runner(Closeable):
         """As `close`, for `threads.api`: stop waiting once `hurry()` is true."""
         self._executor.close(self._heartbeat, timeout, hurry)
         self._heartbeat_loop.close()
-
-    def _teach(self, registry: Registry) -> None:
-        """Let another registry of the same file read states by these agents, for `threads.api`."""
-        if registry is not self.registry:
-            for graph in self._agents.values():
-                registry._context.learn(graph)
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""

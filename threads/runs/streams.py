@@ -18,14 +18,13 @@ from langchain_core.messages.ai import add_ai_message_chunks
 
 from threads.checkpoint.message_channel import CHANNEL
 from threads.langgraph_internals import NAMESPACE_SEPARATOR, TASK_SEPARATOR
+from threads.runs.tool_calls import NAMESPACE
 from threads.serialization import to_jsonable
 
-TASK_KEY = "langgraph_checkpoint_ns"
-"""The key in LangGraph's metadata of the task that runs a model or a tool, behind those it is nested in."""
-NODE_KEY = "langgraph_node"
-"""The key of the node of that task."""
-SOURCE_KEY = "lc_source"
-"""The key by which LangChain's middleware marks what it calls a model for; that is no answer."""
+NODE = "langgraph_node"
+"""The key in LangGraph's metadata of the node that runs a model."""
+INTERNAL_KEYS = frozenset(("lc_source", "lc_internal_call"))
+"""The keys by which LangChain's middleware marks that it calls a model for itself; that is no answer."""
 
 
 class Foresight:
@@ -88,6 +87,7 @@ class StreamedMessage:
         """Make it complete of what was streamed, if that is not known otherwise."""
         if self.complete is None and self.chunks:
             self.complete = add_ai_message_chunks(self.chunks[0], *self.chunks[1:])
+            self.chunks.clear()
         elif self.complete is None and self.text:
             self.complete = AIMessage(self.text, id=self.id)
 
@@ -123,8 +123,10 @@ class Strays:
 class RunStreams:
     """The messages, tasks and tools of a run that are under way."""
 
-    def __init__(self, run_id: str, foresight: Foresight) -> None:
+    def __init__(self, run_id: str, foresight: Foresight, *, has_channel: bool) -> None:
+        """`has_channel`: whether the graph has the channel of messages; without it nothing is known."""
         self._run_id = run_id
+        self._has_channel = has_channel
         self.messages: dict[str, StreamedMessage] = {}
         """What is streamed and was not stored by the last step that ended, by message; several may stream."""
         self._foresight = foresight
@@ -136,8 +138,11 @@ class RunStreams:
         """How many tools run now, by task."""
         self._tool_tasks: set[str] = set()
         """The tasks in which tools ran; what is nested in one may be seen here after its tool has ended."""
-        self._ended: defaultdict[str | None, dict[str, set[str | None]]] = defaultdict(dict)
-        """The root graph's tasks that ended at a checkpoint, and the ids of the messages they wrote."""
+        self._ended: defaultdict[str | None, dict[str, set[str | None] | None]] = defaultdict(dict)
+        """The root graph's tasks that ended at a checkpoint, and the ids of the messages they wrote.
+
+        None where that is not known.
+        """
 
     # what is streamed
 
@@ -163,10 +168,10 @@ class RunStreams:
             return None
         found = self.messages.get(message.id)
         if found is None:
-            task = str(metadata.get(TASK_KEY, ""))
-            found = StreamedMessage(message.id, metadata.get(NODE_KEY), namespace, task, True)
+            task = str(metadata.get(NAMESPACE, ""))
+            found = StreamedMessage(message.id, metadata.get(NODE), namespace, task, True)
             found.in_conversation = (
-                SOURCE_KEY not in metadata
+                INTERNAL_KEYS.isdisjoint(metadata)
                 and not self.is_in_tool(task)
                 and self._foresight.expects(found.path)
             )
@@ -218,17 +223,24 @@ class RunStreams:
 
     # where it ended up
 
-    def on_task_written(self, at: str | None, task_id: str | None, message_ids: Iterable[str | None]) -> None:
-        """A task of the root graph ended at this checkpoint, and wrote these messages to the conversation."""
+    def on_task_written(
+        self, at: str | None, task_id: str | None, message_ids: Iterable[str | None] | None
+    ) -> None:
+        """A task of the root graph ended at this checkpoint, and wrote these messages to the conversation.
+
+        None: it is not known which.
+        """
         if task_id is not None:
-            self._ended[at].setdefault(task_id, set()).update(message_ids)
+            before = self._ended[at].get(task_id, set())
+            unknown = before is None or message_ids is None
+            self._ended[at][task_id] = None if unknown else {*(before or ()), *(message_ids or ())}
 
     def origin_of_written(self, at: str | None, message_id: str | None) -> dict[str, Any]:
         """Return where a message comes from that a task wrote to the conversation at this checkpoint."""
         streamed = self.messages.get(message_id or "")
         if streamed is not None:
             return origin(streamed.node, streamed.namespace, in_conversation=True)
-        writers = [id for id, written in self._ended[at].items() if message_id in written]
+        writers = [id for id, written in self._ended[at].items() if message_id in (written or ())]
         return origin(self._nodes.get(writers[0]) if writers else None, (), in_conversation=True)
 
     def settle(self, at: str | None, stored: Collection[str | None]) -> Strays:
@@ -236,7 +248,10 @@ class RunStreams:
         ended, strays = self._ended.pop(at, {}), Strays(self._run_id)
         for message in [each for each in self.messages.values() if each.root_task in ended]:
             del self.messages[message.id]
-            reaches = message.id in stored
+            written = ended[message.root_task]
+            if written is None or not self._has_channel:
+                continue
+            reaches = message.id in stored or message.id in written
             if message.is_answer:
                 self._foresight.learn(message.path, reaches=reaches)
             if not reaches:

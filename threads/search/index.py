@@ -1,8 +1,9 @@
 """The message rows of each thread (`threads_message_text`), and the full-text indexes over them.
 
-The rows follow the messages of the current branch: what is unchanged is left alone, so one more turn in a
-thread of a thousand messages writes two rows. The indexes (FTS5) hold no texts of their own, and deleting
-from them takes the text that went in; so rows and indexes are changed here only, together.
+The rows follow the messages of the current branch, with those that its graph has removed from the state:
+what is unchanged is left alone, so one more turn in a thread of a thousand messages writes two rows. The
+indexes (FTS5) hold no texts of their own, and deleting from them takes the text that went in; so rows and
+indexes are changed here only, together.
 
 Deleted text stays in the index's pages until they are rewritten (`threads.db.purge`);
 `threads_index_purge` says that this is due.
@@ -12,8 +13,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -36,6 +36,11 @@ class IndexedMessage(NamedTuple):
     """Whether it is part of the thread's message count."""
     input_tokens: int = 0
     output_tokens: int = 0
+
+    @property
+    def key(self) -> str | tuple[str, str]:
+        """What identifies it: its id; of one without, role and text."""
+        return self.message_id or (self.role, self.text)
 
 
 class ThreadRows(NamedTuple):
@@ -64,35 +69,41 @@ def sync(
     """
     first, last = rows_of(position)
     stored = _select(connection, position)
-    unchanged, count = _match([IndexedMessage(*row[1:]) for row in stored], messages)
-    removed = [row for row, stays in zip(stored, unchanged, strict=True) if not stays]
-    end = max((row["id"] for row, stays in zip(stored, unchanged, strict=True) if stays), default=first)
-    added = messages[count:]
+    found, added, removed = _match(stored, messages)
+    end = max((row["id"] for row, _ in found), default=first)
     if end + len(added) > last:  # a sliding window that has moved on for a million messages
-        removed, end, added = stored, first, messages
+        found, added, removed, end = [], [*messages], stored, first
+    changed = [(row, message) for row, message in found if IndexedMessage(*row[1:]) != message]
     _delete(connection, removed)
     if removed:  # new rows may get their ids, and no user has read those
         connection.execute(_sql("limit_read_marks"), {"position": position, "first": first})
+    for row, message in changed:
+        _update(connection, row, message)
     for id, message in enumerate(added, start=end + 1):
         _insert(connection, id, message, times.get(message.message_id or "", now))
-    if removed or added:
+    if removed or changed or added:
         thread = {"position": position, "first": first, "last": last}
         for name in ("clear_daily_usage", "update_daily_usage"):
             connection.execute(_sql(name), thread)
-    return bool(removed or added)
+    return bool(removed or changed or added)
+
+
+def list_messages(connection: sqlite3.Connection, position: int) -> list[IndexedMessage]:
+    """The messages that have rows, in the order of these."""
+    return [IndexedMessage(*row[1:]) for row in _select(connection, position)]
 
 
 def new_messages(
-    connection: sqlite3.Connection, position: int, messages: Sequence[IndexedMessage]
+    stored: Sequence[IndexedMessage], messages: Sequence[IndexedMessage]
 ) -> list[IndexedMessage]:
-    """Those of `messages` that have no row yet."""
-    stored = {row["message_id"] for row in _select(connection, position)}
-    return [message for message in messages if message.message_id not in stored]
+    """Those of `messages` that are not among the stored ones."""
+    ids = {each.message_id for each in stored}
+    return [message for message in messages if message.message_id not in ids]
 
 
 def matches(connection: sqlite3.Connection, position: int, messages: Sequence[IndexedMessage]) -> bool:
-    """Whether the thread's rows are those of `messages`."""
-    return [IndexedMessage(*row[1:]) for row in _select(connection, position)] == list(messages)
+    """Whether the thread's rows are those of `messages`, in any order."""
+    return Counter(list_messages(connection, position)) == Counter(messages)
 
 
 def apply_changes(connection: sqlite3.Connection, owner: str | None = None) -> None:
@@ -125,22 +136,23 @@ def rebuild(connection: sqlite3.Connection) -> None:
         connection.execute(_sql(name))
 
 
-def _match(old: Sequence[IndexedMessage], new: Sequence[IndexedMessage]) -> tuple[list[bool], int]:
-    """Which of the old rows stay, and how many of the new messages, from the first on, they are."""
-    if old == list(new[: len(old)]):
-        return [True] * len(old), len(old)
-    places: defaultdict[IndexedMessage, list[int]] = defaultdict(list)
-    for place, each in enumerate(old):
-        places[each].append(place)
-    unchanged, at = [False] * len(old), 0
-    for count, each in enumerate(new):
-        found = places[each]
-        following = bisect_left(found, at)
-        if following == len(found):
-            return unchanged, count
-        at = found[following] + 1
-        unchanged[at - 1] = True
-    return unchanged, len(new)
+def _match(
+    rows: Sequence[sqlite3.Row], messages: Sequence[IndexedMessage]
+) -> tuple[list[tuple[sqlite3.Row, IndexedMessage]], list[IndexedMessage], list[sqlite3.Row]]:
+    """The rows that stay, with their messages; the messages that have no row; the rows without a message.
+
+    A message keeps its row, whatever was removed or inserted before it: a read mark is the id of a row.
+    """
+    waiting: defaultdict[str | tuple[str, str], deque[sqlite3.Row]] = defaultdict(deque)
+    for row in rows:
+        waiting[row["message_id"] or (row["role"], row["text"])].append(row)
+    found, added = [], []
+    for message in messages:
+        if same := waiting[message.key]:
+            found.append((same.popleft(), message))
+        else:
+            added.append(message)
+    return found, added, [row for left in waiting.values() for row in left]
 
 
 def _select(connection: sqlite3.Connection, position: int) -> list[sqlite3.Row]:
@@ -151,6 +163,13 @@ def _select(connection: sqlite3.Connection, position: int) -> list[sqlite3.Row]:
 def _insert(connection: sqlite3.Connection, id: int, message: IndexedMessage, written_at: int | None) -> None:
     connection.execute(_sql("insert_row"), {"id": id, "written_at": written_at, **message._asdict()})
     _index(connection, ("insert_words", "insert_trigrams"), id, message.text)
+
+
+def _update(connection: sqlite3.Connection, row: sqlite3.Row, message: IndexedMessage) -> None:
+    connection.execute(_sql("update_row"), {"id": row["id"], **message._asdict()})
+    if row["text"] != message.text:
+        _index(connection, ("delete_words", "delete_trigrams"), row["id"], row["text"])
+        _index(connection, ("insert_words", "insert_trigrams"), row["id"], message.text)
 
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from threads.graphemes import is_boundary
 from threads.search.query import Query
 from threads.search.tokenizer import decode_symbol, fold, respell, spellings, tokens
 
@@ -37,6 +38,10 @@ def snippet(text: str, query: Query) -> tuple[str, tuple[tuple[int, int], ...]]:
         whole = (last for _, last in spans if last <= end)
         space = line.rfind(" ", max(start, first + 1, *whole), end)
         end = end if space < 0 else space
+    while not is_boundary(line, start):
+        start -= 1
+    while not is_boundary(line, end):
+        end += 1
     before, after = "…" if start else "", "…" if end < len(line) else ""
     moved = len(before) - start
     shown = tuple((max(a, start) + moved, min(b, end) + moved) for a, b in spans if a < end and b > start)

@@ -129,7 +129,9 @@ def _compare_thread(
     connection: sqlite3.Connection, row: sqlite3.Row, decoder: Decoder, *, has_index: bool
 ) -> Iterator[Problem]:
     """The problems of one thread that has a head."""
-    columns = ("position", "thread_id", "head_id", "created_at", "updated_at")
+    columns = (
+        "position", "thread_id", "head_id", "created_at", "updated_at", "projected_id", "auto_title"
+    )  # fmt: skip
     made = project(StaleThread(*(row[name] for name in columns)), connection, decoder)
     thread_id = row["thread_id"]
     if why := decoder.damage(connection, thread_id, row["head_id"], made.message_count):

@@ -6,10 +6,10 @@ cut falls between grapheme clusters, never inside an accented character or an em
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
+from threads import graphemes
 from threads.models import Message
 
 NEW_TITLE = "New conversation"
@@ -22,7 +22,16 @@ MAX_READ = 4000
 """Characters of a message that are read for a title or a preview."""
 
 
-def title(messages: Sequence[Message]) -> str:
+class Spoken(Protocol):
+    """What a title needs of a message."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+def title(messages: Sequence[Spoken]) -> str:
     """The first user message in one line."""
     if not messages:
         return NEW_TITLE
@@ -57,20 +66,7 @@ def shorten(text: str, length: int) -> str:
     text = " ".join(text.split())
     if len(text) <= length:
         return text
-    while length > 1 and joins(text[length - 1], text[length]):
-        length -= 1
-    return text[:length].rstrip() + "…"
-
-
-def joins(left: str, right: str) -> bool:
-    """Whether the two code points belong to one grapheme cluster."""
-    zero_width_joiner = "\u200d"
-    return (
-        zero_width_joiner in (left, right)
-        or unicodedata.category(right) in ("Mn", "Me", "Mc")
-        or "\U0001f3fb" <= right <= "\U0001f3ff"  # skin tones
-        or ("\U0001f1e6" <= left <= "\U0001f1ff" and "\U0001f1e6" <= right <= "\U0001f1ff")  # flags
-    )
+    return graphemes.cut(text, length).rstrip() + "…"
 
 
 def strip_markdown(text: str) -> str:

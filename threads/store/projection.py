@@ -8,7 +8,7 @@ handed in: the store does not know how a checkpoint is encoded.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
@@ -25,6 +25,21 @@ BATCH_SIZE = 100
 """Threads whose projections are stored in one transaction."""
 
 
+class BranchMessages(Protocol):
+    """The messages of a branch, with those that its graph removed from the state."""
+
+    @property
+    def messages(self) -> Sequence[Message]: ...
+    @property
+    def trimmed(self) -> Sequence[Message]: ...
+    @property
+    def times(self) -> Mapping[str, int]: ...
+    @property
+    def deleted(self) -> Collection[str | tuple[str, str]]: ...
+    @property
+    def is_whole(self) -> bool: ...
+
+
 class Decoder(Protocol):
     """What the checkpoint package offers for reading checkpoints."""
 
@@ -39,6 +54,16 @@ class Decoder(Protocol):
         checkpoint_id: str,
         wanted: Sequence[IndexedMessage],
     ) -> dict[str, int]: ...
+
+    def conversation(
+        self,
+        connection: sqlite3.Connection,
+        thread_id: str,
+        checkpoint_id: str,
+        state: Sequence[Message],
+        since: str | None,
+        known: Sequence[str | tuple[str, str]],
+    ) -> BranchMessages: ...
 
     def written_at(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -64,6 +89,10 @@ class Projectable(Protocol):
     def created_at(self) -> int | None: ...
     @property
     def updated_at(self) -> int | None: ...
+    @property
+    def projected_id(self) -> str | None: ...
+    @property
+    def auto_title(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +112,9 @@ class Projection:
     unanswered: Sequence[str]
     """Tool calls without an answer that wedge the thread."""
     times: Mapping[str, int] = field(default_factory=dict)
-    """When messages that have no row yet were written, by id."""
+    """When messages were written, by id; all that have no row yet, as far as that is known."""
+    stored: Sequence[IndexedMessage] = ()
+    """The messages that have a row already."""
 
     def columns(self) -> dict[str, Any]:
         """The projected columns by name."""
@@ -110,18 +141,71 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
         first_id = connection.execute(statements("projections")["first_checkpoint"], values).fetchone()[0]
         created_at = decoder.written_at(connection, thread_id, first_id)
         updated_at = decoder.written_at(connection, thread_id, head_id)
+    said = Said(previews.UNTITLED_TITLE)
+    if messages is not None:
+        said = _describe(row, messages, connection, decoder)
     return Projection(
         position=row.position,
         thread_id=thread_id,
         head_id=head_id,
         created_at=created_at,
         updated_at=updated_at,
-        auto_title=previews.UNTITLED_TITLE if messages is None else previews.title(messages),
+        auto_title=said.title,
         preview=None if messages is None else previews.preview(messages),
         message_count=None if messages is None else previews.count(messages),
-        messages=[_indexed(message) for message in messages or ()],
+        messages=said.messages,
         unanswered=lost,
+        times=said.times,
+        stored=said.stored,
     )
+
+
+class Said(NamedTuple):
+    """What was said in a thread, also what its state does not hold any more."""
+
+    title: str
+    messages: Sequence[IndexedMessage] = ()
+    stored: Sequence[IndexedMessage] = ()
+    """The messages that have rows, if these are of the same thread."""
+    times: Mapping[str, int] = {}
+
+
+def _describe(
+    row: Projectable, messages: Sequence[Message], connection: sqlite3.Connection, decoder: Decoder
+) -> Said:
+    """The title of a thread, and the messages that are searched.
+
+    What the rows of the index know is not read again from the history, as long as the thread stays on the
+    same branch.
+    """
+    from threads.store import previews
+
+    if row.head_id is None:
+        return Said(previews.title(messages))
+    has_rows = row.projected_id is not None or row.auto_title != previews.NEW_TITLE
+    stored = []
+    if has_rows and has_table(connection, "threads_message_text"):
+        stored = index.list_messages(connection, row.position)
+    since = row.projected_id if stored else None
+    known = [each.key for each in stored if each.role != "system"] if since else []
+    branch = decoder.conversation(connection, row.thread_id, row.head_id, messages, since, known)
+    trimmed = {id(message) for message in branch.trimmed}
+    found = [_indexed(each, is_trimmed=id(each) in trimmed) for each in branch.messages]
+    by_key = {each.key: each for each in found}
+    if branch.is_whole:
+        said = found
+    else:
+        remaining = [each for each in stored if each.role != "system" and each.key not in branch.deleted]
+        without_id = {(each.role, each.text) for each in found}
+        earlier = [each for each in remaining if each.key not in by_key and each.key not in without_id]
+        said = [by_key.get(each.key, each) for each in remaining if each.role == "user"] + found
+        found = [each._replace(is_counted=False) for each in earlier] + found
+    title, first = previews.title(said), next((each for each in stored if each.role == "user"), None)
+    has_title = row.auto_title not in (previews.NEW_TITLE, previews.UNTITLED_TITLE)
+    if has_title and (first is None or previews.title([first]) != row.auto_title or first.key not in by_key):
+        cut = connection.execute(statements("projections")["is_cut"], {"thread_id": row.thread_id}).fetchone()
+        title = row.auto_title if cut is not None and cut[0] else title
+    return Said(title, found, stored, branch.times)
 
 
 class IndexBacklog(NamedTuple):
@@ -265,7 +349,7 @@ def _derive(
         for record in records:
             each = project(record, connection, decoder)
             if not database.read_only:
-                new = index.new_messages(connection, each.position, each.messages)
+                new = index.new_messages(each.stored, each.messages)
                 each = replace(each, times=_times(each, connection, decoder, new))
             made.append(each)
             if stop():
@@ -281,11 +365,12 @@ def _store(
 
 def _times(
     made: Projection, connection: sqlite3.Connection, decoder: Decoder, messages: Sequence[IndexedMessage]
-) -> dict[str, int]:
+) -> Mapping[str, int]:
     """When these messages were written, by id, as far as the history tells."""
-    if not messages or made.head_id is None:
-        return {}
-    return decoder.said_at(connection, made.thread_id, made.head_id, messages)
+    unknown = [each for each in messages if each.message_id not in made.times]
+    if not unknown or made.head_id is None:
+        return made.times
+    return {**made.times, **decoder.said_at(connection, made.thread_id, made.head_id, unknown)}
 
 
 def unanswered_calls(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
@@ -304,7 +389,7 @@ def unanswered_calls(messages: Sequence[Message]) -> tuple[list[str], list[str]]
     return lost, waiting
 
 
-def _indexed(message: Message) -> IndexedMessage:
+def _indexed(message: Message, *, is_trimmed: bool) -> IndexedMessage:
     """What the index stores of a message; lone surrogates, which no file can hold, become question marks."""
     from threads.store import previews
 
@@ -312,4 +397,5 @@ def _indexed(message: Message) -> IndexedMessage:
     id = message.id and message.id.encode(errors="replace").decode()
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
-    return IndexedMessage(id, message.role, text, previews.is_counted(message), *tokens)
+    is_counted = not is_trimmed and previews.is_counted(message)
+    return IndexedMessage(id, message.role, text, is_counted, *tokens)

@@ -103,6 +103,8 @@ class StaleThread:
     head_id: str | None
     created_at: int | None
     updated_at: int | None
+    projected_id: str | None
+    auto_title: str
 
 
 class BegunOnce(NamedTuple):
@@ -161,6 +163,8 @@ class ThreadTable:
 
         `has_indexes`: False on a file that is only read, whose tables may be temporary ones.
         """
+        if order.sort_by == "title":
+            self._connection.create_function("threads_title_key", 1, _title_key, deterministic=True)
         plan = plan_query(self._connection, filters, order.sort_by) if has_indexes else plan_scan(filters)
         conditions, values = list(plan.conditions), {**plan.values, "limit": limit + 1, "offset": offset}
         place = plan.order_column or f"{'+' if plan.sorts else ''}{order.key}"  # + keeps SQLite from an index
@@ -297,6 +301,13 @@ def merge_metadata(stored: Mapping[str, Any], changes: object) -> str:
 def decode_id(id: Any) -> str | None:
     """An id as text: another program may have stored bytes."""
     return id.decode(errors="replace") if isinstance(id, bytes) else id
+
+
+def _title_key(title: bytes) -> str:
+    """What titles are sorted by: without case and diacritics, so that "Ärger" stands beside "Arger"."""
+    from threads.search.tokenizer import fold
+
+    return fold(title.decode(errors="replace"))
 
 
 def _where(conditions: Sequence[str]) -> str:

@@ -14,6 +14,12 @@ SELECT id, text FROM threads_message_text WHERE id BETWEEN :first AND :last
 INSERT INTO threads_message_text (id, message_id, role, text, is_counted, written_at, input_tokens, output_tokens)
 VALUES (:id, :message_id, :role, :text, :is_counted, :written_at, :input_tokens, :output_tokens)
 
+-- Change the row of a message.
+-- name: update_row
+UPDATE threads_message_text SET role = :role, text = :text, is_counted = :is_counted, input_tokens = :input_tokens,
+    output_tokens = :output_tokens
+WHERE id = :id
+
 -- Delete the row of a message, or of a title.
 -- name: delete_row
 DELETE FROM threads_message_text WHERE id = :id

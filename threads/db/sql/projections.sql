@@ -2,7 +2,7 @@
 
 -- Threads with a stale projection, the last active first, because these are looked for.
 -- name: list_stale
-SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+SELECT position, thread_id, head_id, created_at, updated_at, projected_id, auto_title FROM threads_thread
 WHERE head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
 
 -- How many threads have a stale projection.
@@ -11,23 +11,32 @@ SELECT count(*) FROM threads_thread WHERE head_id IS NOT projected_id
 
 -- The stale threads of an owner. (The + keeps SQLite from reading the index of all stale threads.)
 -- name: list_stale_of_owner
-SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+SELECT position, thread_id, head_id, created_at, updated_at, projected_id, auto_title FROM threads_thread
 WHERE owner = :owner AND +head_id IS NOT projected_id ORDER BY activity DESC LIMIT :limit
 
 -- How many threads of an owner have a stale projection.
 -- name: count_stale_of_owner
 SELECT count(*) FROM threads_thread WHERE owner = :owner AND +head_id IS NOT projected_id
 
--- Store a projection, unless the head has changed since it was derived.
+-- Store a projection, unless the head has changed since it was derived. What a reader with the graph knows is not
+-- replaced by a reader without it.
 -- name: store
 UPDATE threads_thread
 SET projected_id = :head_id, auto_title = :auto_title, preview = :preview, message_count = :message_count,
     created_at = coalesce(created_at, :created_at), updated_at = coalesce(updated_at, :updated_at)
 WHERE thread_id = :thread_id AND head_id IS :head_id
+    AND (:message_count IS NOT NULL OR message_count IS NULL OR projected_id IS NOT :head_id)
 
 -- The first checkpoint of a thread.
 -- name: first_checkpoint
 SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+
+-- Whether the beginning of a thread's history was pruned.
+-- name: is_cut
+SELECT parent_checkpoint_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM checkpoints p
+    WHERE p.thread_id = c.thread_id AND p.checkpoint_ns = '' AND p.checkpoint_id = c.parent_checkpoint_id)
+FROM checkpoints c WHERE thread_id = :thread_id AND checkpoint_ns = '' ORDER BY checkpoint_id LIMIT 1
 
 -- Whether this connection has a temporary copy of the threads.
 -- name: has_temporary_threads

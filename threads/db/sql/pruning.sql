@@ -71,3 +71,11 @@ ORDER BY checkpoint_ns = '' AND checkpoint_id IS (
 INSERT INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)
 SELECT :target, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value FROM writes
 WHERE thread_id = :source
+
+-- Make the projection stale if messages are indexed that the state does not hold: their history is deleted.
+-- name: forget_trimmed
+UPDATE threads_thread SET projected_id = NULL
+WHERE thread_id = :thread_id AND EXISTS (
+    SELECT 1 FROM threads_message_text s
+    WHERE s.id > threads_thread.position << 20 AND s.id <= (threads_thread.position << 20) + 1048575
+      AND s.is_counted = 0 AND s.role IN ('user', 'assistant') AND trim(s.text) <> '')

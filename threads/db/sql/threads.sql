@@ -41,8 +41,9 @@ activity
 -- name: sort_created_at
 position
 
+-- By a function in Python: SQLite knows upper and lower case of ASCII only. As bytes, which may be no UTF-8.
 -- name: sort_title
-lower(coalesce(title, model_title, auto_title))
+threads_title_key(CAST(coalesce(title, model_title, auto_title) AS BLOB))
 
 -- name: sort_message_count
 coalesce(message_count, -1)
@@ -137,7 +138,7 @@ ORDER BY thread_id LIMIT :limit
 
 -- Those of these threads whose projection is stale.
 -- name: list_stale_of
-SELECT position, thread_id, head_id, created_at, updated_at FROM threads_thread
+SELECT position, thread_id, head_id, created_at, updated_at, projected_id, auto_title FROM threads_thread
 WHERE head_id IS NOT projected_id AND thread_id IN (SELECT value FROM json_each(:ids))
 
 -- All threads with checkpoints, but for those in the trash.
