@@ -265,6 +265,19 @@ def test_what_pruning_took_is_refused_with_the_reason(three_turns, build):
     assert (registry.history("a").total, texts(registry)) == (history, TURNS)
 
 
+def test_messages_that_a_later_run_returns_keep_their_time_and_run(registry):
+    for number in "12":
+        returning_all(registry.checkpointer).invoke(said(f"q{number}"), config("a"))
+    with threads.Runner(registry, returning_all(None)) as runner:
+        run = runner.start("a", "q3")
+        run.result(20)
+    messages = registry.messages("a")
+    assert [message.run_id for message in messages] == [None] * 4 + [run.id] * 2
+    times = [message.created_at for message in messages]
+    assert times == sorted(times)
+    assert len({*times[:5]}) == 5
+
+
 def version(message: threads.Message) -> tuple[int, int]:
     return message.version, len(message.versions)
 

@@ -225,7 +225,8 @@ class TurnMachine(RuleBasedStateMachine):
                 view = view[-KEPT:]
             elif kind == "summarise":
                 if len(view) > KEPT + 1:
-                    view = (Entry("summary", "summary"), *view[-KEPT:])
+                    view = ((summary := Entry("summary", "summary")), *view[-KEPT:])
+                    summary.stood = view
             elif kind == "note":
                 view = self.shape.merged(view, (note := Entry("user", "note"),))
                 note.stood = view
