@@ -386,7 +386,7 @@ class Transcripts:
     ) -> Iterator[StoredWith]:
         """The step of each message: as saved by a pruning, else by its id, else by its content.
 
-        A message that got its id after it was written may be written again, with its id, in a list of several.
+        A message that got its id after it was written may be written again with it, in a list of several.
         """
         saved = connection.execute(self._sql["origins"], at)
         by_id = {id: StoredWith(milliseconds, run_id) for id, milliseconds, run_id in saved}
