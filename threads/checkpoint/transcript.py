@@ -384,21 +384,28 @@ class Transcripts:
     def _stored_with(
         self, connection: sqlite3.Connection, at: dict[str, Any], state: list[BaseMessage]
     ) -> Iterator[StoredWith]:
-        """The step of each message: as saved by a pruning, else by its id, else by its content."""
+        """The step of each message: as saved by a pruning, else by its id, else by its content.
+
+        A message that got its id after it was written may be written again with it, in a list of several.
+        """
         saved = connection.execute(self._sql["origins"], at)
         by_id = {id: StoredWith(milliseconds, run_id) for id, milliseconds, run_id in saved}
+        in_list: set[str] = set()
         by_content: defaultdict[tuple[str, str], list[StoredWith]] = defaultdict(list)
         for step, value in self._updates(connection, at):
             with suppress(Undecodable):
-                for message in coerce_messages(value):
+                messages = coerce_messages(value)
+                in_list |= {each.id for each in messages[:-1] if each.id} - by_id.keys()
+                for message in messages:
                     if message.id:
                         by_id.setdefault(message.id, step)
                     else:
                         by_content[content_key(message)].append(step)
         for message in state:
             found = by_id.get(message.id or "")
-            same_content = by_content.get(content_key(message))
-            yield found or (same_content.pop(0) if same_content else StoredWith())
+            if (found is None or message.id in in_list) and (same := by_content.get(content_key(message))):
+                found = same.pop(0)
+            yield found or StoredWith()
 
     def _updates(
         self, connection: sqlite3.Connection, at: dict[str, Any]
