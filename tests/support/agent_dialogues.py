@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Line = tuple[str, str]
@@ -41,6 +41,8 @@ class Dialogue:
     """A word that only the turn with the same number has."""
     target: int = 1
     """The index of the turn that is edited, forked from and rewound to."""
+    is_stored_at_end: bool = False
+    """Whether user messages are stored together with their answers."""
     summary_above: int | None = None
     """With so many messages the agent replaces all but two by a summary before it calls its model."""
 
@@ -131,7 +133,13 @@ DIALOGUES = {
     "agent_with_tools": _with_tools(confirmation()),
     "human_in_the_loop": _with_tools(_MAIL),
     "summarization": Dialogue(
-        _HELLOS, answer("hello trois"), answer("hello four"), confirmation(), ("one", "two", "three"), 2, 5
+        _HELLOS,
+        answer("hello trois"),
+        answer("hello four"),
+        confirmation(),
+        ("one", "two", "three"),
+        2,
+        summary_above=5,
     ),
     "structured_response": Dialogue(
         (structured("Rome"), structured("Oslo"), answer("hello three")),
@@ -173,6 +181,6 @@ DIALOGUES = {
     ),
     "quickstart": _with_tools(confirmation()),
     "tutorial": _with_tools(confirmation()),
-    "functional": _with_tools(confirmation()),
+    "functional": replace(_with_tools(confirmation()), is_stored_at_end=True),
 }
 """The dialogue of each agent in `built_agents.BUILDERS`."""

@@ -149,13 +149,16 @@ class CommandInterface(InvokeInterface):
         self._chat("/retry")
 
     def edit(self, message_id: str, text: str) -> None:
-        self._chat("/undo", "/undo", text)
+        messages = self.messages()
+        [number] = [n for n, message in enumerate(messages) if message["id"] == message_id]
+        turns = sum(message["role"] == "user" for message in messages[number:])
+        self._chat(*["/undo"] * turns, text)
 
     def fork(self, at: str | None = None) -> str:
         return str(self.read("fork", THREAD, *(("--at", at) if at else ()))["id"])
 
     def rewind(self, to: str) -> None:
-        self.call("rewind", THREAD, "--to", to)
+        self.call("rewind", THREAD, "--to", to, "--types", "built_agents:Report")
 
     def problems(self) -> list[Any]:
         return list(self.read("verify")["problems"])
