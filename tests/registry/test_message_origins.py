@@ -265,6 +265,16 @@ def test_what_pruning_took_is_refused_with_the_reason(three_turns, build):
     assert (registry.history("a").total, texts(registry)) == (history, TURNS)
 
 
+def test_summary_with_the_same_text_as_the_one_before_is_another_message(registry):
+    shape = SHAPES["add_messages, summarise and append"]
+    graph = shape.build(Script()).copy(update={"checkpointer": registry.checkpointer})
+    for text in ("q1", "q2", "q3", "q4"):
+        graph.invoke(said(text), config("a"))
+    shown = ["summary", "q3", "done 2", "q4"]
+    assert texts(registry) == [*shown, "done 3"]
+    assert texts(registry, registry.fork("a", at=registry.messages("a")[0].id).id) == shown
+
+
 def test_messages_that_a_later_run_returns_keep_their_time_and_run(registry):
     for number in "12":
         returning_all(registry.checkpointer).invoke(said(f"q{number}"), config("a"))

@@ -191,7 +191,8 @@ def align(messages: list[BaseMessage], parent: BranchStep) -> tuple[int, dict[in
             here = [content_key(each) for each in messages[left + 1 : right]]
             there = [content_key(each) for each in before[left_before + 1 : right_before]]
             for a, b, size in SequenceMatcher(None, here, there, autojunk=False).get_matching_blocks():
-                moved |= {left + 1 + a + n: left_before + 1 + b + n for n in range(size)}
+                pairs = ((left + 1 + a + n, left_before + 1 + b + n) for n in range(size))
+                moved |= {n: place for n, place in pairs if is_same(messages[n], before[place])}
     return same, moved
 
 
