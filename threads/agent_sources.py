@@ -55,7 +55,7 @@ def load_agents(spec: str | os.PathLike[str]) -> dict[str, Any]:
             raise AgentNotBuilt(f"{spec} failed", error) from error
     if isinstance(found, Mapping) and found:
         return {str(id): value for id, value in found.items()}
-    if not _is_graph(found) and not callable(found):
+    if not is_graph(found) and not callable(found):
         raise InvalidValue("agents", f"{spec} is neither a compiled graph nor a mapping of ids to graphs")
     own = getattr(found, "name", None)
     return {own if isinstance(own, str) and own not in ("", DEFAULT_GRAPH_NAME) else name: found}
@@ -69,7 +69,7 @@ def made_graph(value: Any) -> Any:
     """
     if isinstance(value, GraphEntry):
         value = imported(value)
-    return value if _is_graph(value) or not callable(value) else call_factory(value)
+    return value if is_graph(value) or not callable(value) else call_factory(value)
 
 
 def imported(entry: GraphEntry) -> Any:
@@ -127,7 +127,8 @@ def compiled_graph(made: Any) -> Any:
     return graph
 
 
-def _is_graph(value: Any) -> bool:
+def is_graph(value: Any) -> bool:
+    """Return whether it is a compiled graph or a builder."""
     from langgraph.graph import StateGraph
     from langgraph.pregel import Pregel
 
@@ -136,7 +137,7 @@ def _is_graph(value: Any) -> bool:
 
 def _is_plain_function(value: Any) -> bool:
     """Whether calling it returns a graph or a mapping, not an awaitable or a context manager."""
-    if _is_graph(value) or isinstance(value, Mapping) or not callable(value):
+    if is_graph(value) or isinstance(value, Mapping) or not callable(value):
         return False
     function = inspect.unwrap(value)
     kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)

@@ -252,11 +252,12 @@ class AgentNotFound(UsageError, LookupError):
 
 
 class MessageNotFound(ThreadsError, LookupError):
-    """The thread has no such message, or the checkpoint that added it was deleted."""
+    """The thread has no such message, or its history does not show where the message is from."""
 
     def __init__(self, thread_id: str, message_id: str, why: str = "") -> None:
         self.thread_id, self.message_id = thread_id, message_id
-        super().__init__(f"thread {thread_id!r} has no message {short(message_id)}{why and ': '}{why}")
+        message = f"message {short(message_id)}" if message_id else "such message"
+        super().__init__(f"thread {thread_id!r} has no {message}{why and ': '}{why}")
 
 
 class MessagesUnknown(ThreadsError):

@@ -339,6 +339,15 @@ def test_resume_of_an_agent_that_is_gone_names_the_remedy():
     assert effects(EFFECTS) == []
 
 
+def test_retry_may_name_another_agent():
+    agents = ask("decisions")
+    call("resume", "a", "--text", "yes", *agents, code=1)
+    other = ["--agents", "asking_agents:echo", "--agent", "echo"]
+    assert call("retry", "a", *other).stdout == "'yes'\n"
+    with threads.open("threads.db") as registry:
+        assert registry.runs("a")[0].agent_id == "echo"
+
+
 # send
 
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from graphs import plain_graph
 from locations import ROOT, SUPPORT
+from run_helpers import slow_agent
 
 import threads
 from threads.cli.group import COMMANDS
@@ -341,6 +342,7 @@ JSON = {
     "send": "send - hello",
     "resume": "resume asking --no --agents asking_agents:refund",
     "retry": "retry broken --agents mending:graph",
+    "runs": "runs broken",
     "rename": "rename - again",
     "pin": "pin -",
     "unpin": "unpin -",
@@ -428,4 +430,7 @@ def test_every_command_prints_the_json_keys_of_the_readme(here):
         assert set(told(line)) == said[name] or (
             said[name] == {"thread"} and "message_count" in told(line)
         ), name
-    assert set(JSON) == set(said)
+    with threads.open("threads.db") as registry, threads.Runner(registry, slow_agent()) as runner:
+        runner.start("talking", "hello", if_not_exists="create")
+        assert set(told("stop talking")) == said["stop"]
+    assert {*JSON, "stop"} == set(said)

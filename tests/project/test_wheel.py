@@ -109,6 +109,8 @@ def test_the_wheel_and_a_project_with_its_own_package_agent_work_together(
     assert (
         run(*threads, "send", "--new", "hello", "--agents", "agent:graph", cwd=tmp_path) == "project: hello\n"
     )
+    words = (*threads, "send", "--new", "hello", "--agents", project / "langgraph.json")
+    assert run(*words, "--db", "template.db", cwd=tmp_path) == "project: hello\n"
     assert run(*threads, "send", "--new", "Hi, I'm Alice", cwd=tmp_path) == "Hello Alice! How can I help?\n"
     listed = run(*threads, "ls", cwd=tmp_path).splitlines()
     assert [line.split("\t")[4] for line in listed] == ["assistant", "Mine"]

@@ -4,7 +4,7 @@ import operator
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from conversation_shapes import SHAPES, Script
+from conversation_shapes import SHAPES, Script, keep_last
 from graphs import Plain, compiled, config, echo, plain_graph, said, stock_saver
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, StateGraph
@@ -12,6 +12,7 @@ from langgraph.graph.message import _messages_delta_reducer
 from langgraph.types import Command
 
 import threads
+from threads.checkpoint.branches import Branch, with_versions
 
 
 class Added(TypedDict):
@@ -150,15 +151,16 @@ def test_equal_messages_without_ids_are_told_apart_by_position(registry):
 
 
 def test_equal_messages_of_a_trimmed_list_are_told_apart_by_what_was_written(registry):
-    shape = SHAPES["keep_last, append"]
-    graph = shape.build(Script()).copy(update={"checkpointer": registry.checkpointer})
-    for _ in range(4):
+    class State(TypedDict):
+        messages: Annotated[list, keep_last]
+
+    answer = {"messages": [AIMessage("yes"), AIMessage("yes")]}
+    graph = compiled(State, lambda _: answer, registry.checkpointer)
+    for _ in range(3):
         graph.invoke(said("yes"), config("a"))
-    assert texts(registry) == ["done 2", "yes", "done 3"]
-    assert registry.undo("a").text == "yes"
-    assert texts(registry) == ["done 1", "yes", "done 2"]
-    assert registry.undo("a").text == "yes"
-    assert texts(registry) == ["yes", "done 0", "yes", "done 1"][-3:]
+    for length in (3, 3, 0):
+        assert registry.undo("a").role == "user"
+        assert texts(registry) == ["yes"] * length
 
 
 def test_whole_list_that_is_added_again_belongs_to_its_turn(registry):
@@ -186,6 +188,8 @@ def test_message_that_a_node_writes_as_the_user_begins_no_turn(registry):
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
         runner.regenerate("a").result(20)
         assert texts(registry) == ["q1", "which?", "the first", "done", "q2", "which?", "the first", "done"]
+        with pytest.raises(threads.MessageNotFound, match="the agent wrote it"):
+            runner.edit("a", registry.messages("a")[6].id, "the second")
     assert registry.undo("a").text == "q2"
     assert texts(registry) == ["q1", "which?", "the first", "done"]
 
@@ -259,3 +263,62 @@ def test_what_pruning_took_is_refused_with_the_reason(three_turns, build):
             with pytest.raises(threads.MessageNotFound, match="was pruned"):
                 call()
     assert (registry.history("a").total, texts(registry)) == (history, TURNS)
+
+
+def test_messages_that_a_later_run_returns_keep_their_time_and_run(registry):
+    for number in "12":
+        returning_all(registry.checkpointer).invoke(said(f"q{number}"), config("a"))
+    with threads.Runner(registry, returning_all(None)) as runner:
+        run = runner.start("a", "q3")
+        run.result(20)
+    messages = registry.messages("a")
+    assert [message.run_id for message in messages] == [None] * 4 + [run.id] * 2
+    times = [message.created_at for message in messages]
+    assert times == sorted(times)
+    assert len({*times[:5]}) == 5
+
+
+def version(message: threads.Message) -> tuple[int, int]:
+    return message.version, len(message.versions)
+
+
+@pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
+def test_regenerated_answer_has_versions(three_turns, build):
+    registry = three_turns(build)
+    with threads.Runner(registry, build(None)) as runner:
+        runner.regenerate("a").result(20)
+    messages = registry.messages("a")
+    assert [version(message) for message in messages] == [(1, 0)] * 5 + [(2, 2)]
+    registry.rewind("a", to=messages[5].versions[0])
+    assert texts(registry) == TURNS
+
+
+def test_versions_of_a_branch_that_was_trimmed(registry):
+    """The messages of branches are compared from the first one on that both have."""
+    with threads.Runner(registry, SHAPES["add_messages, trim and append"].build(Script())) as runner:
+        for number in "123":
+            runner.start("a", f"q{number}", if_not_exists="create").result(20)
+        trimmed = registry.messages("a").items
+        assert [message.text for message in trimmed] == ["q2", "done 1", "q3", "done 2"]
+        runner.regenerate("a", trimmed[1].id).result(20)
+    whole = registry.messages("a").items
+    assert [message.text for message in whole] == ["q1", "done 0", "q2", "done 3"]
+    assert [version(message) for message in whole] == [(1, 0), (1, 0), (1, 0), (2, 2)]
+    registry.rewind("a", to=whole[3].versions[0])
+    assert [version(message) for message in registry.messages("a")] == [(1, 0), (1, 2), (1, 0), (1, 0)]
+
+
+def test_summary_is_no_version_of_what_it_replaces():
+    first, answer, summary, other = (
+        threads.Message(id, role, id)
+        for id, role in (("q", "user"), ("a", "assistant"), ("s", "system"), ("b", "assistant"))
+    )
+    branches = [
+        Branch("1", (first, answer)),
+        Branch("2", (summary, first, other)),
+        Branch("3", (summary, answer)),
+    ]
+    found = with_versions(branches[0].messages, branches)
+    assert [message.versions for message in found] == [(), ("3", "2")]
+    found = with_versions(branches[1].messages, branches)
+    assert [message.versions for message in found] == [(), (), ("1", "2")]

@@ -13,6 +13,7 @@ from summarizing_agents import SUMMARY, summarizing_agent, trimming_agent, windo
 import threads
 from threads.checkpoint.transcript import StoredWith, to_message
 from threads.cli.group import threads as group
+from threads.search import index
 
 TURNS = 5
 SHOWN = [
@@ -82,10 +83,14 @@ def test_a_summary_is_no_message_of_the_user(path, write):
         assert (thread.title, thread.message_count) == ("question 1", 3)
         assert thread.last_message == "re: question 5"
         messages = registry.messages(thread.id).items
-        assert [(message.role, message.text) for message in messages] == SHOWN
+        assert [
+            (message.role, message.text.rpartition(" ")[0] if message.source else message.text)
+            for message in messages
+        ] == SHOWN
         assert [message.source for message in messages] == ["summarization", None, None, None]
         assert [message.label for message in messages] == ["summary", "assistant", "user", "assistant"]
         assert registry.search("recap role:user").total == 0
+        assert registry.search("recap").total == 1  # the summary in view, none that it replaced
         for number in range(1, TURNS + 1):
             assert registry.search(f'"question {number}"').total == 2
         assert registry.verify() == []
@@ -94,7 +99,8 @@ def test_a_summary_is_no_message_of_the_user(path, write):
 def test_interfaces_show_a_summary_as_one(path):
     by_invoke(path)
     lines = [line.split("\t")[1:3] for line in call(path, "show", "a").splitlines() if "recap" in line]
-    assert lines == [["summary", "Here is a summary of the conversation to date:\\n\\nrecap"]]
+    [(role, text)] = lines
+    assert (role, text.rpartition(" ")[0]) == ("summary", SUMMARY.replace("\n", "\\n"))
     shown = json.loads(call(path, "show", "a", "--json"))["messages"]
     assert [(each["role"], each["source"]) for each in shown][:2] == [
         ("system", "summarization"), ("assistant", None),
@@ -116,7 +122,7 @@ def test_only_new_messages_are_unread_while_old_ones_are_summarized(registry):
         assert registry.unread(["a"], "bob") == {"a": 0}
 
 
-def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry):
+def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry, path):
     invoke(summarizing_agent(registry.checkpointer))
     [hit] = [each for each in registry.search("question 1") if each.message.role == "user"]
     found = registry.messages("a", at=hit.message.id).items
@@ -125,6 +131,11 @@ def test_a_trimmed_message_is_read_at_the_checkpoint_that_held_it(registry):
     assert len(held) == 1
     with pytest.raises(threads.CheckpointNotFound):
         registry.messages("a", at="elsewhere")
+    shown = json.loads(call(path, "show", "a", "--at", hit.message.id, "--json"))["messages"]
+    assert [each["id"] for each in shown] == [each.id for each in found]
+    with client(registry, summarizing_agent()) as api:
+        answer = api.get(f"{PREFIX}/threads/a/messages", params={"at": hit.message.id})
+        assert [each["id"] for each in answer.json()] == [each.id for each in found]
 
 
 def test_undo_takes_the_turn_and_not_the_summary(registry):
@@ -172,21 +183,42 @@ def test_trimmed_messages_are_found_without_the_rows_of_before(registry):
     invoke(graph)
     found = registry.search("question").total
     assert found == 2 * TURNS
-    registry._database.write(
-        lambda connection: connection.execute("UPDATE threads_thread SET projected_id = ''")
-    )
+    read_anew(registry)
     assert registry.search("question").total == found
     assert registry.get("a").title == "question 1"
 
 
-def test_what_an_application_deletes_is_gone(registry):
+def test_trimmed_messages_are_found_in_the_oldest_checkpoint_of_a_pruned_history(registry):
+    invoke(trimming_agent(registry.checkpointer))
+    registry.prune(["a"], keep=5)
+    oldest = registry.history("a").items[-1].id
+    read_anew(registry)
+    for message in [*registry.messages("a", at=oldest), *registry.messages("a")]:
+        assert message.id in {hit.message.id for hit in registry.search("question", limit=100)}
+    assert registry.verify() == []
+
+
+def read_anew(registry):
+    """Empty the index, as after a repair."""
+    registry._database.write(index.rebuild)
+
+
+@pytest.mark.parametrize("remove", ["update_state", "invoke"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_an_application_deletes_is_gone(registry, remove, listed):
     graph = trimming_agent(registry.checkpointer)
     invoke(graph, 1)
     first = registry.messages("a")[0]
-    graph.update_state(config("a"), {"messages": [RemoveMessage(first.id)]})
+    if listed:
+        registry.list()
+    messages = [RemoveMessage(first.id)]
+    if remove == "update_state":
+        graph.update_state(config("a"), {"messages": messages})
+    else:
+        graph.invoke({"messages": [*messages, HumanMessage("question 1b")]}, config("a"))
     invoke(graph, 3, start=2)
-    assert registry.search(first.text).total == 1  # the answer repeats it
-    assert registry.get("a").title == "question 2"
+    assert registry.search('"question 1"').total == 1  # the answer repeats it
+    assert registry.get("a").title == ("question 2" if remove == "update_state" else "question 1b")
     assert registry.verify() == []
 
 

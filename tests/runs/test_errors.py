@@ -2,16 +2,19 @@
 
 import errno
 import sqlite3
-from typing import Annotated, TypedDict
+import threading
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from graphs import Case, Plain, compiled, echo, plain_graph, said, stock_saver
 from graphs import config as config_of
-from langchain_core.messages import AIMessage
-from langchain_core.tools import tool
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.channels import LastValue
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.types import Command
 from pydantic import BaseModel
 from run_helpers import (
     Gate,
@@ -23,6 +26,7 @@ from run_helpers import (
     waiting_graph,
 )
 from server_helpers import PREFIX, bearer, client, events
+from streaming_agents import StreamingModel, model, weather
 
 import threads
 from threads import (
@@ -510,3 +514,35 @@ def test_given_up_run_has_error_type_process_lost(registry):
             assert registry.get("a").status == "error"
             assert other.agent_ids == ("agent",)
         gate.opened.set()
+
+
+def endless() -> Any:
+    """LangChain's agent whose model calls the tool again and again."""
+    return create_agent(StreamingModel(answer=lambda _: ("", "weather", {"city": "Oslo"})), [weather])
+
+
+def adding(update: Any) -> Any:
+    """LangChain's agent whose tool makes this update."""
+
+    def spoil(tool_call_id: Annotated[str, InjectedToolCallId]) -> Any:
+        """Spoil the state."""
+        return Command(update=update(tool_call_id))
+
+    return create_agent(model(("", "spoil", {}), "Done."), [spoil])
+
+
+def holding_a_lock(id: str) -> Any:
+    return {"messages": [ToolMessage("x", tool_call_id=id, artifact=threading.Lock())]}
+
+
+@pytest.mark.parametrize(
+    "build", [endless, lambda: adding(lambda _: {"messages": []}), lambda: adding(holding_a_lock)]
+)
+def test_failures_of_built_agents_set_the_thread_status(registry, build):
+    """Too many steps, a call without an answer, a value that cannot be stored."""
+    with threads.Runner(registry, build(), config={"recursion_limit": 6}) as runner:
+        run = runner.start("a", "Hi", if_not_exists="create")
+        with pytest.raises(RunFailed):
+            run.result(30)
+        assert (run.status, registry.get("a").status) == ("error", "error")
+        assert [thread.id for thread in registry.list(status="error")] == ["a"]

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.types import Command, Send
+from langgraph.types import Command, Overwrite, Send
 from run_helpers import texts, until
 from server_helpers import PREFIX, client
 from server_helpers import events as sent
@@ -144,6 +144,14 @@ def test_models_inside_a_tool_do_not_belong_to_the_conversation(registry, pace, 
         }
 
 
+def test_first_token_of_a_run_is_one_of_the_conversation(registry, pace):
+    with threads.Runner(registry, with_model_in_tool()) as runner:
+        run = runner.start("a", "Hi", if_not_exists="create")
+        events = live(run, True, pace)
+    [ended] = [event.created_at for event in events if event.type == "tool_finished"]
+    assert run.info.first_token_at >= ended
+
+
 def test_agents_that_hand_over_speak_in_the_conversation(registry, pace):
     with threads.Runner(registry, swarm()) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
@@ -229,6 +237,20 @@ def test_graph_without_a_channel_of_messages_is_shown(registry, pace):
     with threads.Runner(registry, graph) as runner:
         for _ in range(2):
             events = live(runner.start("a", input={"notes": []}, if_not_exists="create"), True, pace)
+            assert {origin for *_, origin in origins(events, "token")} == {True}
+
+
+def test_nodes_that_overwrite_the_conversation_are_shown(registry, pace):
+    """Which messages such a node wrote is not known, so nothing is learned of it."""
+
+    async def respond(state: MessagesState) -> Any:
+        answer = await model("An answer.").ainvoke("Hi")
+        return {"messages": Overwrite([*state["messages"], answer])}
+
+    graph = StateGraph(MessagesState).add_node("respond", respond).add_edge(START, "respond").compile()
+    with threads.Runner(registry, graph) as runner:
+        for _ in range(2):
+            events = live(runner.start("a", "Hi", if_not_exists="create"), True, pace)
             assert {origin for *_, origin in origins(events, "token")} == {True}
 
 

@@ -127,6 +127,21 @@ def test_types_are_named_on_the_command_line(path, monkeypatch):
     assert "typed_agents" in refused.stderr or refused.exit_code == 0
 
 
+def test_checkpoints_are_rewound_to_without_the_types_of_their_state(path):
+    with threads.open(path, types=[Weather]) as registry:
+        graph = structured(registry.checkpointer)
+        for text in QUESTIONS:
+            graph.invoke(said(text), config("a"))
+        state, then = graph.get_state(config("a")).values, registry.history("a")[0].id
+        graph.invoke(said("more"), config("a"))
+    with threads.open(path) as registry:
+        registry.rewind("a", to=then)
+        assert [each.text for each in registry.messages("a") if each.role == "user"] == list(QUESTIONS)
+        assert registry.verify() == []
+    with threads.open(path, types=[Weather]) as registry:
+        assert structured(registry.checkpointer).get_state(config("a")).values == state
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

@@ -4,12 +4,12 @@ import json
 
 import approval_agents
 import pytest
-from approval_agents import BOOK, EFFECTS, PAY, deep_paying_agent, paying_agent
-from graphs import Plain, asking_graph, compiled, config, said
+from approval_agents import BOOK, EFFECTS, PAY, deep_paying_agent, delegating_agent, paying_agent
+from graphs import Plain, asking_graph, compiled, config, said, stock_saver
 from langchain_core.messages import AIMessage
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
-from run_helpers import asking_at_once_graph, effects, texts
+from run_helpers import asking_at_once_graph, effects, texts, until
 from server_helpers import PREFIX, client
 
 import threads
@@ -335,6 +335,25 @@ def test_retry_of_an_agent_that_is_gone_names_the_remedy(registry):
     assert texts(registry, "a") == ["go", "fine"]
 
 
+def test_retry_by_a_graph_without_the_node_that_failed_is_no_success(registry):
+    def fail(state):
+        raise RuntimeError("down")
+
+    builder = StateGraph(Plain)
+    builder.add_node("first", lambda state: {"messages": [AIMessage("one")]})
+    builder.add_node("renamed since", fail)
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "renamed since")
+    with threads.Runner(registry, {"old": builder.compile()}) as runner, pytest.raises(RunFailed):
+        runner.start("a", "go", if_not_exists="create").result(30)
+    with (
+        threads.Runner(registry, {"other": pausing_graph()}) as runner,
+        pytest.raises(RunFailed, match="'other' has no node 'renamed since'"),
+    ):
+        runner.retry("a", agent_id="other").result(30)
+    assert registry.get("a").status == "error"
+
+
 @pytest.mark.parametrize("question", ["an interrupt", "a breakpoint"])
 def test_resume_that_reaches_no_node_starts_no_run(registry, question):
     """The graph was changed while the thread waited: the node that asked has another name now."""
@@ -449,6 +468,27 @@ def test_taken_decision_stays_taken_and_the_remedies_are_named(registry):
     assert effects(EFFECTS) == ["pay:10:Ann"]
 
 
+def test_task_that_finishes_after_an_interrupt_beside_it_is_not_repeated(registry):
+    """What it wrote is stored before the run releases its lease."""
+    finished = []
+
+    def beside(state):
+        until(lambda: registry.interrupts("a"))
+        finished.append(1)
+        return {"messages": [AIMessage("beside")]}
+
+    builder = StateGraph(Plain)
+    builder.add_node("asking", lambda state: {"messages": [AIMessage(interrupt("sure?"))]})
+    builder.add_node("beside", beside)
+    for name in ("asking", "beside"):
+        builder.add_edge(START, name)
+    with threads.Runner(registry, builder.compile()) as runner:
+        asked(registry, runner)
+        runner.resume("a", "yes").result(30)
+    assert finished == [1]
+    assert sorted(texts(registry, "a")[1:]) == ["beside", "yes"]
+
+
 # where an interrupt comes from
 
 
@@ -465,10 +505,28 @@ def test_interrupt_of_a_fork_takes_its_own_answer(registry):
     assert effects(EFFECTS) == ["pay:10:Ann"]
 
 
-def test_interrupt_of_a_plain_invoke_is_described_and_answered(registry):
-    agent = paying_agent(PAY)
-    agent.copy(update={"checkpointer": registry.checkpointer}).invoke(said("go"), config("a"))
-    with threads.Runner(registry, agent) as runner:
+def test_interrupts_of_subagents_are_described_and_answered(registry):
+    with threads.Runner(registry, delegating_agent("pay the rent", "pay the bill")) as runner:
+        questions = asked(registry, runner)
+        assert [question.kind for question in questions] == ["approval", "approval"]
+        with pytest.raises(InvalidValue, match=ALLOWED):
+            runner.resume("a", {questions[0].id: "yes"})
+        runner.resume("a", {questions[0].id: questions[0].approve()}).result(30)
+        assert registry.interrupts("a") == questions[1:]
+        runner.resume("a", questions[1].reject()).result(30)
+    assert effects(EFFECTS) == ["pay:10:Ann"]
+
+
+@pytest.mark.parametrize("origin", ["a plain invoke", "an adopted file"])
+def test_interrupt_of_no_run_is_described_and_answered(here, origin):
+    agent, path = paying_agent(PAY), here / "threads.db"
+    if origin == "an adopted file":
+        stock = stock_saver(path)
+        agent.copy(update={"checkpointer": stock}).invoke(said("go"), config("a"))
+        stock.conn.close()
+    with threads.open(path) as registry, threads.Runner(registry, agent) as runner:
+        if origin == "a plain invoke":
+            agent.copy(update={"checkpointer": registry.checkpointer}).invoke(said("go"), config("a"))
         [question] = registry.interrupts("a")
         with pytest.raises(InvalidValue, match=ALLOWED):
             runner.resume("a", "yes")

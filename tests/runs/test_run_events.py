@@ -137,6 +137,20 @@ def test_slow_subscriber_misses_nothing(registry, monkeypatch):
         assert [next(slow).sequence for _ in range(600)] == list(range(2, 602))
 
 
+def test_subscriber_of_an_id_begun_anew_gets_a_gap_event(registry):
+    """Its last number is one of the deleted thread, and larger than what the new one has."""
+    with threads.Runner(registry, plain_graph(None)) as runner:
+        runner.start("a", "Hi", if_not_exists="create").result(20)
+        last = list(registry.events("a", follow=False))[-1].sequence
+        registry.delete("a")
+        registry.create(id="a")
+        with registry.events("a", after=last) as events:
+            gap = next(events)
+            assert (gap.type, gap.data) == ("gap", {"after": last, "before": 0})
+            runner.start("a", "Hi").result(20)
+            assert [next(events).sequence for _ in range(2)] == [1, 2]
+
+
 def test_subscriber_gets_a_gap_event_for_trimmed_events(registry, monkeypatch):
     monkeypatch.setattr(log, "MAX_EVENTS", 10)
     registry.create(id="a")

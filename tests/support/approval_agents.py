@@ -81,6 +81,18 @@ def deep_paying_agent(*calls: tuple[str, dict[str, Any]]) -> Any:
     return create_deep_agent(model=model, tools=[pay, book], interrupt_on=INTERRUPT_ON)
 
 
+def delegating_agent(*tasks: str) -> Any:
+    """Return a `create_deep_agent` that gives each task to a subagent, which pays."""
+    from deepagents import create_deep_agent
+
+    payer: Any = {
+        "name": "payer", "description": "Pays.", "system_prompt": "Pay.", "tools": [pay],
+        "model": ScriptedModel(calls=[PAY]), "interrupt_on": INTERRUPT_ON,
+    }  # fmt: skip
+    calls = [("task", {"description": task, "subagent_type": "payer"}) for task in tasks]
+    return create_deep_agent(model=ScriptedModel(calls=calls), tools=[], subagents=[payer])
+
+
 class Choice(BaseModel):
     """The answer to a question that has a form."""
 

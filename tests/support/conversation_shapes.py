@@ -81,6 +81,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "trim": ("trim", "append"),
     "summarise": ("summarise", "append"),
     "subgraph": ("subgraph",),
+    "note": ("append", "note"),
 }
 
 
@@ -121,7 +122,7 @@ SHAPES = {
     shape.name: shape
     for shape in [
         *(Shape(reducer, nodes) for reducer in WITH_IDS for nodes in PIPELINES.values()),
-        *(Shape("operator.add", PIPELINES[name]) for name in ("append", "two nodes")),
+        *(Shape("operator.add", PIPELINES[name]) for name in ("append", "two nodes", "note")),
         *(Shape("longer", PIPELINES[name]) for name in ("append", "whole list")),
         Shape("keep_last", PIPELINES["append"]),
     ]
@@ -151,6 +152,11 @@ def summarise(script: Script) -> Callable[[Any], Any]:
     return node
 
 
+def note(script: Script) -> Callable[[Any], Any]:
+    """Writes in the user's name, as agents do that hand over to themselves."""
+    return lambda state: {"messages": [HumanMessage("note")]}
+
+
 def subgraph(state: Any, script: Script) -> Any:
     builder: Any = StateGraph(state)
     for name in ("inner", "last"):
@@ -161,5 +167,5 @@ def subgraph(state: Any, script: Script) -> Any:
 
 
 NODES: dict[str, Callable[[Script], Callable[[Any], Any]]] = {
-    "append": append, "whole list": whole_list, "trim": trim, "summarise": summarise,
+    "append": append, "whole list": whole_list, "trim": trim, "summarise": summarise, "note": note,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict
+from zlib import crc32
 
 from graphs import Plain, compiled
 from langchain.agents import create_agent
@@ -12,10 +13,11 @@ from langchain_core.messages import AIMessage, RemoveMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 SUMMARY = "Here is a summary of the conversation to date:\n\nrecap"
+"""The beginning of each summary; a checksum of what it summarizes follows."""
 
 
 class Repeating(BaseChatModel):
-    """Answers `re: ...` to the last message, or `recap` to a request for a summary."""
+    """Answers `re: ...` to the last message, or `recap ...` to a request for a summary."""
 
     @property
     def _llm_type(self) -> str:
@@ -23,7 +25,7 @@ class Repeating(BaseChatModel):
 
     def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **_: Any) -> ChatResult:
         last = messages[-1].text
-        text = "recap" if "<messages>" in last else f"re: {last}"
+        text = f"recap {crc32(last.encode())}" if "<messages>" in last else f"re: {last}"
         return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
 
 

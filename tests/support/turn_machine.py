@@ -90,6 +90,7 @@ class TurnMachine(RuleBasedStateMachine):
         self.id = next(self.world.ids)
         self.registry.create(id=self.id, agent_id=name)
         self.world.script.numbers, self.numbers = itertools.count(), itertools.count()
+        self.world.script.fails = False
 
     @rule(
         text=TEXTS, by_run=st.booleans(), form=st.sampled_from(("dict", "message", "id")), goes_on=st.booleans()
@@ -224,7 +225,11 @@ class TurnMachine(RuleBasedStateMachine):
                 view = view[-KEPT:]
             elif kind == "summarise":
                 if len(view) > KEPT + 1:
-                    view = (Entry("summary", "summary"), *view[-KEPT:])
+                    view = ((summary := Entry("summary", "summary")), *view[-KEPT:])
+                    summary.stood = view
+            elif kind == "note":
+                view = self.shape.merged(view, (note := Entry("user", "note"),))
+                note.stood = view
             else:
                 trigger = None if word else {"ask": "asked", "fail": fails and "failed"}.get(view[-1].text)
                 if trigger:

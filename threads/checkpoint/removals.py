@@ -29,7 +29,7 @@ class Conversation(NamedTuple):
     trimmed: list[Message]
     """Those of them that the state does not hold."""
     deleted: frozenset[MessageKey]
-    """Keys of messages that an update of the state deleted; they are in none of the lists."""
+    """Keys of messages that the application deleted; they are in none of the lists."""
     times: dict[str, int]
     """When messages were written first, in milliseconds since 1970, by id, as far as it was read."""
     is_whole: bool
@@ -46,7 +46,7 @@ class BranchReader(NamedTuple):
     state_at: Callable[[str], Sequence[Message] | None]
     """The messages that stood in the conversation at a checkpoint; None if unknown."""
     updates: Callable[[], Iterable[tuple[str, str]]]
-    """The checkpoints after `since` that `update_state` made, each with its parent."""
+    """The steps after `since` in which an application may have deleted messages: checkpoint and parent."""
 
 
 class WrittenMessage(NamedTuple):
@@ -66,8 +66,8 @@ def find_conversation(
     """Return the messages of `state`, and those that runs of the graph removed from it.
 
     `since`: the checkpoint to read back to; `known`: what stood in the conversation there and before. What
-    an application deleted by an update of the state is gone: that was its purpose. System messages are no
-    part of what was said: none of them counts as trimmed.
+    an application deleted, by an update of the state or by its input, is gone: that was its purpose.
+    System messages are no part of what was said: none of them counts as trimmed.
     """
     steps, oldest = _read_steps(branch, since)
     is_whole = since is None or oldest != since
@@ -114,9 +114,7 @@ def _read_steps(branch: BranchReader, since: str | None) -> tuple[list[WrittenMe
     child: str | None = None
     for checkpoint_id in branch.chain:
         if child is not None:
-            steps += [
-                WrittenMessage(child, each) for each in branch.written(checkpoint_id) if each.role != "system"
-            ]
+            steps += [WrittenMessage(child, each) for each in branch.written(checkpoint_id)]
         child = checkpoint_id
         if child == since:
             break

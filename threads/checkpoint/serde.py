@@ -147,6 +147,16 @@ class StrictSerializer(LenientSerializer):
         return value
 
 
+class RawSerializer(LenientSerializer):
+    """Serializer for copies: what has a type of its own keeps its bytes, and nothing is made of it."""
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        kind, blob = data
+        if kind != "msgpack":
+            return super().loads_typed(data)
+        return ormsgpack.unpackb(blob, ext_hook=ormsgpack.Ext, option=ormsgpack.OPT_NON_STR_KEYS)
+
+
 class MsgpackDecoder:
     """Decoder of one value. Types are those that LangGraph has as safe, and `allowed` ones."""
 

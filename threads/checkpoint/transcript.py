@@ -155,9 +155,36 @@ class Transcripts:
             self._chain(connection, thread_id, checkpoint_id),
             lambda at: self._written(connection, thread_id, at),
             lambda at: self.messages(connection, thread_id, at),
-            lambda: _find_updates(connection, thread_id, checkpoint_id, since),
+            lambda: self._updates_since(connection, thread_id, checkpoint_id, since),
         )
         return find_conversation(state, branch, since, known)
+
+    def _updates_since(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, since: str | None
+    ) -> Iterator[tuple[str, str]]:
+        """The steps of a branch, back to `since`, in which an application may have deleted messages.
+
+        Each as its checkpoint and the one before: an `update_state`, and an input that removes a message.
+        """
+        child = None
+        for id, parent, stored in ancestors(connection, (thread_id, "", checkpoint_id), with_metadata=True):
+            source = parse_metadata(stored).get("source")
+            if child is not None and source == "input" and self._removes(connection, thread_id, id):
+                yield child, id
+            if id == since:
+                return
+            if parent is not None and source == "update":
+                yield id, parent
+            child = id
+
+    def _removes(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool:
+        """Whether a task at a checkpoint removed messages by their ids."""
+        query = {**_key(thread_id, checkpoint_id), "channel": CHANNEL}
+        for value in self._decodable(connection.execute(self._sql["writes_at"], query)):
+            with suppress(Undecodable):
+                if any(isinstance(each, RemoveMessage) for each in coerce_messages(value)):
+                    return True
+        return False
 
     def last_with(
         self, connection: sqlite3.Connection, thread_id: str, tip: str | None, message_id: str
@@ -225,7 +252,7 @@ class Transcripts:
         """Return all branches of a thread, in the order in which they were written last."""
         tips = list_tips(connection, thread_id)
         found = ((tip, self.messages(connection, thread_id, tip)) for tip in tips)
-        return [Branch(tip, tuple(message.id for message in messages or ())) for tip, messages in found]
+        return [Branch(tip, tuple(messages or ())) for tip, messages in found]
 
     def interrupts(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -357,21 +384,28 @@ class Transcripts:
     def _stored_with(
         self, connection: sqlite3.Connection, at: dict[str, Any], state: list[BaseMessage]
     ) -> Iterator[StoredWith]:
-        """The step of each message: as saved by a pruning, else by its id, else by its content."""
+        """The step of each message: as saved by a pruning, else by its id, else by its content.
+
+        A message that got its id after it was written may be written again with it, in a list of several.
+        """
         saved = connection.execute(self._sql["origins"], at)
         by_id = {id: StoredWith(milliseconds, run_id) for id, milliseconds, run_id in saved}
+        in_list: set[str] = set()
         by_content: defaultdict[tuple[str, str], list[StoredWith]] = defaultdict(list)
         for step, value in self._updates(connection, at):
             with suppress(Undecodable):
-                for message in coerce_messages(value):
+                messages = coerce_messages(value)
+                in_list |= {each.id for each in messages[:-1] if each.id} - by_id.keys()
+                for message in messages:
                     if message.id:
                         by_id.setdefault(message.id, step)
                     else:
                         by_content[content_key(message)].append(step)
         for message in state:
             found = by_id.get(message.id or "")
-            same_content = by_content.get(content_key(message))
-            yield found or (same_content.pop(0) if same_content else StoredWith())
+            if (found is None or message.id in in_list) and (same := by_content.get(content_key(message))):
+                found = same.pop(0)
+            yield found or StoredWith()
 
     def _updates(
         self, connection: sqlite3.Connection, at: dict[str, Any]
@@ -386,7 +420,7 @@ class Transcripts:
             run_id = metadata.get(child, {}).get("run_id")
             step = StoredWith(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
             for value in self._decodable(rows[parent]):
-                yield step, messages_in(at["channel"], value)
+                yield step, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
 
     def _written(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> list[Message]:
         """The messages that the tasks at a checkpoint wrote, the last one first."""
@@ -443,17 +477,6 @@ def _metadata(stored: Any) -> dict[str, Any]:
         return checked_metadata(stored)
     except StateDamaged as error:
         raise Unreadable(error.why) from error
-
-
-def _find_updates(
-    connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, since: str | None
-) -> Iterator[tuple[str, str]]:
-    """The checkpoints of a branch, back to `since`, that `update_state` made, each with its parent."""
-    for id, parent, stored in ancestors(connection, (thread_id, "", checkpoint_id), with_metadata=True):
-        if id == since:
-            return
-        if parent is not None and parse_metadata(stored).get("source") == "update":
-            yield id, parent
 
 
 def _find_times(

@@ -96,23 +96,20 @@ class ChatSession:
         """Start a run that continues the interrupted agent with this answer; at a breakpoint without one."""
         if thread.agent_id is None:
             thread = self.prepare(thread)
-        last = last_run(self._registry, thread.id)
-        interrupted = None if last is None or self._agent_id is not None else last.agent_id
-        known = interrupted is not None and interrupted in self._agents.ids
-        agent_id = str(interrupted) if known else self._agents.choose(self._agent_id, thread)
+        agent_id = self._interrupted_agent(thread)
         return self._runner(agent_id).resume(thread.id, value, agent_id=agent_id)
 
     def regenerate_or_retry(self, thread: Thread) -> Run:
         """Continue the last run if it failed, otherwise answer the last message again."""
-        runner = self._runner(self._agents.choose(self._agent_id, thread))
         last = last_run(self._registry, thread.id)
         if last is not None and last.status == "error":
-            return runner.retry(thread.id)
-        return runner.regenerate(thread.id)
+            return self.retry(thread)
+        return self._runner(self._agents.choose(self._agent_id, thread)).regenerate(thread.id)
 
     def retry(self, thread: Thread) -> Run:
         """Continue the failed last run. Raises `NothingToResume` if it did not fail."""
-        return self._runner(self._agents.choose(self._agent_id, thread)).retry(thread.id)
+        agent_id = self._interrupted_agent(thread)
+        return self._runner(agent_id).retry(thread.id, agent_id=agent_id)
 
     def print_answer(self, run: Run, *, json: bool = False, command: str | None = None) -> None:
         """Print the answer, streamed on a terminal, otherwise complete, and then what the agent waits for.
@@ -141,6 +138,13 @@ class ChatSession:
         since = [each for each in messages[question + 1 :] if each.run_id in (run.id, None)]
         stored = [each for each in since if each.role == "assistant"]
         return "\n\n".join(each.text for each in stored if each.text), stored[-1] if stored else None
+
+    def _interrupted_agent(self, thread: Thread) -> str:
+        """Return the agent that the user named, else that of the last run, else the thread's own."""
+        last = last_run(self._registry, thread.id)
+        interrupted = None if last is None or self._agent_id is not None else last.agent_id
+        is_loaded = interrupted is not None and interrupted in self._agents.ids
+        return str(interrupted) if is_loaded else self._agents.choose(self._agent_id, thread)
 
     def _runner(self, agent_id: str) -> Runner:
         if agent_id not in self._runners:

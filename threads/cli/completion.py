@@ -85,6 +85,18 @@ def complete_id_then_text(
     return [] if has_id else complete_thread_ids(context, parameter, incomplete)
 
 
+def complete_run_ids(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer ids of the unfinished runs of the thread on the command line, with their status."""
+    named = context.params.get("id")
+
+    def ids(registry: Registry) -> Iterable[CompletionItem]:
+        for run in registry.runs(resolve_thread(registry, str(named)).id, limit=MAX_COMPLETIONS):
+            if run.status in ("pending", "running") and run.id.startswith(incomplete):
+                yield CompletionItem(run.id, help=f"{run.kind}, {run.status}")
+
+    return _completions(context, ids) if named else []
+
+
 def complete_interrupt_ids(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

@@ -29,6 +29,8 @@ COMMANDS = {
     "send": "chat",
     "resume": "chat",
     "retry": "chat",
+    "runs": "runs",
+    "stop": "runs",
     "new": "threads",
     "rename": "threads",
     "pin": "tags",

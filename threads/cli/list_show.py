@@ -103,14 +103,15 @@ def print_total(page: Page[Any], wanted: bool) -> None:
 @click.command(epilog="Example: threads show - -n 10")
 @click.argument("id", shell_complete=complete_thread_ids)
 @click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only the last N messages.")
+@click.option("--at", metavar="CHECKPOINT", help="The messages at a checkpoint, or with a message's id.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
 @common_options("--db", "--traceback")
 @click.pass_obj
-def show(cli: CliContext, id: str, last: int | None, json: bool) -> None:
+def show(cli: CliContext, id: str, last: int | None, at: str | None, json: bool) -> None:
     """Show a thread: its data, its messages, a pending interrupt, and the error of its last run."""
     with cli.open_for_reading() as registry:
         thread = resolve_thread(registry, id)
-        messages = registry.messages(thread.id, limit=last or None).items
+        messages = registry.messages(thread.id, limit=last or None, at=at).items
         questions, run = waiting_for(registry, thread.id), last_run(registry, thread.id)
     messages = () if last == 0 else messages
     if json:

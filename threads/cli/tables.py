@@ -61,6 +61,17 @@ def draw_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     new_console().print(table)
 
 
+def draw_runs(rows: Iterable[Sequence[str]]) -> None:
+    """Print a table of runs; their errors last."""
+    table = new_table()
+    for name in ("id", "kind", "status", "created", "seconds", "attempts", "agent"):
+        table.add_column(name, justify="right" if name in ("seconds", "attempts") else "left", no_wrap=True)
+    table.add_column("error")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    new_console().print(table)
+
+
 def _title(thread: Thread) -> Text:
     flags = shown_flags(thread)
     before = f"{', '.join(flags)}: " if flags else ""

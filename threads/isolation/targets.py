@@ -23,10 +23,10 @@ from langgraph.pregel import Pregel
 from langgraph.store.memory import InMemoryStore
 
 import threads
-from threads.agent_sources import compiled_graph, gives_graph, imported, made_graph
+from threads.agent_sources import AgentNotBuilt, compiled_graph, gives_graph, imported, made_graph
 from threads.errors import InvalidValue
 from threads.isolation.target_io import Input
-from threads.langgraph_json import GraphEntry, open_langgraph_json
+from threads.langgraph_json import GraphEntry, InvalidLangGraphJson, open_langgraph_json
 from threads.module_loader import ModuleBroken, ObjectNotFound, load_object
 
 Kind = Literal["factory", "graph", "chat"]
@@ -79,6 +79,8 @@ class Target:
             arguments["model"] = "offline"
         try:
             made = self.value(**arguments)
+        except (AgentNotBuilt, InvalidLangGraphJson) as error:
+            raise InvalidValue("target", error.reason) from error
         except (Exception, SystemExit) as error:
             raise InvalidValue("target", f"{self.label} makes no agent: {format_error(error)}") from error
         if inspect.iscoroutine(made):

@@ -331,19 +331,21 @@ class Registry(Closeable):
     def fork(self, id: str, *, at: str | None = None, new_id: str | None = None) -> Thread:
         """Copy a thread up to checkpoint or message `at` (None: its head) to a new thread, and return that.
 
-        Agent, owner, tags, metadata and a title set by a user are copied too.
+        Agent, owner, tags, metadata and a title set by a user are copied too. Up to a message is up to the
+        first checkpoint that holds it.
 
-        Raises `ThreadNotFound`, `ThreadTrashed`, `CheckpointNotFound`, and `ThreadExists` if `new_id` is
-        taken.
+        Raises `ThreadNotFound`, `ThreadTrashed`, `CheckpointNotFound`, `ThreadExists` if `new_id` is taken,
+        and `MessageNotFound` if the history does not show where the message first stood.
         """
         return self._branches.fork(id, at, new_id)
 
     def rewind(self, id: str, *, to: str) -> Thread:
-        """Return to a checkpoint, or to the state whose last message is `to`. Later messages stay stored.
+        """Return to a checkpoint, or to the first one that holds message `to`. Later messages stay stored.
 
         `to` may be on another branch: see `Message.versions` and `history`.
 
-        Raises `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `CheckpointNotFound`.
+        Raises `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `CheckpointNotFound`, and `MessageNotFound` if
+        the history does not show where the message first stood.
         """
         return self._branches.rewind(id, to)
 
@@ -351,7 +353,7 @@ class Registry(Closeable):
         """Rewind to before the last user message and return that message. It stays stored, as with `rewind`.
 
         Raises `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `InvalidValue` if the thread has no user
-        message, and `MessageNotFound` if the checkpoint before it was pruned.
+        message, and `MessageNotFound` if the history does not show what was before it (it was pruned).
         """
         return self._branches.undo(id)
 

@@ -98,7 +98,7 @@ class BranchService:
 
         def other_tips() -> Iterator[str]:
             for branch in reversed(decoder.branches(tx.connection, thread.thread_id)):
-                if message_id in branch.message_ids:
+                if any(message.id == message_id for message in branch.messages):
                     yield branch.tip
 
         for tip in itertools.chain((thread.head_id,), other_tips()):

@@ -14,6 +14,7 @@ from threads.agent_sources import (
     AgentNotBuilt,
     compiled_graph,
     gives_graph,
+    is_graph,
     load_agents,
     made_graph,
     opened_graph,
@@ -40,7 +41,7 @@ def _opened(id: object, value: Any, loop: LoopThread) -> Any:
         made = made_graph(value)
         if gives_graph(made):
             made = loop.enter(opened_graph(made))
-        return compiled_graph(made) if made is not value else made
+        return compiled_graph(made) if made is not value or is_graph(made) else made
     except (AgentNotBuilt, InvalidLangGraphJson):
         raise
     except (Exception, SystemExit) as error:

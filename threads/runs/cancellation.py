@@ -16,6 +16,7 @@ from langgraph.types import Command
 from threads.checkpoint.branches import discard_run, has_input_of_run, put_empty_head
 from threads.checkpoint.message_channel import CHANNEL
 from threads.checkpoint.transcript import STOPPED
+from threads.registry import Registry
 from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Start
 from threads.runs.completion import Outcome, OutcomeStatus
@@ -27,6 +28,17 @@ from threads.store.runs import RunRecord
 
 INPUT_NODE = "__start__"
 """LangGraph's node that moves an input from a checkpoint of its own to the state."""
+
+
+def request_stop(registry: Registry, run_id: str, *, rollback: bool = False) -> bool:
+    """Ask the process that performs a run to stop it; False if the run has ended.
+
+    With `rollback` what it stored is removed. Works without the agents of the run: the process that has its
+    lease acts on it, or the next that recovers it.
+    """
+    reason = StopReason.ROLLBACK if rollback else StopReason.CANCEL
+    requested: bool = registry._context.store.write(lambda tx: tx.runs.request_stop(run_id, reason))
+    return requested
 
 
 async def settle_stopped(attempt: Attempt, run: RunRecord, start: Start, context: RegistryContext) -> Outcome:

@@ -44,6 +44,8 @@ class EditResolver:
     ) -> Submission:
         """Return the submission of a user message's edit; `MessageNotFound`."""
         target = self._find_target(thread_id, message_id, ("user",), self._edit_base)
+        if target.message is not target.user_message:
+            raise MessageNotFound(thread_id, message_id, "the agent wrote it in the user's name")
         input = self._history.edited_input(target.user_message.run_id, message_id, content)
         return self._submission(replace(request, input=input, base=target.base), thread_id, target, key)
 

@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import Any
 
 from threads.background import log_failure
@@ -107,10 +108,13 @@ class RunExecutor:
             self._waiting[run.run_id] = run.thread_id
         return future
 
-    def retry(self, run_id: str) -> Future[Any]:
-        """Start a failed run again where it failed; returns its future. `ThreadBusy`, `UsageError`."""
+    def retry(self, run_id: str, agent_id: str | None) -> Future[Any]:
+        """Start a failed run again where it failed, by its own agent or another; returns its future.
+
+        Raises `ThreadBusy`, `AgentNotFound`, `UsageError`.
+        """
         self.check_open()
-        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id))))
+        self._start(self._store.write(lambda tx: self._queue.restart(tx, tx.runs.get(run_id), agent_id)))
         return self._futures.get(run_id)  # only now: before, its old end would resolve it
 
     def future(self, run_id: str) -> Future[Any]:
@@ -287,12 +291,19 @@ class RunExecutor:
             )
         if outcome.error is not None and not isinstance(outcome.error, Exception):
             log_failure(f"run {lease.run_id} failed", outcome.error)
+        if outcome.status is not OutcomeStatus.SUCCESS:
+            await self._store_buffered(lease.thread_id)
         outcome = await complete(lease, outcome, self._writer, self._context.now)
         self._active.pop(lease.run_id, None)
         self._requests.pop(lease.run_id, None)
         if self._is_closing or not (self._recovers and outcome.is_unfinished):
             self._futures.resolve(lease.run_id, outcome, lease.thread_id)  # else the recovery does
         return outcome
+
+    async def _store_buffered(self, thread_id: str) -> None:
+        """Store what tasks wrote while the lease is held: no checkpoint comes of it to store it with."""
+        with suppress(ThreadsError):  # then they are run again
+            await asyncio.to_thread(self._context.checkpointer.wait_for_writes, thread_id)
 
     async def _start_following(self, run: RunRecord, outcome: Outcome) -> None:
         """Start what follows a run; the run has ended by now, so an error here is only logged."""

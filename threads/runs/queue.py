@@ -250,22 +250,28 @@ class RunQueue:
         tx.runs.insert(new_run, self.worker_id, self.lease_seconds, self._now())
         return SubmitResult(self._start(tx, new_run.run_id), True, True, after)
 
-    def restart(self, tx: Transaction, run: RunRecord) -> RunRecord:
-        """Start a failed run again; returns its row. Raises `ThreadBusy`, `AgentNotFound`."""
+    def restart(self, tx: Transaction, run: RunRecord, agent_id: str | None = None) -> RunRecord:
+        """Start a failed run again; returns its row. Raises `ThreadBusy`, `AgentNotFound`.
+
+        `agent_id`: the agent that performs it, by default its own, or where that is gone the thread's.
+        """
         running = self._running(tx, run.thread_id)
         if running is not None and running.run_id != run.run_id:
             raise ThreadBusy(run.thread_id, running.run_id)
-        self._ensure_agent(tx, run)
+        self._ensure_agent(tx, run, agent_id)
         return self._start(tx, run.run_id)
 
-    def _ensure_agent(self, tx: Transaction, run: RunRecord) -> None:
-        """Give a run whose agent is gone to the thread's own agent. Raises `AgentNotFound`."""
-        if run.kind == "title" or run.agent_id in self._agent_ids:
+    def _ensure_agent(self, tx: Transaction, run: RunRecord, agent_id: str | None) -> None:
+        """Give the run to the agent that was named, or if its own is gone, to the thread's."""
+        if run.kind == "title":
             return
         own = tx.threads.get(run.thread_id).agent_id
-        if own is None or own not in self._agent_ids:
-            raise AgentNotFound(run.agent_id, tuple(self._agent_ids), thread_id=run.thread_id)
-        tx.runs.set_agent(run.run_id, own)
+        candidates = (run.agent_id, own) if agent_id is None else (agent_id,)
+        chosen = next((each for each in candidates if each in self._agent_ids), None)
+        if chosen is None:
+            raise AgentNotFound(candidates[0], tuple(self._agent_ids), thread_id=run.thread_id)
+        if chosen != run.agent_id:
+            tx.runs.set_agent(run.run_id, chosen)
 
     def start_next(self, tx: Transaction, thread_id: str) -> RunRecord | None:
         """Start the run that waits longest for this thread, if it is this runner's and the thread is free."""

@@ -65,7 +65,11 @@ async def restart(
         error = RunFailed(run.thread_id, run.run_id, "the thread was modified by another run")
         return Outcome(OutcomeStatus.ERROR, error=error, is_superseded=True)
     if head_moved and not state.tasks:
-        return Outcome(OutcomeStatus.SUCCESS, values=state.values)
+        due = await asyncio.to_thread(_due_nodes, run.thread_id, head_id, context)
+        if not due:
+            return Outcome(OutcomeStatus.SUCCESS, values=state.values)
+        reason = f"agent {run.agent_id!r} has no node {due[0]!r}; its graph is not the one that failed"
+        return Outcome(OutcomeStatus.ERROR, error=RunFailed(run.thread_id, run.run_id, reason))
     tools = await asyncio.to_thread(_tool_state, attempt, run, state, context)
     if tools.interrupt is not None:
         return Outcome(OutcomeStatus.INTERRUPTED, values=state.values, interrupts=[tools.interrupt])
@@ -121,6 +125,15 @@ def _pending_interrupts(thread_id: str, state: Any, context: RegistryContext) ->
         return set()
     with context.store.read() as tx:
         return {each.id for each in context.decoder.interrupts(tx.connection, thread_id, head_id)}
+
+
+def _due_nodes(thread_id: str, head_id: str | None, context: RegistryContext) -> list[str] | None:
+    """Return the nodes that are due, whatever graph is at hand; None where that is unknown."""
+    if head_id is None:
+        return None
+    with context.store.read() as tx:
+        due: list[str] | None = context.decoder.due_nodes(tx.connection, thread_id, head_id)
+    return due
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,17 +322,18 @@ class Runner(Closeable):
         resolve = partial(self._edits.resolve_regeneration, thread_id, request, key, message_id)
         return self._submit_idempotent(thread_id, request, key, resolve)
 
-    def retry(self, thread_id: str) -> Run:
+    def retry(self, thread_id: str, *, agent_id: str | None = None) -> Run:
         """Start the thread's last run, which failed, again where it failed; its message is not added twice.
 
-        Raises `NothingToResume` if the last run did not fail, `ThreadBusy`.
+        `agent_id`: the agent that continues, by default that of the run, or where that is not loaded the
+        thread's own. Raises `NothingToResume` if the last run did not fail, `AgentNotFound`, `ThreadBusy`.
         """
         last = self._history.last(self.registry.get(thread_id).id)
         if last is None or last.status != "error":
             raise NothingToResume(thread_id, "its last run did not fail")
         with self._context.store.read() as tx:
             after_sequence = tx.events.last_sequence(last.thread_id)
-        future = self._executor.retry(last.run_id)
+        future = self._executor.retry(last.run_id, agent_id)
         return Run(self.registry, self._executor, last.run_id, last.thread_id, after_sequence, future)
 
     def make_title(self, thread_id: str) -> Run:

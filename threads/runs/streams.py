@@ -18,12 +18,11 @@ from langchain_core.messages.ai import add_ai_message_chunks
 
 from threads.checkpoint.message_channel import CHANNEL
 from threads.langgraph_internals import NAMESPACE_SEPARATOR, TASK_SEPARATOR
+from threads.runs.tool_calls import NAMESPACE
 from threads.serialization import to_jsonable
 
-TASK_KEY = "langgraph_checkpoint_ns"
-"""The key in LangGraph's metadata of the task that runs a model or a tool, behind those it is nested in."""
-NODE_KEY = "langgraph_node"
-"""The key of the node of that task."""
+NODE = "langgraph_node"
+"""The key in LangGraph's metadata of the node that runs a model."""
 INTERNAL_KEYS = frozenset(("lc_source", "lc_internal_call"))
 """The keys by which LangChain's middleware marks that it calls a model for itself; that is no answer."""
 
@@ -88,6 +87,7 @@ class StreamedMessage:
         """Make it complete of what was streamed, if that is not known otherwise."""
         if self.complete is None and self.chunks:
             self.complete = add_ai_message_chunks(self.chunks[0], *self.chunks[1:])
+            self.chunks.clear()
         elif self.complete is None and self.text:
             self.complete = AIMessage(self.text, id=self.id)
 
@@ -168,8 +168,8 @@ class RunStreams:
             return None
         found = self.messages.get(message.id)
         if found is None:
-            task = str(metadata.get(TASK_KEY, ""))
-            found = StreamedMessage(message.id, metadata.get(NODE_KEY), namespace, task, True)
+            task = str(metadata.get(NAMESPACE, ""))
+            found = StreamedMessage(message.id, metadata.get(NODE), namespace, task, True)
             found.in_conversation = (
                 INTERNAL_KEYS.isdisjoint(metadata)
                 and not self.is_in_tool(task)

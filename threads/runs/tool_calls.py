@@ -18,7 +18,7 @@ from threads.checkpoint.message_channel import CHANNEL
 from threads.dangling_tool_calls import DanglingCall, DanglingCalls, MessageCalls, dangling_tool_calls
 
 NAMESPACE = "langgraph_checkpoint_ns"
-"""The key in LangGraph's metadata of the graph's task that runs a tool."""
+"""The key in LangGraph's metadata of the task that runs a tool or a model, behind those it is nested in."""
 IDEMPOTENT_HINTS = ("idempotent", "idempotentHint", "readOnlyHint")
 STOPPED_TEXT = "The call was not answered: the run was stopped."
 FAILED_TEXT = "The call was not answered: the run failed."

@@ -75,7 +75,9 @@ class MessagesParams(RequestModel):
     cursor: str | None = Field(
         default=None, description="X-Next-Cursor of the previous page, instead of `before`."
     )
-    at: str | None = Field(default=None, description="The messages as of this checkpoint, or on its branch.")
+    at: str | None = Field(
+        default=None, description="The messages as of this checkpoint, or of the last one with this message."
+    )
 
 
 class PageParams(RequestModel):

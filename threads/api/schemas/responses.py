@@ -159,7 +159,10 @@ EVENT_SCHEMA = {
 }
 EVENT_EXAMPLE = {
     "thread_id": "0198c0de-0000-7000-8000-000000000001", "sequence": 3, "position": 41, "type": "token",
-    "run_id": "0198c0de-0000-7000-8000-000000000002", "data": {"message_id": "lc_run--7", "text": "Hello"},
+    "run_id": "0198c0de-0000-7000-8000-000000000002", "data": {
+        "message_id": "lc_run--7", "text": "Hello", "content": [{"type": "text", "text": "Hello"}],
+        "node": "model", "namespace": [], "in_conversation": True,
+    },
     "created_at": "2026-01-02T03:04:05.678Z",
 }  # fmt: skip
 EVENT_STREAM = {
