@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from agent_dialogues import DIALOGUES, Line, Turn, count, preview
 from agent_interfaces import INTERFACES, InvokeInterface, open_for_writing, open_interface
+from agent_table import UNAVAILABLE
 from built_agents import BUILDERS
 from graphs import config
 from langgraph.checkpoint.memory import InMemorySaver
@@ -232,17 +233,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Pat
         return made[name, kind]
 
     return find
-
-
-UNAVAILABLE = {
-    ("quickstart", "invoke", "edit"): "its messages have no ids",
-    ("quickstart", "adopted", "edit"): "its messages have no ids",
-    **{
-        ("functional", kind, "regenerate"): "no checkpoint of a call holds the message without its answer"
-        for kind in INTERFACES
-    },
-}
-"""What an agent's history does not allow, and why: refused, and nothing is changed."""
 
 
 def cells() -> list[Any]:
