@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from threads.db.errors import translated
-from threads.db.migrations import has_table
 from threads.errors import DatabaseError, RegistryDetached
 
 T = TypeVar("T")
@@ -171,3 +170,9 @@ def snapshot(
                 connection.execute("ROLLBACK")
     except sqlite3.Error as error:
         raise translated(error, where) from error
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the file itself (not the connection's temporary part) has this table."""
+    found = connection.execute("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?", (name,))
+    return found.fetchone() is not None

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from threads.db import development, seals
+from threads.db.database import has_table
 from threads.db.queries import FOLDER, statements
 from threads.errors import DatabaseError, ForeignDatabase, NewerDatabase
 from threads.ids import uuid_milliseconds
@@ -177,12 +178,6 @@ def is_utf8(stored: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def has_table(connection: sqlite3.Connection, name: str) -> bool:
-    """Whether the file itself (not the connection's temporary part) has this table."""
-    found = connection.execute("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?", (name,))
-    return found.fetchone() is not None
 
 
 def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:

@@ -104,6 +104,8 @@ def spellings(text: str) -> tuple[str, ...]:
 
 def fts_text(text: str) -> str:
     """`text` in the form of the word index: its tokens, separated by spaces, in all spellings."""
+    if text.isascii():
+        return query_words(text)
     return f" {SECOND_SPELLING} ".join(map(query_words, spellings(text)))
 
 

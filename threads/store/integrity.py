@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 from threads.db import migrations
-from threads.db.database import Database
+from threads.db.database import Database, has_table
 from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Problem
@@ -114,7 +114,7 @@ def _compare_messages(
         with database.read() as connection:
             page = {"after": after, "limit": BATCH_SIZE}
             rows = connection.execute(statements("integrity")["list_projected"], page).fetchall()
-            has_index = migrations.has_table(connection, "threads_message_text")
+            has_index = has_table(connection, "threads_message_text")
             for row in rows:
                 if row["head_id"] is not None:
                     yield from _compare_thread(connection, row, decoder(), has_index=has_index)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
-from threads.db.database import Database
-from threads.db.migrations import Progress, has_table
+from threads.db.database import Database, has_table
+from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Message
 from threads.search import index

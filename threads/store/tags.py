@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import sqlite3
 
-from threads.db.migrations import has_table
+from threads.db.database import has_table
 from threads.db.queries import statements
 from threads.models import Tag
 from threads.store.filters import Filters
