@@ -237,7 +237,13 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Pat
 
 def cells() -> list[Any]:
     return [
-        pytest.param(name, kind, operation, id=f"{name}-{kind}-{operation}")
+        pytest.param(
+            name,
+            kind,
+            operation,
+            id=f"{name}-{kind}-{operation}",
+            marks=() if kind == "Runner" else pytest.mark.slow,  # the matrix takes a minute
+        )
         for name in BUILDERS
         for kind in INTERFACES
         for operation in OPERATIONS

@@ -85,6 +85,7 @@ class ResumesTheTurnBefore(Operations):
         return self.runner.run(self.registry.runs(id)[0].id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operations", Operations.__subclasses__())
 def test_machine_finds_an_operation_that_is_off_by_one(registry, operations):
     with pytest.raises((AssertionError, threads.MessageNotFound)):
