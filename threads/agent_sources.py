@@ -28,7 +28,8 @@ class AgentNotBuilt(InvalidValue):
     def __init__(self, what: str, error: BaseException) -> None:
         self.error = error
         first = next(iter(str(error).strip().splitlines()), "")
-        super().__init__("agents", f"{what}: {type(error).__name__}{': ' if first else ''}{first}")
+        raised = f"{type(error).__name__}{': ' if first else ''}{first}"
+        super().__init__("agents", f"{what}: {error.reason if isinstance(error, InvalidValue) else raised}")
 
 
 def load_agents(spec: str | os.PathLike[str]) -> dict[str, Any]:
@@ -117,13 +118,14 @@ async def opened_graph(made: Any) -> AsyncIterator[Any]:
 
 
 def compiled_graph(made: Any) -> Any:
-    """Return the graph, compiled if it is a builder. Raises `TypeError` for anything else."""
+    """Return the graph, compiled if it is a builder. Raises `InvalidValue` for anything else."""
     from langgraph.graph import StateGraph
     from langgraph.pregel import Pregel
 
     graph = made.compile() if isinstance(made, StateGraph) else made
     if not isinstance(graph, Pregel):
-        raise TypeError(f"it is a {type(graph).__name__}, not a compiled graph")
+        kind = type(graph).__name__
+        raise InvalidValue("agents", f"{graph!r} ({kind}) is not a compiled graph; compile() returns one")
     return graph
 
 

@@ -143,7 +143,7 @@ async def fails_later():
 @pytest.mark.parametrize(
     ("agent", "reason"),
     [
-        (lambda: 3, "TypeError: it is a int, not a compiled graph"),
+        (lambda: 3, "cannot be built: 3 (int) is not a compiled graph; compile() returns one"),
         (exits, "SystemExit: 3"),
         (fails_later, "OSError: no network"),
         (

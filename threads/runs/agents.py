@@ -20,7 +20,7 @@ from threads.agent_sources import (
     opened_graph,
 )
 from threads.errors import InvalidValue
-from threads.langgraph_json import InvalidLangGraphJson
+from threads.langgraph_json import GraphEntry, InvalidLangGraphJson
 from threads.registry.context import RegistryContext
 from threads.runs.event_loop import LoopThread
 
@@ -45,7 +45,8 @@ def _opened(id: object, value: Any, loop: LoopThread) -> Any:
     except (AgentNotBuilt, InvalidLangGraphJson):
         raise
     except (Exception, SystemExit) as error:
-        raise AgentNotBuilt(f"agent {id!r} cannot be built", error) from error
+        label = value.label if isinstance(value, GraphEntry) else f"agent {id!r}"
+        raise AgentNotBuilt(f"{label} cannot be built", error) from error
 
 
 def bind_agents(agents: Any, context: RegistryContext) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Run:
         self._executor.stop(self.id, StopReason.CANCEL)
 
     def messages(self) -> tuple[Message, ...] | None:
-        """Return the messages that this run has added to the thread by now, the user's first.
+        """Return the messages that this run has added to the thread so far, in the order of the conversation.
 
         None if the thread's messages are unknown (`MessagesUnknown` says why).
         """
