@@ -32,7 +32,7 @@ from threads import (
 from threads.cli.agent_loader import LoadedAgents, load_agents
 from threads.cli.errors import AgentCliError
 from threads.cli.interrupts import last_run, print_interrupts, resume_command, waiting_for
-from threads.cli.output import on_terminal, print_json, print_text
+from threads.cli.output import on_terminal, print_json, print_note, print_text
 from threads.cli.sanitize import escape_block, escape_line
 
 STOP_TIMEOUT = 10.0
@@ -124,6 +124,8 @@ class ChatSession:
             questions = self._print_interrupts(run.thread_id, command)
             result = {"thread_id": run.thread_id, "reply": reply, "message": message, "interrupts": questions}
             print_json(result) if json else print_text(escape_block(reply))
+        if run.status == "stopped":
+            print_note("The run was stopped before it finished; its partial output is stored.")
         with suppress(ThreadsError):  # the answer was printed; it merely stays unread
             run.mark_read(LOCAL.reader)
 

@@ -171,7 +171,7 @@ def actions_of(
     run: RunInfo | None,
     described: Callable[[Interrupt], str] = describe,
 ) -> list[tuple[str, str]]:
-    """Return what needs an action, by name: pending interrupts, a failed last run, and the commands."""
+    """Return what may need an action, by name: interrupts, a last run that did not finish, and commands."""
     is_paused = all(each.kind == "breakpoint" for each in questions)
     name = "paused" if is_paused else "question"
     found = [(name, described(each)) for each in questions]
@@ -184,6 +184,8 @@ def actions_of(
         found.append(("failed", run.error or "the reason is unknown"))
         found.append(("run", run.id))
         found.append(("retry", f"threads retry {shlex.quote(thread.id)}"))
+    elif run is not None and run.status == "stopped":
+        found.append(("stopped", f"run {run.id} was stopped before it finished"))
     return found
 
 
