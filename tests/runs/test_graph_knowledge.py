@@ -429,3 +429,41 @@ def test_reducer_passed_to_open_still_counts(path):
     with threads.open(path, reducer=keep_last_three) as registry:
         trimming_graph(registry.checkpointer).invoke(said("hello"), config("a"))
         assert registry.get("a").message_count == 2
+
+
+# verify and repair
+
+
+def verified(path: Path, *words: str) -> dict[str, Any]:
+    done = run_threads("--db", path, *words, "--json", PYTHONPATH=SUPPORT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize(
+    "words", [[], ["--reducer", "graphs:keep_last_three"], ["--agents", "typed_agents:catalog"]]
+)
+def test_state_that_only_its_graph_explains_is_no_inconsistency(path, is_known, words):
+    """Neither where a reader without the graph stored the projection, nor where one verifies it."""
+    with threads.open(path) as registry:
+        trimming_graph(registry.checkpointer).invoke(said("hello"), config("a"))
+    with threads.open(path, reducer=keep_last_three if is_known else None) as registry:
+        assert registry.get("a").message_count == (2 if is_known else None)
+    for command in ("verify", "repair"):
+        assert verified(path, *words, command) == {"problems": [], "mended": [], "threads": 1}
+    with threads.open(path) as registry:
+        assert registry.get("a").message_count == (2 if is_known or words else None)
+
+
+def test_repair_does_not_report_as_mended_what_it_cannot_mend(path):
+    with threads.open(path) as registry:
+        plain_graph(registry.checkpointer).invoke(said("hello"), config("a"))
+        registry.list()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE checkpoints SET checkpoint = substr(checkpoint, 1, 9)")
+    connection.close()
+    done = CliRunner().invoke(group, ["--db", str(path), "repair", "--json"])
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["mended"]) == (1, [])
+    assert [each["kind"] for each in found["problems"]] == ["unreadable"]
