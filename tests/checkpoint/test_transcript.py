@@ -221,7 +221,7 @@ def test_a_message_cut_in_half_in_the_file_is_unknown_not_wrong(tmp_path):
         connection.execute("UPDATE threads_thread SET projected_id = NULL")
     connection.close()
     with threads.open(path) as registry:
-        assert (registry.get("a").message_count, registry.get("a").title) == (None, "Untitled conversation")
+        assert (registry.get("a").message_count, registry.get("a").title) == (None, "message 0 of a")
 
 
 def test_an_answer_from_the_cache_of_a_model_has_no_usage_and_can_be_read(tmp_path):

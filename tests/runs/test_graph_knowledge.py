@@ -81,7 +81,9 @@ def test_runs_are_read_without_the_graph(path, name):
 
 
 def forget_projections(tx) -> None:
-    tx.connection.execute("UPDATE threads_thread SET projected_id = NULL, message_count = 0, auto_title = ''")
+    tx.connection.execute(
+        "UPDATE threads_thread SET projected_id = NULL, message_count = 0, auto_title = 'New conversation'"
+    )
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -429,3 +431,63 @@ def test_reducer_passed_to_open_still_counts(path):
     with threads.open(path, reducer=keep_last_three) as registry:
         trimming_graph(registry.checkpointer).invoke(said("hello"), config("a"))
         assert registry.get("a").message_count == 2
+
+
+def test_title_stays_where_the_messages_become_unknown(path):
+    graph = trimming_graph(None)
+    with threads.open(path) as registry, threads.Runner(registry, {"own": graph}) as runner:
+        for text in QUESTIONS:
+            runner.start("a", text, if_not_exists="create").result(30)
+        assert registry.get("a").title == QUESTIONS[0]
+    with threads.open(path) as registry:
+        early = registry.history("a")[2].id
+        registry.fork("a", new_id="forked")
+        registry.fork("a", new_id="forked early", at=early)
+        registry.fork("forked", new_id="forked again")
+        registry.checkpointer.copy_thread("a", "copied")
+        trimming_graph(registry.checkpointer).invoke(said("and then"), config("a"))
+        trimming_graph(registry.checkpointer).invoke(said("never known"), config("b"))
+        found = {each.id: (each.title, each.message_count) for each in registry.list()}
+        assert found.pop("b") == ("Untitled conversation", None)
+        assert set(found.values()) == {(QUESTIONS[0], None)} and len(found) == 5
+        registry.rewind("a", to=early)
+        assert (registry.get("a").title, registry.get("a").message_count) == (QUESTIONS[0], None)
+        assert registry.verify() == []
+
+
+# verify and repair
+
+
+def verified(path: Path, *words: str) -> dict[str, Any]:
+    done = run_threads("--db", path, *words, "--json", PYTHONPATH=SUPPORT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize(
+    "words", [[], ["--reducer", "graphs:keep_last_three"], ["--agents", "typed_agents:catalog"]]
+)
+def test_state_that_only_its_graph_explains_is_no_inconsistency(path, is_known, words):
+    """Neither where a reader without the graph stored the projection, nor where one verifies it."""
+    with threads.open(path) as registry:
+        trimming_graph(registry.checkpointer).invoke(said("hello"), config("a"))
+    with threads.open(path, reducer=keep_last_three if is_known else None) as registry:
+        assert registry.get("a").message_count == (2 if is_known else None)
+    for command in ("verify", "repair"):
+        assert verified(path, *words, command) == {"problems": [], "mended": [], "threads": 1}
+    with threads.open(path) as registry:
+        assert registry.get("a").message_count == (2 if is_known or words else None)
+
+
+def test_repair_does_not_report_as_mended_what_it_cannot_mend(path):
+    with threads.open(path) as registry:
+        plain_graph(registry.checkpointer).invoke(said("hello"), config("a"))
+        registry.list()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE checkpoints SET checkpoint = substr(checkpoint, 1, 9)")
+    connection.close()
+    done = CliRunner().invoke(group, ["--db", str(path), "repair", "--json"])
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["mended"]) == (1, [])
+    assert [each["kind"] for each in found["problems"]] == ["unreadable"]

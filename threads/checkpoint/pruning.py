@@ -119,7 +119,7 @@ def copy_thread(connection: sqlite3.Connection, source: str, target: str) -> Non
     delete_leftovers(connection, target)
     if connection.execute(sql["remembers"], {"thread_id": target}).fetchone():
         raise ThreadExists(target)
-    for name in ("copy_writes", "copy_checkpoints", "copy_origins"):
+    for name in ("copy_writes", "copy_checkpoints", "copy_origins", "copy_title"):
         connection.execute(sql[name], {"source": source, "target": target})
 
 

@@ -36,6 +36,7 @@ def _verify(context: click.Context, repair: bool, json: bool) -> None:
     with cli.open() if repair else cli.open_for_reading(read_only=True) as registry:
         fixed = registry.repair(progress=cli.progress) if repair else []
         problems = registry.verify(progress=cli.progress)
+        fixed = [problem for problem in fixed if problem not in problems]
         count = registry.list(limit=1, archived=None, trashed=None).total
     if json:
         print_json({"problems": problems, "mended": fixed, "threads": count})

@@ -40,6 +40,8 @@ class BranchService:
                 )
             )  # fmt: skip
             copy_branch(tx.connection, source.thread_id, target, checkpoint_id)
+            if self._context.decoder.messages(tx.connection, target, checkpoint_id) is None:
+                tx.threads.set_columns(target, {"auto_title": source.auto_title})
 
         self._context.flush()
         self._store.write(copy_thread)

@@ -1,7 +1,7 @@
 """Integrity: finding and repairing inconsistencies between our tables and the checkpoints.
 
-A stale projection is none. A thread with a tool call that was never answered is reported as well; only its
-graph can repair it, and the next run of a `Runner` does.
+A stale projection is none, nor is a state that only its graph explains. A thread with a tool call that was
+never answered is reported as well; only its graph can repair it, and the next run of a `Runner` does.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def repair(
 ) -> list[Problem]:
     """Repair all that `verify` finds, and return it. Damage to the file itself is beyond repair."""
     found = verify(database, decoder, progress)
-    if found:
+    if found or not database.read_only:
         database.write(lambda connection: _repair_all(connection, found))
     return found
 
@@ -65,6 +65,7 @@ def _repair_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
     if any(problem.kind in (*DERIVED_KINDS, "missing") for problem in found):
         for name in COMPUTE_AGAIN:
             connection.execute(statements("integrity")[name])
+    connection.execute(statements("projections")["invalidate_unknown"])  # the graph may be at hand now
 
 
 def _repair(connection: sqlite3.Connection, problem: Problem) -> None:
@@ -142,9 +143,8 @@ def _compare_thread(
         yield Problem("unanswered", thread_id, detail)
     if row["projected_id"] != row["head_id"]:
         return
-    if made.message_count is None and row["message_count"] is not None:
-        yield Problem("unreadable", thread_id, "its messages cannot be told any more: messages(id) says why")
-        return
+    if (made.message_count is None) != (row["message_count"] is None):
+        return  # only one of the two readers, who stored it and this one, has the graph that explains it
     stored = (row["auto_title"], row["preview"], row["message_count"])
     derived = (made.auto_title, made.preview, made.message_count)
     if stored != derived:

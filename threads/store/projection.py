@@ -141,8 +141,9 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
         first_id = connection.execute(statements("projections")["first_checkpoint"], values).fetchone()[0]
         created_at = decoder.written_at(connection, thread_id, first_id)
         updated_at = decoder.written_at(connection, thread_id, head_id)
-    said = Said(previews.UNTITLED_TITLE)
-    if messages is not None:
+    if messages is None:  # the title that a reader with the graph derived stays
+        said = Said(previews.UNTITLED_TITLE if row.auto_title == previews.NEW_TITLE else row.auto_title)
+    else:
         said = _describe(row, messages, connection, decoder)
     return Projection(
         position=row.position,

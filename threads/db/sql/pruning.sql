@@ -79,3 +79,9 @@ WHERE thread_id = :thread_id AND EXISTS (
     SELECT 1 FROM threads_message_text s
     WHERE s.id > threads_thread.position << 20 AND s.id <= (threads_thread.position << 20) + 1048575
       AND s.is_counted = 0 AND s.role IN ('user', 'assistant') AND trim(s.text) <> '')
+
+-- Give a copied thread the title that was derived from the source; its own is derived where that is possible.
+-- name: copy_title
+UPDATE threads_thread
+SET auto_title = coalesce((SELECT auto_title FROM threads_thread WHERE thread_id = :source), auto_title)
+WHERE thread_id = :target
