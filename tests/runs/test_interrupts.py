@@ -264,6 +264,26 @@ def test_breakpoint_of_a_plain_invoke_is_continued(registry, runs_before):
     assert texts(registry, "a")[-3:] == ["go", "one", "two"]
 
 
+@pytest.mark.parametrize("answer", [True, None])
+@pytest.mark.parametrize("waits", ["interrupt", "breakpoint"])
+@pytest.mark.parametrize("edits", [0, 1])
+@pytest.mark.parametrize("to", ["the start", "the turn before"])
+def test_resume_after_an_undo_brings_no_undone_message_back(registry, answer, waits, edits, to):
+    graph = asking_graph(None) if waits == "interrupt" else pausing_graph(interrupt_before=["second"])
+    with threads.Runner(registry, {"agent": graph, "straight": pausing_graph()}) as runner:
+        if to == "the turn before":
+            runner.start("a", "before", agent_id="straight", if_not_exists="create").result(30)
+        runner.start("a", "go", agent_id="agent", if_not_exists="create").result(30)
+        for _ in range(edits):
+            runner.edit("a", registry.messages("a")[-1 if waits == "interrupt" else -2].id, "go!").result(30)
+        registry.undo("a")
+        left, total = texts(registry, "a"), registry.runs("a").total
+        assert registry.interrupts("a") == ()
+        with pytest.raises(NothingToResume):
+            runner.resume("a", answer)
+        assert (texts(registry, "a"), registry.runs("a").total) == (left, total)
+
+
 # the agent that continues
 
 
