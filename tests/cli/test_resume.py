@@ -139,7 +139,12 @@ def test_several_interrupts_are_answered_at_once_by_their_ids():
 
 def test_resume_continues_at_a_breakpoint_without_an_answer():
     agents = ask("paused")
-    assert "without an answer" in call("resume", "a", "--yes", *agents, code=1).stderr
+    for wrong in (["--yes"], ["--no"], ["--json", "null"], ["--text", "x", "--question", "0"]):
+        refused = call("resume", "a", *wrong, *agents, code=2).stderr
+        assert "Thread 'a' is paused at a breakpoint, which takes no answer." in refused
+        assert "threads resume a" in refused and run_count() == 1
+    refused = call("send", "a", "yes", "--answer", *agents, code=2).stderr
+    assert "breakpoint, which takes no answer" in refused and run_count() == 1
     assert call("resume", "a", *agents).stdout == "gone on\n"
 
 

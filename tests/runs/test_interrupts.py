@@ -230,6 +230,31 @@ def test_breakpoint_is_continued_by_its_id(registry):
     assert texts(registry, "a") == ["go", "one", "two"]
 
 
+@pytest.mark.parametrize("answer", [False, True, 0, "", "go on", {}, {"a": 1}], ids=repr)
+@pytest.mark.parametrize("by_id", [False, True])
+def test_breakpoint_takes_no_answer(registry, answer, by_id):
+    with threads.Runner(registry, pausing_graph(interrupt_before=["second"])) as runner:
+        questions = asked(registry, runner)
+        with pytest.raises(InvalidValue, match="breakpoint, which takes no answer"):
+            runner.resume("a", {questions[0].id: answer} if by_id else answer)
+        assert is_unchanged(registry, questions)
+        runner.resume("a", None).result(30)
+    assert texts(registry, "a") == ["go", "one", "two"]
+
+
+@pytest.mark.parametrize("body", [{}, {"value": None}], ids=str)
+def test_http_breakpoint_takes_no_answer(registry, body):
+    with client(registry, pausing_graph(interrupt_before=["second"])) as api:
+        id = api.post(f"{PREFIX}/threads", json={"initial_message": "go"}).json()["id"]
+        url = f"{PREFIX}/threads/{id}/resume"
+        refused = api.post(url, json={"value": False})
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
+            422, "InvalidValue", "value",
+        )  # fmt: skip
+        assert texts(registry, id) == ["go", "one"]
+        assert api.post(url, json=body).json()["reply"] == "two"
+
+
 def test_breakpoint_behind_the_last_node_ends_the_run(registry):
     with threads.Runner(registry, pausing_graph(interrupt_after=["second"])) as runner:
         assert asked(registry, runner) == ()
@@ -377,7 +402,9 @@ def test_retry_by_a_graph_without_the_node_that_failed_is_no_success(registry):
 @pytest.mark.parametrize("question", ["an interrupt", "a breakpoint"])
 def test_resume_that_reaches_no_node_starts_no_run(registry, question):
     """The graph was changed while the thread waited: the node that asked has another name now."""
-    old = asking_graph(None) if question == "an interrupt" else pausing_graph(interrupt_before=["second"])
+    old, answer = asking_graph(None), "yes"
+    if question == "a breakpoint":
+        old, answer = pausing_graph(interrupt_before=["second"]), None
     builder = StateGraph(Plain)
     builder.add_node("renamed", lambda state: {"messages": [AIMessage(interrupt("sure?"))]})
     builder.add_edge(START, "renamed")
@@ -385,12 +412,12 @@ def test_resume_that_reaches_no_node_starts_no_run(registry, question):
         questions = asked(registry, runner)
     with threads.Runner(registry, {"agent": builder.compile()}) as runner:
         with pytest.raises(NothingToResume, match="no node of agent 'agent'"):
-            runner.resume("a", "yes")
+            runner.resume("a", answer)
         assert registry.runs("a").total == 1
         assert registry.get("a").status == "interrupted"
     with threads.Runner(registry, {"agent": old}) as runner:
         assert registry.interrupts("a") == questions
-        runner.resume("a", "yes").result(30)
+        runner.resume("a", answer).result(30)
 
 
 # by HTTP

@@ -18,7 +18,7 @@ from threads.cli.errors import AgentCliError
 from threads.cli.interrupts import (
     TEXT_KINDS,
     answer_options,
-    is_paused,
+    is_at_breakpoint,
     last_run,
     pending_interrupts,
     print_interrupts,
@@ -118,8 +118,8 @@ def resume(
     with cli.open() as registry:
         thread = resolve_thread(registry, id)
         questions = pending_interrupts(registry, thread.id)
-        run = last_run(registry, thread.id)
-        may_wait = run is None or is_paused(run)  # of a plain `invoke` only the graph can tell
+        was_run = last_run(registry, thread.id) is not None  # of a plain `invoke` only the graph can tell
+        may_wait = not was_run or is_at_breakpoint(registry, thread.id)
         if not questions and (given or question or not may_wait):
             raise_no_interrupt(registry, thread.id)
         if questions and given is None:

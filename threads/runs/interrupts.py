@@ -147,6 +147,11 @@ class _Resume:
 
     def at_breakpoint(self) -> Submission:
         """The graph waits at a breakpoint, which takes no answer."""
+        values = self.answer.input.values() if self.named else (self.answer.input,)
+        if any(value is not None for value in values):
+            raise InvalidValue(
+                "value", "the thread is paused at a breakpoint, which takes no answer; resume it without one"
+            )
         agent_id = self._choose_agent()
         if not self._due_nodes(agent_id):
             raise NothingToResume(self.thread_id, f"no node of agent {agent_id!r} is due")
