@@ -309,6 +309,64 @@ def test_resume_after_an_undo_brings_no_undone_message_back(registry, answer, wa
         assert (texts(registry, "a"), registry.runs("a").total) == (left, total)
 
 
+# an answer that is missing
+
+
+@pytest.mark.parametrize("key", [None, "click"])
+def test_missing_answer_leaves_the_interrupt_pending(registry, key):
+    with threads.Runner(registry, asking_graph(None)) as runner:
+        questions = asked(registry, runner)
+        with pytest.raises(InvalidValue, match="an answer is required"):
+            runner.resume("a", key=key)
+        assert is_unchanged(registry, questions)
+        runner.resume("a", None, key=key).result(30)
+    assert texts(registry, "a") == ["go", "you said None"]
+
+
+def test_missing_answer_repeats_no_failed_answer(registry):
+    failures = [RuntimeError("down")]
+
+    def node(state):
+        answer = interrupt("sure?")
+        if failures:
+            raise failures.pop()
+        return {"messages": [AIMessage(f"you said {answer}")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        questions = asked(registry, runner)
+        failed = runner.resume("a", None)
+        with pytest.raises(RunFailed):
+            failed.result(30)
+        with pytest.raises(InvalidValue, match="an answer is required"):
+            runner.resume("a")
+        assert registry.interrupts("a") == questions
+        assert runner.resume("a", None).id == failed.id
+
+
+def test_repeated_resume_of_a_breakpoint_answers_no_interrupt(registry):
+    graph = asking_graph(None)
+    graph.interrupt_before_nodes = ["model"]
+    with threads.Runner(registry, graph) as runner:
+        asked(registry, runner)
+        runner.resume("a").result(30)
+        [question] = registry.interrupts("a")
+        with pytest.raises(InvalidValue, match=question.id):
+            runner.resume("a")
+        assert registry.interrupts("a") == (question,)
+
+
+def test_http_tells_a_missing_answer_from_null(registry):
+    with client(registry, asking_graph(None)) as api:
+        id = api.post(f"{PREFIX}/threads", json={"initial_message": "go"}).json()["id"]
+        url = f"{PREFIX}/threads/{id}"
+        refused = api.post(f"{url}/resume", json={})
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
+            422, "InvalidValue", "value",
+        )  # fmt: skip
+        assert len(api.get(f"{url}/interrupts").json()) == 1
+        assert api.post(f"{url}/resume", json={"value": None}).json()["reply"] == "you said None"
+
+
 # the agent that continues
 
 

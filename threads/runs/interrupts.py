@@ -42,19 +42,23 @@ def resolve_resume(
     answer: Request,
     key: str | None,
     agent_id: str | None = None,
+    *,
+    has_value: bool = True,
 ) -> Submission:
     """Return the submission that this answer is to the thread as it is now.
 
-    `agent_id`: the agent that continues, instead of the one that was interrupted. Raises `NothingToResume`,
-    `InvalidValue`, `ThreadBusy`, `AgentNotFound`.
+    `agent_id`: the agent that continues, instead of the one that was interrupted. `has_value`: whether the
+    caller gave an answer, which may be None. Raises `NothingToResume`, `InvalidValue`, `ThreadBusy`,
+    `AgentNotFound`.
     """
     last = history.last(thread_id)
     failed = last is not None and last.kind in ANSWER_KINDS and last.status == "error"
     is_loaded = last is not None and last.agent_id in agents and agent_id in (None, last.agent_id)
-    if last is not None and failed and is_loaded and history.took(last, answer):
-        return _repeat(answer, last)  # never an answer to what waits now
     questions = registry.interrupts(thread_id)
     resume = _Resume(registry, history, agents, thread_id, answer, key, last, questions, agent_id)
+    may_repeat = has_value or not resume.pending
+    if last is not None and failed and is_loaded and may_repeat and history.took(last, answer):
+        return _repeat(answer, last)  # never an answer to what waits now
     if last is not None and last.kind in ANSWER_KINDS and last.is_unfinished:
         return resume.while_answering(last)
     if not resume.named <= {question.id for question in questions}:
@@ -65,7 +69,11 @@ def resolve_resume(
     resume.complete_context(last if is_paused or failed else None)
     if last is not None and is_paused and last.recovery_question is not None:
         return resume.to_recovery(last, last.recovery_question)
-    return resume.to_interrupts() if resume.pending else resume.at_breakpoint()
+    if not resume.pending:
+        return resume.at_breakpoint()
+    if not has_value:
+        raise InvalidValue("value", f"an answer is required; waiting: {', '.join(resume.pending)}")
+    return resume.to_interrupts()
 
 
 @dataclass(slots=True)
