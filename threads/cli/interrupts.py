@@ -163,5 +163,11 @@ def is_at_breakpoint(registry: Registry, thread_id: str) -> bool:
     return any(question.kind == "breakpoint" for question in waiting_for(registry, thread_id))
 
 
+def may_be_paused(registry: Registry, thread_id: str) -> bool:
+    """Return whether a thread without an interrupt may be at a breakpoint, also of a plain `invoke`."""
+    is_first = last_run(registry, thread_id) is None
+    return is_at_breakpoint(registry, thread_id) or (is_first and not registry._runs.is_finished(thread_id))
+
+
 def _as_json(value: Any) -> str:
     return json.dumps(to_jsonable(value), ensure_ascii=False)
