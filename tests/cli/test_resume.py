@@ -139,15 +139,39 @@ def test_several_interrupts_are_answered_at_once_by_their_ids():
 
 def test_resume_continues_at_a_breakpoint_without_an_answer():
     agents = ask("paused")
-    assert "without an answer" in call("resume", "a", "--yes", *agents, code=1).stderr
+    for wrong in (["--yes"], ["--no"], ["--json", "null"], ["--text", "x", "--question", "0"]):
+        refused = call("resume", "a", *wrong, *agents, code=2).stderr
+        assert "Thread 'a' is paused at a breakpoint, which takes no answer." in refused
+        assert "threads resume a" in refused and run_count() == 1
+    refused = call("send", "a", "yes", "--answer", *agents, code=2).stderr
+    assert "breakpoint, which takes no answer" in refused and run_count() == 1
     assert call("resume", "a", *agents).stdout == "gone on\n"
 
 
-def test_resume_continues_a_plain_invoke_at_a_breakpoint():
+def plainly(agent, *inputs, id="a"):
+    """A thread by plain invokes of this agent, and the option that brings the agent along."""
     with threads.open("threads.db") as registry:
-        graph = asking_agents.paused.copy(update={"checkpointer": registry.checkpointer})
-        graph.invoke({"messages": [("user", "please")]}, {"configurable": {"thread_id": "a"}})
-    agents = ["--agents", "asking_agents:paused"]
+        graph = getattr(asking_agents, agent).copy(update={"checkpointer": registry.checkpointer})
+        for each in inputs:
+            graph.invoke(each, {"configurable": {"thread_id": id}})
+    return ["--agents", f"asking_agents:{agent}"]
+
+
+@pytest.mark.parametrize("made", ["new", "a plain invoke"])
+def test_resume_without_an_interrupt_loads_no_agent(made):
+    if made == "new":
+        call("new", "--id", "a")
+    else:
+        plainly("joined", {"messages": [("user", "please")]}, None)
+    for agents in ("asking_agents:several", "no_such_module:agent"):
+        refused = call("resume", "a", "--agents", agents, code=1).stderr
+        assert "Thread 'a' has no pending interrupt." in refused
+    assert json.loads(call("show", "a", "--json").stdout)["thread"]["agent_id"] is None
+
+
+@pytest.mark.parametrize("agent", ["paused", "joined", "deferred"])
+def test_resume_continues_a_plain_invoke_at_a_breakpoint(agent):
+    agents = plainly(agent, {"messages": [("user", "please")]})
     assert call("resume", "a", *agents).stdout == "gone on\n"
     assert "no pending interrupt" in call("resume", "a", *agents, code=1).stderr
 

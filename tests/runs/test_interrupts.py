@@ -230,6 +230,31 @@ def test_breakpoint_is_continued_by_its_id(registry):
     assert texts(registry, "a") == ["go", "one", "two"]
 
 
+@pytest.mark.parametrize("answer", [False, True, 0, "", "go on", {}, {"a": 1}], ids=repr)
+@pytest.mark.parametrize("by_id", [False, True])
+def test_breakpoint_takes_no_answer(registry, answer, by_id):
+    with threads.Runner(registry, pausing_graph(interrupt_before=["second"])) as runner:
+        questions = asked(registry, runner)
+        with pytest.raises(InvalidValue, match="breakpoint, which takes no answer"):
+            runner.resume("a", {questions[0].id: answer} if by_id else answer)
+        assert is_unchanged(registry, questions)
+        runner.resume("a", None).result(30)
+    assert texts(registry, "a") == ["go", "one", "two"]
+
+
+@pytest.mark.parametrize("body", [{}, {"value": None}], ids=str)
+def test_http_breakpoint_takes_no_answer(registry, body):
+    with client(registry, pausing_graph(interrupt_before=["second"])) as api:
+        id = api.post(f"{PREFIX}/threads", json={"initial_message": "go"}).json()["id"]
+        url = f"{PREFIX}/threads/{id}/resume"
+        refused = api.post(url, json={"value": False})
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
+            422, "InvalidValue", "value",
+        )  # fmt: skip
+        assert texts(registry, id) == ["go", "one"]
+        assert api.post(url, json=body).json()["reply"] == "two"
+
+
 def test_breakpoint_behind_the_last_node_ends_the_run(registry):
     with threads.Runner(registry, pausing_graph(interrupt_after=["second"])) as runner:
         assert asked(registry, runner) == ()
@@ -262,6 +287,84 @@ def test_breakpoint_of_a_plain_invoke_is_continued(registry, runs_before):
         run.result(30)
         assert runner.resume("a").id == run.id
     assert texts(registry, "a")[-3:] == ["go", "one", "two"]
+
+
+@pytest.mark.parametrize("answer", [True, None])
+@pytest.mark.parametrize("waits", ["interrupt", "breakpoint"])
+@pytest.mark.parametrize("edits", [0, 1])
+@pytest.mark.parametrize("to", ["the start", "the turn before"])
+def test_resume_after_an_undo_brings_no_undone_message_back(registry, answer, waits, edits, to):
+    graph = asking_graph(None) if waits == "interrupt" else pausing_graph(interrupt_before=["second"])
+    with threads.Runner(registry, {"agent": graph, "straight": pausing_graph()}) as runner:
+        if to == "the turn before":
+            runner.start("a", "before", agent_id="straight", if_not_exists="create").result(30)
+        runner.start("a", "go", agent_id="agent", if_not_exists="create").result(30)
+        for _ in range(edits):
+            runner.edit("a", registry.messages("a")[-1 if waits == "interrupt" else -2].id, "go!").result(30)
+        registry.undo("a")
+        left, total = texts(registry, "a"), registry.runs("a").total
+        assert registry.interrupts("a") == ()
+        with pytest.raises(NothingToResume):
+            runner.resume("a", answer)
+        assert (texts(registry, "a"), registry.runs("a").total) == (left, total)
+
+
+# an answer that is missing
+
+
+@pytest.mark.parametrize("key", [None, "click"])
+def test_missing_answer_leaves_the_interrupt_pending(registry, key):
+    with threads.Runner(registry, asking_graph(None)) as runner:
+        questions = asked(registry, runner)
+        with pytest.raises(InvalidValue, match="an answer is required"):
+            runner.resume("a", key=key)
+        assert is_unchanged(registry, questions)
+        runner.resume("a", None, key=key).result(30)
+    assert texts(registry, "a") == ["go", "you said None"]
+
+
+def test_missing_answer_repeats_no_failed_answer(registry):
+    failures = [RuntimeError("down")]
+
+    def node(state):
+        answer = interrupt("sure?")
+        if failures:
+            raise failures.pop()
+        return {"messages": [AIMessage(f"you said {answer}")]}
+
+    with threads.Runner(registry, compiled(Plain, node, None)) as runner:
+        questions = asked(registry, runner)
+        failed = runner.resume("a", None)
+        with pytest.raises(RunFailed):
+            failed.result(30)
+        with pytest.raises(InvalidValue, match="an answer is required"):
+            runner.resume("a")
+        assert registry.interrupts("a") == questions
+        assert runner.resume("a", None).id == failed.id
+
+
+def test_repeated_resume_of_a_breakpoint_answers_no_interrupt(registry):
+    graph = asking_graph(None)
+    graph.interrupt_before_nodes = ["model"]
+    with threads.Runner(registry, graph) as runner:
+        asked(registry, runner)
+        runner.resume("a").result(30)
+        [question] = registry.interrupts("a")
+        with pytest.raises(InvalidValue, match=question.id):
+            runner.resume("a")
+        assert registry.interrupts("a") == (question,)
+
+
+def test_http_tells_a_missing_answer_from_null(registry):
+    with client(registry, asking_graph(None)) as api:
+        id = api.post(f"{PREFIX}/threads", json={"initial_message": "go"}).json()["id"]
+        url = f"{PREFIX}/threads/{id}"
+        refused = api.post(f"{url}/resume", json={})
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
+            422, "InvalidValue", "value",
+        )  # fmt: skip
+        assert len(api.get(f"{url}/interrupts").json()) == 1
+        assert api.post(f"{url}/resume", json={"value": None}).json()["reply"] == "you said None"
 
 
 # the agent that continues
@@ -357,7 +460,9 @@ def test_retry_by_a_graph_without_the_node_that_failed_is_no_success(registry):
 @pytest.mark.parametrize("question", ["an interrupt", "a breakpoint"])
 def test_resume_that_reaches_no_node_starts_no_run(registry, question):
     """The graph was changed while the thread waited: the node that asked has another name now."""
-    old = asking_graph(None) if question == "an interrupt" else pausing_graph(interrupt_before=["second"])
+    old, answer = asking_graph(None), "yes"
+    if question == "a breakpoint":
+        old, answer = pausing_graph(interrupt_before=["second"]), None
     builder = StateGraph(Plain)
     builder.add_node("renamed", lambda state: {"messages": [AIMessage(interrupt("sure?"))]})
     builder.add_edge(START, "renamed")
@@ -365,12 +470,12 @@ def test_resume_that_reaches_no_node_starts_no_run(registry, question):
         questions = asked(registry, runner)
     with threads.Runner(registry, {"agent": builder.compile()}) as runner:
         with pytest.raises(NothingToResume, match="no node of agent 'agent'"):
-            runner.resume("a", "yes")
+            runner.resume("a", answer)
         assert registry.runs("a").total == 1
         assert registry.get("a").status == "interrupted"
     with threads.Runner(registry, {"agent": old}) as runner:
         assert registry.interrupts("a") == questions
-        runner.resume("a", "yes").result(30)
+        runner.resume("a", answer).result(30)
 
 
 # by HTTP

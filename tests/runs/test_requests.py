@@ -168,9 +168,9 @@ def test_resume_of_a_breakpoint_is_idempotent(registry):
     graph.interrupt_before_nodes = ["model"]
     with threads.Runner(registry, graph) as runner:
         runner.start("a", "Hi", if_not_exists="create").result(10)
-        first = runner.resume("a", "go on")
+        first = runner.resume("a")
         first.result(10)
-        assert runner.resume("a", "go on").id == first.id
+        assert runner.resume("a").id == first.id
 
 
 def test_resume_answers_an_interrupt_of_a_plain_invoke(registry):

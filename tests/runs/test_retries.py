@@ -197,7 +197,7 @@ def test_retry_at_a_breakpoint_passes_no_answer(registry):
     graph.interrupt_before_nodes = ["model"]
     with threads.Runner(registry, graph) as runner:
         runner.start("a", "pay", if_not_exists="create").result(20)
-        runner.resume("a", "go on").result(20)
+        runner.resume("a").result(20)
         assert asked(registry) == [FIRST]
         with pytest.raises(RunFailed):
             runner.resume("a", "yes").result(20)

@@ -33,6 +33,16 @@ def _needs_decisions(state: Any) -> Any:
     return {"messages": [AIMessage(answer["decisions"][0]["type"])]}
 
 
+def _joined(defer: bool) -> Any:
+    builder = StateGraph(Plain)
+    for name in ("left", "right"):
+        builder.add_node(name, lambda state: {"messages": []})
+        builder.add_edge(START, name)
+    builder.add_node("both", lambda state: {"messages": [AIMessage("gone on")]}, defer=defer)
+    builder.add_edge(["left", "right"], "both")
+    return builder.compile(interrupt_before=["both"])
+
+
 def _paused() -> Any:
     builder = StateGraph(Plain)
     builder.add_node("model", lambda state: {"messages": [AIMessage("gone on")]})
@@ -59,6 +69,7 @@ review = _echo(
     }
 )
 decisions = compiled(Plain, _needs_decisions, None)
+joined, deferred = _joined(defer=False), _joined(defer=True)
 talking = _talking()
 two = asking_at_once_graph()
 paused = _paused()

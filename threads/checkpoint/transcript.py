@@ -332,7 +332,8 @@ class Transcripts:
             return False
         values = checkpoint.get("channel_values") or {}
         return not values.get(TASKS_CHANNEL) and not any(
-            str(name).startswith(NODE_DUE_PREFIXES) for name in values
+            str(name).startswith(NODE_DUE_PREFIXES) or _is_full_join(str(name), value)
+            for name, value in values.items()
         )
 
     def _messages(
@@ -577,3 +578,15 @@ def coerce_channel(stored: Any) -> list[BaseMessage]:
     if not isinstance(value, list):
         raise Undecodable("messages is not a list")
     return coerce_messages(value)
+
+
+def _is_full_join(name: str, value: Any) -> bool:
+    """Return whether a channel is the join of a `StateGraph`, and all nodes that it waits for have ended.
+
+    The node behind it is due. A deferred join holds a pair, whose first part is the set of these nodes.
+    """
+    if not name.startswith("join:"):
+        return False
+    ended = value[0] if isinstance(value, list | tuple) and value else value
+    nodes, _, _ = name.removeprefix("join:").rpartition(":")
+    return isinstance(ended, set) and len("+".join(map(str, ended))) == len(nodes)

@@ -18,8 +18,7 @@ from threads.cli.errors import AgentCliError
 from threads.cli.interrupts import (
     TEXT_KINDS,
     answer_options,
-    is_paused,
-    last_run,
+    may_be_paused,
     pending_interrupts,
     print_interrupts,
     raise_no_interrupt,
@@ -118,9 +117,7 @@ def resume(
     with cli.open() as registry:
         thread = resolve_thread(registry, id)
         questions = pending_interrupts(registry, thread.id)
-        run = last_run(registry, thread.id)
-        may_wait = run is None or is_paused(run)  # of a plain `invoke` only the graph can tell
-        if not questions and (given or question or not may_wait):
+        if not questions and (given or question or not may_be_paused(registry, thread.id)):
             raise_no_interrupt(registry, thread.id)
         if questions and given is None:
             print_interrupts(questions, resume_command(thread.id, questions))

@@ -30,6 +30,7 @@ from threads import (
     ThreadTrashed,
 )
 from threads.cli.agent_loader import LoadedAgents, load_agents
+from threads.cli.answers import Answer
 from threads.cli.errors import AgentCliError
 from threads.cli.interrupts import last_run, print_interrupts, resume_command, waiting_for
 from threads.cli.output import on_terminal, print_json, print_note, print_text
@@ -92,12 +93,13 @@ class ChatSession:
         runner = self._runner(agent_id)
         return runner.start(thread.id, text, agent_id=agent_id, multitask_strategy="enqueue")
 
-    def resume(self, thread: Thread, value: Any = None) -> Run:
-        """Start a run that continues the interrupted agent with this answer; at a breakpoint without one."""
+    def resume(self, thread: Thread, answer: Answer | None) -> Run:
+        """Start a run that continues the interrupted agent with this answer; at a breakpoint with None."""
         if thread.agent_id is None:
             thread = self.prepare(thread)
         agent_id = self._interrupted_agent(thread)
-        return self._runner(agent_id).resume(thread.id, value, agent_id=agent_id)
+        value = () if answer is None else (answer,)
+        return self._runner(agent_id).resume(thread.id, *value, agent_id=agent_id)
 
     def regenerate_or_retry(self, thread: Thread) -> Run:
         """Continue the last run if it failed, otherwise answer the last message again."""

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
+import click
+
 from threads import Interrupt, InvalidValue, Registry, RunInfo
 from threads.cli.errors import CliError
 from threads.cli.output import print_text
@@ -138,21 +140,33 @@ def print_interrupts(questions: Sequence[Interrupt], how: str | None = None) -> 
 
 
 def raise_no_interrupt(registry: Registry, thread_id: str) -> NoReturn:
-    """Raise the error that there is no pending interrupt, with what can be done instead."""
+    """Raise the error that there is no pending interrupt, with what can be done instead.
+
+    Raises `UsageError` at a breakpoint, which takes no answer.
+    """
     last, id = last_run(registry, thread_id), shlex.quote(thread_id)
+    if is_at_breakpoint(registry, thread_id):
+        raise click.UsageError(
+            f"Thread {thread_id!r} is paused at a breakpoint, which takes no answer. "
+            f"`threads resume {id}` without an answer continues it."
+        )
     remedy = f"`threads send {id} TEXT` sends a message."
     if last is not None and last.status == "error":
         remedy = f"Its last run failed; `threads retry {id}` continues it."
     elif last is not None and last.status in ("pending", "running"):
         remedy = "A run is active; wait for it."
-    elif is_paused(last):
-        remedy = f"It is paused at a breakpoint; `threads resume {id}` without an answer continues it."
     raise CliError(f"Thread {thread_id!r} has no pending interrupt. {remedy}")
 
 
-def is_paused(last: RunInfo | None) -> bool:
-    """Return whether a thread without an interrupt is paused at a breakpoint, given its last run."""
-    return last is not None and last.status == "interrupted"
+def is_at_breakpoint(registry: Registry, thread_id: str) -> bool:
+    """Return whether a run of the thread was paused at a breakpoint, and nothing followed."""
+    return any(question.kind == "breakpoint" for question in waiting_for(registry, thread_id))
+
+
+def may_be_paused(registry: Registry, thread_id: str) -> bool:
+    """Return whether a thread without an interrupt may be at a breakpoint, also of a plain `invoke`."""
+    is_first = last_run(registry, thread_id) is None
+    return is_at_breakpoint(registry, thread_id) or (is_first and not registry._runs.is_finished(thread_id))
 
 
 def _as_json(value: Any) -> str:

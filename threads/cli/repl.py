@@ -20,8 +20,7 @@ from threads.cli.answers import Answer, answer_for, given_answer, resolve_text
 from threads.cli.chat_session import ChatSession
 from threads.cli.errors import cli_error_of
 from threads.cli.interrupts import (
-    is_paused,
-    last_run,
+    is_at_breakpoint,
     pending_interrupts,
     print_interrupts,
     raise_no_interrupt,
@@ -156,7 +155,7 @@ class ChatLoop:
         if given is None and (rest or questions):
             print_interrupts(questions)
             raise click.UsageError(f"an answer is required: {_how(questions)}")
-        if not questions and (given or not is_paused(last_run(self._registry, thread_id))):
+        if not questions and (given or not is_at_breakpoint(self._registry, thread_id)):
             raise_no_interrupt(self._registry, thread_id)
         self._answer(None if given is None else _parse_answer(thread_id, questions, given))
 

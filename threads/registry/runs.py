@@ -54,6 +54,14 @@ class RunService:
                 return found
             return (Interrupt.at_breakpoint(interrupted.run_id, decoder.due_nodes(*at)),)
 
+    def is_finished(self, id: str) -> bool:
+        """Return whether no node is due at the thread's head; False where only its graph can tell."""
+        self._context.flush()
+        with self._store.read() as tx:
+            thread = tx.threads.get_visible(id)
+            at = (tx.connection, thread.thread_id, thread.head_id)
+            return thread.head_id is None or bool(self._context.decoder.is_finished(*at))
+
     def _count(self, thread_id: str) -> int:
         with self._store.read() as tx:
             return tx.runs.count(thread_id)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from langgraph.constants import START
 from langgraph.types import StateSnapshot
 
 from threads.errors import AgentNotFound, InvalidValue, NothingToResume, ThreadBusy
@@ -41,30 +42,38 @@ def resolve_resume(
     answer: Request,
     key: str | None,
     agent_id: str | None = None,
+    *,
+    has_value: bool = True,
 ) -> Submission:
     """Return the submission that this answer is to the thread as it is now.
 
-    `agent_id`: the agent that continues, instead of the one that was interrupted. Raises `NothingToResume`,
-    `InvalidValue`, `ThreadBusy`, `AgentNotFound`.
+    `agent_id`: the agent that continues, instead of the one that was interrupted. `has_value`: whether the
+    caller gave an answer, which may be None. Raises `NothingToResume`, `InvalidValue`, `ThreadBusy`,
+    `AgentNotFound`.
     """
     last = history.last(thread_id)
     failed = last is not None and last.kind in ANSWER_KINDS and last.status == "error"
     is_loaded = last is not None and last.agent_id in agents and agent_id in (None, last.agent_id)
-    if last is not None and failed and is_loaded and history.took(last, answer):
-        return _repeat(answer, last)  # never an answer to what waits now
     questions = registry.interrupts(thread_id)
     resume = _Resume(registry, history, agents, thread_id, answer, key, last, questions, agent_id)
+    may_repeat = has_value or not resume.pending
+    if last is not None and failed and is_loaded and may_repeat and history.took(last, answer):
+        return _repeat(answer, last)  # never an answer to what waits now
     if last is not None and last.kind in ANSWER_KINDS and last.is_unfinished:
         return resume.while_answering(last)
     if not resume.named <= {question.id for question in questions}:
         return resume.late()
-    is_paused = last is not None and last.status == "interrupted"  # or at a breakpoint
-    if not resume.pending and not is_paused:
+    if not questions:
         return resume.without_interrupt()
+    is_paused = last is not None and last.status == "interrupted"
     resume.complete_context(last if is_paused or failed else None)
     if last is not None and is_paused and last.recovery_question is not None:
         return resume.to_recovery(last, last.recovery_question)
-    return resume.to_interrupts() if resume.pending else resume.at_breakpoint()
+    if not resume.pending:
+        return resume.at_breakpoint()
+    if not has_value:
+        raise InvalidValue("value", f"an answer is required; waiting: {', '.join(resume.pending)}")
+    return resume.to_interrupts()
 
 
 @dataclass(slots=True)
@@ -128,7 +137,7 @@ class _Resume:
         last = self.last
         if self.answer.input is None and self._head_moved_since(last):
             agent_id = self._choose_agent()
-            if self._state(agent_id).next:
+            if self._due_nodes(agent_id):
                 return self._submission(None, agent_id, "")
         was_answered = last is not None and last.kind in ANSWER_KINDS
         if last is not None and was_answered and (last.status == "error" or self.key in (None, last.key)):
@@ -146,8 +155,13 @@ class _Resume:
 
     def at_breakpoint(self) -> Submission:
         """The graph waits at a breakpoint, which takes no answer."""
+        values = self.answer.input.values() if self.named else (self.answer.input,)
+        if any(value is not None for value in values):
+            raise InvalidValue(
+                "value", "the thread is paused at a breakpoint, which takes no answer; resume it without one"
+            )
         agent_id = self._choose_agent()
-        if not self._state(agent_id).next:
+        if not self._due_nodes(agent_id):
             raise NothingToResume(self.thread_id, f"no node of agent {agent_id!r} is due")
         return self._submission(None, agent_id, "")
 
@@ -188,6 +202,10 @@ class _Resume:
         """Return whether something else than this run was the last to write to the thread."""
         head_id = self.history.head_id(self.thread_id)
         return head_id is not None and (run is None or head_id != run.head_id)
+
+    def _due_nodes(self, agent_id: str) -> list[str]:
+        """Return the nodes due in the graph of this agent; none where an input waits that was undone."""
+        return [name for name in self._state(agent_id).next if name != START]
 
     def _state(self, agent_id: str) -> StateSnapshot:
         """Return where the thread stands in the graph of this agent."""

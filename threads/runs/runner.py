@@ -30,6 +30,7 @@ from threads.runs.interrupts import new_answer, resolve_resume
 from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult
 from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
 from threads.runs.title_runs import TitleRuns
+from threads.store.protocol import UNSET, Unset
 
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 LEASE_SECONDS = 15.0
@@ -254,7 +255,7 @@ class Runner(Closeable):
     def resume(
         self,
         thread_id: str,
-        value: Any = None,
+        value: Any = UNSET,
         *,
         context: Any = None,
         agent_id: str | None = None,
@@ -263,6 +264,7 @@ class Runner(Closeable):
         """Start a run that answers the thread's interrupt; the same answer again returns the same run.
 
         `value` may be a mapping of interrupt id to answer, and must be where there are several interrupts.
+        None is an answer; only at a breakpoint there is none, and `value` may be left out.
         An answer that neither names its interrupt so nor has a `key` is one to the interrupt that waits now:
         given twice where the agent interrupts again at once, it answers the next interrupt, too; a `key`
         distinguishes the two. Where the run of an answer failed in the node that asked, another answer may
@@ -273,11 +275,13 @@ class Runner(Closeable):
         `KeyReused`. Then the interrupt stays pending.
         """
         thread_id = self.registry.get(thread_id).id
-        answer = new_answer(value, context)
+        has_value = not isinstance(value, Unset)
+        answer = new_answer(value if has_value else None, context)
         return self._submit_idempotent(
             thread_id, answer, key,
             lambda: resolve_resume(
-                self.registry, self._history, self._agents, thread_id, answer, key, agent_id
+                self.registry, self._history, self._agents, thread_id, answer, key, agent_id,
+                has_value=has_value,
             ),
         )  # fmt: skip
 

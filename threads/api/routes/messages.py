@@ -84,8 +84,9 @@ async def regenerate(
 async def resume(
     responder: RunResponderDep, body: ResumeRequest, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Resume the pending interrupt with a value. Only the first value counts."""
-    return await responder.respond(Runner.resume, body.value, key=idempotency_key)
+    """Resume the pending interrupt with a value. Only the first value counts; a breakpoint takes none."""
+    value = (body.value,) if "value" in body.model_fields_set else ()  # null is an answer
+    return await responder.respond(Runner.resume, *value, key=idempotency_key)
 
 
 @router.post("/threads/{thread_id}/retry", responses=RUN_RESPONSES)
