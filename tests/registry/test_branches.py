@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from graphs import Plain, asking_graph, compiled, config, plain_graph, said, talk_graph
@@ -315,6 +316,24 @@ def test_only_user_message_of_current_branch_can_be_edited(registry, runner, pla
     with pytest.raises(threads.MessageNotFound):
         runner.edit("a", id, "what?")
     assert len(registry.runs("a")) == 3
+
+
+def test_message_without_id_cannot_be_named(registry):
+    class Added(TypedDict):
+        messages: Annotated[list, operator.add]
+
+    graph = compiled(Added, lambda state: {"messages": [AIMessage("ok")]}, registry.checkpointer)
+    for text in ("one", "two"):
+        graph.invoke({"messages": [HumanMessage(text)]}, config("a"))
+    nameless = registry.messages("a")[0].id
+    assert nameless is None
+    checkpoints = registry.history("a").total
+    with threads.Runner(registry, graph) as runner:
+        for call in (lambda: runner.edit("a", nameless, "eins"), lambda: registry.rewind("a", to=nameless)):
+            with pytest.raises(threads.InvalidValue, match="whose id is None cannot be named"):
+                call()
+    assert registry.history("a").total == checkpoints
+    assert texts(registry, id=registry.fork("a", at=None).id) == texts(registry)
 
 
 def test_rewind_to_missing_checkpoint_is_refused(registry, runner):

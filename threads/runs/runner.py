@@ -30,6 +30,7 @@ from threads.runs.interrupts import new_answer, resolve_resume
 from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult
 from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
 from threads.runs.title_runs import TitleRuns
+from threads.store.validation import check_named
 
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 LEASE_SECONDS = 15.0
@@ -294,8 +295,9 @@ class Runner(Closeable):
 
         Other input that came with the message is passed again. `context` is by default that of the run that
         added it. Raises `MessageNotFound` if it is not a user's message of the branch in view, `ThreadBusy`,
-        `KeyReused`.
+        `KeyReused`, and `InvalidValue` for the id None of a message that has none.
         """
+        check_named("message_id", message_id)
         thread_id, content = self.registry.get(thread_id).id, checked_message(message)
         identity = {"message_id": message_id, "message": content, "context": context}
         request = Request("edit", content, context, identity=identity)
