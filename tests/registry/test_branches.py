@@ -336,6 +336,25 @@ def test_message_without_id_cannot_be_named(registry):
     assert texts(registry, id=registry.fork("a", at=None).id) == texts(registry)
 
 
+@pytest.mark.parametrize("agent_id", [None, "gone"])
+def test_agent_of_an_edit_is_set_by_update(registry, agent_id):
+    plain_graph(registry.checkpointer).invoke(said("one"), config("a"))
+    if agent_id is not None:
+        registry.update("a", agent_id=agent_id)
+    question, answer = registry.messages("a")
+    with threads.Runner(registry, {"one": plain_graph(None), "two": plain_graph(None)}) as runner:
+        for start in (
+            lambda: runner.edit("a", question.id, "eins"),
+            lambda: runner.regenerate("a", answer.id),
+        ):
+            with pytest.raises(threads.AgentNotFound, match=r"registry\.update\(id, agent_id=") as caught:
+                start()
+            assert "thread 'a'" in str(caught.value)
+        registry.update("a", agent_id="one")
+        runner.edit("a", question.id, "eins").result(10)
+    assert texts(registry) == ["eins", "re: eins"]
+
+
 def test_rewind_to_missing_checkpoint_is_refused(registry, runner):
     for call in (lambda: registry.rewind("a", to="nothing"), lambda: registry.messages("a", at="nothing")):
         with pytest.raises(threads.CheckpointNotFound):

@@ -142,7 +142,7 @@ class RunSubmitter:
         if strategy not in STRATEGIES:
             raise InvalidValue("multitask_strategy", f"{strategy!r} is none of {', '.join(STRATEGIES)}")
         request, agent_id, key = submission
-        agent_id = agent_id or self.find_target(thread_id, None, None, "reject").agent_id
+        agent_id = agent_id or self._thread_agent(thread_id)
         serde = self._context.checkpointer.serde
         stored, digest = request.dumped(serde), request.digest(serde, agent_id)
         new_run = NewRun(ids.new_id(), thread_id, request.kind, agent_id, key, digest, stored, thread_agent)
@@ -152,6 +152,13 @@ class RunSubmitter:
         submitted: SubmitResult = self._context.store.write(submit)
         is_made = submitted.run.run_id == new_run.run_id
         return replace(submitted, request=request) if is_made else submitted
+
+    def _thread_agent(self, thread_id: str) -> str:
+        """Return the agent of a request that cannot name one; `AgentNotFound` says how to set it."""
+        try:
+            return self.find_target(thread_id, None, None, "reject").agent_id
+        except AgentNotFound as error:
+            raise AgentNotFound(error.agent_id, error.known, thread_id=thread_id) from None
 
     def submit_idempotent(
         self, thread_id: str, request: Request, key: str | None, resolve: Callable[[], Submission]
