@@ -240,11 +240,11 @@ class Runner(Closeable):
         target = self._submitter.find_target(thread_id, key, agent_id, if_not_exists)
         if message is not None:
             request = Request("message", checked_message(message), context)
-            self._submitter.check_takes_messages(target.agent_id)
         else:
             known_ids = partial(self._message_ids, thread_id) if not target.is_new else tuple
             graph = self._agents.get(target.agent_id)
-            checked = checked_input(input, graph, None if target.known is not None else known_ids)
+            channel = self._submitter.message_channel(target.agent_id)
+            checked = checked_input(input, graph, channel, None if target.known is not None else known_ids)
             request = Request("input", checked, context)
         submission = Submission(request, target.agent_id, key)
         submitted = self._submitter.submit(
@@ -368,6 +368,10 @@ class Runner(Closeable):
         """As `close`, for `threads.api`: stop waiting once `hurry()` is true."""
         self._executor.close(self._heartbeat, timeout, hurry)
         self._heartbeat_loop.close()
+
+    def _check_takes_messages(self, agent_id: str) -> None:
+        """Raise `InvalidValue` if this agent takes no messages, for `threads.cli`."""
+        self._submitter.check_takes_messages(agent_id)
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""
