@@ -238,11 +238,17 @@ class AgentNotFound(UsageError, LookupError):
     """The Runner has no agent with this id. `known` are the ids that it has."""
 
     def __init__(self, agent_id: str | None, known: Sequence[str], *, thread_id: str | None = None) -> None:
-        """`thread_id`: of a thread that waits for this agent."""
+        """`thread_id`: of a thread that waits for this agent, or has none and the call cannot name one."""
         self.agent_id, self.known, self.thread_id = agent_id, tuple(known), thread_id
-        what = "agent_id is required" if agent_id is None else f"there is no agent {agent_id!r}"
-        what += "" if thread_id is None else f", which thread {thread_id!r} waits for"
-        remedy = "" if thread_id is None else "load it, or name another by registry.update(id, agent_id=...)"
+        if agent_id is None:
+            what = "agent_id is required" if thread_id is None else f"thread {thread_id!r} has no agent"
+            remedy = "" if thread_id is None else "name it by registry.update(id, agent_id=...)"
+        else:
+            what = f"there is no agent {agent_id!r}"
+            what += "" if thread_id is None else f", which thread {thread_id!r} waits for"
+            remedy = (
+                "" if thread_id is None else "load it, or name another by registry.update(id, agent_id=...)"
+            )
         super().__init__(what, "; ".join(filter(None, (catalog_hint(agent_id), remedy, self.options))))
 
     @property

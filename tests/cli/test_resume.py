@@ -49,6 +49,24 @@ def run_count(id="a"):
         return registry.runs(id).total
 
 
+# threads send
+
+
+def test_text_is_sent_to_the_channel_of_the_messages(here):
+    sent = call("send", "--new", "hello", "--agents", "typed_agents:other_channel")
+    assert "from elsewhere" in sent.stdout
+    with threads.open("threads.db") as registry:
+        assert said(registry.list()[0].id) == ["hello", "from elsewhere"]
+
+
+@pytest.mark.parametrize("words", [["send", "--new", "hello"], ["chat"]])
+def test_agent_that_takes_no_messages_leaves_no_thread(here, words):
+    refused = call(*words, "--agents", "typed_agents:no_messages", input="hello\n", code=2)
+    assert "agent 'no_messages' takes no messages" in refused.stderr and "input=" not in refused.stderr
+    with threads.open("threads.db") as registry:
+        assert registry.list().total == 0
+
+
 # threads resume
 
 

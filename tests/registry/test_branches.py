@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from graphs import Plain, asking_graph, compiled, config, plain_graph, said, talk_graph
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langgraph.graph import START, StateGraph, add_messages
 
 import threads
 from agent import build_agent
@@ -315,6 +317,92 @@ def test_only_user_message_of_current_branch_can_be_edited(registry, runner, pla
     with pytest.raises(threads.MessageNotFound):
         runner.edit("a", id, "what?")
     assert len(registry.runs("a")) == 3
+
+
+def test_message_without_id_cannot_be_named(registry):
+    class Added(TypedDict):
+        messages: Annotated[list, operator.add]
+
+    graph = compiled(Added, lambda state: {"messages": [AIMessage("ok")]}, registry.checkpointer)
+    for text in ("one", "two"):
+        graph.invoke({"messages": [HumanMessage(text)]}, config("a"))
+    nameless = registry.messages("a")[0].id
+    assert nameless is None
+    checkpoints = registry.history("a").total
+    with threads.Runner(registry, graph) as runner:
+        for call in (lambda: runner.edit("a", nameless, "eins"), lambda: registry.rewind("a", to=nameless)):
+            with pytest.raises(threads.InvalidValue, match="whose id is None cannot be named"):
+                call()
+    assert registry.history("a").total == checkpoints
+    assert texts(registry, id=registry.fork("a", at=None).id) == texts(registry)
+
+
+class Channels(TypedDict):
+    chat: Annotated[list, add_messages]
+    topic: str
+
+
+def channels_graph(checkpointer: Any = None) -> Any:
+    def answer(state: Any) -> Any:
+        return {"chat": [AIMessage(f"re: {state['chat'][-1].text}, {state.get('topic')}")]}
+
+    return compiled(Channels, answer, checkpointer)
+
+
+@pytest.mark.parametrize("begun", ["invoke", "message", "input"])
+def test_message_of_another_channel_is_edited_there(registry, begun):
+    with threads.Runner(registry, {"chat": channels_graph()}) as runner:
+        if begun == "invoke":
+            channels_graph(registry.checkpointer).invoke({"chat": [("user", "one")]}, config("a"))
+        elif begun == "message":
+            runner.start("a", "one", if_not_exists="create").result(10)
+        else:
+            given = {"chat": [HumanMessage("one")], "topic": "x"}
+            runner.start("a", input=given, if_not_exists="create").result(10)
+        topic = "x" if begun == "input" else None
+        assert texts(registry) == ["one", f"re: one, {topic}"]
+        runner.edit("a", registry.messages("a")[0].id, "eins").result(10)
+        assert texts(registry) == ["eins", f"re: eins, {topic}"]
+        runner.regenerate("a").result(10)
+        runner.start("a", "two", key="k").result(10)
+        assert texts(registry)[2] == "two" and runner.start("a", "two", key="k").status == "success"
+        assert len(texts(registry)) == 4
+
+
+def test_edit_is_refused_where_the_graph_takes_no_message(registry):
+    class Asked(TypedDict):
+        question: str
+
+    builder = StateGraph(Plain, input_schema=Asked)
+    builder.add_node("ask", lambda state: {"messages": [HumanMessage("one"), AIMessage("ok")]})
+    builder.add_edge(START, "ask")
+    graph = builder.compile()
+    with threads.Runner(registry, {"asked": graph}) as runner:
+        runner.start("a", input={"question": "one"}, if_not_exists="create").result(10)
+        plain_graph(registry.checkpointer).invoke(said("two"), config("a"))
+        checkpoints = registry.history("a").total
+        with pytest.raises(threads.InvalidValue, match="'asked' takes no messages"):
+            runner.edit("a", registry.messages("a")[2].id, "zwei")
+        assert (len(registry.runs("a")), registry.history("a").total) == (1, checkpoints)
+
+
+@pytest.mark.parametrize("agent_id", [None, "gone"])
+def test_agent_of_an_edit_is_set_by_update(registry, agent_id):
+    plain_graph(registry.checkpointer).invoke(said("one"), config("a"))
+    if agent_id is not None:
+        registry.update("a", agent_id=agent_id)
+    question, answer = registry.messages("a")
+    with threads.Runner(registry, {"one": plain_graph(None), "two": plain_graph(None)}) as runner:
+        for start in (
+            lambda: runner.edit("a", question.id, "eins"),
+            lambda: runner.regenerate("a", answer.id),
+        ):
+            with pytest.raises(threads.AgentNotFound, match=r"registry\.update\(id, agent_id=") as caught:
+                start()
+            assert "thread 'a'" in str(caught.value)
+        registry.update("a", agent_id="one")
+        runner.edit("a", question.id, "eins").result(10)
+    assert texts(registry) == ["eins", "re: eins"]
 
 
 def test_rewind_to_missing_checkpoint_is_refused(registry, runner):

@@ -3,6 +3,7 @@
 import asyncio
 import threading as threading_
 import uuid
+from typing import Annotated, TypedDict
 
 import pytest
 from graphs import (
@@ -20,6 +21,7 @@ from graphs import (
     trimming_graph,
 )
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
+from langgraph.graph import add_messages
 from run_helpers import Gate, failing_once_graph, slow_agent, texts, told, types, until, waiting_graph
 
 import threads
@@ -36,6 +38,7 @@ from threads import (
     ThreadTrashed,
     UsageError,
 )
+from threads.runs.request import Request
 
 
 @pytest.fixture
@@ -341,8 +344,25 @@ def test_unknown_content_block_types_are_passed_to_the_model(registry):
     assert registry.messages("a")[0].role == "user"
 
 
-@pytest.mark.parametrize("build", [counter_graph, chat_graph])
-def test_message_to_a_graph_without_messages_is_refused(registry, build):
+def test_stored_request_keeps_the_channel_of_its_message(registry):
+    serde = registry.checkpointer.serde
+    for channel in ("messages", "chat"):
+        stored = Request("message", "hi", channel=channel).dumped(serde)
+        (message,) = Request.loaded("message", stored, serde).graph_input("a", "r", None)[channel]
+        assert message.text == "hi"
+
+
+class TwoChats(TypedDict):
+    chat: Annotated[list, add_messages]
+    aside: Annotated[list, add_messages]
+
+
+def two_chats_graph(checkpointer):
+    return compiled(TwoChats, lambda state: {"chat": [AIMessage("ok")]}, checkpointer)
+
+
+@pytest.mark.parametrize("build", [counter_graph, two_chats_graph])
+def test_message_to_a_graph_without_one_message_channel_is_refused(registry, build):
     with threads.Runner(registry, build(None)) as runner, pytest.raises(InvalidValue, match="input="):
         runner.start("a", "Hi", if_not_exists="create")
     assert len(registry.list()) == 0

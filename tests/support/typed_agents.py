@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from deepagents import create_deep_agent
-from graphs import chat_graph, trimming_graph
+from graphs import chat_graph, counter_graph, trimming_graph
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.language_models import BaseChatModel
@@ -112,3 +112,7 @@ def catalog() -> dict[str, Any]:
 
 def other_channel(checkpointer: Any = None) -> Any:
     return chat_graph(checkpointer)
+
+
+def no_messages(checkpointer: Any = None) -> Any:
+    return counter_graph(checkpointer)

@@ -46,7 +46,7 @@ def read_schema(graph: Pregel[Any, Any, Any, Any]) -> GraphSchema:
         else:
             schemas.append(part)
     types = build_serde_allowlist(schemas=schemas, channels=channels)
-    name = _message_channel(graph)
+    name = find_message_channel(graph)
     channel = graph.channels.get(name) if name else None
     reducer = channel.reducer if isinstance(channel, DeltaChannel) else None
     is_named = stored_reducer_name((graph.config or {}).get("metadata") or {}) is not None
@@ -66,7 +66,8 @@ def _schemas(graph: Pregel[Any, Any, Any, Any]) -> list[Any]:
     return [schema for schema in found if schema is not None]
 
 
-def _message_channel(graph: Pregel[Any, Any, Any, Any]) -> str | None:
+def find_message_channel(graph: Pregel[Any, Any, Any, Any]) -> str | None:
+    """Return the channel that holds a graph's conversation; None if it has none, or several that may."""
     if CHANNEL in graph.channels:
         return CHANNEL
     found = [

@@ -70,7 +70,7 @@ def send(
         from threads.cli.chat_session import ChatSession
 
         with ChatSession(registry, cli.agents, agent_id) as session:
-            thread = session.prepare(thread)
+            thread = session.prepare(thread, for_message=answer is None)
             with _print_remedies(thread, registry, is_new):
                 run = session.send(thread, text) if answer is None else session.resume(thread, answer)
                 session.print_answer(run, json=json)

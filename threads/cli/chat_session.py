@@ -75,12 +75,19 @@ class ChatSession:
         for runner in self._runners.values():
             runner.close()
 
-    def prepare(self, thread: Thread | None, *, title: str | None = None) -> Thread:
-        """Return the thread with an agent that can be built; create it if it is None."""
+    def prepare(
+        self, thread: Thread | None, *, title: str | None = None, for_message: bool = False
+    ) -> Thread:
+        """Return the thread with an agent that can be built; create it if it is None.
+
+        `for_message`: the agent must take messages.
+        """
         if thread is not None and thread.trashed_at is not None:
             raise ThreadTrashed(thread.id)
         agent_id = self._agents.choose(self._agent_id, thread)
-        self._runner(agent_id)  # first, so that an agent that cannot be built leaves no empty thread
+        runner = self._runner(agent_id)  # first, so that an agent that is refused leaves no empty thread
+        if for_message:
+            runner._check_takes_messages(agent_id)
         if thread is None:
             return self._registry.create(agent_id=agent_id, title=title)
         if thread.agent_id is None:

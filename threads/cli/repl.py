@@ -139,7 +139,7 @@ class ChatLoop:
 
     def _send(self, text: str) -> None:
         if self._thread is None:
-            self._thread = self._session.prepare(None, title=self._title)
+            self._thread = self._session.prepare(None, title=self._title, for_message=True)
         self._session.print_answer(self._session.send(self._thread, text), command=RESUME)
 
     def _answer(self, answer: Answer | None) -> None:

@@ -344,8 +344,8 @@ class Registry(Closeable):
 
         `to` may be on another branch: see `Message.versions` and `history`.
 
-        Raises `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `CheckpointNotFound`, and `MessageNotFound` if
-        the history does not show where the message first stood.
+        Raises `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `CheckpointNotFound`, `MessageNotFound` if the
+        history does not show where the message first stood, and `InvalidValue` if `to` is None.
         """
         return self._branches.rewind(id, to)
 

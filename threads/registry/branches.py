@@ -13,6 +13,7 @@ from threads.registry.messages import MessageService
 from threads.registry.threads import ThreadService
 from threads.store.threads import NewThread, ThreadRecord
 from threads.store.transaction import Transaction
+from threads.store.validation import check_named
 
 
 class BranchService:
@@ -51,6 +52,7 @@ class BranchService:
         """Make checkpoint or message `to` the head; see `Registry.rewind`."""
         from threads.checkpoint.branches import rewind
 
+        check_named("to", to)
         self._context.flush()
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)

@@ -85,14 +85,14 @@ class RunHistory:
         """Return the input for an edited message: with it all else that the run's input had."""
         run = self._find(run_id)
         request = None if run is None else self.request(run)
-        given = None
-        if run is not None and request is not None and request.kind in ("input", "edit"):
-            given = request.graph_input(run.thread_id, run.run_id, run.key)
-        messages = given.get("messages") if isinstance(given, Mapping) else None
-        if not isinstance(given, Mapping) or not isinstance(messages, list):
+        if run is None or request is None or request.kind not in ("input", "edit"):
+            return content
+        given = request.graph_input(run.thread_id, run.run_id, run.key)
+        messages = given.get(request.channel) if isinstance(given, Mapping) else None
+        if not isinstance(messages, list):
             return content
         edited = [_edited(each, message_id, content) for each in messages]
-        return {**given, "messages": edited} if edited != messages else content
+        return {**given, request.channel: edited} if edited != messages else content
 
     def _find(self, run_id: str | None) -> RunRecord | None:
         if run_id is None:

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 from langgraph.graph.state import CompiledStateGraph
 
 from threads import ids
+from threads.checkpoint.graph_schema import find_message_channel
+from threads.checkpoint.message_channel import CHANNEL
 from threads.errors import (
     AgentNotFound,
     AlreadyAnswered,
@@ -142,7 +144,8 @@ class RunSubmitter:
         if strategy not in STRATEGIES:
             raise InvalidValue("multitask_strategy", f"{strategy!r} is none of {', '.join(STRATEGIES)}")
         request, agent_id, key = submission
-        agent_id = agent_id or self.find_target(thread_id, None, None, "reject").agent_id
+        agent_id = agent_id or self._thread_agent(thread_id)
+        request = self._addressed(request, agent_id)
         serde = self._context.checkpointer.serde
         stored, digest = request.dumped(serde), request.digest(serde, agent_id)
         new_run = NewRun(ids.new_id(), thread_id, request.kind, agent_id, key, digest, stored, thread_agent)
@@ -152,6 +155,13 @@ class RunSubmitter:
         submitted: SubmitResult = self._context.store.write(submit)
         is_made = submitted.run.run_id == new_run.run_id
         return replace(submitted, request=request) if is_made else submitted
+
+    def _thread_agent(self, thread_id: str) -> str:
+        """Return the agent of a request that cannot name one; `AgentNotFound` says how to set it."""
+        try:
+            return self.find_target(thread_id, None, None, "reject").agent_id
+        except AgentNotFound as error:
+            raise AgentNotFound(error.agent_id, error.known, thread_id=thread_id) from None
 
     def submit_idempotent(
         self, thread_id: str, request: Request, key: str | None, resolve: Callable[[], Submission]
@@ -178,14 +188,29 @@ class RunSubmitter:
             raise AlreadyAnswered(thread_id)
         raise AlreadyAnswered(thread_id, last.run_id, last.status)
 
-    def check_takes_messages(self, agent_id: str) -> None:
-        """Raise `InvalidValue` if this agent is loaded and its input has no channel `messages`."""
+    def _addressed(self, request: Request, agent_id: str) -> Request:
+        """Return a request with the channel of its message; `InvalidValue` if the agent takes none there."""
+        channel = self.message_channel(agent_id)
+        if request.takes_message:
+            self.check_takes_messages(agent_id)
+        elif request.kind == "edit" and channel not in request.input:
+            what = f"agent {agent_id!r} does not take the input that this message came with"
+            raise InvalidValue("message", what)
+        return replace(request, channel=channel)
+
+    def message_channel(self, agent_id: str) -> str | None:
+        """Return where this agent takes messages, None if nowhere; `messages` if its graph does not tell."""
         graph = self._agents.get(agent_id)
-        if isinstance(graph, CompiledStateGraph):
-            builder = graph.builder
-            if "messages" not in builder.schemas[builder.input_schema]:
-                what = f"agent {agent_id!r} takes no messages; pass its input with input="
-                raise InvalidValue("message", what)
+        if not isinstance(graph, CompiledStateGraph):
+            return CHANNEL
+        name = find_message_channel(graph)
+        return name if name in graph.builder.schemas[graph.builder.input_schema] else None
+
+    def check_takes_messages(self, agent_id: str) -> None:
+        """Raise `InvalidValue` if this agent is loaded and its input has no channel of messages."""
+        if self.message_channel(agent_id) is None:
+            what = f"agent {agent_id!r} takes no messages: its input has no channel for them, or several"
+            raise InvalidValue("message", what, "pass its input with start(..., input=...)")
 
 
 def choose_agent(agent_ids: Collection[str], requested: str | None, thread_agent: str | None) -> str:

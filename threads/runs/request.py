@@ -19,6 +19,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
+from threads.checkpoint.message_channel import CHANNEL
 from threads.errors import InvalidValue, StateDamaged, TypeNotAllowed
 from threads.models.interrupts import BREAKPOINT_ID, RECOVERY_ID
 from threads.serialization import to_canonical
@@ -50,22 +51,34 @@ class Request:
     """The checkpoint it continues from, if not from the thread's head."""
     identity: Mapping[str, Any] | None = None
     """What the digest is made of: the caller's arguments; None: input and context."""
+    channel: str | None = CHANNEL
+    """Where the graph takes messages; None if nowhere."""
 
     def graph_input(self, thread_id: str, run_id: str, key: str | None) -> Any:
         """Return what the graph is given."""
         if self.kind == "resume":
             return None if self.input is None else Command(resume=self.input)
-        if self.kind in ("input", "edit") and isinstance(self.input, Mapping) and _messages_of(self.input):
+        if self.kind in ("input", "edit") and (messages := self._messages()):
             named = [
                 message
                 if message.id
                 else message.model_copy(update={"id": message_id(thread_id, key or run_id, n)})
-                for n, message in enumerate(_messages_of(self.input))
+                for n, message in enumerate(messages)
             ]
-            return {**self.input, "messages": named}
-        if self.kind in ("message", "edit"):
-            return {"messages": [HumanMessage(self.input, id=message_id(thread_id, key or run_id))]}
+            return {**self.input, self.channel: named}
+        if self.takes_message:
+            return {self.channel: [HumanMessage(self.input, id=message_id(thread_id, key or run_id))]}
         return self.input
+
+    @property
+    def takes_message(self) -> bool:
+        """Whether the graph's input is made of a message alone."""
+        return self.kind == "message" or (self.kind == "edit" and not isinstance(self.input, Mapping))
+
+    def _messages(self) -> list[BaseMessage]:
+        found = self.input.get(self.channel) if isinstance(self.input, Mapping) else None
+        is_list = isinstance(found, list) and all(isinstance(each, BaseMessage) for each in found)
+        return list(found) if found and is_list else []
 
     def digest(self, serde: SerializerProtocol, agent_id: str | None) -> str:
         """Return the same digest for the same request; `InvalidValue` where it cannot be serialised."""
@@ -83,14 +96,15 @@ class Request:
         for name, value in (("context", self.context), ("input", self.input)):
             if value is not None and not isinstance(value, str):
                 _check_readable(serde, name, value)
-        parts = {"input": self.input, "context": self.context, "base": self.base}
+        parts = {"input": self.input, "context": self.context, "base": self.base, "channel": self.channel}
         return _dumped(serde, "input", lambda: parts)
 
     @classmethod
     def loaded(cls, kind: str, stored: tuple[str, bytes], serde: SerializerProtocol) -> Request:
         """Return a request from its stored form; raises `StateUnreadable`."""
         parts = serde.loads_typed(stored)
-        return cls(kind, parts["input"], parts["context"], parts["base"])
+        channel = parts.get("channel", CHANNEL)
+        return cls(kind, parts["input"], parts["context"], parts["base"], channel=channel)
 
 
 def checked_message(content: object) -> Content:
@@ -112,17 +126,19 @@ def checked_message(content: object) -> Content:
     raise InvalidValue("message", "pass text, or a list of content blocks with a type each")
 
 
-def checked_input(input: Any, graph: Any, known: Callable[[], Collection[str | None]] | None) -> Any:
-    """Return a graph's input; `InvalidValue` if its `messages` cannot become part of the thread.
+def checked_input(
+    input: Any, graph: Any, channel: str | None, known: Callable[[], Collection[str | None]] | None
+) -> Any:
+    """Return a graph's input; `InvalidValue` if its messages, in `channel`, cannot become part of the thread.
 
     A graph with LangGraph's own reducer stores such an input before it refuses it, and the thread cannot be
     read from then on. `known` returns the ids of the messages that can be removed; None: that was checked.
     """
-    if not isinstance(input, Mapping) or "messages" not in input:
+    if not isinstance(input, Mapping) or channel is None or channel not in input:
         return input
-    if graph is not None and "messages" not in graph.channels:
+    if graph is not None and channel not in graph.channels:
         return input
-    given = input["messages"] if isinstance(input["messages"], list) else [input["messages"]]
+    given = input[channel] if isinstance(input[channel], list) else [input[channel]]
     try:
         messages = convert_to_messages(given)
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
@@ -132,7 +148,7 @@ def checked_input(input: Any, graph: Any, known: Callable[[], Collection[str | N
     if unknown := removed - {REMOVE_ALL_MESSAGES} - removable:
         raise InvalidValue("input", f"there is no message with the id {min(map(str, unknown))!r} to remove")
     _check_encodable("input", [message.content for message in messages])
-    return {**input, "messages": messages}
+    return {**input, channel: messages}
 
 
 def checked_key(key: str | None) -> str | None:
@@ -158,11 +174,6 @@ def named_interrupts(value: Any) -> set[str]:
 
 def _is_interrupt_id(key: str) -> bool:
     return LANGGRAPH_INTERRUPT_ID.fullmatch(key) is not None or key.startswith(OWN_INTERRUPT_IDS)
-
-
-def _messages_of(input: Mapping[str, Any]) -> list[BaseMessage]:
-    found = input.get("messages")
-    return found if isinstance(found, list) and all(isinstance(each, BaseMessage) for each in found) else []
 
 
 def _check_text(text: object) -> None:

@@ -31,6 +31,7 @@ from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, S
 from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
 from threads.runs.title_runs import TitleRuns
 from threads.store.protocol import UNSET, Unset
+from threads.store.validation import check_named
 
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 LEASE_SECONDS = 15.0
@@ -240,11 +241,11 @@ class Runner(Closeable):
         target = self._submitter.find_target(thread_id, key, agent_id, if_not_exists)
         if message is not None:
             request = Request("message", checked_message(message), context)
-            self._submitter.check_takes_messages(target.agent_id)
         else:
             known_ids = partial(self._message_ids, thread_id) if not target.is_new else tuple
             graph = self._agents.get(target.agent_id)
-            checked = checked_input(input, graph, None if target.known is not None else known_ids)
+            channel = self._submitter.message_channel(target.agent_id)
+            checked = checked_input(input, graph, channel, None if target.known is not None else known_ids)
             request = Request("input", checked, context)
         submission = Submission(request, target.agent_id, key)
         submitted = self._submitter.submit(
@@ -298,8 +299,9 @@ class Runner(Closeable):
 
         Other input that came with the message is passed again. `context` is by default that of the run that
         added it. Raises `MessageNotFound` if it is not a user's message of the branch in view, `ThreadBusy`,
-        `KeyReused`.
+        `KeyReused`, and `InvalidValue` for the id None of a message that has none.
         """
+        check_named("message_id", message_id)
         thread_id, content = self.registry.get(thread_id).id, checked_message(message)
         identity = {"message_id": message_id, "message": content, "context": context}
         request = Request("edit", content, context, identity=identity)
@@ -370,6 +372,10 @@ class Runner(Closeable):
         """As `close`, for `threads.api`: stop waiting once `hurry()` is true."""
         self._executor.close(self._heartbeat, timeout, hurry)
         self._heartbeat_loop.close()
+
+    def _check_takes_messages(self, agent_id: str) -> None:
+        """Raise `InvalidValue` if this agent takes no messages, for `threads.cli`."""
+        self._submitter.check_takes_messages(agent_id)
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""

@@ -93,3 +93,11 @@ def _printable(field: str, text: str) -> str:
         if unicodedata.category(character) == "Cc":
             raise InvalidValue(field, f"it holds the control character U+{ord(character):04X}")
     return text
+
+
+def check_named(field: str, id: str | None) -> None:
+    """Raise `InvalidValue` if the id is None, as that of a message without one: it names no place."""
+    if id is None:
+        raise InvalidValue(
+            field, "a message whose id is None cannot be named; pass a message id or checkpoint"
+        )

@@ -86,7 +86,8 @@ class RunResponder:
         try:
             return start(state.runner, self._thread, *arguments, **options)
         except AgentNotFound as error:
-            is_named = options.get("agent_id") is not None or error.thread_id is not None
+            waits_for_another = error.thread_id is not None and error.agent_id is not None
+            is_named = options.get("agent_id") is not None or waits_for_another
             if is_named or state.registry.get(self._thread).agent_id is not None:
                 raise
         if "agent_id" in options:
