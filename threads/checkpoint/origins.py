@@ -218,9 +218,10 @@ def _trimmed(messages: Sequence[BaseMessage], before: Sequence[BaseMessage], par
     """How many messages were cut off at the beginning, where messages without ids were added at the end."""
     if all(message.id for message in messages):
         return 0
-    written = len(parent.written())
-    shift = len(before) - (len(messages) - written)
-    if not 0 < shift < len(before) or not 0 < written < len(messages):
+    written = parent.written()
+    first = len(messages) - len(written)
+    shift = len(before) - first
+    if not 0 < shift < len(before) or not 0 < first < len(messages):
         return 0
-    kept = zip(messages, before[shift:], strict=False)
-    return shift if all(is_same(*pair) for pair in kept) else 0
+    stayed = zip(messages, [*before[shift:], *written], strict=False)  # a fork holds none of what was written
+    return shift if all(is_same(*pair) for pair in stayed) else 0

@@ -27,7 +27,7 @@ class Reply(BaseModel):
         description="The text of the last assistant message; null if there is none, or if it is unknown."
     )
     messages: list[Message] | None = Field(
-        description="The messages that the run stored, as the conversation orders them; null if they are unknown."
+        description="The messages that the run stored, as the conversation orders them; null if unknown."
     )
     interrupts: list[Interrupt] = Field(description="The pending interrupts of the thread.")
 
