@@ -1,6 +1,8 @@
 """States that only their graph explains: read by it where it is at hand, unknown where it is not, never wrong."""
 
 import json
+import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -370,6 +372,24 @@ def test_unknown_messages_are_a_question_mark_on_the_command_line(path, unknown)
     assert json.loads(command(path, "unread", "--user", "bob", "--json"))["unread"] == {"plain": 2, "a": None}
     assert command(path, "stats", "--by", "all").split("\t")[:4] == ["", "2", "?", "?"]
     assert command(path, "mark-read", "a", "--user", "bob") == "?\n"
+
+
+@pytest.mark.parametrize("words", [["show", "a"], ["diff", "a", "plain"]])
+def test_remedies_for_unknown_messages_work_as_they_are_written(path, unknown, words):
+    refused = run_threads("--db", path, *words, PYTHONPATH=SUPPORT).stderr
+    written = re.search(r"`threads (--agents MODULE:NAME .+?)`.* with (--reducer \S+)", refused, re.DOTALL)
+    by_graph = shlex.split(written[1].replace("MODULE:NAME", "typed_agents:catalog"))
+    for remedy in (by_graph, [*words, *shlex.split(written[2])]):
+        assert "hello" in command(path, *remedy)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ls", "show", "history", "search", "diff", "verify", "repair", "fork", "rewind", "unread", "mark-read"],
+)
+def test_helps_of_what_reads_messages_list_the_options_that_decode_them(name):
+    options = group.get_command(None, name).params
+    assert {each.name for each in options if not getattr(each, "hidden", False)} >= {"types", "reducer"}
 
 
 # what a file names

@@ -137,7 +137,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--types": {
         "metavar": "MODULE:NAME",
         "multiple": True,
-        "help": "A class of your own that stored states hold; can be repeated. --agents names its own.",
+        "help": "A class of your own that stored states hold; can be repeated. `threads --agents "
+        "MODULE:NAME COMMAND` names those of a graph.",
     },
     "--reducer": {
         "metavar": "MODULE:NAME",
@@ -145,18 +146,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--traceback": {"is_flag": True, "default": None, "help": "Show where in the code an error was raised."},
 }
+DECODING_OPTIONS = ("--types", "--reducer")
 ENVIRONMENT_VARIABLES = {"--db": "THREADS_DB", "--traceback": "THREADS_DEBUG"}
 
 
 def common_options(*names: str, environment: bool = False) -> Callable[[F], F]:
     """Add the shared options of these names to a command; with `environment` they read variables, too.
 
-    Where there is `--db`, there are `--types` and `--reducer`; a command that needs no agents hides them.
+    Where there is `--db`, there are `--types` and `--reducer`; a command that neither names them nor needs
+    agents hides them.
     """
-    decoding = ("--types", "--reducer") if "--db" in names else ()
+    added = [name for name in DECODING_OPTIONS if "--db" in names and name not in names]
 
     def add(command: F) -> F:
-        for name in reversed((*names, *decoding)):
+        for name in reversed((*names, *added)):
             variable = ENVIRONMENT_VARIABLES.get(name) if environment else None
             option = click.option(
                 name,
@@ -164,7 +167,7 @@ def common_options(*names: str, environment: bool = False) -> Callable[[F], F]:
                 callback=_store_option,
                 envvar=variable,
                 show_envvar=environment,
-                hidden=name in decoding and "--agents" not in names,
+                hidden=name in added and "--agents" not in names,
                 **OPTIONS[name],
             )
             command = option(command)

@@ -8,7 +8,7 @@ import click
 
 from threads import Message
 from threads.cli.completion import complete_thread_ids
-from threads.cli.context import CliContext, common_options
+from threads.cli.context import DECODING_OPTIONS, CliContext, common_options
 from threads.cli.output import on_terminal, print_json, print_note, print_text
 from threads.cli.sanitize import escape_line
 from threads.cli.thread_ref import resolve_thread
@@ -28,7 +28,7 @@ from threads.cli.thread_ref import resolve_thread
     help="The checkpoint of the second thread, or a second one of the same thread.",
 )
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def diff(cli: CliContext, id: str, other: str | None, at: str | None, to: str | None, json: bool) -> None:
     """Compare the messages of two threads, such as a thread and its fork, or of one at two checkpoints."""

@@ -87,8 +87,8 @@ TABLE: tuple[tuple[type[Exception], type[CliError], str], ...] = (
     (
         errors.MessagesUnknown,
         CliError,
-        "the messages of thread {error.thread_id!r} cannot be decoded: {error.why}; name its graph with "
-        "--agents MODULE:NAME{error.reducer_option}",
+        "the messages of thread {error.thread_id!r} cannot be decoded: {error.why}; name its graph before "
+        "the command, as in `threads --agents MODULE:NAME show {error.thread_id!r}`{error.reducer_option}",
     ),
     (errors.KindNotAllowed, CliError, "{error.summary}"),
     (

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 import threads
-from threads.cli.context import CliContext, common_options
+from threads.cli.context import DECODING_OPTIONS, CliContext, common_options
 from threads.cli.output import confirm, print_json, print_note, print_record
 
 
 @click.command(epilog="Example: threads verify --json")
 @click.option("--repair", is_flag=True, help="Fix what is found, like `threads repair`.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_context
 def verify(context: click.Context, repair: bool, json: bool) -> None:
     """Check that registry and checkpoints are consistent; exits with 1 if they are not.
@@ -24,7 +24,7 @@ def verify(context: click.Context, repair: bool, json: bool) -> None:
 
 @click.command(epilog="Example: threads repair --db support.db")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_context
 def repair(context: click.Context, json: bool) -> None:
     """Fix inconsistencies of registry and checkpoints; exits with 1 if something could not be fixed."""

@@ -11,7 +11,7 @@ import click
 
 from threads import Interrupt, Message, Page, Registry, RunInfo, Thread
 from threads.cli.completion import complete_thread_ids
-from threads.cli.context import CliContext, common_options
+from threads.cli.context import DECODING_OPTIONS, CliContext, common_options
 from threads.cli.interrupts import (
     describe,
     describe_inline,
@@ -52,7 +52,7 @@ ASCENDING_KEYS = ("title", "thread_id")
 )
 @page_options
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def ls(cli: CliContext, /, json: bool, ascending: bool | None, count: bool, **options: Any) -> None:
     """List the threads, newest activity first.
@@ -105,7 +105,7 @@ def print_total(page: Page[Any], wanted: bool) -> None:
 @click.option("-n", "--last", type=click.IntRange(0), metavar="N", help="Only the last N messages.")
 @click.option("--at", metavar="CHECKPOINT", help="The messages at a checkpoint, or with a message's id.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def show(cli: CliContext, id: str, last: int | None, at: str | None, json: bool) -> None:
     """Show a thread: its data, its messages, a pending interrupt, and the error of its last run."""
@@ -133,7 +133,7 @@ def show(cli: CliContext, id: str, last: int | None, at: str | None, json: bool)
 @click.command(epilog="Example: threads history - --json")
 @click.argument("id", shell_complete=complete_thread_ids)
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def history(cli: CliContext, id: str, json: bool) -> None:
     """List a thread's checkpoints, the latest first, to fork from or rewind to."""

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from threads import Hit, Hits, InvalidValue, Registry
-from threads.cli.context import CliContext, common_options
+from threads.cli.context import DECODING_OPTIONS, CliContext, common_options
 from threads.cli.list_show import print_total, total_of
 from threads.cli.options import filter_options, list_filters, page_options
 from threads.cli.output import on_terminal, print_json, print_note, print_record, print_text
@@ -22,7 +22,7 @@ from threads.search.query import OPERATORS
 @filter_options
 @page_options
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def search(cli: CliContext, /, words: tuple[str, ...], json: bool, count: bool, **options: Any) -> None:
     """Find WORDS in titles and messages, the best match first.

@@ -9,7 +9,7 @@ import click
 from threads import Thread
 from threads.cli.bulk import change_threads, print_changed
 from threads.cli.completion import complete_thread_ids
-from threads.cli.context import CliContext, common_options
+from threads.cli.context import DECODING_OPTIONS, CliContext, common_options
 from threads.cli.options import parse_pairs
 from threads.cli.output import confirm, print_json, print_note, print_record
 from threads.cli.thread_ref import resolve_thread, resolve_threads
@@ -103,7 +103,7 @@ def rm(cli: CliContext, ids: tuple[str, ...], yes: bool, json: bool) -> None:
     "--at", metavar="CHECKPOINT", help="Where to fork, from `threads history`; by default at the head."
 )
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def fork(cli: CliContext, id: str, at: str | None, json: bool) -> None:
     """Create a thread with the state of another one, and print its id."""
@@ -121,7 +121,7 @@ def fork(cli: CliContext, id: str, at: str | None, json: bool) -> None:
     help="A checkpoint from `threads history`, or a message's id.",
 )
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def rewind(cli: CliContext, id: str, to: str, json: bool) -> None:
     """Go back in a thread to a checkpoint or a message; later checkpoints stay available."""

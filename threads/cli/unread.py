@@ -8,7 +8,7 @@ import click
 
 from threads import LOCAL, Registry, Thread
 from threads.cli.completion import complete_thread_ids
-from threads.cli.context import CliContext, common_options
+from threads.cli.context import DECODING_OPTIONS, CliContext, common_options
 from threads.cli.output import UNKNOWN, on_terminal, print_json, print_note, print_record
 from threads.cli.thread_ref import resolve_thread, resolve_threads
 
@@ -25,7 +25,7 @@ user_option = click.option(
 @click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=complete_thread_ids)
 @user_option
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def unread(cli: CliContext, ids: tuple[str, ...], user: str, json: bool) -> None:
     """Count the messages of threads that a user has not read.
@@ -56,7 +56,7 @@ def unread(cli: CliContext, ids: tuple[str, ...], user: str, json: bool) -> None
 @user_option
 @click.option("--upto", metavar="MESSAGE", help="Up to the message with this id; by default the last one.")
 @click.option("--json", "json", is_flag=True, help="As JSON.")
-@common_options("--db", "--traceback")
+@common_options("--db", *DECODING_OPTIONS, "--traceback")
 @click.pass_obj
 def mark_read(cli: CliContext, id: str, user: str, upto: str | None, json: bool) -> None:
     """Mark a thread as read by a user, up to its last message or another one.
