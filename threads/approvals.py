@@ -58,16 +58,19 @@ class ApprovalRequest:
         """Return the answer that decides so about every action. Raises `InvalidValue` if one forbids it."""
         for action in self.actions:
             if decision not in action.decisions:
-                raise InvalidValue("value", f"{decision!r} is not allowed. Allowed {self.allowed()}")
+                allowed = ", ".join(action.decisions)
+                raise InvalidValue(
+                    "value", f"{decision!r} is not allowed for {action.name} (allowed: {allowed})"
+                )
         made = {"type": decision, **fields}
         return {"decisions": [made] * len(self.actions)} if self.is_batched else made
 
     def edit(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer that runs the only action with these arguments changed. Raises `InvalidValue`."""
         if len(self.actions) != 1:
-            names = ", ".join(action.name for action in self.actions)
             raise InvalidValue(
-                "value", f"one edit cannot be for {len(self.actions)} actions: {names}; pass their decisions"
+                "value",
+                f"an edit changes one call; {len(self.actions)} are pending. Pass one decision per call",
             )
         [action] = self.actions
         edited = {"name": action.name, "args": {**action.args, **args}}

@@ -220,9 +220,9 @@ class NothingToResume(ThreadsError):
     """The thread has no pending interrupt and no failed run that could be continued."""
 
     def __init__(self, thread_id: str, why: str, hint: str = "") -> None:
-        """`hint`: what to do instead, in terms of the Python API."""
+        """`why`: the sentence after the thread's id. `hint`: what to do instead, in the Python API."""
         self.thread_id = thread_id
-        super().__init__(f"thread {thread_id!r}: {why}", hint)
+        super().__init__(f"Thread {thread_id!r} {why}", hint)
 
 
 CATALOG_AGENTS = frozenset({"support", "tutor", "assistant", "my-agent"})

@@ -289,11 +289,15 @@ def test_resume_decides_about_tool_calls(answer, done):
     ("answer", "words"),
     [
         ([], "an answer is required: --approve, --reject REASON or --json VALUE"),
-        (["--yes"], "True is not an object"),
-        (["--text", "yes"], "'yes' is not an object"),
+        (["--yes"], "This interrupt needs --approve or --reject."),
+        (["--text", "yes"], "This interrupt needs --approve or --reject."),
+        (["--json", "true"], "True is not an object"),
         (["--json", '{"decisions": []}'], "fewer than 2 items"),
-        (["--respond", "done"], "'respond' is not allowed"),
-        (["--edit", '{"amount": 5}'], "2 actions: pay, book"),
+        (["--respond", "done"], "'respond' is not allowed for book (allowed: approve, reject)"),
+        (
+            ["--edit", '{"amount": 5}'],
+            "--edit changes one call; 2 are pending. Pass one decision per call with --json.",
+        ),
         (["--edit", "5"], "a JSON object"),
         (["--edit", "{"], "--edit: '{' is not JSON"),
         (["--approve", "--no"], "give one answer only, not --no and --approve"),
@@ -304,10 +308,17 @@ def test_answer_of_a_wrong_form_is_a_usage_error_and_starts_no_run(answer, words
     approve("both")
     refused = call("resume", "a", *answer, "--agents", "no_such_module:agent", code=2).stderr
     assert words in refused
-    if "not an object" in words or "not allowed" in words:
+    if "not an object" in words:
         assert "Allowed for pay: approve, edit, reject, respond; for book: approve, reject" in refused
     assert run_count() == 1 and effects(EFFECTS) == []
     assert len(json.loads(call("show", "a", "--json").stdout)["interrupts"]) == 1
+
+
+def test_answer_of_another_kind_names_the_decisions():
+    agents = approve("one")
+    refused = call("resume", "a", "--no", *agents, code=2).stderr
+    assert "This interrupt needs --approve, --edit, --reject or --respond." in refused
+    assert run_count() == 1 and effects(EFFECTS) == []
 
 
 def test_approve_is_refused_where_no_tool_call_waits():

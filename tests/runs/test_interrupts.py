@@ -13,7 +13,15 @@ from run_helpers import asking_at_once_graph, effects, texts, until
 from server_helpers import PREFIX, client
 
 import threads
-from threads import AgentNotFound, AlreadyAnswered, Interrupt, InvalidValue, NothingToResume, RunFailed
+from threads import (
+    AgentNotFound,
+    AlreadyAnswered,
+    Interrupt,
+    InvalidValue,
+    MessageNotFound,
+    NothingToResume,
+    RunFailed,
+)
 
 APPROVE, REJECT = {"type": "approve"}, {"type": "reject"}
 ALLOWED = "Allowed for pay: approve, edit, reject, respond"
@@ -75,7 +83,7 @@ def test_schema_of_a_model_is_checked_before_the_run(registry):
         questions = asked(registry, runner)
         assert questions[0].kind == "value"
         for wrong, words in (
-            ("red", "not an object"),
+            ("red", "not an object. See the interrupt's response_schema."),
             ({"colour": "blue"}, "colour: 'blue'"),
             ({}, "missing"),
         ):
@@ -148,9 +156,9 @@ def test_decisions_that_are_not_allowed_make_no_answer(registry):
         runner.start("a", "go", agent_id="both", if_not_exists="create").result(30)
         runner.start("b", "go", agent_id="text", if_not_exists="create").result(30)
         [both], [text] = registry.interrupts("a"), registry.interrupts("b")
-    with pytest.raises(InvalidValue, match=r"'respond' is not allowed.*for book: approve, reject"):
+    with pytest.raises(InvalidValue, match=r"'respond' is not allowed for book \(allowed: approve, reject\)"):
         both.respond("done")
-    with pytest.raises(InvalidValue, match="2 actions: pay, book"):
+    with pytest.raises(InvalidValue, match="an edit changes one call; 2 are pending"):
         both.edit({"amount": 1})
     with pytest.raises(InvalidValue, match="'text'"):
         text.approve()
@@ -289,6 +297,17 @@ def test_breakpoint_of_a_plain_invoke_is_continued(registry, runs_before):
     assert texts(registry, "a")[-3:] == ["go", "one", "two"]
 
 
+def test_thread_without_an_interrupt_says_so(registry):
+    registry.create(id="d")
+    with threads.Runner(registry, pausing_graph()) as runner:
+        with pytest.raises(NothingToResume) as refused:
+            runner.resume("d", "yes")
+        assert str(refused.value) == "Thread 'd' has no pending interrupt."
+        runner.start("d", "go").result(30)
+        with pytest.raises(NothingToResume, match="Thread 'd' has nothing to retry: its last run did not"):
+            runner.retry("d")
+
+
 @pytest.mark.parametrize("answer", [True, None])
 @pytest.mark.parametrize("waits", ["interrupt", "breakpoint"])
 @pytest.mark.parametrize("edits", [0, 1])
@@ -365,6 +384,19 @@ def test_http_tells_a_missing_answer_from_null(registry):
         )  # fmt: skip
         assert len(api.get(f"{url}/interrupts").json()) == 1
         assert api.post(f"{url}/resume", json={"value": None}).json()["reply"] == "you said None"
+
+
+def test_regeneration_of_what_was_added_to_a_finished_graph_is_refused(registry):
+    """A program adds an answer by `update_state`; no node is due at the checkpoint that adds it."""
+    graph = pausing_graph()
+    with threads.Runner(registry, graph) as runner:
+        runner.start("a", "go", if_not_exists="create").result(30)
+        stored = graph.copy(update={"checkpointer": registry.checkpointer})
+        user = said("by hand")
+        stored.update_state(config("a"), user, as_node="second")
+        stored.update_state(config("a"), {"messages": [AIMessage("added")]}, as_node="second")
+        with pytest.raises(MessageNotFound, match="already finished at the checkpoint that added it, so it"):
+            runner.regenerate("a")
 
 
 # the agent that continues
@@ -533,6 +565,29 @@ def test_http_resume_that_reaches_no_node_is_a_conflict(registry):
         refused = api.post(f"{PREFIX}/threads/a/resume", json={"value": "yes"})
         assert (refused.status_code, refused.json()["code"]) == (409, "NothingToResume")
         assert "agent_id=" not in refused.json()["error"]
+
+
+@pytest.mark.parametrize("failures", [[], [RuntimeError("down")]], ids=["a success", "a failure"])
+def test_http_names_retry_where_the_run_of_the_answer_failed(registry, failures):
+    def act(state):
+        if failures:
+            raise failures.pop()
+        return {"messages": [AIMessage("done")]}
+
+    builder = StateGraph(Plain)
+    builder.add_node("asking", lambda state: {"messages": [AIMessage(interrupt("sure?"))]})
+    builder.add_node("acting", act)
+    builder.add_edge(START, "asking")
+    builder.add_edge("asking", "acting")
+    has_failed = bool(failures)
+    with client(registry, builder.compile()) as api:
+        id = api.post(f"{PREFIX}/threads", json={"initial_message": "go"}).json()["id"]
+        url = f"{PREFIX}/threads/{id}"
+        answered = api.post(f"{url}/resume", json={"value": "yes"})
+        assert answered.status_code == (502 if has_failed else 200)
+        refused = api.post(f"{url}/resume", json={"value": "no"}).json()
+        assert refused["code"] == "AlreadyAnswered" and "POST .../regenerate" in refused["error"]
+        assert ("POST .../retry" in refused["error"]) == has_failed
 
 
 # failures

@@ -55,6 +55,8 @@ def body_too_large_error(limit: int) -> ApiError:
 OWN_MESSAGE = "{error}"
 TRY_AGAIN = "the database is not available now; try again"
 
+RETRY = "POST .../retry continues its failed run, "
+
 STATUS_BY_ERROR: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.ThreadNotFound, 404, "there is no thread {error.thread_id!r}"),
     (errors.CheckpointNotFound, 404, "the thread has no such checkpoint"),
@@ -68,8 +70,8 @@ STATUS_BY_ERROR: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.ThreadMoved, 409, OWN_MESSAGE),
     (errors.LeaseLost, 409, "another server took over the run; GET .../runs shows its state"),
     (errors.NothingToResume, 409, "{error.summary}"),
-    (errors.AlreadyAnswered, 409, "the interrupt was already resumed with another value; POST .../retry "
-        "continues its failed run, POST .../regenerate runs it again, POST .../messages starts a new run"),
+    (errors.AlreadyAnswered, 409, "the interrupt was already resumed with another value; {retry}"
+        "POST .../regenerate asks again, POST .../messages starts a new run"),
     (errors.MessagesUnknown, 409, "the messages cannot be decoded: {error.why}"),
     (errors.TypeNotAllowed, 409, "the stored state holds a type that this server does not allow"),
     (errors.StateDamaged, 409, "a value that is stored in the thread is damaged"),
@@ -94,7 +96,8 @@ def status_and_message(error: Exception) -> tuple[int, str]:
     status, message = next(
         (status, text) for kind, status, text in STATUS_BY_ERROR if isinstance(error, kind)
     )
-    return status, message.format(error=error)
+    has_failed = isinstance(error, errors.AlreadyAnswered) and error.status == "error"
+    return status, message.format(error=error, retry=RETRY if has_failed else "")
 
 
 def handle_threads_error(request: Request, error: Exception) -> JSONResponse:

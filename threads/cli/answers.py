@@ -45,11 +45,19 @@ class GivenAnswer(NamedTuple):
     def to(self, question: Interrupt) -> Any:
         """Return the value that answers this interrupt. Raises `UsageError`, `InvalidValue`."""
         if self.option not in DECISION_OPTIONS:
+            if question.kind == "approval" and self.option != "json":
+                raise click.UsageError(f"This interrupt needs {_decision_options(question)}.")
             return self.value
         if question.kind != "approval":
             raise click.UsageError(
                 f"--{self.option} decides about tool calls, and the agent asks about none. "
                 f"Answer with {' | '.join(answer_options([question]))}."
+            )
+        request = question.approval_request
+        if self.option == "edit" and request is not None and len(request.actions) != 1:
+            raise click.UsageError(
+                f"--edit changes one call; {len(request.actions)} are pending. "
+                "Pass one decision per call with --json."
             )
         decide: dict[str, Callable[[], Any]] = {
             "approve": question.approve,
@@ -58,6 +66,14 @@ class GivenAnswer(NamedTuple):
             "respond": lambda: question.respond(self.value),
         }
         return decide[self.option]()
+
+
+def _decision_options(question: Interrupt) -> str:
+    """Return the options that decide about these tool calls, in words."""
+    *others, last = [option.partition(" ")[0] for option in answer_options([question])]
+    options = others if last == "--json" and others else [*others, last]
+    *first, final = options
+    return f"{', '.join(first)} or {final}" if first else final
 
 
 def given_answer(

@@ -93,7 +93,7 @@ class Interrupt:
             raise InvalidValue(
                 "value", f"{violation}; pass 'again', or a text to use as the answer of the tools"
             )
-        raise InvalidValue("value", f"{violation}; the interrupt's response_schema has the form of an answer")
+        raise InvalidValue("value", f"{violation}. See the interrupt's response_schema.")
 
     def _approval(self) -> ApprovalRequest:
         if request := self.approval_request:

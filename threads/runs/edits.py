@@ -99,5 +99,9 @@ class EditResolver:
     def _regeneration_base(self, tx: Transaction, trace: BranchTrace, position: int) -> str:
         base = trace.first_checkpoint(position)
         if self._context.decoder.is_finished(tx.connection, trace.thread_id, base):
-            raise trace.not_found(position, "no node is due at the checkpoint that added it")
+            raise trace.not_found(
+                position,
+                "the graph had already finished at the checkpoint that added it, so it cannot run again from "
+                "there",
+            )
         return base

@@ -142,7 +142,7 @@ class _Resume:
         was_answered = last is not None and last.kind in ANSWER_KINDS
         if last is not None and was_answered and (last.status == "error" or self.key in (None, last.key)):
             return _repeat(self.answer, last)
-        raise NothingToResume(self.thread_id, "it has no pending interrupt")
+        raise NothingToResume(self.thread_id, "has no pending interrupt.")
 
     def to_recovery(self, interrupted: RunRecord, question: str) -> Submission:
         """Recovery asks what to do with tool calls whose outcome is unknown."""
@@ -162,7 +162,7 @@ class _Resume:
             )
         agent_id = self._choose_agent()
         if not self._due_nodes(agent_id):
-            raise NothingToResume(self.thread_id, f"no node of agent {agent_id!r} is due")
+            raise NothingToResume(self.thread_id, f"cannot continue: no node of agent {agent_id!r} is due")
         return self._submission(None, agent_id, "")
 
     def to_interrupts(self) -> Submission:
@@ -177,7 +177,8 @@ class _Resume:
         if not answers.keys() <= waiting:
             raise NothingToResume(
                 self.thread_id,
-                f"no node of agent {agent_id!r} waits for this answer; its graph is not the one that asked",
+                f"cannot continue: no node of agent {agent_id!r} waits for this answer; its graph is not "
+                "the one that asked",
                 "name the agent that asked by agent_id=, or send a new message",
             )
         return self._submission(input, agent_id, ",".join(sorted(self.pending)))

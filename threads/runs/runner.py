@@ -336,7 +336,7 @@ class Runner(Closeable):
         """
         last = self._history.last(self.registry.get(thread_id).id)
         if last is None or last.status != "error":
-            raise NothingToResume(thread_id, "its last run did not fail")
+            raise NothingToResume(thread_id, "has nothing to retry: its last run did not fail")
         with self._context.store.read() as tx:
             after_sequence = tx.events.last_sequence(last.thread_id)
         future = self._executor.retry(last.run_id, agent_id)
