@@ -28,6 +28,7 @@ from langchain_core.messages import AIMessage, convert_to_messages
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_KW_ARGS
 from langgraph.func import entrypoint
+from langgraph.graph import START, StateGraph
 from server_helpers import PREFIX, client
 from typed_agents import BUILDERS, Weather, deep, structured
 
@@ -196,6 +197,21 @@ def test_plain_invoke_is_unknown_until_its_graph_is_handed_over(path):
             assert [each.text for each in registry.messages("a")] == ["hello", "ok"]
             assert registry.get("a").message_count == 2
             assert len(registry.search("hello")) == 1
+
+
+def test_reducer_of_a_graph_without_the_nodes_that_ran_is_not_used(path):
+    def keep_all(state: list, writes: list) -> list:
+        return [*state, *(each for write in writes for each in write)]
+
+    State = TypedDict("State", {"messages": Annotated[list, DeltaChannel(keep_all)]})  # noqa: UP013  a local reducer
+    builder = StateGraph(State).add_node("another", lambda _: {"messages": [AIMessage("ok")]})
+    other = builder.add_edge(START, "another")
+    with threads.open(path) as registry:
+        other.compile(checkpointer=registry.checkpointer).invoke(said("hello"), config("a"))
+        with threads.Runner(registry, trimming_graph(None)):
+            assert registry.get("a").message_count is None
+        with threads.Runner(registry, other.compile()):
+            assert registry.get("a").message_count == 2
 
 
 def test_application_reads_by_the_graphs_of_its_runner(path):

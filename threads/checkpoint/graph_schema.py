@@ -50,7 +50,7 @@ def read_schema(graph: Pregel[Any, Any, Any, Any]) -> GraphSchema:
     channel = graph.channels.get(name) if name else None
     reducer = channel.reducer if isinstance(channel, DeltaChannel) else None
     is_named = stored_reducer_name((graph.config or {}).get("metadata") or {}) is not None
-    return GraphSchema(frozenset(types), name, reducer, is_named)
+    return GraphSchema(frozenset(types), name, reducer, is_named, frozenset(graph.nodes))
 
 
 def _schemas(graph: Pregel[Any, Any, Any, Any]) -> list[Any]:

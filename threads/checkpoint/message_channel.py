@@ -59,6 +59,7 @@ class GraphSchema:
     """The reducer of that channel if it is a `DeltaChannel`: checkpoints alone do not tell its value."""
     is_named: bool
     """Whether checkpoints of the graph name that reducer without the Runner's help."""
+    nodes: frozenset[str]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -86,7 +87,7 @@ class KnownGraphs:
         self._given = reducer
         self._channels = frozenset((CHANNEL,))
         self._reducers: dict[str, Reducer] = {}
-        self._unnamed: dict[str, Reducer] = {}
+        self._unnamed: tuple[GraphSchema, ...] = ()
 
     def add(self, schema: GraphSchema) -> bool:
         """Add a graph's message channel and reducer; return whether one of them was not known."""
@@ -94,10 +95,9 @@ class KnownGraphs:
         if schema.channel is not None:
             self._channels = self._channels | {schema.channel}
         if schema.reducer is not None:
-            named = {reducer_name(schema.reducer): schema.reducer}
-            self._reducers = {**self._reducers, **named}
-            if not schema.is_named:
-                self._unnamed = {**self._unnamed, **named}
+            self._reducers = {**self._reducers, reducer_name(schema.reducer): schema.reducer}
+            if not schema.is_named and schema not in self._unnamed:
+                self._unnamed = (*self._unnamed, schema)
         return before != (self._channels, self._reducers)
 
     def find_channel(self, values: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
@@ -109,19 +109,26 @@ class KnownGraphs:
         return find_channel(values, deltas, metadata.get(CHANNEL_METADATA), self._channels)
 
     def find_reducer(
-        self, connection: sqlite3.Connection, at: Mapping[str, Any], metadata: Mapping[str, Any]
+        self,
+        connection: sqlite3.Connection,
+        at: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        checkpoint: Mapping[str, Any],
     ) -> Reducer:
         """Return the reducer of a delta channel at a checkpoint with these metadata.
 
-        It is the one that they name; else the one passed to `open`; else the only one of the graphs at hand;
-        else the one that an earlier checkpoint names. Raises `UnknownReducer`.
+        It is the one that they name; else the one passed to `open`; else the only one of the graphs at hand
+        that have the nodes which ran; else the one that an earlier checkpoint names. Raises `UnknownReducer`.
         """
         name = stored_reducer_name(metadata)
         if found := self._by_name(name) or self._given:
             return found
         if name is None:
-            if len(self._unnamed) == 1:
-                return next(iter(self._unnamed.values()))
+            seen = map(str, checkpoint.get("versions_seen") or ())
+            ran = {node for node in seen if not node.startswith("__")}
+            able = {schema.reducer for schema in self._unnamed if ran <= schema.nodes}
+            if len(able) == 1 and (only := able.pop()) is not None:
+                return only
             for _, _, earlier in ancestors(
                 connection, (at["thread_id"], "", at["checkpoint_id"]), with_metadata=True
             ):

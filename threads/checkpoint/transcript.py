@@ -223,7 +223,8 @@ class Transcripts:
 
         Raises `UnknownReducer`.
         """
-        return self._graphs.find_reducer(connection, at, metadata)
+        checkpoint, _ = self._checkpoint(connection, at)
+        return self._graphs.find_reducer(connection, at, metadata, checkpoint)
 
     def writes(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, channel: str
@@ -361,7 +362,7 @@ class Transcripts:
         if channel is None:
             return None, []
         if channel not in values:
-            reducer = self._graphs.find_reducer(connection, {**at, "channel": channel}, metadata)
+            reducer = self._graphs.find_reducer(connection, at, metadata, checkpoint)
             return channel, self._merged_deltas(connection, {**at, "channel": channel}, reducer)
         return channel, coerce_channel(messages_in(channel, values[channel]))
 
