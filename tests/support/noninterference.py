@@ -273,7 +273,7 @@ def parameter_values(databases: DatabasePair) -> dict[str, st.SearchStrategy[Any
         "initial_message": st.sampled_from(MESSAGES), "message": st.sampled_from(MESSAGES), "value": st.sampled_from(["yes", "fail", {"a": 1}]),
         "Idempotency-Key": st.sampled_from(["k1", "k2"]), "prefer": st.sampled_from(["wait=20", "respond-async"]),
         "accept": st.sampled_from(["text/event-stream", "application/json"]),
-        "multitask_strategy": st.sampled_from(["reject", "enqueue", "interrupt", "rollback"]), "permanent": flag, "after": after,
+        "multitask_strategy": st.sampled_from(["reject", "enqueue", "interrupt", "rollback"]), "permanent": flag, "after": after, "inner": flag,
         "Last-Event-ID": after.map(lambda asked: asked if isinstance(asked, Ref) else str(asked)), "follow": st.just(False),
         "by": st.sampled_from(["day", "agent", "owner", "tag", "all"]), "delete": st.sampled_from([False, False, True]),
         "name": st.sampled_from(TAGS), "action": st.just("trash"), "abandoned": flag, "inactive": st.just(60), "age": st.just(60), "dry_run": flag,
