@@ -162,7 +162,7 @@ def test_audit_takes_a_project_of_the_template(project: Path, id: str, code: int
         ('{"graphs": {"a": "./none.py:graph"}}', 2, "--agents: langgraph.json: graphs.a: there is no file './none.py'"),
         ('{"graphs": {"a": "./broken.py:graph"}}', 1, "langgraph.json: graphs.a: './broken.py:graph' cannot be imported: ZeroDivisionError"),
         ('{"graphs": {"a": "./none_there.py:graph"}}', 2, "has no 'graph'; correct it"),
-        ('{"graphs": {"a": "./three.py:graph"}}', 1, "agent 'a' cannot be built: TypeError: it is a int"),
+        ('{"graphs": {"a": "./three.py:graph"}}', 1, "graphs.a cannot be built: 3 (int) is not a compiled graph"),
         ("{", 2, "--agents: langgraph.json: not JSON"),
     ],
 )  # fmt: skip
