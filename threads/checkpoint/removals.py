@@ -67,7 +67,7 @@ def find_conversation(
 
     `since`: the checkpoint to read back to; `known`: what stood in the conversation there and before. What
     an application deleted, by an update of the state or by its input, is gone: that was its purpose.
-    System messages are no part of what was said: none of them counts as trimmed.
+    System messages are not part of the conversation: none of them counts as trimmed.
     """
     steps, oldest = _read_steps(branch, since)
     is_whole = since is None or oldest != since

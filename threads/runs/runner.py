@@ -106,7 +106,7 @@ class Run:
                         return
 
     def stop(self) -> None:
-        """Cancel the run, within a second. Its partial output is kept, as a message with `stopped=True`.
+        """Cancel the run, within a second. Its partial output is stored, as a message with `stopped=True`.
 
         Does nothing if the run has ended.
         """

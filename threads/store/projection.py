@@ -162,7 +162,7 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
 
 
 class Said(NamedTuple):
-    """What was said in a thread, also what its state does not hold any more."""
+    """The messages of a thread, including those that were removed from its state."""
 
     title: str
     messages: Sequence[IndexedMessage] = ()
