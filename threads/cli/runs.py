@@ -74,7 +74,7 @@ def runs(cli: CliContext, id: str, limit: int, cursor: str | None, json: bool) -
 def stop(cli: CliContext, id: str, run: str | None, rollback: bool, wait: float, json: bool) -> None:
     """Stop the active run of a thread, or the run by the id RUN, in whatever process it is.
 
-    Its partial output is stored, unless --rollback is given. Without RUN it is the running one, or the only one
+    Its partial output stays unless --rollback is given. Without RUN it is the running one, or the only one
     that is queued. Returns once the run has ended, with exit code 1 if it has not when --wait is over.
     """
     from threads.runs.cancellation import request_stop
