@@ -129,6 +129,7 @@ def test_server_goes_on_when_its_file_comes_back(path, tmp_path):
             until(lambda: len(talkers.created) > 20)
             path.rename(elsewhere)
             until(lambda: ready(server) == 503)
+            until(lambda: log_lines(tmp_path, "error"))  # a request may have noticed before the watcher
             elsewhere.rename(path)
             until(lambda: ready(server) == 200)
             acknowledged = len(talkers.created)
