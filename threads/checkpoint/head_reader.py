@@ -40,15 +40,15 @@ class KnownRows(Protocol):
     def holds(self, message_id: str, count: int) -> bool: ...
 
 
-class HeadChange(NamedTuple):
+class AppendedMessages(NamedTuple):
     """The conversation at a head: the first rows, and what follows them."""
 
-    kept: int
+    unchanged: int
     """How many rows are as they were."""
     added: list[StoredMessage]
 
 
-class Step(NamedTuple):
+class HeadStep(NamedTuple):
     """A checkpoint, with the one before it."""
 
     id: str
@@ -67,12 +67,12 @@ def origin_of(checkpoint_id: str, metadata: Mapping[str, Any]) -> str:
     return copied if isinstance(copied, str) else checkpoint_id
 
 
-def find_base(walk: Iterator[Step], rows: KnownRows) -> tuple[int, list[Step]] | None:
+def find_base(walk: Iterator[HeadStep], rows: KnownRows) -> tuple[int, list[HeadStep]] | None:
     """Return how many rows are the conversation before the newest steps, and these, the newest first.
 
     None if no checkpoint near the head is known from the rows.
     """
-    steps: list[Step] = []
+    steps: list[HeadStep] = []
     for step in walk:
         if step.id == rows.projected_id:
             return rows.count, steps

@@ -22,12 +22,12 @@ from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.types import INTERRUPT
 
 from threads.checkpoint.branches import Branch, list_tips
-from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.delta_history import ancestors, delta_channels
 from threads.checkpoint.head_reader import (
     MAX_WRITTEN,
-    HeadChange,
+    AppendedMessages,
     KnownRows,
-    Step,
+    HeadStep,
     digests_of,
     find_base,
     origin_of,
@@ -119,10 +119,10 @@ class Transcripts:
 
     def read_change(
         self, connection: sqlite3.Connection, thread_id: str, head_id: str, rows: KnownRows
-    ) -> HeadChange | None:
+    ) -> AppendedMessages | None:
         """Return how the conversation at a head differs from the rows; None where all must be decoded."""
         walk = ancestors(connection, (thread_id, "", head_id), with_metadata=True)
-        base = find_base((Step(id, parent, parse_metadata(stored)) for id, parent, stored in walk), rows)
+        base = find_base((HeadStep(id, parent, parse_metadata(stored)) for id, parent, stored in walk), rows)
         if base is None:
             return None
         kept, steps = base
@@ -131,7 +131,7 @@ class Transcripts:
                 added = self._added(connection, _key(thread_id, head_id), rows, kept, steps)
         except Undecodable:
             return None
-        return None if added is None else HeadChange(kept, added)
+        return None if added is None else AppendedMessages(kept, added)
 
     def why_unknown(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -402,7 +402,7 @@ class Transcripts:
         at: dict[str, Any],
         rows: KnownRows,
         kept: int,
-        steps: Sequence[Step],
+        steps: Sequence[HeadStep],
     ) -> list[StoredMessage] | None:
         """The messages that these steps, the newest first, added to the first `kept` ones; None if that is
         not all that they did.
@@ -422,7 +422,9 @@ class Transcripts:
             added = coerce_messages([self._serde.loads_raw(item) for item in value[kept:]])
         else:
             reducer = self._graphs.find_reducer(connection, at, metadata, checkpoint)
-            if kept < rows.append_only_from or reducer_name(reducer) not in KNOWN_REDUCERS:
+            has_snapshot = any(channel not in delta_channels(step.metadata) for step in steps)
+            is_known = reducer_name(reducer) in KNOWN_REDUCERS and kept >= rows.append_only_from
+            if has_snapshot or not is_known:  # an input at an old checkpoint replaces what was written there
                 return None
             merged = self.merge(reducer, [PLACEHOLDER] * kept, [value for _, value in updates])
             if len(merged) < kept or any(each is not PLACEHOLDER for each in merged[:kept]):
@@ -455,7 +457,7 @@ class Transcripts:
         return None
 
     def _updates_of(
-        self, connection: sqlite3.Connection, at: dict[str, Any], step: Step
+        self, connection: sqlite3.Connection, at: dict[str, Any], step: HeadStep
     ) -> Iterator[tuple[StoredWith, Any]]:
         """What the step that ended with this checkpoint wrote to the messages."""
         if step.parent_id is None:

@@ -59,12 +59,8 @@ class HeadView:
         row_id = self._tx.messages.find(self._thread.position, message_id) if self._rows else None
         if row_id is not None and row_id in self._rows:
             return row_id - self._rows[0]
-        added = (
-            place
-            for place, each in enumerate(self._added)
-            if each.id is not None and storable(each.id) == message_id
-        )
-        return next((len(self._rows) + place for place in added), None)
+        ids = [None if each.id is None else storable(each.id) for each in self._added]
+        return len(self._rows) + ids.index(message_id) if message_id in ids else None
 
     def of_run(self, run_id: str) -> tuple[Message, ...]:
         """Return the messages that a run stored, without versions."""

@@ -1,7 +1,7 @@
 """The messages of threads as rows: the tables `threads_message` and `threads_branch`.
 
-The rows of a thread are its conversation at the checkpoint `projected_id`, in order and without gaps. They are
-changed by the projection alone (`threads.store.projection`).
+The rows of a thread are its conversation at the checkpoint `projected_id`, in order and without gaps. Only
+the projection changes them (`threads.store.projection`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RUNS_AT_ONCE = 64
 """Rows that are read at once to find those of a run, from the newest back."""
 
 
-class Branch(NamedTuple):
+class OtherBranch(NamedTuple):
     """A branch beside the current one."""
 
     tip: str
@@ -112,15 +112,15 @@ class MessageTable:
 
     # branches
 
-    def branch(self, position: int, tip: str) -> Branch:
+    def branch(self, position: int, tip: str) -> OtherBranch:
         """Return the messages in view as a branch that ends at checkpoint `tip`."""
-        return Branch(tip, packed(self.identities(position)))
+        return OtherBranch(tip, packed(self.identities(position)))
 
-    def branches(self, position: int) -> list[Branch]:
+    def branches(self, position: int) -> list[OtherBranch]:
         """Return the other branches of a thread, in the order of writing."""
-        return [Branch(*row) for row in self._execute("branches", {"position": position})]
+        return [OtherBranch(*row) for row in self._execute("branches", {"position": position})]
 
-    def replace_branches(self, position: int, branches: Sequence[Branch]) -> None:
+    def replace_branches(self, position: int, branches: Sequence[OtherBranch]) -> None:
         """Store the other branches of a thread, in the order of writing."""
         self._execute("delete_branches", {"position": position})
         rows = [(position, each.tip, number, each.messages) for number, each in enumerate(branches)]
@@ -164,9 +164,9 @@ class MessageTable:
         return self._connection.execute(statements("messages")[name], values)
 
 
-def branch_of(tip: str, messages: Iterable[Message]) -> Branch:
+def branch_of(tip: str, messages: Iterable[Message]) -> OtherBranch:
     """Return messages as a branch that ends at checkpoint `tip`."""
-    return Branch(tip, packed((identity(each), id_hash(each.id)) for each in messages))
+    return OtherBranch(tip, packed((identity(each), id_hash(each.id)) for each in messages))
 
 
 def packed(messages: Iterable[tuple[int, int | None]]) -> bytes:
@@ -181,7 +181,7 @@ def packed(messages: Iterable[tuple[int, int | None]]) -> bytes:
 
 
 def find_versions(
-    ours: bytes, branches: Sequence[Branch], tip: str
+    ours: bytes, branches: Sequence[OtherBranch], tip: str
 ) -> dict[int, tuple[int, tuple[str, ...]]]:
     """Return which version a message is, from 1, and its versions, by position among those in `ours`.
 

@@ -20,7 +20,7 @@ from threads.models import Message
 from threads.search import index
 from threads.search.index import IndexedMessage
 from threads.store.message_rows import StoredMessage, storable
-from threads.store.messages import Branch, MessageTable, branch_of
+from threads.store.messages import OtherBranch, MessageTable, branch_of
 from threads.store.threads import StaleThread, ThreadRecord
 
 MAX_ADVANCE = 500
@@ -56,7 +56,7 @@ class HeadChange(Protocol):
     """The conversation at a head: the first rows, and what follows them."""
 
     @property
-    def kept(self) -> int: ...
+    def unchanged(self) -> int: ...
     @property
     def added(self) -> Sequence[StoredMessage]: ...
 
@@ -154,7 +154,7 @@ class Projection:
     """The checkpoint that the stored rows were made from, if only what changed since was read."""
     kept: int = 0
     """With `since`: how many of the stored messages stay, from the first on."""
-    branches: Sequence[Branch] | None = None
+    branches: Sequence[OtherBranch] | None = None
     """The other branches; None if these are as they are stored."""
 
     def columns(self) -> dict[str, Any]:
@@ -208,13 +208,13 @@ class StoredRows:
         """Whether each message has the same row id as its text, and no other text is stored."""
         return self._table.is_aligned(self.position)
 
-    def branch(self, tip: str) -> Branch:
+    def branch(self, tip: str) -> OtherBranch:
         """Return the rows as a branch that ends at checkpoint `tip`."""
         return self._table.branch(self.position, tip)
 
 
 def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) -> Projection:
-    """Derive the projection of a thread: from its rows and what was stored since, else from its head alone."""
+    """Derive the projection of a thread: from its rows and what was stored since, else from its head."""
     is_known = row.head_id is not None and row.projected_id is not None
     rows = StoredRows(connection, row.position) if is_known and has_message_rows(connection) else None
     change = None if rows is None or rows.message_count is None else _change(row, rows, connection, decoder)
@@ -236,19 +236,19 @@ def _change(
     from threads.store import previews
 
     found = decoder.read_change(connection, row.thread_id, str(row.head_id), rows)
-    if found is None or (found.kept < rows.count and not rows.is_aligned()):
+    if found is None or (found.unchanged < rows.count and not rows.is_aligned()):
         return None
     added = [_indexed(each.message, is_trimmed=False) for each in found.added]
     count, preview = rows.message_count or 0, rows.preview
-    upto = {**index.rows_of(row.position)._asdict(), "upto": rows.row_ids.start + found.kept - 1}
-    if found.kept < rows.count:
+    upto = {**index.rows_of(row.position)._asdict(), "upto": rows.row_ids.start + found.unchanged - 1}
+    if found.unchanged < rows.count:
         text, count = connection.execute(statements("projections")["counted_upto"], upto).fetchone()
         preview = None if text is None else previews.preview_of(text)
     title = rows.auto_title
-    if found.kept < rows.count or title in (previews.NEW_TITLE, previews.UNTITLED_TITLE):
+    if found.unchanged < rows.count or title in (previews.NEW_TITLE, previews.UNTITLED_TITLE):
         first = connection.execute(statements("index")["first_user_text"], upto).fetchone()
         before = IndexedMessage(None, "user" if first else "tool", first["text"] if first else "")
-        title = previews.title([*([before] if found.kept else ()), *added])
+        title = previews.title([*([before] if found.unchanged else ()), *added])
     new = [each.message for each in found.added]
     return Projection(
         position=row.position,
@@ -262,7 +262,7 @@ def _change(
         messages=added,
         conversation=found.added,
         since=rows.projected_id,
-        kept=found.kept,
+        kept=found.unchanged,
     )
 
 
@@ -278,7 +278,7 @@ def _is_advanced(row: Projectable, connection: sqlite3.Connection) -> bool:
 
 def _other_branches(
     row: Projectable, rows: StoredRows | None, connection: sqlite3.Connection, decoder: Decoder
-) -> list[Branch]:
+) -> list[OtherBranch]:
     """The branches beside the one that ends at the head, in the order of writing."""
     found = connection.execute(statements("rewinding")["tips"], {"thread_id": row.thread_id}).fetchall()
     tips = [each[0] for each in found if each[0] != row.head_id]
@@ -467,7 +467,7 @@ class ProjectionTable:
 
     def other_branches(
         self, row: Projectable, made: Projection | None, decoder: Callable[[], Decoder]
-    ) -> Sequence[Branch]:
+    ) -> Sequence[OtherBranch]:
         """Return the branches of a thread beside the current one; `made`: its projection, if it was stale."""
         if made is not None and made.branches is not None:
             return made.branches
