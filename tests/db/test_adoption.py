@@ -20,6 +20,7 @@ from graphs import (
     three_turns,
     trimming_graph,
 )
+from older_schema import take_back
 from typed_agents import deep
 
 import threads
@@ -295,9 +296,8 @@ def test_file_of_the_first_schema_gets_the_agents_of_its_threads(tmp_path):
         graph.invoke(said("hi"), {**config("a"), "metadata": {"graph_id": "chat"}})
         graph.invoke(said("hi"), config("b"))
     connection = sqlite3.connect(path)
-    connection.execute("DROP TRIGGER threads_ledger_agent")
+    take_back(connection, 2)
     connection.execute("UPDATE threads_thread SET agent_id = NULL")
-    connection.execute("DELETE FROM threads_migration WHERE name = '0003_agent_keys'")
     connection.commit()
     connection.close()
     with threads.open(path) as registry:

@@ -67,21 +67,29 @@ def origin_of(checkpoint_id: str, metadata: Mapping[str, Any]) -> str:
     return copied if isinstance(copied, str) else checkpoint_id
 
 
-def find_base(walk: Iterator[HeadStep], rows: KnownRows) -> tuple[int, list[HeadStep]] | None:
-    """Return how many rows are the conversation before the newest steps, and these, the newest first.
+class Base(NamedTuple):
+    """A checkpoint before the head, of which rows are the conversation."""
 
-    None if no checkpoint near the head is known from the rows.
-    """
+    row_count: int
+    steps: list[HeadStep]
+    """The checkpoints after it, the newest first."""
+    is_certain: bool
+    """Whether these rows were made from it, or messages were only appended since."""
+
+
+def find_base(walk: Iterator[HeadStep], rows: KnownRows) -> Base | None:
+    """Return the newest checkpoint of a branch that the rows know; None if none is near the head."""
     steps: list[HeadStep] = []
     for step in walk:
         if step.id == rows.projected_id:
-            return rows.count, steps
+            return Base(rows.count, steps, True)
         steps.append(step)
         if len(steps) == MAX_STEPS:
             break
     for number, step in enumerate(steps):
         if (count := rows.count_at(step.origin)) is not None:
-            return count, steps[:number]
+            is_certain = rows.append_only_from == 0 or count > rows.append_only_from
+            return Base(count, steps[:number], is_certain)
     return None
 
 

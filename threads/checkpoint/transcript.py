@@ -26,8 +26,9 @@ from threads.checkpoint.delta_history import ancestors, delta_channels
 from threads.checkpoint.head_reader import (
     MAX_WRITTEN,
     AppendedMessages,
-    KnownRows,
+    Base,
     HeadStep,
+    KnownRows,
     digests_of,
     find_base,
     origin_of,
@@ -125,13 +126,12 @@ class Transcripts:
         base = find_base((HeadStep(id, parent, parse_metadata(stored)) for id, parent, stored in walk), rows)
         if base is None:
             return None
-        kept, steps = base
         try:
             with raise_unreadable():
-                added = self._added(connection, _key(thread_id, head_id), rows, kept, steps)
+                added = self._added(connection, _key(thread_id, head_id), rows, base)
         except Undecodable:
             return None
-        return None if added is None else AppendedMessages(kept, added)
+        return None if added is None else AppendedMessages(base.row_count, added)
 
     def why_unknown(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -397,16 +397,10 @@ class Transcripts:
         return channel, coerce_channel(messages_in(channel, values[channel]))
 
     def _added(
-        self,
-        connection: sqlite3.Connection,
-        at: dict[str, Any],
-        rows: KnownRows,
-        kept: int,
-        steps: Sequence[HeadStep],
+        self, connection: sqlite3.Connection, at: dict[str, Any], rows: KnownRows, base: Base
     ) -> list[StoredMessage] | None:
-        """The messages that these steps, the newest first, added to the first `kept` ones; None if that is
-        not all that they did.
-        """
+        """The messages that the steps after a checkpoint added; None if that is not all that they did."""
+        kept, steps, is_certain = base
         checkpoint, metadata = self._raw_checkpoint(connection, at)
         values = checkpoint.get("channel_values") or {}
         channel = self._graphs.find_named_channel(values, metadata)
@@ -423,8 +417,8 @@ class Transcripts:
         else:
             reducer = self._graphs.find_reducer(connection, at, metadata, checkpoint)
             has_snapshot = any(channel not in delta_channels(step.metadata) for step in steps)
-            is_known = reducer_name(reducer) in KNOWN_REDUCERS and kept >= rows.append_only_from
-            if has_snapshot or not is_known:  # an input at an old checkpoint replaces what was written there
+            # an input at an old checkpoint replaces what was written there, and comes with a snapshot
+            if has_snapshot or reducer_name(reducer) not in KNOWN_REDUCERS or not is_certain:
                 return None
             merged = self.merge(reducer, [PLACEHOLDER] * kept, [value for _, value in updates])
             if len(merged) < kept or any(each is not PLACEHOLDER for each in merged[:kept]):

@@ -20,7 +20,7 @@ from threads.models import Message
 from threads.search import index
 from threads.search.index import IndexedMessage
 from threads.store.message_rows import StoredMessage, storable
-from threads.store.messages import OtherBranch, MessageTable, branch_of
+from threads.store.messages import MessageTable, OtherBranch, branch_of
 from threads.store.threads import StaleThread, ThreadRecord
 
 MAX_ADVANCE = 500
@@ -375,7 +375,8 @@ def _describe(
         remaining = [each for each in stored if each.role != "system" and each.key not in branch.deleted]
         without_id = {(each.role, each.text) for each in found}
         earlier = [each for each in remaining if each.key not in by_key and each.key not in without_id]
-        said = [by_key.get(each.key, each) for each in remaining if each.role == "user"] + found
+        users = [by_key.get(each.key, each) for each in remaining if each.role == "user"] if earlier else []
+        said = users + found  # rows are in the order in which they came into the branches in view
         found = [each._replace(is_counted=False) for each in earlier] + found
     count_before = len(found) - len(branch.messages)
     places = [count_before + n for n, each in enumerate(branch.messages) if id(each) not in trimmed]
