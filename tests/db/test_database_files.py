@@ -325,7 +325,7 @@ def test_run_in_flight_gives_no_answer_that_its_file_does_not_hold(path):
     with threads.open(rescued(path.parent)[0]) as registry:
         assert [message.text for message in registry.messages("a")] == ["hello"]
         with threads.Runner(registry, waiting_graph(gate)) as runner:
-            assert runner.run(run.id).result(30)["messages"][-1].text == "at last"
+            assert runner.run(run.id).result(60)["messages"][-1].text == "at last"
 
 
 def mode(path: Path) -> int:
