@@ -110,7 +110,6 @@ def bytes_by_table(path: Path) -> dict[str, int]:
             rows = connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall()
         except sqlite3.OperationalError:
             rows = []
-        found["(free pages)"] = connection.execute("PRAGMA freelist_count").fetchone()[0] * page
         found.update(dict(rows))
     connection.close()
     return dict(found.most_common())
