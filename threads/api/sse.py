@@ -148,9 +148,10 @@ class EventStreamResponse(EventSourceResponse):
         is_last: Callable[[Event], bool] = lambda _: False,
         before_last: Callable[[], Awaitable[None]] | None = None,
         headers: dict[str, str] | None = None,
+        status: int = 200,
     ) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})}
-        super().__init__(self._chunks(), headers=headers)
+        super().__init__(self._chunks(), status_code=status, headers=headers)
         self._streams, self._slot, self._limits = streams, slot, limits
         self._include, self._is_last, self._before_last = include, is_last, before_last
 

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from threads import ids
 from threads.errors import InvalidValue, NothingToResume, UsageError
-from threads.models import Event, Message, RunInfo, RunStatus
+from threads.models import AgentInfo, Event, Message, RunInfo, RunStatus
 from threads.registry import Registry
 from threads.registry.context import Closeable
 from threads.registry.subscription import EventSubscription, subscribe
-from threads.runs.agents import bind_agents, open_agents
+from threads.runs.agents import bind_agents, open_agents, read_agent_info
 from threads.runs.edits import EditResolver
 from threads.runs.event_loop import LoopThread
 from threads.runs.executor import RunExecutor
@@ -192,6 +192,7 @@ class Runner(Closeable):
         loop = LoopThread("threads-runs")
         try:
             self._agents = bind_agents(open_agents(agents, loop), context)
+            self._agent_infos = tuple(read_agent_info(*each) for each in self._agents.items())
         except BaseException:
             loop.close()
             raise
@@ -211,6 +212,14 @@ class Runner(Closeable):
     def agent_ids(self) -> tuple[str, ...]:
         """The ids of the agents."""
         return tuple(self._agents)
+
+    @property
+    def agents(self) -> tuple[AgentInfo, ...]:
+        """The agents with their names, descriptions and starters, as their graphs' configs state them.
+
+        `graph.with_config(metadata={"agent_card": {"name": ..., "description": ..., "starters": [...]}})`.
+        """
+        return self._agent_infos
 
     def start(
         self,

@@ -146,6 +146,11 @@ class SendMessageRequest(RequestModel):
         default=None, description="The agent that runs; by default the thread's own."
     )
     multitask_strategy: Strategy = Field(default="reject", description="What to do if another run is active.")
+    if_not_exists: Literal["reject", "create"] = Field(
+        default="reject",
+        description="What to do if there is no such thread: 404, or create it. `Location` names the thread "
+        "that was created: its id is derived from the given one, for admins it is the given one.",
+    )
 
 
 class EditRequest(RequestModel):

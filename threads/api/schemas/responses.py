@@ -45,6 +45,9 @@ class Agent(BaseModel):
     """An agent that can run."""
 
     id: str
+    name: str = Field(description="For people; the id where the agent has no other name.")
+    description: str | None
+    starters: list[str] = Field(description="Up to four messages that a conversation with it may begin with.")
     default: bool
 
 
