@@ -27,8 +27,9 @@ from threads.runs.executor import RunExecutor
 from threads.runs.heartbeat import Heartbeat
 from threads.runs.history import RunHistory
 from threads.runs.interrupts import new_answer, resolve_resume
-from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult
+from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult, choose_agent
 from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
+from threads.runs.temporary import TemporaryRun, TemporaryRuns, Turn
 from threads.runs.title_runs import TitleRuns
 from threads.store.protocol import UNSET, Unset
 from threads.store.validation import check_named
@@ -203,6 +204,9 @@ class Runner(Closeable):
         self._titles = TitleRuns(context, queue, title_model)
         self._executor = RunExecutor(
             context, self._agents, queue, self._titles, loop, config=extra, recover=recover
+        )
+        self._temporary = TemporaryRuns(
+            self._agents, self._submitter.message_channel, loop, extra, context.now
         )
         self._heartbeat_loop = LoopThread("threads-heartbeat")
         heartbeat = Heartbeat(self._executor, queue, context.store, self._agents)
@@ -385,6 +389,15 @@ class Runner(Closeable):
     def _check_takes_messages(self, agent_id: str) -> None:
         """Raise `InvalidValue` if this agent takes no messages, for `threads.cli`."""
         self._submitter.check_takes_messages(agent_id)
+
+    def _start_temporary(self, agent_id: str, turns: Sequence[Turn]) -> TemporaryRun:
+        """Start a run that has no thread and of which nothing is stored, for `threads.api`.
+
+        Raises `AgentNotFound`, `InvalidValue`.
+        """
+        self._executor.check_open()
+        self._check_takes_messages(choose_agent(self.agent_ids, agent_id, None))
+        return self._temporary.start(agent_id, turns)
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""

@@ -126,6 +126,7 @@ class RunResponder:
             before_last=partial(_mark_read, partial(run.mark_read, caller.reader)),
             headers={**location, "Content-Location": of_run["Location"], "X-Run-Id": run.id},
             status=201 if is_new_thread else 200,
+            if_cut="the run continues without this stream; see Location",
         )
 
 

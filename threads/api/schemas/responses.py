@@ -32,6 +32,13 @@ class Reply(BaseModel):
     interrupts: list[Interrupt] = Field(description="The pending interrupts of the thread.")
 
 
+class TemporaryReply(BaseModel):
+    """The result of a run without a thread."""
+
+    reply: str | None = Field(description="The text of the last assistant message; null if there is none.")
+    messages: list[Message] = Field(description="The messages that the agent added to the conversation.")
+
+
 class Found(BaseModel):
     """A search result."""
 
