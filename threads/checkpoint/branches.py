@@ -23,6 +23,7 @@ from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import RESUME
 
 from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.head_reader import REWOUND_TO, origin_of
 from threads.checkpoint.serde import RawSerializer
 from threads.db.queries import statements
 from threads.errors import CheckpointNotFound, KindNotAllowed, TypeNotAllowed
@@ -145,7 +146,7 @@ def rewind(saver: BaseCheckpointSaver[str], thread_id: str, to: str) -> str:
     step = found.metadata.get("step", -1)
     copy = {**found.checkpoint, "id": str(uuid6(clock_seq=step)), "ts": datetime.now(UTC).isoformat()}
     kept = {key: value for key, value in found.metadata.items() if key not in ("source", "step", "run_id")}
-    metadata: Any = {**kept, "source": "fork", "step": step + 1}
+    metadata: Any = {**kept, "source": "fork", "step": step + 1, REWOUND_TO: origin_of(to, found.metadata)}
     stored = saver.put({"configurable": {**at, "checkpoint_id": parent}}, copy, metadata, {})  # type: ignore[arg-type]
     state = [(channel, value) for task, channel, value in found.pending_writes or () if task == NULL_TASK_ID]
     if state := [(channel, value) for channel, value in state if channel != RESUME]:

@@ -29,7 +29,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import ormsgpack
 from langgraph.checkpoint.serde.event_hooks import emit_serde_event
@@ -70,6 +70,13 @@ CONSTRUCTOR_TYPES = frozenset(
 """Extension types that name what is called: module, name, arguments."""
 
 
+class RawExtension(NamedTuple):
+    """A value of a type of its own in msgpack, not decoded."""
+
+    kind: int
+    data: bytes
+
+
 class LenientSerializer(JsonPlusSerializer):
     """Serializer for readers that never write: a blocked type stays the raw data it was stored as."""
 
@@ -103,6 +110,10 @@ class LenientSerializer(JsonPlusSerializer):
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         return self._decoded(data, [])
+
+    def loads_raw(self, value: RawExtension) -> Any:
+        """Return a value of a type of its own, decoded."""
+        return self.loads_typed(("msgpack", ormsgpack.packb(ormsgpack.Ext(*value))))
 
     def _decoded(self, data: tuple[str, bytes], blocked: list[str]) -> Any:
         """The value; the types in it that are not allowed are added to `blocked`."""

@@ -9,6 +9,7 @@ from threads import ids
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Message, Thread
 from threads.registry.context import RegistryContext
+from threads.registry.head_view import HeadView
 from threads.registry.messages import MessageService
 from threads.registry.threads import ThreadService
 from threads.store.threads import NewThread, ThreadRecord
@@ -71,7 +72,8 @@ class BranchService:
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)
             tx.threads.check_free(thread.thread_id)
-            messages = self._messages.view(tx, thread, None)
+            head = HeadView(self._context, tx, thread)
+            messages = head.read_with_versions(0, len(head))
             trace = trace_branch(self._context.decoder, tx.connection, thread.thread_id, thread.head_id)
             last = find_question(trace, messages)
             if last is None:

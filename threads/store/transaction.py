@@ -26,6 +26,7 @@ from threads.store.bulk import BulkChanges
 from threads.store.changes import ChangeTable
 from threads.store.event_log import EventTable
 from threads.store.leases import LeaseTable
+from threads.store.messages import MessageTable
 from threads.store.projection import Decoder, Projectable, Projection, ProjectionTable
 from threads.store.read_marks import ReadMarks
 from threads.store.retention import RetentionRules
@@ -76,6 +77,11 @@ class Transaction:
     def leases(self) -> LeaseTable:
         """The leases of runs."""
         return LeaseTable(self.connection)
+
+    @property
+    def messages(self) -> MessageTable:
+        """The rows of messages."""
+        return MessageTable(self.connection)
 
     @property
     def projections(self) -> ProjectionTable:
