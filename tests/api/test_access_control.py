@@ -48,6 +48,7 @@ ACCESS = {
     "list_interrupts": ("read", None),
     "list_checkpoints": ("read", None),
     "mark_read": ("read", {}),
+    "run_temporarily": ("user", {"messages": [{"role": "user", "content": "hello"}]}),
     "list_runs": ("read", None),
     "get_run": ("read", None),
     "stop_run": ("write", None),
