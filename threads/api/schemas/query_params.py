@@ -98,6 +98,13 @@ class EventsParams(RequestModel):
     inner: bool = Field(default=False, description=INNER)
 
 
+class RunEventsParams(RequestModel):
+    """Which events of a run are sent."""
+
+    follow: bool = Field(default=True, description="Whether to wait for the run's end.")
+    inner: bool = Field(default=False, description=INNER)
+
+
 class AnalyticsParams(RequestModel):
     """Grouping and filters of the statistics."""
 
