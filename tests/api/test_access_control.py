@@ -49,6 +49,7 @@ ACCESS = {
     "list_interrupts": ("read", None),
     "list_checkpoints": ("read", None),
     "mark_read": ("read", {}),
+    "run_temporarily": ("user", {"messages": [{"role": "user", "content": "hello"}]}),
     "list_runs": ("read", None),
     "get_run": ("read", None),
     "run_events": ("read", None),

@@ -16,19 +16,20 @@ from typing import Any, Literal
 
 from threads import ids
 from threads.errors import InvalidValue, NothingToResume, UsageError
-from threads.models import Event, Message, RunInfo, RunStatus
+from threads.models import AgentInfo, Event, Message, RunInfo, RunStatus
 from threads.registry import Registry
 from threads.registry.context import Closeable
 from threads.registry.subscription import EventSubscription, subscribe
-from threads.runs.agents import bind_agents, open_agents
+from threads.runs.agents import bind_agents, open_agents, read_agent_info
 from threads.runs.edits import EditResolver
 from threads.runs.event_loop import LoopThread
 from threads.runs.executor import RunExecutor
 from threads.runs.heartbeat import Heartbeat
 from threads.runs.history import RunHistory
 from threads.runs.interrupts import new_answer, resolve_resume
-from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult
+from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult, choose_agent
 from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
+from threads.runs.temporary import TemporaryRun, TemporaryRuns, Turn
 from threads.runs.title_runs import TitleRuns
 from threads.store.protocol import UNSET, Unset
 from threads.store.validation import check_named
@@ -194,6 +195,7 @@ class Runner(Closeable):
         loop = LoopThread("threads-runs")
         try:
             self._agents = bind_agents(open_agents(agents, loop), context)
+            self._agent_infos = tuple(read_agent_info(*each) for each in self._agents.items())
         except BaseException:
             loop.close()
             raise
@@ -205,6 +207,9 @@ class Runner(Closeable):
         self._executor = RunExecutor(
             context, self._agents, queue, self._titles, loop, config=extra, recover=recover
         )
+        self._temporary = TemporaryRuns(
+            self._agents, self._submitter.message_channel, loop, extra, context.now
+        )
         self._heartbeat_loop = LoopThread("threads-heartbeat")
         heartbeat = Heartbeat(self._executor, queue, context.store, self._agents)
         self._heartbeat = self._heartbeat_loop.submit(heartbeat.run(recover=recover))
@@ -213,6 +218,14 @@ class Runner(Closeable):
     def agent_ids(self) -> tuple[str, ...]:
         """The ids of the agents."""
         return tuple(self._agents)
+
+    @property
+    def agents(self) -> tuple[AgentInfo, ...]:
+        """The agents with their names, descriptions and starters, as their graphs' configs state them.
+
+        `graph.with_config(metadata={"agent_card": {"name": ..., "description": ..., "starters": [...]}})`.
+        """
+        return self._agent_infos
 
     def start(
         self,
@@ -381,6 +394,15 @@ class Runner(Closeable):
     def _check_takes_messages(self, agent_id: str) -> None:
         """Raise `InvalidValue` if this agent takes no messages, for `threads.cli`."""
         self._submitter.check_takes_messages(agent_id)
+
+    def _start_temporary(self, agent_id: str, turns: Sequence[Turn]) -> TemporaryRun:
+        """Start a run that has no thread and of which nothing is stored, for `threads.api`.
+
+        Raises `AgentNotFound`, `InvalidValue`.
+        """
+        self._executor.check_open()
+        self._check_takes_messages(choose_agent(self.agent_ids, agent_id, None))
+        return self._temporary.start(agent_id, turns)
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""

@@ -153,6 +153,12 @@ class EventTable:
         return self._connection.execute(statements("events")[name], values)
 
 
+def as_read(event: NewEvent, sequence: int) -> Event:
+    """Return a new event as a reader of the log gets it."""
+    data = _complete(event.type, _compact(event.type, event.data))
+    return Event(event.thread_id, sequence, 0, event.type, event.run_id, data, moment(event.at))
+
+
 def _event_of(row: sqlite3.Row) -> Event:
     return Event(
         thread_id=row["thread_id"],
@@ -165,10 +171,10 @@ def _event_of(row: sqlite3.Row) -> Event:
     )
 
 
-def _compact(type: EventType, data: Mapping[str, Any]) -> Mapping[str, Any]:
+def _compact(type: EventType, data: Mapping[str, Any]) -> dict[str, Any]:
     """The data as a row stores it: without the fields of origin and message that have their default."""
     if type not in WITH_ORIGIN:
-        return data
+        return dict(data)
     data = {k: v for k, v in data.items() if k not in NO_ORIGIN or v != NO_ORIGIN[k]}
     if type != "message":
         return data
