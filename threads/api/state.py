@@ -16,6 +16,7 @@ from threads.api.rate_limit import Limits, RateLimiter
 from threads.api.shutdown import ShutdownNotice, uvicorn_is_stopping
 from threads.api.sse import Streams
 from threads.api.trust import LocalTrust
+from threads.web import PageAssets
 
 WATCH_INTERVAL = 0.3
 """Seconds between two checks of users, tokens and streams."""
@@ -35,6 +36,7 @@ class AppState:
         is_https: bool,
         default_agent: str | None,
         require_login: bool = False,
+        page: PageAssets | None = None,
     ) -> None:
         self.registry = registry
         self.runner = runner
@@ -42,6 +44,7 @@ class AppState:
         self.hosts = frozenset(host.lower() for host in hosts)
         self.origins = frozenset(map(normalize_origin, origins))
         self.is_https = is_https
+        self.page = page
         self.default_agent = default_agent or runner.agent_ids[0]
         reasons = {
             "login is required": require_login,

@@ -91,7 +91,7 @@ def decode(row: ReadRow) -> Message:
         tool_calls=calls, tool_call_id=details.get("tool_call_id"), name=details.get("name"),
         created_at=moment(written), run_id=unpacked(row.run_id),
         usage=Usage(*usage) if usage else None, stopped=details.get("stopped", False),
-        source=details.get("source"),
+        source=details.get("source"), model=details.get("model"),
     )  # fmt: skip
 
 
@@ -137,6 +137,7 @@ def _details(stored: StoredMessage) -> str | None:
         "usage": message.usage and [*_counts(message.usage)],
         "stopped": message.stopped or None,
         "source": message.source,
+        "model": message.model,
     }
     details = {name: value for name, value in found.items() if value is not None}
     written = milliseconds(message.created_at)
