@@ -37,7 +37,7 @@ class OriginRows(Protocol):
     def origin(self, position: int) -> StoredOrigin: ...
 
 
-class WrittenMessage(NamedTuple):
+class StepMessage(NamedTuple):
     """A message that a task wrote to the conversation."""
 
     message: BaseMessage
@@ -103,17 +103,17 @@ class BranchLine:
             raise UnknownOrigin
         return step
 
-    def written(self, step: int) -> list[WrittenMessage]:
+    def written(self, step: int) -> list[StepMessage]:
         """Return what the tasks at a step's checkpoint wrote to the conversation."""
         checkpoint_id = self.id(step)
-        found: list[WrittenMessage] = []
+        found: list[StepMessage] = []
         for channel in filter(None, self._channels(step)):
             for task_id, value in self._transcripts.writes(
                 self._connection, self._thread_id, checkpoint_id, channel
             ):
                 with raise_unreadable():
                     messages = coerce_messages(messages_in(channel, value))
-                found += [WrittenMessage(each, task_id != NULL_TASK_ID) for each in messages]
+                found += [StepMessage(each, task_id != NULL_TASK_ID) for each in messages]
         return [each for each in found if not isinstance(each.message, RemoveMessage)]
 
     def is_written_again(self, step: int, message_id: str) -> bool:
