@@ -422,8 +422,11 @@ class Transcripts:
             added = coerce_messages([self._serde.loads_raw(item) for item in value[kept:]])
         else:
             reducer = self._graphs.find_reducer(connection, at, metadata, checkpoint)
-            has_snapshot = any(channel not in delta_channels(step.metadata) for step in steps)
             # an input at an old checkpoint replaces what was written there, and comes with a snapshot
+            has_snapshot = any(
+                channel not in delta_channels(step.metadata) and step.metadata.get("source") != "loop"
+                for step in steps
+            )
             if has_snapshot or reducer_name(reducer) not in KNOWN_REDUCERS or not is_certain:
                 return None
             merged = self.merge(reducer, [PLACEHOLDER] * kept, [value for _, value in updates])
