@@ -237,6 +237,14 @@ class Transcripts:
         checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
         return checkpoint.get("channel_values") or {}
 
+    def raw_values(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> dict[str, Any]:
+        """Return the same with values of types of their own as `RawExtension`s. Raises `Undecodable`."""
+        with raise_unreadable():
+            checkpoint, _ = self._raw_checkpoint(connection, _key(thread_id, checkpoint_id))
+        return checkpoint.get("channel_values") or {}
+
     def channel(self, values: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
         """Return the channel of a checkpoint that holds the conversation; None if it has no messages.
 
