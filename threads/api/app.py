@@ -28,6 +28,7 @@ from threads.api.routes import (
     search,
     session,
     tags,
+    temporary,
     threads,
     trash,
     unread,
@@ -41,7 +42,8 @@ DESCRIPTION = """Chat threads of LangGraph agents. All errors have one body: `er
 `code` a constant for programs, and `field` names the invalid field, if any. A thread that you may not read
 gives 404, as one that does not exist."""
 ROUTES = (
-    threads, messages, runs, events, search, tags, bulk, trash, unread, analytics, agents, session, retention,
+    threads, messages, temporary, runs, events, search, tags, bulk, trash, unread, analytics, agents,
+    session, retention,
 )  # fmt: skip
 """In the order of the OpenAPI schema."""
 

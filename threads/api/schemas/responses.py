@@ -32,6 +32,13 @@ class Reply(BaseModel):
     interrupts: list[Interrupt] = Field(description="The pending interrupts of the thread.")
 
 
+class TemporaryReply(BaseModel):
+    """The result of a run without a thread."""
+
+    reply: str | None = Field(description="The text of the last assistant message; null if there is none.")
+    messages: list[Message] = Field(description="The messages that the agent added to the conversation.")
+
+
 class Found(BaseModel):
     """A search result."""
 
@@ -45,6 +52,9 @@ class Agent(BaseModel):
     """An agent that can run."""
 
     id: str
+    name: str = Field(description="For people; the id where the agent has no other name.")
+    description: str | None
+    starters: list[str] = Field(description="Up to four messages that a conversation with it may begin with.")
     default: bool
 
 
