@@ -274,7 +274,7 @@ def parameter_values(databases: DatabasePair) -> dict[str, st.SearchStrategy[Any
         "Idempotency-Key": st.sampled_from(["k1", "k2"]), "prefer": st.sampled_from(["wait=20", "respond-async"]),
         "accept": st.sampled_from(["text/event-stream", "application/json"]),
         "multitask_strategy": st.sampled_from(["reject", "enqueue", "interrupt", "rollback"]), "permanent": flag, "after": after,
-        "if_not_exists": st.sampled_from(["reject", "create"]), "messages": st.sampled_from(MESSAGES).map(lambda text: [{"role": "user", "content": text}]),
+        "if_not_exists": st.sampled_from(["reject", "create"]), "changes": flag, "messages": st.sampled_from(MESSAGES).map(lambda text: [{"role": "user", "content": text}]),
         "inner": flag,
         "Last-Event-ID": after.map(lambda asked: asked if isinstance(asked, Ref) else str(asked)), "follow": st.just(False),
         "by": st.sampled_from(["day", "agent", "owner", "tag", "all"]), "delete": st.sampled_from([False, False, True]),

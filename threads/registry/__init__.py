@@ -366,6 +366,7 @@ class Registry(Closeable):
         after: int | None = 0,
         follow: bool = True,
         inner: bool = False,
+        changes: bool = False,
     ) -> EventSubscription:
         """Subscribe to a thread's events after sequence `after`; iterate with `for` or `async for`.
 
@@ -375,9 +376,13 @@ class Registry(Closeable):
         are sealed: they are only good for `after`. `inner` adds what does not belong to the conversation,
         such as the tokens of a model inside a tool.
 
+        `changes`, without `thread_id`, adds `changed` events: a thread was changed, read or removed, by any
+        process, so its row in a list is to be read again. They are not stored: read the list anew whenever
+        you subscribe.
+
         Raises `ThreadNotFound`, `InvalidValue`.
         """
-        return self._runs.events(thread_id, owner, after, follow, inner)
+        return self._runs.events(thread_id, owner, after, follow, inner, changes)
 
     def runs(self, id: str, *, limit: int = 20, cursor: str | None = None) -> Page[RunInfo]:
         """Return a page of a thread's runs, newest first. Raises `ThreadNotFound`, `InvalidCursor`."""

@@ -23,6 +23,7 @@ from threads.models import Checkpoint
 from threads.store import projection
 from threads.store.authorization import AccessTable
 from threads.store.bulk import BulkChanges
+from threads.store.changes import ChangeTable
 from threads.store.event_log import EventTable
 from threads.store.leases import LeaseTable
 from threads.store.projection import Decoder, Projectable, Projection, ProjectionTable
@@ -55,6 +56,11 @@ class Transaction:
     def bulk(self) -> BulkChanges:
         """Changes of one of many threads."""
         return BulkChanges(self.connection)
+
+    @property
+    def changes(self) -> ChangeTable:
+        """Changes of the lists of threads."""
+        return ChangeTable(self.connection)
 
     @property
     def checkpoints(self) -> CheckpointTable:

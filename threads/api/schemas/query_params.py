@@ -98,6 +98,15 @@ class EventsParams(RequestModel):
     inner: bool = Field(default=False, description=INNER)
 
 
+class AllEventsParams(EventsParams):
+    """What a stream of the events of all threads has besides."""
+
+    changes: bool = Field(
+        default=False,
+        description="Whether to send also `changed` events, which are not replayed.",
+    )
+
+
 class RunEventsParams(RequestModel):
     """Which events of a run are sent."""
 
