@@ -362,6 +362,37 @@ def test_history_fork_rewind_edit_and_regenerate(api):
     refused(api.put(f"{PREFIX}/threads/{id}/messages/nothing", json={"message": "x"}), 404, "MessageNotFound")
 
 
+def test_undo_goes_back_to_before_a_user_message(api):
+    id = begun(api, initial_message="Hi, I'm Alice")
+    for text in ("What's my name?", "Thanks"):
+        api.post(f"{PREFIX}/threads/{id}/messages", json={"message": text})
+    before = api.get(f"{PREFIX}/threads/{id}/messages").json()
+    second = before[2]["id"]
+
+    def texts():
+        return [each["text"] for each in api.get(f"{PREFIX}/threads/{id}/messages").json()]
+
+    assert api.post(f"{PREFIX}/threads/{id}/undo", json={"message_id": second}).json()["id"] == second
+    assert texts() == [each["text"] for each in before[:2]]
+    assert api.post(f"{PREFIX}/threads/{id}/undo").json()["text"] == "Hi, I'm Alice"
+    assert texts() == []
+    refused(api.post(f"{PREFIX}/threads/{id}/undo"), 422, "InvalidValue", "id")
+    for wrong in (second, before[1]["id"], "nothing"):
+        refused(api.post(f"{PREFIX}/threads/{id}/undo", json={"message_id": wrong}), 404, "MessageNotFound")
+
+
+def test_events_of_a_run_begin_at_its_start_and_end_with_it(api):
+    id = begun(api, initial_message="Hi, I'm Alice")
+    api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "What's my name?"})
+    for run in api.get(f"{PREFIX}/threads/{id}/runs").json():
+        with api.stream("GET", f"{PREFIX}/threads/{id}/runs/{run['id']}/events") as response:
+            found = list(events(response.iter_lines()))
+        assert [kind for _, kind, _ in found] == ["started", "message", "message", "finished"]
+        assert {event["run_id"] for _, _, event in found} == {run["id"]}
+    other = begun(api)
+    refused(api.get(f"{PREFIX}/threads/{other}/runs/{run['id']}/events"), 404, "RunNotFound")
+
+
 def test_search_tags_bulk_unread_and_analytics(api):
     id = begun(api, initial_message="I'd like a refund for my lamp", tags=["vip"])
     hits = api.get(f"{PREFIX}/search", params={"text": "refun lamp role:user"})

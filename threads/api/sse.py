@@ -166,7 +166,7 @@ class EventStreamResponse(EventSourceResponse):
             self._streams.release(self._slot)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        yield format_sse_event(retry=RETRY_MILLISECONDS)
+        yield format_sse_event(retry=RETRY_MILLISECONDS) + self._start()
         is_complete = False
         async for event in self._events():
             if event is None:
@@ -180,6 +180,10 @@ class EventStreamResponse(EventSourceResponse):
                 return
         if self._if_cut is not None:
             yield format_sse_event(comment=self._if_cut)
+
+    def _start(self) -> bytes:
+        """Return the id to continue after: a client that reconnects before the first event misses none."""
+        return b"" if self._slot.is_run_response else format_sse_event(id=str(self._slot.subscription.last))
 
     async def _events(self) -> AsyncIterator[Event | None]:
         """Yield events until the slot is closed or its time is over, and None after each idle interval."""

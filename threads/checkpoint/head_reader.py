@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import ormsgpack
 
 from threads.checkpoint.serde import RawExtension
-from threads.store.message_rows import StoredMessage
+from threads.store.decoder import KnownRows
 
 MAX_STEPS = 200
 """Steps since the rows were stored, after which the whole state is decoded."""
@@ -24,28 +24,6 @@ MAX_WRITTEN = 200
 """Messages that steps wrote and that have rows already, after which the whole state is decoded."""
 REWOUND_TO = "rewound_to"
 """Key in a checkpoint's metadata: it is a copy of this one, made by `rewind`."""
-
-
-class KnownRows(Protocol):
-    """The rows of a thread, as they were stored last."""
-
-    @property
-    def projected_id(self) -> str | None: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def append_only_from(self) -> int: ...
-    def digest(self, count: int) -> int | None: ...
-    def count_at(self, checkpoint_id: str) -> int | None: ...
-    def holds(self, message_id: str, count: int) -> bool: ...
-
-
-class AppendedMessages(NamedTuple):
-    """The conversation at a head: the first rows, and what follows them."""
-
-    unchanged: int
-    """How many rows are as they were."""
-    added: list[StoredMessage]
 
 
 class HeadStep(NamedTuple):

@@ -25,10 +25,8 @@ from threads.checkpoint.branches import Branch, list_tips
 from threads.checkpoint.delta_history import ancestors, delta_channels
 from threads.checkpoint.head_reader import (
     MAX_WRITTEN,
-    AppendedMessages,
     Base,
     HeadStep,
-    KnownRows,
     digests_of,
     find_base,
     origin_of,
@@ -70,8 +68,8 @@ from threads.ids import uuid_milliseconds
 from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL
 from threads.models import Interrupt, Message
 from threads.search.index import IndexedMessage
+from threads.store.decoder import AppendedMessages, HeadMessages, KnownRows
 from threads.store.message_rows import StoredMessage
-from threads.store.projection import HeadMessages
 
 PLACEHOLDER = HumanMessage("", id="threads:placeholder")
 """Stands for each message before those that a step added to a delta channel."""

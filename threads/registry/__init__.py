@@ -349,13 +349,14 @@ class Registry(Closeable):
         """
         return self._branches.rewind(id, to)
 
-    def undo(self, id: str) -> Message:
-        """Rewind to before the last user message and return that message. It stays stored, as with `rewind`.
+    def undo(self, id: str, message_id: str | None = None) -> Message:
+        """Rewind to before a user message, by default the last, and return it. It stays stored.
 
         Raises `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `InvalidValue` if the thread has no user
-        message, and `MessageNotFound` if the history does not show what was before it (it was pruned).
+        message, and `MessageNotFound` if no user message of the branch in view has this id, or if the history
+        does not show what was before it (it was pruned).
         """
-        return self._branches.undo(id)
+        return self._branches.undo(id, message_id)
 
     def events(
         self,

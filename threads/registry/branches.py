@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from threads import ids
-from threads.errors import CheckpointNotFound, InvalidValue
+from threads.errors import CheckpointNotFound, InvalidValue, MessageNotFound
 from threads.models import Message, Thread
 from threads.registry.context import RegistryContext
 from threads.registry.head_view import HeadView
@@ -63,8 +63,8 @@ class BranchService:
             rewind(self._context.checkpointer, thread.thread_id, checkpoint_id)
         return self._threads.get(id)
 
-    def undo(self, id: str) -> Message:
-        """Rewind to before the last user message; see `Registry.undo`."""
+    def undo(self, id: str, message_id: str | None = None) -> Message:
+        """Rewind to before a user message; see `Registry.undo`."""
         from threads.checkpoint.branch_steps import find_question, trace_branch
         from threads.checkpoint.branches import put_empty_head, rewind
 
@@ -75,7 +75,11 @@ class BranchService:
             head = HeadView(self._context, tx, thread)
             messages = head.read_with_versions(0, len(head))
             trace = trace_branch(self._context.decoder, tx.connection, thread.thread_id, thread.head_id)
+            if message_id is not None:
+                messages = messages[: self._position_of(id, messages, message_id) + 1]
             last = find_question(trace, messages)
+            if message_id is not None and last != len(messages) - 1:
+                raise MessageNotFound(id, message_id, "the agent wrote it in the user's name")
             if last is None:
                 raise InvalidValue("id", f"thread {id!r} has no user message")
             base = trace.base(last)
@@ -84,6 +88,14 @@ class BranchService:
         else:
             rewind(self._context.checkpointer, thread.thread_id, base)
         return messages[last]
+
+    def _position_of(self, id: str, messages: Sequence[Message], message_id: str) -> int:
+        """Return the position of a user message; `MessageNotFound`."""
+        users = (n for n, each in enumerate(messages) if each.role == "user" and each.id == message_id)
+        position = next(users, None)
+        if position is None:
+            raise MessageNotFound(id, message_id, "no user message of the branch in view has this id")
+        return position
 
     def _resolve(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> str:
         """Return checkpoint `at`, the first checkpoint that holds message `at`, or the head for None."""

@@ -143,12 +143,14 @@ class Run:
             return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
-    def events(self, *, owner: str | None = None, inner: bool = False) -> EventSubscription:
+    def events(
+        self, *, owner: str | None = None, inner: bool = False, follow: bool = True
+    ) -> EventSubscription:
         """Subscribe to its thread's events from its start on; of a run that has ended, only the stored ones.
 
-        `owner` and `inner` as in `Registry.events`.
+        `owner`, `inner` and `follow` as in `Registry.events`.
         """
-        follow = self.status in ("pending", "running")
+        follow = follow and self.status in ("pending", "running")
         after = self._after_sequence
         return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow, inner=inner)
 
@@ -376,7 +378,10 @@ class Runner(Closeable):
         """Return a run by its id, active or ended, of this process or another; `RunNotFound`."""
         with self._context.store.read() as tx:
             thread_id = tx.runs.get(run_id).thread_id
-        return Run(self.registry, self._executor, run_id, thread_id, 0, self._executor.future(run_id))
+            after_sequence = tx.events.before_run(thread_id, run_id)
+        return Run(
+            self.registry, self._executor, run_id, thread_id, after_sequence, self._executor.future(run_id)
+        )
 
     def close(self, *, timeout: float = 10.0) -> None:
         """Wait up to `timeout` seconds for the active runs; unfinished ones are left to other runners."""

@@ -110,6 +110,11 @@ class EventTable:
         """The sequence of the thread's newest event; 0 if it has none."""
         return self._number("last_sequence", {"thread_id": thread_id}) or 0
 
+    def before_run(self, thread_id: str, run_id: str) -> int:
+        """The sequence that precedes the run's first stored event; the newest one if the run has none."""
+        found = self._number("before_run", {"thread_id": thread_id, "run_id": run_id})
+        return self.last_sequence(thread_id) if found is None else found
+
     def last_position(self) -> int:
         """The position of the newest event of all; 0 if there is none."""
         return self._number("last_position", {}) or 0

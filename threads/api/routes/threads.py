@@ -1,4 +1,4 @@
-"""Threads: create, list, get, update, trash, delete, restore, fork, rewind."""
+"""Threads: create, list, get, update, trash, delete, restore, fork, rewind, undo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Body, Query
 from starlette.responses import Response
 
-from threads import Run, Thread, ThreadsError
+from threads import Message, Run, Thread, ThreadsError
 from threads.api.dependencies import (
     CallerDep,
     DeletableThread,
@@ -31,6 +31,7 @@ from threads.api.schemas.requests import (
     CreateThreadRequest,
     ForkRequest,
     RewindRequest,
+    UndoRequest,
     UpdateThreadRequest,
     runner_content,
 )
@@ -162,6 +163,14 @@ def fork_thread(
 def rewind_thread(state: StateDep, thread: WritableThread, body: RewindRequest) -> Response:
     """Go back to a checkpoint or a message. Later checkpoints stay as another branch."""
     return json_response(state.registry.rewind(thread, to=body.to))
+
+
+@router.post("/threads/{thread_id}/undo", response_model=Message, responses=THREAD_ERRORS)
+def undo(
+    state: StateDep, thread: WritableThread, body: Annotated[UndoRequest, Body(default_factory=UndoRequest)]
+) -> Response:
+    """Go back to before a user message, and return it. It stays as another branch, with what followed it."""
+    return json_response(state.registry.undo(thread, body.message_id))
 
 
 def _stop_runs(state: AppState, thread: str) -> None:

@@ -107,6 +107,13 @@ class AllEventsParams(EventsParams):
     )
 
 
+class RunEventsParams(RequestModel):
+    """Which events of a run are sent."""
+
+    follow: bool = Field(default=True, description="Whether to wait for the run's end.")
+    inner: bool = Field(default=False, description=INNER)
+
+
 class AnalyticsParams(RequestModel):
     """Grouping and filters of the statistics."""
 

@@ -219,6 +219,14 @@ class RewindRequest(RequestModel):
     to: str = Field(description="A checkpoint or a message.")
 
 
+class UndoRequest(RequestModel):
+    """The user message to undo, with all that followed it."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": EXAMPLE_ID}]})
+
+    message_id: str | None = Field(default=None, description="A user message; by default the last one.")
+
+
 class ReadRequest(RequestModel):
     """The last message that was read."""
 

@@ -65,3 +65,23 @@ export interface Route {
 }
 
 export type Connection = "connecting" | "open" | "lost" | "refused";
+
+/** A search result; `matches` are start and end in code points of `snippet`. */
+export interface Hit {
+  thread: Thread;
+  message: Message | null;
+  snippet: string;
+  matches: [number, number][];
+}
+
+/** Usage on a day, of an agent or of a tag: `key`. */
+export interface Stat {
+  key: string | null;
+  threads: number;
+  messages: number | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  runs: number;
+  failures: number;
+  latency: number | null;
+}

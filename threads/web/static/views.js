@@ -1,33 +1,100 @@
 // @ts-check
 /** The views beside the chat: archive, trash, analytics, settings, sign-in, and an address that does not exist. */
 
-import { html, render } from "../vendor/lit-html.js";
-import { toastError } from "./dialogs.js";
+import { html, nothing, render } from "../vendor/lit-html.js";
+import { get as fetchJson } from "./api.js";
+import { AnalyticsView } from "./analytics.js";
+import { icon } from "./icons.js";
 import { href } from "./router.js";
-import { signIn } from "./session.js";
-import { get, watch } from "./store.js";
+import { settings } from "./settings.js";
+import { SettingsView } from "./settings_view.js";
+import { SignInView } from "./sign_in.js";
+import { get, set, watch } from "./store.js";
+import { StoredThreadsView } from "./stored_threads.js";
+
+/** @import { View } from "./types.js" */
+/**
+ * @typedef {object} ShownView
+ * @property {() => unknown} render
+ * @property {() => Promise<void>} [start]
+ * @property {(root: ParentNode) => void} [afterRender]
+ * @property {() => void} [close]
+ */
 
 /** @param {HTMLElement} root */
 export function mountView(root) {
-  watch(
-    (state) => [state.route, state.session],
-    () => {
-      const { route, session } = get();
-      const view = session === "out" ? signInView() : html`<h1>${route.view}</h1><p><a href=${href()}>Conversations</a></p>`;
-      render(view, root);
-    },
-  );
+  /** @type {{ name: string, view: ShownView } | null} */
+  let current = null;
+  let isScheduled = false;
+  const show = () => {
+    isScheduled = false;
+    render(current === null ? nothing : html`${bar()}${current.view.render()}`, root);
+    current?.view.afterRender?.(root);
+  };
+  const update = () => {
+    if (!isScheduled) requestAnimationFrame(show);
+    isScheduled = true;
+  };
+  const change = () => {
+    const name = viewName();
+    if (name !== current?.name) {
+      current?.view.close?.();
+      current = name === "chat" ? null : { name, view: create(name, update) };
+      if (get().session !== "out") void current?.view.start?.();
+      root.scrollTop = 0;
+      show();
+      if (current !== null) focusTitle(root);
+    } else update();
+  };
+  watch((state) => [state.route, state.session], change);
+  watch((state) => [state.threads, state.me], update);
+  addEventListener("threads-settings", update);
 }
 
-function signInView() {
-  const submit = (/** @type {SubmitEvent} */ event) => {
-    event.preventDefault();
-    const field = /** @type {HTMLFormElement} */ (event.target).elements.namedItem("token");
-    if (field instanceof HTMLInputElement) signIn(field.value).catch(toastError);
-  };
-  return html`<form class="card" @submit=${submit}>
-    <h1>Sign in</h1>
-    <label>Token <input name="token" type="password" autocomplete="current-password" required /></label>
-    <button class="btn go">Sign in</button>
-  </form>`;
+/** @returns {View} */
+function viewName() {
+  const { route, session } = get();
+  return session === "out" ? "sign-in" : route.view;
+}
+
+/**
+ * @param {View} name
+ * @param {() => void} update
+ * @returns {ShownView}
+ */
+function create(name, update) {
+  if (name === "archive" || name === "trash") return new StoredThreadsView(name, update);
+  if (name === "analytics") return new AnalyticsView(ANALYTICS, update, () => settings().locale ?? undefined);
+  if (name === "settings") return new SettingsView(update);
+  if (name === "sign-in") return new SignInView(update);
+  return { render: missing };
+}
+
+/** @type {import("./analytics.js").AnalyticsSource} */
+const ANALYTICS = {
+  stats: (query) => fetchJson(["analytics"], query),
+  agents: async () => get().agents.map((agent) => agent.id),
+  tags: async () => (await fetchJson(["tags"])).map((/** @type {{ name: string }} */ tag) => tag.name),
+};
+
+/** The way back to the list, on narrow screens. */
+function bar() {
+  if (get().session === "out") return nothing;
+  return html`<button type="button" class="icon drawer-button view-drawer" aria-label="Conversations" @click=${() => set({ drawer: true })}>${icon("menu")}</button>`;
+}
+
+function missing() {
+  return html`<div class="empty page"><h1>This address leads nowhere</h1>
+    <p>The page has conversations, an archive, a trash, analytics and settings.</p><p><a class="btn" href=${href()}>Conversations</a></p></div>`;
+}
+
+/** @param {HTMLElement} root */
+function focusTitle(root) {
+  const field = root.querySelector("[autofocus]");
+  const title = root.querySelector("h1");
+  if (field instanceof HTMLElement) field.focus();
+  else if (title !== null && document.activeElement?.closest("#sidebar") === null) {
+    title.setAttribute("tabindex", "-1");
+    title.focus();
+  }
 }
