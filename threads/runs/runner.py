@@ -407,6 +407,10 @@ class Runner(Closeable):
         self._check_takes_messages(choose_agent(self.agent_ids, agent_id, None))
         return self._temporary.start(agent_id, turns)
 
+    def _makes_titles(self) -> bool:
+        """Return whether there is a model for titles, for `threads.api`."""
+        return self._titles.has_model
+
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""
         return len(self._executor.running_ids())

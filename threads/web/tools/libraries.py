@@ -77,9 +77,15 @@ def problems(vendor: Path = VENDOR) -> list[str]:
     return wrong
 
 
-def _locked_versions() -> dict[str, str]:
+def locked_packages() -> dict[str, dict[str, Any]]:
+    """Return the entries of `package-lock.json` by folder, without this package itself."""
     lock = json.loads((TOOLS / "package-lock.json").read_text(encoding="utf-8"))
-    return {name: lock["packages"][f"node_modules/{name}"]["version"] for name in sorted(PACKAGES.values())}
+    return {name: each for name, each in lock["packages"].items() if name}
+
+
+def _locked_versions() -> dict[str, str]:
+    locked = locked_packages()
+    return {name: locked[f"node_modules/{name}"]["version"] for name in sorted(PACKAGES.values())}
 
 
 def _sums(folder: Path) -> dict[str, str]:
