@@ -47,6 +47,8 @@ BOUNDS = {
     "rewind": Bound(ratio=3),
     "edit": Bound(ratio=3),
     "regenerate": Bound(ratio=3),
+    "messages after undo": Bound(ratio=3),
+    "messages after edit": Bound(ratio=3),
 }
 
 

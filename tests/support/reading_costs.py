@@ -168,6 +168,9 @@ def measure_branches(path: Path, kind: str, plan: Plan) -> Figures:
         for name in ("undo", "rewind", "edit", "regenerate", "fork"):
             with opened(path, kind) as it:
                 taken.setdefault(name, []).append(plan.milliseconds(operations(it)[name]))
+                if name in ("undo", "edit"):
+                    next_page = partial(it.registry.messages, THREAD, limit=LIMIT)
+                    taken.setdefault(f"messages after {name}", []).append(plan.milliseconds(next_page))
     return {name: plan.typical(values) for name, values in taken.items()}
 
 
