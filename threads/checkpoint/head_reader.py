@@ -9,7 +9,9 @@ decoded then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -26,12 +28,18 @@ REWOUND_TO = "rewound_to"
 """Key in a checkpoint's metadata: it is a copy of this one, made by `rewind`."""
 
 
-class HeadStep(NamedTuple):
-    """A checkpoint, with the one before it."""
+@dataclass(frozen=True)
+class HeadStep:
+    """A checkpoint, with the one before it. Its metadata are read where they are needed."""
 
     id: str
     parent_id: str | None
-    metadata: Mapping[str, Any]
+    read_metadata: Callable[[str], Mapping[str, Any]]
+
+    @cached_property
+    def metadata(self) -> Mapping[str, Any]:
+        """The metadata of the checkpoint."""
+        return self.read_metadata(self.id)
 
     @property
     def origin(self) -> str:

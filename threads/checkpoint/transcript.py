@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -120,8 +121,9 @@ class Transcripts:
         self, connection: sqlite3.Connection, thread_id: str, head_id: str, rows: KnownRows
     ) -> AppendedMessages | None:
         """Return how the conversation at a head differs from the rows; None where all must be decoded."""
-        walk = ancestors(connection, (thread_id, "", head_id), with_metadata=True)
-        base = find_base((HeadStep(id, parent, parse_metadata(stored)) for id, parent, stored in walk), rows)
+        read = partial(self._metadata_of, connection, thread_id)
+        walk = ancestors(connection, (thread_id, "", head_id))
+        base = find_base((HeadStep(id, parent, read) for id, parent, _ in walk), rows)
         if base is None:
             return None
         try:
@@ -467,13 +469,19 @@ class Transcripts:
             return
         metadata: Mapping[str, Any] = step.metadata
         if step.origin != step.id:
-            key = _key(at["thread_id"], step.origin)
-            row = connection.execute(self._sql["checkpoint_metadata"], key).fetchone()
-            metadata = parse_metadata(row["metadata"]) if row else {}
+            metadata = self._metadata_of(connection, at["thread_id"], step.origin)
         stored_with = _stored_with_step(step.origin, metadata)
         query = {**at, "checkpoint_id": step.parent_id}
         for _, value in self._decoded(connection.execute(self._sql["writes_at"], query)):
             yield stored_with, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
+
+    def _metadata_of(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> dict[str, Any]:
+        """The metadata of a checkpoint; an empty dict where they are not stored or not readable."""
+        at = _key(thread_id, checkpoint_id)
+        row = connection.execute(self._sql["checkpoint_metadata"], at).fetchone()
+        return parse_metadata(row["metadata"]) if row else {}
 
     def _saved_origins(self, connection: sqlite3.Connection, thread_id: str) -> dict[str, StoredWith]:
         """Steps of messages that a pruning saved."""
