@@ -103,6 +103,10 @@ class StoredRows:
         found = self._table.find(self.position, message_id)
         return found is not None and found < self.row_ids.start + count
 
+    def id_hashes(self, count: int) -> list[int | None]:
+        """Return the hashes of the ids of the first `count` messages."""
+        return [hash for _, hash in self._table.identities(self.position)[:count]]
+
     def is_aligned(self) -> bool:
         """Whether each message has the same row id as its text, and no other text is stored."""
         return self._table.is_aligned(self.position)
