@@ -5,9 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
 from locations import ROOT
 
 from threads.web.assets import without_comments
