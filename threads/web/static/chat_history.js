@@ -139,7 +139,7 @@ export class ChatHistory {
     if (thread.isGone) return html`<div class="empty" role="alert"><h2>This conversation is gone</h2><p>It was deleted, or it is not yours. What you typed stays below.</p></div>`;
     if (thread.loadError) return html`<div class="empty" role="alert"><h2>It cannot be read</h2><p dir="auto">${thread.loadError.message} ${thread.loadError.hint}</p>
       <button class="btn" type="button" @click=${() => void thread.load()}>Try again</button></div>`;
-    if (!thread.conversation.isLoaded) return html`<div class="loading" aria-busy="true" aria-label="Loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>`;
+    if (!thread.conversation.isLoaded) return html`<div class="loading" role="status" aria-busy="true" aria-label="Loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>`;
     return thread.conversation.hasOlder ? html`<p class="older"><span class="spin"></span>Earlier messages…</p>` : nothing;
   }
 

@@ -12,7 +12,7 @@ import { get, putThreads, set, watch } from "./store.js";
 /** @import { Agent, Thread } from "./types.js" */
 
 /** Headings of the views beside the chat. */
-const VIEW_NAMES = {
+export const VIEW_NAMES = {
   chat: "", archive: "Archive", trash: "Trash", analytics: "Analytics", settings: "Settings", "sign-in": "Sign in", missing: "Not found",
 };
 
