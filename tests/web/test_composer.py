@@ -113,7 +113,7 @@ def test_drafts_are_kept_per_thread(site, thread):
 
 def test_text_typed_before_the_session_is_known_stays(site, thread):
     held: list[Any] = []
-    thread.route("**/api/v1/me", held.append)
+    thread.route("**/api/v1/me", lambda route: held.append(route))
     thread.goto("/t/a")
     field(thread).fill("early")
     until(lambda: held or thread.wait_for_timeout(20))

@@ -26,7 +26,7 @@ from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.head_reader import REWOUND_TO, origin_of
 from threads.checkpoint.serde import RawSerializer
 from threads.db.queries import statements
-from threads.errors import CheckpointNotFound, KindNotAllowed, TypeNotAllowed
+from threads.errors import CheckpointNotFound
 from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 
@@ -129,17 +129,13 @@ def copy_branch(connection: sqlite3.Connection, source: str, target: str, checkp
 def rewind(saver: BaseCheckpointSaver[str], thread_id: str, to: str) -> str:
     """Make a copy of checkpoint `to` the head, and return its id. Raises `CheckpointNotFound`.
 
-    Types of its state that are not on the allow-list are copied as they are stored.
+    What its state holds is copied as it is stored, whether its types are on the allow-list or not. Raises
+    `KindNotAllowed` where it is stored in another form than msgpack that may not be read.
     """
     at = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": to}
-    try:
-        found = saver.get_tuple({"configurable": at})
-    except KindNotAllowed:
-        raise
-    except TypeNotAllowed:
-        saver = shallow_copy(saver)  # as LangGraph's `with_allowlist`
-        saver.serde = RawSerializer()
-        found = saver.get_tuple({"configurable": at})
+    saver = shallow_copy(saver)  # as LangGraph's `with_allowlist`
+    saver.serde = RawSerializer(saver.serde)
+    found = saver.get_tuple({"configurable": at})
     if found is None:
         raise CheckpointNotFound(thread_id, to)
     parent = found.parent_config["configurable"]["checkpoint_id"] if found.parent_config else None

@@ -237,6 +237,14 @@ class Transcripts:
         checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
         return checkpoint.get("channel_values") or {}
 
+    def raw_values(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> dict[str, Any]:
+        """Return the same with values of types of their own as `RawExtension`s. Raises `Undecodable`."""
+        with raise_unreadable():
+            checkpoint, _ = self._raw_checkpoint(connection, _key(thread_id, checkpoint_id))
+        return checkpoint.get("channel_values") or {}
+
     def channel(self, values: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
         """Return the channel of a checkpoint that holds the conversation; None if it has no messages.
 
@@ -414,8 +422,11 @@ class Transcripts:
             added = coerce_messages([self._serde.loads_raw(item) for item in value[kept:]])
         else:
             reducer = self._graphs.find_reducer(connection, at, metadata, checkpoint)
-            has_snapshot = any(channel not in delta_channels(step.metadata) for step in steps)
             # an input at an old checkpoint replaces what was written there, and comes with a snapshot
+            has_snapshot = any(
+                channel not in delta_channels(step.metadata) and step.metadata.get("source") != "loop"
+                for step in steps
+            )
             if has_snapshot or reducer_name(reducer) not in KNOWN_REDUCERS or not is_certain:
                 return None
             merged = self.merge(reducer, [PLACEHOLDER] * kept, [value for _, value in updates])

@@ -56,6 +56,16 @@ class AppendedMessages(NamedTuple):
     added: list[StoredMessage]
 
 
+class StoredOrigin(NamedTuple):
+    """What the row of a message knows about where it came in."""
+
+    checkpoint_id: str | None
+    """The checkpoint with which it was stored; None if that is unknown."""
+    digest: int | None
+    is_appended: bool
+    """Whether messages were only appended to its branch from it on."""
+
+
 class Decoder(Protocol):
     """What the checkpoint package offers for reading checkpoints."""
 

@@ -96,6 +96,11 @@ class MessageTable:
         row = self._execute("digest", {"id": row_id}).fetchone()
         return None if row is None else row["digest"]
 
+    def origin(self, row_id: int) -> tuple[str | None, int | None]:
+        """Return the checkpoint with which a message was stored, and the digest of it and all before it."""
+        row = self._execute("origin", {"id": row_id}).fetchone()
+        return unpacked(row["checkpoint_id"]), row["digest"]
+
     def is_aligned(self, position: int) -> bool:
         """Whether each message of a thread has the same row id as its text, and no other text is stored."""
         return bool(self._execute("is_aligned", rows_of(position)._asdict()).fetchone()[0])

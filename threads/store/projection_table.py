@@ -103,6 +103,11 @@ class ProjectionTable:
         """Whether the file has rows of messages: one of an earlier version that is only read has none."""
         return has_message_rows(self._connection)
 
+    def append_only_from(self, position: int) -> int:
+        """Return the place of the first message of a thread since which messages were only appended."""
+        row = self._execute("stored_projection", {"position": position}).fetchone()
+        return int(row["append_only_from"])
+
     def derive(self, row: Projectable, decoder: Decoder) -> Projection:
         """Derive the projection of a thread; it is not stored."""
         return project(row, self._connection, decoder)

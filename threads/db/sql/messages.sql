@@ -26,6 +26,10 @@ WHERE id > :first AND id <= :last ORDER BY id
 -- name: digest
 SELECT digest FROM threads_message WHERE id = :id
 
+-- The checkpoint with which a message was stored.
+-- name: origin
+SELECT checkpoint_id, digest FROM threads_message WHERE id = :id
+
 -- The checkpoints with which the messages were stored.
 -- name: checkpoints
 SELECT id, checkpoint_id FROM threads_message WHERE id > :first AND id <= :last ORDER BY id
