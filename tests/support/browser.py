@@ -14,7 +14,7 @@ try:
 except ModuleNotFoundError:
     expect = sync_playwright = None  # type: ignore[assignment]
 
-__all__ = ["CHROMIUM", "PageProblems", "expect", "require_chromium", "sync_playwright"]
+__all__ = ["CHROMIUM", "PageProblems", "expect", "module", "require_chromium", "sync_playwright"]
 CHROMIUM = Path("/usr/bin/chromium")
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -32,6 +32,13 @@ def require_chromium() -> None:
     if missing:
         give_up = pytest.fail if os.environ.get("THREADS_TEST_REQUIRE") == "1" else pytest.skip
         give_up("; ".join(missing))
+
+
+def module(page: Any, name: str) -> Any:
+    """Return a handle of a module of the page, the same object that its components use."""
+    source = "([name, entry]) => import(new URL(`./${name}.js`, entry).href)"
+    entry = page.eval_on_selector('script[type="module"]', "script => script.src")
+    return page.evaluate_handle(source, [name, entry])
 
 
 class PageProblems:

@@ -25,6 +25,7 @@ class Site:
     """A served registry: what tests write with, and where the page is."""
 
     url: str
+    app: Any
     registry: threads.Registry
     runner: threads.Runner
     path: Path
@@ -59,9 +60,9 @@ def site(tmp_path: Path, agents: dict[str, Any], app_options: dict[str, Any]) ->
     with (
         threads.open(path) as registry,
         threads.Runner(registry, agents) as runner,
-        listening(create_app(registry, runner, **app_options)) as url,
+        listening(app := create_app(registry, runner, **app_options)) as url,
     ):
-        yield Site(url, registry, runner, path)
+        yield Site(url, app, registry, runner, path)
 
 
 @pytest.fixture

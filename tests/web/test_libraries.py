@@ -1,6 +1,7 @@
 """The libraries of the page, and the types of its modules."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from locations import ROOT
 
+from threads.web.assets import without_comments
 from threads.web.tools import libraries
 from threads.web.tools.type_check import check_types
 
@@ -45,10 +47,9 @@ def test_each_library_has_its_licence_and_a_hash_for_its_download():
 
 def test_modules_import_files_of_the_page_only():
     for path in STATIC.glob("*.js"):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("import ") or "import(" in line:
-                name = line.replace("'", '"').split('"')[1]
-                assert (path.parent / name).exists(), f"{path.name}: {line}"
+        text = without_comments(path.read_text(encoding="utf-8"))
+        for name in re.findall(r"""(?:\bfrom|\bimport\()\s*["']([^"']+)["']""", text):
+            assert name.startswith(".") and (path.parent / name).exists(), f"{path.name}: {name}"
 
 
 def test_modules_are_short_and_checked():
@@ -58,9 +59,41 @@ def test_modules_are_short_and_checked():
         assert lines[0] == "// @ts-check" or path.name == "theme.js", path.name
 
 
-def test_the_types_of_the_modules_are_right():
+@pytest.fixture
+def node_folder():
+    """A folder in which npm installed what `package-lock.json` names."""
     folder = os.environ.get("THREADS_TEST_NODE_MODULES")
     if folder is None:
         give_up = pytest.fail if os.environ.get("THREADS_TEST_REQUIRE") == "1" else pytest.skip
         give_up("THREADS_TEST_NODE_MODULES names no folder for npm; see threads/web/README.md")
-    check_types(Path(folder))
+    return Path(folder)
+
+
+def test_the_types_of_the_modules_are_right(node_folder):
+    check_types(node_folder)
+
+
+def test_modules_without_comments_are_the_same_modules(node_folder, tmp_path):
+    for name, change in (("whole", str), ("sent", without_comments)):
+        (tmp_path / name).mkdir()
+        for path in STATIC.glob("*.js"):
+            (tmp_path / name / path.name).write_text(
+                change(path.read_text(encoding="utf-8")), encoding="utf-8"
+            )
+        esbuild = node_folder / "node_modules" / "esbuild" / "bin" / "esbuild"
+        files = [path.name for path in STATIC.glob("*.js")]
+        libraries.run(
+            "node",
+            str(esbuild),
+            *files,
+            "--minify",
+            f"--outdir={tmp_path / name / 'out'}",
+            folder=tmp_path / name,
+        )
+    for path in (tmp_path / "whole" / "out").iterdir():
+        assert (tmp_path / "sent" / "out" / path.name).read_text() == path.read_text(), path.name
+
+
+def test_only_comments_with_lines_of_their_own_are_left_out():
+    text = "/** a\n * b */\nlet x = 1; // c\n/** @type {A} */ (y).z(); /* d */\n  // e\n"
+    assert without_comments(text) == "\n\nlet x = 1; // c\n/** @type {A} */ (y).z(); /* d */\n\n"

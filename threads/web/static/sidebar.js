@@ -28,18 +28,19 @@ class Sidebar {
     this._isScheduled = false;
     /** @type {Filters} */
     this._filters = {};
-    this.update = () => this._schedule();
-    this.tags = new TagSections(this.update);
+    this.update = (isNow = false) => (isNow ? this.show() : this._schedule());
+    this.tags = new TagSections(() => this.update());
     this.view = this._newView();
     this._unfollow = () => {};
   }
 
-  /** Load the list, once the session is known. */
+  /** Load the list, once the session is known; compare it, when the session has been renewed. */
   async start() {
     await ready();
     this._unfollow();
     this._unfollow = follow(this.view.list);
-    await Promise.all([this.view.list.loadMore(), this.tags.load()]);
+    const { list } = this.view;
+    await Promise.all([list.isLoaded ? list.refresh() : list.loadMore(), this.tags.load()]);
   }
 
   /** @param {Filters} filters */
@@ -55,7 +56,7 @@ class Sidebar {
     const { unread, ...filters } = this._filters;
     const isUnread = (/** @type {{ id: string }} */ thread) => Boolean(unreadCount(thread.id)) || thread.id === get().route.thread;
     return new ThreadListView(
-      new ThreadList(filters, this.update),
+      new ThreadList(filters, () => this.update()),
       { name: "sidebar", openMenu: openThreadMenu, onKey: runRowKey, empty: () => this._empty(), ...(unread && { filter: isUnread }) },
       this.update,
     );
@@ -116,9 +117,9 @@ function me() {
 export function mountSidebar(root) {
   const sidebar = new Sidebar(root);
   watch((state) => state.session, (session) => session === "in" && void sidebar.start());
-  watch((state) => [state.route, state.threads, state.me, state.agents], sidebar.update);
-  watchUnread(sidebar.update);
-  addEventListener("threads-settings", sidebar.update);
+  watch((state) => [state.route, state.threads, state.me, state.agents], () => sidebar.update());
+  watchUnread(() => sidebar.update());
+  addEventListener("threads-settings", () => sidebar.update());
   followRead();
   addKeys(sidebar);
   startUpdates();

@@ -19,13 +19,13 @@ const TEXTS = {
 export class StoredThreadsView {
   /**
    * @param {"archive" | "trash"} name
-   * @param {() => void} update
+   * @param {(isNow?: boolean) => void} update
    */
   constructor(name, update) {
     this._name = name;
     this._update = update;
     const empty = () => html`<div class="empty">${icon(name)}<p><b>${TEXTS[name].empty}</b></p></div>`;
-    const list = new ThreadList(name === "archive" ? { archived: true } : { trashed: true }, update);
+    const list = new ThreadList(name === "archive" ? { archived: true } : { trashed: true }, () => update());
     this._view = new ThreadListView(list, { name, openMenu: openThreadMenu, onKey: runRowKey, empty }, update);
     this._unfollow = follow(list);
   }

@@ -4,12 +4,11 @@
 import { html, nothing, render } from "../vendor/lit-html.js";
 import { get as fetchJson } from "./api.js";
 import { AnalyticsView } from "./analytics.js";
-import { icon } from "./icons.js";
 import { href } from "./router.js";
 import { settings } from "./settings.js";
 import { SettingsView } from "./settings_view.js";
 import { SignInView } from "./sign_in.js";
-import { get, set, watch } from "./store.js";
+import { get, watch } from "./store.js";
 import { StoredThreadsView } from "./stored_threads.js";
 
 /** @import { View } from "./types.js" */
@@ -28,10 +27,11 @@ export function mountView(root) {
   let isScheduled = false;
   const show = () => {
     isScheduled = false;
-    render(current === null ? nothing : html`${bar()}${current.view.render()}`, root);
+    render(current === null ? nothing : current.view.render(), root);
     current?.view.afterRender?.(root);
   };
-  const update = () => {
+  const update = (isNow = false) => {
+    if (isNow) return show();
     if (!isScheduled) requestAnimationFrame(show);
     isScheduled = true;
   };
@@ -47,8 +47,8 @@ export function mountView(root) {
     } else update();
   };
   watch((state) => [state.route, state.session], change);
-  watch((state) => [state.threads, state.me], update);
-  addEventListener("threads-settings", update);
+  watch((state) => [state.threads, state.me], () => update());
+  addEventListener("threads-settings", () => update());
 }
 
 /** @returns {View} */
@@ -73,15 +73,9 @@ function create(name, update) {
 /** @type {import("./analytics.js").AnalyticsSource} */
 const ANALYTICS = {
   stats: (query) => fetchJson(["analytics"], query),
-  agents: async () => get().agents.map((agent) => agent.id),
+  agents: () => get().agents.map((agent) => agent.id),
   tags: async () => (await fetchJson(["tags"])).map((/** @type {{ name: string }} */ tag) => tag.name),
 };
-
-/** The way back to the list, on narrow screens. */
-function bar() {
-  if (get().session === "out") return nothing;
-  return html`<button type="button" class="icon drawer-button view-drawer" aria-label="Conversations" @click=${() => set({ drawer: true })}>${icon("menu")}</button>`;
-}
 
 function missing() {
   return html`<div class="empty page"><h1>This address leads nowhere</h1>
