@@ -50,6 +50,7 @@ export class ChatView {
     this.log.addEventListener("click", handleCopyClick);
     document.addEventListener("visibilitychange", () => this.handleVisible());
     this.wasBusy = false;
+    this.wasOut = false;
     this.addKeys();
   }
 
@@ -62,7 +63,10 @@ export class ChatView {
   /** Show the thread of the route, unless it is shown already. */
   follow() {
     const { route, session, agents } = get();
+    const isRenewed = session === "in" && this.wasOut;
+    this.wasOut = session === "out";
     if (route.view !== "chat" || session !== "in") return;
+    if (isRenewed && this.thread instanceof OpenThread) this.thread.reload();
     const { isTemporary } = newChat();
     if (route.thread === null && !isTemporary) this.open(null);
     else if (route.thread === null) this.openTemporary(agents.length ? (nextAgent()?.id ?? null) : null);

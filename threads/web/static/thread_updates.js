@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * How lists learn of changes: by events of runs, by what other tabs say, and by asking for the first page
- * again, because a plain `invoke` in a script and changes by the command line write no event.
+ * How lists learn of changes: by events of runs and of changes, whichever process made them, and by what other tabs
+ * say. The first page is fetched again now and then, should one have been missed.
  */
 
 import { ApiError, get as fetchJson } from "./api.js";
@@ -15,7 +15,7 @@ import { loadUnread } from "./unread.js";
 /** @typedef {{ refresh: () => Promise<void>, include: (id: string, options?: { isActive?: boolean }) => void }} List */
 
 /** Milliseconds between two polls of a tab that is looked at. */
-const POLL = 4_000;
+const POLL = 60_000;
 /** Threads that events name within `GATHER` milliseconds, up to which each is fetched alone. */
 const FEW = 4;
 const GATHER = 200;
@@ -58,6 +58,12 @@ export function refreshSoon(id) {
 
 /** @param {ThreadEvent} event */
 function onEvent({ type, thread_id: id, data }) {
+  if (type === "changed") {
+    if (data.change === "removed") dropThread(id);
+    else if (data.change === "read") void loadUnread([id]);
+    else refreshSoon(id);
+    return;
+  }
   if (type === "started" && get().threads.has(id)) {
     patchThread(id, { status: "busy" });
     for (const list of lists) list.include(id, { isActive: true });
