@@ -32,7 +32,8 @@ let answeredAt = -Infinity;
 let isStarted = false;
 
 /**
- * Call `handle` with each event of a thread, or of all threads with null.
+ * Call `handle` with each event of a thread, or of all threads with null. Events of the type `changed` say that the
+ * thread is to be read again, whoever changed it: `data.change` is `updated`, `read` or `removed`.
  * @param {string | null} thread
  * @param {(event: ThreadEvent) => void} handle
  * @returns {() => void} a function that ends it
@@ -175,8 +176,18 @@ function dispatch(event) {
     for (const handle of gapHandlers) attempt(handle);
     return;
   }
+  if (event.type === "changed") { // not of the log: it has no number
+    if (event.thread_id === "") for (const handle of gapHandlers) attempt(handle);
+    else deliver(event);
+    return;
+  }
   if (event.sequence <= (sequences.get(event.thread_id) ?? 0)) return;
   sequences.set(event.thread_id, event.sequence);
+  deliver(event);
+}
+
+/** @param {ThreadEvent} event */
+function deliver(event) {
   for (const { thread, handle } of [...subscribers]) {
     if (thread === null || thread === event.thread_id) attempt(() => handle(event));
   }
