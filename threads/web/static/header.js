@@ -50,7 +50,8 @@ function chatTemplate(id, thread) {
 /** @param {Thread | undefined} thread */
 function titleTemplate(thread) {
   if (!thread || renamedId !== thread.id) {
-    return html`<h1 dir="auto" title=${thread?.title ?? ""} @dblclick=${() => startRename(thread?.id ?? null)}>${thread?.title ?? ""}</h1>`;
+    if (!thread) return html`<h1 class="visually-hidden">Conversation</h1>`;
+    return html`<h1 dir="auto" title=${thread.title} @dblclick=${() => startRename(thread.id)}>${thread.title}</h1>`;
   }
   const finish = (/** @type {HTMLInputElement} */ input, /** @type {boolean} */ isKept) => {
     if (renamedId === null) return;

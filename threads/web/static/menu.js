@@ -43,7 +43,9 @@ export function openMenu(anchor, items, { label, at }) {
     if (hasFocus) anchor.focus();
   };
   render(html`${items.map((item) => menuItem(item, close))}`, menu);
-  (anchor.closest("dialog") ?? document.body).append(menu);
+  menu.popover = "manual"; // above all else, wherever it stands; it stands in the landmark that it belongs to
+  (anchor.closest("dialog, main, nav") ?? document.body).append(menu);
+  menu.showPopover();
   anchor.setAttribute("aria-expanded", "true");
   place(menu, at ?? anchor.getBoundingClientRect());
   closeOpen = () => close(false);
