@@ -63,7 +63,7 @@ function titleTemplate(thread) {
     event.stopPropagation();
     finish(event.target, event.key === "Enter");
   };
-  return html`<input class="field title-field" dir="auto" aria-label="Title" .value=${thread.title} @keydown=${handleKey}
+  return html`<h1 class="visually-hidden">${thread.title}</h1><input class="field title-field" dir="auto" aria-label="Title" .value=${thread.title} @keydown=${handleKey}
     @blur=${(/** @type {any} */ event) => finish(event.target, true)} ${ref(selectSoon)} />`;
 }
 
