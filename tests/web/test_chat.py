@@ -326,3 +326,31 @@ def test_log_does_not_announce_each_word(site, page, pace):
     expect(status).to_have_text("Support is answering.")
     pace.release()
     expect(status).to_contain_text("Support: w0 w1")
+
+
+def test_keys_do_what_the_buttons_beside_messages_do(site, page):
+    open_thread(site, page, "first", "second")
+    log(page).focus()
+    page.keyboard.press("k")
+    expect(log(page).get_by_role("article").last).to_be_focused()
+    page.keyboard.press("k")
+    expect(log(page).get_by_role("article").nth(2)).to_be_focused()
+    page.keyboard.press("j")
+    expect(log(page).get_by_role("article").last).to_be_focused()
+    page.keyboard.press("r")
+    expect(log(page).get_by_role("group", name="Versions")).to_contain_text("2 / 2")
+    log(page).focus()
+    page.keyboard.press("e")
+    expect(page.get_by_role("textbox", name="Edited message")).to_have_value("second")
+
+
+def test_ten_tabs_all_send(site, context):
+    tabs = []
+    for n in range(10):
+        site.registry.create(id=f"t{n}", agent_id="support")
+        tabs.append(context.new_page())
+        tabs[-1].goto(f"/t/t{n}")
+    for n, tab in enumerate(tabs):
+        say(tab, f"message {n}")
+    for n, tab in enumerate(tabs):
+        expect(log(tab)).to_contain_text(f"re: message {n}")

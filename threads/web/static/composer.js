@@ -108,8 +108,7 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   handleKey(event) {
     if (event.isComposing || event.keyCode === 229) return;
-    const isTouch = matchMedia("(pointer: coarse) and (hover: none)").matches;
-    if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch) {
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch()) {
       event.preventDefault();
       this.send(event.ctrlKey || event.metaKey ? "interrupt" : "enqueue");
     } else if (event.key === "ArrowUp" && !this.text) {
@@ -149,7 +148,12 @@ export class Composer {
 /** @param {boolean} isBusy @param {boolean} hasText */
 function keysText(isBusy, hasText) {
   if (isBusy) return hasText ? "Enter queues it" : "Answering…";
-  return "Enter sends · Shift+Enter breaks";
+  return isTouch() ? "" : "Enter sends · Shift+Enter breaks";
+}
+
+/** Whether text is typed on a screen, whose Enter key breaks lines. */
+function isTouch() {
+  return matchMedia("(pointer: coarse) and (hover: none)").matches;
 }
 
 /** @param {number} bytes */
