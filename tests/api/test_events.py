@@ -320,7 +320,7 @@ def test_stream_and_run_are_recovered_after_the_server_is_killed(tmp_path):
             f"{server.url}{PREFIX}/threads/{id}/messages", json={"message": "go"}, timeout=60,
             headers={"idempotency-key": "click"},
         )  # fmt: skip
-        stored = httpx.get(f"{server.url}{PREFIX}/threads/{id}/messages").json()
+        stored = httpx.get(f"{server.url}{PREFIX}/threads/{id}/messages", timeout=60).json()
     whole = [f"w{number}" for number in range(60)]
     said = [data["data"]["message"] for _, type, data in heard if type == "message"]
     assert [message["role"] for message in said] == ["user", "assistant"]  # once each

@@ -1,7 +1,6 @@
 """A file that a stock saver made opens as it is, and goes back to what it was."""
 
 import hashlib
-import re
 import sqlite3
 import uuid
 from contextlib import suppress
@@ -21,11 +20,11 @@ from graphs import (
     three_turns,
     trimming_graph,
 )
+from older_schema import take_back
 from typed_agents import deep
 
 import threads
 from agent import build_agent
-from threads.db.migrations import MIGRATIONS, MINE, script
 
 
 @pytest.fixture
@@ -290,17 +289,6 @@ def test_agents_that_other_programs_name_are_read(tmp_path, metadata, agent_id):
         assert registry.verify() == []
 
 
-def undo_migrations(connection, first):
-    """Take out of a file what this migration and those after it brought."""
-    names = MIGRATIONS[MIGRATIONS.index(first) :]
-    for statement in reversed([each for name in names for each in script(name)]):
-        if brought := MINE.match(statement):
-            connection.execute(f"DROP {brought[1]} IF EXISTS {brought[2]}")
-        elif added := re.match(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", statement):
-            connection.execute(f"ALTER TABLE {added[1]} DROP COLUMN {added[2]}")
-    connection.executemany("DELETE FROM threads_migration WHERE name = ?", [(name,) for name in names])
-
-
 def test_file_of_the_first_schema_gets_the_agents_of_its_threads(tmp_path):
     path = tmp_path / "first.db"
     with threads.open(path) as registry:
@@ -308,7 +296,7 @@ def test_file_of_the_first_schema_gets_the_agents_of_its_threads(tmp_path):
         graph.invoke(said("hi"), {**config("a"), "metadata": {"graph_id": "chat"}})
         graph.invoke(said("hi"), config("b"))
     connection = sqlite3.connect(path)
-    undo_migrations(connection, "0003_agent_keys")
+    take_back(connection, 2)
     connection.execute("UPDATE threads_thread SET agent_id = NULL")
     connection.commit()
     connection.close()

@@ -11,7 +11,7 @@ from server_helpers import PREFIX, client
 from summarizing_agents import SUMMARY, summarizing_agent, trimming_agent, window_agent
 
 import threads
-from threads.checkpoint.transcript import StoredWith, to_message
+from threads.checkpoint.message_conversion import StoredWith, to_message
 from threads.cli.group import threads as group
 from threads.search import index
 

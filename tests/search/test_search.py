@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from graphs import Plain, compiled, config, in_stock_process, plain_graph, said, stock_saver, three_turns
 from langchain_core.messages import AIMessage, RemoveMessage
+from older_schema import take_back
 
 import threads
 from threads.search.engine import MAX_FOREIGN_MATCHES, MAX_OWNER_MESSAGES
@@ -659,9 +660,8 @@ def test_older_index_is_filled_again_and_keeps_read_marks(tmp_path):
         registry.mark_read("a", "alice", upto=first.id)
         unread = registry.unread(["a"], "alice")
     connection = sqlite3.connect(path)
+    take_back(connection, 1)
     connection.executescript("""
-        DELETE FROM threads_migration WHERE version >= 2;
-        DROP TRIGGER threads_ledger_agent;
         INSERT INTO threads_fts_words (threads_fts_words) VALUES ('delete-all');
         INSERT INTO threads_fts_words (rowid, text) SELECT id, 'what an older version made of it' FROM threads_message_text;
     """)

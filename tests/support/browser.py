@@ -14,7 +14,7 @@ try:
 except ModuleNotFoundError:
     expect = sync_playwright = None  # type: ignore[assignment]
 
-__all__ = ["CHROMIUM", "PageProblems", "expect", "require_chromium", "sync_playwright"]
+__all__ = ["CHROMIUM", "PageProblems", "expect", "module", "require_chromium", "sync_playwright"]
 CHROMIUM = Path("/usr/bin/chromium")
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -32,6 +32,18 @@ def require_chromium() -> None:
     if missing:
         give_up = pytest.fail if os.environ.get("THREADS_TEST_REQUIRE") == "1" else pytest.skip
         give_up("; ".join(missing))
+
+
+def module(page: Any, name: str) -> Any:
+    """Return a handle of a module of the page, the same object that its components use."""
+    source = """(name) => {
+        const loaded = performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname);
+        return import(loaded.find((path) => path.endsWith("/app.js")).replace("app.js", `${name}.js`));
+    }"""  # not by the script's `src`, which is relative: it changes with the address of the page
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/app.js'))"
+    )
+    return page.evaluate_handle(source, name)
 
 
 class PageProblems:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from pathlib import Path
 
 from graphs import Plain, compiled, plain_graph
 from langchain_core.messages import AIMessage
@@ -26,8 +27,9 @@ async def deaf(state):
 
 
 async def slow(state):
-    """Answers after a while."""
-    await asyncio.sleep(4)
+    """Answers once there is a file `finish` in the server's folder."""
+    while not Path("finish").exists():
+        await asyncio.sleep(0.05)
     return {"messages": [AIMessage("at last")]}
 
 

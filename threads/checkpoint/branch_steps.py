@@ -16,9 +16,10 @@ from langchain_core.messages import BaseMessage
 
 from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.message_channel import CHANNEL, Reducer, messages_in, snapshot_value
+from threads.checkpoint.message_conversion import coerce_channel, coerce_messages
 from threads.checkpoint.origins import BranchStep, BranchTrace
 from threads.checkpoint.serde import Undecodable, parse_metadata
-from threads.checkpoint.transcript import Transcripts, coerce_channel, coerce_messages
+from threads.checkpoint.transcript import Transcripts
 from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 

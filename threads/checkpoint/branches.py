@@ -23,9 +23,10 @@ from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import RESUME
 
 from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.head_reader import REWOUND_TO, origin_of
 from threads.checkpoint.serde import RawSerializer
 from threads.db.queries import statements
-from threads.errors import CheckpointNotFound, KindNotAllowed, TypeNotAllowed
+from threads.errors import CheckpointNotFound
 from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 
@@ -128,24 +129,20 @@ def copy_branch(connection: sqlite3.Connection, source: str, target: str, checkp
 def rewind(saver: BaseCheckpointSaver[str], thread_id: str, to: str) -> str:
     """Make a copy of checkpoint `to` the head, and return its id. Raises `CheckpointNotFound`.
 
-    Types of its state that are not on the allow-list are copied as they are stored.
+    What its state holds is copied as it is stored, whether its types are on the allow-list or not. Raises
+    `KindNotAllowed` where it is stored in another form than msgpack that may not be read.
     """
     at = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": to}
-    try:
-        found = saver.get_tuple({"configurable": at})
-    except KindNotAllowed:
-        raise
-    except TypeNotAllowed:
-        saver = shallow_copy(saver)  # as LangGraph's `with_allowlist`
-        saver.serde = RawSerializer()
-        found = saver.get_tuple({"configurable": at})
+    saver = shallow_copy(saver)  # as LangGraph's `with_allowlist`
+    saver.serde = RawSerializer(saver.serde)
+    found = saver.get_tuple({"configurable": at})
     if found is None:
         raise CheckpointNotFound(thread_id, to)
     parent = found.parent_config["configurable"]["checkpoint_id"] if found.parent_config else None
     step = found.metadata.get("step", -1)
     copy = {**found.checkpoint, "id": str(uuid6(clock_seq=step)), "ts": datetime.now(UTC).isoformat()}
     kept = {key: value for key, value in found.metadata.items() if key not in ("source", "step", "run_id")}
-    metadata: Any = {**kept, "source": "fork", "step": step + 1}
+    metadata: Any = {**kept, "source": "fork", "step": step + 1, REWOUND_TO: origin_of(to, found.metadata)}
     stored = saver.put({"configurable": {**at, "checkpoint_id": parent}}, copy, metadata, {})  # type: ignore[arg-type]
     state = [(channel, value) for task, channel, value in found.pending_writes or () if task == NULL_TASK_ID]
     if state := [(channel, value) for channel, value in state if channel != RESUME]:

@@ -205,7 +205,7 @@ def _sized_plan(value: Any) -> tuple[CopyPlan, int]:
     return plan, plan_size(plan)
 
 
-def delta_channels(metadata: dict[str, Any]) -> dict[str, Any]:
+def delta_channels(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the delta channels that have no snapshot in a checkpoint, as its metadata count them."""
     counted = metadata.get("counters_since_delta_snapshot")
     return counted if isinstance(counted, dict) else {}

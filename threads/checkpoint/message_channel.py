@@ -108,6 +108,14 @@ class KnownGraphs:
         deltas = metadata.get("counters_since_delta_snapshot") or {}
         return find_channel(values, deltas, metadata.get(CHANNEL_METADATA), self._channels)
 
+    def find_named_channel(self, values: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
+        """Return the channel that holds the conversation, as far as it shows without looking at values."""
+        deltas = metadata.get("counters_since_delta_snapshot") or {}
+        named = metadata.get(CHANNEL_METADATA)
+        if CHANNEL in values or CHANNEL in deltas:
+            return CHANNEL
+        return named if isinstance(named, str) and (named in values or named in deltas) else None
+
     def find_reducer(
         self,
         connection: sqlite3.Connection,

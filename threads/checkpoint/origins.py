@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage
 
-from threads.checkpoint.transcript import content_key
+from threads.checkpoint.message_conversion import content_key
 from threads.errors import MessageNotFound
 
 PRUNED = "the checkpoint before it was pruned"

@@ -29,9 +29,10 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import ormsgpack
+from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.event_hooks import emit_serde_event
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -70,6 +71,13 @@ CONSTRUCTOR_TYPES = frozenset(
 """Extension types that name what is called: module, name, arguments."""
 
 
+class RawExtension(NamedTuple):
+    """A value of a type of its own in msgpack, not decoded."""
+
+    kind: int
+    data: bytes
+
+
 class LenientSerializer(JsonPlusSerializer):
     """Serializer for readers that never write: a blocked type stays the raw data it was stored as."""
 
@@ -103,6 +111,10 @@ class LenientSerializer(JsonPlusSerializer):
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         return self._decoded(data, [])
+
+    def loads_raw(self, value: RawExtension) -> Any:
+        """Return a value of a type of its own, decoded."""
+        return self.loads_typed(("msgpack", ormsgpack.packb(ormsgpack.Ext(*value))))
 
     def _decoded(self, data: tuple[str, bytes], blocked: list[str]) -> Any:
         """The value; the types in it that are not allowed are added to `blocked`."""
@@ -150,10 +162,15 @@ class StrictSerializer(LenientSerializer):
 class RawSerializer(LenientSerializer):
     """Serializer for copies: what has a type of its own keeps its bytes, and nothing is made of it."""
 
+    def __init__(self, serde: SerializerProtocol) -> None:
+        """`serde` reads what is not stored as msgpack, or says why it may not be read."""
+        super().__init__()
+        self._serde = serde
+
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         kind, blob = data
         if kind != "msgpack":
-            return super().loads_typed(data)
+            return self._serde.loads_typed(data)
         return ormsgpack.unpackb(blob, ext_hook=ormsgpack.Ext, option=ormsgpack.OPT_NON_STR_KEYS)
 
 

@@ -9,30 +9,32 @@ a channel of another name is recognised where exactly one channel holds a list o
 from __future__ import annotations
 
 import copy
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    ChatMessage,
-    RemoveMessage,
-    ToolMessage,
-    get_notification_metadata,
-)
+from langchain_core.messages import BaseMessage, HumanMessage, RemoveMessage
 from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.types import INTERRUPT
 
 from threads.checkpoint.branches import Branch, list_tips
-from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.delta_history import ancestors, delta_channels
+from threads.checkpoint.head_reader import (
+    MAX_WRITTEN,
+    Base,
+    HeadStep,
+    digests_of,
+    find_base,
+    origin_of,
+    raw_value,
+)
 from threads.checkpoint.message_channel import (
     CHANNEL,
+    KNOWN_REDUCERS,
     GraphSchema,
     KnownGraphs,
     Reducer,
@@ -41,6 +43,13 @@ from threads.checkpoint.message_channel import (
     reducer_name,
     replay,
     snapshot_value,
+)
+from threads.checkpoint.message_conversion import (
+    StoredWith,
+    coerce_channel,
+    coerce_messages,
+    content_key,
+    to_message,
 )
 from threads.checkpoint.removals import BranchReader, Conversation, MessageKey, find_conversation
 from threads.checkpoint.serde import (
@@ -53,29 +62,17 @@ from threads.checkpoint.serde import (
     parse_metadata,
     raise_unreadable,
 )
-from threads.db.queries import moment, statements
+from threads.db.queries import statements
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.ids import uuid_milliseconds
-from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL, DeltaSnapshot
-from threads.message_reducer import read_update
-from threads.models import Interrupt, Message, Role, ToolCall, Usage
+from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL
+from threads.models import Interrupt, Message
 from threads.search.index import IndexedMessage
+from threads.store.decoder import AppendedMessages, HeadMessages, KnownRows
+from threads.store.message_rows import StoredMessage
 
-STOPPED = "stopped"
-"""Key in a message's `response_metadata`: it is incomplete, because its run was stopped."""
-MAX_TOKENS = 2**53
-"""A reported count above this is no count."""
-ROLES: Mapping[str, Role] = {
-    "human": "user", "user": "user", "ai": "assistant", "assistant": "assistant",
-    "system": "system", "developer": "system", "tool": "tool", "function": "tool",
-}  # fmt: skip
-
-
-class StoredWith(NamedTuple):
-    """The step that stored a message: when, in milliseconds since 1970, and in which run."""
-
-    milliseconds: int | None = None
-    run_id: str | None = None
+PLACEHOLDER = HumanMessage("", id="threads:placeholder")
+"""Stands for each message before those that a step added to a delta channel."""
 
 
 class Transcripts:
@@ -102,6 +99,37 @@ class Transcripts:
             return self._messages(connection, _key(thread_id, checkpoint_id), dated=dated)
         except Undecodable:
             return None
+
+    def read_head(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> HeadMessages | None:
+        """Return the messages at a checkpoint as they are stored as rows; None if they are unknown."""
+        at = _key(thread_id, checkpoint_id)
+        try:
+            with raise_unreadable():
+                channel, state = self._state(connection, at)
+                at = {**at, "channel": channel}
+                updates = list(self._updates(connection, at)) if state else []
+                steps = _assign_steps(state, self._saved_origins(connection, thread_id), updates)
+                messages = _to_stored(state, steps, self._digests(connection, at, channel, len(state)))
+                return HeadMessages(messages, _is_concatenation(state, updates))
+        except Undecodable:
+            return None
+
+    def read_change(
+        self, connection: sqlite3.Connection, thread_id: str, head_id: str, rows: KnownRows
+    ) -> AppendedMessages | None:
+        """Return how the conversation at a head differs from the rows; None where all must be decoded."""
+        walk = ancestors(connection, (thread_id, "", head_id), with_metadata=True)
+        base = find_base((HeadStep(id, parent, parse_metadata(stored)) for id, parent, stored in walk), rows)
+        if base is None:
+            return None
+        try:
+            with raise_unreadable():
+                added = self._added(connection, _key(thread_id, head_id), rows, base)
+        except Undecodable:
+            return None
+        return None if added is None else AppendedMessages(base.row_count, added)
 
     def why_unknown(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
@@ -207,6 +235,14 @@ class Transcripts:
     ) -> dict[str, Any]:
         """Return the channels that are stored whole in a checkpoint. Raises `Undecodable`."""
         checkpoint, _ = self._checkpoint(connection, _key(thread_id, checkpoint_id))
+        return checkpoint.get("channel_values") or {}
+
+    def raw_values(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> dict[str, Any]:
+        """Return the same with values of types of their own as `RawExtension`s. Raises `Undecodable`."""
+        with raise_unreadable():
+            checkpoint, _ = self._raw_checkpoint(connection, _key(thread_id, checkpoint_id))
         return checkpoint.get("channel_values") or {}
 
     def channel(self, values: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
@@ -366,6 +402,84 @@ class Transcripts:
             return channel, self._merged_deltas(connection, {**at, "channel": channel}, reducer)
         return channel, coerce_channel(messages_in(channel, values[channel]))
 
+    def _added(
+        self, connection: sqlite3.Connection, at: dict[str, Any], rows: KnownRows, base: Base
+    ) -> list[StoredMessage] | None:
+        """The messages that the steps after a checkpoint added; None if that is not all that they did."""
+        kept, steps, is_certain = base
+        checkpoint, metadata = self._raw_checkpoint(connection, at)
+        values = checkpoint.get("channel_values") or {}
+        channel = self._graphs.find_named_channel(values, metadata)
+        if channel is None:
+            return None
+        at = {**at, "channel": channel}
+        updates = [each for step in reversed(steps) for each in self._updates_of(connection, at, step)]
+        value, digests = values.get(channel), None
+        if isinstance(value, list):
+            before, digests = digests_of(value, kept)
+            if len(value) < kept or before is None or (kept and rows.digest(kept) != before):
+                return None
+            added = coerce_messages([self._serde.loads_raw(item) for item in value[kept:]])
+        else:
+            reducer = self._graphs.find_reducer(connection, at, metadata, checkpoint)
+            # an input at an old checkpoint replaces what was written there, and comes with a snapshot
+            has_snapshot = any(
+                channel not in delta_channels(step.metadata) and step.metadata.get("source") != "loop"
+                for step in steps
+            )
+            if has_snapshot or reducer_name(reducer) not in KNOWN_REDUCERS or not is_certain:
+                return None
+            merged = self.merge(reducer, [PLACEHOLDER] * kept, [value for _, value in updates])
+            if len(merged) < kept or any(each is not PLACEHOLDER for each in merged[:kept]):
+                return None
+            added = coerce_messages(merged[kept:])
+        if not _are_only_appended(added, updates, rows, kept, is_whole=digests is not None):
+            return None
+        saved = self._saved_origins(connection, at["thread_id"])
+        return _to_stored(added, _assign_steps(added, saved, updates), digests)
+
+    def _raw_checkpoint(
+        self, connection: sqlite3.Connection, at: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A checkpoint, in which values of types of their own are not decoded, and its metadata."""
+        row = connection.execute(self._sql["checkpoint"], at).fetchone()
+        checkpoint = None if row is None else raw_value(row["type"], row["checkpoint"])
+        if row is None or not isinstance(checkpoint, dict) or find_damage(checkpoint):
+            raise Undecodable("it is stored in another form")
+        return checkpoint, _metadata(row["metadata"])
+
+    def _digests(
+        self, connection: sqlite3.Connection, at: dict[str, Any], channel: str | None, count: int
+    ) -> list[int | None] | None:
+        """The digests of the messages at a checkpoint; None if they are not stored there as a list."""
+        with suppress(Undecodable):
+            checkpoint, _ = self._raw_checkpoint(connection, at)
+            value = (checkpoint.get("channel_values") or {}).get(channel)
+            if isinstance(value, list) and len(value) == count:
+                return digests_of(value, 0)[1]
+        return None
+
+    def _updates_of(
+        self, connection: sqlite3.Connection, at: dict[str, Any], step: HeadStep
+    ) -> Iterator[tuple[StoredWith, Any]]:
+        """What the step that ended with this checkpoint wrote to the messages."""
+        if step.parent_id is None:
+            return
+        metadata: Mapping[str, Any] = step.metadata
+        if step.origin != step.id:
+            key = _key(at["thread_id"], step.origin)
+            row = connection.execute(self._sql["checkpoint_metadata"], key).fetchone()
+            metadata = parse_metadata(row["metadata"]) if row else {}
+        stored_with = _stored_with_step(step.origin, metadata)
+        query = {**at, "checkpoint_id": step.parent_id}
+        for _, value in self._decoded(connection.execute(self._sql["writes_at"], query)):
+            yield stored_with, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
+
+    def _saved_origins(self, connection: sqlite3.Connection, thread_id: str) -> dict[str, StoredWith]:
+        """Steps of messages that a pruning saved."""
+        saved = connection.execute(self._sql["origins"], {"thread_id": thread_id})
+        return {id: StoredWith(milliseconds, run_id) for id, milliseconds, run_id in saved}
+
     def _merged_deltas(
         self, connection: sqlite3.Connection, at: dict[str, Any], reducer: Reducer
     ) -> list[BaseMessage]:
@@ -386,28 +500,9 @@ class Transcripts:
     def _stored_with(
         self, connection: sqlite3.Connection, at: dict[str, Any], state: list[BaseMessage]
     ) -> Iterator[StoredWith]:
-        """The step of each message: as saved by a pruning, else by its id, else by its content.
-
-        A message that got its id after it was written may be written again with it, in a list of several.
-        """
-        saved = connection.execute(self._sql["origins"], at)
-        by_id = {id: StoredWith(milliseconds, run_id) for id, milliseconds, run_id in saved}
-        in_list: set[str] = set()
-        by_content: defaultdict[tuple[str, str], list[StoredWith]] = defaultdict(list)
-        for step, value in self._updates(connection, at):
-            with suppress(Undecodable):
-                messages = coerce_messages(value)
-                in_list |= {each.id for each in messages[:-1] if each.id} - by_id.keys()
-                for message in messages:
-                    if message.id:
-                        by_id.setdefault(message.id, step)
-                    else:
-                        by_content[content_key(message)].append(step)
-        for message in state:
-            found = by_id.get(message.id or "")
-            if (found is None or message.id in in_list) and (same := by_content.get(content_key(message))):
-                found = same.pop(0)
-            yield found or StoredWith()
+        """The step of each message."""
+        saved = self._saved_origins(connection, at["thread_id"])
+        return _assign_steps(state, saved, self._updates(connection, at))
 
     def _updates(
         self, connection: sqlite3.Connection, at: dict[str, Any]
@@ -419,8 +514,8 @@ class Transcripts:
         for row in connection.execute(self._sql["channel_writes"], at):
             rows[row["checkpoint_id"]].append(row)
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
-            run_id = metadata.get(child, {}).get("run_id")
-            step = StoredWith(uuid_milliseconds(child), run_id if isinstance(run_id, str) else None)
+            origin = origin_of(child, metadata.get(child, {}))
+            step = _stored_with_step(origin, metadata.get(origin, {}))
             for value in self._decodable(rows[parent]):
                 yield step, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
 
@@ -481,6 +576,98 @@ def _metadata(stored: Any) -> dict[str, Any]:
         raise Unreadable(error.why) from error
 
 
+def _stored_with_step(checkpoint_id: str, metadata: Mapping[str, Any]) -> StoredWith:
+    """The step that ended with a checkpoint with these metadata."""
+    run_id = metadata.get("run_id")
+    return StoredWith(
+        uuid_milliseconds(checkpoint_id), run_id if isinstance(run_id, str) else None, checkpoint_id
+    )
+
+
+def _assign_steps(
+    state: Sequence[BaseMessage],
+    saved: Mapping[str, StoredWith],
+    updates: Iterable[tuple[StoredWith, Any]],
+) -> Iterator[StoredWith]:
+    """The step of each message: as saved by a pruning, else by its id, else by its content.
+
+    `updates`: what the steps wrote, the oldest first. A message that got its id after it was written may be
+    written again with it, in a list of several.
+    """
+    by_id = dict(saved)
+    in_list: set[str] = set()
+    by_content: defaultdict[tuple[str, str], list[StoredWith]] = defaultdict(list)
+    for step, value in updates:
+        with suppress(Undecodable):
+            messages = coerce_messages(value)
+            in_list |= {each.id for each in messages[:-1] if each.id} - by_id.keys()
+            for message in messages:
+                if message.id:
+                    by_id.setdefault(message.id, step)
+                else:
+                    by_content[content_key(message)].append(step)
+    for message in state:
+        found = by_id.get(message.id or "")
+        if (found is None or message.id in in_list) and (same := by_content.get(content_key(message))):
+            found = same.pop(0)
+        yield found or StoredWith()
+
+
+def _are_only_appended(
+    added: Sequence[BaseMessage],
+    updates: Iterable[tuple[StoredWith, Any]],
+    rows: KnownRows,
+    kept: int,
+    *,
+    is_whole: bool,
+) -> bool:
+    """Whether the updates did nothing but append these messages to the first `kept` rows.
+
+    `is_whole`: these rows are known to be unchanged, so messages in them may have been written again.
+    """
+    ids = [each.id for each in added if each.id]
+    contents = {content_key(each) for each in added}
+    again: set[str] = set()
+    for _, value in updates:
+        for message in coerce_messages(value):
+            if isinstance(message, RemoveMessage) or (
+                not message.id and content_key(message) not in contents
+            ):
+                return False
+            if message.id and message.id not in ids:
+                again.add(message.id)
+    if len(again) > (MAX_WRITTEN if is_whole else 0) or len(set(ids)) < len(ids):
+        return False
+    return all(rows.holds(id, kept) for id in again) and not any(rows.holds(id, kept) for id in ids)
+
+
+def _is_concatenation(state: Sequence[BaseMessage], updates: Iterable[tuple[StoredWith, Any]]) -> bool:
+    """Whether the state is all that was written, in this order."""
+    try:
+        written = [message for _, value in updates for message in coerce_messages(value)]
+    except Undecodable:
+        return False
+    ids = [each.id for each in state if each.id]
+    return (
+        len(written) == len(state)
+        and len(set(ids)) == len(ids)
+        and all(
+            one.id == other.id if one.id else content_key(one) == content_key(other)
+            for one, other in zip(written, state, strict=True)
+        )
+    )
+
+
+def _to_stored(
+    state: Sequence[BaseMessage], steps: Iterable[StoredWith], digests: Sequence[int | None] | None
+) -> list[StoredMessage]:
+    all_digests = [None] * len(state) if digests is None else digests
+    return [
+        StoredMessage(to_message(message, step), step.checkpoint_id, digest)
+        for message, step, digest in zip(state, steps, all_digests, strict=True)
+    ]
+
+
 def _find_times(
     wanted: Sequence[IndexedMessage],
     saved: Mapping[str, int],
@@ -507,78 +694,6 @@ def _find_times(
         if len(found) == len(ids):
             break
     return {id: time for id, time in found.items() if time is not None}
-
-
-def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
-    """Convert a LangChain message to a `Message`."""
-    if not isinstance(message.id, str | None):
-        raise TypeError(f"a message's id is a {type(message.id).__name__}")
-    stored_role = message.role if isinstance(message, ChatMessage) else message.type
-    role = ROLES.get(stored_role.lower().removesuffix("messagechunk"), "assistant")
-    source = _source(message) if role in ("user", "system") else None
-    return Message(
-        id=message.id,
-        role="system" if source else role,
-        text=str(message.text),
-        content=tuple(dict(block) for block in message.content_blocks),
-        tool_calls=tuple(
-            ToolCall(call["id"], call["name"], call["args"])
-            for call in (message.tool_calls if isinstance(message, AIMessage) else ())
-        ),
-        tool_call_id=message.tool_call_id if isinstance(message, ToolMessage) else None,
-        name=message.name,
-        created_at=moment(stored_with.milliseconds),
-        run_id=stored_with.run_id,
-        usage=_usage(message),
-        stopped=message.response_metadata.get(STOPPED) is True,
-        source=source,
-    )
-
-
-def _source(message: BaseMessage) -> str | None:
-    """Which middleware wrote a message in the user's name; None: the user, or the application itself.
-
-    LangChain marks such messages (`add_notification_metadata`). Two of deepagents carry another mark.
-    """
-    if marked := get_notification_metadata(message):
-        return marked["source"] or None
-    if message.additional_kwargs.get("read_file_media_result") is True:
-        return "read_file"
-    return message.name if (message.name or "").startswith("nemotron_") else None
-
-
-def _usage(message: BaseMessage) -> Usage | None:
-    """The tokens that a model reported; an answer from LangChain's cache reports a cost and no tokens."""
-    reported = message.usage_metadata if isinstance(message, AIMessage) else None
-    if not reported or "total_tokens" not in reported:
-        return None
-    counts = reported["input_tokens"], reported["output_tokens"], reported["total_tokens"]
-    if not all(type(count) is int and 0 <= count < MAX_TOKENS for count in counts):
-        return None  # another program stored it
-    return Usage(*counts)
-
-
-def content_key(message: BaseMessage) -> tuple[str, str]:
-    """Return what identifies a message that has no id: its type and content."""
-    return message.type, json.dumps(message.content, default=str)
-
-
-def coerce_messages(value: Any) -> list[BaseMessage]:
-    """Return the messages in an update: one or a list, in any of LangChain's forms. Raises `Undecodable`."""
-    try:
-        return read_update([value] if isinstance(value, tuple) else value)
-    except Exception as error:  # what LangChain raises for other values is not documented
-        if must_propagate(error):
-            raise
-        raise Undecodable(str(error) or type(error).__name__) from error
-
-
-def coerce_channel(stored: Any) -> list[BaseMessage]:
-    """Return the messages of a channel's stored value. Raises `Undecodable` if it is no list of messages."""
-    value = stored.value if isinstance(stored, DeltaSnapshot) else stored
-    if not isinstance(value, list):
-        raise Undecodable("messages is not a list")
-    return coerce_messages(value)
 
 
 def _is_full_join(name: str, value: Any) -> bool:

@@ -9,6 +9,7 @@ from threads import ids
 from threads.errors import CheckpointNotFound, InvalidValue
 from threads.models import Checkpoint, Diff, Message, Page
 from threads.registry.context import RegistryContext
+from threads.registry.head_view import HeadView
 from threads.store.filters import checked_range
 from threads.store.threads import ThreadRecord
 from threads.store.transaction import Transaction
@@ -28,7 +29,9 @@ class MessageService:
         self._context.flush(ids.text_of(id))
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)
-            found = self.view(tx, thread, at)
+            if at is None or at == thread.head_id:
+                return self._head_page(tx, thread, limit, before)
+            found = self._view(tx, thread, at)
         total = len(found)
         if before is not None:
             places = [place for place, message in enumerate(found) if message.id == before]
@@ -38,8 +41,20 @@ class MessageService:
         shown = found if limit is None else found[-limit:]
         return Page(tuple(shown), shown[0].id if len(shown) < len(found) else None, lambda: total)
 
-    def view(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> list[Message]:
-        """Return all messages of the branch that ends at checkpoint `at`, by default the head."""
+    def _head_page(
+        self, tx: Transaction, thread: ThreadRecord, limit: int | None, before: str | None
+    ) -> Page[Message]:
+        head = HeadView(self._context, tx, thread)
+        total = len(head)
+        stop = total if before is None else head.find(before)
+        if stop is None:
+            raise InvalidValue("before", f"thread {thread.thread_id!r} has no message {before!r}")
+        start = 0 if limit is None else max(stop - limit, 0)
+        shown = head.read_with_versions(start, stop) if start < stop else []
+        return Page(tuple(shown), shown[0].id if shown and start else None, lambda: total)
+
+    def _view(self, tx: Transaction, thread: ThreadRecord, at: str) -> list[Message]:
+        """Return all messages of the branch that ends at checkpoint `at`."""
         found = self._decode(tx, thread, at, dated=True)
         if found and tx.checkpoints.has_branches(thread.thread_id):
             from threads.checkpoint.branches import with_versions

@@ -15,7 +15,7 @@ from langgraph.types import Command
 
 from threads.checkpoint.branches import discard_run, has_input_of_run, put_empty_head
 from threads.checkpoint.message_channel import CHANNEL
-from threads.checkpoint.transcript import STOPPED
+from threads.checkpoint.message_conversion import STOPPED
 from threads.registry import Registry
 from threads.registry.context import RegistryContext
 from threads.runs.attempt import Attempt, Start

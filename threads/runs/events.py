@@ -20,8 +20,8 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 
 from threads.background import log_failure
 from threads.checkpoint.message_channel import CHANNEL
+from threads.checkpoint.message_conversion import StoredWith, coerce_messages, content_key, to_message
 from threads.checkpoint.serde import Undecodable
-from threads.checkpoint.transcript import StoredWith, coerce_messages, content_key, to_message
 from threads.db.queries import moment
 from threads.delays import EVENT_BATCHING
 from threads.errors import LeaseLost, ThreadsError

@@ -11,14 +11,16 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
 from threads import ids
-from threads.errors import InvalidValue, NothingToResume, UsageError
+from threads.errors import InvalidValue, MessagesUnknown, NothingToResume, StateDamaged, UsageError
 from threads.models import AgentInfo, Event, Message, RunInfo, RunStatus
 from threads.registry import Registry
 from threads.registry.context import Closeable
+from threads.registry.head_view import HeadView
 from threads.registry.subscription import EventSubscription, subscribe
 from threads.runs.agents import bind_agents, open_agents, read_agent_info
 from threads.runs.edits import EditResolver
@@ -121,13 +123,12 @@ class Run:
         context = self._context
         context.checkpointer.wait_for_writes(self.thread_id)
         with context.store.read() as tx:
-            head_id = tx.runs.get(self.id).head_id
-            if head_id is None or not tx.checkpoints.exists(
-                self.thread_id, head_id
-            ):  # pruned, or rolled back
-                head_id = tx.threads.get(self.thread_id).head_id
-            if head_id is None:
-                return ()
+            thread, head_id = tx.threads.get(self.thread_id), tx.runs.get(self.id).head_id
+            is_stored = head_id is not None and tx.checkpoints.exists(self.thread_id, head_id)
+            if head_id == thread.head_id or not is_stored:  # pruned, or rolled back
+                with suppress(MessagesUnknown, StateDamaged):
+                    return HeadView(context, tx, thread).of_run(self.id)
+                return None
             found = context.decoder.messages(tx.connection, self.thread_id, head_id, dated=True)
         return None if found is None else tuple(message for message in found if message.run_id == self.id)
 
@@ -403,6 +404,10 @@ class Runner(Closeable):
         self._executor.check_open()
         self._check_takes_messages(choose_agent(self.agent_ids, agent_id, None))
         return self._temporary.start(agent_id, turns)
+
+    def _makes_titles(self) -> bool:
+        """Return whether there is a model for titles, for `threads.api`."""
+        return self._titles.has_model
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""

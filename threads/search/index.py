@@ -11,6 +11,7 @@ Deleted text stays in the index's pages until they are rewritten (`threads.db.pu
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from collections import Counter, defaultdict, deque
@@ -22,6 +23,8 @@ from threads.db.queries import statements
 ORDINAL_BITS = 20
 """Bits of a row's id for the message's place in its thread; those above are the thread's position."""
 MAX_ORDINAL = (1 << ORDINAL_BITS) - 1
+DAY = 86_400_000
+"""Milliseconds."""
 TITLE = "title"
 """The role of a title's row, which is the first of its thread."""
 
@@ -62,30 +65,76 @@ def sync(
     messages: Sequence[IndexedMessage],
     times: Mapping[str, int],
     now: int | None,
-) -> bool:
-    """Make the thread's rows those of `messages`; whether anything changed.
+) -> list[int]:
+    """Make the thread's rows those of `messages`; return the id of the row of each.
 
     `times`: when messages were written, by id, in milliseconds; `now` for the other new ones.
     """
     first, last = rows_of(position)
     stored = _select(connection, position)
-    found, added, removed = _match(stored, messages)
-    end = max((row["id"] for row, _ in found), default=first)
-    if end + len(added) > last:  # a sliding window that has moved on for a million messages
-        found, added, removed, end = [], [*messages], stored, first
-    changed = [(row, message) for row, message in found if IndexedMessage(*row[1:]) != message]
+    matched, removed = _match(stored, messages)
+    new_count = matched.count(None)
+    end = max((row["id"] for row in matched if row is not None), default=first)
+    if end + new_count > last:  # a sliding window that has moved on for a million messages
+        matched, removed, end, new_count = [None] * len(messages), stored, first, len(messages)
     _delete(connection, removed)
     if removed:  # new rows may get their ids, and no user has read those
         connection.execute(_sql("limit_read_marks"), {"position": position, "first": first})
-    for row, message in changed:
-        _update(connection, row, message)
-    for id, message in enumerate(added, start=end + 1):
-        _insert(connection, id, message, times.get(message.message_id or "", now))
-    if removed or changed or added:
-        thread = {"position": position, "first": first, "last": last}
-        for name in ("clear_daily_usage", "update_daily_usage"):
-            connection.execute(_sql(name), thread)
-    return bool(removed or changed or added)
+    new_ids = iter(range(end + 1, end + new_count + 1))
+    ids, has_changed = [], bool(removed)
+    for row, message in zip(matched, messages, strict=True):
+        ids.append(next(new_ids) if row is None else row["id"])
+        if row is None:
+            _insert(connection, ids[-1], message, times.get(message.message_id or "", now))
+        elif IndexedMessage(*row[1:]) != message:
+            _update(connection, row, message)
+        else:
+            continue
+        has_changed = True
+    if has_changed:
+        _sum_usage(connection, position)
+    return ids
+
+
+def append(
+    connection: sqlite3.Connection,
+    position: int,
+    messages: Sequence[IndexedMessage],
+    times: Sequence[int | None],
+) -> list[int] | None:
+    """Add rows to the thread's; return their ids, None if there is no room for them.
+
+    `times`: when each was written, in milliseconds.
+    """
+    ids = rows_of(position)
+    end = connection.execute(_sql("last_row"), ids._asdict()).fetchone()[0] or ids.first
+    if end + len(messages) > ids.last:
+        return None
+    for id, message, time in zip(itertools.count(end + 1), messages, times, strict=False):
+        _insert(connection, id, message, time)
+    days = [(time or 0) // DAY for time in times]
+    first_day = connection.execute(_sql("first_day"), {"position": position}).fetchone()[0]
+    if first_day is None or any(day < first_day for day in days):
+        _sum_usage(connection, position)
+    else:
+        for day, message in zip(days, messages, strict=True):
+            usage = (message.is_counted, message.input_tokens, message.output_tokens)
+            connection.execute(_sql("add_daily_usage"), (position, day, *usage))
+    return list(range(end + 1, end + len(messages) + 1))
+
+
+def remove(connection: sqlite3.Connection, position: int, ids: Sequence[int]) -> None:
+    """Delete rows of the thread."""
+    values = {"ids": json.dumps([*ids])}
+    _delete(connection, connection.execute(_sql("texts_of"), values).fetchall())
+    connection.execute(_sql("limit_read_marks"), {"position": position, "first": rows_of(position).first})
+    _sum_usage(connection, position)
+
+
+def _sum_usage(connection: sqlite3.Connection, position: int) -> None:
+    thread = {"position": position, **rows_of(position)._asdict()}
+    for name in ("clear_daily_usage", "update_daily_usage"):
+        connection.execute(_sql(name), thread)
 
 
 def list_messages(connection: sqlite3.Connection, position: int) -> list[IndexedMessage]:
@@ -138,21 +187,16 @@ def rebuild(connection: sqlite3.Connection) -> None:
 
 def _match(
     rows: Sequence[sqlite3.Row], messages: Sequence[IndexedMessage]
-) -> tuple[list[tuple[sqlite3.Row, IndexedMessage]], list[IndexedMessage], list[sqlite3.Row]]:
-    """The rows that stay, with their messages; the messages that have no row; the rows without a message.
+) -> tuple[list[sqlite3.Row | None], list[sqlite3.Row]]:
+    """The row of each message, None for those that have none; and the rows without a message.
 
     A message keeps its row, whatever was removed or inserted before it: a read mark is the id of a row.
     """
     waiting: defaultdict[str | tuple[str, str], deque[sqlite3.Row]] = defaultdict(deque)
     for row in rows:
         waiting[row["message_id"] or (row["role"], row["text"])].append(row)
-    found, added = [], []
-    for message in messages:
-        if same := waiting[message.key]:
-            found.append((same.popleft(), message))
-        else:
-            added.append(message)
-    return found, added, [row for left in waiting.values() for row in left]
+    matched = [same.popleft() if (same := waiting[message.key]) else None for message in messages]
+    return matched, [row for left in waiting.values() for row in left]
 
 
 def _select(connection: sqlite3.Connection, position: int) -> list[sqlite3.Row]:

@@ -15,8 +15,10 @@ from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Problem
 from threads.search import index
+from threads.store.decoder import Decoder
 from threads.store.deletion import delete_leftovers, delete_thread
-from threads.store.projection import Decoder, project
+from threads.store.messages import MessageTable
+from threads.store.projection import derive
 from threads.store.threads import StaleThread, decode_id
 
 BATCH_SIZE = 200
@@ -62,6 +64,7 @@ def _repair_all(connection: sqlite3.Connection, found: list[Problem]) -> None:
         _repair(connection, problem)
     if any(problem.kind in ("wrong_search", "missing") for problem in found):
         index.rebuild(connection)
+        MessageTable(connection).delete_all()
     if any(problem.kind in (*DERIVED_KINDS, "missing") for problem in found):
         for name in COMPUTE_AGAIN:
             connection.execute(statements("integrity")[name])
@@ -133,7 +136,7 @@ def _compare_thread(
     columns = (
         "position", "thread_id", "head_id", "created_at", "updated_at", "projected_id", "auto_title"
     )  # fmt: skip
-    made = project(StaleThread(*(row[name] for name in columns)), connection, decoder)
+    made = derive(StaleThread(*(row[name] for name in columns)), connection, decoder)
     thread_id = row["thread_id"]
     if why := decoder.damage(connection, thread_id, row["head_id"], made.message_count):
         yield Problem("unreadable", decode_id(thread_id), f"its state cannot be read: {why}")

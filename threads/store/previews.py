@@ -43,12 +43,13 @@ def title(messages: Sequence[Spoken]) -> str:
 
 def preview(messages: Sequence[Message]) -> str | None:
     """The last user or assistant message with text in one line, without Markdown; None if there is none."""
-    for message in reversed(messages):
-        if is_counted(message):
-            return shorten(strip_markdown(message.text[:MAX_READ]), PREVIEW_LENGTH) or shorten(
-                message.text[:MAX_READ], PREVIEW_LENGTH
-            )
-    return None
+    return next((preview_of(each.text) for each in reversed(messages) if is_counted(each)), None)
+
+
+def preview_of(text: str) -> str:
+    """A message with visible text in one line, without Markdown."""
+    text = text[:MAX_READ]
+    return shorten(strip_markdown(text), PREVIEW_LENGTH) or shorten(text, PREVIEW_LENGTH)
 
 
 def count(messages: Sequence[Message]) -> int:

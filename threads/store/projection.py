@@ -8,91 +8,22 @@ handed in: the store does not know how a checkpoint is encoded.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from threads.db.database import Database, has_table
-from threads.db.migrations import Progress
+from threads.db.database import has_table
 from threads.db.queries import statements
 from threads.models import Message
 from threads.search import index
 from threads.search.index import IndexedMessage
-from threads.store.threads import StaleThread, ThreadRecord
+from threads.store.decoder import Decoder, HeadMessages, Projectable
+from threads.store.message_rows import StoredMessage, storable
+from threads.store.messages import MessageTable, OtherBranch, branch_of
+from threads.store.threads import ThreadRecord
 
-BATCH_SIZE = 100
-"""Threads whose projections are stored in one transaction."""
-
-
-class BranchMessages(Protocol):
-    """The messages of a branch, with those that its graph removed from the state."""
-
-    @property
-    def messages(self) -> Sequence[Message]: ...
-    @property
-    def trimmed(self) -> Sequence[Message]: ...
-    @property
-    def times(self) -> Mapping[str, int]: ...
-    @property
-    def deleted(self) -> Collection[str | tuple[str, str]]: ...
-    @property
-    def is_whole(self) -> bool: ...
-
-
-class Decoder(Protocol):
-    """What the checkpoint package offers for reading checkpoints."""
-
-    def messages(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
-    ) -> list[Message] | None: ...
-
-    def said_at(
-        self,
-        connection: sqlite3.Connection,
-        thread_id: str,
-        checkpoint_id: str,
-        wanted: Sequence[IndexedMessage],
-    ) -> dict[str, int]: ...
-
-    def conversation(
-        self,
-        connection: sqlite3.Connection,
-        thread_id: str,
-        checkpoint_id: str,
-        state: Sequence[Message],
-        since: str | None,
-        known: Sequence[str | tuple[str, str]],
-    ) -> BranchMessages: ...
-
-    def written_at(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
-    ) -> int | None: ...
-
-    def damage(
-        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str, count: int | None
-    ) -> str | None: ...
-
-    def is_finished(self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str) -> bool: ...
-
-
-class Projectable(Protocol):
-    """A row of a thread, as far as its projection needs it."""
-
-    @property
-    def position(self) -> int: ...
-    @property
-    def thread_id(self) -> str: ...
-    @property
-    def head_id(self) -> str | None: ...
-    @property
-    def created_at(self) -> int | None: ...
-    @property
-    def updated_at(self) -> int | None: ...
-    @property
-    def projected_id(self) -> str | None: ...
-    @property
-    def auto_title(self) -> str: ...
+MAX_ADVANCE = 500
+"""Checkpoints since the last projection, after which a thread's branches are read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +39,25 @@ class Projection:
     preview: str | None
     message_count: int | None
     messages: Sequence[IndexedMessage]
-    """The rows of its messages in the search index."""
-    unanswered: Sequence[str]
+    """Its messages as they are searched; with `since` those that were added."""
+    conversation: Sequence[StoredMessage] = ()
+    """The messages of its state; with `since` those that were added."""
+    is_append_only: bool = True
+    """Whether the steps of the branch did nothing but append these."""
+    places: Sequence[int] = ()
+    """Where these are in `messages`."""
+    unanswered: Sequence[str] = ()
     """Tool calls without an answer that wedge the thread."""
     times: Mapping[str, int] = field(default_factory=dict)
     """When messages were written, by id; all that have no row yet, as far as that is known."""
     stored: Sequence[IndexedMessage] = ()
     """The messages that have a row already."""
+    since: str | None = None
+    """The checkpoint that the stored rows were made from, if only what changed since was read."""
+    kept: int = 0
+    """With `since`: how many of the stored messages stay, from the first on."""
+    branches: Sequence[OtherBranch] | None = None
+    """The other branches; None if these are as they are stored."""
 
     def columns(self) -> dict[str, Any]:
         """The projected columns by name."""
@@ -126,12 +69,142 @@ class Projection:
         return replace(record, **self.columns())
 
 
+class StoredRows:
+    """The rows of a thread as the last projection left them, read as they are needed."""
+
+    def __init__(self, connection: sqlite3.Connection, position: int) -> None:
+        self._table = MessageTable(connection)
+        self.position = position
+        values = {"position": position}
+        row = connection.execute(statements("projections")["stored_projection"], values).fetchone()
+        self.projected_id: str | None = row["projected_id"]
+        self.auto_title: str = row["auto_title"]
+        self.preview: str | None = row["preview"]
+        self.message_count: int | None = row["message_count"]
+        self.branch_count: int | None = row["branch_count"]
+        self.append_only_from: int = row["append_only_from"]
+        self.row_ids = self._table.row_ids(position)
+        self._checkpoints: dict[str, int] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many messages have rows."""
+        return len(self.row_ids)
+
+    def digest(self, count: int) -> int | None:
+        """Return the digest of the first `count` messages."""
+        return self._table.digest(self.row_ids.start + count - 1)
+
+    def count_at(self, checkpoint_id: str) -> int | None:
+        """Return how many messages there are up to the last one that was stored with a checkpoint."""
+        if self._checkpoints is None:
+            self._checkpoints = self._table.checkpoints(self.position)
+        return self._checkpoints.get(checkpoint_id)
+
+    def holds(self, message_id: str, count: int) -> bool:
+        """Whether a message is among the first `count`."""
+        found = self._table.find(self.position, message_id)
+        return found is not None and found < self.row_ids.start + count
+
+    def is_aligned(self) -> bool:
+        """Whether each message has the same row id as its text, and no other text is stored."""
+        return self._table.is_aligned(self.position)
+
+    def branch(self, tip: str) -> OtherBranch:
+        """Return the rows as a branch that ends at checkpoint `tip`."""
+        return self._table.branch(self.position, tip)
+
+
 def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) -> Projection:
-    """Derive the projection of a thread from its head."""
+    """Derive the projection of a thread: from its rows and what was stored since, else from its head."""
+    is_known = row.head_id is not None and row.projected_id is not None
+    rows = StoredRows(connection, row.position) if is_known and has_message_rows(connection) else None
+    change = None if rows is None or rows.message_count is None else _change(row, rows, connection, decoder)
+    made = derive(row, connection, decoder) if change is None else change
+    if rows is not None and rows.branch_count is not None and _is_advanced(row, connection):
+        return made
+    return replace(made, branches=other_branches(row, rows, connection, decoder))
+
+
+def has_message_rows(connection: sqlite3.Connection) -> bool:
+    """Whether the file has rows of messages: one of an earlier version that is only read has none."""
+    return has_table(connection, "threads_message")
+
+
+def _change(
+    row: Projectable, rows: StoredRows, connection: sqlite3.Connection, decoder: Decoder
+) -> Projection | None:
+    """The projection if messages were only appended, or the branch was left; None if all must be read."""
+    from threads.store import previews
+
+    found = decoder.read_change(connection, row.thread_id, str(row.head_id), rows)
+    if found is None or (found.unchanged < rows.count and not rows.is_aligned()):
+        return None
+    added = [_indexed(each.message, is_trimmed=False) for each in found.added]
+    count, preview = rows.message_count or 0, rows.preview
+    upto = {**index.rows_of(row.position)._asdict(), "upto": rows.row_ids.start + found.unchanged - 1}
+    if found.unchanged < rows.count:
+        text, count = connection.execute(statements("projections")["counted_upto"], upto).fetchone()
+        preview = None if text is None else previews.preview_of(text)
+    title = rows.auto_title
+    if found.unchanged < rows.count or title in (previews.NEW_TITLE, previews.UNTITLED_TITLE):
+        first = connection.execute(statements("index")["first_user_text"], upto).fetchone()
+        before = IndexedMessage(None, "user" if first else "tool", first["text"] if first else "")
+        title = previews.title([*([before] if found.unchanged else ()), *added])
+    new = [each.message for each in found.added]
+    return Projection(
+        position=row.position,
+        thread_id=row.thread_id,
+        head_id=row.head_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        auto_title=title,
+        preview=previews.preview(new) or preview,
+        message_count=count + previews.count(new),
+        messages=added,
+        conversation=found.added,
+        since=rows.projected_id,
+        kept=found.unchanged,
+    )
+
+
+def _is_advanced(row: Projectable, connection: sqlite3.Connection) -> bool:
+    """Whether the head follows the last projection's, and no other branch was begun since."""
+    values = {"thread_id": row.thread_id, "projected_id": row.projected_id, "limit": MAX_ADVANCE}
+    newer = connection.execute(statements("projections")["newer_checkpoints"], values).fetchall()
+    parents = [row.projected_id, *(each["checkpoint_id"] for each in newer)]
+    pairs = zip(newer, parents, strict=False)
+    is_chain = all(each["parent_checkpoint_id"] == parent for each, parent in pairs)
+    return is_chain and parents[-1] == row.head_id
+
+
+def other_branches(
+    row: Projectable, rows: StoredRows | None, connection: sqlite3.Connection, decoder: Decoder
+) -> list[OtherBranch]:
+    """The branches beside the one that ends at the head, in the order of writing."""
+    found = connection.execute(statements("rewinding")["tips"], {"thread_id": row.thread_id}).fetchall()
+    tips = [each[0] for each in found if each[0] != row.head_id]
+    if not tips:
+        return []
+    known = {}
+    if rows is not None:
+        known = {each.tip: each for each in MessageTable(connection).branches(row.position)}
+        left = rows.projected_id
+        if left is not None and left in tips and rows.message_count is not None:
+            known[left] = rows.branch(left)
+    return [
+        known.get(tip) or branch_of(tip, decoder.messages(connection, row.thread_id, tip) or ())
+        for tip in tips
+    ]
+
+
+def derive(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) -> Projection:
+    """Derive the projection of a thread from its head alone; `branches` is None."""
     from threads.store import previews
 
     thread_id, head_id = row.thread_id, row.head_id
-    messages = decoder.messages(connection, thread_id, head_id) if head_id else []
+    head = decoder.read_head(connection, thread_id, head_id) if head_id else HeadMessages([], True)
+    messages = None if head is None else [each.message for each in head.messages]
     lost, waiting = unanswered_calls(messages or ())
     if waiting and head_id and decoder.is_finished(connection, thread_id, head_id):
         lost += waiting
@@ -155,6 +228,9 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
         preview=None if messages is None else previews.preview(messages),
         message_count=None if messages is None else previews.count(messages),
         messages=said.messages,
+        conversation=() if head is None else head.messages,
+        is_append_only=head is not None and head.is_append_only,
+        places=said.places,
         unanswered=lost,
         times=said.times,
         stored=said.stored,
@@ -166,6 +242,8 @@ class Said(NamedTuple):
 
     title: str
     messages: Sequence[IndexedMessage] = ()
+    places: Sequence[int] = ()
+    """Where the messages of its state are among them."""
     stored: Sequence[IndexedMessage] = ()
     """The messages that have rows, if these are of the same thread."""
     times: Mapping[str, int] = {}
@@ -199,179 +277,17 @@ def _describe(
         remaining = [each for each in stored if each.role != "system" and each.key not in branch.deleted]
         without_id = {(each.role, each.text) for each in found}
         earlier = [each for each in remaining if each.key not in by_key and each.key not in without_id]
-        said = [by_key.get(each.key, each) for each in remaining if each.role == "user"] + found
+        users = [by_key.get(each.key, each) for each in remaining if each.role == "user"] if earlier else []
+        said = users + found  # rows are in the order in which they came into the branches in view
         found = [each._replace(is_counted=False) for each in earlier] + found
+    count_before = len(found) - len(branch.messages)
+    places = [count_before + n for n, each in enumerate(branch.messages) if id(each) not in trimmed]
     title, first = previews.title(said), next((each for each in stored if each.role == "user"), None)
     has_title = row.auto_title not in (previews.NEW_TITLE, previews.UNTITLED_TITLE)
     if has_title and (first is None or previews.title([first]) != row.auto_title or first.key not in by_key):
         cut = connection.execute(statements("projections")["is_cut"], {"thread_id": row.thread_id}).fetchone()
         title = row.auto_title if cut is not None and cut[0] else title
-    return Said(title, found, stored, branch.times)
-
-
-class IndexBacklog(NamedTuple):
-    """What the search index does not have yet."""
-
-    has_stale_threads: bool
-    has_changed_titles: bool
-
-
-class ProjectionTable:
-    """The projections and what is stale, within one transaction."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def count_stale(self, owner: str | None = None) -> int:
-        """How many threads, of this owner or of all, have a stale projection."""
-        name = "count_stale" if owner is None else "count_stale_of_owner"
-        return int(self._execute(name, {"owner": owner}).fetchone()[0])
-
-    def list_stale(self, owner: str | None, limit: int) -> list[StaleThread]:
-        """Threads, of this owner or of all, with a stale projection, the last active first."""
-        name = "list_stale" if owner is None else "list_stale_of_owner"
-        return [StaleThread(*row) for row in self._execute(name, {"owner": owner, "limit": limit})]
-
-    def store(self, projections: Sequence[Projection], owner: str | None = None) -> None:
-        """Store projections whose head has not changed, and the pending changes of the index.
-
-        `owner`: only the changes at the positions of this owner's threads.
-        """
-        index.apply_changes(self._connection, owner)
-        for each in projections:
-            if self._execute("store", each.columns()).rowcount:
-                index.sync(self._connection, each.position, each.messages, each.times, each.updated_at)
-
-    def invalidate_unknown(self) -> None:
-        """Make the projections stale whose messages could not be decoded."""
-        self._execute("invalidate_unknown", {})
-
-    def index_backlog(self, owner: str | None = None) -> IndexBacklog:
-        """What the search index does not have yet of an owner's threads, or of all."""
-        name = "backlog" if owner is None else "backlog_of_owner"
-        threads, titles = self._connection.execute(statements("index")[name], {"owner": owner}).fetchone()
-        return IndexBacklog(bool(threads), bool(titles))
-
-    def index_titles(self, owner: str | None = None) -> None:
-        """Bring the search index up to date with changed titles and deleted threads."""
-        index.apply_changes(self._connection, owner)
-
-    def refresh_temporarily(
-        self,
-        decoder: Callable[[], Decoder],
-        stop: Callable[[], bool] = lambda: False,
-        owner: str | None = None,
-    ) -> None:
-        """Derive stale projections for this transaction alone, where the file may not be written.
-
-        They are stored in temporary tables of the connection. Of an owner or of all, until `stop()`.
-        """
-        if self.count_stale(owner) == 0:
-            return
-        if self._execute("has_temporary_threads", {}).fetchone() is None:
-            self._execute("copy_threads", {})
-        self._connection.execute(statements("search")["create_temporary"])
-        for thread in self.list_stale(owner, -1):
-            made = project(thread, self._connection, decoder())
-            self._execute("store", made.columns())
-            times = _times(made, self._connection, decoder(), made.messages)
-            first, now = index.rows_of(made.position).first, made.updated_at
-            rows = [
-                (id, each.message_id, each.role, each.text, times.get(each.message_id or "", now))
-                for id, each in enumerate(made.messages, start=first + 1)
-            ]
-            self._connection.executemany(statements("search")["insert_temporary"], rows)
-            if stop():
-                return
-
-    def message_source(self) -> Literal["from_file", "from_temporary"] | None:
-        """Where a search finds message rows on a file that may not be written; None: in its index."""
-        sql = statements("search")
-        is_refreshed = self._connection.execute(sql["has_temporary"]).fetchone() is not None
-        if not has_table(self._connection, "threads_message_text"):
-            self._connection.execute(sql["create_temporary"])
-            return "from_temporary"
-        if not is_refreshed and not self.index_backlog().has_changed_titles:
-            return None
-        self._connection.execute(sql["create_temporary"])
-        return "from_file"
-
-    def _execute(self, name: str, values: dict[str, Any]) -> sqlite3.Cursor:
-        return self._connection.execute(statements("projections")[name], values)
-
-
-def refresh(database: Database, records: Iterable[Projectable], decoder: Decoder) -> dict[int, Projection]:
-    """Derive the projections of these threads, by position; they are stored without waiting.
-
-    Where the file is locked or full, or only read, the rows stay stale.
-    """
-    made = _derive(database, records, decoder)
-    if made and not database.read_only:
-        database.submit(partial(_store, made))
-    return {each.position: each for each in made}
-
-
-def refresh_all(
-    database: Database,
-    decoder: Callable[[], Decoder],
-    *,
-    progress: Progress | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    owner: str | None = None,
-) -> None:
-    """Derive and store all stale projections, of an owner or of all, in batches, until `stop()`."""
-    with database.read() as connection:
-        total = ProjectionTable(connection).count_stale(owner)
-    done = 0
-    while done < total:
-        with database.read() as connection:
-            stale = ProjectionTable(connection).list_stale(owner, BATCH_SIZE)
-        if not stale:
-            return
-        made = _derive(database, stale, decoder(), stop)
-        database.write(partial(_store, made, owner=owner))
-        done += len(made)
-        if progress:
-            progress("reading messages", min(done, total), total)
-        if stop():
-            return
-
-
-def _derive(
-    database: Database,
-    records: Iterable[Projectable],
-    decoder: Decoder,
-    stop: Callable[[], bool] = lambda: False,
-) -> list[Projection]:
-    made = []
-    with database.read() as connection:
-        for record in records:
-            each = project(record, connection, decoder)
-            if not database.read_only:
-                new = index.new_messages(each.stored, each.messages)
-                each = replace(each, times=_times(each, connection, decoder, new))
-            made.append(each)
-            if stop():
-                break
-    return made
-
-
-def _store(
-    projections: Sequence[Projection], connection: sqlite3.Connection, *, owner: str | None = None
-) -> None:
-    ProjectionTable(connection).store(projections, owner)
-
-
-def _times(
-    made: Projection, connection: sqlite3.Connection, decoder: Decoder, messages: Sequence[IndexedMessage]
-) -> Mapping[str, int]:
-    """When these messages were written, by id, as far as the history tells."""
-    unknown = [each for each in messages if each.message_id not in made.times]
-    if not unknown or made.head_id is None:
-        return made.times
-    return {**made.times, **decoder.said_at(connection, made.thread_id, made.head_id, unknown)}
+    return Said(title, found, places, stored, branch.times)
 
 
 def unanswered_calls(messages: Sequence[Message]) -> tuple[list[str], list[str]]:
@@ -394,8 +310,7 @@ def _indexed(message: Message, *, is_trimmed: bool) -> IndexedMessage:
     """What the index stores of a message; lone surrogates, which no file can hold, become question marks."""
     from threads.store import previews
 
-    text = message.text.encode(errors="replace").decode()
-    id = message.id and message.id.encode(errors="replace").decode()
+    text, id = storable(message.text), message.id and storable(message.id)
     usage = message.usage
     tokens = (usage.input_tokens, usage.output_tokens) if usage else (0, 0)
     is_counted = not is_trimmed and previews.is_counted(message)

@@ -9,6 +9,29 @@ WHERE id > :first AND id <= :last ORDER BY id
 -- name: texts_in_range
 SELECT id, text FROM threads_message_text WHERE id BETWEEN :first AND :last
 
+-- The last row of a thread.
+-- name: last_row
+SELECT max(id) FROM threads_message_text WHERE id > :first AND id <= :last
+
+-- These rows, as deleting them from the indexes takes.
+-- name: texts_of
+SELECT id, text FROM threads_message_text WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- The first text of a user in a thread, up to a row.
+-- name: first_user_text
+SELECT text FROM threads_message_text WHERE id > :first AND id <= :upto AND role = 'user' ORDER BY id LIMIT 1
+
+-- The first day on which a thread has messages.
+-- name: first_day
+SELECT min(day) FROM threads_daily_usage WHERE position = :position AND threads = 1
+
+-- Add a message to a thread's day.
+-- name: add_daily_usage
+INSERT INTO threads_daily_usage (position, day, messages, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (position, day) DO UPDATE SET
+    messages = messages + excluded.messages, input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens
+
 -- Store the row of a message, or of a title.
 -- name: insert_row
 INSERT INTO threads_message_text (id, message_id, role, text, is_counted, written_at, input_tokens, output_tokens)

@@ -27,6 +27,40 @@ SET projected_id = :head_id, auto_title = :auto_title, preview = :preview, messa
 WHERE thread_id = :thread_id AND head_id IS :head_id
     AND (:message_count IS NOT NULL OR message_count IS NULL OR projected_id IS NOT :head_id)
 
+-- The same for what was derived from the last projection and what was stored since.
+-- name: store_change
+UPDATE threads_thread
+SET projected_id = :head_id, auto_title = :auto_title, preview = :preview, message_count = :message_count,
+    created_at = coalesce(created_at, :created_at), updated_at = coalesce(updated_at, :updated_at)
+WHERE thread_id = :thread_id AND head_id IS :head_id AND projected_id = :since AND message_count IS NOT NULL
+
+-- What is stored of the last projection of a thread.
+-- name: stored_projection
+SELECT projected_id, auto_title, preview, message_count, branch_count, append_only_from
+FROM threads_thread WHERE position = :position
+
+-- Make the projection of a thread stale.
+-- name: invalidate
+UPDATE threads_thread SET projected_id = NULL WHERE position = :position
+
+-- Store how many branches a thread has.
+-- name: set_branch_count
+UPDATE threads_thread SET branch_count = :branch_count WHERE position = :position
+
+-- Store since which message messages were only appended.
+-- name: set_append_only_from
+UPDATE threads_thread SET append_only_from = :append_only_from WHERE position = :position
+
+-- The checkpoints that a thread has got since the last projection.
+-- name: newer_checkpoints
+SELECT checkpoint_id, parent_checkpoint_id FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id > :projected_id ORDER BY checkpoint_id LIMIT :limit
+
+-- The last counted message of a thread, and how many there are, up to a row.
+-- name: counted_upto
+SELECT (SELECT text FROM threads_message_text WHERE id > :first AND id <= :upto AND is_counted ORDER BY id DESC LIMIT 1),
+    (SELECT count(*) FROM threads_message_text WHERE id > :first AND id <= :upto AND is_counted)
+
 -- The first checkpoint of a thread.
 -- name: first_checkpoint
 SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''

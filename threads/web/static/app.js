@@ -71,7 +71,7 @@ async function start() {
   mountChat(place("chat"));
   mountView(place("view"));
   mountPalette(place("palette"));
-  addShortcut({ keys: "mod+shift+o", label: "New conversation", group: "General", run: () => navigate({}) });
+  addShortcut({ keys: "n", label: "New conversation", group: "General", run: () => navigate({}) });
   watch((state) => state.session, (session) => session === "in" && startEvents());
   await connect();
 }

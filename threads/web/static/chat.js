@@ -10,6 +10,7 @@ import { emptyTemplate } from "./empty_chat.js";
 import { ready } from "./events.js";
 import { icon } from "./icons.js";
 import { addShortcut } from "./keys.js";
+import { addMessageKeys } from "./message_keys.js";
 import { agentName, newChat, nextAgent, watchNewChat } from "./new_chat.js";
 import { OpenThread } from "./open_thread.js";
 import { ScrollFollower } from "./scroll_follower.js";
@@ -50,6 +51,7 @@ export class ChatView {
     this.log.addEventListener("click", handleCopyClick);
     document.addEventListener("visibilitychange", () => this.handleVisible());
     this.wasBusy = false;
+    this.wasOut = false;
     this.addKeys();
   }
 
@@ -57,12 +59,16 @@ export class ChatView {
     addShortcut({ keys: "Escape", label: "Stop the answer", group: "Conversation", inText: true, run: () => this.actions.stopByKey() });
     addShortcut({ keys: "/", label: "Write a message", group: "Conversation", run: () => this.composer.focus() });
     addShortcut({ keys: "End", label: "Latest message", group: "Conversation", run: () => this.scroll.goToEnd() });
+    addMessageKeys(this.actions, this.log);
   }
 
   /** Show the thread of the route, unless it is shown already. */
   follow() {
     const { route, session, agents } = get();
+    const isRenewed = session === "in" && this.wasOut;
+    this.wasOut = session === "out";
     if (route.view !== "chat" || session !== "in") return;
+    if (isRenewed && this.thread instanceof OpenThread) this.thread.reload();
     const { isTemporary } = newChat();
     if (route.thread === null && !isTemporary) this.open(null);
     else if (route.thread === null) this.openTemporary(agents.length ? (nextAgent()?.id ?? null) : null);

@@ -77,6 +77,7 @@ export class ChatActions {
     const { thread } = this.view;
     if (!(thread instanceof OpenThread)) return "";
     if (thread.isGone) return "This conversation is gone";
+    if (thread.isTrashed) return "Restore it to continue";
     if (!this.record) return "";
     if (this.record.trashed_at) return "In the trash: restore it to continue";
     if (this.record.agent_id === null) return "Choose an agent to continue";
@@ -227,7 +228,7 @@ export class ChatActions {
   async markRead() {
     if (document.visibilityState !== "visible" || this.conversation.isBusy) return;
     const { thread } = this.view;
-    if (thread instanceof OpenThread && thread.conversation.isLoaded) await thread.markRead().catch(() => {});
+    if (thread instanceof OpenThread && thread.conversation.isLoaded) await thread.markRead().catch(() => {}); // the next look marks it
   }
 
   /** @returns {import("./interrupt_card.js").CardContext} */

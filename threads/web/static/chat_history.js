@@ -137,6 +137,8 @@ export class ChatHistory {
     const { thread } = this.view;
     if (!(thread instanceof OpenThread)) return nothing;
     if (thread.isGone) return html`<div class="empty" role="alert"><h2>This conversation is gone</h2><p>It was deleted, or it is not yours. What you typed stays below.</p></div>`;
+    if (thread.isTrashed) return html`<div class="empty"><h2>This conversation is in the trash</h2><p>Restore it to read and continue it.</p>
+      <button class="btn go" type="button" @click=${() => void this.view.actions.attempt(() => thread.restore())}>Restore</button></div>`;
     if (thread.loadError) return html`<div class="empty" role="alert"><h2>It cannot be read</h2><p dir="auto">${thread.loadError.message} ${thread.loadError.hint}</p>
       <button class="btn" type="button" @click=${() => void thread.load()}>Try again</button></div>`;
     if (!thread.conversation.isLoaded) return html`<div class="loading" role="status" aria-busy="true" aria-label="Loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>`;

@@ -34,6 +34,7 @@ export class Composer {
     /** @type {ComposerState} */
     this.state = { placeholder: "Message", isBusy: false, blocked: "", notice: nothing, hint: "" };
     this.draftKey = "";
+    this.isOpen = false;
     /** Texts on their way, which belong to the draft until the server has accepted them. @type {() => string[]} */
     this.unsent = () => [];
     this.excess = 0;
@@ -56,10 +57,13 @@ export class Composer {
     this.show();
   }
 
-  /** Change to the draft of another thread. @param {string} key */
+  /** Change to the draft of another thread; empty for one that is not stored. @param {string} key */
   openDraft(key) {
+    const early = this.isOpen ? "" : this.area.value; // typed before it was known who writes
+    this.isOpen = true;
     this.draftKey = key;
-    this.area.value = loadDraft(key);
+    this.area.value = [key ? loadDraft(key) : "", early].filter(Boolean).join("\n\n");
+    if (early) this.save();
     this.measure();
   }
 
@@ -104,8 +108,7 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   handleKey(event) {
     if (event.isComposing || event.keyCode === 229) return;
-    const isTouch = matchMedia("(pointer: coarse) and (hover: none)").matches;
-    if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch) {
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch()) {
       event.preventDefault();
       this.send(event.ctrlKey || event.metaKey ? "interrupt" : "enqueue");
     } else if (event.key === "ArrowUp" && !this.text) {
@@ -145,7 +148,12 @@ export class Composer {
 /** @param {boolean} isBusy @param {boolean} hasText */
 function keysText(isBusy, hasText) {
   if (isBusy) return hasText ? "Enter queues it" : "Answering…";
-  return "Enter sends · Shift+Enter breaks";
+  return isTouch() ? "" : "Enter sends · Shift+Enter breaks";
+}
+
+/** Whether text is typed on a screen, whose Enter key breaks lines. */
+function isTouch() {
+  return matchMedia("(pointer: coarse) and (hover: none)").matches;
 }
 
 /** @param {number} bytes */

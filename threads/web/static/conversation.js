@@ -179,6 +179,7 @@ export class Conversation {
   /** @param {ThreadEvent} event */
   start(event) {
     this.runId = event.run_id;
+    this.live.clear(); // of an attempt that broke off
     this.failure = null;
     this.interrupts = [];
     if (event.run_id) this.queuedRuns.delete(event.run_id);

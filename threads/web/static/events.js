@@ -32,7 +32,8 @@ let answeredAt = -Infinity;
 let isStarted = false;
 
 /**
- * Call `handle` with each event of a thread, or of all threads with null.
+ * Call `handle` with each event of a thread, or of all threads with null. Events of the type `changed` say that the
+ * thread is to be read again, whoever changed it: `data.change` is `updated`, `read` or `removed`.
  * @param {string | null} thread
  * @param {(event: ThreadEvent) => void} handle
  * @returns {() => void} a function that ends it
@@ -69,9 +70,12 @@ export function retryNow() {
   else broadcast("stream-retry", null);
 }
 
-/** Start to listen; once per tab, after the session is known. */
+/** Start to listen, once the session is known; again after a new sign-in, for the stream of the new session. */
 export function startEvents() {
-  if (isStarted) return;
+  if (isStarted) {
+    if (stream) open();
+    return;
+  }
   isStarted = true;
   addEventListener("online", retryNow);
   if (!("locks" in navigator) || typeof BroadcastChannel === "undefined") {
@@ -133,6 +137,7 @@ function follow(state) {
   answeredAt = performance.now();
   lastId ??= state.lastId;
   set({ connection: state.connection, retryAt: state.retryAt });
+  if (state.connection === "refused") set({ session: "out" });
 }
 
 /** A tab that is looked at must not depend on one that the browser has frozen. */
@@ -171,8 +176,18 @@ function dispatch(event) {
     for (const handle of gapHandlers) attempt(handle);
     return;
   }
+  if (event.type === "changed") { // not of the log: it has no number
+    if (event.thread_id === "") for (const handle of gapHandlers) attempt(handle);
+    else deliver(event);
+    return;
+  }
   if (event.sequence <= (sequences.get(event.thread_id) ?? 0)) return;
   sequences.set(event.thread_id, event.sequence);
+  deliver(event);
+}
+
+/** @param {ThreadEvent} event */
+function deliver(event) {
   for (const { thread, handle } of [...subscribers]) {
     if (thread === null || thread === event.thread_id) attempt(() => handle(event));
   }

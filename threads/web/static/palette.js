@@ -22,7 +22,7 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
 
 /** @type {import("./palette_options.js").Command[]} */
 const COMMANDS = [
-  { label: "New conversation", keys: "mod+shift+o", run: () => navigate({}) },
+  { label: "New conversation", keys: "n", run: () => navigate({}) },
   { label: "Archive", run: () => navigate({ view: "archive" }) },
   { label: "Trash", run: () => navigate({ view: "trash" }) },
   { label: "Analytics", run: () => navigate({ view: "analytics" }) },

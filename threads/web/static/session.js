@@ -3,6 +3,7 @@
 
 import { get, send } from "./api.js";
 import { BASE } from "./base.js";
+import { clearDrafts } from "./drafts.js";
 import { get as state, set } from "./store.js";
 import { broadcast, listen } from "./tabs.js";
 
@@ -33,6 +34,7 @@ export async function signIn(token) {
 /** End the session of this browser, in all its tabs. Raises `ApiError`. */
 export async function signOut() {
   await send("DELETE", ["session"]);
+  clearDrafts(state().me?.name ?? null);
   broadcast("session", { name: null });
   location.reload(); // nothing of the last user stays in memory
 }

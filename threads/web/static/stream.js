@@ -76,7 +76,7 @@ export class EventStream {
     if (this.lastId !== null) headers["Last-Event-ID"] = this.lastId;
     const watchdog = new Watchdog(() => this.#attempt.abort());
     try {
-      const response = await request("GET", ["events"], { headers, signal });
+      const response = await request("GET", ["events"], { headers, query: { changes: true }, signal });
       for await (const { id, type, data } of readEvents(response)) {
         watchdog.feed();
         this.#failures = 0;
