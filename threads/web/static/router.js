@@ -56,7 +56,7 @@ export function startRouter() {
     if (link.target || link.hasAttribute("download")) return;
     if (link.classList.contains("skip")) { // a place on the page, not an address
       event.preventDefault();
-      document.querySelector("#main")?.focus();
+      document.getElementById("main")?.focus();
       return;
     }
     const url = new URL(link.href);
