@@ -36,9 +36,14 @@ def require_chromium() -> None:
 
 def module(page: Any, name: str) -> Any:
     """Return a handle of a module of the page, the same object that its components use."""
-    source = "([name, entry]) => import(new URL(`./${name}.js`, entry).href)"
-    entry = page.eval_on_selector('script[type="module"]', "script => script.src")
-    return page.evaluate_handle(source, [name, entry])
+    source = """(name) => {
+        const loaded = performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname);
+        return import(loaded.find((path) => path.endsWith("/app.js")).replace("app.js", `${name}.js`));
+    }"""  # not by the script's `src`, which is relative: it changes with the address of the page
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/app.js'))"
+    )
+    return page.evaluate_handle(source, name)
 
 
 class PageProblems:

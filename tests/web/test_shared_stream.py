@@ -115,6 +115,19 @@ def test_a_connection_that_broke_before_the_first_event_misses_none(site, page):
     assert len(seen(page)) == 2
 
 
+def test_lists_are_true_again_after_an_outage(site, page):
+    site.registry.create(id="a", title="Before")
+    page.context.problems.expect("ERR_")
+    record(page)
+    expect(page.get_by_role("link", name="Before")).to_be_visible()
+    page.route("**/api/v1/events*", lambda route: route.abort())
+    site.app.state.threads.streams.close_open()
+    page.evaluate("(store) => store.until((state) => state.connection === 'lost')", module(page, "store"))
+    site.registry.update("a", title="After")
+    page.unroute("**/api/v1/events*")
+    expect(page.get_by_role("link", name="After")).to_be_visible()
+
+
 def test_a_lost_connection_is_said_and_can_be_tried_at_once(site, page):
     page.context.problems.expect("ERR_")
     record(page)

@@ -142,7 +142,7 @@ export class ChatHistory {
       <button class="btn go" type="button" @click=${() => void this.view.actions.attempt(() => thread.restore())}>Restore</button></div>`;
     if (thread.loadError) return html`<div class="empty" role="alert"><h2>It cannot be read</h2><p dir="auto">${thread.loadError.message} ${thread.loadError.hint}</p>
       <button class="btn" type="button" @click=${() => void thread.load()}>Try again</button></div>`;
-    if (!thread.conversation.isLoaded) return html`<div class="loading" aria-busy="true" aria-label="Loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>`;
+    if (!thread.conversation.isLoaded) return html`<div class="loading" role="status" aria-busy="true" aria-label="Loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>`;
     return thread.conversation.hasOlder ? html`<p class="older"><span class="spin"></span>Earlier messages…</p>` : nothing;
   }
 

@@ -39,6 +39,17 @@ export function withoutTexts(draft, texts) {
   return rest;
 }
 
+/** Remove the drafts of a user who signs out: the next one in this browser must not find them. @param {string | null} user */
+export function clearDrafts(user) {
+  const own = draftKey(user, null).slice(0, -"null]".length);
+  memory.clear();
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith(own)) localStorage.removeItem(key);
+  } catch {
+    // storage is blocked
+  }
+}
+
 /** Remove the oldest drafts beyond `MAX_DRAFTS`. */
 export function pruneDrafts() {
   try {

@@ -14,7 +14,7 @@ import { openThreadMenu } from "./thread_menu.js";
 /** @import { Agent, Thread } from "./types.js" */
 
 /** Headings of the views beside the chat. */
-const VIEW_NAMES = {
+export const VIEW_NAMES = {
   chat: "", archive: "Archive", trash: "Trash", analytics: "Analytics", settings: "Settings", "sign-in": "Sign in", missing: "Not found",
 };
 

@@ -70,7 +70,6 @@ class Palette {
   mount(close) {
     this._close = close;
     this._show();
-    requestAnimationFrame(() => this._input()?.focus());
     fetchJson(["tags"]).then((tags) => {
       this._names.tags = tags.map((/** @type {{ name: string }} */ tag) => tag.name);
       this._show();
@@ -164,7 +163,7 @@ class Palette {
     const sections = [...new Set(options.map((option) => option.section))];
     const numbered = [...options.entries()];
     render(html`
-      <input type="text" role="combobox" aria-label="Search conversations and commands" autocomplete="off" spellcheck="false"
+      <input type="text" autofocus role="combobox" aria-label="Search conversations and commands" autocomplete="off" spellcheck="false"
         aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list" enterkeyhint="search" maxlength="1000"
         aria-activedescendant=${options.length > 0 ? `palette-${this._active}` : nothing} placeholder="Search conversations"
         .value=${this._text} @keydown=${(/** @type {KeyboardEvent} */ event) => this._onKey(event)}

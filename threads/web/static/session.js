@@ -2,7 +2,8 @@
 /** Who uses this browser: the local user, or one that signed in by token and has a session cookie. */
 
 import { get, send } from "./api.js";
-import { set } from "./store.js";
+import { clearDrafts } from "./drafts.js";
+import { get as state, set } from "./store.js";
 import { broadcast, listen } from "./tabs.js";
 
 /** Read who the caller is and which agents there are; sets `session`, `me` and `agents`. Raises `ApiError`. */
@@ -25,6 +26,7 @@ export async function signIn(token) {
 /** End the session of this browser, in all its tabs. Raises `ApiError`. */
 export async function signOut() {
   await send("DELETE", ["session"]);
+  clearDrafts(state().me?.name ?? null);
   broadcast("session", { name: null });
   location.reload(); // nothing of the last user stays in memory
 }
