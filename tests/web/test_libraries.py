@@ -5,9 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
 from locations import ROOT
 
 from threads.web.assets import without_comments
@@ -57,16 +55,6 @@ def test_modules_are_short_and_checked():
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 250, path.name
         assert lines[0] == "// @ts-check" or path.name == "theme.js", path.name
-
-
-@pytest.fixture
-def node_folder():
-    """A folder in which npm installed what `package-lock.json` names."""
-    folder = os.environ.get("THREADS_TEST_NODE_MODULES")
-    if folder is None:
-        give_up = pytest.fail if os.environ.get("THREADS_TEST_REQUIRE") == "1" else pytest.skip
-        give_up("THREADS_TEST_NODE_MODULES names no folder for npm; see threads/web/README.md")
-    return Path(folder)
 
 
 def test_the_types_of_the_modules_are_right(node_folder):

@@ -413,7 +413,7 @@ class Runner(Closeable):
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""
-        return len(self._executor.running_ids())
+        return len(self._executor.running_ids()) + len(self._temporary)
 
     def _submit_idempotent(
         self, thread_id: str, request: Request, key: str | None, resolve: Callable[[], Submission]

@@ -14,7 +14,7 @@ import { openThreadMenu } from "./thread_menu.js";
 /** @import { Agent, Thread } from "./types.js" */
 
 /** Headings of the views beside the chat. */
-const VIEW_NAMES = {
+export const VIEW_NAMES = {
   chat: "", archive: "Archive", trash: "Trash", analytics: "Analytics", settings: "Settings", "sign-in": "Sign in", missing: "Not found",
 };
 
@@ -50,7 +50,8 @@ function chatTemplate(id, thread) {
 /** @param {Thread | undefined} thread */
 function titleTemplate(thread) {
   if (!thread || renamedId !== thread.id) {
-    return html`<h1 dir="auto" title=${thread?.title ?? ""} @dblclick=${() => startRename(thread?.id ?? null)}>${thread?.title ?? ""}</h1>`;
+    if (!thread) return html`<h1 class="visually-hidden">Conversation</h1>`;
+    return html`<h1 dir="auto" title=${thread.title} @dblclick=${() => startRename(thread.id)}>${thread.title}</h1>`;
   }
   const finish = (/** @type {HTMLInputElement} */ input, /** @type {boolean} */ isKept) => {
     if (renamedId === null) return;
@@ -62,7 +63,7 @@ function titleTemplate(thread) {
     event.stopPropagation();
     finish(event.target, event.key === "Enter");
   };
-  return html`<input class="field title-field" dir="auto" aria-label="Title" .value=${thread.title} @keydown=${handleKey}
+  return html`<h1 class="visually-hidden">${thread.title}</h1><input class="field title-field" dir="auto" aria-label="Title" .value=${thread.title} @keydown=${handleKey}
     @blur=${(/** @type {any} */ event) => finish(event.target, true)} ${ref(selectSoon)} />`;
 }
 

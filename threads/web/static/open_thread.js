@@ -60,6 +60,12 @@ export class OpenThread {
     }
   }
 
+  /** Read it again at once, after a time in which that was not possible. */
+  reload() {
+    if (this.conversation.isLoaded) this.refreshSoon();
+    else void this.load();
+  }
+
   /** @param {number} limit @param {number} number */
   async read(limit, number) {
     const thread = ["threads", this.id];

@@ -31,12 +31,19 @@ BROWSERS = "chrome123,firefox121,safari17.5"
 """The first ones with `light-dark()`."""
 
 
-def install(folder: Path, *options: str) -> Path:
-    """Install the locked packages into `folder`; return its `node_modules`. npm verifies their hashes."""
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(TOOLS / name, folder)
-    run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", *options, folder=folder)
-    return folder / "node_modules"
+def install(folder: Path) -> Path:
+    """Install the locked packages into `folder`; return its `node_modules`. npm verifies their hashes.
+
+    A folder in which they are installed is left as it is.
+    """
+    modules, lock = folder / "node_modules", TOOLS / "package-lock.json"
+    installed = folder / lock.name
+    if not (modules.exists() and installed.exists() and installed.read_bytes() == lock.read_bytes()):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", lock.name):
+            shutil.copy(TOOLS / name, folder)
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder)
+    return modules
 
 
 def build(target: Path) -> None:
