@@ -1,6 +1,7 @@
 """Threads and descriptors of a server under many clients: how many there are, and what waits for what."""
 
 import asyncio
+import inspect
 import json
 import threading
 from collections import Counter
@@ -19,6 +20,7 @@ from server_helpers import PREFIX, bearer, process
 
 import threads
 from threads.api import create_app
+from threads.api.app import ROUTES
 from threads.api.server import UvicornServer
 from threads.api.worker_threads import READ_THREADS, WRITE_THREADS
 from threads.checkpoint.aio import READER_THREADS
@@ -113,3 +115,10 @@ def test_reads_do_not_wait_behind_writes_that_wait_for_a_lock(tmp_path):
                 assert httpx.get(f"{url}{read}", headers=headers, timeout=60).status_code == 200
             assert not any(each.done() for each in waiting)
         assert {each.result().status_code for each in waiting} == {200}
+
+
+def test_no_handler_waits_for_a_commit_in_a_read_thread():
+    routes = [route for module in ROUTES for route in module.router.routes]
+    writing = [route for route in routes if route.methods - {"GET", "HEAD"}]
+    assert len(writing) > 20
+    assert [route.name for route in writing if not inspect.iscoroutinefunction(route.endpoint)] == []
