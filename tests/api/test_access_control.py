@@ -67,6 +67,7 @@ ACCESS = {
     "unread": ("user", None),
     "analytics": ("user", None),
     "list_agents": ("user", None),
+    "info": ("user", None),
     "me": ("user", None),
     "begin_session": ("user", None),
     "end_session": ("user", None),

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from graphs import plain_graph
-from langchain_core.messages import HumanMessage
+from graphs import Plain, compiled, plain_graph
+from langchain_core.messages import AIMessage, HumanMessage
 from run_helpers import Gate, approving_graph, failing_once_graph, slow_agent, until, waiting_graph
 from server_helpers import PREFIX, client, events, process
 
@@ -434,6 +434,40 @@ def test_agents_are_listed_and_unknown_ones_refused(api):
     assert [each["id"] for each in api.get(f"{PREFIX}/agents").json()] == list(catalog.agent_ids())
     refused(api.post(f"{PREFIX}/threads", json={"agent_id": "nobody"}), 422, "AgentNotFound", "agent_id")
     assert api.get(f"{PREFIX}/threads").json() == []
+
+
+def test_info_has_the_limits_that_requests_are_held_to(api, registry):
+    found = api.get(f"{PREFIX}/info").json()
+    limits = found["limits"]
+    assert found["makes_titles"] is False
+    title, tag = "x" * limits["title_length"], "y" * limits["tag_length"]
+    fitting = {"title": title, "tags": [f"{n:03}{tag[3:]}" for n in range(limits["tags"])]}
+    assert api.post(f"{PREFIX}/threads", json=fitting).status_code == 201
+    metadata = {"k": "v" * (limits["metadata_bytes"] - len('{"k": ""}'))}
+    assert api.post(f"{PREFIX}/threads", json={"metadata": metadata}).status_code == 201
+    for field, value in (
+        ("title", f"{title}x"), ("tags", [f"{tag}y"]), ("tags", [*fitting["tags"], "one more"]),
+        ("metadata", {"k": metadata["k"] + "v"}),
+    ):  # fmt: skip
+        refused(api.post(f"{PREFIX}/threads", json={field: value}), 422, "InvalidValue", field)
+    body = '{"initial_message": "' + "x" * (limits["body_bytes"] - 23) + '"}'
+    json_body = {"content-type": "application/json"}
+    assert api.post(f"{PREFIX}/threads", content=body, headers=json_body).status_code == 201
+    refused(api.post(f"{PREFIX}/threads", content=f"{body} ", headers=json_body), 413, "TooLarge")
+
+
+def test_message_names_the_model_that_made_it(registry):
+    def node(state):
+        names = {"model_name": "gpt-x"}, {"model": "claude-x"}, {"model_id": 7, "model": "nova-x"}, {}
+        return {"messages": [AIMessage("hi", response_metadata=each) for each in names]}
+
+    with client(registry, compiled(Plain, node, None)) as api:
+        id = api.post(f"{PREFIX}/threads", json={"initial_message": "hi"}).json()["id"]
+        expected = [None, "gpt-x", "claude-x", "nova-x", None]
+        for _ in range(2):  # as decoded, and from its row
+            assert [each["model"] for each in api.get(f"{PREFIX}/threads/{id}/messages").json()] == expected
+        stream = api.get(f"{PREFIX}/threads/{id}/events?after=0&follow=false").text
+        assert [name in stream for name in ("gpt-x", "claude-x", "nova-x")] == [True] * 3
 
 
 def test_thread_ids_of_other_programs_work_in_paths(api, registry):

@@ -94,6 +94,9 @@ def test_owner_gets_the_changes_of_their_own_list_only(registry):
         registry.update("mine", title="of Alice now")
         registry.update("none", owner="bob")
         assert changes(events, "none", "updated") == [("none", "updated")]
+    with registry.events(after=None, changes=True) as events:
+        registry.update("mine", owner="bob")
+        assert changes(events, "mine", "updated") == [("mine", "updated")]
 
 
 def test_many_changes_at_once_are_one_event(registry):

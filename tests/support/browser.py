@@ -14,7 +14,15 @@ try:
 except ModuleNotFoundError:
     expect = sync_playwright = None  # type: ignore[assignment]
 
-__all__ = ["CHROMIUM", "PageProblems", "expect", "require_chromium", "sync_playwright"]
+__all__ = [
+    "CHROMIUM",
+    "PageProblems",
+    "expect",
+    "module",
+    "require_chromium",
+    "sync_playwright",
+    "wait_for_connection",
+]
 CHROMIUM = Path("/usr/bin/chromium")
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -32,6 +40,24 @@ def require_chromium() -> None:
     if missing:
         give_up = pytest.fail if os.environ.get("THREADS_TEST_REQUIRE") == "1" else pytest.skip
         give_up("; ".join(missing))
+
+
+def module(page: Any, name: str) -> Any:
+    """Return a handle of a module of the page, the same object that its components use."""
+    source = """(name) => {
+        const loaded = performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname);
+        return import(loaded.find((path) => path.endsWith("/app.js")).replace("app.js", `${name}.js`));
+    }"""  # not by the script's `src`, which is relative: it changes with the address of the page
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/app.js'))"
+    )
+    return page.evaluate_handle(source, name)
+
+
+def wait_for_connection(page: Any, connection: str) -> None:
+    """Wait until the event stream of a page is `open` or `lost`."""
+    test = "([store, connection]) => store.get().connection === connection"
+    page.wait_for_function(test, arg=[module(page, "store"), connection])
 
 
 class PageProblems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from server_helpers import listening
 
 import threads
 from threads.api import create_app
+from threads.web.tools.libraries import install
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -25,6 +27,7 @@ class Site:
     """A served registry: what tests write with, and where the page is."""
 
     url: str
+    app: Any
     registry: threads.Registry
     runner: threads.Runner
     path: Path
@@ -38,6 +41,17 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def node_folder() -> Path:
+    """A folder in which npm installed what `package-lock.json` names."""
+    folder = os.environ.get("THREADS_TEST_NODE_MODULES")
+    if folder is None:
+        give_up = pytest.fail if os.environ.get("THREADS_TEST_REQUIRE") == "1" else pytest.skip
+        give_up("THREADS_TEST_NODE_MODULES names no folder for npm; see threads/web/README.md")
+    install(Path(str(folder)))
+    return Path(str(folder))
 
 
 @pytest.fixture
@@ -59,9 +73,9 @@ def site(tmp_path: Path, agents: dict[str, Any], app_options: dict[str, Any]) ->
     with (
         threads.open(path) as registry,
         threads.Runner(registry, agents) as runner,
-        listening(create_app(registry, runner, **app_options)) as url,
+        listening(app := create_app(registry, runner, **app_options)) as url,
     ):
-        yield Site(url, registry, runner, path)
+        yield Site(url, app, registry, runner, path)
 
 
 @pytest.fixture

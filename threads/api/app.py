@@ -22,6 +22,7 @@ from threads.api.routes import (
     analytics,
     bulk,
     events,
+    info,
     messages,
     retention,
     runs,
@@ -43,7 +44,7 @@ DESCRIPTION = """Chat threads of LangGraph agents. All errors have one body: `er
 gives 404, as one that does not exist."""
 ROUTES = (
     threads, messages, temporary, runs, events, search, tags, bulk, trash, unread, analytics, agents,
-    session, retention,
+    info, session, retention,
 )  # fmt: skip
 """In the order of the OpenAPI schema."""
 

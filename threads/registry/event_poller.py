@@ -189,7 +189,12 @@ def changed_events(changes: Sequence[ListChange]) -> list[Event]:
     """Return the `changed` events of these changes; one for all threads where they are many."""
     if len(changes) > MANY_CHANGES:
         return [changed_event("", "many")]
-    return [changed_event(each.thread_id, each.change) for each in changes]
+    last = {each.thread_id: each for each in changes if each.change != "read"}
+    return [  # a thread that was given to another owner is not removed for those who see both
+        changed_event(each.thread_id, each.change)
+        for each in changes
+        if each.change != "removed" or last[each.thread_id] is each
+    ]
 
 
 def changed_event(thread_id: str, change: str) -> Event:

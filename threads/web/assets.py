@@ -2,13 +2,16 @@
 
 All links are relative, so the page works wherever it is mounted. A document lies at `/` or below; the file
 `NAME` lies at `/assets/VERSION/NAME` and may be cached forever. Styles are sent as one file, modules one by
-one, all announced in the document so that a browser requests them at once.
+one and without their comments. The document announces those that the entry imports, so that a browser
+requests them at once; what is imported by `import()` is loaded when it is needed.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,8 +33,10 @@ FIRST_STYLES = ("tokens", "base", "layout", "overlays")
 ENTRY = "static/app.js"
 THEME = "static/theme.js"
 ICON = "static/icon.svg"
-LAZY = ("vendor/highlight.js",)
-"""Modules that are imported when they are needed, not announced."""
+IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\.[^"']+)["'];""", re.MULTILINE)
+"""A static import, as the modules of this package are written."""
+COMMENT = re.compile(r"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*$", re.MULTILINE | re.DOTALL)
+"""A comment that has its lines for itself; lines that begin so in a template would be taken for one."""
 COMPRESSIBLE = ("text/", "image/svg+xml")
 
 
@@ -82,20 +87,27 @@ class PageAssets:
 
     def _make_document(self, depth: int) -> Asset:
         root = f"{'../' * depth or './'}assets/{self.version}"
-        modules = [
-            name for name in sorted(self.files) if name.endswith(".js") and name not in (*LAZY, THEME, ENTRY)
-        ]
         icon = f'<link rel="icon" href="{root}/{ICON}" type="{self.files[ICON].media_type}"'
         head = [
             f'<script src="{root}/{THEME}"></script>',
             f'<link rel="stylesheet" href="{root}/{STYLES}">',
             f'<script type="module" src="{root}/{ENTRY}"></script>',
-            *(f'<link rel="modulepreload" href="{root}/{name}">' for name in modules),
+            *(f'<link rel="modulepreload" href="{root}/{name}">' for name in self._imported()),
             f"{icon}{' data-logo' if self._logo else ''}>",
         ]
         text = (files("threads.web") / "static" / "index.html").read_text(encoding="utf-8")
         html = Template(text).substitute(name=escape(self._options.name), head="\n".join(head))
         return _asset(html.encode(), MEDIA_TYPES[".html"])
+
+    def _imported(self) -> list[str]:
+        """Return the modules that the entry imports, directly or not, in the order of their discovery."""
+        found = [ENTRY]
+        for name in found:
+            for path in IMPORT.findall(self.files[name].content.decode()):
+                imported = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+                if imported not in found:
+                    found.append(imported)
+        return found[1:]
 
     def _accent_styles(self) -> bytes:
         color = parse_color(self._options.accent or "")
@@ -108,7 +120,14 @@ def _packaged_files() -> Iterator[tuple[str, bytes, str]]:
         for name, file in _walk(files("threads.web") / folder, folder):
             media_type = MEDIA_TYPES.get("." + name.rpartition(".")[2])
             if media_type is not None and not name.endswith(".html"):
-                yield name, file.read_bytes().replace(b"\r\n", b"\n"), media_type
+                text = file.read_text(encoding="utf-8")
+                is_ours = folder == "static" and not name.endswith(".svg")
+                yield name, (without_comments(text) if is_ours else text).encode(), media_type
+
+
+def without_comments(text: str) -> str:
+    """Return a module or style sheet without the comments between its lines, which keep their numbers."""
+    return COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
 
 
 def _walk(folder: Traversable, name: str) -> Iterator[tuple[str, Traversable]]:

@@ -65,6 +65,27 @@ class Me(BaseModel):
     is_admin: bool
 
 
+class ClientLimits(BaseModel):
+    """What a request may hold at most. Lengths are in characters (Unicode code points)."""
+
+    body_bytes: int = Field(
+        description="Bytes of a request body, as it is sent: the JSON around a message, too."
+    )
+    title_length: int
+    tag_length: int
+    tags: int = Field(description="Tags of a thread.")
+    metadata_bytes: int = Field(description="Bytes of a thread's metadata as JSON.")
+    temporary_messages: int = Field(description="Messages of a temporary chat.")
+
+
+class ServerInfo(BaseModel):
+    """The server, for clients."""
+
+    version: str
+    makes_titles: bool = Field(description="Whether `POST .../title` has a model.")
+    limits: ClientLimits
+
+
 class RuleForm(BaseModel):
     """A retention rule; durations in seconds."""
 

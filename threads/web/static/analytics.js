@@ -12,7 +12,7 @@ import { columnPlot, rowPlot } from "./plots.js";
  * @typedef {{ by: Grouping, days: number, agent_id: string, tag: string }} Choice
  * @typedef {object} AnalyticsSource
  * @property {(query: Record<string, string>) => Promise<Stat[]>} stats
- * @property {() => Promise<string[]>} agents
+ * @property {() => string[]} agents
  * @property {() => Promise<string[]>} tags
  */
 
@@ -40,16 +40,13 @@ export class AnalyticsView {
     /** @type {unknown} */
     this._error = null;
     /** @type {string[]} */
-    this._agents = [];
-    /** @type {string[]} */
     this._tags = [];
     this._request = 0;
   }
 
   /** Load the statistics, and the names that the filters offer. */
   async start() {
-    const names = Promise.all([this._source.agents(), this._source.tags()]).then(([agents, tags]) => {
-      this._agents = agents;
+    const names = this._source.tags().then((tags) => {
       this._tags = tags;
     });
     await Promise.all([this.load(), names.catch(() => undefined)]);
@@ -84,8 +81,7 @@ export class AnalyticsView {
   }
 
   render() {
-    return html`<div class="view analytics" aria-busy=${this._stats === null && this._error === null}>
-      <h1 tabindex="-1">Analytics</h1>
+    return html`<div class="page analytics" aria-busy=${this._stats === null && this._error === null}>
       ${this._filters()}
       ${this._error !== null ? this._failure() : this._stats === null ? skeleton() : this._plots(this._stats)}
     </div>`;
@@ -93,8 +89,9 @@ export class AnalyticsView {
 
   _filters() {
     const { by, days, agent_id, tag } = this.choice;
+    const agents = this._source.agents();
     /** @param {string} name @param {string} value @param {string[]} options @param {string} all */
-    const select = (name, value, options, all) => html`<label class="field">${name === "tag" ? "Tag" : "Agent"}
+    const select = (name, value, options, all) => html`<label>${name === "tag" ? "Tag" : "Agent"}
       <select name=${name} @change=${(/** @type {Event & { target: HTMLSelectElement }} */ event) =>
         this.choose({ [name]: event.target.value })}>
         <option value="" ?selected=${value === ""}>${all}</option>
@@ -104,11 +101,11 @@ export class AnalyticsView {
       <div class="segments" role="group" aria-label="Group by">${Object.entries(BY).map(([key, label]) => html`
         <button type="button" aria-pressed=${key === by} @click=${() =>
           this.choose({ by: /** @type {Grouping} */ (key) })}>${label}</button>`)}</div>
-      <label class="field">Period <select name="days" @change=${(/** @type {Event & { target: HTMLSelectElement }} */ event) =>
+      <label>Period <select name="days" @change=${(/** @type {Event & { target: HTMLSelectElement }} */ event) =>
         this.choose({ days: Number(event.target.value) })}>
         ${PERIODS.map((each) => html`<option value=${each} ?selected=${each === days}>${each === 365 ? "a year" : `${each} days`}</option>`)}
       </select></label>
-      ${this._agents.length > 1 ? select("agent_id", agent_id, this._agents, "all") : nothing}
+      ${agents.length > 1 ? select("agent_id", agent_id, agents, "all") : nothing}
       ${this._tags.length > 0 ? select("tag", tag, this._tags, "all") : nothing}
     </div>`;
   }

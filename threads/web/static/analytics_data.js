@@ -11,7 +11,7 @@ export const METRICS = [
   { key: "threads", label: "New conversations", value: (stat) => stat.threads, unit: "count" },
   { key: "messages", label: "Messages", value: (stat) => stat.messages, unit: "count" },
   { key: "tokens", label: "Tokens", value: tokens, unit: "count" },
-  { key: "latency", label: "Mean duration of a run", value: (stat) => stat.latency, unit: "seconds" },
+  { key: "latency", label: "Run duration (mean)", value: (stat) => stat.latency, unit: "seconds" },
   { key: "failures", label: "Failed runs", value: (stat) => stat.failures, unit: "count" },
 ];
 

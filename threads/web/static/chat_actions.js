@@ -5,7 +5,8 @@ import { ApiError } from "./api.js";
 import { copyText } from "./code_block.js";
 import { Conversation } from "./conversation.js";
 import { toast, toastError } from "./dialogs.js";
-import { draftKey, saveDraft } from "./drafts.js";
+import { draftKey } from "./drafts.js";
+import { textOf } from "./error_texts.js";
 import { findAgent, nextAgent } from "./new_chat.js";
 import { OpenThread } from "./open_thread.js";
 import { navigate } from "./router.js";
@@ -77,6 +78,7 @@ export class ChatActions {
     const { thread } = this.view;
     if (!(thread instanceof OpenThread)) return "";
     if (thread.isGone) return "This conversation is gone";
+    if (thread.isTrashed) return "Restore it to continue";
     if (!this.record) return "";
     if (this.record.trashed_at) return "In the trash: restore it to continue";
     if (this.record.agent_id === null) return "Choose an agent to continue";
@@ -99,11 +101,11 @@ export class ChatActions {
     if (thread instanceof TemporaryThread) {
       await thread.sendMessage(text).catch((error) => this.handleRefused(thread.conversation, { text }, error));
     } else if (thread) {
-      await this.requests(thread.conversation).sendMessage(text, strategy);
+      const response = await this.requests(thread.conversation).sendMessage(text, strategy);
+      if (response) this.view.accepted(thread, text);
     } else {
       await this.create(text);
     }
-    this.view.composer.save();
   }
 
   /** Begin a thread with its first message. @param {string} text */
@@ -113,7 +115,7 @@ export class ChatActions {
     if (!response) return;
     const record = await response.json();
     putThreads([record]);
-    saveDraft(draftKey(get().me?.name ?? null, null), "");
+    this.view.composer.forget(draftKey(get().me?.name ?? null, null), text);
     if (this.unborn !== conversation) {
       toast(`Begun: ${record.title}`, { action: "Show", onAction: () => navigate({ thread: record.id }) });
       return;
@@ -145,7 +147,7 @@ export class ChatActions {
     const { error } = this;
     if (!error) return nothing;
     const close = () => { this.error = null; this.view.show(); };
-    return html`<p class="composer-notice"><span dir="auto">Not sent: ${error.message} ${error.hint}</span>
+    return html`<p class="composer-notice"><span dir="auto">Not sent: ${textOf(error)}</span>
       <button class="btn small" type="button" @click=${close}>Close</button></p>`;
   }
 
@@ -157,7 +159,7 @@ export class ChatActions {
       await act(thread);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      toastError(error);
+      toast(textOf(error), { kind: "bad", seconds: 8 });
       thread.refreshSoon();
     }
   }
@@ -227,7 +229,7 @@ export class ChatActions {
   async markRead() {
     if (document.visibilityState !== "visible" || this.conversation.isBusy) return;
     const { thread } = this.view;
-    if (thread instanceof OpenThread && thread.conversation.isLoaded) await thread.markRead().catch(() => {});
+    if (thread instanceof OpenThread && thread.conversation.isLoaded) await thread.markRead().catch(() => {}); // the next look marks it
   }
 
   /** @returns {import("./interrupt_card.js").CardContext} */

@@ -1,7 +1,7 @@
 // @ts-check
 /** The field in which messages are written, with its draft, its keys and its buttons. */
 import { html, nothing, render } from "../vendor/lit-html.js";
-import { loadDraft, saveDraft } from "./drafts.js";
+import { loadDraft, saveDraft, withoutTexts } from "./drafts.js";
 import { icon } from "./icons.js";
 import { grow } from "./message_editor.js";
 
@@ -34,6 +34,7 @@ export class Composer {
     /** @type {ComposerState} */
     this.state = { placeholder: "Message", isBusy: false, blocked: "", notice: nothing, hint: "" };
     this.draftKey = "";
+    this.isOpen = false;
     /** Texts on their way, which belong to the draft until the server has accepted them. @type {() => string[]} */
     this.unsent = () => [];
     this.excess = 0;
@@ -56,16 +57,26 @@ export class Composer {
     this.show();
   }
 
-  /** Change to the draft of another thread. @param {string} key */
+  /** Change to the draft of another thread; empty for one that is not stored. @param {string} key */
   openDraft(key) {
+    const early = this.isOpen ? "" : this.area.value; // typed before it was known who writes
+    this.isOpen = true;
     this.draftKey = key;
-    this.area.value = loadDraft(key);
+    this.area.value = [key ? withoutTexts(loadDraft(key), this.unsent()) : "", early].filter(Boolean).join("\n\n");
+    if (early) this.save();
     this.measure();
   }
 
   /** Store what is typed and what is not accepted yet. */
   save() {
     if (this.draftKey) saveDraft(this.draftKey, [...this.unsent(), this.text].filter((each) => each.trim()).join("\n\n"));
+  }
+
+  /** Take a text out of the draft of a thread: the server has accepted it. @param {string} key @param {string} text */
+  forget(key, text) {
+    if (key !== this.draftKey) saveDraft(key, withoutTexts(loadDraft(key), [text]));
+    else if (withoutTexts(this.text, [text]) !== this.text) this.text = withoutTexts(this.text, [text]);
+    else this.save();
   }
 
   /** Give a text back that could not be sent. @param {string} text */
@@ -104,8 +115,7 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   handleKey(event) {
     if (event.isComposing || event.keyCode === 229) return;
-    const isTouch = matchMedia("(pointer: coarse) and (hover: none)").matches;
-    if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch) {
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch()) {
       event.preventDefault();
       this.send(event.ctrlKey || event.metaKey ? "interrupt" : "enqueue");
     } else if (event.key === "ArrowUp" && !this.text) {
@@ -145,7 +155,12 @@ export class Composer {
 /** @param {boolean} isBusy @param {boolean} hasText */
 function keysText(isBusy, hasText) {
   if (isBusy) return hasText ? "Enter queues it" : "Answering…";
-  return "Enter sends · Shift+Enter breaks";
+  return isTouch() ? "" : "Enter sends · Shift+Enter breaks";
+}
+
+/** Whether text is typed on a screen, whose Enter key breaks lines. */
+function isTouch() {
+  return matchMedia("(pointer: coarse) and (hover: none)").matches;
 }
 
 /** @param {number} bytes */

@@ -20,6 +20,9 @@ import { icon } from "./icons.js";
  * @property {(close: (value?: any) => void, dialog: HTMLDialogElement) => unknown} [content]  Instead of `body`: gets a function that closes.
  */
 
+/** Dialogs so far, for ids: one may open another. */
+let count = 0;
+
 /**
  * Show a modal dialog; return the value it was closed with, undefined after Escape.
  * @param {DialogOptions} options
@@ -28,7 +31,8 @@ import { icon } from "./icons.js";
 export function openDialog({ title, body = nothing, actions = [], className = "", content }) {
   const dialog = document.createElement("dialog");
   dialog.className = `dialog ${className}`;
-  dialog.setAttribute("aria-labelledby", "dialog-title");
+  const titleId = `dialog-title-${++count}`;
+  dialog.setAttribute("aria-labelledby", titleId);
   const opener = document.activeElement;
   return new Promise((resolve) => {
     /** @type {any} */
@@ -46,10 +50,10 @@ export function openDialog({ title, body = nothing, actions = [], className = ""
     render(
       html`<form method="dialog" class="dialog-box" @submit=${(/** @type {Event} */ event) => event.preventDefault()}>
         <header>
-          <h2 id="dialog-title">${title}</h2>
+          <h2 id=${titleId}>${title}</h2>
           <button type="button" class="icon" aria-label="Close" @click=${() => close()}>${icon("close")}</button>
         </header>
-        <div class="dialog-body">${content ? content(close, dialog) : body}</div>
+        <div class="dialog-body" tabindex=${content ? nothing : 0}>${content ? content(close, dialog) : body}</div>
         ${actions.length
           ? html`<footer>
               ${actions.map(

@@ -70,9 +70,12 @@ export function retryNow() {
   else broadcast("stream-retry", null);
 }
 
-/** Start to listen; once per tab, after the session is known. */
+/** Start to listen, once the session is known; again after a new sign-in, for the stream of the new session. */
 export function startEvents() {
-  if (isStarted) return;
+  if (isStarted) {
+    if (stream) open();
+    return;
+  }
   isStarted = true;
   addEventListener("online", retryNow);
   if (!("locks" in navigator) || typeof BroadcastChannel === "undefined") {
@@ -134,6 +137,7 @@ function follow(state) {
   answeredAt = performance.now();
   lastId ??= state.lastId;
   set({ connection: state.connection, retryAt: state.retryAt });
+  if (state.connection === "refused") set({ session: "out" });
 }
 
 /** A tab that is looked at must not depend on one that the browser has frozen. */

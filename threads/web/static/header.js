@@ -1,6 +1,6 @@
 // @ts-check
 /** The header of a conversation: the agent, the title and the tags. */
-import { html, nothing, render } from "../vendor/lit-html.js";
+import { html, nothing, ref, render } from "../vendor/lit-html.js";
 import { ApiError, send } from "./api.js";
 import { confirmDialog, openDialog, toastError } from "./dialogs.js";
 import { icon } from "./icons.js";
@@ -8,17 +8,23 @@ import { openMenu } from "./menu.js";
 import { agentName, chooseNewChat, findAgent, newChat, nextAgent, watchNewChat } from "./new_chat.js";
 import { navigate } from "./router.js";
 import { get, putThreads, set, watch } from "./store.js";
+import { renameThread } from "./thread_actions.js";
+import { openThreadMenu } from "./thread_menu.js";
 
 /** @import { Agent, Thread } from "./types.js" */
 
 /** Headings of the views beside the chat. */
-const VIEW_NAMES = {
+export const VIEW_NAMES = {
   chat: "", archive: "Archive", trash: "Trash", analytics: "Analytics", settings: "Settings", "sign-in": "Sign in", missing: "Not found",
 };
 
+/** The thread whose title is edited. @type {string | null} */
+let renamedId = null;
+let show = () => {};
+
 /** @param {HTMLElement} root */
 export function mountHeader(root) {
-  const show = () => render(headerTemplate(), root);
+  show = () => render(headerTemplate(), root);
   watch((state) => [state.route, state.session, state.agents, state.threads.get(state.route.thread ?? "")], show);
   watchNewChat(show);
 }
@@ -35,11 +41,49 @@ function headerTemplate() {
 /** @param {string | null} id @param {Thread | undefined} thread */
 function chatTemplate(id, thread) {
   return html`${id === null || thread ? agentButton(thread) : nothing}
-    ${id === null ? html`<h1 class="visually-hidden">New conversation</h1>` : html`<h1 dir="auto" title=${thread?.title ?? ""}>${thread?.title ?? ""}</h1>`}
+    ${id === null ? html`<h1 class="visually-hidden">New conversation</h1>` : titleTemplate(thread)}
     <span class="header-tags">${(thread?.tags ?? []).map((tag) => html`<span class="tag" dir="auto">#${tag}</span>`)}</span>
     <span class="header-space"></span>
-    ${id === null ? temporaryButton() : html`<a class="icon new-here" href="./" aria-label="New conversation" title="New conversation"
-        @click=${(/** @type {Event} */ event) => { event.preventDefault(); startNew({}); }}>${icon("plus")}</a>`}`;
+    ${id === null ? temporaryButton() : menuButton(thread)}`;
+}
+
+/** @param {Thread | undefined} thread */
+function titleTemplate(thread) {
+  if (!thread || renamedId !== thread.id) {
+    if (!thread) return html`<h1 class="visually-hidden">Conversation</h1>`;
+    return html`<h1 dir="auto" title=${thread.title} @dblclick=${() => startRename(thread.id)}>${thread.title}</h1>`;
+  }
+  const finish = (/** @type {HTMLInputElement} */ input, /** @type {boolean} */ isKept) => {
+    if (renamedId === null) return;
+    startRename(null);
+    if (isKept) void renameThread(thread, input.value);
+  };
+  const handleKey = (/** @type {any} */ event) => {
+    if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+    event.stopPropagation();
+    finish(event.target, event.key === "Enter");
+  };
+  return html`<h1 class="visually-hidden">${thread.title}</h1><input class="field title-field" dir="auto" aria-label="Title" .value=${thread.title} @keydown=${handleKey}
+    @blur=${(/** @type {any} */ event) => finish(event.target, true)} ${ref(selectSoon)} />`;
+}
+
+/** @param {Element | undefined} element */
+function selectSoon(element) {
+  if (!(element instanceof HTMLInputElement) || element === document.activeElement) return;
+  setTimeout(() => element.isConnected && element !== document.activeElement && element.select());
+}
+
+/** @param {string | null} id Null ends it. */
+function startRename(id) {
+  renamedId = id;
+  show();
+}
+
+/** @param {Thread | undefined} thread */
+function menuButton(thread) {
+  if (!thread || thread.trashed_at) return nothing;
+  return html`<button type="button" class="icon" aria-label="Actions for this conversation" aria-haspopup="menu"
+    @click=${(/** @type {any} */ event) => openThreadMenu(event.currentTarget, thread, () => startRename(thread.id))}>${icon("more")}</button>`;
 }
 
 /** @param {Thread | undefined} thread */

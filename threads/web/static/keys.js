@@ -14,6 +14,11 @@ import { html } from "../vendor/lit-html.js";
  */
 
 const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform);
+/** Keys that stand on the keyboard with another name. @type {Record<string, string>} */
+const NAMES = {
+  mod: IS_MAC ? "⌘" : "Ctrl", alt: IS_MAC ? "⌥" : "Alt", Escape: "Esc", Delete: "Del", ArrowUp: "↑", ArrowDown: "↓",
+  ArrowLeft: "←", ArrowRight: "→",
+};
 /** @type {Set<Shortcut>} */
 const shortcuts = new Set();
 
@@ -38,11 +43,8 @@ export function startKeys() {
  * @param {string} keys
  */
 export function keysText(keys) {
-  const mod = IS_MAC ? "⌘" : "Ctrl";
-  return keys
-    .split("+")
-    .map((each) => (each === "mod" ? mod : each.length === 1 ? each.toUpperCase() : each[0]?.toUpperCase() + each.slice(1)))
-    .join(" ");
+  const parts = keys.split("+").map((each) => NAMES[each] ?? each.charAt(0).toUpperCase() + each.slice(1));
+  return parts.join(" ");
 }
 
 /** @param {KeyboardEvent} event */

@@ -15,6 +15,9 @@
 
 /** @typedef {{ row: number, heading: number }} Heights in CSS pixels */
 
+/** Heights of the style sheet, in rem. */
+const ROW = 3.75;
+const HEADING = 2.125;
 /** Rows rendered beyond each edge of the view. */
 const OVERSCAN = 12;
 
@@ -84,4 +87,30 @@ export function firstInView(groups, top, { row, heading }) {
     offset = rows + group.threads.length * row;
   }
   return null;
+}
+
+/** @returns {Heights} the heights at the reader's size of text */
+export function heights() {
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return { row: ROW * rem, heading: HEADING * rem };
+}
+
+/**
+ * Scroll as little as is needed to show a row and the one beside it.
+ * @param {HTMLElement} scroller
+ * @param {number} top  Of the row.
+ * @param {number} row  Its height.
+ */
+export function reveal(scroller, top, row) {
+  const { scrollTop, clientHeight } = scroller;
+  if (top - row < scrollTop) scroller.scrollTop = Math.max(0, top - row);
+  else if (top + 2 * row > scrollTop + clientHeight) scroller.scrollTop = top + 2 * row - clientHeight;
+}
+
+/**
+ * @param {Element | undefined} element
+ * @param {number} height  In CSS pixels.
+ */
+export function setHeight(element, height) {
+  if (element instanceof HTMLElement) element.style.setProperty("height", `${height}px`);
 }

@@ -43,7 +43,9 @@ export function openMenu(anchor, items, { label, at }) {
     if (hasFocus) anchor.focus();
   };
   render(html`${items.map((item) => menuItem(item, close))}`, menu);
-  (anchor.closest("dialog") ?? document.body).append(menu);
+  (anchor.closest("dialog, nav, main") ?? document.body).append(menu); // in the landmark that it belongs to
+  menu.popover = "manual"; // above all, whatever it lies in
+  menu.showPopover();
   anchor.setAttribute("aria-expanded", "true");
   place(menu, at ?? anchor.getBoundingClientRect());
   closeOpen = () => close(false);

@@ -4,6 +4,9 @@ import { html, ref } from "../vendor/lit-html.js";
 
 /** @typedef {import("./conversation.js").Message} Message */
 
+/** Characters up to which a field is laid out to find its height; a longer text fills the limit anyway. */
+const MEASURED = 8_000;
+
 /** @param {Message} message @param {string} text What the field holds at first. @param {import("./message.js").MessageActions} actions */
 export function editorTemplate(message, text, actions) {
   const submit = (/** @type {Event} */ event) => {
@@ -52,6 +55,10 @@ function focusOnce(element) {
 
 /** Make a text field as high as its text; its style sheet limits that. @param {HTMLTextAreaElement} area */
 export function grow(area) {
+  if (area.value.length > MEASURED) {
+    area.style.height = "100vh";
+    return;
+  }
   area.style.height = "auto";
   area.style.height = `${area.scrollHeight}px`;
 }

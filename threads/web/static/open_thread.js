@@ -5,6 +5,7 @@ import { Conversation } from "./conversation.js";
 import { onGap, subscribe } from "./events.js";
 import { readRunEvents } from "./run_events.js";
 import { dropThread, patchThread, putThreads } from "./store.js";
+import { setUnread } from "./unread.js";
 
 /** @import { ThreadEvent, Thread } from "./types.js" */
 /** @typedef {import("./conversation.js").Message} Message */
@@ -29,6 +30,7 @@ export class OpenThread {
     /** @type {ApiError | null} */
     this.loadError = null;
     this.isGone = false;
+    this.isTrashed = false;
     this.isLoadingOlder = false;
     this.isClosed = false;
     /** Events that arrive before the thread is read. @type {ThreadEvent[] | null} */
@@ -56,6 +58,12 @@ export class OpenThread {
       this.fail(error);
       if (error instanceof ApiError && error.isTemporary) this.refreshTimer = setTimeout(() => void this.load(), RETRY_DELAY);
     }
+  }
+
+  /** Read it again at once, after a time in which that was not possible. */
+  reload() {
+    if (this.conversation.isLoaded) this.refreshSoon();
+    else void this.load();
   }
 
   /** @param {number} limit @param {number} number */
@@ -151,6 +159,8 @@ export class OpenThread {
     if ([404, 410].includes(error.status)) {
       this.isGone = true;
       dropThread(this.id);
+    } else if (error.code === "ThreadTrashed") {
+      this.isTrashed = true;
     } else {
       this.loadError = error;
     }
@@ -196,14 +206,15 @@ export class OpenThread {
     await this.refresh();
   }
 
-  /** Let another agent answer here from now on. @param {string} agentId */
-  async setAgent(agentId) {
-    putThreads([await this.act("PUT", [], { agent_id: agentId })]);
-    this.onChange("messages");
+  /** Take the thread out of the trash. */
+  async restore() {
+    putThreads([await this.act("POST", ["restore"])]);
+    this.isTrashed = false;
+    await this.load();
   }
 
   /** Mark all messages that are shown as read. */
   async markRead() {
-    await this.act("PUT", ["read"], {});
+    setUnread(this.id, (await this.act("PUT", ["read"], {})).unread);
   }
 }

@@ -9,12 +9,12 @@ import { formatValue, ticks } from "./analytics_data.js";
  * @typedef {{ label: string, value: number | null }} Point
  */
 
-const WIDTH = 640;
-const HEIGHT = 180;
-const LEFT = 52;
+const WIDTH = 420;
+const HEIGHT = 160;
+const LEFT = 48;
 const BOTTOM = 22;
 const TOP = 8;
-const LABELS = 6;
+const LABELS = 5;
 
 /**
  * Return a bar for each point in a row; a gap with a dash where a value is unknown.
@@ -44,12 +44,12 @@ export function columnPlot(metric, points, locale) {
  * @param {{ x: number, width: number, y: (value: number) => number, locale: string | undefined }} place
  */
 function column(metric, { label, value }, { x, width, y, locale }) {
-  const title = `${label}: ${value === null ? "unknown" : formatValue(value, metric.unit, locale)}`;
+  const title = `${label}: ${value === null ? absent(metric) : formatValue(value, metric.unit, locale)}`;
   const gap = Math.min(3, width * 0.2);
   const top = y(value ?? 0);
   return svg`<g class="column"><title>${title}</title>
     <rect class="reach" x=${x} y=${TOP} width=${width} height=${HEIGHT - TOP - BOTTOM}></rect>
-    ${value === null
+    ${value === null && metric.unit === "count"
       ? svg`<text class="tick" x=${x + width / 2} y=${y(0) - 4} text-anchor="middle">–</text>`
       : svg`<rect class="bar" x=${x + gap / 2} y=${top} rx="2" width=${Math.max(1, width - gap)}
           height=${Math.max(0, y(0) - top)}></rect>`}
@@ -69,7 +69,12 @@ export function rowPlot(metric, points, locale) {
     <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
       <rect class="reach-bar" width="100" height="8" rx="1"></rect>
       <rect class="bar" width=${(100 * (value ?? 0)) / largest} height="8" rx="1"></rect></svg>
-    <span class="value">${value === null ? "unknown" : formatValue(value, metric.unit, locale)}</span></li>`)}</ul>`;
+    <span class="value">${value === null ? absent(metric) : formatValue(value, metric.unit, locale)}</span></li>`)}</ul>`;
+}
+
+/** What no value means: without runs there is no duration; a count is unknown. @param {Metric} metric */
+function absent(metric) {
+  return metric.unit === "seconds" ? "no runs" : "unknown";
 }
 
 /**
@@ -81,7 +86,7 @@ function summary(metric, points, locale) {
   const known = points.filter((point) => point.value !== null);
   const first = points[0];
   const last = points.at(-1);
-  if (first === undefined || last === undefined || known.length === 0) return `${metric.label}: unknown`;
+  if (first === undefined || last === undefined || known.length === 0) return `${metric.label}: ${absent(metric)}`;
   const peak = known.reduce((a, b) => ((b.value ?? 0) > (a.value ?? 0) ? b : a));
   const most = `most on ${peak.label} with ${formatValue(peak.value, metric.unit, locale)}`;
   return `${metric.label} from ${first.label} to ${last.label}: ${most}. The table below has all values.`;

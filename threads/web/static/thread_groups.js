@@ -25,18 +25,19 @@ const PREVIOUS_DAYS = 7;
  * Return the threads by group, in the order of groups; threads of one group stay in the given order.
  * @template {Dated} T
  * @param {readonly T[]} threads
- * @param {Date} [now]
+ * @param {{ now?: Date, hasPinned?: boolean, moment?: (thread: T) => string | null }} [options]
+ *     `hasPinned`: whether pinned ones come first. `moment`: the time that counts, by default of the last activity.
  * @returns {ThreadGroup<T>[]}
  */
-export function groupThreads(threads, now = new Date()) {
+export function groupThreads(threads, { now = new Date(), hasPinned = true, moment = (thread) => thread.updated_at } = {}) {
   const days = dayStarts(now);
   /** @type {Map<string, ThreadGroup<T> & { rank: number }>} */
   const groups = new Map();
   for (const thread of threads) {
-    const { key, kind, rank } = place(thread, days);
+    const { key, kind, rank } = place(hasPinned && thread.pinned, moment(thread), days);
     let group = groups.get(key);
     if (group === undefined) {
-      group = { key, kind, rank, label: kind === "pinned" ? "Pinned" : dayGroup(thread.updated_at, now), threads: [] };
+      group = { key, kind, rank, label: kind === "pinned" ? "Pinned" : dayGroup(moment(thread), now), threads: [] };
       groups.set(key, group);
     }
     group.threads.push(thread);
@@ -70,13 +71,14 @@ function dayStarts(now) {
 }
 
 /**
- * @param {Dated} thread
+ * @param {boolean} pinned
+ * @param {string | null} moment
  * @param {ReturnType<typeof dayStarts>} days
  * @returns {{ key: string, kind: GroupKind, rank: number }} `rank`: larger ones come first
  */
-function place(thread, days) {
-  if (thread.pinned) return { key: "pinned", kind: "pinned", rank: 1e9 };
-  const time = parseDate(thread.updated_at)?.getTime() ?? null;
+function place(pinned, moment, days) {
+  if (pinned) return { key: "pinned", kind: "pinned", rank: 1e9 };
+  const time = parseDate(moment)?.getTime() ?? null;
   if (time === null) return { key: "undated", kind: "undated", rank: -1e9 };
   if (time >= days.today) return { key: "today", kind: "today", rank: 1e8 };
   if (time >= days.yesterday) return { key: "yesterday", kind: "yesterday", rank: 1e8 - 1 };

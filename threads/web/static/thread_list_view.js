@@ -5,8 +5,10 @@
  */
 
 import { html, nothing, repeat } from "../vendor/lit-html.js";
-import { ListFocus, rowPlace, stepFocus } from "./list_focus.js";
-import { firstInView, rowOffset, sliceGroups } from "./list_window.js";
+import { ListFocus, rowPlace } from "./list_focus.js";
+import { handleListKey } from "./list_keys.js";
+import { listEnd } from "./list_states.js";
+import { firstInView, heights, reveal, rowOffset, setHeight, sliceGroups } from "./list_window.js";
 import { Selection } from "./selection.js";
 import { get } from "./store.js";
 import { renameThread } from "./thread_actions.js";
@@ -27,9 +29,6 @@ import { unreadCount } from "./unread.js";
  * @property {() => unknown} empty  Shown where there are no threads.
  */
 
-/** Heights of the style sheet, in rem. */
-const ROW = 3.75;
-const HEADING = 2.125;
 /** Rows from the end at which the next page is loaded. */
 const NEAR_END = 15;
 
@@ -37,7 +36,7 @@ export class ThreadListView {
   /**
    * @param {ThreadList} list
    * @param {ListPlace} place
-   * @param {() => void} update
+   * @param {(isNow?: boolean) => void} update  Renders soon, or before it returns.
    */
   constructor(list, place, update) {
     this.list = list;
@@ -62,6 +61,16 @@ export class ThreadListView {
     });
   }
 
+  /** What takes part in scrolling, once it is rendered. */
+  get scroller() {
+    return this._scroller;
+  }
+
+  /** Rows that fit into the view, but for one. */
+  get pageSize() {
+    return Math.max(1, Math.floor(this._height / heights().row) - 1);
+  }
+
   /** The threads in the order in which they are shown. */
   get shown() {
     return this.groups.flatMap((group) => group.threads);
@@ -75,12 +84,12 @@ export class ThreadListView {
     this._group();
     const moved = anchor === null ? null : rowOffset(this.groups, anchor.id, heights());
     if (anchor !== null && moved !== null) this._top = Math.max(0, moved - anchor.offset + this._inset);
-    return html`<div class="list" data-list=${this.place.name} @scroll=${() => this._onScroll()} @keydown=${(/** @type {KeyboardEvent} */ event) => this._onKey(event)}>
+    return html`<div class="list" data-list=${this.place.name} @scroll=${() => this._onScroll()} @keydown=${(/** @type {KeyboardEvent} */ event) => handleListKey(this, event)}>
       ${before}
       <div class="rows" data-scope="main"><div class="spacer"></div>
         ${repeat(this._slices().slices, ({ group }) => group.key, (slice) => this._section(slice))}
         <div class="spacer"></div></div>
-      ${this._end()}
+      ${listEnd(this)}
     </div>`;
   }
 
@@ -104,7 +113,8 @@ export class ThreadListView {
     if (rows !== null) this._inset = rows.getBoundingClientRect().top - scroller.getBoundingClientRect().top + scroller.scrollTop;
     if (Math.abs(scroller.scrollTop - this._top) > 1) scroller.scrollTop = this._top;
     this.focusKeeper.restore(scroller);
-    if (after < NEAR_END * heights().row && this.list.error === null && this.list.hasMore) void this.list.loadMore();
+    const isNearEnd = after < NEAR_END * heights().row;
+    if (this.list.isLoaded && isNearEnd && this.list.error === null) void this.list.loadMore();
   }
 
   close() {
@@ -122,7 +132,7 @@ export class ThreadListView {
   focus(id, scope = "main") {
     this.focusKeeper.tabStop = this.focusKeeper.next = { id, scope };
     if (scope === "main") this._scrollTo(id);
-    this._update();
+    this._update(true); // what is typed next goes there
   }
 
   // selection
@@ -179,7 +189,9 @@ export class ThreadListView {
   _group() {
     const { filter } = this.place;
     const threads = filter === undefined ? this.list.threads : this.list.threads.filter(filter);
-    this.groups = groupThreads(threads);
+    this.groups = this.place.name === "trash"
+      ? groupThreads(threads, { hasPinned: false, moment: (thread) => thread.trashed_at })
+      : groupThreads(threads);
   }
 
   _slices() {
@@ -193,17 +205,6 @@ export class ThreadListView {
       ${hasHeading ? html`<h2>${group.label}</h2>` : nothing}
       <ul aria-label=${group.label}>${repeat(threads, (thread) => thread.id, (thread, index) => threadRow(thread, options(thread, first + index + 1), this))}</ul>
     </section>`;
-  }
-
-  _end() {
-    const { list } = this;
-    if (list.error !== null) {
-      return html`<div class="problem" role="alert"><p>${list.error.message}</p>
-        <button type="button" class="btn" @click=${() => list.loadMore()}>Try again</button></div>`;
-    }
-    if (!list.isLoaded) return html`<div role="status" aria-label="Loading conversations">${Array.from({ length: 8 }, () => html`<div class="row-skeleton"><i class="skeleton"></i><i class="skeleton"></i></div>`)}</div>`;
-    if (this.groups.length === 0 && !list.hasMore) return this.place.empty();
-    return list.hasMore ? html`<p class="list-end" role="status">Loading…</p>` : nothing;
   }
 
   // what rows report
@@ -230,7 +231,7 @@ export class ThreadListView {
     if (editing?.id !== thread.id) return;
     this._editing = null;
     this.focusKeeper.next = hasFocus ? editing : null;
-    this._update();
+    this._update(hasFocus);
     if (title === null || (await renameThread(thread, title))) return;
     this._editing = { ...editing, draft: title }; // what was typed is not lost
     this._update();
@@ -243,7 +244,7 @@ export class ThreadListView {
     this._update();
   }
 
-  // scrolling and keys
+  // scrolling
 
   _onScroll() {
     if (this._scroller === null || this._scroller.scrollTop === this._top) return;
@@ -253,64 +254,6 @@ export class ThreadListView {
   /** @param {string} id */
   _scrollTo(id) {
     const offset = rowOffset(this.groups, id, heights());
-    if (offset === null || this._scroller === null) return;
-    const { row } = heights();
-    const top = offset + this._inset;
-    const view = this._scroller.scrollTop;
-    if (top - row < view) this._scroller.scrollTop = Math.max(0, top - row);
-    else if (top + 2 * row > view + this._height) this._scroller.scrollTop = top + 2 * row - this._height;
+    if (offset !== null && this._scroller !== null) reveal(this._scroller, offset + this._inset, heights().row);
   }
-
-  /** @param {KeyboardEvent} event */
-  _onKey(event) {
-    const place = rowPlace(event.target);
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || this._scroller === null) return;
-    if (event.target instanceof HTMLElement && event.target.matches(".row-editor")) return;
-    if (this._moves(event, place) || (place !== null && this._acts(event, place))) {
-      event.preventDefault();
-      event.stopPropagation();
-    }
-  }
-
-  /** @param {KeyboardEvent} event @param {import("./list_focus.js").RowPlace | null} place */
-  _moves({ key }, place) {
-    if (this._scroller !== null && (key === "ArrowDown" || key === "ArrowUp")) return stepFocus(this._scroller, key === "ArrowDown" ? 1 : -1);
-    if (place?.scope !== "main") return false;
-    const shown = this.shown;
-    const index = shown.findIndex((thread) => thread.id === place.id);
-    const page = Math.max(1, Math.floor(this._height / heights().row) - 1);
-    const to = { Home: 0, End: shown.length - 1, PageDown: index + page, PageUp: index - page }[key];
-    const thread = to === undefined ? undefined : shown[Math.max(0, Math.min(shown.length - 1, to))];
-    if (thread !== undefined) this.focus(thread.id);
-    return thread !== undefined;
-  }
-
-  /** @param {KeyboardEvent} event @param {import("./list_focus.js").RowPlace} place */
-  _acts({ key, target }, { id, scope }) {
-    if (key === "Escape" && this.selection.isOn) {
-      this.endSelection();
-      return true;
-    }
-    const item = target instanceof Element ? target.closest("[data-thread]") : null;
-    const other = item?.querySelector(key === "ArrowRight" ? ".row-menu" : key === "ArrowLeft" ? "a.row" : ":not(*)");
-    if (other instanceof HTMLElement) other.focus();
-    const thread = get().threads.get(id);
-    if (other instanceof HTMLElement || thread === undefined) return other instanceof HTMLElement;
-    this.focusKeeper.tabStop = { id, scope };
-    const { selected } = this;
-    return this.place.onKey(this, this.selection.isOn && selected.length > 0 ? selected : [thread], key);
-  }
-}
-
-function heights() {
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return { row: ROW * rem, heading: HEADING * rem };
-}
-
-/**
- * @param {Element | undefined} element
- * @param {number} height
- */
-function setHeight(element, height) {
-  if (element instanceof HTMLElement) element.style.setProperty("height", `${height}px`);
 }

@@ -102,7 +102,7 @@ function content(thread, { now, kind, unread, isCurrent, showsTrashed = false })
   const moment = showsTrashed ? thread.trashed_at : thread.updated_at;
   const preview = thread.last_message ?? (thread.message_count === 0 ? "No messages yet" : "");
   return html`<span class="t" dir="auto">${thread.title}</span>
-    <time datetime=${moment ?? nothing} title=${fullTime(moment)}>${rowTime(moment, showsTrashed ? "pinned" : kind, now)}</time>
+    <time datetime=${moment ?? nothing} title=${fullTime(moment)}>${rowTime(moment, kind, now)}</time>
     <span class="p" dir="auto">${preview}</span>
     <span class="s">${marks(thread, isCurrent ? 0 : unread)}</span>`;
 }

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * How lists learn of changes: by events of runs, by what other tabs say, and by asking for the first page
- * again, because a plain `invoke` in a script and changes by the command line write no event.
+ * How lists learn of changes: by events of runs and of changes, whichever process made them, and by what other tabs
+ * say. The first page is fetched again now and then, should one have been missed.
  */
 
 import { ApiError, get as fetchJson } from "./api.js";
 import { onGap, subscribe } from "./events.js";
-import { dropThread, get, patchThread, putThreads } from "./store.js";
+import { dropThread, get, patchThread, putThreads, watch } from "./store.js";
 import { listen } from "./tabs.js";
 import { CHANGED } from "./thread_actions.js";
 import { loadUnread } from "./unread.js";
@@ -15,7 +15,7 @@ import { loadUnread } from "./unread.js";
 /** @typedef {{ refresh: () => Promise<void>, include: (id: string, options?: { isActive?: boolean }) => void }} List */
 
 /** Milliseconds between two polls of a tab that is looked at. */
-const POLL = 4_000;
+const POLL = 60_000;
 /** Threads that events name within `GATHER` milliseconds, up to which each is fetched alone. */
 const FEW = 4;
 const GATHER = 200;
@@ -43,8 +43,21 @@ export function startUpdates() {
   subscribe(null, onEvent);
   onGap(() => void refreshAll());
   listen(CHANGED, (/** @type {string[]} */ ids) => ids.forEach(refreshSoon));
+  followConnection();
   document.addEventListener("visibilitychange", () => void poll());
   setInterval(() => void poll(), POLL);
+}
+
+/** Read the lists again after an outage: changes of titles, tags and marks are not replayed as events of runs are. */
+function followConnection() {
+  let wasLost = false;
+  watch(
+    (state) => state.connection,
+    (connection) => {
+      if (connection === "open" && wasLost) void refreshAll();
+      wasLost = connection === "lost" || (wasLost && connection === "connecting");
+    },
+  );
 }
 
 /**
@@ -58,6 +71,12 @@ export function refreshSoon(id) {
 
 /** @param {ThreadEvent} event */
 function onEvent({ type, thread_id: id, data }) {
+  if (type === "changed") {
+    if (data.change === "removed") dropThread(id);
+    else if (data.change === "read") void loadUnread([id]);
+    else refreshSoon(id);
+    return;
+  }
   if (type === "started" && get().threads.has(id)) {
     patchThread(id, { status: "busy" });
     for (const list of lists) list.include(id, { isActive: true });

@@ -4,12 +4,11 @@
 import { html, nothing, render } from "../vendor/lit-html.js";
 import { get as fetchJson } from "./api.js";
 import { AnalyticsView } from "./analytics.js";
-import { icon } from "./icons.js";
 import { href } from "./router.js";
 import { settings } from "./settings.js";
 import { SettingsView } from "./settings_view.js";
 import { SignInView } from "./sign_in.js";
-import { get, set, watch } from "./store.js";
+import { get, watch } from "./store.js";
 import { StoredThreadsView } from "./stored_threads.js";
 
 /** @import { View } from "./types.js" */
@@ -28,10 +27,11 @@ export function mountView(root) {
   let isScheduled = false;
   const show = () => {
     isScheduled = false;
-    render(current === null ? nothing : html`${bar()}${current.view.render()}`, root);
+    render(current === null ? nothing : current.view.render(), root);
     current?.view.afterRender?.(root);
   };
-  const update = () => {
+  const update = (isNow = false) => {
+    if (isNow) return show();
     if (!isScheduled) requestAnimationFrame(show);
     isScheduled = true;
   };
@@ -43,12 +43,13 @@ export function mountView(root) {
       if (get().session !== "out") void current?.view.start?.();
       root.scrollTop = 0;
       show();
-      if (current !== null) focusTitle(root);
+      const field = root.querySelector("[autofocus]");
+      if (field instanceof HTMLElement) field.focus();
     } else update();
   };
   watch((state) => [state.route, state.session], change);
-  watch((state) => [state.threads, state.me], update);
-  addEventListener("threads-settings", update);
+  watch((state) => [state.threads, state.me], () => update());
+  addEventListener("threads-settings", () => update());
 }
 
 /** @returns {View} */
@@ -73,28 +74,11 @@ function create(name, update) {
 /** @type {import("./analytics.js").AnalyticsSource} */
 const ANALYTICS = {
   stats: (query) => fetchJson(["analytics"], query),
-  agents: async () => get().agents.map((agent) => agent.id),
+  agents: () => get().agents.map((agent) => agent.id),
   tags: async () => (await fetchJson(["tags"])).map((/** @type {{ name: string }} */ tag) => tag.name),
 };
 
-/** The way back to the list, on narrow screens. */
-function bar() {
-  if (get().session === "out") return nothing;
-  return html`<button type="button" class="icon drawer-button view-drawer" aria-label="Conversations" @click=${() => set({ drawer: true })}>${icon("menu")}</button>`;
-}
-
 function missing() {
-  return html`<div class="empty page"><h1>This address leads nowhere</h1>
+  return html`<div class="empty page"><h2>This address leads nowhere</h2>
     <p>The page has conversations, an archive, a trash, analytics and settings.</p><p><a class="btn" href=${href()}>Conversations</a></p></div>`;
-}
-
-/** @param {HTMLElement} root */
-function focusTitle(root) {
-  const field = root.querySelector("[autofocus]");
-  const title = root.querySelector("h1");
-  if (field instanceof HTMLElement) field.focus();
-  else if (title !== null && document.activeElement?.closest("#sidebar") === null) {
-    title.setAttribute("tabindex", "-1");
-    title.focus();
-  }
 }

@@ -31,12 +31,19 @@ BROWSERS = "chrome123,firefox121,safari17.5"
 """The first ones with `light-dark()`."""
 
 
-def install(folder: Path, *options: str) -> Path:
-    """Install the locked packages into `folder`; return its `node_modules`. npm verifies their hashes."""
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(TOOLS / name, folder)
-    run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", *options, folder=folder)
-    return folder / "node_modules"
+def install(folder: Path) -> Path:
+    """Install the locked packages into `folder`; return its `node_modules`. npm verifies their hashes.
+
+    A folder in which they are installed is left as it is.
+    """
+    modules, lock = folder / "node_modules", TOOLS / "package-lock.json"
+    installed = folder / lock.name
+    if not (modules.exists() and installed.exists() and installed.read_bytes() == lock.read_bytes()):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", lock.name):
+            shutil.copy(TOOLS / name, folder)
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder)
+    return modules
 
 
 def build(target: Path) -> None:
@@ -77,9 +84,15 @@ def problems(vendor: Path = VENDOR) -> list[str]:
     return wrong
 
 
-def _locked_versions() -> dict[str, str]:
+def locked_packages() -> dict[str, dict[str, Any]]:
+    """Return the entries of `package-lock.json` by folder, without this package itself."""
     lock = json.loads((TOOLS / "package-lock.json").read_text(encoding="utf-8"))
-    return {name: lock["packages"][f"node_modules/{name}"]["version"] for name in sorted(PACKAGES.values())}
+    return {name: each for name, each in lock["packages"].items() if name}
+
+
+def _locked_versions() -> dict[str, str]:
+    locked = locked_packages()
+    return {name: locked[f"node_modules/{name}"]["version"] for name in sorted(PACKAGES.values())}
 
 
 def _sums(folder: Path) -> dict[str, str]:

@@ -17,15 +17,13 @@ from threads.web.tools.libraries import TOOLS, install, run
 
 def check_types(folder: Path) -> None:
     """Check `static/` with the packages in `folder`; raises `SystemExit` with what is wrong."""
-    if not (folder / "node_modules" / "typescript").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        install(folder)
+    modules = install(folder)
     web = folder / "web"
     shutil.rmtree(web, ignore_errors=True)
     for name in ("static", "vendor"):
         shutil.copytree(TOOLS.parent / name, web / name)
     shutil.copy(TOOLS / "tsconfig.json", folder)
-    tsc = folder / "node_modules" / "typescript" / "bin" / "tsc"
+    tsc = modules / "typescript" / "bin" / "tsc"
     run("node", str(tsc), "--project", "tsconfig.json", "--pretty", "false", folder=folder)
 
 
