@@ -123,7 +123,7 @@ class Transcripts:
         self, connection: sqlite3.Connection, thread_id: str, head_id: str, rows: KnownRows
     ) -> AppendedMessages | None:
         """Return how the conversation at a head differs from the rows; None where all must be decoded."""
-        read = partial(self._metadata_of, connection, thread_id)
+        read = partial(self.metadata_of, connection, thread_id)
         walk = ancestors(connection, (thread_id, "", head_id))
         base = find_base((HeadStep(id, parent, read) for id, parent, _ in walk), rows)
         if base is None:
@@ -504,13 +504,13 @@ class Transcripts:
             return
         metadata: Mapping[str, Any] = step.metadata
         if step.origin != step.id:
-            metadata = self._metadata_of(connection, at["thread_id"], step.origin)
+            metadata = self.metadata_of(connection, at["thread_id"], step.origin)
         stored_with = _stored_with_step(step.origin, metadata)
         query = {**at, "checkpoint_id": step.parent_id}
         for _, value in self._decoded(connection.execute(self._sql["writes_at"], query)):
             yield stored_with, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
 
-    def _metadata_of(
+    def metadata_of(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> dict[str, Any]:
         """The metadata of a checkpoint; an empty dict where they are not stored or not readable."""
