@@ -24,6 +24,7 @@ from threads.store.message_rows import (
     id_hash,
     identity,
     role_index,
+    storable,
     unpacked,
 )
 
@@ -68,8 +69,8 @@ class MessageTable:
     def find(self, position: int, message_id: str) -> int | None:
         """Return the row id of the first message with this id; None if there is none."""
         values = {**rows_of(position)._asdict(), "id_hash": id_hash(message_id)}
-        rows = self._execute("find", values).fetchall()
-        return next((row["id"] for row in rows if row["message_id"] == message_id), None)
+        rows, stored = self._execute("find", values).fetchall(), storable(message_id)
+        return next((row["id"] for row in rows if row["message_id"] == stored), None)
 
     def find_run(self, position: int, run_id: str) -> range | None:
         """Return where the messages of a run are, from its first to its last one; None if it has none."""
