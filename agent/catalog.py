@@ -23,6 +23,8 @@ class AgentCard:
     system_prompt: str
     tools: tuple[str, ...] = ()
     """Names of tools in `agent.tools`."""
+    starters: tuple[str, ...] = ()
+    """Up to four messages that a conversation may begin with."""
 
 
 class UnknownAgent(LookupError):
@@ -43,6 +45,12 @@ _SUPPORT = AgentCard(
         "conversation and what your tools return; say so when you do not know."
     ),
     tools=("look_up_order", "look_up_subscription", "list_plans", "refund_policy"),
+    starters=(
+        "Where is order 1001?",
+        "Which plans do you have?",
+        "What is your refund policy?",
+        "My name is Ada. What is my name?",
+    ),
 )
 
 AGENTS: Mapping[str, AgentCard] = MappingProxyType(
@@ -59,12 +67,14 @@ AGENTS: Mapping[str, AgentCard] = MappingProxyType(
                     "at a time; say so when you do not know."
                 ),
                 tools=("explain_term", "calculate"),
+                starters=("What is a checkpoint?", "What is a thread?", "What is 17 * 23?"),
             ),
             AgentCard(
                 id="assistant",
                 title="Plain assistant",
                 description="Just talks; has no tools.",
                 system_prompt="You are a helpful assistant. Use only what is said in this conversation.",
+                starters=("My name is Ada. What is my name?", "What can you do?"),
             ),
             replace(_SUPPORT, id="my-agent", title="Customer support, by the id of the HTTP examples"),
         )
@@ -93,7 +103,7 @@ def build(agent_id: str, *, model: Any = None, checkpointer: Any = None, store: 
     from agent import tools
     from agent.graph import build_agent
 
-    return build_agent(
+    graph = build_agent(
         model,
         tools=[getattr(tools, name) for name in chosen.tools],
         system_prompt=chosen.system_prompt,
@@ -101,6 +111,8 @@ def build(agent_id: str, *, model: Any = None, checkpointer: Any = None, store: 
         store=store,
         name=agent_id,
     )
+    about = {"name": chosen.title, "description": chosen.description, "starters": list(chosen.starters)}
+    return graph.with_config(metadata={"agent_card": about})
 
 
 def build_all(*, model: Any = None, checkpointer: Any = None, store: Any = None) -> dict[str, Any]:

@@ -53,6 +53,7 @@ from threads.errors import (
     UsageError,
 )
 from threads.models import (
+    AgentInfo,
     Checkpoint,
     Cleaned,
     Diff,
@@ -83,6 +84,7 @@ from threads.store.protocol import ThreadStore
 __all__ = [
     "LOCAL",
     "Actor",
+    "AgentInfo",
     "AgentNotFound",
     "AlreadyAnswered",
     "Checkpoint",

@@ -12,6 +12,16 @@ from langgraph.types import Checkpointer
 from threads.chat_models import load_model
 from threads.graphs import MessageChannel, create_node, guard_messages
 
+CARD = {
+    "name": "Assistant",
+    "description": "Answers from what is said in the conversation; has no tools.",
+    "starters": [
+        "My name is Ada. What is my name?",
+        "What is 12 * 9?",
+        "What can you do?",
+        "My flight leaves at 9:40. When does it leave?",
+    ],
+}
 SYSTEM_PROMPT = "You are a helpful assistant. Use only what is said in this conversation."
 
 
@@ -45,4 +55,5 @@ def build(
     builder = StateGraph(AssistantState)
     builder.add_node("model", create_node(answer, answer_async, name="model"))
     builder.add_edge(START, "model")
-    return guard_messages(builder.compile(checkpointer=checkpointer, name=agent_id), agent_id=agent_id)
+    graph = guard_messages(builder.compile(checkpointer=checkpointer, name=agent_id), agent_id=agent_id)
+    return graph.with_config(metadata={"agent_card": CARD})

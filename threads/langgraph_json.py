@@ -49,6 +49,8 @@ class GraphEntry:
     name: str
     folders: tuple[Path, ...]
     """The folders of the project that are on the import path."""
+    description: str | None = None
+    """The text that the file describes the graph with."""
 
     @property
     def spec(self) -> str:
@@ -87,7 +89,9 @@ def open_langgraph_json(file: str | os.PathLike[str]) -> dict[str, GraphEntry]:
     content, folder = _read(path, shown), path.parent
     folders = tuple(dict.fromkeys(_folders(content.get("dependencies", []), folder, shown)))
     graphs = {
-        id: GraphEntry(shown, folder, id, source, name, folders)
+        id: GraphEntry(
+            shown, folder, id, source, name, folders, _description(content["graphs"][id], id, shown)
+        )
         for id, (source, name) in _graphs(content.get("graphs"), folder, shown).items()
     }
     variables = _variables(content.get("env", {}), folder, shown)
@@ -141,6 +145,15 @@ def _graph(value: object, key: str, folder: Path, shown: Path) -> tuple[str, str
         reason = f"there is no file {source!r} in {folder}; correct the path, which begins there"
         raise InvalidLangGraphJson(shown, key, reason)
     return source, name
+
+
+def _description(value: object, id: str, shown: Path) -> str | None:
+    found = value.get("description") if isinstance(value, dict) else None
+    if found is not None and not isinstance(found, str):
+        raise InvalidLangGraphJson(
+            shown, f"graphs.{id}.description", f"{short(found)} is not a text; put it in quotes"
+        )
+    return found
 
 
 def _is_file(source: str) -> bool:

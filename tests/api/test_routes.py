@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from graphs import plain_graph
-from langchain_core.messages import HumanMessage
+from graphs import Plain, compiled, plain_graph
+from langchain_core.messages import AIMessage, HumanMessage
 from run_helpers import Gate, approving_graph, failing_once_graph, slow_agent, until, waiting_graph
 from server_helpers import PREFIX, client, events, process
 
@@ -362,6 +362,37 @@ def test_history_fork_rewind_edit_and_regenerate(api):
     refused(api.put(f"{PREFIX}/threads/{id}/messages/nothing", json={"message": "x"}), 404, "MessageNotFound")
 
 
+def test_undo_goes_back_to_before_a_user_message(api):
+    id = begun(api, initial_message="Hi, I'm Alice")
+    for text in ("What's my name?", "Thanks"):
+        api.post(f"{PREFIX}/threads/{id}/messages", json={"message": text})
+    before = api.get(f"{PREFIX}/threads/{id}/messages").json()
+    second = before[2]["id"]
+
+    def texts():
+        return [each["text"] for each in api.get(f"{PREFIX}/threads/{id}/messages").json()]
+
+    assert api.post(f"{PREFIX}/threads/{id}/undo", json={"message_id": second}).json()["id"] == second
+    assert texts() == [each["text"] for each in before[:2]]
+    assert api.post(f"{PREFIX}/threads/{id}/undo").json()["text"] == "Hi, I'm Alice"
+    assert texts() == []
+    refused(api.post(f"{PREFIX}/threads/{id}/undo"), 422, "InvalidValue", "id")
+    for wrong in (second, before[1]["id"], "nothing"):
+        refused(api.post(f"{PREFIX}/threads/{id}/undo", json={"message_id": wrong}), 404, "MessageNotFound")
+
+
+def test_events_of_a_run_begin_at_its_start_and_end_with_it(api):
+    id = begun(api, initial_message="Hi, I'm Alice")
+    api.post(f"{PREFIX}/threads/{id}/messages", json={"message": "What's my name?"})
+    for run in api.get(f"{PREFIX}/threads/{id}/runs").json():
+        with api.stream("GET", f"{PREFIX}/threads/{id}/runs/{run['id']}/events") as response:
+            found = list(events(response.iter_lines()))
+        assert [kind for _, kind, _ in found] == ["started", "message", "message", "finished"]
+        assert {event["run_id"] for _, _, event in found} == {run["id"]}
+    other = begun(api)
+    refused(api.get(f"{PREFIX}/threads/{other}/runs/{run['id']}/events"), 404, "RunNotFound")
+
+
 def test_search_tags_bulk_unread_and_analytics(api):
     id = begun(api, initial_message="I'd like a refund for my lamp", tags=["vip"])
     hits = api.get(f"{PREFIX}/search", params={"text": "refun lamp role:user"})
@@ -403,6 +434,40 @@ def test_agents_are_listed_and_unknown_ones_refused(api):
     assert [each["id"] for each in api.get(f"{PREFIX}/agents").json()] == list(catalog.agent_ids())
     refused(api.post(f"{PREFIX}/threads", json={"agent_id": "nobody"}), 422, "AgentNotFound", "agent_id")
     assert api.get(f"{PREFIX}/threads").json() == []
+
+
+def test_info_has_the_limits_that_requests_are_held_to(api, registry):
+    found = api.get(f"{PREFIX}/info").json()
+    limits = found["limits"]
+    assert found["makes_titles"] is False
+    title, tag = "x" * limits["title_length"], "y" * limits["tag_length"]
+    fitting = {"title": title, "tags": [f"{n:03}{tag[3:]}" for n in range(limits["tags"])]}
+    assert api.post(f"{PREFIX}/threads", json=fitting).status_code == 201
+    metadata = {"k": "v" * (limits["metadata_bytes"] - len('{"k": ""}'))}
+    assert api.post(f"{PREFIX}/threads", json={"metadata": metadata}).status_code == 201
+    for field, value in (
+        ("title", f"{title}x"), ("tags", [f"{tag}y"]), ("tags", [*fitting["tags"], "one more"]),
+        ("metadata", {"k": metadata["k"] + "v"}),
+    ):  # fmt: skip
+        refused(api.post(f"{PREFIX}/threads", json={field: value}), 422, "InvalidValue", field)
+    body = '{"initial_message": "' + "x" * (limits["body_bytes"] - 23) + '"}'
+    json_body = {"content-type": "application/json"}
+    assert api.post(f"{PREFIX}/threads", content=body, headers=json_body).status_code == 201
+    refused(api.post(f"{PREFIX}/threads", content=f"{body} ", headers=json_body), 413, "TooLarge")
+
+
+def test_message_names_the_model_that_made_it(registry):
+    def node(state):
+        names = {"model_name": "gpt-x"}, {"model": "claude-x"}, {"model_id": 7, "model": "nova-x"}, {}
+        return {"messages": [AIMessage("hi", response_metadata=each) for each in names]}
+
+    with client(registry, compiled(Plain, node, None)) as api:
+        id = api.post(f"{PREFIX}/threads", json={"initial_message": "hi"}).json()["id"]
+        expected = [None, "gpt-x", "claude-x", "nova-x", None]
+        for _ in range(2):  # as decoded, and from its row
+            assert [each["model"] for each in api.get(f"{PREFIX}/threads/{id}/messages").json()] == expected
+        stream = api.get(f"{PREFIX}/threads/{id}/events?after=0&follow=false").text
+        assert [name in stream for name in ("gpt-x", "claude-x", "nova-x")] == [True] * 3
 
 
 def test_thread_ids_of_other_programs_work_in_paths(api, registry):

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, limits
 @pytest.mark.crash
 def test_server_survives_faults_without_losing_an_acknowledged_message(tmp_path):
     with small_disk(tmp_path / "disk") as disk:
-        campaign = Campaign(tmp_path, clients=4, disk=disk)
+        campaign = Campaign(tmp_path, clients=4, disk=disk, recovery_timeout=60)
         faults = [
             campaign.node_panics, campaign.killed, campaign.no_descriptors, campaign.removed,
             campaign.node_blocks, campaign.moved_and_restored,

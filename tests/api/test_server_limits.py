@@ -151,7 +151,7 @@ def test_endless_head_is_refused_without_using_memory(server, first, expected):
     said = flood(server.port, first)
     assert memory(server) - before < 40
     assert expected is None or status(said) == expected
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
 
 
 def test_head_of_just_below_64_kilobytes_is_read(server):
@@ -234,9 +234,9 @@ def test_head_that_drips_times_out(limited):
 
 @pytest.mark.slow
 def test_slow_but_steady_body_is_read(limited):
-    size = 300_000
+    size, limits = 300_000, replace(QUICK, body_rate=10_000)  # each piece is worth three seconds
     with connected(
-        limited(QUICK), head("/", f"content-length: {size}", "connection: close", method="POST")
+        limited(limits), head("/", f"content-length: {size}", "connection: close", method="POST")
     ) as client:
         for _ in range(10):
             client.sendall(b"a" * (size // 10))
@@ -308,7 +308,7 @@ def test_busy_connections_leave_room_for_health_checks_alone(limited):
         assert status(heard(client)) == 200
     for client in busy:
         client.close()
-    until(lambda: httpx.get(f"http://127.0.0.1:{port}/").status_code == 200)
+    until(lambda: httpx.get(f"http://127.0.0.1:{port}/", timeout=60).status_code == 200)
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def test_authenticated_requests_are_all_logged(is_authenticated, status, count):
 
 @pytest.mark.slow
 def test_health_checks_are_rate_limited_in_the_log(tmp_path):
-    with process(tmp_path) as server, httpx.Client(base_url=server.url) as web:
+    with process(tmp_path) as server, httpx.Client(base_url=server.url, timeout=60) as web:
         for _ in range(200):
             assert web.get("/healthz").status_code == 200
         for _ in range(3):

@@ -14,7 +14,7 @@ import pytest
 from locations import SUPPORT
 from run_helpers import until
 from served_agents import RECOVERING
-from server_helpers import PREFIX, process
+from server_helpers import PREFIX, log_lines, process
 
 import threads
 
@@ -26,15 +26,9 @@ def served(folder, **options):
     return process(folder, "--agents", "served_agents:GRAPHS", PYTHONPATH=str(SUPPORT), **options)
 
 
-def lines(folder):
-    """The lines of the log."""
-    found = (folder / "serve.log").read_text().splitlines()
-    return [json.loads(line) for line in found if line.startswith("{")]
-
-
 def asked(url, agent):
     """Begins a thread in which `agent` is at work; gives it and what becomes of the request."""
-    id = httpx.post(f"{url}{PREFIX}/threads", json={"agent_id": agent}).json()["id"]
+    id = httpx.post(f"{url}{PREFIX}/threads", json={"agent_id": agent}, timeout=60).json()["id"]
     pool = ThreadPoolExecutor(1)
     answer = pool.submit(
         httpx.post, f"{url}{PREFIX}/threads/{id}/messages", json={"message": "hi"}, timeout=60
@@ -42,7 +36,8 @@ def asked(url, agent):
     pool.shutdown(wait=False)
     until(
         lambda: (
-            [each["status"] for each in httpx.get(f"{url}{PREFIX}/threads/{id}/runs").json()] == ["running"]
+            [each["status"] for each in httpx.get(f"{url}{PREFIX}/threads/{id}/runs", timeout=60).json()]
+            == ["running"]
         )
     )
     return id, answer
@@ -55,9 +50,9 @@ def test_server_exits_with_a_blocked_node_and_the_next_one_recovers_the_run(tmp_
         id, answer = asked(server.url, agent)
         server.send_signal(signal.SIGTERM)
         assert server.wait(ENDED) == 0
-    assert answer.result(10).status_code == 202
+    assert answer.result(30).status_code == 202
     run_id = answer.result().json()["id"]
-    [left] = [line for line in lines(tmp_path) if "left to the next process" in line["event"]]
+    [left] = [line for line in log_lines(tmp_path) if "left to the next process" in line["event"]]
     assert run_id in left["event"]
     with threads.open(tmp_path / "threads.db") as registry, threads.Runner(registry, RECOVERING) as runner:
         runner.run(run_id).result(30)
@@ -69,10 +64,11 @@ def test_first_interrupt_logs_open_work_and_completes_it(tmp_path):
     with served(tmp_path) as server:
         _, answer = asked(server.url, "slow")
         server.send_signal(signal.SIGINT)
-        [line] = until(lambda: [line for line in lines(tmp_path) if "shutting down" in line["event"]])
+        [line] = until(lambda: [line for line in log_lines(tmp_path) if "shutting down" in line["event"]])
         assert line["requests"] >= 1 and line["runs"] == 1 and "waiting" in line["event"]
+        (tmp_path / "finish").touch()
         assert server.wait(ENDED) == 0
-    assert answer.result(10).json()["reply"] == "at last"
+    assert answer.result(30).json()["reply"] == "at last"
 
 
 @pytest.mark.crash
@@ -84,13 +80,13 @@ def test_second_interrupt_answers_waiting_clients_and_exits(tmp_path):
             f"POST {PREFIX}/threads HTTP/1.1\r\nhost: {server.url[7:]}\r\n{headers}\r\n\r\n{{".encode()
         )
         server.send_signal(signal.SIGINT)
-        until(lambda: [line for line in lines(tmp_path) if "shutting down" in line["event"]])
+        until(lambda: [line for line in log_lines(tmp_path) if "shutting down" in line["event"]])
         server.send_signal(signal.SIGINT)
         sending.settimeout(ENDED)
         head, _, body = sending.makefile("rb").read().partition(b"\r\n\r\n")
         assert b" 503 " in head and json.loads(body)["code"] == "ShuttingDown"
         assert server.wait(ENDED) == 130
-    assert answer.result(10).status_code == 202 and "location" in answer.result().headers
+    assert answer.result(30).status_code == 202 and "location" in answer.result().headers
 
 
 @pytest.mark.crash
@@ -102,7 +98,7 @@ def test_server_exits_though_its_log_is_not_read(tmp_path):
     )  # fmt: skip
     try:
         url = server.stdout.readline().strip()
-        with httpx.Client() as client:
+        with httpx.Client(timeout=60) as client:
             for _ in range(600):  # more lines than the pipe holds
                 assert client.get(f"{url}/healthz").status_code == 200
         server.send_signal(signal.SIGTERM)
@@ -142,7 +138,7 @@ with threads.open(sys.argv[1]) as registry, threads.Runner(registry, GRAPHS) as 
             assert is_open.wait(30)
             server.send_signal(signal.SIGTERM)
             server.wait(ENDED)
-            assert heard.result(10)
+            assert heard.result(30)
     finally:
         server.kill()
         server.communicate()

@@ -16,7 +16,7 @@ from graphs import plain_graph
 from locations import SUPPORT
 from proxies import caddy, nginx
 from run_helpers import until
-from server_helpers import HERE, PREFIX, bearer, client, process, served_by
+from server_helpers import HERE, PREFIX, bearer, client, log_lines, process, served_by
 
 import threads
 from threads.api import create_app
@@ -44,10 +44,6 @@ def users(folder, *words):
         stdin=subprocess.DEVNULL, timeout=60, check=True,
     )  # fmt: skip
     return done.stdout.strip()
-
-
-def log_of(folder):
-    return [json.loads(line) for line in (folder / "serve.log").read_text().splitlines() if line[0] == "{"]
 
 
 @pytest.fixture(scope="module")
@@ -203,15 +199,17 @@ def test_allowed_origin_needs_a_token(tmp_path):
 @pytest.mark.parametrize("proxy", [nginx, caddy])
 def test_requests_through_a_proxy_need_a_token(tmp_path, proxy):
     with process(tmp_path) as server, proxy(tmp_path, server.url) as front:
-        assert httpx.get(f"{server.url}{PREFIX}/me").status_code == 200
+        assert httpx.get(f"{server.url}{PREFIX}/me", timeout=60).status_code == 200
         port = server.url.rpartition(":")[2]
         for headers in ({}, {"host": f"127.0.0.1:{port}"}, {"host": f"localhost:{port}"}):
-            answer = httpx.get(f"{front}{PREFIX}/me", headers=headers)
+            answer = httpx.get(f"{front}{PREFIX}/me", headers=headers, timeout=60)
             assert answer.status_code == 401, answer.text
             assert "proxy" in answer.json()["error"]
-        assert httpx.get(f"{front}/healthz").json() == {"status": "alive"}
+        assert httpx.get(f"{front}/healthz", timeout=60).json() == {"status": "alive"}
         token = users(tmp_path, "add", "alice")
-        made = httpx.post(f"{front}{PREFIX}/threads", json={"title": "by proxy"}, headers=bearer(token))
+        made = httpx.post(
+            f"{front}{PREFIX}/threads", json={"title": "by proxy"}, headers=bearer(token), timeout=60
+        )
         assert (made.status_code, made.json()["owner"]) == (201, "alice")
 
 
@@ -225,12 +223,12 @@ STRICT = [["--name", "chat.example"], ["--https"], ["--require-login"], ["--name
 @pytest.mark.parametrize("options", STRICT)
 def test_options_for_others_end_local_trust(tmp_path, options):
     with process(tmp_path, *options) as server:
-        assert httpx.get(f"{server.url}{PREFIX}/me").status_code == 401
-        first, *_ = log_of(tmp_path)
+        assert httpx.get(f"{server.url}{PREFIX}/me", timeout=60).status_code == 401
+        first, *_ = until(lambda: log_lines(tmp_path))
         assert first["event"].startswith("Every request needs a token: ")
         assert "There are no users yet" in first["event"] and first["local_user"] is False
         token = users(tmp_path, "add", "alice")
-        assert httpx.get(f"{server.url}{PREFIX}/me", headers=bearer(token)).status_code == 200
+        assert httpx.get(f"{server.url}{PREFIX}/me", headers=bearer(token), timeout=60).status_code == 200
 
 
 @pytest.mark.slow
@@ -239,29 +237,33 @@ def test_removing_the_last_user_does_not_restore_local_trust(tmp_path, options):
     token = users(tmp_path, "add", "alice")
     with process(tmp_path, *options) as server:
         hosts = [{}, {"host": "chat.example"}] if options else [{}]
-        assert httpx.get(f"{server.url}{PREFIX}/me", headers=bearer(token)).status_code == 200
+        assert httpx.get(f"{server.url}{PREFIX}/me", headers=bearer(token), timeout=60).status_code == 200
         users(tmp_path, "rm", "alice", "--yes")
-        until(lambda: httpx.get(f"{server.url}{PREFIX}/me", headers=bearer(token)).status_code == 401)
+        until(
+            lambda: (
+                httpx.get(f"{server.url}{PREFIX}/me", headers=bearer(token), timeout=60).status_code == 401
+            )
+        )
         for host in hosts:
-            assert httpx.get(f"{server.url}{PREFIX}/me", headers=host).status_code == 401
-    assert "there are users" in log_of(tmp_path)[0]["event"]
+            assert httpx.get(f"{server.url}{PREFIX}/me", headers=host, timeout=60).status_code == 401
+    assert "there are users" in log_lines(tmp_path)[0]["event"]
 
 
 @pytest.mark.slow
 def test_adding_users_ends_local_trust_until_restart(tmp_path):
     with process(tmp_path) as server:
-        assert httpx.get(f"{server.url}{PREFIX}/me").status_code == 200
+        assert httpx.get(f"{server.url}{PREFIX}/me", timeout=60).status_code == 200
         users(tmp_path, "add", "alice")
         users(tmp_path, "rm", "alice", "--yes")  # no request came meanwhile
-        assert httpx.get(f"{server.url}{PREFIX}/me").status_code == 401
-        assert [line["local_user"] for line in log_of(tmp_path) if "local_user" in line] == [True, False]
+        assert httpx.get(f"{server.url}{PREFIX}/me", timeout=60).status_code == 401
+    assert [line["local_user"] for line in log_lines(tmp_path) if "local_user" in line] == [True, False]
 
 
 @pytest.mark.slow
 def test_first_log_line_states_local_trust_and_its_limit(tmp_path):
     with process(tmp_path) as server:
-        httpx.get(f"{server.url}/healthz")
-    first, *rest = log_of(tmp_path)
+        httpx.get(f"{server.url}/healthz", timeout=60)
+    first, *rest = log_lines(tmp_path)
     assert first["local_user"] is True
     assert "--require-login" in first["event"] and "counts as this machine" in first["event"]
     assert [line for line in rest if "local_user" in line] == []
@@ -331,7 +333,7 @@ def test_unix_socket_is_private_and_trusted(tmp_path):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert web.get(f"{PREFIX}/me").json() == {"name": None, "is_admin": True}
             assert web.get(f"{PREFIX}/me", headers={"x-forwarded-for": "10.0.0.7"}).status_code == 401
-            assert log_of(tmp_path)[0]["socket"] == str(path)
+            assert until(lambda: log_lines(tmp_path))[0]["socket"] == str(path)
             users(tmp_path, "add", "alice")
             until(lambda: web.get(f"{PREFIX}/me").status_code == 401)
     finally:
@@ -408,10 +410,7 @@ app = create_app(registry, threads.Runner(registry, {"echo": plain_graph(None)})
 def test_embedded_application_logs_local_trust(tmp_path):
     (tmp_path / "own.py").write_text(OWN_SERVER)
     path = os.pathsep.join([str(tmp_path), str(SUPPORT)])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [sys.executable, "-m", "uvicorn", "own:app", "--port", str(port)]
+    words = [sys.executable, "-m", "uvicorn", "own:app", "--port", "0"]
     with (tmp_path / "own.log").open("w") as log:
         server = subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, stderr=log)
     try:

@@ -147,10 +147,12 @@ def test_reply_to_a_disconnected_client_is_unread(tmp_path, headers):
                     f"{PREFIX}/threads/a/messages", json={"message": "one"}, headers=headers, timeout=1
                 )
             assert gate.reached.wait(20)
-        httpx.get(f"{url}/healthz").raise_for_status()  # the server has seen by now that the first one left
+        httpx.get(
+            f"{url}/healthz", timeout=60
+        ).raise_for_status()  # the server has seen by now that the first one left
         gate.opened.set()
         until(lambda: registry.runs("a")[0].status == "success")
-        unread = httpx.get(f"{url}{PREFIX}/unread", params={"id": "a"}).json()
+        unread = httpx.get(f"{url}{PREFIX}/unread", params={"id": "a"}, timeout=60).json()
         assert unread == {"a": 1}
 
 

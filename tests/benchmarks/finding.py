@@ -22,10 +22,16 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import threads
+from threads.db.queries import moment
+from threads.ids import UUID_EPOCH_MS
+from threads.models import Message, Usage
 from threads.search import index
 from threads.search.index import IndexedMessage
+from threads.store.message_rows import StoredMessage
+from threads.store.messages import MessageTable
 
 MESSAGES = 10
 DAYS = 400
@@ -63,7 +69,7 @@ class Words:
     """Texts of a made-up language: few words are said often, most seldom."""
 
     def __init__(self, seed: int = 1) -> None:
-        self.random = random.Random(seed)
+        self.random, self.ids = random.Random(seed), random.Random(seed)
         made = [
             "".join(self.random.choices(SYLLABLES, k=self.random.choice((1, 2, 2, 2, 3, 3))))
             for _ in range(30_000)
@@ -98,9 +104,9 @@ def one(connection: sqlite3.Connection, words: Words, number: int, at: int) -> N
     chance = words.random.random
     id = f"thread-{number:08}"
     connection.execute(
-        "INSERT INTO threads_thread (position, thread_id, activity, created_at, updated_at, is_out_of_order, head_id, projected_id, "
+        "INSERT INTO threads_thread (position, thread_id, activity, created_at, updated_at, is_out_of_order, branch_count, head_id, projected_id, "
         "auto_title, preview, message_count, owner, agent_id, pinned, archived, trashed_at, status, metadata) "
-        "VALUES (?, ?, ?, ?, ?, 0, 'x', 'x', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?, 0, 1, 'x', 'x', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (number + 1, id, number + 1, at, at + DAY, words.some(3, 8), words.some(5, 15), MESSAGES,
          f"owner-{number * 7919 % 1000}", ("support", "tutor", "assistant")[number % 3], chance() < 0.02, chance() < 0.1,
          at if chance() < 0.02 else None, "interrupted" if chance() < 0.01 else "idle",
@@ -116,7 +122,22 @@ def one(connection: sqlite3.Connection, words: Words, number: int, at: int) -> N
         for place in range(MESSAGES)
     ]
     times = {message.message_id or "": at + place * DAY // MESSAGES for place, message in enumerate(messages)}
-    index.sync(connection, number + 1, messages, times, at)
+    text_ids = index.sync(connection, number + 1, messages, times, at)
+    stored = [stored_message(words, each, times[each.message_id or ""]) for each in messages]
+    MessageTable(connection).replace(number + 1, stored, text_ids)
+
+
+def stored_message(words: Words, indexed: IndexedMessage, written_at: int) -> StoredMessage:
+    """What a run of a plain graph stores of a text: the checkpoint is dated, an answer has its tokens."""
+    ticks = (written_at + UUID_EPOCH_MS) * 10_000
+    bits = words.ids.getrandbits
+    checkpoint = ticks >> 12 << 80 | 6 << 76 | (ticks & 0xFFF) << 64 | 0b10 << 62 | bits(62)
+    message = Message(
+        id=indexed.message_id, role=indexed.role, text=indexed.text, content=({"type": "text", "text": indexed.text},),
+        created_at=moment(written_at), run_id=str(UUID(int=bits(128), version=4)),
+        usage=Usage(20, 10, 30) if indexed.role == "assistant" else None,
+    )  # fmt: skip
+    return StoredMessage(message, str(UUID(int=checkpoint)), bits(63))
 
 
 def searches(words: Words) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -12,82 +12,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
+from http_client import Client, memory
 from server_helpers import PREFIX, process
 
 import threads
 from threads.store.threads import NewThread
 from threads.store.transaction import Store, Transaction
-
-STREAMED = {"Accept": "text/event-stream"}
-
-
-class Client:
-    """One connection that is kept."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._place = (host, port)
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, float]:
-        """Status, body and seconds."""
-        begun = time.perf_counter()
-        status, told, reader = await self._send(method, path, body, headers)
-        content = await reader.readexactly(int(told.get("content-length", 0)))
-        return status, json.loads(content) if content else None, time.perf_counter() - begun
-
-    async def turn(self, thread: str, text: str) -> tuple[float, float]:
-        """Seconds to the first token and to the end of a streamed answer."""
-        begun, first = time.perf_counter(), 0.0
-        path = f"{PREFIX}/threads/{thread}/messages"
-        status, _, reader = await self._send("POST", path, {"message": text}, STREAMED)
-        assert status == 200, status
-        async for words in _chunks(reader):
-            if not first and (b"event: token" in words or b'"role":"assistant"' in words):
-                first = time.perf_counter() - begun
-        return first, time.perf_counter() - begun
-
-    async def listen(self, thread: str) -> asyncio.StreamReader:
-        """Open a stream of events."""
-        status, _, reader = await self._send("GET", f"{PREFIX}/threads/{thread}/events", None, {})
-        assert status == 200, status
-        return reader
-
-    async def _send(
-        self, method: str, path: str, body: Any, headers: dict[str, str]
-    ) -> tuple[int, dict[str, str], Any]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(*self._place)
-        reader, writer = self._streams
-        content = b"" if body is None else json.dumps(body).encode()
-        told = {
-            "Host": "127.0.0.1",
-            "Content-Type": "application/json",
-            "Content-Length": len(content),
-            **headers,
-        }
-        lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
-        writer.write(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + content)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        found = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-        return int(head[0].split()[1]), found, reader
-
-
-async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while size := int(await reader.readline(), 16):
-        yield await reader.readexactly(size)
-        await reader.readexactly(2)
-    await reader.readexactly(2)
 
 
 def fill(path: Path, count: int) -> None:
@@ -103,12 +42,6 @@ def fill(path: Path, count: int) -> None:
 
     with threads.open(path) as registry:
         Store(registry._database).write(create_threads)
-
-
-def memory(pid: int) -> float:
-    """Resident megabytes of a process."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
 async def talk(place: tuple[str, int], clients: int, turns: int) -> None:

@@ -1,6 +1,5 @@
 """The files of a database: removed, moved or replaced while open, on a full disk, and who may read them."""
 
-import json
 import os
 import re
 import sqlite3
@@ -17,7 +16,7 @@ import httpx
 import pytest
 from commands import ids_in, run_threads
 from run_helpers import Gate, texts, until, waiting_graph
-from server_helpers import PREFIX, process
+from server_helpers import PREFIX, log_lines, process
 
 import threads
 
@@ -25,16 +24,15 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows removes and rep
 
 
 def create(server: Any) -> str:
-    return httpx.post(f"{server.url}{PREFIX}/threads", json={}).raise_for_status().json()["id"]
+    return httpx.post(f"{server.url}{PREFIX}/threads", json={}, timeout=60).raise_for_status().json()["id"]
 
 
 def rescued(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if re.fullmatch(r"t\.db\.rescued-\w+", path.name))
 
 
-def log_lines(folder: Path, level: str) -> list[str]:
-    lines = [json.loads(line) for line in (folder / "serve.log").read_text().splitlines() if line[0] == "{"]
-    return [line["event"] for line in lines if line["level"] == level]
+def logged(folder: Path, level: str) -> list[str]:
+    return [line["event"] for line in log_lines(folder) if line["level"] == level]
 
 
 def remove(path: Path) -> None:
@@ -65,12 +63,16 @@ def path(tmp_path: Path) -> Path:
 
 
 class Talkers:
-    """Clients that create threads without a pause; `.created` are the ids that the server acknowledged."""
+    """Clients that create threads without a pause; `.created` are the ids that the server acknowledged.
+
+    `.refused` are the clients that were refused at least once.
+    """
 
     def __init__(self, url: str, count: int = 3) -> None:
         self.created: set[str] = set()
+        self.refused: set[threading.Thread] = set()
         self._is_over = threading.Event()
-        self._threads = [
+        self.threads = [
             threading.Thread(target=self._talk, args=(f"{url}{PREFIX}/threads",)) for _ in range(count)
         ]
 
@@ -80,20 +82,22 @@ class Talkers:
                 answer = client.post(url, json={})
                 if answer.status_code == 201:
                     self.created.add(answer.json()["id"])
+                else:
+                    self.refused.add(threading.current_thread())
 
     def __enter__(self) -> "Talkers":
-        for each in self._threads:
+        for each in self.threads:
             each.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._is_over.set()
-        for each in self._threads:
+        for each in self.threads:
             each.join()
 
 
 def ready(server: Any) -> int:
-    return httpx.get(f"{server.url}/readyz").status_code
+    return httpx.get(f"{server.url}/readyz", timeout=60).status_code
 
 
 @pytest.mark.crash
@@ -106,15 +110,16 @@ def test_server_whose_file_is_lost_refuses_writes_and_rescues_what_was_acknowled
             until(lambda: len(talkers.created) > 20)
             lose(path)
             until(lambda: ready(server) == 503)
+            until(lambda: talkers.refused == set(talkers.threads))  # no answer is on its way any more
             acknowledged = len(talkers.created)
         assert len(talkers.created) == acknowledged
-        refused = httpx.post(f"{server.url}{PREFIX}/threads", json={})
+        refused = httpx.post(f"{server.url}{PREFIX}/threads", json={}, timeout=60)
         assert (refused.status_code, refused.json()["code"]) == (503, "DatabaseGone")
         (copy,) = until(lambda: rescued(tmp_path if lose is move_folder else path.parent))
         server.terminate()
         assert server.wait(30) == 0
     assert ids_in(copy) >= {*talkers.created, first}
-    (told,) = log_lines(tmp_path, "error")
+    (told,) = logged(tmp_path, "error")
     assert str(path) in told and str(copy) in told
     if lose is replace:
         assert ids_in(path) == {first}, "the old log is not applied to the new file"
@@ -129,15 +134,13 @@ def test_server_goes_on_when_its_file_comes_back(path, tmp_path):
             until(lambda: len(talkers.created) > 20)
             path.rename(elsewhere)
             until(lambda: ready(server) == 503)
-            until(lambda: log_lines(tmp_path, "error"))  # a request may have noticed before the watcher
+            until(lambda: logged(tmp_path, "error"))  # a request may have noticed before the watcher
             elsewhere.rename(path)
             until(lambda: ready(server) == 200)
             acknowledged = len(talkers.created)
             until(lambda: len(talkers.created) > acknowledged)
         until(
-            lambda: [
-                line for line in log_lines(tmp_path, "warning") if line.endswith("is back, and used again")
-            ]
+            lambda: [line for line in logged(tmp_path, "warning") if line.endswith("is back, and used again")]
         )
         until(lambda: can_read(other))
         other.create(id="by another process")
@@ -172,14 +175,14 @@ def test_server_whose_log_is_removed_loses_nothing_and_goes_on(path, tmp_path):
             until(lambda: len(talkers.created) > 20)
             before = set(talkers.created)
             remove_log(path)
-            until(lambda: log_lines(tmp_path, "warning"))
+            until(lambda: logged(tmp_path, "warning"))
             until(lambda: ready(server) == 200)
             until(lambda: len(talkers.created) > len(before) + 20)
         server.kill()
         server.wait(30)
     assert ids_in(path) >= talkers.created
     assert run_threads("verify", "--db", path).returncode == 0
-    assert log_lines(tmp_path, "error") == []
+    assert logged(tmp_path, "error") == []
 
 
 @pytest.mark.crash
@@ -322,7 +325,7 @@ def test_run_in_flight_gives_no_answer_that_its_file_does_not_hold(path):
     with threads.open(rescued(path.parent)[0]) as registry:
         assert [message.text for message in registry.messages("a")] == ["hello"]
         with threads.Runner(registry, waiting_graph(gate)) as runner:
-            assert runner.run(run.id).result(30)["messages"][-1].text == "at last"
+            assert runner.run(run.id).result(60)["messages"][-1].text == "at last"
 
 
 def mode(path: Path) -> int:

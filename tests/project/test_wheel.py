@@ -91,8 +91,11 @@ def test_the_wheel_has_all_files_of_threads_and_no_other_package(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     inside = {name for name in names if not name.startswith("langgraph_threads-0.1.0.dist-info/")}
     source = {path.relative_to(ROOT).as_posix() for path in (ROOT / "threads").rglob("*") if path.is_file()}
-    assert inside == {name for name in source if "__pycache__" not in name}
+    tools = "threads/web/tools/"  # the page's lock file and what builds its libraries
+    assert inside == {name for name in source if "__pycache__" not in name and not name.startswith(tools)}
+    assert f"{tools}package-lock.json" in source
     assert "threads/chat_models/offline/language.toml" in inside
+    assert {"threads/web/static/index.html", "threads/web/vendor/lit-html.js"} <= inside
 
 
 @pytest.mark.slow

@@ -136,6 +136,7 @@ class Deaf:
     """A subscriber that raises."""
 
     topic = ("all", None)
+    wants_changes = False
 
     def receive(self, events):
         raise Panic(SECRET)

@@ -158,7 +158,7 @@ def test_plain_invoke_without_message_ids_supports_fork_edit_and_undo(registry, 
         forked = registry.messages(registry.fork("a", at=message.id).id).items
         assert [each.text for each in forked] == [each.text for each in messages[: place + 1]]
     with threads.Runner(registry, build(None)) as runner:
-        runner.edit("a", messages[2].id, "zwei").result(10)
+        runner.edit("a", messages[2].id, "zwei").result(30)
         assert texts(registry)[:3] == [messages[0].text, messages[1].text, "zwei"]
         assert registry.undo("a").text == "zwei"
         assert len(texts(registry)) == 2
@@ -355,16 +355,16 @@ def test_message_of_another_channel_is_edited_there(registry, begun):
         if begun == "invoke":
             channels_graph(registry.checkpointer).invoke({"chat": [("user", "one")]}, config("a"))
         elif begun == "message":
-            runner.start("a", "one", if_not_exists="create").result(10)
+            runner.start("a", "one", if_not_exists="create").result(30)
         else:
             given = {"chat": [HumanMessage("one")], "topic": "x"}
-            runner.start("a", input=given, if_not_exists="create").result(10)
+            runner.start("a", input=given, if_not_exists="create").result(30)
         topic = "x" if begun == "input" else None
         assert texts(registry) == ["one", f"re: one, {topic}"]
-        runner.edit("a", registry.messages("a")[0].id, "eins").result(10)
+        runner.edit("a", registry.messages("a")[0].id, "eins").result(30)
         assert texts(registry) == ["eins", f"re: eins, {topic}"]
-        runner.regenerate("a").result(10)
-        runner.start("a", "two", key="k").result(10)
+        runner.regenerate("a").result(30)
+        runner.start("a", "two", key="k").result(30)
         assert texts(registry)[2] == "two" and runner.start("a", "two", key="k").status == "success"
         assert len(texts(registry)) == 4
 
@@ -378,7 +378,7 @@ def test_edit_is_refused_where_the_graph_takes_no_message(registry):
     builder.add_edge(START, "ask")
     graph = builder.compile()
     with threads.Runner(registry, {"asked": graph}) as runner:
-        runner.start("a", input={"question": "one"}, if_not_exists="create").result(10)
+        runner.start("a", input={"question": "one"}, if_not_exists="create").result(30)
         plain_graph(registry.checkpointer).invoke(said("two"), config("a"))
         checkpoints = registry.history("a").total
         with pytest.raises(threads.InvalidValue, match="'asked' takes no messages"):
@@ -401,7 +401,7 @@ def test_agent_of_an_edit_is_set_by_update(registry, agent_id):
                 start()
             assert "thread 'a'" in str(caught.value)
         registry.update("a", agent_id="one")
-        runner.edit("a", question.id, "eins").result(10)
+        runner.edit("a", question.id, "eins").result(30)
     assert texts(registry) == ["eins", "re: eins"]
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from conversation_shapes import REDUCERS, SHAPES
 from faults import LONG
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -12,7 +13,7 @@ from turn_machine import Operations, TurnMachine, World
 import threads
 
 HISTORIES = 50_000 if LONG else 2_000
-"""About 15 ms each."""
+"""Of all shapes, about 15 ms each."""
 STEPS = 8
 FAULTY_HISTORIES = 400
 """Within how many histories a planted fault is found."""
@@ -24,8 +25,8 @@ def registry(tmp_path):
         yield registry
 
 
-def run_machine(registry, operations, histories, *phases):
-    world = World(registry, operations)
+def run_machine(registry, operations, histories, *phases, shapes=SHAPES):
+    world = World(registry, operations, shapes)
     try:
         run_state_machine_as_test(
             lambda: TurnMachine(world),
@@ -39,8 +40,10 @@ def run_machine(registry, operations, histories, *phases):
 
 
 @pytest.mark.slow
-def test_branch_operations_agree_with_a_list_of_turns(registry):
-    run_machine(registry, Operations, HISTORIES, *Phase)
+@pytest.mark.parametrize("reducer", REDUCERS)
+def test_branch_operations_agree_with_a_list_of_turns(registry, reducer):
+    shapes = {name: shape for name, shape in SHAPES.items() if shape.reducer == reducer}
+    run_machine(registry, Operations, HISTORIES * len(shapes) // len(SHAPES), *Phase, shapes=shapes)
     assert registry.verify() == []
 
 

@@ -74,7 +74,7 @@ def test_stop_keeps_partial_output_as_a_stopped_message(registry, tmp_path, buil
                 threads.Runner(elsewhere, build(), recover=False) as other,
             ):
                 assert other.stop("a")
-        values = run.result(10)
+        values = run.result(30)
         assert run.status == "stopped"
         assert not runner.stop("a"), "there is nothing left to stop"
         kept = registry.messages("a")
@@ -91,7 +91,7 @@ def test_stop_keeps_partial_output_as_a_stopped_message(registry, tmp_path, buil
         again = runner.start("a", "And now?")
         first_words(again)
         again.stop()
-        again.result(10)
+        again.result(30)
     assert [message.role for message in registry.messages("a")] == ["user", "assistant"] * 2
     assert registry.verify() == []
 
@@ -103,10 +103,10 @@ def test_stop_is_fast_before_the_first_token(registry, is_async):
         run = runner.start("a", "Hi", if_not_exists="create")
         assert gate.reached.wait(20)
         run.stop()
-        run.result(10)
+        run.result(30)
         gate.opened.set()
         assert texts(registry, "a") == ["Hi"]
-        assert runner.start("a", "Hi again").result(10)["messages"][-1].text == "at last"
+        assert runner.start("a", "Hi again").result(30)["messages"][-1].text == "at last"
     assert texts(registry, "a") == ["Hi", "Hi again", "at last"]
 
 
@@ -131,11 +131,11 @@ def test_stop_in_a_tool_leaves_no_dangling_tool_call(registry, build, is_async):
         run = runner.start("a", "Look it up", if_not_exists="create")
         assert gate.reached.wait(20)
         run.stop()
-        values = run.result(10)
+        values = run.result(30)
         gate.opened.set()
         answers = [message for message in values["messages"] if isinstance(message, ToolMessage)]
         assert [(answer.tool_call_id, answer.status) for answer in answers] == [("call-0", "error")]
-        assert runner.start("a", "Once more").result(10)["messages"][-1].text == "done"
+        assert runner.start("a", "Once more").result(30)["messages"][-1].text == "done"
     assert registry.get("a").status == "idle"
     assert registry.verify() == []
 
@@ -143,7 +143,7 @@ def test_stop_in_a_tool_leaves_no_dangling_tool_call(registry, build, is_async):
 def test_stop_of_an_ended_run_changes_nothing(registry):
     with threads.Runner(registry, build_agent()) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
-        run.result(10)
+        run.result(30)
         run.stop()
         assert run.status == "success"
         assert not runner.stop("a")
@@ -160,9 +160,9 @@ def test_stop_works_for_a_graph_without_messages(registry):
         run = runner.start("a", input={"number": 1}, if_not_exists="create")
         assert gate.reached.wait(20)
         run.stop()
-        assert run.result(10) == {"number": 1}
+        assert run.result(30) == {"number": 1}
         gate.opened.set()
-        assert runner.start("a", input={"number": 2}).result(10) == {"number": 5}
+        assert runner.start("a", input={"number": 2}).result(30) == {"number": 5}
 
 
 # a new message while one is answered
@@ -208,7 +208,7 @@ def test_rollback_strategy_restores_the_thread(registry, earlier, state):
     graph = builder.compile().with_config(metadata={"messages_reducer": "add_messages"})
     with threads.Runner(registry, graph) as runner:
         for number in range(earlier):
-            runner.start("a", f"message {number}", if_not_exists="create").result(10)
+            runner.start("a", f"message {number}", if_not_exists="create").result(30)
         registry.create(id="a", if_exists="do_nothing")
         seen, was, story = texts(registry, "a"), state_of(registry, graph), story_of(registry)
         old = runner.start("a", "wait")
@@ -217,13 +217,13 @@ def test_rollback_strategy_restores_the_thread(registry, earlier, state):
         last = registry.events("a", follow=False)
         numbers = [event.sequence for event in last]
         assert runner._executor.stop(old.id, StopReason.ROLLBACK)
-        old.result(10)
+        old.result(30)
         assert texts(registry, "a") == seen
         assert state_of(registry, graph) == was
         assert registry.get("a").message_count == len(seen)
         gate.opened.set()
         new = runner.start("a", "instead")
-        new.result(10)
+        new.result(30)
         assert texts(registry, "a") == [*seen, "instead", "let me see", f"{len(seen) + 2} heard"]
         now = list(registry.events("a", follow=False))
         assert story_of(registry)[: len(story)] == story
@@ -242,7 +242,7 @@ def test_rollback_of_the_first_run_leaves_an_empty_thread(registry):
         second = runner.start("a", "two", multitask_strategy="rollback")
         until(lambda: registry.runs("a")[1].status == "stopped")
         gate.opened.set()
-        second.result(10)
+        second.result(30)
     assert texts(registry, "a") == ["two", "at last"]
     assert registry.verify() == []
 
@@ -271,7 +271,7 @@ def test_partial_output_of_parallel_models_is_kept(registry):
             if heard >= {"left", "right"}:
                 break
         run.stop()
-        run.result(10)
+        run.result(30)
         answers = [message for message in registry.messages("a") if message.role == "assistant"]
         assert {message.text.split()[0] for message in answers} == {"left", "right"}
         assert all(message.stopped for message in answers)

@@ -46,7 +46,7 @@ def registry(tmp_path):
 def test_resume_answers_an_interrupt(registry, tmp_path):
     with threads.Runner(registry, approving_graph(tmp_path / "effects")) as runner:
         run = runner.start("a", "Do it", if_not_exists="create")
-        values = run.result(10)
+        values = run.result(30)
         assert run.status == "interrupted"
         assert registry.get("a").status == "interrupted"
         assert values["__interrupt__"][0].value == "question 0"
@@ -57,25 +57,25 @@ def test_resume_answers_an_interrupt(registry, tmp_path):
             "id": question.id, "value": "question 0", "kind": "text", "choices": [], "response_schema": None,
         }  # fmt: skip
         answer = runner.resume("a", "yes")
-        assert answer.result(10)["messages"][-1].text == "you said yes"
+        assert answer.result(30)["messages"][-1].text == "you said yes"
         assert (registry.get("a").status, registry.interrupts("a")) == ("idle", ())
         assert texts(registry, "a") == ["Do it", "you said yes"]
         assert runner.resume("a", "yes").id == answer.id
         with pytest.raises(KeyReused):
             runner.resume("a", "no")
-        runner.start("a", "Again").result(10)
-        assert runner.resume("a", "no").result(10)["messages"][-1].text == "you said no"
+        runner.start("a", "Again").result(30)
+        assert runner.resume("a", "no").result(30)["messages"][-1].text == "you said no"
     assert effects(tmp_path / "effects") == ["yes", "no"]
     assert registry.verify() == []
 
 
 def test_interrupts_of_one_node_are_answered_in_order(registry, tmp_path):
     with threads.Runner(registry, approving_graph(tmp_path / "effects", questions=3)) as runner:
-        runner.start("a", "Do it", if_not_exists="create").result(10)
+        runner.start("a", "Do it", if_not_exists="create").result(30)
         for number in range(3):
             assert registry.interrupts("a")[0].value == f"question {number}"
             run = runner.resume("a", f"answer{number}")
-            run.result(10)
+            run.result(30)
         assert run.status == "success"
     assert effects(tmp_path / "effects") == ["answer0+answer1+answer2"]
     assert len(registry.runs("a")) == 4
@@ -83,16 +83,16 @@ def test_interrupts_of_one_node_are_answered_in_order(registry, tmp_path):
 
 def test_parallel_interrupts_are_answered_by_id(registry):
     with threads.Runner(registry, asking_at_once_graph()) as runner:
-        runner.start("a", "Do it", if_not_exists="create").result(10)
+        runner.start("a", "Do it", if_not_exists="create").result(30)
         ids = {question.value: question.id for question in registry.interrupts("a")}
         assert set(ids) == {"left", "right"}
         with pytest.raises(InvalidValue, match="several interrupts"):
             runner.resume("a", "yes")
         half = runner.resume("a", {ids["left"]: "1"})
-        half.result(10)
+        half.result(30)
         assert half.status == "interrupted"
         assert [question.value for question in registry.interrupts("a")] == ["right"]
-        assert runner.resume("a", "2").result(10)["messages"]
+        assert runner.resume("a", "2").result(30)["messages"]
     assert sorted(texts(registry, "a")[1:]) == ["left: 1", "right: 2"]
 
 
@@ -111,9 +111,9 @@ def asking_twice_graph():
 
 def test_repeated_resume_with_a_key_does_not_answer_the_next_interrupt(registry):
     with threads.Runner(registry, asking_twice_graph()) as runner:
-        runner.start("a", "Do it", if_not_exists="create").result(10)
+        runner.start("a", "Do it", if_not_exists="create").result(30)
         first = runner.resume("a", "yes", key="click-1")
-        first.result(10)
+        first.result(30)
         assert runner.resume("a", "yes", key="click-1").id == first.id
         with pytest.raises(KeyReused):
             runner.resume("a", "no", key="click-1")
@@ -121,8 +121,8 @@ def test_repeated_resume_with_a_key_does_not_answer_the_next_interrupt(registry)
         with ThreadPoolExecutor(4) as pool:
             runs = list(pool.map(lambda _: runner.resume("a", "yes", key="click-2"), range(8)))
         assert len({run.id for run in runs}) == 1
-        runs[0].result(10)
-        runner.start("a", "Again").result(10)
+        runs[0].result(30)
+        runner.start("a", "Again").result(30)
         assert runner.resume("a", "yes", key="click-1").id == first.id
         assert runner.resume("a", "yes", key="click-2").id == runs[0].id
     assert texts(registry, "a") == ["Do it", "first: yes", "second: yes", "Again"]
@@ -131,14 +131,14 @@ def test_repeated_resume_with_a_key_does_not_answer_the_next_interrupt(registry)
 @pytest.mark.parametrize("build", [asking_at_once_graph, asking_twice_graph])
 def test_resume_by_interrupt_id_does_not_answer_another(registry, build):
     with threads.Runner(registry, build()) as runner:
-        runner.start("a", "Do it", if_not_exists="create").result(10)
+        runner.start("a", "Do it", if_not_exists="create").result(30)
         asked = registry.interrupts("a")[0].id
         first = runner.resume("a", {asked: "yes"})
-        result = first.result(10)
+        result = first.result(30)
         again = runner.resume("a", {asked: "yes"})
         assert again.id == first.id
-        assert again.result(10)["__interrupt__"] == result["__interrupt__"]
-        assert len(again.result(10)["messages"]) == len(result["messages"])
+        assert again.result(30)["__interrupt__"] == result["__interrupt__"]
+        assert len(again.result(30)["messages"]) == len(result["messages"])
         with pytest.raises(KeyReused):
             runner.resume("a", {asked: "no"})
         (waiting,) = registry.interrupts("a")
@@ -147,19 +147,19 @@ def test_resume_by_interrupt_id_does_not_answer_another(registry, build):
         with pytest.raises(InvalidValue, match="is still waiting"):
             runner.resume("a", {asked: "yes", waiting.id: "yes"})
         assert registry.interrupts("a") == (waiting,)
-        runner.resume("a", {waiting.id: "no"}).result(10)
-        runner.start("a", "Again").result(10)
+        runner.resume("a", {waiting.id: "no"}).result(30)
+        runner.start("a", "Again").result(30)
         assert runner.resume("a", {asked: "yes"}).id == first.id, "however late"
     assert len(registry.runs("a")) == 4
 
 
 def test_resume_with_answers_in_another_order_is_the_same_request(registry):
     with threads.Runner(registry, asking_at_once_graph()) as runner:
-        runner.start("a", "Do it", if_not_exists="create").result(10)
+        runner.start("a", "Do it", if_not_exists="create").result(30)
         answers = {question.id: question.value for question in registry.interrupts("a")}
         first = runner.resume("a", answers)
         assert runner.resume("a", dict(reversed(answers.items()))).id == first.id
-        first.result(10)
+        first.result(30)
         assert runner.resume("a", dict(reversed(answers.items()))).id == first.id
 
 
@@ -167,9 +167,9 @@ def test_resume_of_a_breakpoint_is_idempotent(registry):
     graph = compiled(Plain, lambda state: {"messages": [AIMessage("after the break")]}, None)
     graph.interrupt_before_nodes = ["model"]
     with threads.Runner(registry, graph) as runner:
-        runner.start("a", "Hi", if_not_exists="create").result(10)
+        runner.start("a", "Hi", if_not_exists="create").result(30)
         first = runner.resume("a")
-        first.result(10)
+        first.result(30)
         assert runner.resume("a").id == first.id
 
 
@@ -178,17 +178,17 @@ def test_resume_answers_an_interrupt_of_a_plain_invoke(registry):
     graph.invoke(said("hi"), config("a"))
     with threads.Runner(registry, graph) as runner:
         first = runner.resume("a", "yes")
-        assert first.result(10)["messages"][-1].text == "you said yes"
+        assert first.result(30)["messages"][-1].text == "you said yes"
         graph.invoke(said("once more"), config("a"))
         second = runner.resume("a", "yes")
         assert second.id != first.id
-        second.result(10)
+        second.result(30)
     assert texts(registry, "a") == ["hi", "you said yes", "once more", "you said yes"]
 
 
 def test_resume_without_interrupt_raises_nothing_to_resume(registry):
     with threads.Runner(registry, build_agent()) as runner:
-        runner.start("a", "Hi", if_not_exists="create").result(10)
+        runner.start("a", "Hi", if_not_exists="create").result(30)
         with pytest.raises(NothingToResume):
             runner.resume("a", "yes")
 
@@ -200,9 +200,9 @@ def test_resume_continues_from_a_breakpoint(registry):
     builder.add_edge("model", END)
     with threads.Runner(registry, builder.compile(interrupt_before=["model"])) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
-        run.result(10)
+        run.result(30)
         assert (run.status, registry.get("a").status) == ("interrupted", "interrupted")
-        assert runner.resume("a").result(10)["messages"][-1].text == "after the break"
+        assert runner.resume("a").result(30)["messages"][-1].text == "after the break"
     assert (registry.get("a").status, texts(registry, "a")) == ("idle", ["Hi", "after the break"])
 
 
@@ -237,23 +237,23 @@ def test_repeated_answer_restarts_its_failed_run(registry):
         return {"messages": [AIMessage(f"you said {answer}")]}
 
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
-        runner.start("a", "Do it", if_not_exists="create").result(10)
+        runner.start("a", "Do it", if_not_exists="create").result(30)
         first = runner.resume("a", "yes")
         with pytest.raises(RunFailed, match="the door is shut"):
-            first.result(10)
+            first.result(30)
         again = runner.resume("a", "yes")
         assert again.id == first.id
-        assert again.result(10)["messages"][-1].text == "you said yes"
+        assert again.result(30)["messages"][-1].text == "you said yes"
         with pytest.raises(AlreadyAnswered):
             runner.resume("a", "no")
 
 
 def test_new_message_replaces_a_waiting_interrupt(registry, tmp_path):
     with threads.Runner(registry, approving_graph(tmp_path / "effects")) as runner:
-        runner.start("a", "Do it", if_not_exists="create").result(10)
-        runner.start("a", "Do something else", key="k").result(10)
+        runner.start("a", "Do it", if_not_exists="create").result(30)
+        runner.start("a", "Do something else", key="k").result(30)
         assert len(registry.interrupts("a")) == 1
-        runner.resume("a", "yes").result(10)
+        runner.resume("a", "yes").result(30)
     assert effects(tmp_path / "effects") == ["yes"]
     assert texts(registry, "a") == ["Do it", "Do something else", "you said yes"]
 
@@ -273,22 +273,22 @@ def test_call_whose_question_a_new_message_replaces_is_not_said_to_have_failed(r
     builder.add_edge(START, "model")
     builder.add_edge("model", "tools")
     with threads.Runner(registry, builder.compile()) as runner:
-        runner.start("a", "Pay", if_not_exists="create").result(10)
-        runner.start("a", "Rather not").result(10)
+        runner.start("a", "Pay", if_not_exists="create").result(30)
+        runner.start("a", "Rather not").result(30)
     replaced = "The call was not answered: the user sent another message instead."
     assert texts(registry, "a") == ["Pay", "", replaced, "Rather not", ""]
 
 
 def test_resume_has_the_context_of_the_interrupted_run(registry):
     with threads.Runner(registry, talk_graph(dict)) as runner:
-        runner.start("a", "ask", context={"user": "al"}, if_not_exists="create").result(10)
-        assert runner.resume("a", "yes").result(10)["messages"][-1].text == "yes, None, {'user': 'al'}"
-        runner.start("a", "ask", context={"user": "bo"}).result(10)
-        values = runner.resume("a", "yes", context={"user": "cy"}).result(10)
+        runner.start("a", "ask", context={"user": "al"}, if_not_exists="create").result(30)
+        assert runner.resume("a", "yes").result(30)["messages"][-1].text == "yes, None, {'user': 'al'}"
+        runner.start("a", "ask", context={"user": "bo"}).result(30)
+        values = runner.resume("a", "yes", context={"user": "cy"}).result(30)
         assert values["messages"][-1].text == "yes, None, {'user': 'cy'}"
         ours = talk_graph(dict).copy(update={"checkpointer": registry.checkpointer})
         ours.invoke(said("ask"), config("a"), context={"user": "dee"})
-        assert runner.resume("a", "no").result(10)["messages"][-1].text == "no, None, {'user': 'cy'}"
+        assert runner.resume("a", "no").result(30)["messages"][-1].text == "no, None, {'user': 'cy'}"
 
 
 def test_second_resume_has_the_context_of_the_first_run(registry):
@@ -299,9 +299,9 @@ def test_second_resume_has_the_context_of_the_first_run(registry):
     builder.add_node("model", node)
     builder.add_edge(START, "model")
     with threads.Runner(registry, builder.compile()) as runner:
-        runner.start("a", "ask", context={"user": "al"}, if_not_exists="create").result(10)
-        runner.resume("a", "1").result(10)
-        assert runner.resume("a", "2").result(10)["messages"][-1].text == "1 2 {'user': 'al'}"
+        runner.start("a", "ask", context={"user": "al"}, if_not_exists="create").result(30)
+        runner.resume("a", "1").result(30)
+        assert runner.resume("a", "2").result(30)["messages"][-1].text == "1 2 {'user': 'al'}"
 
 
 # tools
@@ -372,9 +372,9 @@ def test_tool_key_is_made_of_thread_run_and_call(registry):
     with threads.Runner(registry, plain_tool_graph(look)) as runner:
         run = runner.start("a", "Look", if_not_exists="create")
         with pytest.raises(RunFailed, match="broken"):
-            run.result(10)
+            run.result(30)
         assert registry.verify() == [], "the tool is to be run again"
-        runner.retry("a").result(10)
+        runner.retry("a").result(30)
     assert keys == [f"a/{run.id}/call-0"] * 2
 
 
@@ -389,11 +389,11 @@ def test_tool_key_is_the_same_after_an_interrupt(registry):
 
     with threads.Runner(registry, plain_tool_graph(book)) as runner:
         run = runner.start("a", "Book", if_not_exists="create")
-        run.result(10)
-        runner.resume("a", "yes").result(10)
-        assert runner.resume("a", "I am").result(10)["messages"][-2].text == "booked yes I am"
+        run.result(30)
+        runner.resume("a", "yes").result(30)
+        assert runner.resume("a", "I am").result(30)["messages"][-2].text == "booked yes I am"
         other = runner.start("a", "Book")
-        other.result(10)
+        other.result(30)
     assert keys == [f"a/{run.id}/call-0"] * 3 + [f"a/{other.id}/call-0"]
 
 
@@ -417,7 +417,7 @@ def test_stopped_tool_keeps_the_result_of_another(registry):
         graph = runner._agents.get("agent")
         until(lambda: any(task.result for task in graph.get_state(config("a")).tasks))
         run.stop()
-        run.result(10)
+        run.result(30)
     found = {
         message.tool_call_id: message.text for message in registry.messages("a") if message.role == "tool"
     }
@@ -433,9 +433,9 @@ def test_dangling_tool_call_of_a_resumed_run_is_repaired(registry):
         return Picky()(state)
 
     with threads.Runner(registry, compiled(Plain, node, None)) as runner:
-        runner.start("a", "Look", if_not_exists="create").result(10)
-        runner.resume("a", "yes").result(10)
-        assert runner.start("a", "And?").result(10)["messages"][-1].text == "at your service"
+        runner.start("a", "Look", if_not_exists="create").result(30)
+        runner.resume("a", "yes").result(30)
+        assert runner.start("a", "And?").result(30)["messages"][-1].text == "at your service"
     assert registry.verify() == []
 
 
@@ -448,10 +448,10 @@ def test_interrupt_inside_a_tool_is_no_dangling_call(registry, tmp_path):
 
     with threads.Runner(registry, tool_agent(book)) as runner:
         run = runner.start("a", "Book", if_not_exists="create")
-        run.result(10)
+        run.result(30)
         assert run.status == "interrupted"
         assert [problem.kind for problem in registry.verify()] == [], "a question is no harm"
-        assert runner.resume("a", "yes").result(10)["messages"][-1].text == "done"
+        assert runner.resume("a", "yes").result(30)["messages"][-1].text == "done"
     assert effects(tmp_path / "effects") == ["yes"]
 
 
@@ -495,7 +495,7 @@ def test_dangling_tool_call_is_reported_and_repaired_by_the_next_run(tmp_path, a
         shown = [(problem.kind, problem.thread_id, problem.detail[-6:]) for problem in registry.verify()]
         assert shown == [("unanswered", "a", "call-1")]
         with threads.Runner(registry, compiled(Plain, Picky(), None)) as runner:
-            values = runner.start("a", "Go on").result(10)
+            values = runner.start("a", "Go on").result(30)
         assert values["messages"][-1].text == "at your service"
         answers = {message.tool_call_id for message in values["messages"] if isinstance(message, ToolMessage)}
         assert answers == {"call-0", "call-1"}
@@ -510,8 +510,8 @@ def test_new_message_instead_of_a_tools_interrupt_answers_the_call(registry):
         return interrupt("really?")
 
     with threads.Runner(registry, tool_agent(book)) as runner:
-        runner.start("a", "Book", if_not_exists="create").result(10)
-        values = runner.start("a", "Forget it").result(10)
+        runner.start("a", "Book", if_not_exists="create").result(30)
+        values = runner.start("a", "Forget it").result(30)
     answers = [message for message in values["messages"] if isinstance(message, ToolMessage)]
     assert [(answer.tool_call_id, answer.status) for answer in answers] == [("call-0", "error")]
     assert registry.verify() == []

@@ -91,7 +91,7 @@ def test_runs_can_be_awaited_and_iterated_in_async_code(runner):
     async def main():
         values = await runner.start("a", "Hi, I'm Alice", if_not_exists="create")
         run = runner.start("a", "What is my name?")
-        return values, [event async for event in run], run.result(5)
+        return values, [event async for event in run], run.result(30)
 
     values, events, result = asyncio.run(main())
     assert "Alice" in values["messages"][-1].text
@@ -565,7 +565,7 @@ def test_result_of_a_queued_run_raises_after_close(registry):
     runner.close(timeout=0)
     gate.opened.set()
     with pytest.raises(threads.UsageError, match=f"closed before run {waiting.id} ended"):
-        waiting.result(10)
+        waiting.result(30)
 
 
 @pytest.mark.parametrize("is_open", [False, True], ids=["while a node waits", "at its end"])
@@ -643,7 +643,7 @@ def test_queued_run_can_be_stopped(registry):
         second = runner.start("a", "1", multitask_strategy="enqueue")
         second.stop()
         until(lambda: second.status == "stopped")
-        second.result(5)
+        second.result(30)
         gate.opened.set()
         first.result(20)
     assert texts(registry, "a") == ["0", "at last"]

@@ -67,14 +67,14 @@ def test_slow_title_run_can_be_stopped_and_does_not_block_close(registry):
         run = runner.make_title("a")
         until(lambda: model.asked)
         run.stop()
-        assert run.result(10) is None
+        assert run.result(30) is None
         assert run.status == "stopped"
         left = runner.make_title("a")
         until(lambda: len(model.asked) == 2)
         runner.close(timeout=0)
         assert left.status == "running"
         with threads.Runner(registry, plain_graph(None)) as other, pytest.raises(threads.InvalidValue):
-            other.run(left.id).result(10)  # nobody made the thread's agent known, and there is no model here
+            other.run(left.id).result(30)  # nobody made the thread's agent known, and there is no model here
         model.may.set()
     assert registry.get("a").title == "my lamp is broken"
 

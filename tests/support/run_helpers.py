@@ -35,7 +35,7 @@ def told(events: Any, type: str, key: str) -> list[Any]:
     return [event.data[key] for event in events if event.type == type]
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What `condition` returns once it is true."""
     waiting, step = threading.Event(), 0.01
     for _ in range(round(seconds / step)):
@@ -54,7 +54,7 @@ class Gate:
 
     def wait(self) -> None:
         self.reached.set()
-        assert self.opened.wait(30)
+        assert self.opened.wait(60)
 
     async def await_(self) -> None:
         self.reached.set()

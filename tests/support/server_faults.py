@@ -152,6 +152,7 @@ class Campaign:
         seed: int = 0,
         disk: Path | None = None,
         only: list[str] | None = None,
+        recovery_timeout: float = RECOVERY_TIMEOUT,
     ) -> None:
         self.folder = folder
         self.place = disk or folder
@@ -160,6 +161,7 @@ class Campaign:
         self.disk = disk
         self.random = random.Random(seed)
         self.patience = 120.0
+        self.recovery_timeout = recovery_timeout
         self.over = threading.Event()
         self.complaints: list[str] = []
         self.done: Counter[str] = Counter()
@@ -206,9 +208,9 @@ class Campaign:
         self.server.stdout.close()
         return time.monotonic() - begun
 
-    def wait_until_ready(self, status: int = 200, seconds: float = RECOVERY_TIMEOUT) -> bool:
-        """Whether `/readyz` answers `status` within so many seconds."""
-        deadline = time.monotonic() + seconds
+    def wait_until_ready(self, status: int = 200) -> bool:
+        """Whether `/readyz` answers `status` within `recovery_timeout` seconds."""
+        deadline = time.monotonic() + self.recovery_timeout
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(f"{self.url}/readyz", timeout=5).status_code == status:
@@ -217,9 +219,9 @@ class Campaign:
         return False
 
     def seconds_to_recover(self) -> float | None:
-        """Return the seconds until a new message in a new thread was answered; None after `RECOVERY_TIMEOUT`."""
+        """Return the seconds until a new message in a new thread was answered; None after `recovery_timeout`."""
         begun, probe = time.monotonic(), f"probe-{uuid.uuid4()}"
-        while (passed := time.monotonic() - begun) < RECOVERY_TIMEOUT:
+        while (passed := time.monotonic() - begun) < self.recovery_timeout:
             with contextlib.suppress(httpx.HTTPError):
                 id = self.begin(probe, 5)
                 answer = httpx.post(
@@ -300,11 +302,11 @@ class Campaign:
         begun = time.monotonic()
         aside = self.path.with_name("aside.db")
         self.path.rename(aside)
-        if not self.wait_until_ready(503, 5):
+        if not self.wait_until_ready(503):
             self.complaints.append("a file that was moved away was not noticed")
         aside.rename(self.path)
         self.gone.append((begun, time.monotonic()))
-        if not self.wait_until_ready(200):
+        if not self.wait_until_ready():
             self.complaints.append("not ready after the file was moved back")
 
     def removed(self) -> None:
@@ -325,7 +327,7 @@ class Campaign:
     def _destroy_file(self, destroy: Callable[[], object]) -> None:
         begun, older = time.monotonic(), set(self._rescued())
         destroy()
-        if not self.wait_until_ready(503, 5):
+        if not self.wait_until_ready(503):
             self.complaints.append("a file that was lost was not noticed")
         self.gone.append((begun, time.monotonic()))
         deadline = time.monotonic() + 20
@@ -456,7 +458,7 @@ class Campaign:
             self.done[name] += 1
             took = self.seconds_to_recover()
             if took is None:
-                self.complaints.append(f"not in service {RECOVERY_TIMEOUT:.0f} s after {name}")
+                self.complaints.append(f"not in service {self.recovery_timeout:.0f} s after {name}")
             else:
                 self.recovery.setdefault(name, []).append(took)
             say(f"{number} {name}: in service after {'more' if took is None else format(took, '.1f')} s")

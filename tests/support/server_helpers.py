@@ -84,6 +84,12 @@ def process(
             server.kill()
 
 
+def log_lines(folder: Path) -> list[dict[str, Any]]:
+    """The whole lines that the server has logged by now: it writes them a little later, in another thread."""
+    written, _, _ = (folder / "serve.log").read_text().rpartition("\n")
+    return [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+
+
 @contextmanager
 def listening(app: Any) -> Iterator[str]:
     """Serve the application on a TCP port; yields its URL."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 from conversation_shapes import KEPT, SHAPES, Entry, Script, Shape, View
@@ -55,11 +56,16 @@ class Operations:
 
 
 class World:
-    """One registry, in which each history has threads of its own."""
+    """One registry, in which each history has threads of its own; its graphs have these shapes."""
 
-    def __init__(self, registry: threads.Registry, operations: type[Operations] = Operations) -> None:
+    def __init__(
+        self,
+        registry: threads.Registry,
+        operations: type[Operations] = Operations,
+        shapes: Mapping[str, Shape] = SHAPES,
+    ) -> None:
         self.registry, self.script = registry, Script()
-        self.graphs = {name: shape.build(self.script) for name, shape in SHAPES.items()}
+        self.graphs = {name: shape.build(self.script) for name, shape in shapes.items()}
         self.plain = {
             name: graph.copy(update={"checkpointer": registry.checkpointer})
             for name, graph in self.graphs.items()
@@ -84,7 +90,7 @@ class TurnMachine(RuleBasedStateMachine):
         self.waiting: tuple[str, int, bool] | None = None
         """Of an unfinished turn: whether it `failed` or `asked`, at which node, and whether it is a run."""
 
-    @initialize(name=st.sampled_from(sorted(SHAPES)))
+    @initialize(name=st.runner().flatmap(lambda machine: st.sampled_from(sorted(machine.world.graphs))))
     def begin(self, name: str) -> None:
         self.shape: Shape = SHAPES[name]
         self.id = next(self.world.ids)

@@ -7,5 +7,6 @@ what takes long (a run, a stream of events) is awaited without blocking a thread
 
 from threads.api.app import create_app
 from threads.api.rate_limit import Limits
+from threads.web import PageOptions
 
-__all__ = ["Limits", "create_app"]
+__all__ = ["Limits", "PageOptions", "create_app"]

@@ -14,6 +14,7 @@ from threads.api.errors import ApiError, handle_os_error, handle_threads_error
 from threads.api.hosts import check_host
 from threads.api.schemas.responses import API_PREFIX
 from threads.api.state import AppState
+from threads.web import is_page_path
 
 SESSION_PATH = f"{API_PREFIX}/session"
 HEALTH_PATHS = ("/healthz", "/readyz")
@@ -46,9 +47,10 @@ class AccessMiddleware:
     async def _check(self, scope: Any) -> None:
         headers, state = Headers(scope=scope), self._state
         path = _mounted_path(scope)
+        is_page = state.page is not None and is_page_path(path)
         check_host(headers, scope, state.hosts, is_health_check=path in HEALTH_PATHS)
-        check_origin(headers, state.origins, is_public=path in PUBLIC_PATHS)
-        if path in HEALTH_PATHS:
+        check_origin(headers, state.origins, is_public=is_page or path in PUBLIC_PATHS)
+        if is_page or path in HEALTH_PATHS:
             return
         is_old = scope.get("http_version", "") in ("0.9", "1.0")  # as nginx speaks to a server behind it
         if (path in PUBLIC_PATHS and not is_old) or _ends_session(headers, scope, path):

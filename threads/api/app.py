@@ -22,24 +22,29 @@ from threads.api.routes import (
     analytics,
     bulk,
     events,
+    info,
     messages,
     retention,
     runs,
     search,
     session,
     tags,
+    temporary,
     threads,
     trash,
     unread,
 )
+from threads.api.routes import page as page_routes
 from threads.api.schemas.responses import API_PREFIX, Health, error_responses
 from threads.api.state import AppState
+from threads.web import PageAssets, PageOptions
 
 DESCRIPTION = """Chat threads of LangGraph agents. All errors have one body: `error` is a message for people,
 `code` a constant for programs, and `field` names the invalid field, if any. A thread that you may not read
 gives 404, as one that does not exist."""
 ROUTES = (
-    threads, messages, runs, events, search, tags, bulk, trash, unread, analytics, agents, session, retention,
+    threads, messages, temporary, runs, events, search, tags, bulk, trash, unread, analytics, agents,
+    info, session, retention,
 )  # fmt: skip
 """In the order of the OpenAPI schema."""
 
@@ -54,6 +59,7 @@ def create_app(
     is_https: bool = False,
     limits: Limits | None = None,
     require_login: bool = False,
+    page: PageOptions | bool = True,
 ) -> FastAPI:
     """Return an ASGI application over a registry and a runner, which stay the caller's to close.
 
@@ -65,12 +71,12 @@ def create_app(
 
     `hosts`: the names of the server besides localhost; `origins`: sites besides its own whose pages may send
     requests, `InvalidValue` if one is none. `is_https`: a proxy before it speaks TLS, so cookies are for
-    https alone.
+    https alone. `page`: name, logo and accent colour of the page at `/`; False: no page, the API alone.
     """
     registry._context.learn_from(runner.registry._context)
     state = AppState(
         registry, runner, limits=limits or Limits(), hosts=hosts, origins=origins, is_https=is_https,
-        default_agent=default_agent, require_login=require_login,
+        default_agent=default_agent, require_login=require_login, page=_page_assets(page),
     )  # fmt: skip
     middleware = middleware_stack(state)
     if state.origins:
@@ -86,7 +92,15 @@ def create_app(
     for module in ROUTES:
         app.include_router(module.router, prefix=API_PREFIX)
     _add_health_and_docs(app, state)
+    if state.page is not None:
+        app.include_router(page_routes.router)
     return app
+
+
+def _page_assets(page: PageOptions | bool) -> PageAssets | None:
+    if page is False:
+        return None
+    return PageAssets(PageOptions() if page is True else page)
 
 
 @asynccontextmanager

@@ -41,6 +41,9 @@ StateDep = Annotated[AppState, Depends(_state)]
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 
+ThreadId = Annotated[str, Path(description="The thread's id.")]
+
+
 async def _admin(caller: CallerDep) -> Caller:
     if not authorize(caller.actor, None, "administer"):
         raise ApiError(403, "AdminsOnly", "this is for admins")
@@ -50,9 +53,7 @@ async def _admin(caller: CallerDep) -> Caller:
 def require(verb: Verb) -> Callable[..., str]:
     """Return a dependency: the thread id of the path, or `ThreadNotFound` if the caller may not `verb` it."""
 
-    def authorized_thread(
-        state: StateDep, caller: CallerDep, thread_id: Annotated[str, Path(description="The thread's id.")]
-    ) -> str:
+    def authorized_thread(state: StateDep, caller: CallerDep, thread_id: ThreadId) -> str:
         return state.registry.admit(caller.actor, decode_path(thread_id), verb)
 
     return authorized_thread

@@ -148,11 +148,15 @@ class EventStreamResponse(EventSourceResponse):
         is_last: Callable[[Event], bool] = lambda _: False,
         before_last: Callable[[], Awaitable[None]] | None = None,
         headers: dict[str, str] | None = None,
+        status: int = 200,
+        if_cut: str | None = None,
     ) -> None:
+        """`if_cut`: a comment that ends a stream which is closed before its last event."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})}
-        super().__init__(self._chunks(), headers=headers)
+        super().__init__(self._chunks(), status_code=status, headers=headers)
         self._streams, self._slot, self._limits = streams, slot, limits
         self._include, self._is_last, self._before_last = include, is_last, before_last
+        self._if_cut = if_cut
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -162,7 +166,7 @@ class EventStreamResponse(EventSourceResponse):
             self._streams.release(self._slot)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        yield format_sse_event(retry=RETRY_MILLISECONDS)
+        yield format_sse_event(retry=RETRY_MILLISECONDS) + self._start()
         is_complete = False
         async for event in self._events():
             if event is None:
@@ -174,8 +178,12 @@ class EventStreamResponse(EventSourceResponse):
             yield format_event(event, self._slot)
             if is_complete:
                 return
-        if self._slot.is_run_response:
-            yield format_sse_event(comment="the run continues without this stream; see Location")
+        if self._if_cut is not None:
+            yield format_sse_event(comment=self._if_cut)
+
+    def _start(self) -> bytes:
+        """Return the id to continue after: a client that reconnects before the first event misses none."""
+        return b"" if self._slot.is_run_response else format_sse_event(id=str(self._slot.subscription.last))
 
     async def _events(self) -> AsyncIterator[Event | None]:
         """Yield events until the slot is closed or its time is over, and None after each idle interval."""
@@ -204,9 +212,13 @@ class EventStreamResponse(EventSourceResponse):
 
 
 def format_event(event: Event, slot: StreamSlot) -> bytes:
-    """Return an event on the wire. A gap has no id: a reconnecting client requests what is missing again."""
+    """Return an event on the wire.
+
+    A gap has no id: a reconnecting client requests what is missing again. Nor has what is not stored.
+    """
     number = event.position if slot.thread_id is None else event.sequence
     form = to_jsonable(event)
     form["data"] = visible_event_data(slot.actor, event.type, form["data"])
+    id = None if event.type == "gap" or not number else str(number)
     data = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
-    return format_sse_event(data_str=data, event=event.type, id=None if event.type == "gap" else str(number))
+    return format_sse_event(data_str=data, event=event.type, id=id)

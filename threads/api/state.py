@@ -8,6 +8,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from threads import Registry, Runner, ThreadsError
 from threads.api.authentication import Authenticator
 from threads.api.cors import normalize_origin
@@ -16,6 +18,7 @@ from threads.api.rate_limit import Limits, RateLimiter
 from threads.api.shutdown import ShutdownNotice, uvicorn_is_stopping
 from threads.api.sse import Streams
 from threads.api.trust import LocalTrust
+from threads.web import PageAssets
 
 WATCH_INTERVAL = 0.3
 """Seconds between two checks of users, tokens and streams."""
@@ -35,6 +38,7 @@ class AppState:
         is_https: bool,
         default_agent: str | None,
         require_login: bool = False,
+        page: PageAssets | None = None,
     ) -> None:
         self.registry = registry
         self.runner = runner
@@ -42,6 +46,7 @@ class AppState:
         self.hosts = frozenset(host.lower() for host in hosts)
         self.origins = frozenset(map(normalize_origin, origins))
         self.is_https = is_https
+        self.page = page
         self.default_agent = default_agent or runner.agent_ids[0]
         reasons = {
             "login is required": require_login,
@@ -92,7 +97,7 @@ class AppState:
 
     async def check_ready(self) -> None:
         """Raise a `ThreadsError` if threads cannot be read now."""
-        await asyncio.to_thread(lambda: self.registry.list(limit=1))
+        await run_in_threadpool(lambda: self.registry.list(limit=1))
 
     async def _watch(self) -> None:
         """Close streams whose access was revoked, and notice new users, until this task is cancelled."""
@@ -103,7 +108,7 @@ class AppState:
             if not self.trust.is_open and not len(self.streams):
                 continue
             try:
-                await asyncio.to_thread(self._check_users_and_streams)
+                await run_in_threadpool(self._check_users_and_streams)
             except ThreadsError as error:  # locked for a moment: the next check finds it
                 logging.getLogger(__name__).debug("users and tokens cannot be read now: %s", error)
             except Exception as error:  # this task must not end

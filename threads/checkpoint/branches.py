@@ -26,7 +26,7 @@ from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.head_reader import REWOUND_TO, origin_of
 from threads.checkpoint.serde import RawSerializer
 from threads.db.queries import statements
-from threads.errors import CheckpointNotFound, KindNotAllowed, TypeNotAllowed
+from threads.errors import CheckpointNotFound
 from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 
@@ -115,11 +115,10 @@ def copy_branch(connection: sqlite3.Connection, source: str, target: str, checkp
     thread = connection.execute(sql["thread"], {"thread_id": source}).fetchone()
     is_head = thread["head_id"] == checkpoint_id
     with_writes = chain if is_head else chain[1:]
-    for ancestor in reversed(chain):
-        copied = {"source": source, "target": target, "checkpoint_id": ancestor}
-        connection.execute(sql["copy_checkpoint"], copied)
-        if ancestor in with_writes:
-            connection.execute(sql["copy_writes"], copied)
+    at = {"source": source, "target": target}
+    copied = [{**at, "checkpoint_id": ancestor} for ancestor in reversed(chain)]
+    connection.executemany(sql["copy_checkpoint"], copied)
+    connection.executemany(sql["copy_writes"], copied[: len(with_writes)])
     subgraphs = {"source": source, "target": target, "roots": json.dumps(with_writes), "at_head": is_head}
     connection.execute(statements("pruning")["copy_origins"], {"source": source, "target": target})
     connection.execute(sql["copy_subgraph_writes"], subgraphs)
@@ -129,17 +128,13 @@ def copy_branch(connection: sqlite3.Connection, source: str, target: str, checkp
 def rewind(saver: BaseCheckpointSaver[str], thread_id: str, to: str) -> str:
     """Make a copy of checkpoint `to` the head, and return its id. Raises `CheckpointNotFound`.
 
-    Types of its state that are not on the allow-list are copied as they are stored.
+    What its state holds is copied as it is stored, whether its types are on the allow-list or not. Raises
+    `KindNotAllowed` where it is stored in another form than msgpack that may not be read.
     """
     at = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": to}
-    try:
-        found = saver.get_tuple({"configurable": at})
-    except KindNotAllowed:
-        raise
-    except TypeNotAllowed:
-        saver = shallow_copy(saver)  # as LangGraph's `with_allowlist`
-        saver.serde = RawSerializer()
-        found = saver.get_tuple({"configurable": at})
+    saver = shallow_copy(saver)  # as LangGraph's `with_allowlist`
+    saver.serde = RawSerializer(saver.serde)
+    found = saver.get_tuple({"configurable": at})
     if found is None:
         raise CheckpointNotFound(thread_id, to)
     parent = found.parent_config["configurable"]["checkpoint_id"] if found.parent_config else None

@@ -23,6 +23,10 @@ from threads.models import Message, Role, ToolCall, Usage
 
 STOPPED = "stopped"
 """Key in a message's `response_metadata`: it is incomplete, because its run was stopped."""
+MODEL_KEYS = ("model_name", "model", "model_id")
+"""Keys of the model's name in a message's `response_metadata`: of OpenAI and Google, Anthropic, Bedrock."""
+MAX_MODEL_NAME = 200
+"""Characters of a model's name that are shown."""
 MAX_TOKENS = 2**53
 """A reported count above this is no count."""
 ROLES: Mapping[str, Role] = {
@@ -63,6 +67,7 @@ def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
         usage=_usage(message),
         stopped=message.response_metadata.get(STOPPED) is True,
         source=source,
+        model=_model_name(message),
     )
 
 
@@ -93,6 +98,14 @@ def _source(message: BaseMessage) -> str | None:
     if message.additional_kwargs.get("read_file_media_result") is True:
         return "read_file"
     return message.name if (message.name or "").startswith("nemotron_") else None
+
+
+def _model_name(message: BaseMessage) -> str | None:
+    """Return the model that an assistant message names, in one of the ways of LangChain's providers."""
+    if not isinstance(message, AIMessage):
+        return None
+    names = (message.response_metadata.get(key) for key in MODEL_KEYS)
+    return next((name[:MAX_MODEL_NAME] for name in names if isinstance(name, str) and name), None)
 
 
 def _usage(message: BaseMessage) -> Usage | None:

@@ -32,6 +32,7 @@ from functools import cache
 from typing import Any, NamedTuple, Self
 
 import ormsgpack
+from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.event_hooks import emit_serde_event
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -161,10 +162,15 @@ class StrictSerializer(LenientSerializer):
 class RawSerializer(LenientSerializer):
     """Serializer for copies: what has a type of its own keeps its bytes, and nothing is made of it."""
 
+    def __init__(self, serde: SerializerProtocol) -> None:
+        """`serde` reads what is not stored as msgpack, or says why it may not be read."""
+        super().__init__()
+        self._serde = serde
+
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
         kind, blob = data
         if kind != "msgpack":
-            return super().loads_typed(data)
+            return self._serde.loads_typed(data)
         return ormsgpack.unpackb(blob, ext_hook=ormsgpack.Ext, option=ormsgpack.OPT_NON_STR_KEYS)
 
 

@@ -24,7 +24,9 @@ from threads.ids import uuid_milliseconds
 
 Progress = Callable[[str, int, int], None]
 """Called often with what is done, how much of it, and how much there is; it should be quick."""
-MIGRATIONS = ("0001_initial", "0002_second_spellings", "0003_agent_keys", "0004_message_rows")
+MIGRATIONS = (
+    "0001_initial", "0002_second_spellings", "0003_agent_keys", "0004_message_rows", "0005_list_changes",
+)  # fmt: skip
 ADOPTED_AT_ONCE = 5000
 STOCK = {
     "checkpoints": {

@@ -1,6 +1,7 @@
 """The frozen dataclasses that the public API returns: threads, messages, runs, pages and more."""
 
 from threads.models.admin import Cleaned, Problem, Pruned, Report, Rule, Token, User
+from threads.models.agents import AgentInfo
 from threads.models.interrupts import Interrupt
 from threads.models.pagination import Page
 from threads.models.runs import Event, RunInfo
@@ -23,6 +24,7 @@ from threads.models.types import (
 __all__ = [
     "END_EVENTS",
     "Action",
+    "AgentInfo",
     "Checkpoint",
     "Cleaned",
     "Diff",

@@ -94,6 +94,9 @@ class Message(NotebookDisplay):
 
     Its role is `system`; it is neither counted nor a turn. None for all other messages."""
 
+    model: str | None = None
+    """The name of the model that made it, as its provider reported it."""
+
     @property
     def label(self) -> str:
         """Its role as it is shown to readers: `summary` for a summary of earlier messages."""

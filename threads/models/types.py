@@ -12,7 +12,7 @@ RunStatus = Literal["pending", "running", "success", "error", "interrupted", "st
 RunKind = Literal["message", "input", "resume", "edit", "regenerate", "recovery", "title"]
 EventType = Literal[
     "started", "token", "message", "tool_started", "tool_finished", "state", "custom", "title", "interrupted",
-    "finished", "failed", "stopped", "gap",
+    "finished", "failed", "stopped", "gap", "changed",
 ]  # fmt: skip
 InterruptKind = Literal["text", "value", "approval", "breakpoint", "recovery"]
 END_EVENTS = frozenset(("interrupted", "finished", "failed", "stopped"))

@@ -349,13 +349,14 @@ class Registry(Closeable):
         """
         return self._branches.rewind(id, to)
 
-    def undo(self, id: str) -> Message:
-        """Rewind to before the last user message and return that message. It stays stored, as with `rewind`.
+    def undo(self, id: str, message_id: str | None = None) -> Message:
+        """Rewind to before a user message, by default the last, and return it. It stays stored.
 
         Raises `ThreadNotFound`, `ThreadTrashed`, `ThreadBusy`, `InvalidValue` if the thread has no user
-        message, and `MessageNotFound` if the history does not show what was before it (it was pruned).
+        message, and `MessageNotFound` if no user message of the branch in view has this id, or if the history
+        does not show what was before it (it was pruned).
         """
-        return self._branches.undo(id)
+        return self._branches.undo(id, message_id)
 
     def events(
         self,
@@ -365,6 +366,7 @@ class Registry(Closeable):
         after: int | None = 0,
         follow: bool = True,
         inner: bool = False,
+        changes: bool = False,
     ) -> EventSubscription:
         """Subscribe to a thread's events after sequence `after`; iterate with `for` or `async for`.
 
@@ -374,9 +376,13 @@ class Registry(Closeable):
         are sealed: they are only good for `after`. `inner` adds what does not belong to the conversation,
         such as the tokens of a model inside a tool.
 
+        `changes`, without `thread_id`, adds `changed` events: a thread was changed, read or removed, by any
+        process, so its row in a list is to be read again. They are not stored: read the list anew whenever
+        you subscribe.
+
         Raises `ThreadNotFound`, `InvalidValue`.
         """
-        return self._runs.events(thread_id, owner, after, follow, inner)
+        return self._runs.events(thread_id, owner, after, follow, inner, changes)
 
     def runs(self, id: str, *, limit: int = 20, cursor: str | None = None) -> Page[RunInfo]:
         """Return a page of a thread's runs, newest first. Raises `ThreadNotFound`, `InvalidCursor`."""

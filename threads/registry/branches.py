@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 from threads import ids
-from threads.errors import CheckpointNotFound, InvalidValue
+from threads.errors import CheckpointNotFound, InvalidValue, MessageNotFound, MessagesUnknown, StateDamaged
 from threads.models import Message, Thread
 from threads.registry.context import RegistryContext
 from threads.registry.head_view import HeadView
@@ -42,7 +42,9 @@ class BranchService:
                 )
             )  # fmt: skip
             copy_branch(tx.connection, source.thread_id, target, checkpoint_id)
-            if self._context.decoder.messages(tx.connection, target, checkpoint_id) is None:
+            decoder, copy = self._context.decoder, tx.threads.get(target)
+            is_known = tx.projections.copy(source, copy, decoder)
+            if not is_known and decoder.messages(tx.connection, target, checkpoint_id) is None:
                 tx.threads.set_columns(target, {"auto_title": source.auto_title})
 
         self._context.flush()
@@ -63,9 +65,8 @@ class BranchService:
             rewind(self._context.checkpointer, thread.thread_id, checkpoint_id)
         return self._threads.get(id)
 
-    def undo(self, id: str) -> Message:
-        """Rewind to before the last user message; see `Registry.undo`."""
-        from threads.checkpoint.branch_steps import find_question, trace_branch
+    def undo(self, id: str, message_id: str | None = None) -> Message:
+        """Rewind to before a user message; see `Registry.undo`."""
         from threads.checkpoint.branches import put_empty_head, rewind
 
         self._context.flush(ids.text_of(id))
@@ -73,17 +74,33 @@ class BranchService:
             thread = tx.threads.get_visible(id)
             tx.threads.check_free(thread.thread_id)
             head = HeadView(self._context, tx, thread)
-            messages = head.read_with_versions(0, len(head))
-            trace = trace_branch(self._context.decoder, tx.connection, thread.thread_id, thread.head_id)
-            last = find_question(trace, messages)
+            origins = self._origins(tx, thread, head)
+            position = None if message_id is None else self._position_of(head, id, message_id)
+            last = origins.find_question(len(head) if position is None else position + 1)
+            if message_id is not None and last != position:
+                raise MessageNotFound(id, message_id, "the agent wrote it in the user's name")
             if last is None:
                 raise InvalidValue("id", f"thread {id!r} has no user message")
-            base = trace.base(last)
+            base = origins.base(last)
+            [message] = head.read_with_versions(last, last + 1)
         if base is None:
             put_empty_head(self._context.checkpointer, thread.thread_id, {})
         else:
             rewind(self._context.checkpointer, thread.thread_id, base)
-        return messages[last]
+        return message
+
+    def _position_of(self, head: HeadView, id: str, message_id: str) -> int:
+        """Return the position of a user message; `MessageNotFound`."""
+        position = head.find(message_id)
+        if position is None or head.read(position, position + 1)[0].role != "user":
+            raise MessageNotFound(id, message_id, "no user message of the branch in view has this id")
+        return position
+
+    def _origins(self, tx: Transaction, thread: ThreadRecord, head: HeadView) -> Any:
+        """Return the `MessageOrigins` of the branch in view."""
+        from threads.checkpoint.stored_origins import MessageOrigins
+
+        return MessageOrigins(self._context.decoder, tx.connection, thread.thread_id, thread.head_id, head)
 
     def _resolve(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> str:
         """Return checkpoint `at`, the first checkpoint that holds message `at`, or the head for None."""
@@ -100,16 +117,15 @@ class BranchService:
         """Return the first checkpoint that holds a message: of the branch in view, else of any other."""
         from threads.checkpoint.branch_steps import trace_branch
 
-        decoder = self._context.decoder
-
-        def other_tips() -> Iterator[str]:
-            for branch in reversed(decoder.branches(tx.connection, thread.thread_id)):
-                if any(message.id == message_id for message in branch.messages):
-                    yield branch.tip
-
-        for tip in itertools.chain((thread.head_id,), other_tips()):
-            trace = trace_branch(decoder, tx.connection, thread.thread_id, tip)
-            position = next((n for n, each in enumerate(trace.messages) if each.id == message_id), None)
+        with suppress(MessagesUnknown, StateDamaged):
+            head = HeadView(self._context, tx, thread)
+            position = head.find(message_id)
             if position is not None:
-                return trace.first_checkpoint(position)
+                return str(self._origins(tx, thread, head).first_checkpoint(position))
+        decoder = self._context.decoder
+        for branch in reversed(decoder.branches(tx.connection, thread.thread_id)):
+            found = [message.id for message in branch.messages]
+            if message_id in found:
+                trace = trace_branch(decoder, tx.connection, thread.thread_id, branch.tip)
+                return trace.first_checkpoint(found.index(message_id))
         raise CheckpointNotFound(thread.thread_id, message_id)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
 from threads.background import log_failure, start_thread
 from threads.errors import ThreadsError
 from threads.models import Event
+from threads.store.changes import ListChange
 from threads.store.event_log import Topic
 from threads.store.transaction import Store
 
@@ -25,12 +26,16 @@ DELETION_CHECK_INTERVAL = 0.5
 """Seconds between two checks whether the threads that are subscribed to still exist."""
 BATCH_SIZE = 2000
 """Events that one read returns at most."""
+MANY_CHANGES = 100
+"""Changes of one subscriber's lists at once from which on a list is rather read anew."""
 
 
 class Subscriber(Protocol):
     """Receives events. Its methods run on the poller thread and must not block."""
 
     topic: Topic
+    wants_changes: bool
+    """Whether it receives `changed` events, too."""
 
     def receive(self, events: list[Event]) -> None:
         """Take new events of the topic, in order."""
@@ -48,6 +53,7 @@ class EventPoller:
         self._subscribers: set[Subscriber] = set()
         self._by_topic: dict[Topic, set[Subscriber]] = {}
         self._position = 0
+        self._change_serial = 0
         self._is_due = False
         self._is_running = False
         self._is_closed = False
@@ -62,6 +68,9 @@ class EventPoller:
                     self._position = tx.events.last_position()
                 start_thread(self._run, "threads-event-poller", lambda: self._is_closed)
                 self._is_running = True
+            if subscriber.wants_changes and not self._has_change_reader():
+                with self._store.read() as tx:
+                    self._change_serial = tx.changes.last_serial()
             self._subscribers.add(subscriber)
             self._by_topic.setdefault(subscriber.topic, set()).add(subscriber)
             return None
@@ -104,6 +113,8 @@ class EventPoller:
                     return
             try:
                 self._poll()
+                if self._has_change_reader():
+                    self._poll_changes()
                 if time.monotonic() - checked_at > DELETION_CHECK_INTERVAL:
                     self._end_deleted()
                     checked_at = time.monotonic()
@@ -135,6 +146,25 @@ class EventPoller:
         for subscriber, events in deliveries:
             self._call(subscriber, partial(subscriber.receive, events))
 
+    def _has_change_reader(self) -> bool:
+        return any(subscriber.wants_changes for subscriber in list(self._subscribers))
+
+    def _poll_changes(self) -> None:
+        """Read the changes of lists since the last ones and hand them to the subscribers that want them."""
+        with self._store.read() as tx:
+            new = tx.changes.list_after(self._change_serial, BATCH_SIZE)
+        if not new:
+            return
+        self._change_serial = new[-1].serial
+        with self._changed:
+            self._is_due = True  # there may be more; an empty read is quick
+            readers = [each for each in self._subscribers if each.wants_changes]
+        for subscriber in readers:
+            name = subscriber.topic[1]
+            concerned = [each for each in new if name is None or each.concerns(name)]
+            if concerned:
+                self._call(subscriber, partial(subscriber.receive, changed_events(concerned)))
+
     def _end_deleted(self) -> None:
         """End the subscribers of threads that were deleted."""
         with self._changed:
@@ -153,3 +183,20 @@ class EventPoller:
         except BaseException as error:  # noqa: BLE001  any error of one subscriber is its own
             log_failure("a subscriber of events raised and was unsubscribed", error)
             self.unsubscribe(subscriber)
+
+
+def changed_events(changes: Sequence[ListChange]) -> list[Event]:
+    """Return the `changed` events of these changes; one for all threads where they are many."""
+    if len(changes) > MANY_CHANGES:
+        return [changed_event("", "many")]
+    last = {each.thread_id: each for each in changes if each.change != "read"}
+    return [  # a thread that was given to another owner is not removed for those who see both
+        changed_event(each.thread_id, each.change)
+        for each in changes
+        if each.change != "removed" or last[each.thread_id] is each
+    ]
+
+
+def changed_event(thread_id: str, change: str) -> Event:
+    """Return an event that is not in the log, so it has no number."""
+    return Event(thread_id, 0, 0, "changed", None, {"change": change}, None)

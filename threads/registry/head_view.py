@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import compress
 from typing import Any
 
 from threads.models import Message
 from threads.registry.context import RegistryContext
-from threads.store.message_rows import SYSTEM, id_hash, identity, role_index, with_version
+from threads.store.decoder import StoredOrigin
+from threads.store.message_rows import (
+    SYSTEM,
+    StoredMessage,
+    id_hash,
+    identity,
+    role_index,
+    with_version,
+)
 from threads.store.messages import find_versions, packed
 from threads.store.projection import Projection
 from threads.store.threads import ThreadRecord
 from threads.store.transaction import Transaction
+
+READ_AT_ONCE = 20
+"""Messages that are read at once where the last of a kind is searched."""
 
 
 class HeadView:
@@ -28,7 +39,10 @@ class HeadView:
         self._thread = thread
         self._made: Projection | None = None
         self._rows = range(0)
+        self._stored: Sequence[StoredMessage] = ()
         self._added: Sequence[Message] = ()
+        """The messages of `_stored`."""
+        self._append_only_from = 0
         if thread.head_id is not None:
             self._open(thread, thread.head_id)
 
@@ -62,6 +76,27 @@ class HeadView:
         ids = [each.id for each in self._added]
         return len(self._rows) + ids.index(message_id) if message_id in ids else None
 
+    def find_last(self, roles: Collection[str]) -> int | None:
+        """Return the position of the last message of one of these roles; None if there is none."""
+        return next((n for n, each in self.read_backward() if each.role in roles), None)
+
+    def read_backward(self, before: int | None = None) -> Iterator[tuple[int, Message]]:
+        """Yield positions and messages, without versions, from the last one before a position back."""
+        stop = len(self) if before is None else before
+        while stop > 0:
+            start = max(0, stop - READ_AT_ONCE)
+            yield from zip(range(stop - 1, start - 1, -1), reversed(self.read(start, stop)), strict=True)
+            stop = start
+
+    def origin(self, position: int) -> StoredOrigin:
+        """Return what is known about where a message came in."""
+        if position < len(self._rows):
+            checkpoint_id, digest = self._tx.messages.origin(self._rows[position])
+        else:
+            stored = self._stored[position - len(self._rows)]
+            checkpoint_id, digest = stored.checkpoint_id, stored.digest
+        return StoredOrigin(checkpoint_id, digest, position >= self._append_only_from)
+
     def of_run(self, run_id: str) -> tuple[Message, ...]:
         """Return the messages that a run stored, without versions."""
         found = list[Message]()
@@ -80,10 +115,13 @@ class HeadView:
                 raise decoder.why_unknown(self._tx.connection, thread.thread_id, head_id)
             if not self._context.database.read_only:
                 self._context.store.submit(lambda tx: tx.projections.store([made]))
+            self._stored = made.conversation
             self._added = [each.message for each in made.conversation]
+            self._append_only_from = 0 if made.is_append_only else len(made.conversation)
         if self._made is None or self._made.since is not None:
             kept = None if self._made is None else self._made.kept
             self._rows = self._tx.messages.row_ids(thread.position)[:kept]
+            self._append_only_from = table.append_only_from(thread.position)
 
     def _versions(self) -> dict[int, tuple[int, tuple[str, ...]]]:
         """Version and versions of the messages that have several, by position."""

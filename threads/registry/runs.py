@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from threads.errors import InvalidValue
 from threads.models import Interrupt, Page, RunInfo
 from threads.registry.context import RegistryContext
 from threads.registry.subscription import EventSubscription, subscribe
@@ -19,10 +20,20 @@ class RunService:
         self._store = context.store
 
     def events(
-        self, thread_id: str | None, owner: str | None, after: int | None, follow: bool, inner: bool
+        self,
+        thread_id: str | None,
+        owner: str | None,
+        after: int | None,
+        follow: bool,
+        inner: bool,
+        changes: bool,
     ) -> EventSubscription:
         """Subscribe to events; see `Registry.events`."""
-        return subscribe(self._context, thread_id, after, owner=owner, follow=follow, inner=inner)
+        if changes and thread_id is not None:
+            raise InvalidValue("changes", "it is for the events of all threads; leave out thread_id")
+        return subscribe(
+            self._context, thread_id, after, owner=owner, follow=follow, inner=inner, changes=changes
+        )
 
     def runs(self, id: str, limit: int, cursor: str | None) -> Page[RunInfo]:
         """Return a page of the thread's runs; see `Registry.runs`."""

@@ -16,7 +16,7 @@ from threads.db.seals import LARGEST, Seals
 from threads.errors import DatabaseError, InvalidCursor, ThreadNotFound
 from threads.models import Event
 from threads.registry.context import Closeable, RegistryContext
-from threads.registry.event_poller import EventPoller
+from threads.registry.event_poller import EventPoller, changed_event
 from threads.store.event_log import Topic
 from threads.store.transaction import Store, Transaction
 
@@ -79,8 +79,10 @@ class EventSubscription(Closeable, Iterator[Event], AsyncIterator[Event]):
         *,
         follow: bool,
         inner: bool,
+        changes: bool = False,
     ) -> None:
         self.topic = topic
+        self.wants_changes = changes and follow
         self._inner = inner
         self._store = store
         self._poller = poller
@@ -156,6 +158,8 @@ class EventSubscription(Closeable, Iterator[Event], AsyncIterator[Event]):
         with self._news:
             if len(self._arrived) + len(events) > BUFFER_SIZE:
                 self._arrived.clear()
+                if self.wants_changes:  # some may have been among them
+                    self._arrived.append(changed_event("", "many"))
                 self._is_behind = True
             else:
                 self._arrived.extend(events)
@@ -175,10 +179,12 @@ class EventSubscription(Closeable, Iterator[Event], AsyncIterator[Event]):
             with self._news:
                 arrived = list(self._arrived)
                 self._arrived.clear()
-            self._ready.extend(event for event in arrived if self._number(event) > self._last)
+            self._ready.extend(
+                event for event in arrived if event.type == "changed" or self._number(event) > self._last
+            )
         while self._ready:
             event = self._ready.popleft()
-            if event.type == "gap":
+            if event.type in ("gap", "changed"):
                 return event
             self._last = self._number(event)
             if self._inner or event.in_conversation:
@@ -252,10 +258,11 @@ def subscribe(
     owner: str | None = None,
     follow: bool = True,
     inner: bool = False,
+    changes: bool = False,
 ) -> EventSubscription:
     """Subscribe to the events after number `after`; None: to those that come from now on.
 
-    `inner`: also to those that do not belong to the conversation.
+    `inner`: also to those that do not belong to the conversation; `changes`: also to changes of the lists.
     With an `owner`, positions are sealed. A number that the owner was never shown, or that the file does not
     have, gives a `gap` event. Raises `ThreadNotFound`, also for another owner's thread.
     """
@@ -275,7 +282,7 @@ def subscribe(
     if text is not None:
         topic = ("thread", text)
     return EventSubscription(
-        context.store, context.events, topic, positions, start, follow=follow, inner=inner
+        context.store, context.events, topic, positions, start, follow=follow, inner=inner, changes=changes
     )
 
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import NamedTuple
 
-from threads.checkpoint.branch_steps import find_question, trace_branch
-from threads.checkpoint.origins import BranchTrace
+from threads.checkpoint.stored_origins import MessageOrigins
 from threads.errors import MessageNotFound
 from threads.models import Message
 from threads.registry import Registry
+from threads.registry.head_view import HeadView
 from threads.runs.history import RunHistory
 from threads.runs.queue import Submission
 from threads.runs.request import Content, Request
 from threads.store.transaction import Transaction
 
-BaseFinder = Callable[[Transaction, BranchTrace, int], str]
+BaseFinder = Callable[[Transaction, MessageOrigins, int], str]
 """Returns the checkpoint that a branch begins from, for a user message of a branch; `MessageNotFound`."""
 
 
@@ -72,36 +72,43 @@ class EditResolver:
     ) -> EditTarget:
         """Return this message, or without an id the last one of these roles; `MessageNotFound`."""
         self._context.flush(thread_id)
-        decoder = self._context.decoder
         with self._context.store.read() as tx:
-            head_id = tx.threads.get_visible(thread_id).head_id
-            messages = decoder.messages(tx.connection, thread_id, head_id, dated=True) if head_id else []
-            if messages is None:
-                raise decoder.why_unknown(tx.connection, thread_id, head_id)
-            found = [n for n, each in enumerate(messages) if each.role in roles]
-            found = [n for n in found if message_id is None or messages[n].id == message_id]
-            if not found:
+            thread = tx.threads.get_visible(thread_id)
+            head = HeadView(self._context, tx, thread)
+            position = _find_message(head, message_id, roles)
+            if position is None:
                 why = f"none of role {' or '.join(roles)} in the branch in view"
                 raise MessageNotFound(thread_id, message_id or "", why)
-            position = found[-1] if message_id is None else found[0]  # a list may hold one message twice
-            trace = trace_branch(decoder, tx.connection, thread_id, head_id)
-            user = find_question(trace, messages[: position + 1])
+            origins = MessageOrigins(self._context.decoder, tx.connection, thread_id, thread.head_id, head)
+            user = origins.find_question(position + 1)
             if user is None:
-                raise trace.not_found(position, "no user message is before it")
-            return EditTarget(messages[position], messages[user], find_base(tx, trace, user))
+                raise origins.not_found(position, "no user message is before it")
+            [message], [user_message] = head.read(position, position + 1), head.read(user, user + 1)
+            is_same = user == position
+            return EditTarget(message, message if is_same else user_message, find_base(tx, origins, user))
 
-    def _edit_base(self, _tx: Transaction, trace: BranchTrace, position: int) -> str:
-        base = trace.input_checkpoint(position)
+    def _edit_base(self, _tx: Transaction, origins: MessageOrigins, position: int) -> str:
+        base = origins.input_checkpoint(position)
         if base is None:
-            raise trace.not_found(position, "it is in the thread's first checkpoint")
+            raise origins.not_found(position, "it is in the thread's first checkpoint")
         return base
 
-    def _regeneration_base(self, tx: Transaction, trace: BranchTrace, position: int) -> str:
-        base = trace.first_checkpoint(position)
-        if self._context.decoder.is_finished(tx.connection, trace.thread_id, base):
-            raise trace.not_found(
+    def _regeneration_base(self, tx: Transaction, origins: MessageOrigins, position: int) -> str:
+        base = origins.first_checkpoint(position)
+        if self._context.decoder.is_finished(tx.connection, origins.thread_id, base):
+            raise origins.not_found(
                 position,
                 "the graph had already finished at the checkpoint that added it, so it cannot run again from "
                 "there",
             )
         return base
+
+
+def _find_message(head: HeadView, message_id: str | None, roles: Collection[str]) -> int | None:
+    """Return the position of the message with this id, or without an id of the last one of these roles."""
+    if message_id is None:
+        return head.find_last(roles)
+    position = head.find(message_id)
+    if position is None or head.read(position, position + 1)[0].role not in roles:
+        return None
+    return position

@@ -17,20 +17,21 @@ from typing import Any, Literal
 
 from threads import ids
 from threads.errors import InvalidValue, MessagesUnknown, NothingToResume, StateDamaged, UsageError
-from threads.models import Event, Message, RunInfo, RunStatus
+from threads.models import AgentInfo, Event, Message, RunInfo, RunStatus
 from threads.registry import Registry
 from threads.registry.context import Closeable
 from threads.registry.head_view import HeadView
 from threads.registry.subscription import EventSubscription, subscribe
-from threads.runs.agents import bind_agents, open_agents
+from threads.runs.agents import bind_agents, open_agents, read_agent_info
 from threads.runs.edits import EditResolver
 from threads.runs.event_loop import LoopThread
 from threads.runs.executor import RunExecutor
-from threads.runs.heartbeat import Heartbeat
+from threads.runs.heartbeat import HEARTBEAT_WORKERS, Heartbeat
 from threads.runs.history import RunHistory
 from threads.runs.interrupts import new_answer, resolve_resume
-from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult
+from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult, choose_agent
 from threads.runs.request import Content, Request, checked_input, checked_key, checked_message
+from threads.runs.temporary import TemporaryRun, TemporaryRuns, Turn
 from threads.runs.title_runs import TitleRuns
 from threads.store.protocol import UNSET, Unset
 from threads.store.validation import check_named
@@ -142,12 +143,14 @@ class Run:
             return registry.mark_read(self.thread_id, user, upto=message_ids[-1])
         return registry.unread([self.thread_id], user)[self.thread_id]
 
-    def events(self, *, owner: str | None = None, inner: bool = False) -> EventSubscription:
+    def events(
+        self, *, owner: str | None = None, inner: bool = False, follow: bool = True
+    ) -> EventSubscription:
         """Subscribe to its thread's events from its start on; of a run that has ended, only the stored ones.
 
-        `owner` and `inner` as in `Registry.events`.
+        `owner`, `inner` and `follow` as in `Registry.events`.
         """
-        follow = self.status in ("pending", "running")
+        follow = follow and self.status in ("pending", "running")
         after = self._after_sequence
         return subscribe(self._context, self.thread_id, after, owner=owner, follow=follow, inner=inner)
 
@@ -193,6 +196,7 @@ class Runner(Closeable):
         loop = LoopThread("threads-runs")
         try:
             self._agents = bind_agents(open_agents(agents, loop), context)
+            self._agent_infos = tuple(read_agent_info(*each) for each in self._agents.items())
         except BaseException:
             loop.close()
             raise
@@ -204,7 +208,12 @@ class Runner(Closeable):
         self._executor = RunExecutor(
             context, self._agents, queue, self._titles, loop, config=extra, recover=recover
         )
-        self._heartbeat_loop = LoopThread("threads-heartbeat")
+        self._temporary = TemporaryRuns(
+            self._agents, self._submitter.message_channel, loop, extra, context.now
+        )
+        self._heartbeat_loop = LoopThread(
+            "threads-heartbeat", workers=HEARTBEAT_WORKERS, worker_name="threads-heartbeat"
+        )
         heartbeat = Heartbeat(self._executor, queue, context.store, self._agents)
         self._heartbeat = self._heartbeat_loop.submit(heartbeat.run(recover=recover))
 
@@ -212,6 +221,14 @@ class Runner(Closeable):
     def agent_ids(self) -> tuple[str, ...]:
         """The ids of the agents."""
         return tuple(self._agents)
+
+    @property
+    def agents(self) -> tuple[AgentInfo, ...]:
+        """The agents with their names, descriptions and starters, as their graphs' configs state them.
+
+        `graph.with_config(metadata={"agent_card": {"name": ..., "description": ..., "starters": [...]}})`.
+        """
+        return self._agent_infos
 
     def start(
         self,
@@ -363,7 +380,10 @@ class Runner(Closeable):
         """Return a run by its id, active or ended, of this process or another; `RunNotFound`."""
         with self._context.store.read() as tx:
             thread_id = tx.runs.get(run_id).thread_id
-        return Run(self.registry, self._executor, run_id, thread_id, 0, self._executor.future(run_id))
+            after_sequence = tx.events.before_run(thread_id, run_id)
+        return Run(
+            self.registry, self._executor, run_id, thread_id, after_sequence, self._executor.future(run_id)
+        )
 
     def close(self, *, timeout: float = 10.0) -> None:
         """Wait up to `timeout` seconds for the active runs; unfinished ones are left to other runners."""
@@ -378,9 +398,22 @@ class Runner(Closeable):
         """Raise `InvalidValue` if this agent takes no messages, for `threads.cli`."""
         self._submitter.check_takes_messages(agent_id)
 
+    def _start_temporary(self, agent_id: str, turns: Sequence[Turn]) -> TemporaryRun:
+        """Start a run that has no thread and of which nothing is stored, for `threads.api`.
+
+        Raises `AgentNotFound`, `InvalidValue`.
+        """
+        self._executor.check_open()
+        self._check_takes_messages(choose_agent(self.agent_ids, agent_id, None))
+        return self._temporary.start(agent_id, turns)
+
+    def _makes_titles(self) -> bool:
+        """Return whether there is a model for titles, for `threads.api`."""
+        return self._titles.has_model
+
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""
-        return len(self._executor.running_ids())
+        return len(self._executor.running_ids()) + len(self._temporary)
 
     def _submit_idempotent(
         self, thread_id: str, request: Request, key: str | None, resolve: Callable[[], Submission]

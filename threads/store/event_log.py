@@ -110,6 +110,11 @@ class EventTable:
         """The sequence of the thread's newest event; 0 if it has none."""
         return self._number("last_sequence", {"thread_id": thread_id}) or 0
 
+    def before_run(self, thread_id: str, run_id: str) -> int:
+        """The sequence that precedes the run's first stored event; the newest one if the run has none."""
+        found = self._number("before_run", {"thread_id": thread_id, "run_id": run_id})
+        return self.last_sequence(thread_id) if found is None else found
+
     def last_position(self) -> int:
         """The position of the newest event of all; 0 if there is none."""
         return self._number("last_position", {}) or 0
@@ -148,6 +153,12 @@ class EventTable:
         return self._connection.execute(statements("events")[name], values)
 
 
+def as_read(event: NewEvent, sequence: int) -> Event:
+    """Return a new event as a reader of the log gets it."""
+    data = _complete(event.type, _compact(event.type, event.data))
+    return Event(event.thread_id, sequence, 0, event.type, event.run_id, data, moment(event.at))
+
+
 def _event_of(row: sqlite3.Row) -> Event:
     return Event(
         thread_id=row["thread_id"],
@@ -160,10 +171,10 @@ def _event_of(row: sqlite3.Row) -> Event:
     )
 
 
-def _compact(type: EventType, data: Mapping[str, Any]) -> Mapping[str, Any]:
+def _compact(type: EventType, data: Mapping[str, Any]) -> dict[str, Any]:
     """The data as a row stores it: without the fields of origin and message that have their default."""
     if type not in WITH_ORIGIN:
-        return data
+        return dict(data)
     data = {k: v for k, v in data.items() if k not in NO_ORIGIN or v != NO_ORIGIN[k]}
     if type != "message":
         return data

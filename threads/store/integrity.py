@@ -15,9 +15,10 @@ from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Problem
 from threads.search import index
+from threads.store.decoder import Decoder
 from threads.store.deletion import delete_leftovers, delete_thread
 from threads.store.messages import MessageTable
-from threads.store.projection import Decoder, derive
+from threads.store.projection import derive
 from threads.store.threads import StaleThread, decode_id
 
 BATCH_SIZE = 200

@@ -72,8 +72,8 @@ def encode(stored: StoredMessage) -> MessageRow:
     run_id = message.run_id
     details = _details(stored) if run_id is None or storable(run_id) == run_id else OPAQUE
     return MessageRow(
-        None, id_hash(message.id), identity(message), stored.digest, _packed(stored.checkpoint_id),
-        None if details == OPAQUE else _packed(run_id), details,
+        None, id_hash(message.id), identity(message), stored.digest, packed_id(stored.checkpoint_id),
+        None if details == OPAQUE else packed_id(run_id), details,
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def decode(row: ReadRow) -> Message:
         tool_calls=calls, tool_call_id=details.get("tool_call_id"), name=details.get("name"),
         created_at=moment(written), run_id=unpacked(row.run_id),
         usage=Usage(*usage) if usage else None, stopped=details.get("stopped", False),
-        source=details.get("source"),
+        source=details.get("source"), model=details.get("model"),
     )  # fmt: skip
 
 
@@ -140,6 +140,7 @@ def _details(stored: StoredMessage) -> str | None:
         "usage": message.usage and [*_counts(message.usage)],
         "stopped": message.stopped or None,
         "source": message.source,
+        "model": message.model,
     }
     details = {name: value for name, value in found.items() if value is not None}
     written = milliseconds(message.created_at)
@@ -182,7 +183,7 @@ def _counts(usage: Usage) -> tuple[int, int, int]:
     return usage.input_tokens, usage.output_tokens, usage.total_tokens
 
 
-def _packed(id: str | None) -> str | bytes | None:
+def packed_id(id: str | None) -> str | bytes | None:
     """Return an id as it is stored: 16 bytes for a UUID in its usual form."""
     if id is None or len(id) != 36:
         return id

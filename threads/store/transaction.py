@@ -20,13 +20,16 @@ from threads.db.queries import moment, statements
 from threads.db.seals import Seals, seals_of
 from threads.ids import uuid_milliseconds
 from threads.models import Checkpoint
-from threads.store import projection
+from threads.store import projection_table
 from threads.store.authorization import AccessTable
 from threads.store.bulk import BulkChanges
+from threads.store.changes import ChangeTable
+from threads.store.decoder import Decoder, Projectable
 from threads.store.event_log import EventTable
 from threads.store.leases import LeaseTable
 from threads.store.messages import MessageTable
-from threads.store.projection import Decoder, Projectable, Projection, ProjectionTable
+from threads.store.projection import Projection
+from threads.store.projection_table import ProjectionTable
 from threads.store.read_marks import ReadMarks
 from threads.store.retention import RetentionRules
 from threads.store.runs import RunTable
@@ -56,6 +59,11 @@ class Transaction:
     def bulk(self) -> BulkChanges:
         """Changes of one of many threads."""
         return BulkChanges(self.connection)
+
+    @property
+    def changes(self) -> ChangeTable:
+        """Changes of the lists of threads."""
+        return ChangeTable(self.connection)
 
     @property
     def checkpoints(self) -> CheckpointTable:
@@ -168,7 +176,7 @@ class Store:
 
         Where the file is locked or full, or only read, the rows stay stale.
         """
-        return projection.refresh(self.database, records, decoder)
+        return projection_table.refresh(self.database, records, decoder)
 
     def refresh_stale_projections(
         self,
@@ -179,7 +187,7 @@ class Store:
         owner: str | None = None,
     ) -> None:
         """Make and store all stale projections, of an owner or of all, until `stop()`."""
-        projection.refresh_all(self.database, decoder, progress=progress, stop=stop, owner=owner)
+        projection_table.refresh_all(self.database, decoder, progress=progress, stop=stop, owner=owner)
 
 
 class CheckpointTable:

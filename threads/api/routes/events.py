@@ -11,7 +11,7 @@ from starlette.responses import Response
 from threads import InvalidValue
 from threads.api.authentication import Caller
 from threads.api.dependencies import CallerDep, ReadableThread, StateDep
-from threads.api.schemas.query_params import EventsParams
+from threads.api.schemas.query_params import AllEventsParams, EventsParams
 from threads.api.schemas.responses import EVENT_STREAM, THREAD_ERRORS, error_responses
 from threads.api.sse import EventStreamResponse
 from threads.api.state import AppState
@@ -41,20 +41,31 @@ def thread_events(
 def all_events(
     state: StateDep,
     caller: CallerDep,
-    params: Annotated[EventsParams, Query()],
+    params: Annotated[AllEventsParams, Query()],
     last_event_id: LastEventId = None,
 ) -> Response:
-    """Stream the events of all threads that you may read."""
-    return _stream(state, caller, None, params, last_event_id)
+    """Stream the events of all threads that you may read.
+
+    `changes=true` adds `changed` events, whichever process made the change: `change` is `updated`, `read`,
+    `removed`, or `many` without a thread. They are not stored: read your lists anew when you connect.
+    """
+    return _stream(state, caller, None, params, last_event_id, changes=params.changes)
 
 
 def _stream(
-    state: AppState, caller: Caller, thread: str | None, params: EventsParams, last_event_id: str | None
+    state: AppState,
+    caller: Caller,
+    thread: str | None,
+    params: EventsParams,
+    last_event_id: str | None,
+    *,
+    changes: bool = False,
 ) -> Response:
     after = _start_after(last_event_id, params.after)
     subscription = state.registry.events(
-        thread, owner=caller.actor.scope, after=after, follow=params.follow, inner=params.inner
-    )
+        thread, owner=caller.actor.scope, after=after, follow=params.follow, inner=params.inner,
+        changes=changes,
+    )  # fmt: skip
     with ExitStack() as undo:
         undo.callback(subscription.close)
         slot = state.streams.acquire(caller.actor, caller.token_id, thread)

@@ -7,9 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
-from threads import Checkpoint, Interrupt, InvalidValue, Message, Runner
-from threads.api.dependencies import CallerDep, IdempotencyKey, ReadableThread, StateDep, decode_path
+from threads import Checkpoint, Interrupt, InvalidValue, Message, Run, Runner
+from threads.api.dependencies import (
+    CallerDep,
+    IdempotencyKey,
+    ReadableThread,
+    StateDep,
+    ThreadId,
+    WritableThread,
+    decode_path,
+)
 from threads.api.routes.run_responses import RUN_RESPONSES, RunResponderDep
+from threads.api.routes.thread_creation import ensure_thread
 from threads.api.schemas.query_params import MessagesParams
 from threads.api.schemas.requests import (
     EditRequest,
@@ -27,6 +36,7 @@ from threads.api.schemas.responses import (
     json_response,
     page_response,
 )
+from threads.runs.request import checked_key
 
 router = APIRouter(tags=["messages"])
 
@@ -48,51 +58,67 @@ def list_messages(
 
 @router.post("/threads/{thread_id}/messages", responses=RUN_RESPONSES)
 async def send_message(
-    responder: RunResponderDep, body: SendMessageRequest, idempotency_key: IdempotencyKey = None
+    state: StateDep,
+    caller: CallerDep,
+    responder: RunResponderDep,
+    thread_id: ThreadId,
+    body: SendMessageRequest,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Send a user message. The response is the reply, a stream of events, or 202 with a Location."""
-    return await responder.respond(
-        Runner.start, runner_content(body.message), agent_id=body.agent_id,
-        key=idempotency_key, multitask_strategy=body.multitask_strategy,
-    )  # fmt: skip
+    checked_key(idempotency_key)  # before a thread is created, which an invalid key would leave behind
+
+    def begin() -> Run:
+        return responder.start(
+            ensure_thread(state, caller, decode_path(thread_id), body), Runner.start,
+            runner_content(body.message), agent_id=body.agent_id, key=idempotency_key,
+            multitask_strategy=body.multitask_strategy,
+        )  # fmt: skip
+
+    return await responder.respond_to(begin)
 
 
 @router.put("/threads/{thread_id}/messages/{message_id}", responses=RUN_RESPONSES)
 async def edit_message(
     responder: RunResponderDep,
+    thread: WritableThread,
     message_id: Annotated[str, Path()],
     body: EditRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Replace a user message and run from there. What followed the old one stays as another branch."""
     return await responder.respond(
-        Runner.edit, decode_path(message_id), runner_content(body.message), key=idempotency_key
+        thread, Runner.edit, decode_path(message_id), runner_content(body.message), key=idempotency_key
     )
 
 
 @router.post("/threads/{thread_id}/regenerate", responses=RUN_RESPONSES)
 async def regenerate(
     responder: RunResponderDep,
+    thread: WritableThread,
     body: Annotated[RegenerateRequest, Body(default_factory=RegenerateRequest)],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Run again from before an assistant message. The old answer stays as another branch."""
-    return await responder.respond(Runner.regenerate, body.message_id, key=idempotency_key)
+    return await responder.respond(thread, Runner.regenerate, body.message_id, key=idempotency_key)
 
 
 @router.post("/threads/{thread_id}/resume", responses=RUN_RESPONSES)
 async def resume(
-    responder: RunResponderDep, body: ResumeRequest, idempotency_key: IdempotencyKey = None
+    responder: RunResponderDep,
+    thread: WritableThread,
+    body: ResumeRequest,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Resume the pending interrupt with a value. Only the first value counts; a breakpoint takes none."""
     value = (body.value,) if "value" in body.model_fields_set else ()  # null is an answer
-    return await responder.respond(Runner.resume, *value, key=idempotency_key)
+    return await responder.respond(thread, Runner.resume, *value, key=idempotency_key)
 
 
 @router.post("/threads/{thread_id}/retry", responses=RUN_RESPONSES)
-async def retry(responder: RunResponderDep) -> Response:
+async def retry(responder: RunResponderDep, thread: WritableThread) -> Response:
     """Continue the last run, which failed, from its last checkpoint."""
-    return await responder.respond(Runner.retry)
+    return await responder.respond(thread, Runner.retry)
 
 
 @router.get("/threads/{thread_id}/interrupts", response_model=list[Interrupt], responses=THREAD_ERRORS)

@@ -14,10 +14,11 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from threads import AgentNotFound, Run, ThreadsError
-from threads.api.dependencies import CallerDep, StateDep, WaitSeconds, WritableThread
+from threads.api.dependencies import CallerDep, StateDep, WaitSeconds
 from threads.api.redaction import visible_run
 from threads.api.schemas.query_params import INNER
 from threads.api.schemas.responses import EVENT_STREAM, RUN_ERRORS, Reply, json_response, location_header
@@ -42,33 +43,42 @@ RUN_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 class RunResponder:
-    """Starts a run in the thread of the request, and responds as the client prefers."""
+    """Starts a run, and responds as the client prefers."""
 
     def __init__(
         self,
         state: StateDep,
         caller: CallerDep,
-        thread: WritableThread,
         request: Request,
         wait_seconds: WaitSeconds,
         inner: Annotated[bool, Query(description=INNER)] = False,
     ) -> None:
         self._state = state
         self._caller = caller
-        self._thread = thread
         self._request = request
         self._wait_seconds = wait_seconds
         self._inner = inner
 
-    async def respond(self, start: Callable[..., Run], *arguments: Any, **options: Any) -> Response:
-        """Start a run with this method of the runner, its thread and these arguments; return the response."""
+    @property
+    def prefers_stream(self) -> bool:
+        """Whether the client prefers a stream of events to JSON."""
+        return accepts_event_stream(self._request)
+
+    async def respond(
+        self, thread: str, start: Callable[..., Run], *arguments: Any, **options: Any
+    ) -> Response:
+        """Start a run with this method of the runner, in a thread that the caller may write; respond."""
+        return await self.respond_to(partial(self.start, thread, start, *arguments, **options))
+
+    async def respond_to(self, begin: Callable[[], Run]) -> Response:
+        """Respond to the run that `begin` starts: with its events, its reply, or its location."""
         state = self._state
-        if accepts_event_stream(self._request):
-            return await self._stream(start, arguments, options)
-        run = await asyncio.to_thread(self._start, start, arguments, options)
+        if self.prefers_stream:
+            return await self.stream(begin)
+        run = await asyncio.to_thread(begin)
         headers = location_header("threads", run.thread_id, "runs", run.id)
         if not await wait_for_run(state, run, self._wait_seconds):
-            info = await asyncio.to_thread(lambda: run.info)
+            info = await run_in_threadpool(lambda: run.info)
             return json_response(visible_run(self._caller.actor, info), 202, headers)
         reply = await asyncio.to_thread(build_reply, state, run)
         if not await self._request.is_disconnected():
@@ -80,31 +90,34 @@ class RunResponder:
                 await _mark_read(mark_read)
         return json_response(reply, headers={"Content-Location": headers["Location"]})
 
-    def _start(self, start: Callable[..., Run], arguments: Any, options: dict[str, Any]) -> Run:
-        """Start the run; in a thread without an agent the default agent runs."""
+    def start(self, thread: str, start: Callable[..., Run], *arguments: Any, **options: Any) -> Run:
+        """Start a run with this method of the runner; in a thread without an agent the default agent runs."""
         state = self._state
         try:
-            return start(state.runner, self._thread, *arguments, **options)
+            return start(state.runner, thread, *arguments, **options)
         except AgentNotFound as error:
             waits_for_another = error.thread_id is not None and error.agent_id is not None
             is_named = options.get("agent_id") is not None or waits_for_another
-            if is_named or state.registry.get(self._thread).agent_id is not None:
+            if is_named or state.registry.get(thread).agent_id is not None:
                 raise
         if "agent_id" in options:
             options = {**options, "agent_id": state.default_agent}
         else:
-            state.registry.update(self._thread, agent_id=state.default_agent)
-        return start(state.runner, self._thread, *arguments, **options)
+            state.registry.update(thread, agent_id=state.default_agent)
+        return start(state.runner, thread, *arguments, **options)
 
-    async def _stream(self, start: Callable[..., Run], arguments: Any, options: Any) -> Response:
+    async def stream(self, begin: Callable[[], Run], *, is_new_thread: bool = False) -> Response:
+        """Respond with the events of the run that `begin` starts; 201 where its thread is the resource."""
         state, caller = self._state, self._caller
         with ExitStack() as undo:  # first the slot, then the run: a client that gets no slot started none
-            slot = state.streams.acquire(caller.actor, caller.token_id, self._thread, is_run_response=True)
+            slot = state.streams.acquire(caller.actor, caller.token_id, None, is_run_response=True)
             undo.callback(state.streams.release, slot)
-            run = await asyncio.to_thread(self._start, start, arguments, options)
-            slot.attach(await asyncio.to_thread(run.events, owner=caller.actor.scope, inner=self._inner))
+            run = await asyncio.to_thread(begin)
+            slot.thread_id = run.thread_id
+            slot.attach(await run_in_threadpool(run.events, owner=caller.actor.scope, inner=self._inner))
             undo.pop_all()
-        headers = location_header("threads", run.thread_id, "runs", run.id)
+        of_run = location_header("threads", run.thread_id, "runs", run.id)
+        location = location_header("threads", run.thread_id) if is_new_thread else of_run
         return EventStreamResponse(
             state.streams,
             slot,
@@ -112,7 +125,9 @@ class RunResponder:
             include=lambda event: event.run_id == run.id,
             is_last=run.ends_with,
             before_last=partial(_mark_read, partial(run.mark_read, caller.reader)),
-            headers={**headers, "Content-Location": headers["Location"]},
+            headers={**location, "Content-Location": of_run["Location"], "X-Run-Id": run.id},
+            status=201 if is_new_thread else 200,
+            if_cut="the run continues without this stream; see Location",
         )
 
 

@@ -1,7 +1,8 @@
-"""Runs of a thread: list, stop, and generated titles."""
+"""Runs of a thread: list, follow, stop, and generated titles."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -10,8 +11,9 @@ from starlette.responses import Response
 from threads import Run, RunInfo, RunNotFound
 from threads.api.dependencies import CallerDep, ReadableThread, StateDep, WritableThread, decode_path
 from threads.api.redaction import visible_run
-from threads.api.schemas.query_params import PageParams
+from threads.api.schemas.query_params import PageParams, RunEventsParams
 from threads.api.schemas.responses import (
+    EVENT_STREAM,
     PAGE_HEADERS,
     THREAD_ERRORS,
     Stopped,
@@ -19,6 +21,7 @@ from threads.api.schemas.responses import (
     json_response,
     page_response,
 )
+from threads.api.sse import EventStreamResponse
 from threads.api.state import AppState
 
 router = APIRouter(tags=["runs and events"])
@@ -43,6 +46,30 @@ def get_run(
 ) -> Response:
     """Get one run."""
     return json_response(visible_run(caller.actor, _find_run(state, thread, run_id).info))
+
+
+@router.get(
+    "/threads/{thread_id}/runs/{run_id}/events",
+    responses={**THREAD_ERRORS, 200: {"content": EVENT_STREAM}},
+)
+def run_events(
+    state: StateDep,
+    caller: CallerDep,
+    thread: ReadableThread,
+    run_id: Annotated[str, Path()],
+    params: Annotated[RunEventsParams, Query()],
+) -> Response:
+    """Stream the stored events of a run from its start on, then those to come until it ends."""
+    run = _find_run(state, thread, run_id)
+    with ExitStack() as undo:
+        slot = state.streams.acquire(caller.actor, caller.token_id, thread)
+        undo.callback(state.streams.release, slot)
+        slot.attach(run.events(owner=caller.actor.scope, inner=params.inner, follow=params.follow))
+        undo.pop_all()
+    return EventStreamResponse(
+        state.streams, slot, state.limits,
+        include=lambda event: event.run_id == run.id, is_last=run.ends_with,
+    )  # fmt: skip
 
 
 @router.post("/threads/{thread_id}/runs/{run_id}/stop", response_model=RunInfo, responses=THREAD_ERRORS)

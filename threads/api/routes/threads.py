@@ -1,21 +1,17 @@
-"""Threads: create, list, get, update, trash, delete, restore, fork, rewind."""
+"""Threads: create, list, get, update, trash, delete, restore, fork, rewind, undo."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import hashlib
-import json
-from concurrent.futures import CancelledError
 from functools import partial
 from typing import Annotated, Any
-from uuid import UUID
 
-import anyio.to_thread
 from fastapi import APIRouter, Body, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from threads import AgentNotFound, Thread, ThreadsError, ThreadTrashed
-from threads.api.authentication import Caller
+from threads import Message, Run, Thread, ThreadsError
 from threads.api.dependencies import (
     CallerDep,
     DeletableThread,
@@ -27,16 +23,20 @@ from threads.api.dependencies import (
     check_admin_field,
     filter_arguments,
 )
-from threads.api.routes.run_responses import wait_for_run
+from threads.api.routes.run_responses import RunResponderDep, wait_for_run
+from threads.api.routes.thread_creation import check_agent
+from threads.api.routes.thread_creation import create_thread as create_for_request
 from threads.api.schemas.query_params import DeleteParams, ListThreadsParams
 from threads.api.schemas.requests import (
     CreateThreadRequest,
     ForkRequest,
     RewindRequest,
+    UndoRequest,
     UpdateThreadRequest,
     runner_content,
 )
 from threads.api.schemas.responses import (
+    EVENT_STREAM,
     PAGE_HEADERS,
     THREAD_ERRORS,
     error_responses,
@@ -53,6 +53,9 @@ STOP_TIMEOUT = 5.0
 """Seconds to wait for the run of a thread that is deleted; what the run writes after that is refused."""
 CREATED: dict[int | str, dict[str, Any]] = {
     201: {"description": "Created.", "headers": {"Location": {"schema": {"type": "string"}}}}
+}
+CREATED_OR_STREAMED: dict[int | str, dict[str, Any]] = {
+    201: {**CREATED[201], "description": "Created, or the events of its run.", "content": EVENT_STREAM}
 }
 
 
@@ -72,27 +75,37 @@ def list_threads(
     "/threads",
     status_code=201,
     response_model=Thread,
-    responses={**CREATED, **error_responses(404, 409, 410)},
+    responses={**CREATED_OR_STREAMED, **error_responses(404, 409, 410)},
 )
 async def create_thread(
     state: StateDep,
     caller: CallerDep,
+    responder: RunResponderDep,
     body: CreateThreadRequest,
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Create a thread. With an initial message the response waits for its run, as `Prefer` says."""
+    """Create a thread. With an initial message the response waits for its run, as `Prefer` says.
+
+    `Accept: text/event-stream` then streams the run's events instead; `Location` names the thread.
+    """
     checked_key(idempotency_key)  # before the thread is created, which an invalid key would leave behind
-    thread = await anyio.to_thread.run_sync(_create, state, caller, body, idempotency_key)
-    headers = location_header("threads", thread.id)
-    if body.initial_message is not None:
-        content = runner_content(body.initial_message)
-        start = partial(state.runner.start, thread.id, content, key=idempotency_key)
-        run = await anyio.to_thread.run_sync(start)
-        headers["X-Run-Id"] = run.id
-        with contextlib.suppress(ThreadsError):  # a failed run shows in the thread's status
-            await wait_for_run(state, run, wait_seconds)
-    return json_response(await anyio.to_thread.run_sync(state.registry.get, thread.id), 201, headers)
+    create = partial(create_for_request, state, caller, body, idempotency_key)
+    if body.initial_message is None:
+        thread = await asyncio.to_thread(create)
+        return json_response(thread, 201, location_header("threads", thread.id))
+    content = runner_content(body.initial_message)
+
+    def begin() -> Run:
+        return state.runner.start(create().id, content, key=idempotency_key)
+
+    if responder.prefers_stream:
+        return await responder.stream(begin, is_new_thread=True)
+    run = await asyncio.to_thread(begin)
+    headers = {**location_header("threads", run.thread_id), "X-Run-Id": run.id}
+    with contextlib.suppress(ThreadsError):  # a failed run shows in the thread's status
+        await wait_for_run(state, run, wait_seconds)
+    return json_response(await run_in_threadpool(state.registry.get, run.thread_id), 201, headers)
 
 
 @router.get("/threads/{thread_id}", response_model=Thread, responses=THREAD_ERRORS)
@@ -109,20 +122,20 @@ def update_thread(
     changes = body.model_dump(include=body.model_fields_set)
     check_admin_field(caller, changes, "owner")
     if changes.get("agent_id") is not None:
-        _check_agent(state, changes["agent_id"])
+        check_agent(state, changes["agent_id"])
     return json_response(state.registry.update(thread, **changes))
 
 
 @router.delete("/threads/{thread_id}", status_code=204, responses=THREAD_ERRORS)
-def delete_thread(
+async def delete_thread(
     state: StateDep, thread: DeletableThread, params: Annotated[DeleteParams, Query()]
 ) -> Response:
     """Move a thread to the trash, or delete it permanently with its checkpoints, messages and runs."""
     if params.permanent:
-        _stop_runs(state, thread)
-        state.registry.delete(thread)
+        await _stop_runs(state, thread)
+        await asyncio.to_thread(state.registry.delete, thread)
     else:
-        state.registry.trash(thread)
+        await asyncio.to_thread(state.registry.trash, thread)
     return no_content()
 
 
@@ -152,44 +165,23 @@ def rewind_thread(state: StateDep, thread: WritableThread, body: RewindRequest) 
     return json_response(state.registry.rewind(thread, to=body.to))
 
 
-def _create(state: AppState, caller: Caller, body: CreateThreadRequest, key: str | None) -> Thread:
-    check_admin_field(caller, body.model_fields_set, "owner")
-    agent_id = body.agent_id if body.agent_id is not None else state.default_agent
-    _check_agent(state, agent_id)
-    arguments: dict[str, Any] = {
-        "title": body.title,
-        "agent_id": agent_id,
-        "owner": body.owner if caller.actor.is_admin else caller.actor.name,
-        "metadata": body.metadata,
-        "tags": body.tags,
-    }
-    if key is None:
-        return state.registry.create(**arguments)
-    request = json.dumps(body.model_dump(mode="json"), sort_keys=True)
-    thread = state.registry.begin_once(_id_for_key(caller, key), key=key, request=request, **arguments)
-    state.registry.admit(caller.actor, thread.id, "write")  # its owner may have changed since
-    if thread.trashed_at is not None:
-        raise ThreadTrashed(thread.id)
-    return thread
+@router.post("/threads/{thread_id}/undo", response_model=Message, responses=THREAD_ERRORS)
+def undo(
+    state: StateDep, thread: WritableThread, body: Annotated[UndoRequest, Body(default_factory=UndoRequest)]
+) -> Response:
+    """Go back to before a user message, and return it. It stays as another branch, with what followed it."""
+    return json_response(state.registry.undo(thread, body.message_id))
 
 
-def _id_for_key(caller: Caller, key: str) -> str:
-    """Return the id of the thread that this caller creates with this key; no other caller gets it."""
-    name = "" if caller.actor.name is None else f"user {caller.actor.name}"
-    digest = hashlib.sha256(f"{name}\0{key}".encode(errors="surrogatepass")).digest()
-    return str(UUID(bytes=digest[:16], version=5))
+async def _stop_runs(state: AppState, thread: str) -> None:
+    """Stop the thread's run and wait up to `STOP_TIMEOUT` for its end, without a thread."""
 
+    def stop() -> list[Run]:
+        if not state.runner.stop(thread):
+            return []
+        runs = state.registry.runs(thread, limit=10)
+        return [state.runner.run(info.id) for info in runs if info.status == "running"]
 
-def _check_agent(state: AppState, agent_id: str) -> None:
-    if agent_id not in state.runner.agent_ids:
-        raise AgentNotFound(agent_id, state.runner.agent_ids)
-
-
-def _stop_runs(state: AppState, thread: str) -> None:
-    """Stop the thread's run and wait up to `STOP_TIMEOUT` for its end."""
-    if not state.runner.stop(thread):
-        return
-    for info in state.registry.runs(thread, limit=10):
-        if info.status == "running":
-            with contextlib.suppress(ThreadsError, TimeoutError, CancelledError):
-                state.runner.run(info.id).result(STOP_TIMEOUT)
+    for run in await asyncio.to_thread(stop):
+        with contextlib.suppress(ThreadsError):
+            await wait_for_run(state, run, STOP_TIMEOUT)

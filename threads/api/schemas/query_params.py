@@ -98,6 +98,22 @@ class EventsParams(RequestModel):
     inner: bool = Field(default=False, description=INNER)
 
 
+class AllEventsParams(EventsParams):
+    """What a stream of the events of all threads has besides."""
+
+    changes: bool = Field(
+        default=False,
+        description="Whether to send also `changed` events, which are not replayed.",
+    )
+
+
+class RunEventsParams(RequestModel):
+    """Which events of a run are sent."""
+
+    follow: bool = Field(default=True, description="Whether to wait for the run's end.")
+    inner: bool = Field(default=False, description=INNER)
+
+
 class AnalyticsParams(RequestModel):
     """Grouping and filters of the statistics."""
 

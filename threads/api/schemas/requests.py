@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from threads.errors import InvalidValue
 from threads.models import Action
 from threads.runs.runner import Strategy
+from threads.runs.temporary import MAX_MESSAGES
 from threads.store.validation import checked_tags
 
 Metadata = dict[str, Any]
@@ -146,6 +147,33 @@ class SendMessageRequest(RequestModel):
         default=None, description="The agent that runs; by default the thread's own."
     )
     multitask_strategy: Strategy = Field(default="reject", description="What to do if another run is active.")
+    if_not_exists: Literal["reject", "create"] = Field(
+        default="reject",
+        description="What to do if there is no such thread: 404, or create it. `Location` names the thread "
+        "that was created: its id is derived from the given one, for admins it is the given one.",
+    )
+
+
+class TemporaryMessage(RequestModel):
+    """A message of a conversation that the client sends along."""
+
+    role: Literal["user", "assistant"]
+    content: MessageContent
+
+
+class TemporaryRunRequest(RequestModel):
+    """A conversation that ends with the user message to answer."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"messages": [{"role": "user", "content": "My lamp is broken"}]}]},
+    )
+    messages: list[TemporaryMessage] = Field(
+        min_length=1, max_length=MAX_MESSAGES, description="The whole conversation, oldest first."
+    )
+    agent_id: str | None = Field(
+        default=None, description="The agent that runs; by default the server's first one."
+    )
 
 
 class EditRequest(RequestModel):
@@ -189,6 +217,14 @@ class RewindRequest(RequestModel):
     )
 
     to: str = Field(description="A checkpoint or a message.")
+
+
+class UndoRequest(RequestModel):
+    """The user message to undo, with all that followed it."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": EXAMPLE_ID}]})
+
+    message_id: str | None = Field(default=None, description="A user message; by default the last one.")
 
 
 class ReadRequest(RequestModel):

@@ -32,6 +32,13 @@ class Reply(BaseModel):
     interrupts: list[Interrupt] = Field(description="The pending interrupts of the thread.")
 
 
+class TemporaryReply(BaseModel):
+    """The result of a run without a thread."""
+
+    reply: str | None = Field(description="The text of the last assistant message; null if there is none.")
+    messages: list[Message] = Field(description="The messages that the agent added to the conversation.")
+
+
 class Found(BaseModel):
     """A search result."""
 
@@ -45,6 +52,9 @@ class Agent(BaseModel):
     """An agent that can run."""
 
     id: str
+    name: str = Field(description="For people; the id where the agent has no other name.")
+    description: str | None
+    starters: list[str] = Field(description="Up to four messages that a conversation with it may begin with.")
     default: bool
 
 
@@ -53,6 +63,27 @@ class Me(BaseModel):
 
     name: str | None = Field(description="null for the local user.")
     is_admin: bool
+
+
+class ClientLimits(BaseModel):
+    """What a request may hold at most. Lengths are in characters (Unicode code points)."""
+
+    body_bytes: int = Field(
+        description="Bytes of a request body, as it is sent: the JSON around a message, too."
+    )
+    title_length: int
+    tag_length: int
+    tags: int = Field(description="Tags of a thread.")
+    metadata_bytes: int = Field(description="Bytes of a thread's metadata as JSON.")
+    temporary_messages: int = Field(description="Messages of a temporary chat.")
+
+
+class ServerInfo(BaseModel):
+    """The server, for clients."""
+
+    version: str
+    makes_titles: bool = Field(description="Whether `POST .../title` has a model.")
+    limits: ClientLimits
 
 
 class RuleForm(BaseModel):

@@ -142,6 +142,17 @@ SELECT rowid FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND chec
 SELECT metadata FROM checkpoints
 WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
 
+-- The checkpoint before this one.
+-- name: parent
+SELECT parent_checkpoint_id FROM checkpoints
+WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id = :checkpoint_id
+
+-- Whether something written to the conversation at one of these checkpoints may hold a message with this id.
+-- name: writes_naming
+SELECT 1 FROM json_each(:steps) step CROSS JOIN writes w
+WHERE w.thread_id = :thread_id AND w.checkpoint_ns = '' AND w.checkpoint_id = step.value
+  AND w.channel IN (:channel, :other) AND (w.type IS NOT 'msgpack' OR instr(w.value, :id) > 0) LIMIT 1
+
 -- name: results
 SELECT DISTINCT task_id, channel FROM writes WHERE thread_id = ? AND checkpoint_ns = '' AND checkpoint_id = ?
 

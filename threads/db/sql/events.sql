@@ -76,6 +76,10 @@ SELECT {columns} FROM threads_event WHERE position > :after ORDER BY position LI
 -- name: first_sequence
 SELECT min(sequence) FROM threads_event WHERE thread_id = :thread_id
 
+-- What precedes the first event of a run.
+-- name: before_run
+SELECT min(sequence) - 1 FROM threads_event WHERE thread_id = :thread_id AND run_id = :run_id
+
 -- The newest event of a thread.
 -- name: last_sequence
 SELECT max(sequence) FROM threads_event WHERE thread_id = :thread_id

@@ -1,0 +1,1 @@
+export { Marked, Lexer, Parser, Renderer, Tokenizer, Hooks } from "marked";
