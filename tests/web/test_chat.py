@@ -67,6 +67,7 @@ def test_answer_streams_word_by_word(site, page, pace):
     expect(log(page)).to_contain_text("w39")
     expect(page.get_by_role("button", name="Answer again").last).to_be_visible()
     assert log(page).inner_text().count("w39") == 1
+    expect(log(page).get_by_role("article").last.get_by_role("time")).to_be_visible()
 
 
 def test_stop_keeps_partial_answer(site, page, pace):
@@ -354,3 +355,32 @@ def test_ten_tabs_all_send(site, context):
         say(tab, f"message {n}")
     for n, tab in enumerate(tabs):
         expect(log(tab)).to_contain_text(f"re: message {n}")
+
+
+def test_time_model_and_tokens_of_an_answer_are_shown(site, page):
+    from langchain_core.messages import AIMessage, HumanMessage
+
+    usage = {"input_tokens": 12, "output_tokens": 200, "total_tokens": 212}
+    reply = AIMessage("It comes.", id="r", usage_metadata=usage, response_metadata={"model_name": "small-1"})
+    site.registry.create(id="a", agent_id="support")
+    graph = site.runner._agents["support"]
+    messages = {"messages": [HumanMessage("where?", id="q"), reply]}
+    graph.update_state({"configurable": {"thread_id": "a"}}, messages, as_node="respond")
+    page.goto("/t/a")
+    details = log(page).locator(".details")
+    expect(details).to_contain_text("small-1")
+    expect(details).to_contain_text("212 tokens")
+    expect(details.get_by_title("12 read, 200 written")).to_be_visible()
+
+
+def test_thread_moved_to_the_trash_elsewhere_is_said_and_restored(site, context, page):
+    open_thread(site, page, "hello")
+    other = context.new_page()
+    other.goto("/t/a")
+    other.get_by_role("button", name="Actions for this conversation").click()
+    other.get_by_role("menuitem", name="Delete").click()
+    for tab in (other, page):
+        expect(log(tab)).to_contain_text("in the trash")
+    log(page).get_by_role("button", name="Restore").click()
+    say(page, "back")
+    expect(log(page)).to_contain_text("re: back")
