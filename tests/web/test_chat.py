@@ -67,6 +67,7 @@ def test_answer_streams_word_by_word(site, page, pace):
     expect(log(page)).to_contain_text("w39")
     expect(page.get_by_role("button", name="Answer again").last).to_be_visible()
     assert log(page).inner_text().count("w39") == 1
+    expect(log(page).get_by_role("article").last.get_by_role("time")).to_be_visible()
 
 
 def test_stop_keeps_partial_answer(site, page, pace):
@@ -326,3 +327,60 @@ def test_log_does_not_announce_each_word(site, page, pace):
     expect(status).to_have_text("Support is answering.")
     pace.release()
     expect(status).to_contain_text("Support: w0 w1")
+
+
+def test_keys_do_what_the_buttons_beside_messages_do(site, page):
+    open_thread(site, page, "first", "second")
+    log(page).focus()
+    page.keyboard.press("k")
+    expect(log(page).get_by_role("article").last).to_be_focused()
+    page.keyboard.press("k")
+    expect(log(page).get_by_role("article").nth(2)).to_be_focused()
+    page.keyboard.press("j")
+    expect(log(page).get_by_role("article").last).to_be_focused()
+    page.keyboard.press("r")
+    expect(log(page).get_by_role("group", name="Versions")).to_contain_text("2 / 2")
+    log(page).focus()
+    page.keyboard.press("e")
+    expect(page.get_by_role("textbox", name="Edited message")).to_have_value("second")
+
+
+def test_ten_tabs_all_send(site, context):
+    tabs = []
+    for n in range(10):
+        site.registry.create(id=f"t{n}", agent_id="support")
+        tabs.append(context.new_page())
+        tabs[-1].goto(f"/t/t{n}")
+    for n, tab in enumerate(tabs):
+        say(tab, f"message {n}")
+    for n, tab in enumerate(tabs):
+        expect(log(tab)).to_contain_text(f"re: message {n}")
+
+
+def test_time_model_and_tokens_of_an_answer_are_shown(site, page):
+    from langchain_core.messages import AIMessage, HumanMessage
+
+    usage = {"input_tokens": 12, "output_tokens": 200, "total_tokens": 212}
+    reply = AIMessage("It comes.", id="r", usage_metadata=usage, response_metadata={"model_name": "small-1"})
+    site.registry.create(id="a", agent_id="support")
+    graph = site.runner._agents["support"]
+    messages = {"messages": [HumanMessage("where?", id="q"), reply]}
+    graph.update_state({"configurable": {"thread_id": "a"}}, messages, as_node="respond")
+    page.goto("/t/a")
+    details = log(page).locator(".details")
+    expect(details).to_contain_text("small-1")
+    expect(details).to_contain_text("212 tokens")
+    expect(details.get_by_title("12 read, 200 written")).to_be_visible()
+
+
+def test_thread_moved_to_the_trash_elsewhere_is_said_and_restored(site, context, page):
+    open_thread(site, page, "hello")
+    other = context.new_page()
+    other.goto("/t/a")
+    other.get_by_role("button", name="Actions for this conversation").click()
+    other.get_by_role("menuitem", name="Delete").click()
+    for tab in (other, page):
+        expect(log(tab)).to_contain_text("in the trash")
+    log(page).get_by_role("button", name="Restore").click()
+    say(page, "back")
+    expect(log(page)).to_contain_text("re: back")

@@ -82,7 +82,6 @@ export class AnalyticsView {
 
   render() {
     return html`<div class="page analytics" aria-busy=${this._stats === null && this._error === null}>
-      <h1>Analytics</h1>
       ${this._filters()}
       ${this._error !== null ? this._failure() : this._stats === null ? skeleton() : this._plots(this._stats)}
     </div>`;

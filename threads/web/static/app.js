@@ -7,7 +7,7 @@ import { NAME } from "./base.js";
 import { mountChat } from "./chat.js";
 import { mountConnection } from "./connection.js";
 import { startEvents } from "./events.js";
-import { mountHeader } from "./header.js";
+import { VIEW_NAMES, mountHeader } from "./header.js";
 import { addShortcut, startKeys } from "./keys.js";
 import { mountPalette } from "./palette.js";
 import { navigate, startRouter } from "./router.js";
@@ -29,12 +29,13 @@ function showRoute() {
   place("view").hidden = isChat;
 }
 
-/** The document's title is the thread's, with a mark while it answers. */
+/** The document's title is the thread's, with a mark while it answers, or the view's. */
 function showTitle() {
   const { route, threads } = get();
   const thread = route.thread === null ? undefined : threads.get(route.thread);
   const mark = thread?.status === "busy" ? "● " : "";
-  document.title = thread ? `${mark}${thread.title} · ${NAME}` : NAME;
+  const title = thread ? `${mark}${thread.title}` : VIEW_NAMES[route.view];
+  document.title = title ? `${title} · ${NAME}` : NAME;
 }
 
 function mountDrawer() {

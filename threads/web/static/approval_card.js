@@ -49,7 +49,7 @@ function actionTemplate(action, index, draft, decide, context) {
   };
   const choose = (/** @type {string} */ type) => (type === "approve" ? () => decide({ type }) : show(type));
   return html`<div class="action">
-    <h3 dir="auto">Run ${action.name}?</h3>
+    <h2 dir="auto">Run ${action.name}?</h2>
     ${action.description && !action.description.startsWith("Tool execution requires approval") ? html`<p dir="auto">${action.description}</p>` : nothing}
     ${open === "edit" ? nothing : argumentsTemplate(action.args)}
     ${made ? html`<div class="card-buttons"><span>${Reflect.get(DECIDED, made.type) ?? made.type}</span>

@@ -10,6 +10,7 @@ import { emptyTemplate } from "./empty_chat.js";
 import { ready } from "./events.js";
 import { icon } from "./icons.js";
 import { addShortcut } from "./keys.js";
+import { addMessageKeys } from "./message_keys.js";
 import { agentName, newChat, nextAgent, watchNewChat } from "./new_chat.js";
 import { OpenThread } from "./open_thread.js";
 import { ScrollFollower } from "./scroll_follower.js";
@@ -21,7 +22,7 @@ export function mountChat(root) {
   const view = new ChatView(root);
   watch((state) => [state.route.view, state.route.thread, state.session], () => view.follow());
   watch((state) => state.route.message, () => view.jumpSoon());
-  watch((state) => [state.threads.get(state.route.thread ?? ""), state.agents], () => view.show());
+  watch((state) => [state.threads.get(state.route.thread ?? ""), state.agents], () => view.handleRecord());
   watchNewChat(() => view.follow());
   pruneDrafts();
 }
@@ -37,6 +38,8 @@ export class ChatView {
     this.status = find(".chat-status");
     /** @type {OpenThread | TemporaryThread | null} */
     this.thread = null;
+    /** Threads that were left with messages on their way. @type {Map<string, OpenThread>} */
+    this.sending = new Map();
     this.actions = new ChatActions(this);
     this.history = new ChatHistory(find(".log-content"), this);
     this.scroll = new ScrollFollower(this.log, find(".log-content"), (isAtEnd) => { this.latest.hidden = isAtEnd; });
@@ -58,6 +61,7 @@ export class ChatView {
     addShortcut({ keys: "Escape", label: "Stop the answer", group: "Conversation", inText: true, run: () => this.actions.stopByKey() });
     addShortcut({ keys: "/", label: "Write a message", group: "Conversation", run: () => this.composer.focus() });
     addShortcut({ keys: "End", label: "Latest message", group: "Conversation", run: () => this.scroll.goToEnd() });
+    addMessageKeys(this.actions, this.log);
   }
 
   /** Show the thread of the route, unless it is shown already. */
@@ -70,8 +74,15 @@ export class ChatView {
     const { isTemporary } = newChat();
     if (route.thread === null && !isTemporary) this.open(null);
     else if (route.thread === null) this.openTemporary(agents.length ? (nextAgent()?.id ?? null) : null);
-    else if (this.thread?.id !== route.thread) this.open(new OpenThread(route.thread, (change) => this.handleChange(change)));
+    else if (this.thread?.id !== route.thread) this.open(this.threadOf(route.thread));
     this.show();
+  }
+
+  /** @param {string} id */
+  threadOf(id) {
+    const left = this.sending.get(id);
+    this.sending.delete(id);
+    return left ?? new OpenThread(id, (change) => this.handleChange(change));
   }
 
   /** @param {OpenThread | null} thread */
@@ -79,7 +90,7 @@ export class ChatView {
     if (thread === null && this.thread === null && this.composer.draftKey) return;
     this.replace(thread);
     this.composer.openDraft(draftKey(get().me?.name ?? null, thread?.id ?? null));
-    if (thread) void ready().then(() => thread.load());
+    if (thread) void ready().then(() => thread.reload());
     if (!matchMedia("(pointer: coarse)").matches) this.composer.focus();
   }
 
@@ -93,7 +104,8 @@ export class ChatView {
   /** @param {OpenThread | TemporaryThread | null} thread */
   replace(thread) {
     this.composer.save();
-    this.thread?.close();
+    if (this.thread instanceof OpenThread && this.unsent().length) this.sending.set(this.thread.id, this.thread);
+    else this.thread?.close();
     this.thread = thread;
     this.actions.reset();
     this.history.clear();
@@ -105,6 +117,14 @@ export class ChatView {
     this.thread = thread;
     this.composer.draftKey = draftKey(get().me?.name ?? null, thread.id);
     void thread.load();
+  }
+
+  /** The server has accepted a message of a thread, which may have been left. @param {OpenThread} thread @param {string} text */
+  accepted(thread, text) {
+    this.composer.forget(draftKey(get().me?.name ?? null, thread.id), text);
+    if (this.thread === thread || thread.conversation.pending.some((each) => each.runId === null)) return;
+    this.sending.delete(thread.id);
+    thread.close();
   }
 
   /** @param {"live" | "messages"} change */
@@ -163,6 +183,12 @@ export class ChatView {
     if (!(this.thread instanceof OpenThread) || this.log.scrollTop > this.log.clientHeight) return;
     const { thread } = this;
     if (await thread.loadOlder().catch(() => false)) this.scroll.prepend(() => this.history.show());
+  }
+
+  /** The record of the thread has changed, or is gone: then it may have been deleted elsewhere. */
+  handleRecord() {
+    if (this.thread instanceof OpenThread && !get().threads.has(this.thread.id) && !this.thread.isGone) this.thread.refreshSoon();
+    this.show();
   }
 
   handleVisible() {

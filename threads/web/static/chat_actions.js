@@ -5,7 +5,8 @@ import { ApiError } from "./api.js";
 import { copyText } from "./code_block.js";
 import { Conversation } from "./conversation.js";
 import { toast, toastError } from "./dialogs.js";
-import { draftKey, saveDraft } from "./drafts.js";
+import { draftKey } from "./drafts.js";
+import { textOf } from "./error_texts.js";
 import { findAgent, nextAgent } from "./new_chat.js";
 import { OpenThread } from "./open_thread.js";
 import { navigate } from "./router.js";
@@ -100,11 +101,11 @@ export class ChatActions {
     if (thread instanceof TemporaryThread) {
       await thread.sendMessage(text).catch((error) => this.handleRefused(thread.conversation, { text }, error));
     } else if (thread) {
-      await this.requests(thread.conversation).sendMessage(text, strategy);
+      const response = await this.requests(thread.conversation).sendMessage(text, strategy);
+      if (response) this.view.accepted(thread, text);
     } else {
       await this.create(text);
     }
-    this.view.composer.save();
   }
 
   /** Begin a thread with its first message. @param {string} text */
@@ -114,7 +115,7 @@ export class ChatActions {
     if (!response) return;
     const record = await response.json();
     putThreads([record]);
-    saveDraft(draftKey(get().me?.name ?? null, null), "");
+    this.view.composer.forget(draftKey(get().me?.name ?? null, null), text);
     if (this.unborn !== conversation) {
       toast(`Begun: ${record.title}`, { action: "Show", onAction: () => navigate({ thread: record.id }) });
       return;
@@ -146,7 +147,7 @@ export class ChatActions {
     const { error } = this;
     if (!error) return nothing;
     const close = () => { this.error = null; this.view.show(); };
-    return html`<p class="composer-notice"><span dir="auto">Not sent: ${error.message} ${error.hint}</span>
+    return html`<p class="composer-notice"><span dir="auto">Not sent: ${textOf(error)}</span>
       <button class="btn small" type="button" @click=${close}>Close</button></p>`;
   }
 
@@ -158,7 +159,7 @@ export class ChatActions {
       await act(thread);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      toastError(error);
+      toast(textOf(error), { kind: "bad", seconds: 8 });
       thread.refreshSoon();
     }
   }

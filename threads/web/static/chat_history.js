@@ -3,6 +3,7 @@
 import { html, nothing, render, repeat } from "../vendor/lit-html.js";
 import { reasoningTemplate } from "./content_blocks.js";
 import { clockTime, dayName, fullTime } from "./dates.js";
+import { textOf } from "./error_texts.js";
 import { icon } from "./icons.js";
 import { interruptCards } from "./interrupt_card.js";
 import { anchor, itemTemplate } from "./message.js";
@@ -115,7 +116,7 @@ export class ChatHistory {
     return html`<article class="user is-pending" aria-label="You">
       <div class="bubble"><div class="plain-text" dir="auto">${pending.text}</div></div>
       <div class="bar">
-        ${pending.error ? html`<span class="bad" role="status">Not sent yet: ${pending.error.message}</span>
+        ${pending.error ? html`<span class="bad" role="status">Not sent yet: ${textOf(pending.error)}</span>
           <button class="btn small" type="button" @click=${() => pending.sending?.retry()}>Try now</button>
           <button class="btn small" type="button" @click=${() => pending.sending?.cancel()}>Take back</button>` : nothing}
         ${pending.isQueued && !pending.error ? html`<span>Waits for this answer</span>
@@ -141,19 +142,31 @@ export class ChatHistory {
       <button class="btn go" type="button" @click=${() => void this.view.actions.attempt(() => thread.restore())}>Restore</button></div>`;
     if (thread.loadError) return html`<div class="empty" role="alert"><h2>It cannot be read</h2><p dir="auto">${thread.loadError.message} ${thread.loadError.hint}</p>
       <button class="btn" type="button" @click=${() => void thread.load()}>Try again</button></div>`;
-    if (!thread.conversation.isLoaded) return html`<div class="loading" aria-busy="true" aria-label="Loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>`;
+    if (!thread.conversation.isLoaded) return html`<div class="loading" role="status" aria-busy="true" aria-label="Loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>`;
     return thread.conversation.hasOlder ? html`<p class="older"><span class="spin"></span>Earlier messages…</p>` : nothing;
   }
 
   failureTemplate() {
     const { actions } = this.view;
     const { failure, isBusy } = actions.conversation;
+    if (actions.record?.trashed_at && !this.isThreadTrashed()) return this.trashedTemplate();
     if (!failure || isBusy) return nothing;
     return html`<div class="failure" role="alert">
       ${icon("warn")}
       <div><b>${this.view.assistantName()} failed.</b> <span dir="auto">${failure.reason}</span></div>
       ${actions.isReadOnly && !actions.canRetry ? nothing : html`<button class="btn" type="button" @click=${() => void actions.retry()}>Retry</button>`}
     </div>`;
+  }
+
+  isThreadTrashed() {
+    return this.view.thread instanceof OpenThread && this.view.thread.isTrashed;
+  }
+
+  /** The thread was moved to the trash while it is shown. */
+  trashedTemplate() {
+    const restore = () => void this.view.actions.attempt((thread) => thread.restore());
+    return html`<div class="failure" role="status">${icon("trash")}<div>This conversation is in the trash.</div>
+      <button class="btn" type="button" @click=${restore}>Restore</button></div>`;
   }
 
   /** Show a message and mark it; read older ones until it is found. @param {string} id @param {OpenThread} thread */

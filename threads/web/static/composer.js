@@ -1,7 +1,7 @@
 // @ts-check
 /** The field in which messages are written, with its draft, its keys and its buttons. */
 import { html, nothing, render } from "../vendor/lit-html.js";
-import { loadDraft, saveDraft } from "./drafts.js";
+import { loadDraft, saveDraft, withoutTexts } from "./drafts.js";
 import { icon } from "./icons.js";
 import { grow } from "./message_editor.js";
 
@@ -62,7 +62,7 @@ export class Composer {
     const early = this.isOpen ? "" : this.area.value; // typed before it was known who writes
     this.isOpen = true;
     this.draftKey = key;
-    this.area.value = [key ? loadDraft(key) : "", early].filter(Boolean).join("\n\n");
+    this.area.value = [key ? withoutTexts(loadDraft(key), this.unsent()) : "", early].filter(Boolean).join("\n\n");
     if (early) this.save();
     this.measure();
   }
@@ -70,6 +70,13 @@ export class Composer {
   /** Store what is typed and what is not accepted yet. */
   save() {
     if (this.draftKey) saveDraft(this.draftKey, [...this.unsent(), this.text].filter((each) => each.trim()).join("\n\n"));
+  }
+
+  /** Take a text out of the draft of a thread: the server has accepted it. @param {string} key @param {string} text */
+  forget(key, text) {
+    if (key !== this.draftKey) saveDraft(key, withoutTexts(loadDraft(key), [text]));
+    else if (withoutTexts(this.text, [text]) !== this.text) this.text = withoutTexts(this.text, [text]);
+    else this.save();
   }
 
   /** Give a text back that could not be sent. @param {string} text */

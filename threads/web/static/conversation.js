@@ -22,6 +22,7 @@
  * @property {string[]} versions
  * @property {boolean} stopped
  * @property {string | null} source
+ * @property {string | null} [model]
  * @typedef {{id: string, value: any, kind: string, choices: any[], response_schema: any}} Interrupt
  * @typedef {{id: string, text: string, reasoning: string, calls: Map<string, {id: string | null, name: string, args: string}>}} LiveMessage
  * @typedef {{state: "running" | "done" | "failed" | "waiting", startedAt: string | null, finishedAt: string | null, error: string | null, name: string, args: any, progress: string}} ToolState
@@ -179,6 +180,7 @@ export class Conversation {
   /** @param {ThreadEvent} event */
   start(event) {
     this.runId = event.run_id;
+    this.live.clear(); // of an attempt that broke off
     this.failure = null;
     this.interrupts = [];
     if (event.run_id) this.queuedRuns.delete(event.run_id);

@@ -53,7 +53,7 @@ export function openDialog({ title, body = nothing, actions = [], className = ""
           <h2 id=${titleId}>${title}</h2>
           <button type="button" class="icon" aria-label="Close" @click=${() => close()}>${icon("close")}</button>
         </header>
-        <div class="dialog-body">${content ? content(close, dialog) : body}</div>
+        <div class="dialog-body" tabindex=${content ? nothing : 0}>${content ? content(close, dialog) : body}</div>
         ${actions.length
           ? html`<footer>
               ${actions.map(

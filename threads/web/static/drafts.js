@@ -32,6 +32,13 @@ export function saveDraft(key, text) {
   }
 }
 
+/** Return a draft without texts that were sent since it was stored. @param {string} draft @param {string[]} texts */
+export function withoutTexts(draft, texts) {
+  let rest = draft;
+  for (const text of texts) if (rest === text || rest.startsWith(`${text}\n\n`)) rest = rest.slice(text.length).replace(/^\n\n/, "");
+  return rest;
+}
+
 /** Remove the drafts of a user who signs out: the next one in this browser must not find them. @param {string | null} user */
 export function clearDrafts(user) {
   const own = draftKey(user, null).slice(0, -"null]".length);

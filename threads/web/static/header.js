@@ -14,7 +14,7 @@ import { openThreadMenu } from "./thread_menu.js";
 /** @import { Agent, Thread } from "./types.js" */
 
 /** Headings of the views beside the chat. */
-const VIEW_NAMES = {
+export const VIEW_NAMES = {
   chat: "", archive: "Archive", trash: "Trash", analytics: "Analytics", settings: "Settings", "sign-in": "Sign in", missing: "Not found",
 };
 
@@ -63,7 +63,7 @@ function titleTemplate(thread) {
     event.stopPropagation();
     finish(event.target, event.key === "Enter");
   };
-  return html`<input class="field title-field" dir="auto" aria-label="Title" .value=${thread.title} @keydown=${handleKey}
+  return html`<h1 class="visually-hidden">${thread.title}</h1><input class="field title-field" dir="auto" aria-label="Title" .value=${thread.title} @keydown=${handleKey}
     @blur=${(/** @type {any} */ event) => finish(event.target, true)} ${ref(selectSoon)} />`;
 }
 

@@ -52,7 +52,7 @@ function cardTemplate(interrupt, count, answer, context) {
   const draft = draftOf(interrupt, context);
   if (count > 1 && draft.answer !== undefined) {
     const change = () => { draft.answer = undefined; context.update(); };
-    return html`<div class="card is-answered"><h3 dir="auto">${titleOf(interrupt, context)}</h3>
+    return html`<div class="card is-answered"><h2 dir="auto">${titleOf(interrupt, context)}</h2>
       <p dir="auto">Your answer: ${shortText(draft.answer)}</p>
       <div class="card-buttons"><button class="btn" type="button" @click=${change}>Change</button></div></div>`;
   }
@@ -68,7 +68,7 @@ function bodyTemplate(interrupt, draft, answer, context) {
   if (interrupt.kind === "breakpoint") return breakpointTemplate(interrupt, context);
   if (interrupt.kind === "recovery") return recoveryTemplate(interrupt, draft, answer, context);
   const data = interrupt.kind === "text" || typeof interrupt.value === "string" ? nothing : dataTemplate(interrupt.value);
-  const title = html`<h3 dir="auto">${titleOf(interrupt, context)}</h3>${data}`;
+  const title = html`<h2 dir="auto">${titleOf(interrupt, context)}</h2>${data}`;
   if (interrupt.choices.length) return html`${title}${choicesTemplate(interrupt.choices, answer, context)}`;
   const fields = fieldsOf(interrupt.response_schema);
   if (fields) return html`${title}${schemaTemplate(fields, draft, answer, context)}`;
@@ -137,13 +137,13 @@ function schemaTemplate(fields, draft, answer, context) {
 /** @param {Interrupt} interrupt @param {CardContext} context */
 function breakpointTemplate(interrupt, context) {
   const next = Array.isArray(interrupt.value?.next) ? interrupt.value.next.join(", ") : "";
-  return html`<h3>Paused before the next step</h3>${next ? html`<p>Next: <code>${next}</code></p>` : nothing}
+  return html`<h2>Paused before the next step</h2>${next ? html`<p>Next: <code>${next}</code></p>` : nothing}
     <div class="card-buttons"><button class="btn go" type="button" ?disabled=${context.isSending} @click=${() => context.submit(null)}>Continue</button></div>`;
 }
 
 /** @param {Interrupt} interrupt @param {any} draft @param {(value: any) => void} answer @param {CardContext} context */
 function recoveryTemplate(interrupt, draft, answer, context) {
-  return html`<h3>A tool was interrupted: did it run?</h3>
+  return html`<h2>A tool was interrupted: did it run?</h2>
     <p>The server stopped while it ran, so its outcome is unknown. Running it again may do it twice.</p>
     ${dataTemplate(interrupt.value)}
     <div class="card-buttons"><button class="btn" type="button" ?disabled=${context.isSending} @click=${() => answer("again")}>Run it again</button></div>

@@ -64,6 +64,11 @@ const markdown = new Marked({
   ]),
   renderer: {
     html: (/** @type {any} */ token) => escapeHtml(token.text),
+    /** @this {any} */
+    heading(/** @type {any} */ token) {
+      const level = Math.min(token.depth + 1, 6); // the first one is the page's own heading
+      return `<h${level}>${this.parser.parseInline(token.tokens)}</h${level}>\n`;
+    },
     code: (/** @type {any} */ token) => {
       const language = (token.lang ?? "").trim().split(/[\s,{]/)[0].slice(0, 30);
       return `<pre><code class="language-${escapeHtml(language)}">${escapeHtml(token.text)}</code></pre>\n`;

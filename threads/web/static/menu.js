@@ -43,8 +43,8 @@ export function openMenu(anchor, items, { label, at }) {
     if (hasFocus) anchor.focus();
   };
   render(html`${items.map((item) => menuItem(item, close))}`, menu);
-  menu.popover = "manual"; // above all else, wherever it stands; it stands in the landmark that it belongs to
-  (anchor.closest("dialog, main, nav") ?? document.body).append(menu);
+  (anchor.closest("dialog, nav, main") ?? document.body).append(menu); // in the landmark that it belongs to
+  menu.popover = "manual"; // above all, whatever it lies in
   menu.showPopover();
   anchor.setAttribute("aria-expanded", "true");
   place(menu, at ?? anchor.getBoundingClientRect());

@@ -156,7 +156,7 @@ function canChange(message, context) {
 /** @param {AssistantItem} item @param {Message} message @param {MessageContext} context */
 function detailsTemplate(item, message, context) {
   const tokens = item.messages.reduce((sum, each) => sum + (each.usage?.total_tokens ?? 0), 0);
-  const model = /** @type {any} */ (message).model;
+  const { model } = message;
   return html`<span class="details">${timeTemplate(message, context)}${model ? html`<span dir="auto">${model}</span>` : nothing}${tokens
     ? html`<span title=${usageTitle(item)}>${tokens.toLocaleString()} tokens</span>` : nothing}</span>`;
 }

@@ -30,8 +30,7 @@ export class SettingsView {
   render() {
     const { theme, locale } = settings();
     return html`<div class="page settings">
-      <h1>Settings</h1>
-      <p class="lead">For this browser.</p>
+      <p class="lead">These hold for this browser.</p>
       <fieldset class="panel"><legend>Theme</legend>
         <div class="choices">${THEMES.map(({ value, label, shape }) => html`<label class="choice-card">
           <input type="radio" name="theme" value=${value} .checked=${theme === value}

@@ -22,7 +22,7 @@ export class SignInView {
     if (session === "in") return signedIn();
     const isExpired = me !== null && me.name !== null;
     return html`<form class="sign-in card" @submit=${(/** @type {SubmitEvent & { currentTarget: HTMLFormElement }} */ event) => this._submit(event)}>
-      <h1>${isExpired ? "Your session has ended" : `Sign in to ${NAME}`}</h1>
+      <h2>${isExpired ? "Your session has ended" : `Sign in to ${NAME}`}</h2>
       <p>${isExpired
         ? html`Sign in again as <b dir="auto">${me.name}</b> to go on. What you have written is still there.`
         : "This server asks for a token. Whoever runs it can give you one."}</p>
@@ -40,14 +40,12 @@ export class SignInView {
     event.preventDefault();
     const form = event.currentTarget;
     const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("token"));
-    const before = get().me?.name;
     this._isSending = true;
     this._problem = null;
     this._update();
     try {
       await signIn(field.value);
-      if (before !== undefined && before !== null && get().me?.name !== before) location.assign(href()); // nothing of the last user stays in memory
-      else if (get().route.view === "sign-in") navigate({}, { replace: true });
+      if (get().route.view === "sign-in") navigate({}, { replace: true });
     } catch (error) {
       this._problem = problem(error);
       field.select();
@@ -58,7 +56,7 @@ export class SignInView {
 }
 
 function signedIn() {
-  return html`<div class="sign-in card"><h1>You are signed in</h1><p><a href=${href()}>Conversations</a></p></div>`;
+  return html`<div class="sign-in card"><h2>You are signed in</h2><p><a href=${href()}>Conversations</a></p></div>`;
 }
 
 /** @param {unknown} error */

@@ -12,8 +12,8 @@ import { ThreadListView } from "./thread_list_view.js";
 import { follow } from "./thread_updates.js";
 
 const TEXTS = {
-  archive: { title: "Archive", lead: "Archived conversations are kept and found by a search with is:archived, but are not listed.", empty: "The archive is empty." },
-  trash: { title: "Trash", lead: "Conversations in the trash cannot be continued until they are restored.", empty: "The trash is empty." },
+  archive: { lead: "Archived conversations are kept and found by a search with is:archived, but are not listed.", empty: "The archive is empty." },
+  trash: { lead: "Conversations in the trash cannot be continued until they are restored.", empty: "The trash is empty." },
 };
 
 export class StoredThreadsView {
@@ -40,15 +40,14 @@ export class StoredThreadsView {
   }
 
   render() {
-    const { title, lead } = TEXTS[this._name];
+    const { lead } = TEXTS[this._name];
     const view = this._view;
     const rows = view.render();
     const hasThreads = view.shown.length > 0;
     return html`<div class="stored">
-      <div class="stored-head"><h1>${title}</h1>
+      <div class="stored-head"><p class="lead">${lead}</p>
         ${hasThreads && !view.selection.isOn ? html`<button type="button" class="btn small" @click=${() => this._select()}>Select</button>` : nothing}
         ${hasThreads && this._name === "trash" ? html`<button type="button" class="btn small danger-text" @click=${() => this._empty()}>Empty the trash…</button>` : nothing}</div>
-      <p class="lead">${lead}</p>
       ${rows}
       ${view.selection.isOn ? selectionBar(view) : nothing}
     </div>`;

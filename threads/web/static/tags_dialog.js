@@ -17,7 +17,7 @@ export async function openTagsDialog(threads) {
   const form = new TagsForm(threads);
   const isSaved = await openDialog({
     title: threads.length === 1 ? "Tags" : `Tags of ${threads.length} conversations`, className: "tags-dialog",
-    content: (close, dialog) => form.mount(close, dialog),
+    content: (close) => form.mount(close),
   });
   if (isSaved) await form.save();
 }
@@ -41,12 +41,10 @@ class TagsForm {
 
   /**
    * @param {(value?: boolean) => void} close
-   * @param {HTMLDialogElement} dialog
    */
-  mount(close, dialog) {
+  mount(close) {
     this._close = close;
     this._show();
-    requestAnimationFrame(() => dialog.querySelector("input")?.focus());
     fetchJson(["tags"]).then((tags) => {
       this._known = tags.map((/** @type {{ name: string }} */ tag) => tag.name);
       this._show();
@@ -96,7 +94,7 @@ class TagsForm {
         ${some.map((tag) => html`<li class="tag some" dir="auto" title="On some of them">${tag}
           <button type="button" class="icon" aria-label="Remove the tag ${tag}, which some have" @click=${() => this._remove(tag)}>${icon("close")}</button></li>`)}</ul>
       <label class="stacked">Add a tag
-        <input class="field" maxlength="100" .value=${this._text} autocomplete="off" enterkeyhint="done" @keydown=${(/** @type {KeyboardEvent} */ event) => this._onKey(event)}
+        <input class="field" autofocus maxlength="100" .value=${this._text} autocomplete="off" enterkeyhint="done" @keydown=${(/** @type {KeyboardEvent} */ event) => this._onKey(event)}
           @input=${(/** @type {Event & { target: HTMLInputElement }} */ event) => { this._text = event.target.value; this._show(); }}></label>
       ${offered.length === 0 ? nothing : html`<div class="chips" role="group" aria-label="Tags in use">${offered.map((tag) => html`
         <button type="button" class="chip" dir="auto" @click=${() => this._add(tag)}>#${tag}</button>`)}</div>`}

@@ -6,7 +6,7 @@
 
 import { ApiError, get as fetchJson } from "./api.js";
 import { onGap, subscribe } from "./events.js";
-import { dropThread, get, patchThread, putThreads } from "./store.js";
+import { dropThread, get, patchThread, putThreads, watch } from "./store.js";
 import { listen } from "./tabs.js";
 import { CHANGED } from "./thread_actions.js";
 import { loadUnread } from "./unread.js";
@@ -43,8 +43,21 @@ export function startUpdates() {
   subscribe(null, onEvent);
   onGap(() => void refreshAll());
   listen(CHANGED, (/** @type {string[]} */ ids) => ids.forEach(refreshSoon));
+  followConnection();
   document.addEventListener("visibilitychange", () => void poll());
   setInterval(() => void poll(), POLL);
+}
+
+/** Read the lists again after an outage: changes of titles, tags and marks are not replayed as events of runs are. */
+function followConnection() {
+  let wasLost = false;
+  watch(
+    (state) => state.connection,
+    (connection) => {
+      if (connection === "open" && wasLost) void refreshAll();
+      wasLost = connection === "lost" || (wasLost && connection === "connecting");
+    },
+  );
 }
 
 /**

@@ -29,10 +29,10 @@ export function toolCallTemplate(call, result, state, isRunning, isWaiting = fal
       <span class="tool-outcome">${outcome.text}</span>
     </summary>
     <div class="tool-body">
-      <h4>Arguments</h4>
+      <h3>Arguments</h3>
       <pre class="tool-data" tabindex="0" dir="auto">${asText(call.args)}</pre>
       ${result ? resultTemplate(result) : nothing}
-      ${!result && state?.error ? html`<h4>Error</h4><pre class="tool-data" tabindex="0">${state.error}</pre>` : nothing}
+      ${!result && state?.error ? html`<h3>Error</h3><pre class="tool-data" tabindex="0">${state.error}</pre>` : nothing}
     </div>
   </details>`;
 }
@@ -46,7 +46,7 @@ export function orphanResultTemplate(message) {
 function resultTemplate(result) {
   const text = result.text;
   const rest = text.length - RESULT_LIMIT;
-  return html`<h4>Result</h4>
+  return html`<h3>Result</h3>
     <pre class="tool-data" tabindex="0" dir="auto">${text.slice(0, RESULT_LIMIT) || "(empty)"}</pre>
     ${rest > 0 ? html`<p class="soft">${rest.toLocaleString()} more characters are not shown.</p>` : nothing}
     ${attachmentsTemplate(result)}`;

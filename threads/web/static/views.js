@@ -43,7 +43,8 @@ export function mountView(root) {
       if (get().session !== "out") void current?.view.start?.();
       root.scrollTop = 0;
       show();
-      if (current !== null) focusTitle(root);
+      const field = root.querySelector("[autofocus]");
+      if (field instanceof HTMLElement) field.focus();
     } else update();
   };
   watch((state) => [state.route, state.session], change);
@@ -78,17 +79,6 @@ const ANALYTICS = {
 };
 
 function missing() {
-  return html`<div class="empty page"><h1>This address leads nowhere</h1>
+  return html`<div class="empty page"><h2>This address leads nowhere</h2>
     <p>The page has conversations, an archive, a trash, analytics and settings.</p><p><a class="btn" href=${href()}>Conversations</a></p></div>`;
-}
-
-/** @param {HTMLElement} root */
-function focusTitle(root) {
-  const field = root.querySelector("[autofocus]");
-  const title = root.querySelector("h1");
-  if (field instanceof HTMLElement) field.focus();
-  else if (title !== null && document.activeElement?.closest("#sidebar") === null) {
-    title.setAttribute("tabindex", "-1");
-    title.focus();
-  }
 }
