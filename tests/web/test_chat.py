@@ -384,3 +384,23 @@ def test_thread_moved_to_the_trash_elsewhere_is_said_and_restored(site, context,
     log(page).get_by_role("button", name="Restore").click()
     say(page, "back")
     expect(log(page)).to_contain_text("re: back")
+
+
+def test_switching_threads_leaves_no_nodes_or_listeners_behind(site, page):
+    for n in range(4):
+        site.registry.create(id=f"t{n}", agent_id="support", title=f"Thread {n}")
+        site.runner.start(f"t{n}", f"message {n}").result()
+    page.goto("/t/t0")
+    session = page.context.new_cdp_session(page)
+
+    def counts(switches: int) -> tuple[int, int]:
+        for n in range(switches):
+            page.get_by_role("navigation").get_by_role("link", name=f"Thread {n % 4}").click()
+            expect(log(page)).to_contain_text(f"re: message {n % 4}")
+        session.send("HeapProfiler.collectGarbage")
+        found = session.send("Memory.getDOMCounters")
+        return found["nodes"], found["jsEventListeners"]
+
+    few, many = counts(8), counts(40)
+    assert many[0] < few[0] + 50
+    assert many[1] < few[1] + 10

@@ -116,7 +116,7 @@ export class ChatHistory {
     return html`<article class="user is-pending" aria-label="You">
       <div class="bubble"><div class="plain-text" dir="auto">${pending.text}</div></div>
       <div class="bar">
-        ${pending.error ? html`<span class="bad" role="status">Not sent yet: ${textOf(pending.error)}</span>
+        ${pending.error ? html`<span class="bad" role="status">Not sent yet: ${textOf(pending.error, false)}</span>
           <button class="btn small" type="button" @click=${() => pending.sending?.retry()}>Try now</button>
           <button class="btn small" type="button" @click=${() => pending.sending?.cancel()}>Take back</button>` : nothing}
         ${pending.isQueued && !pending.error ? html`<span>Waits for this answer</span>
