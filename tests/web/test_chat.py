@@ -219,9 +219,10 @@ def test_edit_makes_a_version_beside_the_old_one(site, page):
     expect(log(page)).not_to_contain_text("second")
     versions = log(page).get_by_role("group", name="Versions").first
     expect(versions).to_contain_text("2 / 2")
-    versions.get_by_role("button", name="Previous version").click()
+    versions.get_by_role("button", name="Previous version").press("Enter")
     expect(log(page)).to_contain_text("re: second")
     expect(versions).to_contain_text("1 / 2")
+    expect(log(page).get_by_role("article").first).to_be_focused()  # there is no previous one
     versions.get_by_role("button", name="Next version").click()
     expect(log(page)).to_contain_text("re: changed")
 
@@ -229,6 +230,7 @@ def test_edit_makes_a_version_beside_the_old_one(site, page):
 def test_regenerated_answer_is_a_version(site, page):
     open_thread(site, page, "hello")
     page.get_by_role("button", name="Answer again").click()
+    expect(field(page)).to_be_focused()
     versions = log(page).get_by_role("group", name="Versions")
     expect(versions).to_contain_text("2 / 2")
     assert [each.text for each in site.registry.messages("a")] == ["hello", "re: hello"]

@@ -92,7 +92,13 @@ export class ChatView {
     this.replace(thread);
     this.composer.openDraft(draftKey(get().me?.name ?? null, thread?.id ?? null));
     if (thread) void ready().then(() => thread.reload());
-    if (!matchMedia("(pointer: coarse)").matches) this.composer.focus();
+    this.focus();
+  }
+
+  /** Put the focus where one writes; on a screen that would open its keyboard, so there on the messages. */
+  focus() {
+    if (matchMedia("(pointer: coarse)").matches) this.log.focus({ preventScroll: true });
+    else this.composer.focus();
   }
 
   /** @param {string | null} agentId */

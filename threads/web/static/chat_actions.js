@@ -37,7 +37,7 @@ export class ChatActions {
       regenerate: (message) => void this.regenerate(message),
       fork: (message) => void this.attempt(async (thread) => navigate({ thread: (await thread.fork(message)).id })),
       undo: (message) => void this.undo(message),
-      showVersion: (message, version) => void this.attempt((thread) => thread.showVersion(message, version)),
+      showVersion: (message, version) => void this.view.history.keepFocus(() => this.attempt((thread) => thread.showVersion(message, version))),
       unfold: (key) => { this.view.history.texts.unfold(key); this.view.show(); },
     };
   }
@@ -201,6 +201,7 @@ export class ChatActions {
     this.editedId = null;
     this.error = null;
     this.view.scroll.goToEnd();
+    this.view.focus();
     await this.requests(this.conversation).edit(message, text);
   }
 
@@ -208,6 +209,7 @@ export class ChatActions {
   async regenerate(message) {
     const items = groupMessages(this.conversation.messages);
     const item = items.find((each) => each.kind === "assistant" && each.messages.includes(message));
+    this.view.focus();
     if (item?.kind === "assistant") await this.requests(this.conversation).regenerate(item, message);
   }
 

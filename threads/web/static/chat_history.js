@@ -169,6 +169,19 @@ export class ChatHistory {
       <button class="btn" type="button" @click=${restore}>Restore</button></div>`;
   }
 
+  /** Do something that renders messages anew, and give the focus back to the button that did it. @param {() => Promise<unknown>} act */
+  async keepFocus(act) {
+    const articles = () => /** @type {HTMLElement[]} */ ([...this.stored.querySelectorAll("article")]);
+    const focused = document.activeElement;
+    const index = articles().findIndex((each) => each.contains(focused));
+    const label = focused?.getAttribute("aria-label");
+    await act();
+    if (document.activeElement !== document.body) return;
+    const article = articles()[index];
+    const same = [...(article?.querySelectorAll("button") ?? [])].find((each) => each.getAttribute("aria-label") === label && !each.disabled);
+    (same ?? article)?.focus({ preventScroll: true });
+  }
+
   /** Show a message and mark it; read older ones until it is found. @param {string} id @param {OpenThread} thread */
   async jump(id, thread) {
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
