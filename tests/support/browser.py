@@ -14,7 +14,15 @@ try:
 except ModuleNotFoundError:
     expect = sync_playwright = None  # type: ignore[assignment]
 
-__all__ = ["CHROMIUM", "PageProblems", "expect", "module", "require_chromium", "sync_playwright"]
+__all__ = [
+    "CHROMIUM",
+    "PageProblems",
+    "expect",
+    "module",
+    "require_chromium",
+    "sync_playwright",
+    "wait_for_connection",
+]
 CHROMIUM = Path("/usr/bin/chromium")
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -44,6 +52,12 @@ def module(page: Any, name: str) -> Any:
         "() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/app.js'))"
     )
     return page.evaluate_handle(source, name)
+
+
+def wait_for_connection(page: Any, connection: str) -> None:
+    """Wait until the event stream of a page is `open` or `lost`."""
+    test = "([store, connection]) => store.get().connection === connection"
+    page.wait_for_function(test, arg=[module(page, "store"), connection])
 
 
 class PageProblems:

@@ -1,7 +1,7 @@
 """One event stream per browser: shared by its tabs, taken over, resumed, and without Web Locks."""
 
 import pytest
-from browser import expect, module
+from browser import expect, module, wait_for_connection
 from run_helpers import until
 
 RECORD = """(events) => {
@@ -22,7 +22,7 @@ def record(page):
     page.goto("/")
     page.wait_for_function("() => document.querySelector('script[type=module]')")
     handle = module(page, "events")
-    page.evaluate("(store) => store.until((state) => state.connection === 'open')", module(page, "store"))
+    wait_for_connection(page, "open")
     handle.evaluate(RECORD)
     return handle
 
@@ -98,7 +98,7 @@ def test_events_of_a_broken_connection_are_read_again(site, page):
     page.route("**/api/v1/events*", lambda route: route.abort())
     state = site.app.state.threads
     state.streams.close_open()
-    page.evaluate("(store) => store.until((state) => state.connection === 'lost')", module(page, "store"))
+    wait_for_connection(page, "lost")
     say(site, "a", "two")
     page.unroute("**/api/v1/events*")
     wait_for_messages(page, 4)
@@ -122,7 +122,7 @@ def test_lists_are_true_again_after_an_outage(site, page):
     expect(page.get_by_role("link", name="Before")).to_be_visible()
     page.route("**/api/v1/events*", lambda route: route.abort())
     site.app.state.threads.streams.close_open()
-    page.evaluate("(store) => store.until((state) => state.connection === 'lost')", module(page, "store"))
+    wait_for_connection(page, "lost")
     site.registry.update("a", title="After")
     page.unroute("**/api/v1/events*")
     expect(page.get_by_role("link", name="After")).to_be_visible()

@@ -1,6 +1,6 @@
 """How a browser gets its session: none for the local user, by token where there are users."""
 
-from browser import expect, module
+from browser import expect, module, wait_for_connection
 
 
 def sign_in(page, token):
@@ -15,13 +15,9 @@ def token_of_alice(site):
     return site.registry.users.new_token("alice")
 
 
-def connected(page):
-    page.evaluate("(store) => store.until((state) => state.connection === 'open')", module(page, "store"))
-
-
 def test_the_local_user_needs_no_session(site, page):
     page.goto("/")
-    connected(page)
+    wait_for_connection(page, "open")
     assert page.context.cookies() == []
 
 
@@ -49,9 +45,9 @@ def test_a_wrong_token_is_refused_in_words(site, page):
 def test_signing_out_ends_it_in_all_tabs(site, context):
     first, second = context.new_page(), context.new_page()
     sign_in(first, token_of_alice(site))
-    connected(first)
+    wait_for_connection(first, "open")
     second.goto("/")
-    connected(second)
+    wait_for_connection(second, "open")
     first.evaluate("(session) => { void session.signOut(); }", module(first, "session"))
     for tab in (first, second):
         expect(tab.get_by_label("Token")).to_be_visible()
@@ -60,12 +56,12 @@ def test_signing_out_ends_it_in_all_tabs(site, context):
 
 def test_a_session_that_ends_while_events_are_read_can_be_renewed_in_place(site, page):
     sign_in(page, token_of_alice(site))
-    connected(page)
+    wait_for_connection(page, "open")
     site.registry.users.revoke("alice")
     expect(page.get_by_label("Token")).to_be_visible()
     page.get_by_label("Token").fill(site.registry.users.new_token("alice"))
     page.get_by_role("button", name="Sign in").click()
-    connected(page)
+    wait_for_connection(page, "open")
     page.evaluate(
         "(events) => { window.got = []; events.subscribe(null, (event) => window.got.push(event.type)); }",
         module(page, "events"),
