@@ -136,6 +136,31 @@ def test_messages_of_other_clients_appear_by_themselves(site, page):
     expect(log(page)).to_contain_text("re: from a script")
 
 
+def test_messages_that_a_plain_graph_adds_appear_by_themselves(site, page):
+    site.registry.create(id="a", agent_id="support")
+    fill(site, "a", 2)
+    page.goto("/t/a")
+    expect(log(page)).to_contain_text("reply 1")
+    fill(site, "a", 3)
+    expect(log(page)).to_contain_text("reply 2")
+
+
+def test_rewind_elsewhere_is_shown(site, page):
+    open_thread(site, page, "first", "second")
+    site.registry.undo("a")
+    expect(log(page)).not_to_contain_text("second")
+    expect(log(page)).to_contain_text("re: first")
+
+
+def test_thread_erased_elsewhere_is_noticed(site, page):
+    page.context.problems.expect("404", "410")
+    open_thread(site, page, "hello")
+    field(page).fill("half a thought")
+    site.registry.delete("a")
+    expect(log(page)).to_contain_text("This conversation is gone")
+    expect(field(page)).to_have_value("half a thought")
+
+
 def is_at_end(page: Any) -> bool:
     return bool(log(page).evaluate("log => log.scrollHeight - log.scrollTop - log.clientHeight < 4"))
 

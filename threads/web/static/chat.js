@@ -197,7 +197,7 @@ export class ChatView {
 
   /** The record of the thread has changed, or is gone: then it may have been deleted elsewhere. */
   handleRecord() {
-    if (this.thread instanceof OpenThread && !get().threads.has(this.thread.id) && !this.thread.isGone) this.thread.refreshSoon();
+    if (this.thread instanceof OpenThread && !get().threads.has(this.thread.id) && !this.thread.isGone && !this.thread.isTrashed) this.thread.refreshSoon();
     this.show();
   }
 

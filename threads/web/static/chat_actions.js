@@ -64,6 +64,11 @@ export class ChatActions {
     return thread instanceof OpenThread ? get().threads.get(thread.id) : undefined;
   }
 
+  get isTrashed() {
+    const { thread } = this.view;
+    return thread instanceof OpenThread && (thread.isTrashed || Boolean(this.record?.trashed_at));
+  }
+
   /** Whether messages can be copied only. */
   get isReadOnly() {
     return !(this.view.thread instanceof OpenThread) || this.blocked() !== "";
@@ -78,9 +83,8 @@ export class ChatActions {
     const { thread } = this.view;
     if (!(thread instanceof OpenThread)) return "";
     if (thread.isGone) return "This conversation is gone";
-    if (thread.isTrashed) return "Restore it to continue";
+    if (this.isTrashed) return "Restore it to continue";
     if (!this.record) return "";
-    if (this.record.trashed_at) return "In the trash: restore it to continue";
     if (this.record.agent_id === null) return "Choose an agent to continue";
     return findAgent(this.record.agent_id) || !get().agents.length ? "" : `The agent ${this.record.agent_id} is not here: choose another`;
   }

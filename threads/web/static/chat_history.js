@@ -138,7 +138,7 @@ export class ChatHistory {
     const { thread } = this.view;
     if (!(thread instanceof OpenThread)) return nothing;
     if (thread.isGone) return html`<div class="empty" role="alert"><h2>This conversation is gone</h2><p>It was deleted, or it is not yours. What you typed stays below.</p></div>`;
-    if (thread.isTrashed) return html`<div class="empty"><h2>This conversation is in the trash</h2><p>Restore it to read and continue it.</p>
+    if (thread.isTrashed && !thread.conversation.isLoaded) return html`<div class="empty"><h2>This conversation is in the trash</h2><p>Restore it to read and continue it.</p>
       <button class="btn go" type="button" @click=${() => void this.view.actions.attempt(() => thread.restore())}>Restore</button></div>`;
     if (thread.loadError) return html`<div class="empty" role="alert"><h2>It cannot be read</h2><p dir="auto">${thread.loadError.message} ${thread.loadError.hint}</p>
       <button class="btn" type="button" @click=${() => void thread.load()}>Try again</button></div>`;
@@ -149,17 +149,13 @@ export class ChatHistory {
   failureTemplate() {
     const { actions } = this.view;
     const { failure, isBusy } = actions.conversation;
-    if (actions.record?.trashed_at && !this.isThreadTrashed()) return this.trashedTemplate();
+    if (actions.conversation.isLoaded && actions.isTrashed) return this.trashedTemplate();
     if (!failure || isBusy) return nothing;
     return html`<div class="failure" role="alert">
       ${icon("warn")}
       <div><b>${this.view.assistantName()} failed.</b> <span dir="auto">${failure.reason}</span></div>
       ${actions.isReadOnly && !actions.canRetry ? nothing : html`<button class="btn" type="button" @click=${() => void actions.retry()}>Retry</button>`}
     </div>`;
-  }
-
-  isThreadTrashed() {
-    return this.view.thread instanceof OpenThread && this.view.thread.isTrashed;
   }
 
   /** The thread was moved to the trash while it is shown. */
