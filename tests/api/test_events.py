@@ -55,6 +55,49 @@ def test_stream_continues_after_last_event_id(registry):
             assert (answer.status_code, answer.json()["field"]) == (422, "Last-Event-ID"), wrong
 
 
+def test_stream_of_all_events_has_changes_of_ones_own_lists(registry):
+    for name in ("alice", "bob"):
+        registry.users.add(name)
+        registry.create(id=f"of {name}", owner=name)
+    token = bearer(registry.users.new_token("bob"))
+    with threads.Runner(registry, waiting_graph(Gate())) as runner:
+        app = create_app(registry, runner, limits=Limits(heartbeat=0.2))
+        with listening(app) as url, httpx.Client(base_url=url, timeout=30, headers=token) as http:
+
+            def until_removed(**params):
+                """Return the events until the thread of Bob is removed."""
+                with http.stream("GET", f"{PREFIX}/events", params=params) as stream:
+                    lines = stream.iter_lines()
+                    until(lambda: len(app.state.threads.streams) == 1)
+                    registry.update("of alice", title="secret", pinned=True)
+                    registry.update("of bob", pinned=True)
+                    registry.trash("of bob")
+                    registry.delete("of alice")
+                    registry.update("of bob", title="new")
+                    for event in events(lines):
+                        yield event
+                        if event[1] == "title":
+                            registry.delete("of bob")
+                        if event[2]["data"].get("change") == "removed":
+                            return
+
+            found = list(until_removed(changes=True))
+    assert {(type, event["thread_id"]) for _, type, event in found} == {
+        ("changed", "of bob"), ("title", "of bob"),
+    }  # fmt: skip
+    assert [id for id, type, _ in found if type == "changed"] == [None] * (len(found) - 1)
+    changes = [event["data"]["change"] for _, type, event in found if type == "changed"]
+    assert set(changes[:-1]) == {"updated"}
+    assert "secret" not in str(found)
+
+
+def test_stream_of_one_thread_has_no_changes_of_lists(registry):
+    id = registry.create().id
+    with client(registry, waiting_graph(Gate())) as api:
+        answer = api.get(f"{PREFIX}/threads/{id}/events", params={"changes": True})
+        assert (answer.status_code, answer.json()["field"]) == (422, "changes")
+
+
 def test_idle_stream_sends_heartbeat_comments(registry):
     thread = registry.create()
     limits = Limits(heartbeat=0.05, stream_seconds=0.4)

@@ -310,13 +310,14 @@ def test_run_ends_when_its_client_leaves(registry, users, accept):
             if accept == "text/event-stream":
                 answer = leaving.send(request, stream=True)
                 assert begun.wait(20)
+                assert state.runner._under_way() == 1  # a server that ends waits for it
                 answer.close()
             else:
                 with pytest.raises(httpx.ReadTimeout):
                     leaving.send(request)
                 assert begun.wait(20)
         assert ended.wait(20)
-        until(lambda: len(state.streams) == 0)
+        until(lambda: len(state.streams) == state.runner._under_way() == 0)
 
 
 def test_runs_at_the_same_time_do_not_mix(registry, users):

@@ -1,13 +1,13 @@
 """What reading a thread costs at 5 to 2,000 turns, as milliseconds and as ratio to the shortest.
 
-    python tests/benchmarks/reading.py [--turns 5 50 400 2000] [--folder FOLDER] [--least] [--quick] [--json]
+    python tests/benchmarks/reading.py [--turns 5 50 400 2000] [--folder FOLDER] [--least] [--cpu] [--quick] [--json]
 
 One thread in a file of its own, of a plain `add_messages` graph (each of its checkpoints holds all messages) and
-of `build_agent`, whose models answer at once. Figures are medians; on a busy machine `--least` says more. What
-changes the thread is measured on copies of the file, so that each begins in the same state. A turn alone and one
-with what is read after it take turns; `costs` is the difference of the two. CPU is that of a `threads serve`
-process. Beside a figure stands the limit that it is held to. Stock is LangGraph's `SqliteSaver` on a copy of the
-same file.
+of `build_agent`, whose models answer at once. Figures are medians; on a busy machine `--least` and `--cpu` say
+more. What changes the thread is measured on copies of the file, so that each begins in the same state. A turn
+alone and one with what is read after it take turns; `costs` is the difference of the two. CPU is that of a
+`threads serve` process. Beside a figure stands the limit that it is held to. Stock is LangGraph's `SqliteSaver` on
+a copy of the same file.
 
 The files are built once and kept in `--folder`; another version of the code should have a folder of its own.
 """
@@ -19,6 +19,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +47,8 @@ BOUNDS = {
     "rewind": Bound(ratio=3),
     "edit": Bound(ratio=3),
     "regenerate": Bound(ratio=3),
+    "messages after undo": Bound(ratio=3),
+    "messages after edit": Bound(ratio=3),
 }
 
 
@@ -91,6 +94,7 @@ def main() -> None:
     parser.add_argument(
         "--least", action="store_true", help="print the least of the rounds, not their median"
     )
+    parser.add_argument("--cpu", action="store_true", help="time of the processor in place of the clock's")
     parser.add_argument("--quick", action="store_true", help="short threads, few rounds")
     parser.add_argument("--json", action="store_true", help="print figures by kind, turns and name")
     options = parser.parse_args()
@@ -99,6 +103,8 @@ def main() -> None:
     plan = QUICK if options.quick else Plan(turns, (20, turns[-1]), served)
     if options.least:
         plan = replace(plan, typical=min)
+    if options.cpu:
+        plan = replace(plan, clock=time.process_time)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,9 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from run_helpers import until
 
 import threads
 from threads.db.database import connect
+from threads.db.file_database import MIN_IDLE
 from threads.db.migrations import MIGRATIONS
 from threads.db.open import check_search, open_database
 from threads.db.write_queue import Writer
@@ -358,3 +360,23 @@ def test_a_piece_that_writes_and_then_fails_leaves_nothing_between_two_others(da
     assert isinstance(failed.exception(), LookupError)
     assert (first.result(), notes(database)) == (1, ["a", "c"])
     assert last.exception() is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed there")
+def test_connections_that_no_reader_needs_are_closed(tmp_path):
+    path = tmp_path / "x.db"
+
+    def count_open() -> int:
+        files = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
+        return files.count(f"{path}-wal")
+
+    with closing(open_database(path)) as database, database.read() as held:
+        with contextlib.ExitStack() as readers:
+            for _ in range(10):
+                readers.enter_context(database.read())
+            assert count_open() >= 12
+        until(lambda: count_open() == 2 + MIN_IDLE)  # the writer's and the one that still reads
+        assert held.execute("SELECT count(*) FROM threads_thread").fetchone()[0] == 0
+        with database.read() as connection:
+            assert connection.execute("SELECT count(*) FROM threads_thread").fetchone()[0] == 0

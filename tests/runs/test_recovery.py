@@ -564,7 +564,7 @@ def test_close_works_with_a_locked_or_closed_database(path):
     registry.close()
     runner.close()
     alive = {thread.name for thread in threading_.enumerate()}
-    assert "threads-runs" not in alive and "threads-watch" not in alive
+    assert "threads-runs" not in alive and "threads-heartbeat" not in alive
 
 
 @pytest.mark.crash

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +85,14 @@ def _grow(path: Path, kind: str, turns: range) -> None:
     connection.close()
 
 
-def time_first_turn(path: Path, kind: str) -> float:
+def time_first_turn(path: Path, kind: str, clock: Callable[[], float]) -> float:
     """Return the milliseconds of this process's first turn in the thread; imports are done before."""
     with threads.open(path) as registry:
         graph = BUILDERS[kind](registry.checkpointer)
         graph.invoke(question(0), config("another"))
-        start = time.perf_counter()
+        start = clock()
         graph.invoke(question(0), config(THREAD))
-        return (time.perf_counter() - start) * 1000
+        return (clock() - start) * 1000
 
 
 def bytes_by_table(path: Path) -> dict[str, int]:

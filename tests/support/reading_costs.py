@@ -42,6 +42,13 @@ class Plan:
     served_threads: int = 20
     typical: Callable[[Sequence[float]], float] = statistics.median
     """What is taken of the rounds: on a busy machine the least says more."""
+    clock: Callable[[], float] = time.perf_counter
+    """Seconds; `time.process_time` on a very busy machine."""
+
+    def milliseconds(self, work: Callable[[], Any]) -> float:
+        start = self.clock()
+        work()
+        return (self.clock() - start) * 1000
 
 
 QUICK = Plan((2, 6), (3, 6), (2, 6), rounds=2, copies=1, served_threads=2)
@@ -84,18 +91,12 @@ def opened(path: Path, kind: str) -> Iterator[Open]:
             yield found
 
 
-def milliseconds(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return (time.perf_counter() - start) * 1000
-
-
 def typical(work: Callable[[], Any], plan: Plan, seconds: float = 10) -> float:
     """Typical milliseconds of the plan's rounds of calls, or of those that began within the seconds."""
     end = time.monotonic() + seconds
-    taken = [milliseconds(work)]
+    taken = [plan.milliseconds(work)]
     while len(taken) < plan.rounds and time.monotonic() < end:
-        taken.append(milliseconds(work))
+        taken.append(plan.milliseconds(work))
     return plan.typical(taken)
 
 
@@ -131,16 +132,16 @@ def measure_turns(path: Path, kind: str, plan: Plan) -> Figures:
                 it.turn()
                 it.registry.list()
 
-            taken["turn"] += [milliseconds(it.turn) for _ in range(block)]
+            taken["turn"] += [plan.milliseconds(it.turn) for _ in range(block)]
             it.registry.list()
-            taken["turn and list()"] += [milliseconds(turn_and_list) for _ in range(block)]
+            taken["turn and list()"] += [plan.milliseconds(turn_and_list) for _ in range(block)]
         with opened(path, kind) as it:
             for _ in range(block):
-                start = time.perf_counter()
+                start = plan.clock()
                 run = it.run()
-                middle = time.perf_counter()
+                middle = plan.clock()
                 found = run.messages()
-                end = time.perf_counter()
+                end = plan.clock()
                 assert found and len(found) == 2
                 taken["run"].append((middle - start) * 1000)
                 taken["run and run.messages()"].append((end - start) * 1000)
@@ -166,14 +167,17 @@ def measure_branches(path: Path, kind: str, plan: Plan) -> Figures:
     for _ in range(plan.copies):
         for name in ("undo", "rewind", "edit", "regenerate", "fork"):
             with opened(path, kind) as it:
-                taken.setdefault(name, []).append(milliseconds(operations(it)[name]))
+                taken.setdefault(name, []).append(plan.milliseconds(operations(it)[name]))
+                if name in ("undo", "edit"):
+                    next_page = partial(it.registry.messages, THREAD, limit=LIMIT)
+                    taken.setdefault(f"messages after {name}", []).append(plan.milliseconds(next_page))
     return {name: plan.typical(values) for name, values in taken.items()}
 
 
 def measure_first_turn(path: Path, kind: str, plan: Plan) -> Figures:
     code = (
-        f"import sys; sys.path.insert(0, {str(SUPPORT)!r}); from pathlib import Path; import long_threads; "
-        f"print(long_threads.time_first_turn(Path(sys.argv[1]), {kind!r}))"
+        f"import sys; sys.path.insert(0, {str(SUPPORT)!r}); import pathlib, time, long_threads; "
+        f"print(long_threads.time_first_turn(pathlib.Path(sys.argv[1]), {kind!r}, time.{plan.clock.__name__}))"
     )
     taken = []
     for _ in range(plan.copies):

@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+import json
+import re
+import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 from graphs import Plain, compiled, plain_graph
@@ -33,7 +37,19 @@ async def slow(state):
     return {"messages": [AIMessage("at last")]}
 
 
-NODES = {"blocked": blocked, "blocking": blocking, "deaf": deaf, "slow": slow}
+async def inspected(state):
+    """Answers with what its process has: threads by their names, connections to the file, descriptors."""
+    names = Counter(re.sub(r"[\W_]?\d+$", "", thread.name) for thread in threading.enumerate())
+    files = []
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            files.append(each.readlink().name)
+    connections = files.count("threads.db-wal")
+    found = {"threads": names, "connections": connections, "descriptors": len(files)}
+    return {"messages": [AIMessage(json.dumps(found))]}
+
+
+NODES = {"inspected": inspected, "blocked": blocked, "blocking": blocking, "deaf": deaf, "slow": slow}
 GRAPHS = {"quick": plain_graph(None), **{id: compiled(Plain, node, None) for id, node in NODES.items()}}
 RECOVERING = dict.fromkeys(GRAPHS, GRAPHS["quick"])
 """The same agents, healed."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
@@ -74,7 +74,7 @@ class Authenticator:
         until, caller = self._cache.get(token, (0.0, None))
         if caller is not None and now < until:
             return caller
-        found = await asyncio.to_thread(self._registry.users.who, token)
+        found = await run_in_threadpool(self._registry.users.who, token)
         if found is None:
             self._cache.pop(token, None)
             return None
@@ -88,7 +88,7 @@ class Authenticator:
         """Return the local user, or why the request is not theirs."""
         now = time.monotonic()
         if self._trust.is_open and now >= self._users_checked_at + CACHE_SECONDS:
-            await asyncio.to_thread(self._trust.check_users)
+            await run_in_threadpool(self._trust.check_users)
             self._users_checked_at = now
         reason = self._trust.refusal_reason(scope)
         return (Caller(LOCAL), None) if reason is None else (None, reason)

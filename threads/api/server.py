@@ -26,6 +26,7 @@ from threads.api.protocol import check_connections, limited_protocol
 from threads.api.shutdown import NOTICE_TIMEOUT, REQUEST_TIMEOUT, Deadline, exit_now
 from threads.api.state import state_of
 from threads.api.unix_socket import UnixSocket
+from threads.api.worker_threads import limit_worker_threads
 
 KEEP_ALIVE = 75
 BACKLOG = 1_024
@@ -58,6 +59,7 @@ class UvicornServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and announce the server once requests are accepted."""
+        limit_worker_threads()
         await super().startup(sockets)
         for each in sockets or ():
             each.listen(BACKLOG)  # asyncio takes one number for this and for `ACCEPT_BATCH`

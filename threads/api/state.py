@@ -8,6 +8,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from threads import Registry, Runner, ThreadsError
 from threads.api.authentication import Authenticator
 from threads.api.cors import normalize_origin
@@ -95,7 +97,7 @@ class AppState:
 
     async def check_ready(self) -> None:
         """Raise a `ThreadsError` if threads cannot be read now."""
-        await asyncio.to_thread(lambda: self.registry.list(limit=1))
+        await run_in_threadpool(lambda: self.registry.list(limit=1))
 
     async def _watch(self) -> None:
         """Close streams whose access was revoked, and notice new users, until this task is cancelled."""
@@ -106,7 +108,7 @@ class AppState:
             if not self.trust.is_open and not len(self.streams):
                 continue
             try:
-                await asyncio.to_thread(self._check_users_and_streams)
+                await run_in_threadpool(self._check_users_and_streams)
             except ThreadsError as error:  # locked for a moment: the next check finds it
                 logging.getLogger(__name__).debug("users and tokens cannot be read now: %s", error)
             except Exception as error:  # this task must not end

@@ -115,11 +115,10 @@ def copy_branch(connection: sqlite3.Connection, source: str, target: str, checkp
     thread = connection.execute(sql["thread"], {"thread_id": source}).fetchone()
     is_head = thread["head_id"] == checkpoint_id
     with_writes = chain if is_head else chain[1:]
-    for ancestor in reversed(chain):
-        copied = {"source": source, "target": target, "checkpoint_id": ancestor}
-        connection.execute(sql["copy_checkpoint"], copied)
-        if ancestor in with_writes:
-            connection.execute(sql["copy_writes"], copied)
+    at = {"source": source, "target": target}
+    copied = [{**at, "checkpoint_id": ancestor} for ancestor in reversed(chain)]
+    connection.executemany(sql["copy_checkpoint"], copied)
+    connection.executemany(sql["copy_writes"], copied[: len(with_writes)])
     subgraphs = {"source": source, "target": target, "roots": json.dumps(with_writes), "at_head": is_head}
     connection.execute(statements("pruning")["copy_origins"], {"source": source, "target": target})
     connection.execute(sql["copy_subgraph_writes"], subgraphs)

@@ -9,13 +9,17 @@ decoded then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import ormsgpack
 
+from threads.checkpoint.delta_history import delta_channels
 from threads.checkpoint.serde import RawExtension
+from threads.langgraph_internals import EXT_DELTA_SNAPSHOT
 from threads.store.decoder import KnownRows
 
 MAX_STEPS = 200
@@ -26,12 +30,18 @@ REWOUND_TO = "rewound_to"
 """Key in a checkpoint's metadata: it is a copy of this one, made by `rewind`."""
 
 
-class HeadStep(NamedTuple):
-    """A checkpoint, with the one before it."""
+@dataclass(frozen=True)
+class HeadStep:
+    """A checkpoint, with the one before it. Its metadata are read where they are needed."""
 
     id: str
     parent_id: str | None
-    metadata: Mapping[str, Any]
+    read_metadata: Callable[[str], Mapping[str, Any]]
+
+    @cached_property
+    def metadata(self) -> Mapping[str, Any]:
+        """The metadata of the checkpoint."""
+        return self.read_metadata(self.id)
 
     @property
     def origin(self) -> str:
@@ -71,13 +81,18 @@ def find_base(walk: Iterator[HeadStep], rows: KnownRows) -> Base | None:
     return None
 
 
+def is_restart(step: HeadStep, channel: str) -> bool:
+    """Whether a step begins with a snapshot of a delta channel that its tasks did not come to."""
+    return channel not in delta_channels(step.metadata) and step.metadata.get("source") != "loop"
+
+
 def raw_value(kind: str, data: bytes) -> Any:
     """Return a stored value in which values of types of their own are `RawExtension`s; None in other formats
     than msgpack.
     """
     if kind != "msgpack":
         return None
-    return ormsgpack.unpackb(data, ext_hook=RawExtension, option=ormsgpack.OPT_NON_STR_KEYS)
+    return _unpacked(data)
 
 
 def digests_of(stored: Sequence[Any], kept: int) -> tuple[int | None, list[int | None] | None]:
@@ -94,6 +109,23 @@ def digests_of(stored: Sequence[Any], kept: int) -> tuple[int | None, list[int |
         running.update(item.data)
         found.append(_signed(running.digest()))
     return before, found
+
+
+def snapshot_ids(stored: Any) -> list[Any] | None:
+    """Return the ids of the messages in a stored snapshot; None if it holds anything else."""
+    if type(stored) is not RawExtension or stored.kind != EXT_DELTA_SNAPSHOT:
+        return None
+    items = _unpacked(stored.data)
+    if not isinstance(items, list) or not all(type(item) is RawExtension for item in items):
+        return None
+    named = [_unpacked(item.data) for item in items]
+    if not all(isinstance(each, list) and len(each) > 2 and isinstance(each[2], dict) for each in named):
+        return None
+    return [each[2].get("id") for each in named]
+
+
+def _unpacked(data: bytes) -> Any:
+    return ormsgpack.unpackb(data, ext_hook=RawExtension, option=ormsgpack.OPT_NON_STR_KEYS)
 
 
 def _signed(digest: bytes) -> int:

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -22,15 +23,17 @@ from langgraph.checkpoint.base import writes_sort_key
 from langgraph.checkpoint.serde.types import INTERRUPT
 
 from threads.checkpoint.branches import Branch, list_tips
-from threads.checkpoint.delta_history import ancestors, delta_channels
+from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.head_reader import (
     MAX_WRITTEN,
     Base,
     HeadStep,
     digests_of,
     find_base,
+    is_restart,
     origin_of,
     raw_value,
+    snapshot_ids,
 )
 from threads.checkpoint.message_channel import (
     CHANNEL,
@@ -69,7 +72,7 @@ from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL
 from threads.models import Interrupt, Message
 from threads.search.index import IndexedMessage
 from threads.store.decoder import AppendedMessages, HeadMessages, KnownRows
-from threads.store.message_rows import StoredMessage
+from threads.store.message_rows import StoredMessage, id_hash
 
 PLACEHOLDER = HumanMessage("", id="threads:placeholder")
 """Stands for each message before those that a step added to a delta channel."""
@@ -120,8 +123,9 @@ class Transcripts:
         self, connection: sqlite3.Connection, thread_id: str, head_id: str, rows: KnownRows
     ) -> AppendedMessages | None:
         """Return how the conversation at a head differs from the rows; None where all must be decoded."""
-        walk = ancestors(connection, (thread_id, "", head_id), with_metadata=True)
-        base = find_base((HeadStep(id, parent, parse_metadata(stored)) for id, parent, stored in walk), rows)
+        read = partial(self._metadata_of, connection, thread_id)
+        walk = ancestors(connection, (thread_id, "", head_id))
+        base = find_base((HeadStep(id, parent, read) for id, parent, _ in walk), rows)
         if base is None:
             return None
         try:
@@ -413,22 +417,21 @@ class Transcripts:
         if channel is None:
             return None
         at = {**at, "channel": channel}
-        updates = [each for step in reversed(steps) for each in self._updates_of(connection, at, step)]
         value, digests = values.get(channel), None
         if isinstance(value, list):
+            updates = self._updates_of_all(connection, at, steps)
             before, digests = digests_of(value, kept)
             if len(value) < kept or before is None or (kept and rows.digest(kept) != before):
                 return None
             added = coerce_messages([self._serde.loads_raw(item) for item in value[kept:]])
         else:
             reducer = self._graphs.find_reducer(connection, at, metadata, checkpoint)
-            # an input at an old checkpoint replaces what was written there, and comes with a snapshot
-            has_snapshot = any(
-                channel not in delta_channels(step.metadata) and step.metadata.get("source") != "loop"
-                for step in steps
-            )
-            if has_snapshot or reducer_name(reducer) not in KNOWN_REDUCERS or not is_certain:
+            if reducer_name(reducer) not in KNOWN_REDUCERS or not is_certain:
                 return None
+            restart = next((n for n, step in enumerate(steps) if is_restart(step, channel)), len(steps))
+            if not self._is_restart_of(connection, at, rows, kept, steps[restart:]):
+                return None
+            updates = self._updates_of_all(connection, at, steps[:restart])
             merged = self.merge(reducer, [PLACEHOLDER] * kept, [value for _, value in updates])
             if len(merged) < kept or any(each is not PLACEHOLDER for each in merged[:kept]):
                 return None
@@ -437,6 +440,40 @@ class Transcripts:
             return None
         saved = self._saved_origins(connection, at["thread_id"])
         return _to_stored(added, _assign_steps(added, saved, updates), digests)
+
+    def _is_restart_of(
+        self,
+        connection: sqlite3.Connection,
+        at: dict[str, Any],
+        rows: KnownRows,
+        kept: int,
+        steps: list[HeadStep],
+    ) -> bool:
+        """Whether the first of these steps begins with the rows again, and those before it wrote no messages.
+
+        An input at an old checkpoint, and a run from there, leave out what the tasks there wrote. They begin
+        with a snapshot. True if there are no steps.
+        """
+        if not steps:
+            return True
+        restart, *earlier = steps
+        if self._updates_of_all(connection, at, earlier):
+            return False
+        left_out = self._updates_of_all(connection, at, [restart])
+        if left_out and restart.origin != restart.id:  # copied with what they wrote
+            return False
+        ids = [message.id for _, value in left_out for message in coerce_messages(value)]
+        if any(id is None or rows.holds(id, kept) for id in ids):
+            return False
+        checkpoint, _ = self._raw_checkpoint(connection, {**at, "checkpoint_id": restart.id})
+        stored = snapshot_ids((checkpoint.get("channel_values") or {}).get(at["channel"]))
+        return stored is not None and list(map(id_hash, stored)) == rows.id_hashes(kept)
+
+    def _updates_of_all(
+        self, connection: sqlite3.Connection, at: dict[str, Any], steps: Sequence[HeadStep]
+    ) -> list[tuple[StoredWith, Any]]:
+        """What these steps, the newest first, wrote to the messages, oldest first."""
+        return [each for step in reversed(steps) for each in self._updates_of(connection, at, step)]
 
     def _raw_checkpoint(
         self, connection: sqlite3.Connection, at: Mapping[str, Any]
@@ -467,13 +504,19 @@ class Transcripts:
             return
         metadata: Mapping[str, Any] = step.metadata
         if step.origin != step.id:
-            key = _key(at["thread_id"], step.origin)
-            row = connection.execute(self._sql["checkpoint_metadata"], key).fetchone()
-            metadata = parse_metadata(row["metadata"]) if row else {}
+            metadata = self._metadata_of(connection, at["thread_id"], step.origin)
         stored_with = _stored_with_step(step.origin, metadata)
         query = {**at, "checkpoint_id": step.parent_id}
         for _, value in self._decoded(connection.execute(self._sql["writes_at"], query)):
             yield stored_with, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
+
+    def _metadata_of(
+        self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
+    ) -> dict[str, Any]:
+        """The metadata of a checkpoint; an empty dict where they are not stored or not readable."""
+        at = _key(thread_id, checkpoint_id)
+        row = connection.execute(self._sql["checkpoint_metadata"], at).fetchone()
+        return parse_metadata(row["metadata"]) if row else {}
 
     def _saved_origins(self, connection: sqlite3.Connection, thread_id: str) -> dict[str, StoredWith]:
         """Steps of messages that a pruning saved."""

@@ -34,6 +34,8 @@ IDLE_SHARE = 16
 for active connections, for clients and for agents. SQLite closes the log of a connection that is closed, and
 keeps the descriptor of the file itself for the next one while another holds a lock."""
 MIN_IDLE, MAX_IDLE = 2, 64
+IDLE_SECONDS = 3.0
+"""Seconds after which the reading connections are closed that no reader needed meanwhile, but `MIN_IDLE`."""
 PURGE_SECONDS = 0.5
 """Seconds that deleting waits for the search index to be rewritten; the rest is done while idle."""
 
@@ -68,6 +70,9 @@ class FileDatabase(Database):
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
         self._idle: list[sqlite3.Connection] = []
         self._idle_limit = idle_limit()
+        self._unused = 0
+        """How many of the idle connections, from the first on, no reader needed since `_counted_at`."""
+        self._counted_at = time.monotonic()
         self._lock = threading.Lock()
         self._returned = threading.Condition(self._lock)
         self._log_purge_due = False
@@ -142,9 +147,13 @@ class FileDatabase(Database):
             self._writer.close()
 
     def check_files(self) -> None:
-        """Detect that the files were removed or replaced, and rescue their content; called periodically."""
+        """Detect that the files were removed or replaced, and rescue their content; called periodically.
+
+        Also closes idle connections.
+        """
         if not self._closed and not self.is_foreign():
             self._rescue_lost_files()
+            self._close_unused()
 
     def _rescue_lost_files(self) -> None:
         if self._guard.is_lost():
@@ -163,7 +172,9 @@ class FileDatabase(Database):
             with self._lock:
                 self.check_open()
                 if self._idle:
-                    return self._idle.pop()
+                    connection = self._idle.pop()
+                    self._unused = min(self._unused, len(self._idle))
+                    return connection
             try:
                 return self._connect()
             except sqlite3.Error as error:
@@ -190,8 +201,19 @@ class FileDatabase(Database):
     def _disconnect_idle(self) -> None:
         """Close the connections that read, but those that are at change."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle, self._idle, self._unused = self._idle, [], 0
         for connection in idle:
+            connection.close()
+
+    def _close_unused(self) -> None:
+        """Close connections that no reader needed for `IDLE_SECONDS`; readers take the last ones first."""
+        with self._lock:
+            if time.monotonic() < self._counted_at + IDLE_SECONDS:
+                return
+            count = max(0, min(self._unused, len(self._idle) - MIN_IDLE))
+            unused, self._idle = self._idle[:count], self._idle[count:]
+            self._unused, self._counted_at = len(self._idle), time.monotonic()
+        for connection in unused:
             connection.close()
 
     def _return(self, connection: sqlite3.Connection) -> None:

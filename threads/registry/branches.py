@@ -42,7 +42,9 @@ class BranchService:
                 )
             )  # fmt: skip
             copy_branch(tx.connection, source.thread_id, target, checkpoint_id)
-            if self._context.decoder.messages(tx.connection, target, checkpoint_id) is None:
+            decoder, copy = self._context.decoder, tx.threads.get(target)
+            is_known = tx.projections.copy(source, copy, decoder)
+            if not is_known and decoder.messages(tx.connection, target, checkpoint_id) is None:
                 tx.threads.set_columns(target, {"auto_title": source.auto_title})
 
         self._context.flush()

@@ -35,9 +35,12 @@ CANCEL_TIMEOUT = 0.5
 class LoopThread:
     """An event loop in a daemon thread."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, *, workers: int = MAX_SYNC_NODES, worker_name: str = "threads-nodes"
+    ) -> None:
+        """`workers`: how many threads at most run what blocks; they are started as they are needed."""
         self.loop = asyncio.new_event_loop()
-        self.loop.set_default_executor(ThreadPoolExecutor(MAX_SYNC_NODES, thread_name_prefix="threads-nodes"))
+        self.loop.set_default_executor(ThreadPoolExecutor(workers, thread_name_prefix=worker_name))
         self._is_stopping = False
         self._holders: dict[asyncio.Task[Any], asyncio.Event] = {}
         """Tasks that hold a context manager until their event is set."""

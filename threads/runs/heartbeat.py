@@ -15,6 +15,9 @@ from threads.runs.queue import RunQueue
 from threads.store.runs import RunRecord
 from threads.store.transaction import Store, Transaction
 
+HEARTBEAT_WORKERS = 2
+"""Threads in which it reads: one for the poll of the executor, one for expired runs."""
+
 
 class Heartbeat:
     """Renews the leases of one executor's runs, and recovers those that expired."""

@@ -26,7 +26,7 @@ from threads.runs.agents import bind_agents, open_agents, read_agent_info
 from threads.runs.edits import EditResolver
 from threads.runs.event_loop import LoopThread
 from threads.runs.executor import RunExecutor
-from threads.runs.heartbeat import Heartbeat
+from threads.runs.heartbeat import HEARTBEAT_WORKERS, Heartbeat
 from threads.runs.history import RunHistory
 from threads.runs.interrupts import new_answer, resolve_resume
 from threads.runs.queue import RunQueue, RunSubmitter, StopReason, Submission, SubmitResult, choose_agent
@@ -211,7 +211,9 @@ class Runner(Closeable):
         self._temporary = TemporaryRuns(
             self._agents, self._submitter.message_channel, loop, extra, context.now
         )
-        self._heartbeat_loop = LoopThread("threads-heartbeat")
+        self._heartbeat_loop = LoopThread(
+            "threads-heartbeat", workers=HEARTBEAT_WORKERS, worker_name="threads-heartbeat"
+        )
         heartbeat = Heartbeat(self._executor, queue, context.store, self._agents)
         self._heartbeat = self._heartbeat_loop.submit(heartbeat.run(recover=recover))
 
@@ -411,7 +413,7 @@ class Runner(Closeable):
 
     def _under_way(self) -> int:
         """Return how many runs this runner performs now, for `threads.api`."""
-        return len(self._executor.running_ids())
+        return len(self._executor.running_ids()) + len(self._temporary)
 
     def _submit_idempotent(
         self, thread_id: str, request: Request, key: str | None, resolve: Callable[[], Submission]

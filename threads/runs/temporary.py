@@ -23,6 +23,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
 from threads import ids
+from threads.background import log_failure
 from threads.checkpoint.message_channel import CHANNEL
 from threads.errors import InvalidValue
 from threads.models import Event
@@ -118,6 +119,11 @@ class TemporaryRuns:
         self._config = dict(config)
         self._now = now
         self._foresight: dict[str, Foresight] = {}
+        self._running: set[str] = set()
+
+    def __len__(self) -> int:
+        """How many run now."""
+        return len(self._running)
 
     def start(self, agent_id: str, turns: Sequence[Turn]) -> TemporaryRun:
         """Start a run of the agent that answers the last of these messages. Raises `InvalidValue`."""
@@ -136,6 +142,7 @@ class TemporaryRuns:
         channel = self._message_channel(agent_id) or CHANNEL
         request = Request("input", {channel: messages}, channel=channel)
         attempt = Attempt(_unbound(graph, _MemorySaver(lease, log)), lease, request, writer, self._config)
+        self._running.add(run_id)
         performing = self._perform(attempt, request.input, writer, agent_id)
         self._loop.start_task(performing, f"temporary run {run_id} failed")
         return run
@@ -147,7 +154,10 @@ class TemporaryRuns:
         try:
             await writer.write_event(attempt.lease.new_event("started", started))
             outcome = await attempt.run(Start(input))
+            if outcome.error is not None and not isinstance(outcome.error, Exception):
+                log_failure("a temporary run failed", outcome.error)
         finally:
+            self._running.discard(attempt.lease.run_id)
             await complete(attempt.lease, outcome, writer, self._now)
 
 

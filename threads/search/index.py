@@ -123,6 +123,17 @@ def append(
     return list(range(end + 1, end + len(messages) + 1))
 
 
+def copy(connection: sqlite3.Connection, ids: range, position: int) -> None:
+    """Copy rows of another thread to this one, which has none."""
+    if ids:
+        values = {"first": ids[0], "last": ids[-1]}
+        new_id = rows_of(position).first + 1
+        for *columns, time in connection.execute(_sql("whole_rows"), values).fetchall():
+            _insert(connection, new_id, IndexedMessage(*columns), time)
+            new_id += 1
+        _sum_usage(connection, position)
+
+
 def remove(connection: sqlite3.Connection, position: int, ids: Sequence[int]) -> None:
     """Delete rows of the thread."""
     values = {"ids": json.dumps([*ids])}

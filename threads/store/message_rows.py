@@ -72,8 +72,8 @@ def encode(stored: StoredMessage) -> MessageRow:
     run_id = message.run_id
     details = _details(stored) if run_id is None or storable(run_id) == run_id else OPAQUE
     return MessageRow(
-        None, id_hash(message.id), identity(message), stored.digest, _packed(stored.checkpoint_id),
-        None if details == OPAQUE else _packed(run_id), details,
+        None, id_hash(message.id), identity(message), stored.digest, packed_id(stored.checkpoint_id),
+        None if details == OPAQUE else packed_id(run_id), details,
     )  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def _counts(usage: Usage) -> tuple[int, int, int]:
     return usage.input_tokens, usage.output_tokens, usage.total_tokens
 
 
-def _packed(id: str | None) -> str | bytes | None:
+def packed_id(id: str | None) -> str | bytes | None:
     """Return an id as it is stored: 16 bytes for a UUID in its usual form."""
     if id is None or len(id) != 36:
         return id

@@ -23,6 +23,7 @@ from threads.store.message_rows import (
     encode,
     id_hash,
     identity,
+    packed_id,
     role_index,
     unpacked,
 )
@@ -84,12 +85,11 @@ class MessageTable:
                 return range(min(found), max(found) + 1) if found else None
             before = rows[-1]["id"]
 
-    def checkpoints(self, position: int) -> dict[str, int]:
-        """Return how many messages there are up to the last one that was stored with a checkpoint, by it."""
-        rows = self._execute("checkpoints", rows_of(position)._asdict()).fetchall()
-        start = rows[0]["id"] if rows else 0
-        found = ((unpacked(row["checkpoint_id"]), row["id"] - start + 1) for row in rows)
-        return {checkpoint_id: count for checkpoint_id, count in found if checkpoint_id is not None}
+    def count_at(self, position: int, checkpoint_id: str) -> int | None:
+        """Return how many messages there are up to the last one that was stored with a checkpoint."""
+        values = {**rows_of(position)._asdict(), "checkpoint_id": packed_id(checkpoint_id)}
+        row = self._execute("last_of_checkpoint", values).fetchone()
+        return None if row is None else row["id"] - self.row_ids(position).start + 1
 
     def digest(self, row_id: int) -> int | None:
         """Return the digest of a message and all before it."""
@@ -136,6 +136,12 @@ class MessageTable:
     def append(self, position: int, messages: Sequence[StoredMessage], text_ids: Sequence[int]) -> None:
         """Store messages after the last one; `text_ids`: their rows in `threads_message_text`."""
         self._insert(self.row_ids(position).stop, messages, text_ids)
+
+    def copy(self, ids: range, position: int) -> None:
+        """Copy rows that have the same ids as their texts, to a thread that has none."""
+        if ids:
+            values = {"first": ids[0], "last": ids[-1], "shift": rows_of(position).first + 1 - ids[0]}
+            self._execute("copy", values)
 
     def truncate(self, start: int, position: int) -> None:
         """Delete the rows of a thread from this id on."""

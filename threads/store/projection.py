@@ -84,7 +84,6 @@ class StoredRows:
         self.branch_count: int | None = row["branch_count"]
         self.append_only_from: int = row["append_only_from"]
         self.row_ids = self._table.row_ids(position)
-        self._checkpoints: dict[str, int] | None = None
 
     @property
     def count(self) -> int:
@@ -97,14 +96,16 @@ class StoredRows:
 
     def count_at(self, checkpoint_id: str) -> int | None:
         """Return how many messages there are up to the last one that was stored with a checkpoint."""
-        if self._checkpoints is None:
-            self._checkpoints = self._table.checkpoints(self.position)
-        return self._checkpoints.get(checkpoint_id)
+        return self._table.count_at(self.position, checkpoint_id)
 
     def holds(self, message_id: str, count: int) -> bool:
         """Whether a message is among the first `count`."""
         found = self._table.find(self.position, message_id)
         return found is not None and found < self.row_ids.start + count
+
+    def id_hashes(self, count: int) -> list[int | None]:
+        """Return the hashes of the ids of the first `count` messages."""
+        return [hash for _, hash in self._table.identities(self.position)[:count]]
 
     def is_aligned(self) -> bool:
         """Whether each message has the same row id as its text, and no other text is stored."""
@@ -119,7 +120,9 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
     """Derive the projection of a thread: from its rows and what was stored since, else from its head."""
     is_known = row.head_id is not None and row.projected_id is not None
     rows = StoredRows(connection, row.position) if is_known and has_message_rows(connection) else None
-    change = None if rows is None or rows.message_count is None else _change(row, rows, connection, decoder)
+    change = (
+        None if rows is None or rows.message_count is None else find_change(row, rows, connection, decoder)
+    )
     made = derive(row, connection, decoder) if change is None else change
     if rows is not None and rows.branch_count is not None and _is_advanced(row, connection):
         return made
@@ -131,7 +134,7 @@ def has_message_rows(connection: sqlite3.Connection) -> bool:
     return has_table(connection, "threads_message")
 
 
-def _change(
+def find_change(
     row: Projectable, rows: StoredRows, connection: sqlite3.Connection, decoder: Decoder
 ) -> Projection | None:
     """The projection if messages were only appended, or the branch was left; None if all must be read."""

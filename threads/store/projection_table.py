@@ -23,7 +23,8 @@ from threads.store.projection import (
     other_branches,
     project,
 )
-from threads.store.threads import StaleThread
+from threads.store.projection_copy import copy_projection
+from threads.store.threads import StaleThread, ThreadRecord
 
 BATCH_SIZE = 100
 """Threads whose projections are stored in one transaction."""
@@ -122,6 +123,10 @@ class ProjectionTable:
         if rows is None or rows.branch_count is None:
             return other_branches(row, rows, self._connection, decoder())
         return MessageTable(self._connection).branches(row.position) if rows.branch_count > 1 else ()
+
+    def copy(self, source: ThreadRecord, target: ThreadRecord, decoder: Decoder) -> bool:
+        """Store the projection of a copy of a thread; False if the source does not know it."""
+        return copy_projection(self._connection, source, target, decoder)
 
     def invalidate_unknown(self) -> None:
         """Make the projections stale whose messages could not be decoded."""

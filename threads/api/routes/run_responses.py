@@ -14,6 +14,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from threads import AgentNotFound, Run, ThreadsError
@@ -77,7 +78,7 @@ class RunResponder:
         run = await asyncio.to_thread(begin)
         headers = location_header("threads", run.thread_id, "runs", run.id)
         if not await wait_for_run(state, run, self._wait_seconds):
-            info = await asyncio.to_thread(lambda: run.info)
+            info = await run_in_threadpool(lambda: run.info)
             return json_response(visible_run(self._caller.actor, info), 202, headers)
         reply = await asyncio.to_thread(build_reply, state, run)
         if not await self._request.is_disconnected():
@@ -113,7 +114,7 @@ class RunResponder:
             undo.callback(state.streams.release, slot)
             run = await asyncio.to_thread(begin)
             slot.thread_id = run.thread_id
-            slot.attach(await asyncio.to_thread(run.events, owner=caller.actor.scope, inner=self._inner))
+            slot.attach(await run_in_threadpool(run.events, owner=caller.actor.scope, inner=self._inner))
             undo.pop_all()
         of_run = location_header("threads", run.thread_id, "runs", run.id)
         location = location_header("threads", run.thread_id) if is_new_thread else of_run

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from concurrent.futures import CancelledError
 from functools import partial
 from typing import Annotated, Any
 
-import anyio.to_thread
 from fastapi import APIRouter, Body, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from threads import Message, Run, Thread, ThreadsError
@@ -92,7 +92,7 @@ async def create_thread(
     checked_key(idempotency_key)  # before the thread is created, which an invalid key would leave behind
     create = partial(create_for_request, state, caller, body, idempotency_key)
     if body.initial_message is None:
-        thread = await anyio.to_thread.run_sync(create)
+        thread = await asyncio.to_thread(create)
         return json_response(thread, 201, location_header("threads", thread.id))
     content = runner_content(body.initial_message)
 
@@ -101,11 +101,11 @@ async def create_thread(
 
     if responder.prefers_stream:
         return await responder.stream(begin, is_new_thread=True)
-    run = await anyio.to_thread.run_sync(begin)
+    run = await asyncio.to_thread(begin)
     headers = {**location_header("threads", run.thread_id), "X-Run-Id": run.id}
     with contextlib.suppress(ThreadsError):  # a failed run shows in the thread's status
         await wait_for_run(state, run, wait_seconds)
-    return json_response(await anyio.to_thread.run_sync(state.registry.get, run.thread_id), 201, headers)
+    return json_response(await run_in_threadpool(state.registry.get, run.thread_id), 201, headers)
 
 
 @router.get("/threads/{thread_id}", response_model=Thread, responses=THREAD_ERRORS)
@@ -127,15 +127,15 @@ def update_thread(
 
 
 @router.delete("/threads/{thread_id}", status_code=204, responses=THREAD_ERRORS)
-def delete_thread(
+async def delete_thread(
     state: StateDep, thread: DeletableThread, params: Annotated[DeleteParams, Query()]
 ) -> Response:
     """Move a thread to the trash, or delete it permanently with its checkpoints, messages and runs."""
     if params.permanent:
-        _stop_runs(state, thread)
-        state.registry.delete(thread)
+        await _stop_runs(state, thread)
+        await asyncio.to_thread(state.registry.delete, thread)
     else:
-        state.registry.trash(thread)
+        await asyncio.to_thread(state.registry.trash, thread)
     return no_content()
 
 
@@ -173,11 +173,15 @@ def undo(
     return json_response(state.registry.undo(thread, body.message_id))
 
 
-def _stop_runs(state: AppState, thread: str) -> None:
-    """Stop the thread's run and wait up to `STOP_TIMEOUT` for its end."""
-    if not state.runner.stop(thread):
-        return
-    for info in state.registry.runs(thread, limit=10):
-        if info.status == "running":
-            with contextlib.suppress(ThreadsError, TimeoutError, CancelledError):
-                state.runner.run(info.id).result(STOP_TIMEOUT)
+async def _stop_runs(state: AppState, thread: str) -> None:
+    """Stop the thread's run and wait up to `STOP_TIMEOUT` for its end, without a thread."""
+
+    def stop() -> list[Run]:
+        if not state.runner.stop(thread):
+            return []
+        runs = state.registry.runs(thread, limit=10)
+        return [state.runner.run(info.id) for info in runs if info.status == "running"]
+
+    for run in await asyncio.to_thread(stop):
+        with contextlib.suppress(ThreadsError):
+            await wait_for_run(state, run, STOP_TIMEOUT)

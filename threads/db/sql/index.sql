@@ -5,6 +5,11 @@
 SELECT id, message_id, role, text, is_counted, input_tokens, output_tokens FROM threads_message_text
 WHERE id > :first AND id <= :last ORDER BY id
 
+-- A range of rows with all that is stored of them.
+-- name: whole_rows
+SELECT message_id, role, text, is_counted, input_tokens, output_tokens, written_at FROM threads_message_text
+WHERE id BETWEEN :first AND :last ORDER BY id
+
 -- The texts of a range of rows, as deleting them from the indexes takes.
 -- name: texts_in_range
 SELECT id, text FROM threads_message_text WHERE id BETWEEN :first AND :last

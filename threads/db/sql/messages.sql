@@ -30,9 +30,10 @@ SELECT digest FROM threads_message WHERE id = :id
 -- name: origin
 SELECT checkpoint_id, digest FROM threads_message WHERE id = :id
 
--- The checkpoints with which the messages were stored.
--- name: checkpoints
-SELECT id, checkpoint_id FROM threads_message WHERE id > :first AND id <= :last ORDER BY id
+-- The last message that was stored with a checkpoint.
+-- name: last_of_checkpoint
+SELECT id FROM threads_message WHERE id > :first AND id <= :last AND checkpoint_id = :checkpoint_id
+ORDER BY id DESC LIMIT 1
 
 -- The identities of a thread's messages, without system messages.
 -- name: identities
@@ -52,6 +53,12 @@ SELECT id, run_id FROM threads_message WHERE id > :first AND id < :before ORDER 
 -- name: insert
 INSERT INTO threads_message (id, text_id, id_hash, identity, digest, checkpoint_id, run_id, details)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- Copy rows to another thread.
+-- name: copy
+INSERT INTO threads_message (id, text_id, id_hash, identity, digest, checkpoint_id, run_id, details)
+SELECT id + :shift, NULL, id_hash, identity, digest, checkpoint_id, run_id, details
+FROM threads_message WHERE id BETWEEN :first AND :last
 
 -- Delete rows of a thread.
 -- name: delete

@@ -61,6 +61,10 @@ WHERE thread_id = :thread_id AND checkpoint_ns = '' AND checkpoint_id > :project
 SELECT (SELECT text FROM threads_message_text WHERE id > :first AND id <= :upto AND is_counted ORDER BY id DESC LIMIT 1),
     (SELECT count(*) FROM threads_message_text WHERE id > :first AND id <= :upto AND is_counted)
 
+-- The checkpoints of a thread.
+-- name: checkpoints
+SELECT checkpoint_id FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''
+
 -- The first checkpoint of a thread.
 -- name: first_checkpoint
 SELECT min(checkpoint_id) FROM checkpoints WHERE thread_id = :thread_id AND checkpoint_ns = ''

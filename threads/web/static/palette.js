@@ -8,7 +8,7 @@ import { addShortcut, showShortcuts } from "./keys.js";
 import { commandOption, completionOption, hitOption, moreOption, optionElement, threadOption } from "./palette_options.js";
 import { href, navigate } from "./router.js";
 import { OPERATORS, completions } from "./search_query.js";
-import { get } from "./store.js";
+import { get, watch } from "./store.js";
 
 /** @import { Hit } from "./types.js" */
 /** @import { PaletteOption } from "./palette_options.js" */
@@ -30,16 +30,12 @@ const COMMANDS = [
   { label: "Keyboard shortcuts", keys: "?", run: () => void showShortcuts() },
 ];
 
-let isOpen = false;
-
 /** Open the palette; choosing an entry closes it. */
 export async function openPalette() {
-  if (isOpen) return;
-  isOpen = true;
+  if (document.querySelector(".palette-dialog[open]") !== null) return;
   const palette = new Palette();
   const choice = await openDialog({ title: "Search", className: "palette-dialog", content: (close) => palette.mount(close) });
   palette.stop();
-  isOpen = false;
   /** @type {PaletteOption | undefined} */
   const option = choice;
   if (option?.route !== undefined) navigate(option.route);
@@ -63,13 +59,14 @@ class Palette {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._timer = undefined;
     this._abort = new AbortController();
+    this._unwatch = () => {};
     this._close = (/** @type {PaletteOption | undefined} */ _option) => {};
   }
 
   /** @param {(option?: PaletteOption) => void} close */
   mount(close) {
     this._close = close;
-    this._show();
+    this._unwatch = watch((state) => state.threads, () => this._show());
     fetchJson(["tags"]).then((tags) => {
       this._names.tags = tags.map((/** @type {{ name: string }} */ tag) => tag.name);
       this._show();
@@ -77,8 +74,13 @@ class Palette {
     return this._root;
   }
 
-  /** Abort what is under way. */
+  /** End it: the dialog is closed. */
   stop() {
+    this._unwatch();
+    this._cancel();
+  }
+
+  _cancel() {
     clearTimeout(this._timer);
     this._abort.abort();
   }
@@ -87,7 +89,7 @@ class Palette {
   _type(text) {
     this._text = text;
     this._active = 0;
-    this.stop();
+    this._cancel();
     this._isSearching = text.trim() !== "";
     if (this._isSearching) this._timer = setTimeout(() => void this._search(null), DELAY);
     else {

@@ -72,12 +72,16 @@ class Sidebar {
   }
 
   show() {
+    if (get().session === "out") {
+      render(brand(false), this._root); // whoever is at the screen sees no titles
+      return;
+    }
     const { view } = this;
     const isFiltered = Object.keys(this._filters).length > 0;
     const unread = view.list.threads.filter((thread) => unreadCount(thread.id) && thread.id !== get().route.thread).length;
     const known = { unread, tags: this.tags.tags.map((tag) => tag.name) };
     render(html`
-      ${brand()}
+      ${brand(true)}
       <button type="button" class="find" @click=${openPalette}>${icon("search")}<span>Search conversations</span><kbd>${keysText("mod+k")}</kbd></button>
       ${filterChips(this._filters, known, (filters) => this.filter(filters))}
       ${view.render(isFiltered ? nothing : this.tags.render(view))}
@@ -94,11 +98,12 @@ class Sidebar {
   }
 }
 
-function brand() {
+/** @param {boolean} hasNew */
+function brand(hasNew) {
   return html`<div class="brand">
     ${LOGO === null ? html`<span class="mark" aria-hidden="true">${[...NAME][0]}</span>` : html`<img class="mark" src=${LOGO} alt="">`}
     <b dir="auto">${NAME}</b>
-    <a class="btn go new" href=${href()}>${icon("plus")}New</a></div>`;
+    ${hasNew ? html`<a class="btn go new" href=${href()}>${icon("plus")}New</a>` : nothing}</div>`;
 }
 
 function me() {
@@ -117,7 +122,7 @@ function me() {
 export function mountSidebar(root) {
   const sidebar = new Sidebar(root);
   watch((state) => state.session, (session) => session === "in" && void sidebar.start());
-  watch((state) => [state.route, state.threads, state.me, state.agents], () => sidebar.update());
+  watch((state) => [state.route, state.threads, state.me, state.agents, state.session], () => sidebar.update());
   watchUnread(() => sidebar.update());
   addEventListener("threads-settings", () => sidebar.update());
   followRead();

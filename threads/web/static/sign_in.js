@@ -40,14 +40,12 @@ export class SignInView {
     event.preventDefault();
     const form = event.currentTarget;
     const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("token"));
-    const before = get().me?.name;
     this._isSending = true;
     this._problem = null;
     this._update();
     try {
       await signIn(field.value);
-      if (before !== undefined && before !== null && get().me?.name !== before) location.assign(href()); // nothing of the last user stays in memory
-      else if (get().route.view === "sign-in") navigate({}, { replace: true });
+      if (get().route.view === "sign-in") navigate({}, { replace: true });
     } catch (error) {
       this._problem = problem(error);
       field.select();
