@@ -119,7 +119,7 @@ export class Composer {
     if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch()) {
       event.preventDefault();
       this.send(event.ctrlKey || event.metaKey ? "interrupt" : "enqueue");
-    } else if (event.key === "ArrowUp" && !this.text) {
+    } else if (event.key === "ArrowUp" && !event.altKey && !this.text) {
       event.preventDefault();
       this.handlers.onEditLast();
     }
