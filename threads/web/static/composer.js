@@ -20,6 +20,7 @@ const LARGEST_CHARACTER = 6;
  * @typedef {object} ComposerState
  * @property {string} placeholder
  * @property {boolean} isBusy Whether an answer is under way.
+ * @property {boolean} isSending Whether a message is on its way to the server.
  * @property {string} blocked Why nothing can be sent; empty if it can.
  * @property {unknown} notice What went wrong with the last message, and what to do.
  * @property {string} hint
@@ -31,7 +32,7 @@ export class Composer {
     this.root = root;
     this.handlers = handlers;
     /** @type {ComposerState} */
-    this.state = { placeholder: "Message", isBusy: false, blocked: "", notice: nothing, hint: "" };
+    this.state = { placeholder: "Message", isBusy: false, isSending: false, blocked: "", notice: nothing, hint: "" };
     this.draftKey = "";
     this.isOpen = false;
     /** Texts on their way, which belong to the draft until the server has accepted them. @type {() => string[]} */
@@ -126,7 +127,7 @@ export class Composer {
   }
 
   show() {
-    const { placeholder, isBusy, blocked, notice, hint } = this.state;
+    const { placeholder, isBusy, isSending, blocked, notice, hint } = this.state;
     const hasText = Boolean(this.area?.value.trim());
     render(
       html`<form class="composer" @submit=${(/** @type {Event} */ event) => { event.preventDefault(); this.send("enqueue"); }}>
@@ -137,7 +138,7 @@ export class Composer {
             <textarea rows="1" dir="auto" aria-label="Message" placeholder=${placeholder} enterkeyhint="send"
               @input=${() => this.handleInput()} @keydown=${(/** @type {KeyboardEvent} */ event) => this.handleKey(event)}></textarea>
             <div class="composer-tools">
-              <span class="composer-keys">${blocked || keysText(isBusy, hasText)}</span>
+              <span class="composer-keys">${blocked || (isSending && !hasText ? "Sending…" : keysText(isBusy, hasText))}</span>
               ${isBusy && hasText ? html`<button class="btn" type="button" title="Stops the answer and sends this at once (Ctrl Enter)"
                 @click=${() => this.send("interrupt")}>Send now</button>` : nothing}
               ${isBusy && !hasText ? html`<button class="round stop" type="button" aria-label="Stop the answer" title="Stop"
