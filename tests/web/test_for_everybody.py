@@ -12,9 +12,12 @@ WIDE = f"{LONG}\n\nhttps://example.com/{LONG}\n\n`{LONG}`\n\n```python\n{LONG}\n
 ARABIC, HEBREW = "مرحبا، كيف حالك اليوم؟", "שלום, מה שלומך?"
 STICKING_OUT = """() => {
   const width = document.documentElement.clientWidth;
+  const isControl = (element) => element.matches("button, a, input, textarea, select");
   const clips = (element) => {
     for (let each = element.parentElement; each; each = each.parentElement) {
-      if (!["visible"].includes(getComputedStyle(each).overflowX)) return true;
+      const overflow = getComputedStyle(each).overflowX;
+      const isScrolled = each.scrollWidth > each.clientWidth && ["auto", "scroll"].includes(overflow);
+      if (isControl(element) ? isScrolled && each.matches("pre, .table-frame, .scroll, .palette-foot") : overflow !== "visible") return true;
     }
     return false;
   };
