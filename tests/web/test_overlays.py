@@ -37,6 +37,13 @@ def test_a_question_mark_lists_the_shortcuts_and_the_focus_returns(page):
     assert before and page.evaluate("() => document.activeElement === window.before")
 
 
+def test_the_skip_link_moves_the_focus_and_keeps_the_address(site, page):
+    page.goto("/archive")
+    page.get_by_role("link", name="Skip to the conversation").press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    expect(page).to_have_url(f"{site.url}/archive")
+
+
 def test_plain_keys_are_for_the_text_while_one_is_typed(page):
     page.goto("/")
     page.evaluate(

@@ -15,7 +15,6 @@ from threads.store.message_rows import (
     id_hash,
     identity,
     role_index,
-    storable,
     with_version,
 )
 from threads.store.messages import find_versions, packed
@@ -74,7 +73,7 @@ class HeadView:
         row_id = self._tx.messages.find(self._thread.position, message_id) if self._rows else None
         if row_id is not None and row_id in self._rows:
             return row_id - self._rows[0]
-        ids = [None if each.id is None else storable(each.id) for each in self._added]
+        ids = [each.id for each in self._added]
         return len(self._rows) + ids.index(message_id) if message_id in ids else None
 
     def ids(self) -> list[str | None]:

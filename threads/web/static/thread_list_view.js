@@ -17,27 +17,15 @@ import { threadRow } from "./thread_row.js";
 import { unreadCount } from "./unread.js";
 
 /** @import { Thread } from "./types.js" */
+/** @import { ListPlace } from "./list_states.js" */
 /** @import { ThreadList } from "./thread_list.js" */
 /** @import { ThreadGroup } from "./thread_groups.js" */
-
-/**
- * @typedef {object} ListPlace
- * @property {"sidebar" | "archive" | "trash"} name
- * @property {(view: ThreadListView, threads: readonly Thread[], anchor: HTMLElement) => void} openMenu
- * @property {(view: ThreadListView, threads: readonly Thread[], key: string) => boolean} onKey  Whether a key on a row did something.
- * @property {(thread: Thread) => boolean} [filter]  What the server cannot filter by.
- * @property {() => unknown} empty  Shown where there are no threads.
- */
 
 /** Rows from the end at which the next page is loaded. */
 const NEAR_END = 15;
 
 export class ThreadListView {
-  /**
-   * @param {ThreadList} list
-   * @param {ListPlace} place
-   * @param {(isNow?: boolean) => void} update  Renders soon, or before it returns.
-   */
+  /** @param {ThreadList} list @param {ListPlace} place @param {(isNow?: boolean) => void} update  Renders soon, or before it returns. */
   constructor(list, place, update) {
     this.list = list;
     this.place = place;
