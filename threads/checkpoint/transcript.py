@@ -435,7 +435,7 @@ class Transcripts:
                 return None
             updates = self._updates_of_all(connection, at, steps[:restart])
             merged = self.merge(reducer, [PLACEHOLDER] * kept, [value for _, value in updates])
-            if len(merged) < kept or any(each is not PLACEHOLDER for each in merged[:kept]):
+            if merged[:kept] != [PLACEHOLDER] * kept:
                 return None
             added = coerce_messages(merged[kept:])
         if not _are_only_appended(added, updates, rows, kept, is_whole=digests is not None):

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import compress
 from typing import Any
 
 from threads.models import Message
 from threads.registry.context import RegistryContext
 from threads.store.decoder import StoredOrigin
 from threads.store.message_rows import (
-    SYSTEM,
     StoredMessage,
-    id_hash,
-    identity,
-    role_index,
     with_version,
 )
-from threads.store.messages import find_versions, packed
+from threads.store.message_versions import find_versions, identify
 from threads.store.projection import Projection
 from threads.store.threads import ThreadRecord
 from threads.store.transaction import Transaction
@@ -63,7 +58,7 @@ class HeadView:
     def read_with_versions(self, start: int, stop: int) -> list[Message]:
         """Return the messages from one position to before another, with their versions."""
         found = self.read(start, stop)
-        for position, version in self._versions().items():
+        for position, version in self._versions(stop).items():
             if start <= position < stop:
                 found[position - start] = with_version(found[position - start], *version)
         return found
@@ -110,7 +105,10 @@ class HeadView:
     def of_run(self, run_id: str) -> tuple[Message, ...]:
         """Return the messages that a run stored, without versions."""
         found = list[Message]()
-        rows = self._tx.messages.find_run(self._thread.position, run_id) if self._rows else None
+        is_last = any(each.run_id == run_id for each in self._added)
+        rows = None
+        if self._rows:
+            rows = self._tx.messages.find_run(self._thread.position, run_id, is_last=is_last)
         if rows is not None:
             first = self._rows[0]
             found = self.read(rows.start - first, min(rows.stop - first, len(self._rows)))
@@ -133,17 +131,19 @@ class HeadView:
             self._rows = self._tx.messages.row_ids(thread.position)[:kept]
             self._append_only_from = table.append_only_from(thread.position)
 
-    def _versions(self) -> dict[int, tuple[int, tuple[str, ...]]]:
-        """Version and versions of the messages that have several, by position."""
+    def _versions(self, before: int) -> dict[int, tuple[int, tuple[str, ...]]]:
+        """Version and versions of the messages before a position that have several, by position."""
         thread, decoder = self._thread, self._context.load_decoder
         branches = self._tx.projections.other_branches(thread, self._made, decoder)
-        if not branches:
+        start = min((each.shared for each in branches), default=before)
+        if start >= before:  # all branches begin with the messages before that
             return {}
-        ours = self._tx.messages.identities(thread.position)[: len(self._rows)] if self._rows else []
-        ours += [(identity(each), id_hash(each.id)) for each in self._added]
-        spoken = [role_index(identity) != SYSTEM for identity, _ in ours]
-        places = list(compress(range(len(ours)), spoken))
-        found = find_versions(packed(ours), branches, str(thread.head_id))
+        stored = self._tx.messages.identities(thread.position, start) if self._rows else []
+        current = stored[: max(len(self._rows) - start, 0)] + list(map(identify, self._added))
+        places = [start + n for n, each in enumerate(current) if each.is_versioned]
+        ours = [each for each in current if each.is_versioned]
+        lines = [(each.tip, each.line(current, start)) for each in branches]
+        found = find_versions(ours, lines, str(thread.head_id))
         return {places[position]: version for position, version in found.items()}
 
     def _decode_all(self) -> list[Message]:

@@ -7,40 +7,26 @@ the projection changes them (`threads.store.projection`).
 from __future__ import annotations
 
 import sqlite3
-import struct
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from threads.db.queries import statements
 from threads.models import Message
 from threads.search.index import MAX_ORDINAL, rows_of
 from threads.store.message_rows import (
-    SYSTEM,
     MessageRow,
     ReadRow,
     StoredMessage,
     decode,
     encode,
     id_hash,
-    identity,
     packed_id,
-    role_index,
     storable,
     unpacked,
 )
+from threads.store.message_versions import Identity, OtherBranch
 
-NO_ID = 0
-"""Stands in a branch for the hash of an id where a message has none."""
 RUNS_AT_ONCE = 64
 """Rows that are read at once to find those of a run, from the newest back."""
-
-
-class OtherBranch(NamedTuple):
-    """A branch beside the current one."""
-
-    tip: str
-    messages: bytes
-    """As `packed` returns them."""
 
 
 class MessageTable:
@@ -79,8 +65,11 @@ class MessageTable:
         """Return the ids of a thread's messages."""
         return [row[0] for row in self._execute("ids", rows_of(position)._asdict())]
 
-    def find_run(self, position: int, run_id: str) -> range | None:
-        """Return where the messages of a run are, from its first to its last one; None if it has none."""
+    def find_run(self, position: int, run_id: str, *, is_last: bool = False) -> range | None:
+        """Return where the messages of a run are, from its first to its last one; None if it has none.
+
+        `is_last`: it is the thread's last run, so its messages are the last ones.
+        """
         ids = rows_of(position)
         before, found = ids.last + 1, list[int]()
         while True:
@@ -88,7 +77,8 @@ class MessageTable:
             rows = self._execute("runs", values).fetchall()
             same = [row["id"] for row in rows if unpacked(row["run_id"]) == run_id]
             found += same
-            if len(rows) < RUNS_AT_ONCE or (found and rows[-1]["id"] not in same):
+            is_over = (found or is_last) and rows[-1:] and rows[-1]["id"] not in same
+            if len(rows) < RUNS_AT_ONCE or is_over:
                 return range(min(found), max(found) + 1) if found else None
             before = rows[-1]["id"]
 
@@ -117,16 +107,13 @@ class MessageTable:
         rows = self._execute("stored", rows_of(position)._asdict())
         return [(row["id"], MessageRow(*row[1:])) for row in rows]
 
-    def identities(self, position: int) -> list[tuple[int, int | None]]:
-        """Return identity and hash of the id of each message of a thread."""
-        rows = self._execute("identities", rows_of(position)._asdict())
-        return [(row["identity"], row["id_hash"]) for row in rows]
+    def identities(self, position: int, start: int = 0) -> list[Identity]:
+        """Return identity and hash of the id of each message of a thread, from this one on."""
+        ids = self.row_ids(position)
+        rows = self._execute("identities", {"first": ids.start + start - 1, "last": ids.stop - 1})
+        return [Identity(row["identity"], row["id_hash"]) for row in rows]
 
     # branches
-
-    def branch(self, position: int, tip: str) -> OtherBranch:
-        """Return the messages in view as a branch that ends at checkpoint `tip`."""
-        return OtherBranch(tip, packed(self.identities(position)))
 
     def branches(self, position: int) -> list[OtherBranch]:
         """Return the other branches of a thread, in the order of writing."""
@@ -135,7 +122,7 @@ class MessageTable:
     def replace_branches(self, position: int, branches: Sequence[OtherBranch]) -> None:
         """Store the other branches of a thread, in the order of writing."""
         self._execute("delete_branches", {"position": position})
-        rows = [(position, each.tip, number, each.messages) for number, each in enumerate(branches)]
+        rows = [(position, tip, number, *rest) for number, (tip, *rest) in enumerate(branches)]
         self._connection.executemany(statements("messages")["insert_branch"], rows)
 
     # writing
@@ -180,84 +167,6 @@ class MessageTable:
 
     def _execute(self, name: str, values: Mapping[str, object]) -> sqlite3.Cursor:
         return self._connection.execute(statements("messages")[name], values)
-
-
-def branch_of(tip: str, messages: Iterable[Message]) -> OtherBranch:
-    """Return messages as a branch that ends at checkpoint `tip`."""
-    return OtherBranch(tip, packed((identity(each), id_hash(each.id)) for each in messages))
-
-
-def packed(messages: Iterable[tuple[int, int | None]]) -> bytes:
-    """Return messages as they are stored of a branch: their identities, 8 bytes each, and then the hashes of
-    their ids, 4 bytes each. System messages are left out: they have no versions.
-    """
-    found = [each for each in messages if role_index(each[0]) != SYSTEM]
-    hashes = (NO_ID if hash is None else hash for _, hash in found)
-    return b"".join(identity.to_bytes(8) for identity, _ in found) + b"".join(
-        hash.to_bytes(4) for hash in hashes
-    )
-
-
-def find_versions(
-    ours: bytes, branches: Sequence[OtherBranch], tip: str
-) -> dict[int, tuple[int, tuple[str, ...]]]:
-    """Return which version a message is, from 1, and its versions, by position among those in `ours`.
-
-    `ours`: the messages of the branch that ends at `tip`; `branches`: the others, in the order of writing.
-    Versions of a message are what the branches have in its place that agree with ours before it. They are in
-    the order of writing, and each is named by its newest tip. The beginning of a branch may have been
-    trimmed: a summary that it has in place of its first messages makes no version of these.
-    """
-    own = _Line(ours)
-    lines = [(each.tip, line, own.forks_at(line)) for each in branches for line in (_Line(each.messages),)]
-    found = {}
-    for position in sorted({at for _, line, at in lines if line.has_version_of(own, at)}):
-        tips: dict[bytes, str] = {}
-        for branch_tip, line, at in lines:
-            if at > position >= line.offset(own):
-                tips[own[position]] = branch_tip
-            elif at == position and line.has_version_of(own, at):
-                tips[line[position - line.offset(own)]] = branch_tip
-        tips[own[position]] = tip
-        found[position] = (list(tips).index(own[position]) + 1, tuple(tips.values()))
-    return found
-
-
-class _Line:
-    """The messages of a branch, as `packed` returns them."""
-
-    def __init__(self, messages: bytes) -> None:
-        self.count = len(messages) // 12
-        self.identities = messages[: 8 * self.count]
-        self.hashes = [hash for (hash,) in struct.iter_unpack(">I", messages[8 * self.count :])]
-
-    def __getitem__(self, position: int) -> bytes:
-        return self.identities[8 * position : 8 * position + 8]
-
-    def offset(self, own: _Line) -> int:
-        """How many messages `own` has before the first one here; less than 0 if it has fewer."""
-        first, own_first = self.hashes[:1], own.hashes[:1]
-        if first and first != [NO_ID] and first[0] in own.hashes:
-            return own.hashes.index(first[0])
-        if own_first and own_first != [NO_ID] and own_first[0] in self.hashes:
-            return -self.hashes.index(own_first[0])
-        return 0
-
-    def forks_at(self, other: _Line) -> int:
-        """Return the first position here at which the other branch does not have the same message."""
-        offset = other.offset(self)
-        start = max(offset, 0)
-        here, there = self.identities[8 * start :], other.identities[8 * (start - offset) :]
-        low, high = 0, min(len(here), len(there)) // 8
-        while low < high:  # the length of what both begin with
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if here[: 8 * middle] == there[: 8 * middle] else (low, middle - 1)
-        return start + low
-
-    def has_version_of(self, own: _Line, position: int) -> bool:
-        """Whether a message of the same role is here in the place of the one at this position of `own`."""
-        place = position - self.offset(own)
-        return position < own.count and 0 <= place < self.count and self[place][0] == own[position][0]
 
 
 def _rows(

@@ -7,6 +7,7 @@ cut falls between grapheme clusters, never inside an accented character or an em
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 from threads import graphemes
@@ -72,10 +73,15 @@ def shorten(text: str, length: int) -> str:
 
 def strip_markdown(text: str) -> str:
     """The text that a reader of the rendered Markdown reads, blocks separated by spaces."""
+    blocks = _parser().parse(text)
+    return " ".join(filter(None, (_words(block) for block in blocks)))
+
+
+@cache
+def _parser() -> Any:
     from markdown_it import MarkdownIt  # a tenth of a second, which a list with nothing stale need not pay
 
-    blocks = MarkdownIt("commonmark", {"html": False}).parse(text)
-    return " ".join(filter(None, (_words(block) for block in blocks)))
+    return MarkdownIt("commonmark", {"html": False})
 
 
 def _words(token: Any) -> str:

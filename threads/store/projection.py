@@ -19,7 +19,8 @@ from threads.search import index
 from threads.search.index import IndexedMessage
 from threads.store.decoder import Decoder, HeadMessages, Projectable
 from threads.store.message_rows import StoredMessage, storable
-from threads.store.messages import MessageTable, OtherBranch, branch_of
+from threads.store.message_versions import Identity, OtherBranch, branch_of
+from threads.store.messages import MessageTable
 from threads.store.threads import ThreadRecord
 
 MAX_ADVANCE = 500
@@ -105,15 +106,15 @@ class StoredRows:
 
     def id_hashes(self, count: int) -> list[int | None]:
         """Return the hashes of the ids of the first `count` messages."""
-        return [hash for _, hash in self._table.identities(self.position)[:count]]
+        return [each.id_hash for each in self._table.identities(self.position)[:count]]
 
     def is_aligned(self) -> bool:
         """Whether each message has the same row id as its text, and no other text is stored."""
         return self._table.is_aligned(self.position)
 
-    def branch(self, tip: str) -> OtherBranch:
-        """Return the rows as a branch that ends at checkpoint `tip`."""
-        return self._table.branch(self.position, tip)
+    def identities(self, start: int) -> list[Identity]:
+        """Return the identities of the messages from this one on."""
+        return self._table.identities(self.position, start)
 
 
 def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) -> Projection:
@@ -124,9 +125,10 @@ def project(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) 
         None if rows is None or rows.message_count is None else find_change(row, rows, connection, decoder)
     )
     made = derive(row, connection, decoder) if change is None else change
-    if rows is not None and rows.branch_count is not None and _is_advanced(row, connection):
+    are_branches_known = rows is not None and rows.branch_count is not None and _is_advanced(row, connection)
+    if rows is not None and are_branches_known and (change is not None or rows.branch_count == 1):
         return made
-    return replace(made, branches=other_branches(row, rows, connection, decoder))
+    return replace(made, branches=other_branches(row, rows, made.kept, connection, decoder))
 
 
 def has_message_rows(connection: sqlite3.Connection) -> bool:
@@ -182,19 +184,23 @@ def _is_advanced(row: Projectable, connection: sqlite3.Connection) -> bool:
 
 
 def other_branches(
-    row: Projectable, rows: StoredRows | None, connection: sqlite3.Connection, decoder: Decoder
+    row: Projectable, rows: StoredRows | None, kept: int, connection: sqlite3.Connection, decoder: Decoder
 ) -> list[OtherBranch]:
-    """The branches beside the one that ends at the head, in the order of writing."""
+    """The branches beside the one that ends at the head, in the order of writing.
+
+    `kept`: how many rows the head's conversation begins with.
+    """
     found = connection.execute(statements("rewinding")["tips"], {"thread_id": row.thread_id}).fetchall()
     tips = [each[0] for each in found if each[0] != row.head_id]
     if not tips:
         return []
     known = {}
     if rows is not None:
-        known = {each.tip: each for each in MessageTable(connection).branches(row.position)}
-        left = rows.projected_id
+        left, current = rows.projected_id, rows.identities(kept)
+        stored = MessageTable(connection).branches(row.position)
+        known = {each.tip: each.unshared(current, kept) for each in stored}
         if left is not None and left in tips and rows.message_count is not None:
-            known[left] = rows.branch(left)
+            known[left] = OtherBranch(left, rows.count, b"").unshared(current, kept)
     return [
         known.get(tip) or branch_of(tip, decoder.messages(connection, row.thread_id, tip) or ())
         for tip in tips

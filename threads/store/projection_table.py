@@ -14,7 +14,8 @@ from threads.db.queries import milliseconds, statements
 from threads.search import index
 from threads.search.index import IndexedMessage
 from threads.store.decoder import Decoder, Projectable
-from threads.store.messages import MessageTable, OtherBranch
+from threads.store.message_versions import OtherBranch
+from threads.store.messages import MessageTable
 from threads.store.projection import (
     Projection,
     StoredRows,
@@ -121,7 +122,7 @@ class ProjectionTable:
             return made.branches
         rows = StoredRows(self._connection, row.position) if self.has_message_rows() else None
         if rows is None or rows.branch_count is None:
-            return other_branches(row, rows, self._connection, decoder())
+            return other_branches(row, rows, 0 if rows is None else rows.count, self._connection, decoder())
         return MessageTable(self._connection).branches(row.position) if rows.branch_count > 1 else ()
 
     def copy(self, source: ThreadRecord, target: ThreadRecord, decoder: Decoder) -> bool:

@@ -19,7 +19,8 @@ CREATE TABLE threads_branch (
     position INTEGER NOT NULL,
     tip TEXT NOT NULL,                            -- the last checkpoint of the branch
     ordinal INTEGER NOT NULL,                     -- order of writing
-    messages BLOB NOT NULL,                       -- identity and id_hash of each message, 8 and 4 bytes, without system messages
+    shared INTEGER NOT NULL,                      -- how many rows of threads_message it begins with
+    messages BLOB NOT NULL,                       -- identity and id_hash of each message after these, 8 and 4 bytes
     PRIMARY KEY (position, tip)
 ) WITHOUT ROWID;
 

@@ -71,11 +71,11 @@ DELETE FROM threads_message WHERE id BETWEEN :first AND :last
 
 -- The other branches of a thread, in the order of writing.
 -- name: branches
-SELECT tip, messages FROM threads_branch WHERE position = :position ORDER BY ordinal
+SELECT tip, shared, messages FROM threads_branch WHERE position = :position ORDER BY ordinal
 
 -- Store a branch.
 -- name: insert_branch
-INSERT INTO threads_branch (position, tip, ordinal, messages) VALUES (?, ?, ?, ?)
+INSERT INTO threads_branch (position, tip, ordinal, shared, messages) VALUES (?, ?, ?, ?, ?)
 
 -- Delete the branches of a thread.
 -- name: delete_branches
