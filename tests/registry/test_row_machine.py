@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,9 @@ FAULTS = (keep_one_more, believe_all_digests, believe_all_is_appended, lose_vers
 @pytest.mark.parametrize("plant", FAULTS)
 def test_machine_finds_a_fault_in_the_rows(tmp_path, monkeypatch, plant):
     plant(monkeypatch)
-    with pytest.raises((AssertionError, IndexError, ValueError, threads.DatabaseError, Flaky)):
+    with pytest.raises(
+        (AssertionError, IndexError, ValueError, threads.DatabaseError, sqlite3.IntegrityError, Flaky)
+    ):
         run_machine(tmp_path / "threads.db", FAULTY_HISTORIES, Phase.generate)
 
 
