@@ -205,3 +205,20 @@ def test_trashed_thread_is_said_and_restored(site, page):
     expect(log(page)).to_contain_text("support: hello")
     say(page, "back")
     expect(log(page)).to_contain_text("support: back")
+
+
+def test_new_leaves_a_temporary_conversation(site, page):
+    page.goto("/")
+    page.get_by_role("button", name="Temporary").click()
+    say(page, "hello")
+    expect(log(page)).to_contain_text("support: hello")
+    choose(page, "Sales")
+    say(page, "and you?")
+    expect(log(page)).to_contain_text("sales: and you?")
+    expect(log(page)).to_contain_text("support: hello")
+    page.get_by_role("navigation").get_by_role("link", name="New").click()
+    page.get_by_role("dialog").get_by_role("button", name="Leave").click()
+    expect(page.get_by_role("heading", name="Sales")).to_be_visible()
+    say(page, "stay")
+    expect(log(page)).to_contain_text("sales: stay")
+    assert len(site.registry.list()) == 1

@@ -136,6 +136,31 @@ def test_messages_of_other_clients_appear_by_themselves(site, page):
     expect(log(page)).to_contain_text("re: from a script")
 
 
+def test_messages_that_a_plain_graph_adds_appear_by_themselves(site, page):
+    site.registry.create(id="a", agent_id="support")
+    fill(site, "a", 2)
+    page.goto("/t/a")
+    expect(log(page)).to_contain_text("reply 1")
+    fill(site, "a", 3)
+    expect(log(page)).to_contain_text("reply 2")
+
+
+def test_rewind_elsewhere_is_shown(site, page):
+    open_thread(site, page, "first", "second")
+    site.registry.undo("a")
+    expect(log(page)).not_to_contain_text("second")
+    expect(log(page)).to_contain_text("re: first")
+
+
+def test_thread_erased_elsewhere_is_noticed(site, page):
+    page.context.problems.expect("404", "410")
+    open_thread(site, page, "hello")
+    field(page).fill("half a thought")
+    site.registry.delete("a")
+    expect(log(page)).to_contain_text("This conversation is gone")
+    expect(field(page)).to_have_value("half a thought")
+
+
 def is_at_end(page: Any) -> bool:
     return bool(log(page).evaluate("log => log.scrollHeight - log.scrollTop - log.clientHeight < 4"))
 
@@ -219,9 +244,10 @@ def test_edit_makes_a_version_beside_the_old_one(site, page):
     expect(log(page)).not_to_contain_text("second")
     versions = log(page).get_by_role("group", name="Versions").first
     expect(versions).to_contain_text("2 / 2")
-    versions.get_by_role("button", name="Previous version").click()
+    versions.get_by_role("button", name="Previous version").press("Enter")
     expect(log(page)).to_contain_text("re: second")
     expect(versions).to_contain_text("1 / 2")
+    expect(log(page).get_by_role("article").first).to_be_focused()  # there is no previous one
     versions.get_by_role("button", name="Next version").click()
     expect(log(page)).to_contain_text("re: changed")
 
@@ -229,6 +255,7 @@ def test_edit_makes_a_version_beside_the_old_one(site, page):
 def test_regenerated_answer_is_a_version(site, page):
     open_thread(site, page, "hello")
     page.get_by_role("button", name="Answer again").click()
+    expect(field(page)).to_be_focused()
     versions = log(page).get_by_role("group", name="Versions")
     expect(versions).to_contain_text("2 / 2")
     assert [each.text for each in site.registry.messages("a")] == ["hello", "re: hello"]
@@ -384,3 +411,23 @@ def test_thread_moved_to_the_trash_elsewhere_is_said_and_restored(site, context,
     log(page).get_by_role("button", name="Restore").click()
     say(page, "back")
     expect(log(page)).to_contain_text("re: back")
+
+
+def test_switching_threads_leaves_no_nodes_or_listeners_behind(site, page):
+    for n in range(4):
+        site.registry.create(id=f"t{n}", agent_id="support", title=f"Thread {n}")
+        site.runner.start(f"t{n}", f"message {n}").result()
+    page.goto("/t/t0")
+    session = page.context.new_cdp_session(page)
+
+    def counts(switches: int) -> tuple[int, int]:
+        for n in range(switches):
+            page.get_by_role("navigation").get_by_role("link", name=f"Thread {n % 4}").click()
+            expect(log(page)).to_contain_text(f"re: message {n % 4}")
+        session.send("HeapProfiler.collectGarbage")
+        found = session.send("Memory.getDOMCounters")
+        return found["nodes"], found["jsEventListeners"]
+
+    few, many = counts(8), counts(40)
+    assert many[0] < few[0] + 50
+    assert many[1] < few[1] + 10

@@ -12,9 +12,12 @@ WIDE = f"{LONG}\n\nhttps://example.com/{LONG}\n\n`{LONG}`\n\n```python\n{LONG}\n
 ARABIC, HEBREW = "مرحبا، كيف حالك اليوم؟", "שלום, מה שלומך?"
 STICKING_OUT = """() => {
   const width = document.documentElement.clientWidth;
+  const isControl = (element) => element.matches("button, a, input, textarea, select");
   const clips = (element) => {
     for (let each = element.parentElement; each; each = each.parentElement) {
-      if (!["visible"].includes(getComputedStyle(each).overflowX)) return true;
+      const overflow = getComputedStyle(each).overflowX;
+      const isScrolled = each.scrollWidth > each.clientWidth && ["auto", "scroll"].includes(overflow);
+      if (isControl(element) ? isScrolled && each.matches("pre, .table-frame, .scroll, .palette-foot") : overflow !== "visible") return true;
     }
     return false;
   };
@@ -143,7 +146,7 @@ def test_right_to_left_texts_run_right_to_left(site, page):
     expect(users).to_have_count(2)
     assert [direction(users.nth(0)), direction(users.nth(1))] == ["rtl", "ltr"]
     answer = log(page).locator("article.answer")
-    for element in ("p", "li", "td", "th", "h1"):
+    for element in ("p", "li", "td", "th", ":is(h1, h2, h3, h4)"):
         assert (element, direction(answer.locator(element))) == (element, "rtl")
     assert direction(answer.get_by_text("plain English")) == "ltr"
     assert direction(page.locator("#header h1")) == "rtl"

@@ -1,7 +1,7 @@
 """Shortcuts, dialogs, menus, toasts and the drawer: what keys do, and where the focus is."""
 
 import pytest
-from browser import expect, module
+from browser import expect, module, wait_for_connection
 
 PHONE = {"width": 390, "height": 844}
 
@@ -9,8 +9,7 @@ MENU = """([menu, items]) => {
   const button = document.createElement("button");
   button.id = "opener";
   button.textContent = "Open";
-  document.getElementById("view").replaceChildren(button);
-  document.getElementById("view").hidden = false;
+  document.getElementById("main").prepend(button);
   window.chosen = [];
   button.onclick = () => menu.openMenu(button, items.map((label) => ({ label, run: () => window.chosen.push(label) })), { label: "Things" });
 }"""
@@ -20,6 +19,8 @@ MENU = """([menu, items]) => {
 def opener(page):
     """A button that opens a menu of four."""
     page.goto("/")
+    wait_for_connection(page, "open")
+    expect(page.get_by_role("textbox", name="Message")).to_be_focused()
     page.evaluate(MENU, [module(page, "menu"), ["Apple", "Banana", "Cherry", "Blueberry"]])
     return page.locator("#opener")
 
@@ -35,6 +36,13 @@ def test_a_question_mark_lists_the_shortcuts_and_the_focus_returns(page):
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     assert before and page.evaluate("() => document.activeElement === window.before")
+
+
+def test_the_skip_link_moves_the_focus_and_keeps_the_address(site, page):
+    page.goto("/archive")
+    page.get_by_role("link", name="Skip to the conversation").press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    expect(page).to_have_url(f"{site.url}/archive")
 
 
 def test_plain_keys_are_for_the_text_while_one_is_typed(page):
@@ -104,7 +112,7 @@ def test_a_menu_is_left_without_a_choice(page, opener, leave):
 def test_a_menu_stays_inside_the_window(page, opener):
     page.evaluate("""() => {
       const { style } = document.getElementById("opener");
-      for (const [name, value] of Object.entries({ position: "fixed", right: "2px", bottom: "2px" })) style.setProperty(name, value);
+      for (const [name, value] of Object.entries({ position: "fixed", right: "2px", bottom: "2px", "z-index": 9 })) style.setProperty(name, value);
     }""")
     opener.click()
     box = page.get_by_role("menu").bounding_box()

@@ -48,7 +48,9 @@ def test_signing_out_ends_it_in_all_tabs(site, context):
     wait_for_connection(first, "open")
     second.goto("/")
     wait_for_connection(second, "open")
+    second.evaluate("() => { window.isOfAlice = true; }")
     first.evaluate("(session) => { void session.signOut(); }", module(first, "session"))
+    second.wait_for_function("() => !window.isOfAlice")  # nothing of her stays in memory
     for tab in (first, second):
         expect(tab.get_by_label("Token")).to_be_visible()
     assert context.cookies() == []

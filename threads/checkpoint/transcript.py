@@ -124,7 +124,7 @@ class Transcripts:
         self, connection: sqlite3.Connection, thread_id: str, head_id: str, rows: KnownRows
     ) -> AppendedMessages | None:
         """Return how the conversation at a head differs from the rows; None where all must be decoded."""
-        read = partial(self._metadata_of, connection, thread_id)
+        read = partial(self.metadata_of, connection, thread_id)
         walk = ancestors(connection, (thread_id, "", head_id))
         base = find_base((HeadStep(id, parent, read) for id, parent, _ in walk), rows)
         if base is None:
@@ -420,11 +420,12 @@ class Transcripts:
         at = {**at, "channel": channel}
         value, digests = values.get(channel), None
         if isinstance(value, list):
-            updates = self._updates_of_all(connection, at, steps)
             before, digests = digests_of(value, kept)
             if len(value) < kept or before is None or (kept and rows.digest(kept) != before):
                 return None
             added = coerce_messages([self._serde.loads_raw(item) for item in value[kept:]])
+            taken = [step for step in steps if not self._is_left_out(connection, at, step, added)]
+            updates = self._updates_of_all(connection, at, taken)
         else:
             reducer = self._graphs.find_reducer(connection, at, metadata, checkpoint)
             if reducer_name(reducer) not in KNOWN_REDUCERS or not is_certain:
@@ -441,6 +442,18 @@ class Transcripts:
             return None
         saved = self._saved_origins(connection, at["thread_id"])
         return _to_stored(added, _assign_steps(added, saved, updates), digests)
+
+    def _is_left_out(
+        self, connection: sqlite3.Connection, at: dict[str, Any], step: HeadStep, added: Sequence[BaseMessage]
+    ) -> bool:
+        """Whether a step began from an old checkpoint, and nothing that was written there is in `added`."""
+        if step.metadata.get("source") not in ("input", "fork") or step.origin != step.id:
+            return False
+        written = [
+            each for _, value in self._updates_of(connection, at, step) for each in coerce_messages(value)
+        ]
+        ids, contents = {each.id for each in added}, {content_key(each) for each in added}
+        return not any(each.id in ids if each.id else content_key(each) in contents for each in written)
 
     def _is_restart_of(
         self,
@@ -505,13 +518,13 @@ class Transcripts:
             return
         metadata: Mapping[str, Any] = step.metadata
         if step.origin != step.id:
-            metadata = self._metadata_of(connection, at["thread_id"], step.origin)
+            metadata = self.metadata_of(connection, at["thread_id"], step.origin)
         stored_with = _stored_with_step(step.origin, metadata)
         query = {**at, "checkpoint_id": step.parent_id}
         for _, value in self._decoded(connection.execute(self._sql["writes_at"], query)):
             yield stored_with, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
 
-    def _metadata_of(
+    def metadata_of(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> dict[str, Any]:
         """The metadata of a checkpoint; an empty dict where they are not stored or not readable."""

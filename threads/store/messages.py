@@ -75,6 +75,10 @@ class MessageTable:
         rows, stored = self._execute("find", values).fetchall(), storable(message_id)
         return next((row["id"] for row in rows if row["message_id"] == stored), None)
 
+    def ids(self, position: int) -> list[str | None]:
+        """Return the ids of a thread's messages."""
+        return [row[0] for row in self._execute("ids", rows_of(position)._asdict())]
+
     def find_run(self, position: int, run_id: str) -> range | None:
         """Return where the messages of a run are, from its first to its last one; None if it has none."""
         ids = rows_of(position)

@@ -38,6 +38,14 @@ function showTitle() {
   document.title = title ? `${title} · ${NAME}` : NAME;
 }
 
+/** The skip link moves the focus; its address would be a message's. */
+function mountSkipLink() {
+  document.querySelector(".skip")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    place("main").focus();
+  });
+}
+
 function mountDrawer() {
   place("scrim").addEventListener("click", () => set({ drawer: false }));
   addShortcut({
@@ -63,6 +71,7 @@ async function start() {
   followSettings();
   followSession();
   mountDrawer();
+  mountSkipLink();
   mountConnection(place("connection"));
   watch((state) => [state.route, state.session], showRoute);
   watch((state) => [state.route, state.threads], showTitle);

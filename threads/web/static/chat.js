@@ -11,7 +11,7 @@ import { ready } from "./events.js";
 import { icon } from "./icons.js";
 import { addShortcut } from "./keys.js";
 import { addMessageKeys } from "./message_keys.js";
-import { agentName, newChat, nextAgent, watchNewChat } from "./new_chat.js";
+import { agentName, chooseNewChat, newChat, nextAgent, watchNewChat } from "./new_chat.js";
 import { OpenThread } from "./open_thread.js";
 import { ScrollFollower } from "./scroll_follower.js";
 import { get, watch } from "./store.js";
@@ -71,6 +71,7 @@ export class ChatView {
     this.wasOut = session === "out";
     if (route.view !== "chat" || session !== "in") return;
     if (isRenewed && this.thread instanceof OpenThread) this.thread.reload();
+    if (route.thread !== null && newChat().isTemporary) chooseNewChat({ isTemporary: false });
     const { isTemporary } = newChat();
     if (route.thread === null && !isTemporary) this.open(null);
     else if (route.thread === null) this.openTemporary(agents.length ? (nextAgent()?.id ?? null) : null);
@@ -91,12 +92,21 @@ export class ChatView {
     this.replace(thread);
     this.composer.openDraft(draftKey(get().me?.name ?? null, thread?.id ?? null));
     if (thread) void ready().then(() => thread.reload());
-    if (!matchMedia("(pointer: coarse)").matches) this.composer.focus();
+    this.focus();
+  }
+
+  /** Put the focus where one writes; on a screen that would open its keyboard, so there on the messages. */
+  focus() {
+    if (matchMedia("(pointer: coarse)").matches) this.log.focus({ preventScroll: true });
+    else this.composer.focus();
   }
 
   /** @param {string | null} agentId */
   openTemporary(agentId) {
-    if (this.thread instanceof TemporaryThread && this.thread.agentId === agentId) return;
+    if (this.thread instanceof TemporaryThread) {
+      this.thread.agentId = agentId;
+      return;
+    }
     this.replace(new TemporaryThread(agentId, (change) => this.handleChange(change)));
     this.composer.openDraft("");
   }
@@ -164,7 +174,7 @@ export class ChatView {
     const name = this.assistantName();
     const placeholder = conversation.interrupts.length ? "Answer above, or write something else" : `Message ${name}`;
     return {
-      placeholder, isBusy: conversation.isBusy, blocked: this.actions.blocked(), notice: this.actions.noticeTemplate(),
+      placeholder, isBusy: conversation.isBusy, isSending: !conversation.isRunning && conversation.pending.some((each) => each.runId === null), blocked: this.actions.blocked(), notice: this.actions.noticeTemplate(),
       hint: this.thread instanceof TemporaryThread ? "Temporary: nothing of this is stored. It is gone when you leave." : "",
     };
   }
@@ -187,7 +197,7 @@ export class ChatView {
 
   /** The record of the thread has changed, or is gone: then it may have been deleted elsewhere. */
   handleRecord() {
-    if (this.thread instanceof OpenThread && !get().threads.has(this.thread.id) && !this.thread.isGone) this.thread.refreshSoon();
+    if (this.thread instanceof OpenThread && !get().threads.has(this.thread.id) && !this.thread.isGone && !this.thread.isTrashed) this.thread.refreshSoon();
     this.show();
   }
 

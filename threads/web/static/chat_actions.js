@@ -37,7 +37,7 @@ export class ChatActions {
       regenerate: (message) => void this.regenerate(message),
       fork: (message) => void this.attempt(async (thread) => navigate({ thread: (await thread.fork(message)).id })),
       undo: (message) => void this.undo(message),
-      showVersion: (message, version) => void this.attempt((thread) => thread.showVersion(message, version)),
+      showVersion: (message, version) => void this.view.history.keepFocus(() => this.attempt((thread) => thread.showVersion(message, version))),
       unfold: (key) => { this.view.history.texts.unfold(key); this.view.show(); },
     };
   }
@@ -64,6 +64,11 @@ export class ChatActions {
     return thread instanceof OpenThread ? get().threads.get(thread.id) : undefined;
   }
 
+  get isTrashed() {
+    const { thread } = this.view;
+    return thread instanceof OpenThread && (thread.isTrashed || Boolean(this.record?.trashed_at));
+  }
+
   /** Whether messages can be copied only. */
   get isReadOnly() {
     return !(this.view.thread instanceof OpenThread) || this.blocked() !== "";
@@ -78,9 +83,8 @@ export class ChatActions {
     const { thread } = this.view;
     if (!(thread instanceof OpenThread)) return "";
     if (thread.isGone) return "This conversation is gone";
-    if (thread.isTrashed) return "Restore it to continue";
+    if (this.isTrashed) return "Restore it to continue";
     if (!this.record) return "";
-    if (this.record.trashed_at) return "In the trash: restore it to continue";
     if (this.record.agent_id === null) return "Choose an agent to continue";
     return findAgent(this.record.agent_id) || !get().agents.length ? "" : `The agent ${this.record.agent_id} is not here: choose another`;
   }
@@ -201,6 +205,7 @@ export class ChatActions {
     this.editedId = null;
     this.error = null;
     this.view.scroll.goToEnd();
+    this.view.focus();
     await this.requests(this.conversation).edit(message, text);
   }
 
@@ -208,6 +213,7 @@ export class ChatActions {
   async regenerate(message) {
     const items = groupMessages(this.conversation.messages);
     const item = items.find((each) => each.kind === "assistant" && each.messages.includes(message));
+    this.view.focus();
     if (item?.kind === "assistant") await this.requests(this.conversation).regenerate(item, message);
   }
 

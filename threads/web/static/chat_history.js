@@ -116,7 +116,7 @@ export class ChatHistory {
     return html`<article class="user is-pending" aria-label="You">
       <div class="bubble"><div class="plain-text" dir="auto">${pending.text}</div></div>
       <div class="bar">
-        ${pending.error ? html`<span class="bad" role="status">Not sent yet: ${textOf(pending.error)}</span>
+        ${pending.error ? html`<span class="bad" role="status">Not sent yet: ${textOf(pending.error, false)}</span>
           <button class="btn small" type="button" @click=${() => pending.sending?.retry()}>Try now</button>
           <button class="btn small" type="button" @click=${() => pending.sending?.cancel()}>Take back</button>` : nothing}
         ${pending.isQueued && !pending.error ? html`<span>Waits for this answer</span>
@@ -138,7 +138,7 @@ export class ChatHistory {
     const { thread } = this.view;
     if (!(thread instanceof OpenThread)) return nothing;
     if (thread.isGone) return html`<div class="empty" role="alert"><h2>This conversation is gone</h2><p>It was deleted, or it is not yours. What you typed stays below.</p></div>`;
-    if (thread.isTrashed) return html`<div class="empty"><h2>This conversation is in the trash</h2><p>Restore it to read and continue it.</p>
+    if (thread.isTrashed && !thread.conversation.isLoaded) return html`<div class="empty"><h2>This conversation is in the trash</h2><p>Restore it to read and continue it.</p>
       <button class="btn go" type="button" @click=${() => void this.view.actions.attempt(() => thread.restore())}>Restore</button></div>`;
     if (thread.loadError) return html`<div class="empty" role="alert"><h2>It cannot be read</h2><p dir="auto">${thread.loadError.message} ${thread.loadError.hint}</p>
       <button class="btn" type="button" @click=${() => void thread.load()}>Try again</button></div>`;
@@ -149,7 +149,7 @@ export class ChatHistory {
   failureTemplate() {
     const { actions } = this.view;
     const { failure, isBusy } = actions.conversation;
-    if (actions.record?.trashed_at && !this.isThreadTrashed()) return this.trashedTemplate();
+    if (actions.conversation.isLoaded && actions.isTrashed) return this.trashedTemplate();
     if (!failure || isBusy) return nothing;
     return html`<div class="failure" role="alert">
       ${icon("warn")}
@@ -158,15 +158,24 @@ export class ChatHistory {
     </div>`;
   }
 
-  isThreadTrashed() {
-    return this.view.thread instanceof OpenThread && this.view.thread.isTrashed;
-  }
-
   /** The thread was moved to the trash while it is shown. */
   trashedTemplate() {
     const restore = () => void this.view.actions.attempt((thread) => thread.restore());
     return html`<div class="failure" role="status">${icon("trash")}<div>This conversation is in the trash.</div>
       <button class="btn" type="button" @click=${restore}>Restore</button></div>`;
+  }
+
+  /** Do something that renders messages anew, and give the focus back to the button that did it. @param {() => Promise<unknown>} act */
+  async keepFocus(act) {
+    const articles = () => /** @type {HTMLElement[]} */ ([...this.stored.querySelectorAll("article")]);
+    const focused = document.activeElement;
+    const index = articles().findIndex((each) => each.contains(focused));
+    const label = focused?.getAttribute("aria-label");
+    await act();
+    if (document.activeElement !== document.body) return;
+    const article = articles()[index];
+    const same = [...(article?.querySelectorAll("button") ?? [])].find((each) => each.getAttribute("aria-label") === label && !each.disabled);
+    (same ?? article)?.focus({ preventScroll: true });
   }
 
   /** Show a message and mark it; read older ones until it is found. @param {string} id @param {OpenThread} thread */

@@ -4,13 +4,12 @@ import { html, nothing, render } from "../vendor/lit-html.js";
 import { loadDraft, saveDraft, withoutTexts } from "./drafts.js";
 import { icon } from "./icons.js";
 import { grow } from "./message_editor.js";
+import { get } from "./store.js";
 
-/** Bytes of a request body that the server takes, unless it was started with other limits. */
-const BODY_LIMIT = 1_048_576;
 /** Bytes for all that is not the text. */
 const BODY_REST = 512;
-/** Characters below which the size need not be measured. */
-const SMALL = 100_000;
+/** Bytes that a character of a message may take at most in JSON, as a control character does. */
+const LARGEST_CHARACTER = 6;
 
 /**
  * @typedef {"enqueue" | "interrupt"} Strategy What to do with an answer that is under way.
@@ -21,6 +20,7 @@ const SMALL = 100_000;
  * @typedef {object} ComposerState
  * @property {string} placeholder
  * @property {boolean} isBusy Whether an answer is under way.
+ * @property {boolean} isSending Whether a message is on its way to the server.
  * @property {string} blocked Why nothing can be sent; empty if it can.
  * @property {unknown} notice What went wrong with the last message, and what to do.
  * @property {string} hint
@@ -32,7 +32,7 @@ export class Composer {
     this.root = root;
     this.handlers = handlers;
     /** @type {ComposerState} */
-    this.state = { placeholder: "Message", isBusy: false, blocked: "", notice: nothing, hint: "" };
+    this.state = { placeholder: "Message", isBusy: false, isSending: false, blocked: "", notice: nothing, hint: "" };
     this.draftKey = "";
     this.isOpen = false;
     /** Texts on their way, which belong to the draft until the server has accepted them. @type {() => string[]} */
@@ -97,8 +97,10 @@ export class Composer {
 
   measure() {
     grow(this.area);
-    const size = this.text.length < SMALL ? 0 : new Blob([JSON.stringify(this.text)]).size + BODY_REST;
-    this.excess = Math.max(0, size - BODY_LIMIT);
+    const { bodyLimit } = get();
+    const isSmall = this.text.length * LARGEST_CHARACTER + BODY_REST < bodyLimit;
+    const size = isSmall ? 0 : new Blob([JSON.stringify(this.text)]).size + BODY_REST;
+    this.excess = Math.max(0, size - bodyLimit);
     this.show();
   }
 
@@ -118,25 +120,25 @@ export class Composer {
     if (event.key === "Enter" && !event.shiftKey && !event.altKey && !isTouch()) {
       event.preventDefault();
       this.send(event.ctrlKey || event.metaKey ? "interrupt" : "enqueue");
-    } else if (event.key === "ArrowUp" && !this.text) {
+    } else if (event.key === "ArrowUp" && !event.altKey && !this.text) {
       event.preventDefault();
       this.handlers.onEditLast();
     }
   }
 
   show() {
-    const { placeholder, isBusy, blocked, notice, hint } = this.state;
+    const { placeholder, isBusy, isSending, blocked, notice, hint } = this.state;
     const hasText = Boolean(this.area?.value.trim());
     render(
       html`<form class="composer" @submit=${(/** @type {Event} */ event) => { event.preventDefault(); this.send("enqueue"); }}>
           <div role="alert">${notice}</div>
           ${this.excess ? html`<p class="composer-limit" role="alert">
-            Too long by ${kilobytes(this.excess)}: a message may have ${kilobytes(BODY_LIMIT)}. Shorten it, or send it in parts.</p>` : nothing}
+            Too long by ${kilobytes(this.excess)}: a message may have ${kilobytes(get().bodyLimit)}. Shorten it, or send it in parts.</p>` : nothing}
           <div class="composer-box">
             <textarea rows="1" dir="auto" aria-label="Message" placeholder=${placeholder} enterkeyhint="send"
               @input=${() => this.handleInput()} @keydown=${(/** @type {KeyboardEvent} */ event) => this.handleKey(event)}></textarea>
             <div class="composer-tools">
-              <span class="composer-keys">${blocked || keysText(isBusy, hasText)}</span>
+              <span class="composer-keys">${blocked || (isSending && !hasText ? "Sending…" : keysText(isBusy, hasText))}</span>
               ${isBusy && hasText ? html`<button class="btn" type="button" title="Stops the answer and sends this at once (Ctrl Enter)"
                 @click=${() => this.send("interrupt")}>Send now</button>` : nothing}
               ${isBusy && !hasText ? html`<button class="round stop" type="button" aria-label="Stop the answer" title="Stop"

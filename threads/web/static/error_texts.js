@@ -19,7 +19,7 @@ const TEXTS = {
   ThreadTrashed: "This conversation is in the trash.",
 };
 
-/** Return what happened and what to do about it. @param {ApiError} error */
-export function textOf(error) {
-  return `${TEXTS[error.code] ?? error.message} ${error.hint}`.trim();
+/** Return what happened, and what to do about it. @param {ApiError} error @param {boolean} [hasHint] */
+export function textOf(error, hasHint = true) {
+  return `${TEXTS[error.code] ?? error.message} ${hasHint ? error.hint : ""}`.trim();
 }

@@ -6,7 +6,7 @@ import { confirmDialog, openDialog, toastError } from "./dialogs.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menu.js";
 import { agentName, chooseNewChat, findAgent, newChat, nextAgent, watchNewChat } from "./new_chat.js";
-import { navigate } from "./router.js";
+import { href, navigate } from "./router.js";
 import { get, putThreads, set, watch } from "./store.js";
 import { renameThread } from "./thread_actions.js";
 import { openThreadMenu } from "./thread_menu.js";
@@ -27,6 +27,10 @@ export function mountHeader(root) {
   show = () => render(headerTemplate(), root);
   watch((state) => [state.route, state.session, state.agents, state.threads.get(state.route.thread ?? "")], show);
   watchNewChat(show);
+  addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (link?.getAttribute("href") === href() && newChat().isTemporary) void toggleTemporary(); // it is shown already
+  });
 }
 
 function headerTemplate() {
@@ -144,15 +148,17 @@ function startNew(choice) {
   navigate({});
 }
 
-function temporaryButton() {
+/** Begin or leave a temporary conversation. */
+async function toggleTemporary() {
   const { isTemporary } = newChat();
-  const toggle = async () => {
-    const hasMessages = document.querySelector("#chat .log article") !== null;
-    const isSure = !isTemporary || !hasMessages || (await confirmDialog({
-      title: "Leave the temporary conversation?", text: "It is not stored: what was written is gone then.", action: "Leave", isDanger: true,
-    }));
-    if (isSure) chooseNewChat({ isTemporary: !isTemporary });
-  };
-  return html`<button type="button" class="btn temporary" aria-pressed=${String(isTemporary)} title="A temporary conversation is not stored"
-    @click=${() => void toggle()}>${icon("ghost")}<span>Temporary</span></button>`;
+  const hasMessages = document.querySelector("#chat .log article") !== null;
+  const isSure = !isTemporary || !hasMessages || (await confirmDialog({
+    title: "Leave the temporary conversation?", text: "It is not stored: what was written is gone then.", action: "Leave", isDanger: true,
+  }));
+  if (isSure) chooseNewChat({ isTemporary: !isTemporary });
+}
+
+function temporaryButton() {
+  return html`<button type="button" class="btn temporary" aria-pressed=${String(newChat().isTemporary)} title="A temporary conversation is not stored"
+    @click=${() => void toggleTemporary()}>${icon("ghost")}<span>Temporary</span></button>`;
 }

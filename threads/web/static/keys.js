@@ -86,11 +86,11 @@ export async function showShortcuts() {
   }
   await openDialog({
     title: "Keyboard shortcuts",
-    body: html`${[...groups].map(
+    body: html`<div tabindex="0" role="group" aria-label="Shortcuts">${[...groups].map(
       ([group, list]) => html`<section class="shortcuts">
         <h3>${group}</h3>
         <dl>${list.map((each) => html`<div><dt>${each.label}</dt><dd><kbd>${keysText(each.keys)}</kbd></dd></div>`)}</dl>
       </section>`,
-    )}`,
+    )}</div>`,
   });
 }

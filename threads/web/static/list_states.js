@@ -1,9 +1,19 @@
 // @ts-check
-/** What stands below the rows of a list: that it loads, that it failed, that it is empty. */
+/** Where a list stands, and what stands below its rows: that it loads, that it failed, that it is empty. */
 
 import { html, nothing } from "../vendor/lit-html.js";
 
+/** @import { Thread } from "./types.js" */
 /** @import { ThreadListView } from "./thread_list_view.js" */
+
+/**
+ * @typedef {object} ListPlace
+ * @property {"sidebar" | "archive" | "trash"} name
+ * @property {(view: ThreadListView, threads: readonly Thread[], anchor: HTMLElement) => void} openMenu
+ * @property {(view: ThreadListView, threads: readonly Thread[], key: string) => boolean} onKey  Whether a key on a row did something.
+ * @property {(thread: Thread) => boolean} [filter]  What the server cannot filter by.
+ * @property {() => unknown} empty  Shown where there are no threads.
+ */
 
 /** Rows of the placeholder. */
 const SKELETON = 8;

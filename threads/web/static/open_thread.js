@@ -4,7 +4,7 @@ import { ApiError, get, getPage, send } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { onGap, subscribe } from "./events.js";
 import { readRunEvents } from "./run_events.js";
-import { dropThread, patchThread, putThreads } from "./store.js";
+import { dropThread, get as getState, patchThread, putThreads } from "./store.js";
 import { setUnread } from "./unread.js";
 
 /** @import { ThreadEvent, Thread } from "./types.js" */
@@ -69,6 +69,8 @@ export class OpenThread {
   /** @param {number} limit @param {number} number */
   async read(limit, number) {
     const thread = ["threads", this.id];
+    const known = getState();
+    if (this.conversation.isLoaded && (await this.isInTrash())) return;
     const [record, page, runs] = await Promise.all([
       get(thread),
       getPage([...thread, "messages"], { limit }),
@@ -78,26 +80,46 @@ export class OpenThread {
     const interrupts = record.status === "interrupted" ? await get([...thread, "interrupts"]) : [];
     const replay = active ? await readRunEvents(this.id, active.id) : [];
     if (this.isClosed || number !== this.reads) return;
-    putThreads([record]);
+    const stored = getState();
+    if (stored.threads.get(this.id) === known.threads.get(this.id)) putThreads([record]); // else a newer one has come
     this.take(page, runs, interrupts, replay);
+  }
+
+  /** Whether the thread was moved to the trash, where its messages cannot be read. */
+  async isInTrash() {
+    const record = await get(["threads", this.id]);
+    this.isTrashed = Boolean(record.trashed_at);
+    if (!this.isTrashed || this.isClosed) return this.isTrashed;
+    putThreads([record]);
+    for (const event of this.buffered ?? []) this.conversation.apply(event);
+    this.buffered = null;
+    this.onChange("messages");
+    return true;
   }
 
   /** @param {{items: any[], next: string | null}} page @param {any[]} runs @param {any[]} interrupts @param {ThreadEvent[]} replay */
   take(page, runs, interrupts, replay) {
     const { conversation } = this;
     this.loadError = null;
+    this.isTrashed = false;
     conversation.setNewest(page.items, page.next !== null);
     conversation.interrupts = interrupts;
     conversation.setRuns(runs);
     if (replay.length) conversation.replay(replay);
-    for (const event of this.buffered ?? []) conversation.apply(event);
+    const mustRead = (this.buffered ?? []).filter((event) => conversation.apply(event)).length > 0;
     this.buffered = null;
     conversation.dropLive();
+    if (mustRead) this.refreshSoon();
     this.onChange("messages");
   }
 
   /** @param {ThreadEvent} event */
   receive(event) {
+    if (event.type === "changed") {
+      const isOwn = event.data.change === "updated" && this.conversation.isBusy; // the run's own events say more
+      if (event.data.change !== "read" && !isOwn) this.refreshSoon();
+      return;
+    }
     if (this.buffered) {
       this.buffered.push(event);
       return;
@@ -117,7 +139,7 @@ export class OpenThread {
 
   refreshSoon() {
     clearTimeout(this.refreshTimer);
-    this.refreshTimer = setTimeout(() => void this.refresh(), REFRESH_DELAY);
+    this.refreshTimer = setTimeout(() => void (this.conversation.isLoaded ? this.refresh() : this.load()), REFRESH_DELAY);
   }
 
   /** Read again what is shown, for ids and versions, and for changes that have no event. */

@@ -206,7 +206,7 @@ class Palette {
 /** The threads in sight that were used last. */
 function recentThreads() {
   const inSight = [...get().threads.values()].filter((thread) => !thread.archived && thread.trashed_at === null);
-  return inSight.toSorted((a, b) => (b.updated_at ?? "").localeCompare(a.updated_at ?? "")).slice(0, RECENT);
+  return inSight.toSorted((a, b) => ((a.updated_at ?? "") < (b.updated_at ?? "") ? 1 : -1)).slice(0, RECENT);
 }
 
 /** @param {HTMLElement} root */

@@ -10,6 +10,7 @@ import { handleListKey } from "./list_keys.js";
 import { listEnd } from "./list_states.js";
 import { firstInView, heights, reveal, rowOffset, setHeight, sliceGroups } from "./list_window.js";
 import { Selection } from "./selection.js";
+import { settings } from "./settings.js";
 import { get } from "./store.js";
 import { renameThread } from "./thread_actions.js";
 import { groupThreads } from "./thread_groups.js";
@@ -17,27 +18,15 @@ import { threadRow } from "./thread_row.js";
 import { unreadCount } from "./unread.js";
 
 /** @import { Thread } from "./types.js" */
+/** @import { ListPlace } from "./list_states.js" */
 /** @import { ThreadList } from "./thread_list.js" */
 /** @import { ThreadGroup } from "./thread_groups.js" */
-
-/**
- * @typedef {object} ListPlace
- * @property {"sidebar" | "archive" | "trash"} name
- * @property {(view: ThreadListView, threads: readonly Thread[], anchor: HTMLElement) => void} openMenu
- * @property {(view: ThreadListView, threads: readonly Thread[], key: string) => boolean} onKey  Whether a key on a row did something.
- * @property {(thread: Thread) => boolean} [filter]  What the server cannot filter by.
- * @property {() => unknown} empty  Shown where there are no threads.
- */
 
 /** Rows from the end at which the next page is loaded. */
 const NEAR_END = 15;
 
 export class ThreadListView {
-  /**
-   * @param {ThreadList} list
-   * @param {ListPlace} place
-   * @param {(isNow?: boolean) => void} update  Renders soon, or before it returns.
-   */
+  /** @param {ThreadList} list @param {ListPlace} place @param {(isNow?: boolean) => void} update  Renders soon, or before it returns. */
   constructor(list, place, update) {
     this.list = list;
     this.place = place;
@@ -46,6 +35,8 @@ export class ThreadListView {
     /** @type {ThreadGroup<Thread>[]} */
     this.groups = [];
     this._update = update;
+    /** @type {{ threads: readonly Thread[], day: string } | null} what `groups` was made of */
+    this._grouped = null;
     /** @type {{ id: string, scope: string, draft: string } | null} */
     this._editing = null;
     this._top = 0;
@@ -93,10 +84,7 @@ export class ThreadListView {
     </div>`;
   }
 
-  /**
-   * Set what a template cannot: heights, scroll offset, focus. Call it after each rendering.
-   * @param {ParentNode} root
-   */
+  /** Set what a template cannot: heights, scroll offset, focus. Call it after each rendering. @param {ParentNode} root */
   afterRender(root) {
     const scroller = root.querySelector(`[data-list=${this.place.name}]`);
     if (!(scroller instanceof HTMLElement)) return;
@@ -180,15 +168,17 @@ export class ThreadListView {
   }
 
   _mainTabStop() {
-    const shown = new Set(this.groups.flatMap((group) => group.threads.map((thread) => thread.id)));
     const stop = this.focusKeeper.tabStop;
     const wanted = stop?.scope === "main" ? stop.id : get().route.thread;
-    return wanted !== null && shown.has(wanted) ? wanted : this.groups[0]?.threads[0]?.id;
+    return wanted !== null && rowOffset(this.groups, wanted, heights()) !== null ? wanted : this.groups[0]?.threads[0]?.id;
   }
 
   _group() {
     const { filter } = this.place;
     const threads = filter === undefined ? this.list.threads : this.list.threads.filter(filter);
+    const day = `${new Date().toDateString()} ${settings().locale}`;
+    if (this._grouped?.threads === threads && this._grouped.day === day) return; // it only scrolled
+    this._grouped = { threads, day };
     this.groups = this.place.name === "trash"
       ? groupThreads(threads, { hasPinned: false, moment: (thread) => thread.trashed_at })
       : groupThreads(threads);
