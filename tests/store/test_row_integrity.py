@@ -15,6 +15,7 @@ from row_machine import compare
 import threads
 from agent import build_agent
 from threads.db import migrations
+from threads.db.queries import milliseconds
 
 SAID, CALLED = b"xylophone", b"glockenspiel"
 """In the text of a message, which is searched, and in other parts of it."""
@@ -233,3 +234,19 @@ def test_two_processes_bring_an_older_file_up_to_date(path):
     with threads.open(path) as registry:
         assert registry.verify() == []
         compare(registry, "a")
+
+
+@pytest.mark.parametrize("read", ["list", "messages"])
+def test_search_rows_have_the_times_of_their_messages(tmp_path, read):
+    path = tmp_path / "threads.db"
+    saver = stock_saver(path)
+    three_turns(plain_graph(saver), "a")
+    saver.conn.close()
+    with threads.open(path) as registry:
+        found = registry.messages("a") if read == "messages" else registry.list()
+        assert len(found) > 0
+        times = [milliseconds(each.created_at) for each in registry.messages("a")]
+        registry.search("message")  # waits until all is stored
+        with closing(sqlite3.connect(path)) as connection:
+            query = "SELECT written_at FROM threads_message_text WHERE role <> 'title' ORDER BY id"
+            assert [time for (time,) in connection.execute(query)] == times

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from threads.db.database import has_table
-from threads.db.queries import statements
+from threads.db.queries import milliseconds, statements
 from threads.models import Message
 from threads.search import index
 from threads.search.index import IndexedMessage
@@ -241,9 +241,16 @@ def derive(row: Projectable, connection: sqlite3.Connection, decoder: Decoder) -
         is_append_only=head is not None and head.is_append_only,
         places=said.places,
         unanswered=lost,
-        times=said.times,
+        times={**said.times, **_known_times(head)},
         stored=said.stored,
     )
+
+
+def _known_times(head: HeadMessages | None) -> dict[str, int]:
+    """When the messages of a head were stored, in milliseconds since 1970, by id, as their rows have it."""
+    messages = () if head is None else [each.message for each in head.messages]
+    times = {storable(each.id): milliseconds(each.created_at) for each in messages if each.id}
+    return {id: time for id, time in times.items() if time is not None}
 
 
 class Said(NamedTuple):
