@@ -14,7 +14,7 @@ from turn_machine import Operations, TurnMachine, World
 
 import threads
 from agent import build_agent
-from threads.checkpoint.branch_steps import find_question, trace_branch
+from threads.checkpoint.branch_steps import trace_branch
 from threads.checkpoint.stored_origins import MessageOrigins
 from threads.registry.head_view import HeadView
 
@@ -54,7 +54,8 @@ def compare(registry: threads.Registry, id: str) -> tuple[int, int]:
                 assert answer(origins, question, position) == answer(trace, question, position), question
                 asked, by_rows = asked + 1, by_rows + (origins.trace is None)
         try:
-            expected = find_question(trace, messages)
+            users = (n for n in reversed(range(len(messages))) if messages[n].role == "user")
+            expected = next((n for n in users if not trace.is_by_node(n)), None)
         except threads.MessageNotFound:
             return asked, by_rows
         assert MessageOrigins(*at, head).find_question(len(head)) == expected

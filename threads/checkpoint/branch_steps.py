@@ -7,7 +7,7 @@ snapshot on, as the graph did it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,7 +21,6 @@ from threads.checkpoint.origins import BranchStep, BranchTrace
 from threads.checkpoint.serde import Undecodable
 from threads.checkpoint.transcript import Transcripts
 from threads.langgraph_internals import NULL_TASK_ID
-from threads.models import Message
 
 READ_AT_ONCE = 20
 """Checkpoints of a branch that are looked up at once."""
@@ -34,16 +33,6 @@ def trace_branch(
 ) -> BranchTrace:
     """Return the origins of the messages of the branch that ends at checkpoint `tip`."""
     return BranchTrace(thread_id, StepReader(transcripts, connection, thread_id).steps(tip or ""))
-
-
-def find_question(trace: BranchTrace, messages: Sequence[Message]) -> int | None:
-    """Return the position of the last user message that began a turn; None if there is none.
-
-    What a node wrote in the user's name belongs to the turn that it was written in. Raises `MessageNotFound`
-    where the history does not show which it is.
-    """
-    users = (n for n in reversed(range(len(messages))) if messages[n].role == "user")
-    return next((n for n in users if not trace.is_by_node(n)), None)
 
 
 class StoredStep(NamedTuple):
