@@ -203,8 +203,7 @@ export class ChatActions {
 
   /** @param {Message} message @param {string} text */
   async submitEdit(message, text) {
-    this.editedId = null;
-    this.error = null;
+    Object.assign(this, { editedId: null, error: null });
     this.view.scroll.goToEnd();
     this.view.focus();
     await this.requests(this.conversation).edit(message, text);
