@@ -183,3 +183,27 @@ def test_application_serves_in_a_second_lifespan(registry):
                 said = web.post(f"{PREFIX}/threads/{id}/messages", json={"message": "again"})
                 assert said.status_code == 200
                 assert web.get(f"{PREFIX}/events", params={"follow": False}).status_code == 200
+
+
+def test_mounted_application_names_its_addresses_with_the_prefix(registry):
+    with embedded(registry, "mounted") as url, httpx.Client(base_url=url, timeout=30) as http:
+        created = http.post(f"{PREFIX}/threads", json={"initial_message": "hi"})
+        streamed = http.post(
+            f"{PREFIX}/threads", json={"initial_message": "hi"}, headers={"accept": "text/event-stream"}
+        )
+        sent = http.post(
+            f"{created.headers['location'].removeprefix('/chat')}/messages", json={"message": "x"}
+        )
+        base = url.removesuffix("/chat")
+        for answer, name in (
+            (created, "location"), (streamed, "location"), (streamed, "content-location"), (sent, "content-location"),
+        ):  # fmt: skip
+            address = answer.headers[name]
+            assert address.startswith(f"/chat{PREFIX}/threads/")
+            assert httpx.get(f"{base}{address}").status_code == 200
+        assert http.get("/openapi.json").json()["servers"] == [{"url": "/chat"}]
+        assert 'href="/chat/openapi.json"' in http.get("/docs").text
+    with embedded(registry, "own uvicorn") as url:
+        answer = httpx.post(f"{url}{PREFIX}/threads", json={})
+        assert answer.headers["location"].startswith(f"{PREFIX}/threads/")
+        assert "servers" not in httpx.get(f"{url}/openapi.json").json()

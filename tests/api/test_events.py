@@ -7,23 +7,25 @@ import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from locations import SUPPORT
-from run_helpers import Gate, slow_agent, until, waiting_graph
+from run_helpers import Gate, Talking, slow_agent, until, waiting_graph
 from server_helpers import PREFIX, bearer, client, events, listening, process
 
 import threads
+from agent import build_agent
 from threads.api import Limits, create_app
 from threads.api.sse import EventStreamResponse, Streams
 from threads.api.trust import LocalTrust
 
 AGENTS = """
-import sys
+import os, sys
 sys.path.insert(0, {tests!r})
 from run_helpers import slow_agent
-agents = {{"slow": slow_agent(words=60, delay=0.05)}}
+agents = {{"slow": slow_agent(words=60, delay=float(os.environ["WORD_SECONDS"]))}}
 """
 
 
@@ -215,10 +217,22 @@ def _drop(registry, id, upto):
     registry._database.write(work)
 
 
+class Gated(Talking):
+    """Says its words, and ends once its gate is opened."""
+
+    gate: Any
+
+    async def _astream(self, *arguments, **options):
+        async for chunk in super()._astream(*arguments, **options):
+            yield chunk
+        await self.gate.await_()
+
+
 @pytest.mark.slow
 def test_disconnected_client_stops_no_run_and_releases_its_stream_slot(registry):
+    gate = Gate()
     with (
-        threads.Runner(registry, slow_agent(words=30, delay=0.02)) as runner,
+        threads.Runner(registry, build_agent(Gated(words=30, gate=gate))) as runner,
         listening(app := create_app(registry, runner)) as url,
     ):
         id = registry.create().id
@@ -235,6 +249,7 @@ def test_disconnected_client_stops_no_run_and_releases_its_stream_slot(registry)
         until(lambda: len(app.state.threads.streams) == 0)
         [run] = registry.runs(id)
         assert run.status == "running"
+        gate.opened.set()
         runner.run(run.id).result(20)
         assert registry.messages(id)[-1].text.split() == [f"w{number}" for number in range(30)]
 
@@ -339,7 +354,7 @@ def test_stream_and_run_are_recovered_after_the_server_is_killed(tmp_path):
     (tmp_path / "mine.py").write_text(AGENTS.format(tests=str(SUPPORT)))
     words = ("--agents", "mine:agents")
     heard = []
-    with process(tmp_path, *words) as server:
+    with process(tmp_path, *words, WORD_SECONDS="0.3") as server:
         id = httpx.post(f"{server.url}{PREFIX}/threads", json={}, timeout=30).json()["id"]
         listener = threading.Thread(target=tell, args=(server.url, id, heard))
         listener.start()
@@ -357,7 +372,7 @@ def test_stream_and_run_are_recovered_after_the_server_is_killed(tmp_path):
         registry._database.write(
             lambda connection: connection.execute("UPDATE threads_run SET expires_at = 0")
         )
-    with process(tmp_path, *words) as server:
+    with process(tmp_path, *words, WORD_SECONDS="0") as server:
         tell(server.url, id, heard, after=last)
         again = httpx.post(
             f"{server.url}{PREFIX}/threads/{id}/messages", json={"message": "go"}, timeout=60,
@@ -392,8 +407,8 @@ def test_serve_streams_the_offline_model_at_reading_pace(tmp_path):
 
 @pytest.mark.slow
 def test_server_hands_runs_over_on_sigterm(tmp_path):
-    (tmp_path / "mine.py").write_text(AGENTS.format(tests=str(SUPPORT)).replace("60", "600"))
-    with process(tmp_path, "--agents", "mine:agents") as server:
+    (tmp_path / "mine.py").write_text(AGENTS.format(tests=str(SUPPORT)))
+    with process(tmp_path, "--agents", "mine:agents", WORD_SECONDS="0.3") as server:
         id = httpx.post(f"{server.url}{PREFIX}/threads", json={}, timeout=30).json()["id"]
         httpx.post(
             f"{server.url}{PREFIX}/threads/{id}/messages", json={"message": "go"},

@@ -1,15 +1,27 @@
-"""Threads and descriptors of a server under many clients: how many there are, and that each is documented."""
+"""Threads and descriptors of a server under many clients: how many there are, and what waits for what."""
 
 import asyncio
+import inspect
 import json
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from faults import foreign_lock, impatient
+from graphs import plain_graph
 from locations import ROOT, SUPPORT
-from server_helpers import PREFIX, process
+from run_helpers import until
+from server_helpers import PREFIX, bearer, process
 
+import threads
+from threads.api import create_app
+from threads.api.app import ROUTES
+from threads.api.server import UvicornServer
 from threads.api.worker_threads import READ_THREADS, WRITE_THREADS
 from threads.checkpoint.aio import READER_THREADS
 from threads.runs.heartbeat import HEARTBEAT_WORKERS
@@ -59,3 +71,54 @@ def test_threads_and_descriptors_of_a_server_with_many_clients_are_bounded_and_d
     assert max(each["descriptors"] for each in seen) <= CLIENTS + 2 * CONNECTIONS + OTHERS
     readme = (ROOT / "threads" / "api" / "README.md").read_text(encoding="utf-8")
     assert [name for name in most if f"`{name}`" not in readme] == []
+
+
+@contextmanager
+def served(app):
+    """Serve the application as `threads serve` does, in a thread; yields its URL."""
+    config = uvicorn.Config(app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=1)
+    socket, started = config.bind_socket(), threading.Event()
+    server = UvicornServer(config, app, started.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    assert started.wait(30)
+    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_reads_do_not_wait_behind_writes_that_wait_for_a_lock(tmp_path):
+    path, count = tmp_path / "threads.db", WRITE_THREADS + 4
+    with (
+        threads.open(path) as registry,
+        threads.Runner(registry, plain_graph(None)) as runner,
+        served(create_app(registry, runner)) as url,
+        ThreadPoolExecutor(count) as pool,
+    ):
+        impatient(registry, milliseconds=120_000)
+        registry.users.add("alice")
+        headers = bearer(registry.users.new_token("alice"))
+        ids = [registry.create(owner="alice").id for _ in range(count)]
+
+        def send(id):
+            body = {"message": "hello"}
+            return httpx.post(f"{url}{PREFIX}/threads/{id}/messages", json=body, headers=headers, timeout=120)
+
+        def count_writers():
+            return sum(each.name.startswith("threads-api") for each in threading.enumerate())
+
+        with foreign_lock(path):
+            waiting = [pool.submit(send, id) for id in ids]
+            until(lambda: count_writers() == WRITE_THREADS)  # all of them wait for the lock
+            for read in ("/readyz", f"{PREFIX}/me", f"{PREFIX}/threads", f"{PREFIX}/threads/{ids[0]}"):
+                assert httpx.get(f"{url}{read}", headers=headers, timeout=60).status_code == 200
+            assert not any(each.done() for each in waiting)
+        assert {each.result().status_code for each in waiting} == {200}
+
+
+def test_no_handler_waits_for_a_commit_in_a_read_thread():
+    routes = [route for module in ROUTES for route in module.router.routes]
+    writing = [route for route in routes if route.methods - {"GET", "HEAD"}]
+    assert len(writing) > 20
+    assert [route.name for route in writing if not inspect.iscoroutinefunction(route.endpoint)] == []

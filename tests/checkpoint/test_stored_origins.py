@@ -44,6 +44,9 @@ def compare(registry: threads.Registry, id: str) -> tuple[int, int]:
         at = (context.decoder, tx.connection, id, thread.head_id)
         trace = trace_branch(*at)
         messages = head.read(0, len(head))
+        decoded = context.decoder.messages(*at[1:]) if thread.head_id else []
+        assert [each.id for each in messages] == [each.id for each in decoded]
+        assert [each.content for each in messages] == [each.content for each in decoded]
         asked = by_rows = 0
         for position in range(len(head)):
             for question in QUESTIONS:

@@ -125,7 +125,7 @@ def test_stop_ends_a_run_of_another_process(registry, here):
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as sending:
         [run] = until(lambda: [run for run in registry.runs("a") if run.first_token_at])
         assert call("stop", "a", run.id[:-1]).stdout == f"{run.id}\tstopped\n"
-        _, notes = sending.communicate(timeout=30)
+        _, notes = sending.communicate(timeout=60)
     assert texts(registry, "a")[1].startswith("w0 ")
     assert "The run was stopped before it finished" in notes
     assert f"run {run.id} was stopped before it finished" in call("show", "a").stdout

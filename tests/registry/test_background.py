@@ -190,7 +190,7 @@ def test_runs_renew_leases_while_another_run_cannot_be_recovered(path, error, ca
         with closing(sqlite3.connect(path)) as other, other:  # as a process left it that was killed
             other.execute("UPDATE threads_run SET status = 'running', expires_at = 0, finished_at = NULL")
         agents = {"agent": waiting_graph(gate, is_async=True)}
-        with threads.Runner(registry, agents, lease_seconds=0.8) as runner:
+        with threads.Runner(registry, agents, lease_seconds=2.0) as runner:
             clock.raises = error(SECRET)
             assert clock.rang.wait(20)
             clock.raises = None

@@ -169,7 +169,7 @@ def test_stop_works_for_a_graph_without_messages(registry):
 
 
 def test_interrupt_strategy_keeps_partial_output(registry):
-    with threads.Runner(registry, slow_agent(30)) as runner:
+    with threads.Runner(registry, slow_agent(150)) as runner:
         old = runner.start("a", "Talk", if_not_exists="create")
         first_words(old)
         new = runner.start("a", "Stop, something else", multitask_strategy="interrupt")

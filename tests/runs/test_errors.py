@@ -149,7 +149,7 @@ def test_error_parts_are_the_same_after_a_restart(tmp_path):
 def test_lease_lost_raised_by_an_agent_fails_its_run(registry):
     """It has not lost its own: another runner would take the run over, again and again."""
     lost = LeaseLost("a")
-    with threads.Runner(registry, raising(lost), lease_seconds=1) as runner:
+    with threads.Runner(registry, raising(lost), lease_seconds=4) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
         with pytest.raises(RunFailed, match="lost its lease") as failed:
             run.result(20)
@@ -183,7 +183,7 @@ def test_agents_database_error_is_final(registry, fail):
         calls.append(1)
         fail()
 
-    with threads.Runner(registry, compiled(Plain, node, None), lease_seconds=1) as runner:
+    with threads.Runner(registry, compiled(Plain, node, None), lease_seconds=4) as runner:
         run = runner.start("a", "Hi", if_not_exists="create")
         with pytest.raises(RunFailed):
             run.result(20)

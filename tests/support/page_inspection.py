@@ -30,7 +30,7 @@ INSPECT = """
       if (low.startsWith("on")) found.push(`handler ${element.localName} ${name}`);
       else if (low === "style" && /url\\(|expression|@import|animation|position/i.test(value)) found.push(`style ${value}`);
       else if (ADDRESSES.has(low) && !isSafe(element, low, value)) found.push(`address ${element.localName} ${name}=${value.slice(0, 80)}`);
-      else if (["is", "popover", "contenteditable", "autofocus"].includes(low) && element.closest("[role=log], nav li, nav a, .palette"))
+      else if (["is", "popover", "contenteditable", "autofocus"].includes(low) && element.closest("[role=log], nav li, nav a, [role=option]"))
         found.push(`attribute ${element.localName} ${name}`);
       else if (low === "name" && element.closest("[role=log]") && !element.closest("form")) found.push(`name ${value}`);
     }

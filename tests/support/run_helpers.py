@@ -62,15 +62,15 @@ class Gate:
             await asyncio.sleep(0.005)
 
 
-def slow_agent(words: int = 200, delay: float = 0.02) -> Any:
-    """A bundled agent that says `word 0 word 1 ...` slowly, by an async model."""
+def slow_agent(words: int = 1000, delay: float = 0.02) -> Any:
+    """A bundled agent that says `w0 w1 ...` slowly, by an async model: by default for long, to be stopped."""
     return build_agent(Talking(words=words, delay=delay))
 
 
 class Talking(BaseChatModel):
     """Says many words, slowly."""
 
-    words: int = 200
+    words: int = 1000
     delay: float = 0.02
     word: str = ""
     """What it says, if not each time another."""

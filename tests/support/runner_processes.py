@@ -58,7 +58,7 @@ def _tool_agent(path: Path, *, idempotent: bool) -> Any:
 
 def talking_agent(path: Path) -> Any:
     """Talks for long."""
-    return build_agent(Talking(words=400, delay=0.02))
+    return build_agent(Talking(words=2000, delay=0.02))
 
 
 Key = Annotated[str, InjectedToolCallId]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, PageProblems, require_chromium, sync_playwright
+from browser import CHROMIUM, PageProblems, expect, require_chromium, sync_playwright
 from graphs import plain_graph
 from server_helpers import listening
 
@@ -20,6 +20,8 @@ from threads.web.tools.libraries import install
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+PATIENCE = 60_000
+"""Milliseconds to wait for what is to be seen; a busy machine may need more than the driver's five seconds."""
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Site:
 def browser() -> Iterator[Any]:
     """Chromium, one for all tests of a process."""
     require_chromium()
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield chromium
@@ -89,7 +92,7 @@ def new_context(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
                 base_url=site.url,
                 **{"viewport": DESKTOP, "locale": "en-GB", "reduced_motion": "reduce"} | options,
             )
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(PATIENCE)
             stack.callback(context.close)
             context.problems = PageProblems(context, site.url)
             watched.append(context.problems)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -126,9 +126,9 @@ def _add_health_and_docs(app: FastAPI, state: AppState) -> None:
         return JSONResponse({"status": "ready"})
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> Response:
-        return JSONResponse(openapi_schema(app))
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(openapi_schema(app, request.scope.get("root_path", "")))
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return HTMLResponse(docs_page(openapi_schema(app)))
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(docs_page(openapi_schema(app, request.scope.get("root_path", ""))))

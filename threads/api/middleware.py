@@ -1,4 +1,4 @@
-"""ASGI middleware, outermost first: log, security headers, HEAD, shutdown, path, access, body limit.
+"""ASGI middleware, outermost first: log, security headers, prefix, HEAD, shutdown, path, access, body limit.
 
 Written as plain ASGI, so that event streams pass through unbuffered.
 """
@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -23,6 +23,7 @@ from threads.api.state import AppState
 
 ENCODED_SLASH = "\udc2f"
 """Stands for an encoded slash inside an id until the route is matched; no id can hold it."""
+LOCATIONS = (b"location", b"content-location")
 SECURITY_HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
@@ -36,6 +37,7 @@ def middleware_stack(state: AppState) -> list[Middleware]:
     return [
         Middleware(RequestLogMiddleware),
         Middleware(SecurityHeadersMiddleware),
+        Middleware(PrefixMiddleware),
         Middleware(HeadMiddleware),
         Middleware(ShutdownMiddleware),
         Middleware(PathMiddleware),
@@ -94,6 +96,27 @@ class SecurityHeadersMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class PrefixMiddleware:
+    """Puts the mount point of the application before the paths that `Location` headers name."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        prefix = quote(scope.get("root_path", "")).rstrip("/").encode()
+
+        async def send_with_prefix(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = [
+                    (name, prefix + value if name in LOCATIONS and value.startswith(b"/") else value)
+                    for name, value in message["headers"]
+                ]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._app(scope, receive, send_with_prefix if prefix else send)
 
 
 class HeadMiddleware:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 
@@ -43,8 +44,11 @@ ERROR_CODES = {
 }  # fmt: skip
 
 
-def openapi_schema(app: FastAPI) -> dict[str, Any]:
-    """Return the application's OpenAPI schema, with security schemes and an example of each response."""
+def openapi_schema(app: FastAPI, prefix: str = "") -> dict[str, Any]:
+    """Return the application's OpenAPI schema, with security schemes and an example of each response.
+
+    `prefix`: where the application is mounted, as the server of the schema.
+    """
     if app.openapi_schema is None:
         schema = app.openapi()
         schema["components"]["securitySchemes"] = {
@@ -59,7 +63,7 @@ def openapi_schema(app: FastAPI) -> dict[str, Any]:
                 if operation["operationId"].endswith("_events"):  # they respond with a stream only
                     operation["responses"]["200"]["content"].pop("application/json", None)
         _add_examples(schema)
-    return app.openapi()
+    return {**app.openapi(), **({"servers": [{"url": quote(prefix)}]} if prefix else {})}
 
 
 def _add_examples(openapi: dict[str, Any]) -> None:
@@ -124,13 +128,14 @@ def docs_page(openapi: dict[str, Any]) -> str:
             tag = (operation.get("tags") or ["other"])[0]
             by_tag.setdefault(tag, []).append(_operation(method, path, operation, openapi))
     parts = [f"<h2>{escape(tag)}</h2>{''.join(each)}" for tag, each in by_tag.items()]
-    info = openapi["info"]
+    info, [server] = openapi["info"], openapi.get("servers", [{"url": ""}])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}</title>'
         '<meta name="viewport" content="width=device-width"><style>' + STYLE + "</style>"
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>"
         f"<p>{escape(info.get('description', ''))}</p>"
-        f'<p>For programs: <a href="/openapi.json">openapi.json</a></p>{"".join(parts)}</html>'
+        f'<p>For programs: <a href="{escape(server["url"])}/openapi.json">openapi.json</a></p>'
+        f"{''.join(parts)}</html>"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from langchain_core.messages import BaseMessage, RemoveMessage
 
 from threads.checkpoint.branch_steps import INPUT_CHANNEL
-from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.delta_history import delta_channels, read_ancestors
 from threads.checkpoint.head_reader import REWOUND_TO, digests_of
 from threads.checkpoint.message_channel import CHANNEL, CHANNEL_METADATA, messages_in
 from threads.checkpoint.message_conversion import coerce_messages
@@ -21,6 +21,8 @@ from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 from threads.store.decoder import StoredOrigin
 
+READ_AT_ONCE = 64
+"""Steps that are read at once."""
 MAX_LOOKBACK = 2000
 """Steps after a message that are searched for another write of it."""
 
@@ -57,7 +59,7 @@ class BranchLine:
         self._transcripts = transcripts
         self._connection = connection
         self._thread_id = thread_id
-        self._walk = ancestors(connection, (thread_id, "", tip))
+        self._walk = read_ancestors(connection, (thread_id, "", tip), READ_AT_ONCE)
         self._steps: list[tuple[str, str | None]] = []
         self._metadata: dict[int, dict[str, Any]] = {}
 
@@ -116,14 +118,19 @@ class BranchLine:
                 found += [StepMessage(each, task_id != NULL_TASK_ID) for each in messages]
         return [each for each in found if not isinstance(each.message, RemoveMessage)]
 
-    def is_written_again(self, step: int, message_id: str) -> bool:
-        """Whether a step after this one may have written a message with this id; True if unknown."""
-        if step > MAX_LOOKBACK:
-            return True
-        ids = [self.id(n) for n in range(1, step + 1)]
+    def is_written_once(self, step: int, message_id: str) -> bool:
+        """Whether no step after this one wrote a message with this id; False if unknown.
+
+        For delta channels, whose messages have their ids when they are written: in a list a message may have
+        come in before it was first written with its id.
+        """
         channel, other = self._channels(step)
+        if step > MAX_LOOKBACK or delta_channels(self.metadata(step)).keys().isdisjoint((channel, other)):
+            return False
+        ids = [self.id(n) for n in range(1, step + 1)]
         values = {"steps": json.dumps(ids), "id": message_id.encode(errors="replace")}
-        return bool(self._select("writes_naming", "", channel=channel, other=other, **values).fetchone())
+        named = self._select("writes_naming", "", channel=channel, other=other, **values)
+        return named.fetchone() is None
 
     def is_added(self, step: int, position: int, digest: int | None, rows: OriginRows) -> bool:
         """Whether a step's checkpoint begins with the rows up to a position, and the one before ends sooner.
@@ -166,7 +173,7 @@ class BranchLine:
     def _read(self) -> bool:
         found = next(self._walk, None)
         if found is not None:
-            self._steps.append(found[:2])
+            self._steps.append(found)
         return found is not None
 
     def _select(self, name: str, checkpoint_id: str, **values: object) -> sqlite3.Cursor:

@@ -14,15 +14,17 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
 
-from threads.checkpoint.delta_history import ancestors
+from threads.checkpoint.delta_history import read_ancestors
 from threads.checkpoint.message_channel import CHANNEL, Reducer, messages_in, snapshot_value
 from threads.checkpoint.message_conversion import coerce_channel, coerce_messages
 from threads.checkpoint.origins import BranchStep, BranchTrace
-from threads.checkpoint.serde import Undecodable, parse_metadata
+from threads.checkpoint.serde import Undecodable
 from threads.checkpoint.transcript import Transcripts
 from threads.langgraph_internals import NULL_TASK_ID
 from threads.models import Message
 
+READ_AT_ONCE = 20
+"""Checkpoints of a branch that are looked up at once."""
 INPUT_CHANNEL = "__start__"
 """The channel that holds an input until the graph takes it."""
 
@@ -85,8 +87,9 @@ class StepReader:
 
     def _stored_steps(self, tip: str) -> Iterator[StoredStep]:
         key = (self._thread_id, "", tip)
-        for id, parent_id, stored in ancestors(self._connection, key, with_metadata=True):
-            metadata, values, channel = parse_metadata(stored), None, None
+        for id, parent_id in read_ancestors(self._connection, key, READ_AT_ONCE):
+            metadata = self._transcripts.metadata_of(self._connection, self._thread_id, id)
+            values, channel = None, None
             with suppress(Undecodable):
                 found = self._transcripts.channel_values(self._connection, self._thread_id, id)
                 channel, values = self._transcripts.channel(found, metadata), found

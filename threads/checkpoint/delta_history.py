@@ -17,8 +17,9 @@ import json
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from langgraph.checkpoint.base import DeltaChannelHistory, PendingWrite, writes_sort_key
@@ -213,7 +214,7 @@ def delta_channels(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def ancestors(
     connection: sqlite3.Connection, key: CheckpointKey, *, with_metadata: bool = False
-) -> Iterator[tuple[str, str | None, Any]]:
+) -> Generator[tuple[str, str | None, Any]]:
     """Yield a checkpoint and its ancestors, newest first: id, parent's id, metadata (None unless requested).
 
     Rows are read one by one, so a caller that stops early pays for what it has read. A loop in the stored
@@ -225,6 +226,24 @@ def ancestors(
             return
         visited.add(checkpoint_id)
         yield checkpoint_id, parent_id, metadata
+
+
+def read_ancestors(
+    connection: sqlite3.Connection, key: CheckpointKey, at_once: int
+) -> Iterator[tuple[str, str | None]]:
+    """Yield ids and parents' ids as `ancestors`; no statement stays open where the caller stops early.
+
+    A statement that is open keeps the connection in an old state of the file. `at_once`: rows that are read.
+    """
+    visited: set[str] = set()
+    checkpoint_id: str | None = key[2]
+    while checkpoint_id is not None and checkpoint_id not in visited:
+        walk = ancestors(connection, (*key[:2], checkpoint_id))
+        found = [(id, parent_id) for id, parent_id, _ in islice(walk, at_once)]
+        walk.close()
+        visited.update(id for id, _ in found)
+        checkpoint_id = found[-1][1] if found else None
+        yield from found
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from langchain_core.messages import (
+    LC_AUTO_PREFIX,
     AIMessage,
     BaseMessage,
     ChatMessage,
@@ -54,7 +55,7 @@ def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
         id=message.id,
         role="system" if source else role,
         text=str(message.text),
-        content=tuple(dict(block) for block in message.content_blocks),
+        content=_content_blocks(message),
         tool_calls=tuple(
             ToolCall(call["id"], call["name"], call["args"])
             for call in (message.tool_calls if isinstance(message, AIMessage) else ())
@@ -68,6 +69,23 @@ def to_message(message: BaseMessage, stored_with: StoredWith) -> Message:
         source=source,
         model=_model_name(message),
     )
+
+
+def _content_blocks(message: BaseMessage) -> tuple[dict[str, Any], ...]:
+    """The content in LangChain's standard blocks, without the ids that it makes up anew at each call."""
+    return tuple(_without_made_up_ids(dict(block), message) for block in message.content_blocks)
+
+
+def _without_made_up_ids(block: dict[str, Any], message: BaseMessage) -> dict[str, Any]:
+    id, annotations = block.get("id"), block.get("annotations")
+    if isinstance(id, str) and id.startswith(LC_AUTO_PREFIX) and id not in repr(message.content):
+        del block["id"]
+    if isinstance(annotations, list):
+        block["annotations"] = [
+            _without_made_up_ids(dict(each), message) if isinstance(each, dict) else each
+            for each in annotations
+        ]
+    return block
 
 
 def _source(message: BaseMessage) -> str | None:

@@ -159,10 +159,9 @@ class MessageOrigins:
         step = self._line.find(known.checkpoint_id)
         written = self._line.written(step + 1)
         found = [each for each in written if is_of_row(each.message, message)]
-        has_id = all(each.message.id for each in found)
         if not found or not (
             known.is_appended
-            or (has_id and not self._line.is_written_again(step, message.id))
+            or self._line.is_written_once(step, message.id)
             or self._line.is_added(step, position, known.digest, self._rows)
         ):
             raise UnknownOrigin

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -69,6 +69,7 @@ from threads.db.queries import statements
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.ids import uuid_milliseconds
 from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL
+from threads.message_reducer import REMOVE_ALL_MESSAGES
 from threads.models import Interrupt, Message
 from threads.search.index import IndexedMessage
 from threads.store.decoder import AppendedMessages, HeadMessages, KnownRows
@@ -123,7 +124,7 @@ class Transcripts:
         self, connection: sqlite3.Connection, thread_id: str, head_id: str, rows: KnownRows
     ) -> AppendedMessages | None:
         """Return how the conversation at a head differs from the rows; None where all must be decoded."""
-        read = partial(self._metadata_of, connection, thread_id)
+        read = partial(self.metadata_of, connection, thread_id)
         walk = ancestors(connection, (thread_id, "", head_id))
         base = find_base((HeadStep(id, parent, read) for id, parent, _ in walk), rows)
         if base is None:
@@ -504,13 +505,13 @@ class Transcripts:
             return
         metadata: Mapping[str, Any] = step.metadata
         if step.origin != step.id:
-            metadata = self._metadata_of(connection, at["thread_id"], step.origin)
+            metadata = self.metadata_of(connection, at["thread_id"], step.origin)
         stored_with = _stored_with_step(step.origin, metadata)
         query = {**at, "checkpoint_id": step.parent_id}
         for _, value in self._decoded(connection.execute(self._sql["writes_at"], query)):
             yield stored_with, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
 
-    def _metadata_of(
+    def metadata_of(
         self, connection: sqlite3.Connection, thread_id: str, checkpoint_id: str
     ) -> dict[str, Any]:
         """The metadata of a checkpoint; an empty dict where they are not stored or not readable."""
@@ -551,11 +552,19 @@ class Transcripts:
         self, connection: sqlite3.Connection, at: dict[str, Any]
     ) -> Iterator[tuple[StoredWith, Any]]:
         """All that was written to the messages up to a checkpoint, oldest first."""
-        chain = list(self._chain(connection, at["thread_id"], at["checkpoint_id"]))
+        steps = list(ancestors(connection, (at["thread_id"], "", at["checkpoint_id"])))
+        chain = [id for id, *_ in steps]
         metadata = {row[0]: parse_metadata(row[1]) for row in connection.execute(self._sql["metadata"], at)}
         rows: defaultdict[str, list[sqlite3.Row]] = defaultdict(list)
         for row in connection.execute(self._sql["channel_writes"], at):
             rows[row["checkpoint_id"]].append(row)
+        if steps[-1][1] is None:  # no step before the first checkpoint wrote what it holds
+            with suppress(Undecodable):
+                values = self.channel_values(connection, at["thread_id"], chain[-1])
+                if (value := snapshot_value(values.get(at["channel"]))) is not None:
+                    origin = origin_of(chain[-1], metadata.get(chain[-1], {}))
+                    step = _stored_with_step(origin, metadata.get(origin, {}))
+                    yield step, messages_in(at["channel"], value)
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
             origin = origin_of(child, metadata.get(child, {}))
             step = _stored_with_step(origin, metadata.get(origin, {}))
@@ -635,25 +644,36 @@ def _assign_steps(
     """The step of each message: as saved by a pruning, else by its id, else by its content.
 
     `updates`: what the steps wrote, the oldest first. A message that got its id after it was written may be
-    written again with it, in a list of several.
+    written again with it, in a list of several. One that was removed and came back later is of that step.
     """
     by_id = dict(saved)
-    in_list: set[str] = set()
+    in_list, removed = set[str](), set[str]()
     by_content: defaultdict[tuple[str, str], list[StoredWith]] = defaultdict(list)
     for step, value in updates:
         with suppress(Undecodable):
-            messages = coerce_messages(value)
-            in_list |= {each.id for each in messages[:-1] if each.id} - by_id.keys()
+            update = coerce_messages(value)
+            messages = [each for each in update if not isinstance(each, RemoveMessage)]
+            in_list |= {each.id for each in messages[:-1] if each.id} - by_id.keys() - removed
             for message in messages:
-                if message.id:
+                if message.id in removed:
+                    removed.remove(message.id)
+                    by_id[message.id] = step
+                elif message.id:
                     by_id.setdefault(message.id, step)
                 else:
                     by_content[content_key(message)].append(step)
+            removed |= _removed_ids(update, by_id) - {each.id for each in messages}
     for message in state:
         found = by_id.get(message.id or "")
         if (found is None or message.id in in_list) and (same := by_content.get(content_key(message))):
             found = same.pop(0)
         yield found or StoredWith()
+
+
+def _removed_ids(update: Sequence[BaseMessage], known: Collection[str]) -> set[str]:
+    """The ids of the messages that an update removes."""
+    removed = {str(each.id) for each in update if isinstance(each, RemoveMessage)}
+    return removed.union(known) if REMOVE_ALL_MESSAGES in removed else removed
 
 
 def _are_only_appended(
@@ -695,7 +715,7 @@ def _is_concatenation(state: Sequence[BaseMessage], updates: Iterable[tuple[Stor
         len(written) == len(state)
         and len(set(ids)) == len(ids)
         and all(
-            one.id == other.id if one.id else content_key(one) == content_key(other)
+            (one if one.id else one.model_copy(update={"id": other.id})) == other
             for one, other in zip(written, state, strict=True)
         )
     )

@@ -97,10 +97,13 @@ def migrate(connection: sqlite3.Connection, where: str, progress: Progress | Non
             raise
 
 
-def brought() -> list[tuple[str, str]]:
-    """The tables, indexes, views and triggers of the migrations: kind and name, dependants first."""
+def brought(upto: int | None = None) -> list[tuple[str, str]]:
+    """The tables, indexes, views and triggers of the migrations: kind and name, dependants first.
+
+    `upto`: the version of a file that has not all of them.
+    """
     kinds = ("TRIGGER", "INDEX", "VIEW", "TABLE")
-    found = [MINE.match(statement) for name in MIGRATIONS for statement in script(name)]
+    found = [MINE.match(statement) for name in MIGRATIONS[:upto] for statement in script(name)]
     mine = [(match[1], match[2]) for match in reversed(found) if match]
     return sorted(mine, key=lambda each: kinds.index(each[0]))
 

@@ -15,7 +15,6 @@ from threads.store.message_rows import (
     id_hash,
     identity,
     role_index,
-    storable,
     with_version,
 )
 from threads.store.messages import find_versions, packed
@@ -74,12 +73,22 @@ class HeadView:
         row_id = self._tx.messages.find(self._thread.position, message_id) if self._rows else None
         if row_id is not None and row_id in self._rows:
             return row_id - self._rows[0]
-        ids = [None if each.id is None else storable(each.id) for each in self._added]
+        ids = [each.id for each in self._added]
         return len(self._rows) + ids.index(message_id) if message_id in ids else None
+
+    def ids(self) -> list[str | None]:
+        """Return the ids of all messages, as they are stored."""
+        stored = self._tx.messages.ids(self._thread.position)[: len(self._rows)] if self._rows else []
+        return stored + [each.id for each in self._added]
 
     def find_last(self, roles: Collection[str]) -> int | None:
         """Return the position of the last message of one of these roles; None if there is none."""
         return next((n for n, each in self.read_backward() if each.role in roles), None)
+
+    def read_forward(self) -> Iterator[Message]:
+        """Yield the messages, without versions, from the first one on."""
+        for start in range(0, len(self), READ_AT_ONCE):
+            yield from self.read(start, min(start + READ_AT_ONCE, len(self)))
 
     def read_backward(self, before: int | None = None) -> Iterator[tuple[int, Message]]:
         """Yield positions and messages, without versions, from the last one before a position back."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
 from threads import ids
-from threads.errors import CheckpointNotFound, InvalidValue
+from threads.errors import CheckpointNotFound, InvalidValue, MessagesUnknown, StateDamaged
 from threads.models import Checkpoint, Diff, Message, Page
 from threads.registry.context import RegistryContext
 from threads.registry.head_view import HeadView
@@ -29,7 +30,7 @@ class MessageService:
         self._context.flush(ids.text_of(id))
         with self._store.read() as tx:
             thread = tx.threads.get_visible(id)
-            if at is None or at == thread.head_id:
+            if at is None or self._shows_head(tx, thread, ids.text_of(at)):
                 return self._head_page(tx, thread, limit, before)
             found = self._view(tx, thread, at)
         total = len(found)
@@ -53,6 +54,14 @@ class MessageService:
         shown = head.read_with_versions(start, stop) if start < stop else []
         return Page(tuple(shown), shown[0].id if shown and start else None, lambda: total)
 
+    def _shows_head(self, tx: Transaction, thread: ThreadRecord, at: str) -> bool:
+        """Whether `at` is the head, or a message that it holds."""
+        if at == thread.head_id or tx.checkpoints.exists(thread.thread_id, at):
+            return at == thread.head_id
+        with suppress(MessagesUnknown, StateDamaged):
+            return HeadView(self._context, tx, thread).find(at) is not None
+        return False
+
     def _view(self, tx: Transaction, thread: ThreadRecord, at: str) -> list[Message]:
         """Return all messages of the branch that ends at checkpoint `at`."""
         found = self._decode(tx, thread, at, dated=True)
@@ -74,23 +83,28 @@ class MessageService:
             raise InvalidValue("at", "a thread equals itself: give a checkpoint, or another thread")
         self._context.flush()
         with self._store.read() as tx:
-            before = self._decode(tx, tx.threads.get_visible(id), at)
-            after = self._decode(tx, tx.threads.get_visible(id if other is None else other), to)
+            before = self._read(tx, tx.threads.get_visible(id), at)
+            after = self._read(tx, tx.threads.get_visible(id if other is None else other), to)
         pairs = zip(before, after, strict=False)
         common = sum(1 for _ in takewhile(lambda pair: _content(pair[0]) == _content(pair[1]), pairs))
         return Diff(common, tuple(before[common:]), tuple(after[common:]))
 
+    def _read(self, tx: Transaction, thread: ThreadRecord, at: str | None) -> list[Message]:
+        """Return the messages at the head from their rows, and at any other checkpoint as `_decode`."""
+        if at is None or self._shows_head(tx, thread, ids.text_of(at)):
+            head = HeadView(self._context, tx, thread)
+            return head.read(0, len(head))
+        return self._decode(tx, thread, at)
+
     def _decode(
-        self, tx: Transaction, thread: ThreadRecord, at: str | None, *, dated: bool = False
+        self, tx: Transaction, thread: ThreadRecord, at: str, *, dated: bool = False
     ) -> list[Message]:
-        """Return the messages of the branch that ends at checkpoint `at`, by default the head.
+        """Return the messages of the branch that ends at checkpoint `at`.
 
         `at`: a message stands for the last checkpoint that holds it. Raises `CheckpointNotFound`, and
         `MessagesUnknown` or `StateDamaged` where they cannot be decoded.
         """
-        thread_id, checkpoint_id = thread.thread_id, thread.head_id if at is None else ids.text_of(at)
-        if checkpoint_id is None:
-            return []
+        thread_id, checkpoint_id = thread.thread_id, ids.text_of(at)
         decoder = self._context.decoder
         if not tx.checkpoints.exists(thread_id, checkpoint_id):
             found_at = decoder.last_with(tx.connection, thread_id, thread.head_id, checkpoint_id)

@@ -19,8 +19,18 @@ from typing import Any
 from threads.background import log_failure
 from threads.checkpoint.message_channel import CHANNEL
 from threads.db.errors import came_of_no_descriptors, is_temporary
-from threads.errors import AgentNotFound, InvalidValue, RunFailed, ThreadNotFound, ThreadsError, UsageError
+from threads.errors import (
+    AgentNotFound,
+    InvalidValue,
+    MessagesUnknown,
+    RunFailed,
+    StateDamaged,
+    ThreadNotFound,
+    ThreadsError,
+    UsageError,
+)
 from threads.registry.context import RegistryContext
+from threads.registry.head_view import HeadView
 from threads.runs.attempt import Attempt, Start
 from threads.runs.cancellation import settle_stopped
 from threads.runs.completion import Outcome, OutcomeStatus, RunFutures, complete
@@ -355,10 +365,9 @@ class RunExecutor:
         return Request.loaded(run.kind, stored, self._context.checkpointer.serde)
 
     def _known_messages(self, thread_id: str) -> set[str | None]:
-        with self._store.read() as tx:
-            head_id = tx.threads.get(thread_id).head_id
-            found = self._context.decoder.messages(tx.connection, thread_id, head_id) if head_id else []
-        return {message.id for message in found or ()}
+        with self._store.read() as tx, suppress(MessagesUnknown, StateDamaged):
+            return set(HeadView(self._context, tx, tx.threads.get(thread_id)).ids())
+        return set()
 
     # closing
 

@@ -428,4 +428,6 @@ class Runner(Closeable):
         return Run(self.registry, self._executor, run.run_id, run.thread_id, after_sequence, future)
 
     def _message_ids(self, thread_id: str) -> Sequence[str | None]:
-        return [message.id for message in self.registry.messages(thread_id)]
+        self._context.flush(thread_id)
+        with self._context.store.read() as tx:
+            return HeadView(self._context, tx, tx.threads.get_visible(thread_id)).ids()

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from threads import ids
-from threads.errors import InvalidValue, LeaseLost, RunFailed, ThreadsError
+from threads.errors import InvalidValue, LeaseLost, MessagesUnknown, RunFailed, StateDamaged, ThreadsError
 from threads.models import Message
 from threads.registry.context import RegistryContext
+from threads.registry.head_view import HeadView
 from threads.runs.completion import Outcome, OutcomeStatus
 from threads.runs.event_loop import CancellableTask, is_cancelled
 from threads.runs.failures import failure_of
@@ -136,12 +139,11 @@ def _new_run(thread_id: str, agent_id: str | None) -> NewRun:
 
 
 def _beginning(context: RegistryContext, thread_id: str) -> Sequence[Message]:
-    with context.store.read() as tx:
-        head_id = tx.threads.get(thread_id).head_id
-        found: list[Message] | None = (
-            context.decoder.messages(tx.connection, thread_id, head_id) if head_id else []
-        )
-    return [each for each in found or () if each.role in ("user", "assistant") and each.text][:MAX_MESSAGES]
+    with context.store.read() as tx, suppress(MessagesUnknown, StateDamaged):
+        head = HeadView(context, tx, tx.threads.get(thread_id))
+        found = (each for each in head.read_forward() if each.role in ("user", "assistant") and each.text)
+        return list(islice(found, MAX_MESSAGES))
+    return []
 
 
 def _transcript(messages: Sequence[Message]) -> str:

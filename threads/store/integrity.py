@@ -18,7 +18,8 @@ from threads.search import index
 from threads.store.decoder import Decoder
 from threads.store.deletion import delete_leftovers, delete_thread
 from threads.store.messages import MessageTable
-from threads.store.projection import derive
+from threads.store.projection import derive, has_message_rows
+from threads.store.row_comparison import find_wrong_branches, find_wrong_rows
 from threads.store.threads import StaleThread, decode_id
 
 BATCH_SIZE = 200
@@ -88,6 +89,9 @@ def _repair(connection: sqlite3.Connection, problem: Problem) -> None:
         connection.execute(sql["delete_tags"], thread)
     elif problem.kind == "wrong_words":
         connection.execute(sql["invalidate_projection"], thread)
+    elif problem.kind == "wrong_messages":
+        connection.execute(sql["delete_messages"], thread)
+        connection.execute(sql["invalidate_projection"], thread)
 
 
 def _unlisted(id: bytes, type: str) -> Problem:
@@ -104,7 +108,8 @@ def _integrity_check(connection: sqlite3.Connection) -> list[str]:
 def _missing_objects(connection: sqlite3.Connection) -> list[str]:
     """The tables, indexes, views and triggers of ours that are not in the file."""
     existing = {row[0] for row in connection.execute("SELECT name FROM main.sqlite_master")}
-    return [name for _, name in migrations.brought() if name not in existing]
+    upto = migrations.version(connection) or None
+    return [name for _, name in migrations.brought(upto) if name not in existing]
 
 
 def _compare_messages(
@@ -155,3 +160,9 @@ def _compare_thread(
         yield Problem("wrong_words", thread_id, detail)
     if has_index and not index.matches(connection, row["position"], made.messages):
         yield Problem("wrong_search", thread_id, "the search has other messages than the memory")
+    elif has_index and made.message_count is not None and has_message_rows(connection):
+        why = find_wrong_rows(connection, row["position"], made.conversation) or find_wrong_branches(
+            connection, row["position"], thread_id, row["head_id"]
+        )
+        if why is not None:
+            yield Problem("wrong_messages", thread_id, why)

@@ -109,7 +109,10 @@ def identity(message: Message) -> int:
     if message.id and message.role != "user":
         parts = message.id
     else:
-        parts = f"{message.content!r}{message.tool_calls!r}"
+        try:
+            parts = f"{message.content!r}{message.tool_calls!r}"
+        except RecursionError:  # nested too deeply
+            parts = message.text
     digest = blake2b(parts.encode(errors="surrogatepass"), digest_size=7).digest()
     return int.from_bytes(bytes((ROLES.index(message.role),)) + digest)
 

@@ -25,6 +25,7 @@ from threads.store.message_rows import (
     identity,
     packed_id,
     role_index,
+    storable,
     unpacked,
 )
 
@@ -60,17 +61,23 @@ class MessageTable:
 
     def read(self, position: int, before: int, limit: int | None = None) -> list[Message] | None:
         """Return the last `limit` messages before a row id, oldest first; None if one of them is opaque."""
+        rows = self.read_rows(position, before, limit)
+        return None if any(row.is_opaque for row in rows) else list(map(decode, rows))
+
+    def read_rows(self, position: int, before: int, limit: int | None = None) -> list[ReadRow]:
+        """Return the last `limit` rows before a row id with their texts, oldest first."""
         values = {"first": rows_of(position).first, "before": before, "limit": -1 if limit is None else limit}
-        rows = [ReadRow(*row) for row in self._execute("list", values)]
-        if any(row.is_opaque for row in rows):
-            return None
-        return [decode(row) for row in reversed(rows)]
+        return [ReadRow(*row) for row in self._execute("list", values)][::-1]
 
     def find(self, position: int, message_id: str) -> int | None:
         """Return the row id of the first message with this id; None if there is none."""
         values = {**rows_of(position)._asdict(), "id_hash": id_hash(message_id)}
-        rows = self._execute("find", values).fetchall()
-        return next((row["id"] for row in rows if row["message_id"] == message_id), None)
+        rows, stored = self._execute("find", values).fetchall(), storable(message_id)
+        return next((row["id"] for row in rows if row["message_id"] == stored), None)
+
+    def ids(self, position: int) -> list[str | None]:
+        """Return the ids of a thread's messages."""
+        return [row[0] for row in self._execute("ids", rows_of(position)._asdict())]
 
     def find_run(self, position: int, run_id: str) -> range | None:
         """Return where the messages of a run are, from its first to its last one; None if it has none."""

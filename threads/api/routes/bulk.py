@@ -11,11 +11,13 @@ from threads import Report
 from threads.api.dependencies import CallerDep, StateDep
 from threads.api.schemas.requests import BulkRequest
 from threads.api.schemas.responses import error_responses, json_response
+from threads.api.worker_threads import in_write_thread
 
 router = APIRouter(tags=["many threads"])
 
 
 @router.post("/bulk", response_model=Report, responses=error_responses(409))
+@in_write_thread
 def bulk(state: StateDep, caller: CallerDep, body: BulkRequest) -> Response:
     """Change many threads in one transaction. Ids of no thread that you may change are `missing`."""
     changes = body.model_dump(include=body.model_fields_set - {"ids"})

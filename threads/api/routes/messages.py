@@ -36,6 +36,7 @@ from threads.api.schemas.responses import (
     json_response,
     page_response,
 )
+from threads.api.worker_threads import in_write_thread
 from threads.runs.request import checked_key
 
 router = APIRouter(tags=["messages"])
@@ -134,6 +135,7 @@ def list_checkpoints(state: StateDep, thread: ReadableThread) -> Response:
 
 
 @router.put("/threads/{thread_id}/read", response_model=Unread, responses=THREAD_ERRORS)
+@in_write_thread
 def mark_read(
     state: StateDep,
     caller: CallerDep,

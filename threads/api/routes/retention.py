@@ -13,6 +13,7 @@ from threads.api.dependencies import AdminDep, StateDep, decode_path
 from threads.api.errors import ApiError
 from threads.api.schemas.requests import CleanupRequest, RuleRequest
 from threads.api.schemas.responses import RuleForm, error_responses, json_response, no_content
+from threads.api.worker_threads import in_write_thread
 
 router = APIRouter(tags=["upkeep"])
 
@@ -24,6 +25,7 @@ def list_rules(state: StateDep, admin: AdminDep) -> Response:
 
 
 @router.put("/rules/{name}", response_model=RuleForm, responses=error_responses(404))
+@in_write_thread
 def set_rule(
     state: StateDep, admin: AdminDep, name: Annotated[str, Path()], body: RuleRequest
 ) -> JSONResponse:
@@ -35,6 +37,7 @@ def set_rule(
 
 
 @router.delete("/rules/{name}", status_code=204, responses=error_responses(404))
+@in_write_thread
 def remove_rule(state: StateDep, admin: AdminDep, name: Annotated[str, Path()]) -> Response:
     """Delete a retention rule."""
     names = {rule.name for rule in state.registry.rules()}
@@ -45,6 +48,7 @@ def remove_rule(state: StateDep, admin: AdminDep, name: Annotated[str, Path()]) 
 
 
 @router.post("/cleanup", response_model=list[Cleaned], responses=error_responses(409))
+@in_write_thread
 def cleanup(
     state: StateDep, admin: AdminDep, body: Annotated[CleanupRequest, Body(default_factory=CleanupRequest)]
 ) -> Response:

@@ -23,6 +23,7 @@ from threads.api.schemas.responses import (
 )
 from threads.api.sse import EventStreamResponse
 from threads.api.state import AppState
+from threads.api.worker_threads import in_write_thread
 
 router = APIRouter(tags=["runs and events"])
 
@@ -73,6 +74,7 @@ def run_events(
 
 
 @router.post("/threads/{thread_id}/runs/{run_id}/stop", response_model=RunInfo, responses=THREAD_ERRORS)
+@in_write_thread
 def stop_run(
     state: StateDep, caller: CallerDep, thread: WritableThread, run_id: Annotated[str, Path()]
 ) -> Response:
@@ -83,12 +85,14 @@ def stop_run(
 
 
 @router.post("/threads/{thread_id}/stop", response_model=Stopped, responses=THREAD_ERRORS)
+@in_write_thread
 def stop(state: StateDep, thread: WritableThread) -> Response:
     """Stop the active run of the thread, in whatever process."""
     return json_response({"stopped": state.runner.stop(thread)})
 
 
 @router.post("/threads/{thread_id}/title", status_code=202, response_model=RunInfo, responses=THREAD_ERRORS)
+@in_write_thread
 def make_title(state: StateDep, caller: CallerDep, thread: WritableThread) -> Response:
     """Start a run of the title model, which sets the thread's title."""
     return json_response(visible_run(caller.actor, state.runner.make_title(thread).info), 202)

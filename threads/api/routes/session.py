@@ -11,6 +11,7 @@ from threads.api.authentication import SESSION_COOKIE
 from threads.api.dependencies import CallerDep, StateDep
 from threads.api.errors import ApiError
 from threads.api.schemas.responses import Me, error_responses, json_response, no_content
+from threads.api.worker_threads import in_write_thread
 
 router = APIRouter(tags=["upkeep"])
 SESSION_LIFETIME = timedelta(hours=12)
@@ -23,6 +24,7 @@ def me(caller: CallerDep) -> Response:
 
 
 @router.post("/session", response_model=Me, status_code=201, responses=error_responses(409))
+@in_write_thread
 def begin_session(state: StateDep, caller: CallerDep, request: Request) -> Response:
     """Create a session: an HttpOnly cookie for 12 hours, or until the token expires."""
     if caller.token_id is None:
@@ -38,6 +40,7 @@ def begin_session(state: StateDep, caller: CallerDep, request: Request) -> Respo
 
 
 @router.delete("/session", status_code=204, responses=error_responses())
+@in_write_thread
 def end_session(state: StateDep, request: Request) -> Response:
     """Revoke the session of the cookie, if any. The token it was created with stays valid."""
     cookie = request.cookies.get(SESSION_COOKIE)

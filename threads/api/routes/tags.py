@@ -13,6 +13,7 @@ from threads.api.errors import ApiError
 from threads.api.schemas.query_params import TRI_STATE, TagsParams
 from threads.api.schemas.requests import TagRequest
 from threads.api.schemas.responses import error_responses, json_response
+from threads.api.worker_threads import in_write_thread
 
 router = APIRouter(tags=["many threads"])
 
@@ -28,6 +29,7 @@ def list_tags(state: StateDep, caller: CallerDep, params: Annotated[TagsParams, 
 
 
 @router.put("/tags/{tag}", responses=error_responses(404))
+@in_write_thread
 def rename_tag(
     state: StateDep, admin: AdminDep, tag: Annotated[str, Path()], body: TagRequest
 ) -> dict[str, int]:

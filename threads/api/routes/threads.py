@@ -46,6 +46,7 @@ from threads.api.schemas.responses import (
     page_response,
 )
 from threads.api.state import AppState
+from threads.api.worker_threads import in_write_thread
 from threads.runs.request import checked_key
 
 router = APIRouter(tags=["threads"])
@@ -115,6 +116,7 @@ def get_thread(state: StateDep, thread: ReadableThread) -> Response:
 
 
 @router.put("/threads/{thread_id}", response_model=Thread, responses=THREAD_ERRORS)
+@in_write_thread
 def update_thread(
     state: StateDep, caller: CallerDep, thread: WritableThread, body: UpdateThreadRequest
 ) -> Response:
@@ -140,6 +142,7 @@ async def delete_thread(
 
 
 @router.post("/threads/{thread_id}/restore", response_model=Thread, responses=THREAD_ERRORS)
+@in_write_thread
 def restore_thread(state: StateDep, thread: WritableThread) -> Response:
     """Take a thread out of the trash."""
     return json_response(state.registry.restore(thread))
@@ -151,6 +154,7 @@ def restore_thread(state: StateDep, thread: WritableThread) -> Response:
     response_model=Thread,
     responses={**CREATED, **THREAD_ERRORS},
 )
+@in_write_thread
 def fork_thread(
     state: StateDep, thread: WritableThread, body: Annotated[ForkRequest, Body(default_factory=ForkRequest)]
 ) -> Response:
@@ -160,12 +164,14 @@ def fork_thread(
 
 
 @router.post("/threads/{thread_id}/rewind", response_model=Thread, responses=THREAD_ERRORS)
+@in_write_thread
 def rewind_thread(state: StateDep, thread: WritableThread, body: RewindRequest) -> Response:
     """Go back to a checkpoint or a message. Later checkpoints stay as another branch."""
     return json_response(state.registry.rewind(thread, to=body.to))
 
 
 @router.post("/threads/{thread_id}/undo", response_model=Message, responses=THREAD_ERRORS)
+@in_write_thread
 def undo(
     state: StateDep, thread: WritableThread, body: Annotated[UndoRequest, Body(default_factory=UndoRequest)]
 ) -> Response:

@@ -11,6 +11,7 @@ from threads import Report, Thread
 from threads.api.dependencies import CallerDep, StateDep, filter_arguments, scope_owner
 from threads.api.schemas.query_params import ListThreadsParams
 from threads.api.schemas.responses import PAGE_HEADERS, error_responses, json_response, page_response
+from threads.api.worker_threads import in_write_thread
 
 router = APIRouter(tags=["many threads"])
 
@@ -26,6 +27,7 @@ def list_trash(state: StateDep, caller: CallerDep, params: Annotated[ListThreads
 
 
 @router.delete("/trash", response_model=Report, responses=error_responses(409))
+@in_write_thread
 def empty_trash(state: StateDep, caller: CallerDep) -> Response:
     """Permanently delete your threads in the trash, up to 1,000 per request."""
     page = state.registry.list(owner=scope_owner(caller.actor, None), trashed=True, archived=None, limit=1000)

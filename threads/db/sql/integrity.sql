@@ -91,9 +91,15 @@ SET status = 'idle', projected_id = NULL, head_id = (
     ORDER BY c.rowid DESC LIMIT 1)
 WHERE thread_id = :thread_id
 
--- Make a projection stale.
+-- Make a projection stale, and what is known of the thread's branches.
 -- name: invalidate_projection
-UPDATE threads_thread SET projected_id = NULL WHERE thread_id = :thread_id
+UPDATE threads_thread SET projected_id = NULL, branch_count = NULL WHERE thread_id = :thread_id
+
+-- Delete the message rows of a thread.
+-- name: delete_messages
+DELETE FROM threads_message
+WHERE id BETWEEN (SELECT position << 20 FROM threads_thread WHERE thread_id = :thread_id)
+    AND (SELECT (position << 20) + 1048575 FROM threads_thread WHERE thread_id = :thread_id)
 
 -- Delete the tags of a thread.
 -- name: delete_tags

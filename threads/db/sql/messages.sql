@@ -17,6 +17,11 @@ SELECT m.id AS id, t.message_id AS message_id
 FROM threads_message m CROSS JOIN threads_message_text t ON t.id = coalesce(m.text_id, m.id)
 WHERE m.id_hash = :id_hash AND m.id > :first AND m.id <= :last ORDER BY m.id
 
+-- The ids of a thread's messages.
+-- name: ids
+SELECT t.message_id FROM threads_message m CROSS JOIN threads_message_text t ON t.id = coalesce(m.text_id, m.id)
+WHERE m.id > :first AND m.id <= :last ORDER BY m.id
+
 -- A row as it is stored.
 -- name: stored
 SELECT id, text_id, id_hash, identity, digest, checkpoint_id, run_id, details FROM threads_message

@@ -4,13 +4,12 @@ import { html, nothing, render } from "../vendor/lit-html.js";
 import { loadDraft, saveDraft, withoutTexts } from "./drafts.js";
 import { icon } from "./icons.js";
 import { grow } from "./message_editor.js";
+import { get } from "./store.js";
 
-/** Bytes of a request body that the server takes, unless it was started with other limits. */
-const BODY_LIMIT = 1_048_576;
 /** Bytes for all that is not the text. */
 const BODY_REST = 512;
-/** Characters below which the size need not be measured. */
-const SMALL = 100_000;
+/** Bytes that a character of a message may take at most in JSON, as a control character does. */
+const LARGEST_CHARACTER = 6;
 
 /**
  * @typedef {"enqueue" | "interrupt"} Strategy What to do with an answer that is under way.
@@ -98,8 +97,10 @@ export class Composer {
 
   measure() {
     grow(this.area);
-    const size = this.text.length < SMALL ? 0 : new Blob([JSON.stringify(this.text)]).size + BODY_REST;
-    this.excess = Math.max(0, size - BODY_LIMIT);
+    const { bodyLimit } = get();
+    const isSmall = this.text.length * LARGEST_CHARACTER + BODY_REST < bodyLimit;
+    const size = isSmall ? 0 : new Blob([JSON.stringify(this.text)]).size + BODY_REST;
+    this.excess = Math.max(0, size - bodyLimit);
     this.show();
   }
 
@@ -132,7 +133,7 @@ export class Composer {
       html`<form class="composer" @submit=${(/** @type {Event} */ event) => { event.preventDefault(); this.send("enqueue"); }}>
           <div role="alert">${notice}</div>
           ${this.excess ? html`<p class="composer-limit" role="alert">
-            Too long by ${kilobytes(this.excess)}: a message may have ${kilobytes(BODY_LIMIT)}. Shorten it, or send it in parts.</p>` : nothing}
+            Too long by ${kilobytes(this.excess)}: a message may have ${kilobytes(get().bodyLimit)}. Shorten it, or send it in parts.</p>` : nothing}
           <div class="composer-box">
             <textarea rows="1" dir="auto" aria-label="Message" placeholder=${placeholder} enterkeyhint="send"
               @input=${() => this.handleInput()} @keydown=${(/** @type {KeyboardEvent} */ event) => this.handleKey(event)}></textarea>

@@ -54,11 +54,6 @@ export function startRouter() {
     const link = event.composedPath().find((each) => each instanceof HTMLAnchorElement);
     if (!(link instanceof HTMLAnchorElement) || !isPlainClick(event)) return;
     if (link.target || link.hasAttribute("download")) return;
-    if (link.classList.contains("skip")) { // a place on the page, not an address
-      event.preventDefault();
-      document.getElementById("main")?.focus();
-      return;
-    }
     const url = new URL(link.href);
     if (url.origin !== location.origin || !url.pathname.startsWith(BASE.pathname)) return;
     const route = parse(url);

@@ -7,10 +7,10 @@ import { clearDrafts } from "./drafts.js";
 import { get as state, set } from "./store.js";
 import { broadcast, listen } from "./tabs.js";
 
-/** Read who the caller is and which agents there are; sets `session`, `me` and `agents`. Raises `ApiError`. */
+/** Read who the caller is, which agents there are and the server's limit; sets `session`, `me`, `agents`. Raises `ApiError`. */
 export async function loadSession() {
-  const [me, agents] = await Promise.all([get(["me"]), get(["agents"])]);
-  set({ session: "in", me, agents });
+  const [me, agents, info] = await Promise.all([get(["me"]), get(["agents"]), get(["info"])]);
+  set({ session: "in", me, agents, bodyLimit: info.limits.body_bytes });
 }
 
 /**

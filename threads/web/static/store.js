@@ -8,6 +8,7 @@
  * @property {"unknown" | "in" | "out"} session  Whether the server accepts this browser's requests.
  * @property {Me | null} me
  * @property {readonly Agent[]} agents
+ * @property {number} bodyLimit  Bytes of a request body that the server takes.
  * @property {Route} route
  * @property {ReadonlyMap<string, Thread>} threads  The threads that this tab has read, by id.
  * @property {Connection} connection  The state of the event stream.
@@ -20,6 +21,7 @@ let state = {
   session: "unknown",
   me: null,
   agents: [],
+  bodyLimit: 1_048_576,
   route: { view: "chat", thread: null, message: null },
   threads: new Map(),
   connection: "connecting",
