@@ -1,7 +1,7 @@
 """Shortcuts, dialogs, menus, toasts and the drawer: what keys do, and where the focus is."""
 
 import pytest
-from browser import expect, module
+from browser import expect, module, wait_for_connection
 
 PHONE = {"width": 390, "height": 844}
 
@@ -9,8 +9,7 @@ MENU = """([menu, items]) => {
   const button = document.createElement("button");
   button.id = "opener";
   button.textContent = "Open";
-  document.getElementById("view").replaceChildren(button);
-  document.getElementById("view").hidden = false;
+  document.getElementById("main").prepend(button);
   window.chosen = [];
   button.onclick = () => menu.openMenu(button, items.map((label) => ({ label, run: () => window.chosen.push(label) })), { label: "Things" });
 }"""
@@ -20,6 +19,8 @@ MENU = """([menu, items]) => {
 def opener(page):
     """A button that opens a menu of four."""
     page.goto("/")
+    wait_for_connection(page, "open")
+    expect(page.get_by_role("textbox", name="Message")).to_be_focused()
     page.evaluate(MENU, [module(page, "menu"), ["Apple", "Banana", "Cherry", "Blueberry"]])
     return page.locator("#opener")
 
@@ -111,7 +112,7 @@ def test_a_menu_is_left_without_a_choice(page, opener, leave):
 def test_a_menu_stays_inside_the_window(page, opener):
     page.evaluate("""() => {
       const { style } = document.getElementById("opener");
-      for (const [name, value] of Object.entries({ position: "fixed", right: "2px", bottom: "2px" })) style.setProperty(name, value);
+      for (const [name, value] of Object.entries({ position: "fixed", right: "2px", bottom: "2px", "z-index": 9 })) style.setProperty(name, value);
     }""")
     opener.click()
     box = page.get_by_role("menu").bounding_box()
