@@ -37,7 +37,7 @@ export class ChatActions {
       regenerate: (message) => void this.regenerate(message),
       fork: (message) => void this.attempt(async (thread) => navigate({ thread: (await thread.fork(message)).id })),
       undo: (message) => void this.undo(message),
-      showVersion: (message, version) => void this.view.history.keepFocus(() => this.attempt((thread) => thread.showVersion(message, version))),
+      showVersion: (message, version) => void this.attempt((thread) => thread.showVersion(message, version)),
       unfold: (key) => { this.view.history.texts.unfold(key); this.view.show(); },
     };
   }
@@ -170,7 +170,10 @@ export class ChatActions {
 
   async stop() {
     if (this.view.thread instanceof TemporaryThread) this.view.thread.stop();
-    for (const each of this.conversation.pending) if (!each.runId && !each.isQueued) each.sending?.cancel();
+    for (const each of this.conversation.pending.filter(({ runId, isQueued }) => !runId && !isQueued)) {
+      if (each.error) each.sending?.cancel();
+      else await each.sending?.response.catch(() => {}); // the server may have it already
+    }
     if (this.conversation.isBusy) await this.attempt((thread) => thread.stop());
   }
 
@@ -188,11 +191,9 @@ export class ChatActions {
 
   /** @param {string | null} id */
   startEdit(id) {
-    const isEnd = id === null && this.editedId !== null;
-    this.editedId = id;
-    this.editedText = null;
+    Object.assign(this, { editedId: id, editedText: null });
     this.view.show();
-    if (isEnd) this.view.composer.focus();
+    if (id === null) this.view.composer.focus();
   }
 
   editLast() {
@@ -202,8 +203,7 @@ export class ChatActions {
 
   /** @param {Message} message @param {string} text */
   async submitEdit(message, text) {
-    this.editedId = null;
-    this.error = null;
+    Object.assign(this, { editedId: null, error: null });
     this.view.scroll.goToEnd();
     this.view.focus();
     await this.requests(this.conversation).edit(message, text);

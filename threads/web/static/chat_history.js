@@ -51,11 +51,13 @@ export class ChatHistory {
       isReadOnly: view.actions.isReadOnly, assistantName: view.assistantName(),
       formatTime: clockTime, formatDay: dayName, formatFull: fullTime,
     };
+    const restoreFocus = this.rememberFocus();
     render(
       html`${view.emptyTemplate()}${this.startTemplate()}
       ${repeat(groupMessages(conversation.messages), (item) => item.key, (item) => itemTemplate(item, context))}`,
       this.stored,
     );
+    restoreFocus();
     this.showLive();
     render(
       html`${this.failureTemplate()}
@@ -165,17 +167,18 @@ export class ChatHistory {
       <button class="btn" type="button" @click=${restore}>Restore</button></div>`;
   }
 
-  /** Do something that renders messages anew, and give the focus back to the button that did it. @param {() => Promise<unknown>} act */
-  async keepFocus(act) {
+  /** Return a function that gives the focus back to the button that had it, should another version of its message stand there. */
+  rememberFocus() {
     const articles = () => /** @type {HTMLElement[]} */ ([...this.stored.querySelectorAll("article")]);
     const focused = document.activeElement;
-    const index = articles().findIndex((each) => each.contains(focused));
+    const index = this.stored.contains(focused) ? articles().findIndex((each) => each.contains(focused)) : -1;
     const label = focused?.getAttribute("aria-label");
-    await act();
-    if (document.activeElement !== document.body) return;
-    const article = articles()[index];
-    const same = [...(article?.querySelectorAll("button") ?? [])].find((each) => each.getAttribute("aria-label") === label && !each.disabled);
-    (same ?? article)?.focus({ preventScroll: true });
+    return () => {
+      if (index < 0 || document.activeElement !== document.body) return;
+      const article = articles()[index];
+      const same = [...(article?.querySelectorAll("button") ?? [])].find((each) => each.getAttribute("aria-label") === label && !each.disabled);
+      (same ?? article)?.focus({ preventScroll: true });
+    };
   }
 
   /** Show a message and mark it; read older ones until it is found. @param {string} id @param {OpenThread} thread */
