@@ -31,7 +31,7 @@ HARM = {
     "identity": "UPDATE threads_message SET identity = 7",
     "hash of an id": "UPDATE threads_message SET id_hash = 7",
     "digest": "UPDATE threads_message SET digest = 7",
-    "branch too many": "INSERT INTO threads_branch SELECT position, 'x', 0, x'' FROM threads_thread",
+    "branch too many": "INSERT INTO threads_branch SELECT position, 'x', 0, 0, x'' FROM threads_thread",
     "count of branches": "UPDATE threads_thread SET branch_count = 3",
 }
 

@@ -15,10 +15,11 @@ from threads.db.migrations import Progress
 from threads.db.queries import statements
 from threads.models import Problem
 from threads.search import index
+from threads.store import previews
 from threads.store.decoder import Decoder
 from threads.store.deletion import delete_leftovers, delete_thread
 from threads.store.messages import MessageTable
-from threads.store.projection import derive, has_message_rows
+from threads.store.projection import Projection, derive, has_message_rows
 from threads.store.row_comparison import find_wrong_branches, find_wrong_rows
 from threads.store.threads import StaleThread, decode_id
 
@@ -94,6 +95,17 @@ def _repair(connection: sqlite3.Connection, problem: Problem) -> None:
         connection.execute(sql["invalidate_projection"], thread)
 
 
+def _may_be_title(title: str, made: Projection) -> bool:
+    """Whether this is the title of a user's message in a thread from whose state messages were removed.
+
+    Which of them came first does not show any more where branches were left, too.
+    """
+    has_removed = len(made.messages) > len(made.conversation)
+    return has_removed and any(
+        previews.title([each]) == title for each in made.messages if each.role == "user"
+    )
+
+
 def _unlisted(id: bytes, type: str) -> Problem:
     if type == "text" and migrations.is_utf8(id):
         return Problem("unlisted", id.decode(), "it has checkpoints and is in no list")
@@ -154,7 +166,8 @@ def _compare_thread(
     if (made.message_count is None) != (row["message_count"] is None):
         return  # only one of the two readers, who stored it and this one, has the graph that explains it
     stored = (row["auto_title"], row["preview"], row["message_count"])
-    derived = (made.auto_title, made.preview, made.message_count)
+    title = stored[0] if _may_be_title(stored[0], made) else made.auto_title
+    derived = (title, made.preview, made.message_count)
     if stored != derived:
         detail = f"the list says {stored}, the messages say {derived}"
         yield Problem("wrong_words", thread_id, detail)
