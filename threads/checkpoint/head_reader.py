@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import ormsgpack
@@ -101,12 +102,13 @@ def digests_of(stored: Sequence[Any], kept: int) -> tuple[int | None, list[int |
 
     None for both if one of the messages is not stored in a type of its own.
     """
-    if not all(type(item) is RawExtension for item in stored):
+    if not {RawExtension}.issuperset(map(type, stored)):
         return None, None
-    running = blake2b(b"".join(item.data for item in stored[:kept]), digest_size=8)
+    data = list(map(attrgetter("data"), stored))
+    running = blake2b(b"".join(data[:kept]), digest_size=8)
     before, found = _signed(running.digest()), list[int | None]()
-    for item in stored[kept:]:
-        running.update(item.data)
+    for each in data[kept:]:
+        running.update(each)
         found.append(_signed(running.digest()))
     return before, found
 
