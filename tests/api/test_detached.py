@@ -21,6 +21,7 @@ BODIES = {
     "PUT /tags/{tag}": {"name": "x"},
     "POST /bulk": {"ids": ["a"], "pinned": True},
     "PUT /rules/{name}": {"action": "archive", "age": 9},
+    "POST /runs": {"messages": [{"role": "user", "content": "x"}]},
 }
 PARAMETERS = {"/search": {"text": "x"}, "/unread": {"id": "a"}}
 

@@ -276,3 +276,17 @@ def test_no_word_of_threads_deleted_at_once_stays_in_file_or_memory(tmp_path, de
         assert any("timbuktu" in text for text in remembered)
         assert not any("zanzibar" in text for text in remembered)
         assert [each.name for each in tmp_path.iterdir() if b"zanzibar" in each.read_bytes()] == []
+
+
+def test_fork_at_the_position_of_a_deleted_thread_has_its_own_messages(tmp_path):
+    path = tmp_path / "threads.db"
+    with threads.open(path) as registry:
+        speak(registry, "a", "one", "two")
+        speak(registry, "b", "three", "four", "five")
+        registry.list()
+        in_stock_process(path, "saver.delete_thread('b')")
+        registry.fork("a", new_id="c")
+        assert list(registry.messages("c"))[0].text == "one"
+        assert [hit.thread.id for hit in registry.search("three")] == []
+        assert {hit.thread.id for hit in registry.search("one")} == {"a", "c"}
+        assert registry.verify() == []

@@ -164,7 +164,7 @@ def test_a_tab_takes_the_stream_of_one_that_does_not_answer(site, context):
     wait_for_messages(second, 2)
     first.wait_for_function("(events) => !events.isLeader()", arg=module(first, "events"))
     wait_for_messages(first, 2)
-    assert streams(site) == 1
+    until(lambda: streams(site) == 1)
 
 
 def test_without_web_locks_each_tab_has_a_stream(site, context):

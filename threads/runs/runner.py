@@ -401,9 +401,13 @@ class Runner(Closeable):
     def _start_temporary(self, agent_id: str, turns: Sequence[Turn]) -> TemporaryRun:
         """Start a run that has no thread and of which nothing is stored, for `threads.api`.
 
-        Raises `AgentNotFound`, `InvalidValue`.
+        Raises `AgentNotFound`, `InvalidValue`, `RegistryDetached`.
         """
         self._executor.check_open()
+        with (
+            self._context.store.read()
+        ):  # users and their rights are in the file: without it nothing is served
+            pass
         self._check_takes_messages(choose_agent(self.agent_ids, agent_id, None))
         return self._temporary.start(agent_id, turns)
 

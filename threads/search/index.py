@@ -172,7 +172,15 @@ def apply_changes(connection: sqlite3.Connection, owner: str | None = None) -> N
     `owner`: only at the positions of this owner's threads.
     """
     name = "changes" if owner is None else "changes_of_owner"
-    rows = connection.execute(_sql(name), {"owner": owner}).fetchall()
+    _apply(connection, connection.execute(_sql(name), {"owner": owner}).fetchall())
+
+
+def apply_changes_at(connection: sqlite3.Connection, position: int) -> None:
+    """The same at one position: a new thread may have that of a deleted one, which is still indexed."""
+    _apply(connection, connection.execute(_sql("changes_at"), {"position": position}).fetchall())
+
+
+def _apply(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:
     for row in rows:
         first, last = rows_of(row["position"])
         ids = {"first": first, "last": last if row["is_deleted"] else first}

@@ -44,6 +44,7 @@ def _has_origins(connection: sqlite3.Connection, rows: StoredRows, kept: int, ta
 
 def _store(connection: sqlite3.Connection, made: Projection, rows: StoredRows) -> None:
     sql, messages, position = statements("projections"), MessageTable(connection), made.position
+    index.apply_changes_at(connection, position)
     connection.execute(sql["store"], made.columns())
     kept = rows.row_ids[: made.kept]
     messages.copy(kept, position)

@@ -39,6 +39,7 @@ END;
 
 CREATE TRIGGER threads_change_delete AFTER DELETE ON threads_thread
 BEGIN
+    DELETE FROM threads_change WHERE thread_id = OLD.thread_id;
     INSERT INTO threads_change (thread_id, owner, change, changed_at)
     VALUES (OLD.thread_id, OLD.owner, 'removed', CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER));
 END;

@@ -97,6 +97,11 @@ INSERT INTO threads_fts_trigrams (threads_fts_trigrams, rowid, text) VALUES ('de
 SELECT c.position, c.is_deleted, coalesce(t.title, t.model_title) AS title, t.created_at
 FROM threads_index_change c LEFT JOIN threads_thread t USING (position)
 
+-- The same at one position.
+-- name: changes_at
+SELECT c.position, c.is_deleted, coalesce(t.title, t.model_title) AS title, t.created_at
+FROM threads_index_change c LEFT JOIN threads_thread t USING (position) WHERE c.position = :position
+
 -- The same at the positions of an owner's threads.
 -- name: changes_of_owner
 SELECT c.position, c.is_deleted, coalesce(t.title, t.model_title) AS title, t.created_at
