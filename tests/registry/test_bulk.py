@@ -286,7 +286,7 @@ def test_fork_at_the_position_of_a_deleted_thread_has_its_own_messages(tmp_path)
         registry.list()
         in_stock_process(path, "saver.delete_thread('b')")
         registry.fork("a", new_id="c")
-        assert list(registry.messages("c"))[0].text == "one"
+        assert registry.messages("c")[0].text == "one"
         assert [hit.thread.id for hit in registry.search("three")] == []
         assert {hit.thread.id for hit in registry.search("one")} == {"a", "c"}
         assert registry.verify() == []
