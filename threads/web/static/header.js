@@ -96,7 +96,7 @@ function agentButton(thread) {
   const agentId = thread ? thread.agent_id : (nextAgent()?.id ?? null);
   const isMissing = thread !== undefined && (agentId === null || (agents.length > 0 && !findAgent(agentId)));
   const name = thread && agentId === null ? "Choose an agent" : agentName(agentId);
-  return html`<button type="button" class="agent ${isMissing ? "is-missing" : ""}" aria-haspopup="menu" aria-label=${`Agent: ${name}`}
+  return html`<button type="button" class="agent ${isMissing ? "is-missing" : ""}" ?disabled=${agents.length === 0} aria-haspopup="menu" aria-label=${`Agent: ${name}`}
     @click=${(/** @type {any} */ event) => openAgents(event.currentTarget, thread)}>
     <span dir="auto">${name}</span>${icon("down")}
   </button>`;
