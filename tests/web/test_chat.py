@@ -409,6 +409,7 @@ def test_thread_moved_to_the_trash_elsewhere_is_said_and_restored(site, context,
     for tab in (other, page):
         expect(log(tab)).to_contain_text("in the trash")
     log(page).get_by_role("button", name="Restore").click()
+    expect(log(page)).not_to_contain_text("in the trash")
     say(page, "back")
     expect(log(page)).to_contain_text("re: back")
 
