@@ -74,7 +74,7 @@ def test_slow_title_run_can_be_stopped_and_does_not_block_close(registry):
         runner.close(timeout=0)
         assert left.status == "running"
         with threads.Runner(registry, plain_graph(None)) as other, pytest.raises(threads.InvalidValue):
-            other.run(left.id).result(30)  # nobody made the thread's agent known, and there is no model here
+            other.run(left.id).result(30)  # the thread's agent is not loaded, and there is no model here
         model.may.set()
     assert registry.get("a").title == "my lamp is broken"
 

@@ -78,15 +78,11 @@ def create_app(
         registry, runner, limits=limits or Limits(), hosts=hosts, origins=origins, is_https=is_https,
         default_agent=default_agent, require_login=require_login, page=_page_assets(page),
     )  # fmt: skip
-    middleware = middleware_stack(state)
-    if state.origins:
-        cors = Middleware(JsonCORSMiddleware, allow_origins=sorted(state.origins), **CORS_OPTIONS)
-        middleware.insert(0, cors)
     app = FastAPI(
         title="langgraph-threads", version=version("langgraph-threads"), description=DESCRIPTION,
         lifespan=partial(_lifespan, state), docs_url=None, redoc_url=None, openapi_url=None,
         redirect_slashes=False, generate_unique_id_function=lambda route: route.name,
-        exception_handlers=EXCEPTION_HANDLERS, middleware=middleware,
+        exception_handlers=EXCEPTION_HANDLERS, middleware=_middleware(state),
     )  # fmt: skip
     app.state.threads = state
     for module in ROUTES:
@@ -95,6 +91,14 @@ def create_app(
     if state.page is not None:
         app.include_router(page_routes.router)
     return app
+
+
+def _middleware(state: AppState) -> list[Middleware]:
+    middleware = middleware_stack(state)
+    if state.origins:
+        cors = Middleware(JsonCORSMiddleware, allow_origins=sorted(state.origins), **CORS_OPTIONS)
+        middleware.insert(0, cors)
+    return middleware
 
 
 def _page_assets(page: PageOptions | bool) -> PageAssets | None:

@@ -22,7 +22,7 @@ from threads.models import Message
 from threads.store.decoder import StoredOrigin
 
 READ_AT_ONCE = 64
-"""Steps that are read at once."""
+"""Steps that one query reads."""
 MAX_LOOKBACK = 2000
 """Steps after a message that are searched for another write of it."""
 

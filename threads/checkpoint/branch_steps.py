@@ -23,7 +23,7 @@ from threads.checkpoint.transcript import Transcripts
 from threads.langgraph_internals import NULL_TASK_ID
 
 READ_AT_ONCE = 20
-"""Checkpoints of a branch that are looked up at once."""
+"""Checkpoints of a branch that one query reads."""
 INPUT_CHANNEL = "__start__"
 """The channel that holds an input until the graph takes it."""
 

@@ -27,7 +27,7 @@ DELETION_CHECK_INTERVAL = 0.5
 BATCH_SIZE = 2000
 """Events that one read returns at most."""
 MANY_CHANGES = 100
-"""Changes of one subscriber's lists at once from which on a list is rather read anew."""
+"""Changes between two polls from which on a subscriber is notified once to read the whole list again."""
 
 
 class Subscriber(Protocol):

@@ -18,7 +18,7 @@ from threads.store.threads import ThreadRecord
 from threads.store.transaction import Transaction
 
 READ_AT_ONCE = 20
-"""Messages that are read at once where the last of a kind is searched."""
+"""Messages that one query reads where the last of a role is searched."""
 
 
 class HeadView:

@@ -211,7 +211,7 @@ class _MemoryLog:
         self.events = self.leases = self.runs = self
 
     def submit(self, change: Callable[[Any], Any]) -> Future[Any]:
-        """Do the change at once."""
+        """Apply the change without waiting for a transaction."""
         future: Future[Any] = Future()
         try:
             future.set_result(change(self))

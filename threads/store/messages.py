@@ -26,7 +26,7 @@ from threads.store.message_rows import (
 from threads.store.message_versions import Identity, OtherBranch
 
 RUNS_AT_ONCE = 64
-"""Rows that are read at once to find those of a run, from the newest back."""
+"""Rows that one query reads to find those of a run, from the newest back."""
 
 
 class MessageTable:

@@ -38,7 +38,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 async def run_temporarily(
     state: StateDep, caller: CallerDep, request: Request, body: TemporaryRunRequest
 ) -> Response:
-    """Let an agent answer a conversation without a thread. Nothing is stored, and nobody else can read it.
+    """Let an agent answer a conversation without a thread. Nothing is stored, and no other user can read it.
 
     The client sends the whole conversation each time. The response is the reply, or with
     `Accept: text/event-stream` the events of the run, which have no ids. The run ends when the client
@@ -62,7 +62,7 @@ async def _reply(request: Request, slot: StreamSlot) -> dict[str, Any]:
     leaving = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():  # no one reads this
+        if not waiting.done():  # the client has disconnected
             raise shutting_down_error()
         return waiting.result()
     finally:

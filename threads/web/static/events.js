@@ -33,7 +33,7 @@ let isStarted = false;
 
 /**
  * Call `handle` with each event of a thread, or of all threads with null. Events of the type `changed` say that the
- * thread is to be read again, whoever changed it: `data.change` is `updated`, `read` or `removed`.
+ * thread is to be read again, whichever process changed it: `data.change` is `updated`, `read` or `removed`.
  * @param {string | null} thread
  * @param {(event: ThreadEvent) => void} handle
  * @returns {() => void} a function that ends it

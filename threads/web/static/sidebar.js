@@ -73,7 +73,7 @@ class Sidebar {
 
   show() {
     if (get().session === "out") {
-      render(brand(false), this._root); // whoever is at the screen sees no titles
+      render(brand(false), this._root); // without a session no titles are shown
       return;
     }
     const { view } = this;

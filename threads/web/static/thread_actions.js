@@ -1,5 +1,5 @@
 // @ts-check
-/** Changes of threads: shown at once, taken back in words if the server refuses them, undone by a toast. */
+/** Changes of threads: shown immediately, reverted with an error message if the server refuses them, undone by a toast. */
 
 import { ApiError, send } from "./api.js";
 import { confirmDialog, toast, toastError } from "./dialogs.js";
