@@ -70,7 +70,7 @@ def believe_all_digests(monkeypatch):
 
 
 def believe_all_is_appended(monkeypatch):
-    monkeypatch.setattr(transcript, "_is_concatenation", lambda state, updates: True)
+    monkeypatch.setattr(transcript, "is_concatenation", lambda state, updates: True)
 
 
 def lose_versions(monkeypatch):

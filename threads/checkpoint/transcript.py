@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -25,7 +25,6 @@ from langgraph.checkpoint.serde.types import INTERRUPT
 from threads.checkpoint.branches import Branch, list_tips
 from threads.checkpoint.delta_history import ancestors
 from threads.checkpoint.head_reader import (
-    MAX_WRITTEN,
     Base,
     HeadStep,
     digests_of,
@@ -54,6 +53,14 @@ from threads.checkpoint.message_conversion import (
     content_key,
     to_message,
 )
+from threads.checkpoint.message_steps import (
+    are_only_appended,
+    assign_steps,
+    find_times,
+    is_concatenation,
+    stored_with_step,
+    to_stored,
+)
 from threads.checkpoint.removals import BranchReader, Conversation, MessageKey, find_conversation
 from threads.checkpoint.serde import (
     LenientSerializer,
@@ -69,7 +76,6 @@ from threads.db.queries import statements
 from threads.errors import MessagesUnknown, StateDamaged
 from threads.ids import uuid_milliseconds
 from threads.langgraph_internals import NODE_DUE_PREFIXES, TASKS_CHANNEL
-from threads.message_reducer import REMOVE_ALL_MESSAGES
 from threads.models import Interrupt, Message
 from threads.search.index import IndexedMessage
 from threads.store.decoder import AppendedMessages, HeadMessages, KnownRows
@@ -114,9 +120,9 @@ class Transcripts:
                 channel, state = self._state(connection, at)
                 at = {**at, "channel": channel}
                 updates = list(self._updates(connection, at)) if state else []
-                steps = _assign_steps(state, self._saved_origins(connection, thread_id), updates)
-                messages = _to_stored(state, steps, self._digests(connection, at, channel, len(state)))
-                return HeadMessages(messages, _is_concatenation(state, updates))
+                steps = assign_steps(state, self._saved_origins(connection, thread_id), updates)
+                messages = to_stored(state, steps, self._digests(connection, at, channel, len(state)))
+                return HeadMessages(messages, is_concatenation(state, updates))
         except Undecodable:
             return None
 
@@ -169,7 +175,7 @@ class Transcripts:
             (uuid_milliseconds(child), self._written(connection, thread_id, parent))
             for child, parent in steps
         )
-        return _find_times(wanted, saved, written)
+        return find_times(wanted, saved, written)
 
     def conversation(
         self,
@@ -438,10 +444,10 @@ class Transcripts:
             if merged[:kept] != [PLACEHOLDER] * kept:
                 return None
             added = coerce_messages(merged[kept:])
-        if not _are_only_appended(added, updates, rows, kept, is_whole=digests is not None):
+        if not are_only_appended(added, updates, rows, kept, is_whole=digests is not None):
             return None
         saved = self._saved_origins(connection, at["thread_id"])
-        return _to_stored(added, _assign_steps(added, saved, updates), digests)
+        return to_stored(added, assign_steps(added, saved, updates), digests)
 
     def _is_left_out(
         self, connection: sqlite3.Connection, at: dict[str, Any], step: HeadStep, added: Sequence[BaseMessage]
@@ -519,7 +525,7 @@ class Transcripts:
         metadata: Mapping[str, Any] = step.metadata
         if step.origin != step.id:
             metadata = self.metadata_of(connection, at["thread_id"], step.origin)
-        stored_with = _stored_with_step(step.origin, metadata)
+        stored_with = stored_with_step(step.origin, metadata)
         query = {**at, "checkpoint_id": step.parent_id}
         for _, value in self._decoded(connection.execute(self._sql["writes_at"], query)):
             yield stored_with, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
@@ -559,7 +565,7 @@ class Transcripts:
     ) -> Iterator[StoredWith]:
         """The step of each message."""
         saved = self._saved_origins(connection, at["thread_id"])
-        return _assign_steps(state, saved, self._updates(connection, at))
+        return assign_steps(state, saved, self._updates(connection, at))
 
     def _updates(
         self, connection: sqlite3.Connection, at: dict[str, Any]
@@ -576,11 +582,11 @@ class Transcripts:
                 values = self.channel_values(connection, at["thread_id"], chain[-1])
                 if (value := snapshot_value(values.get(at["channel"]))) is not None:
                     origin = origin_of(chain[-1], metadata.get(chain[-1], {}))
-                    step = _stored_with_step(origin, metadata.get(origin, {}))
+                    step = stored_with_step(origin, metadata.get(origin, {}))
                     yield step, messages_in(at["channel"], value)
         for parent, child in zip(reversed(chain[1:]), reversed(chain[:-1]), strict=True):
             origin = origin_of(child, metadata.get(child, {}))
-            step = _stored_with_step(origin, metadata.get(origin, {}))
+            step = stored_with_step(origin, metadata.get(origin, {}))
             for value in self._decodable(rows[parent]):
                 yield step, value if at["channel"] == CHANNEL else messages_in(at["channel"], value)
 
@@ -639,137 +645,6 @@ def _metadata(stored: Any) -> dict[str, Any]:
         return checked_metadata(stored)
     except StateDamaged as error:
         raise Unreadable(error.why) from error
-
-
-def _stored_with_step(checkpoint_id: str, metadata: Mapping[str, Any]) -> StoredWith:
-    """The step that ended with a checkpoint with these metadata."""
-    run_id = metadata.get("run_id")
-    return StoredWith(
-        uuid_milliseconds(checkpoint_id), run_id if isinstance(run_id, str) else None, checkpoint_id
-    )
-
-
-def _assign_steps(
-    state: Sequence[BaseMessage],
-    saved: Mapping[str, StoredWith],
-    updates: Iterable[tuple[StoredWith, Any]],
-) -> Iterator[StoredWith]:
-    """The step of each message: as saved by a pruning, else by its id, else by its content.
-
-    `updates`: what the steps wrote, the oldest first. A message that got its id after it was written may be
-    written again with it, in a list of several. One that was removed and came back later is of that step.
-    """
-    by_id = dict(saved)
-    in_list, removed = set[str](), set[str]()
-    by_content: defaultdict[tuple[str, str], list[StoredWith]] = defaultdict(list)
-    for step, value in updates:
-        with suppress(Undecodable):
-            update = coerce_messages(value)
-            messages = [each for each in update if not isinstance(each, RemoveMessage)]
-            in_list |= {each.id for each in messages[:-1] if each.id} - by_id.keys() - removed
-            for message in messages:
-                if message.id in removed:
-                    removed.remove(message.id)
-                    by_id[message.id] = step
-                elif message.id:
-                    by_id.setdefault(message.id, step)
-                else:
-                    by_content[content_key(message)].append(step)
-            removed |= _removed_ids(update, by_id) - {each.id for each in messages}
-    for message in state:
-        found = by_id.get(message.id or "")
-        if (found is None or message.id in in_list) and (same := by_content.get(content_key(message))):
-            found = same.pop(0)
-        yield found or StoredWith()
-
-
-def _removed_ids(update: Sequence[BaseMessage], known: Collection[str]) -> set[str]:
-    """The ids of the messages that an update removes."""
-    removed = {str(each.id) for each in update if isinstance(each, RemoveMessage)}
-    return removed.union(known) if REMOVE_ALL_MESSAGES in removed else removed
-
-
-def _are_only_appended(
-    added: Sequence[BaseMessage],
-    updates: Iterable[tuple[StoredWith, Any]],
-    rows: KnownRows,
-    kept: int,
-    *,
-    is_whole: bool,
-) -> bool:
-    """Whether the updates did nothing but append these messages to the first `kept` rows.
-
-    `is_whole`: these rows are known to be unchanged, so messages in them may have been written again.
-    """
-    ids = [each.id for each in added if each.id]
-    contents = {content_key(each) for each in added}
-    again: set[str] = set()
-    for _, value in updates:
-        for message in coerce_messages(value):
-            if isinstance(message, RemoveMessage) or (
-                not message.id and content_key(message) not in contents
-            ):
-                return False
-            if message.id and message.id not in ids:
-                again.add(message.id)
-    if len(again) > (MAX_WRITTEN if is_whole else 0) or len(set(ids)) < len(ids):
-        return False
-    return all(rows.holds(id, kept) for id in again) and not any(rows.holds(id, kept) for id in ids)
-
-
-def _is_concatenation(state: Sequence[BaseMessage], updates: Iterable[tuple[StoredWith, Any]]) -> bool:
-    """Whether the state is all that was written, in this order."""
-    try:
-        written = [message for _, value in updates for message in coerce_messages(value)]
-    except Undecodable:
-        return False
-    ids = [each.id for each in state if each.id]
-    return (
-        len(written) == len(state)
-        and len(set(ids)) == len(ids)
-        and all(
-            (one if one.id else one.model_copy(update={"id": other.id})) == other
-            for one, other in zip(written, state, strict=True)
-        )
-    )
-
-
-def _to_stored(
-    state: Sequence[BaseMessage], steps: Iterable[StoredWith], digests: Sequence[int | None] | None
-) -> list[StoredMessage]:
-    all_digests = [None] * len(state) if digests is None else digests
-    return [
-        StoredMessage(to_message(message, step), step.checkpoint_id, digest)
-        for message, step, digest in zip(state, steps, all_digests, strict=True)
-    ]
-
-
-def _find_times(
-    wanted: Sequence[IndexedMessage],
-    saved: Mapping[str, int],
-    steps: Iterable[tuple[int | None, Sequence[Message]]],
-) -> dict[str, int]:
-    """When the wanted messages were stored, in milliseconds since 1970, by id.
-
-    `saved`: times that are known without the steps. `steps`: when each was stored and what it wrote, newest
-    first, consumed no further than needed. What was written without an id is recognised by its text.
-    """
-    ids = {each.message_id for each in wanted if each.message_id}
-    by_text: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for each in wanted:
-        if each.message_id:
-            by_text[each.role, each.text].append(each.message_id)
-    found: dict[str, int | None] = {id: time for id, time in saved.items() if id in ids}
-    if len(found) == len(ids):
-        steps = ()
-    for time, written in steps:
-        for message in written:
-            same = [message.id] if message.id else by_text[message.role, message.text]
-            if same and same[-1] in ids:
-                found.setdefault(same.pop(), time)
-        if len(found) == len(ids):
-            break
-    return {id: time for id, time in found.items() if time is not None}
 
 
 def _is_full_join(name: str, value: Any) -> bool:
