@@ -12,7 +12,8 @@ from langgraph.graph.message import _messages_delta_reducer
 from langgraph.types import Command, interrupt
 
 import threads
-from threads.checkpoint.branches import Branch, with_versions
+from threads.checkpoint.branches import Branch
+from threads.store.message_versions import with_versions
 
 
 class Added(TypedDict):

@@ -30,10 +30,10 @@ from langgraph.func import entrypoint
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, _messages_delta_reducer, add_messages
 from langgraph.types import Command, interrupt
+from versions import with_versions
 
 import threads
 from agent import build_agent
-from threads.checkpoint.branches import with_versions
 from threads.graphs import guard_messages, merge_messages
 
 WHICH = st.integers(0, 7)

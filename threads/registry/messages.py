@@ -12,6 +12,7 @@ from threads.models import Checkpoint, Diff, Message, Page
 from threads.registry.context import RegistryContext
 from threads.registry.head_view import HeadView
 from threads.store.filters import checked_range
+from threads.store.message_versions import with_versions
 from threads.store.threads import ThreadRecord
 from threads.store.transaction import Transaction
 
@@ -66,8 +67,6 @@ class MessageService:
         """Return all messages of the branch that ends at checkpoint `at`."""
         found = self._decode(tx, thread, at, dated=True)
         if found and tx.checkpoints.has_branches(thread.thread_id):
-            from threads.checkpoint.branches import with_versions
-
             found = with_versions(found, self._context.decoder.branches(tx.connection, thread.thread_id))
         return found
 

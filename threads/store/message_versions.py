@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from threads.models import Message
-from threads.store.message_rows import SYSTEM, id_hash, identity, role_index
+from threads.store.message_rows import SYSTEM, id_hash, identity, role_index, with_version
 
 PACKED = struct.Struct(">QI")
 """How a message of a branch is stored: its identity, and the hash of its id (0: it has none)."""
@@ -72,13 +72,29 @@ def packed(messages: Iterable[Identity]) -> bytes:
     return b"".join(PACKED.pack(each.identity, each.id_hash or 0) for each in messages if each.is_versioned)
 
 
+def with_versions(
+    messages: Sequence[Message], branches: Iterable[tuple[str, Sequence[Message]]]
+) -> list[Message]:
+    """Return the messages of one branch, each with its versions.
+
+    `branches`: all branches by their last checkpoints, that one among them, in the order of writing.
+    """
+    found = list(messages)
+    places = [place for place, each in enumerate(map(identify, messages)) if each.is_versioned]
+    lines = [(tip, [each for each in map(identify, theirs) if each.is_versioned]) for tip, theirs in branches]
+    ours = [identify(messages[place]) for place in places]
+    for position, version in find_versions(ours, lines, None).items():
+        found[places[position]] = with_version(messages[places[position]], *version)
+    return found
+
+
 def find_versions(
-    ours: Sequence[Identity], others: Sequence[tuple[str, Sequence[Identity]]], tip: str
+    ours: Sequence[Identity], others: Sequence[tuple[str, Sequence[Identity]]], tip: str | None
 ) -> dict[int, tuple[int, tuple[str, ...]]]:
     """Return which version a message is, from 1, and its versions, by position among those in `ours`.
 
     `ours`: the messages of the branch that ends at `tip`; `others`: those of the other branches by their
-    tips, in the order of writing; all without system messages.
+    tips, in the order of writing; all without system messages. `tip` None: it is among `others`.
     Versions of a message are what the branches have in its place that agree with ours before it. They are in
     the order of writing, and each is named by its newest tip. The beginning of a branch may have been
     trimmed: a summary that it has in place of its first messages makes no version of these.
@@ -92,8 +108,10 @@ def find_versions(
                 tips[mine] = line.tip
             elif line.forks_at == position and line.has_version:
                 tips[line.theirs[position - line.offset].identity] = line.tip
-        tips[mine] = tip
-        found[position] = (list(tips).index(mine) + 1, tuple(tips.values()))
+        if tip is not None:
+            tips[mine] = tip
+        if mine in tips:
+            found[position] = (list(tips).index(mine) + 1, tuple(tips.values()))
     return found
 
 
